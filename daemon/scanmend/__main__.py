@@ -1,0 +1,7 @@
+"""``python -m scanmend`` is the same as ``scanmend``."""
+
+import sys
+
+from scanmend.cli import main
+
+sys.exit(main())

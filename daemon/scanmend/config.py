@@ -1,0 +1,364 @@
+"""scanmend.yaml -> Settings: typed, checked, every complaint with file, line, key, value and remedy.
+
+Each field of a section carries its parser; the walk over the YAML nodes knows nothing of single keys.
+"""
+
+import dataclasses
+import difflib
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from scanmend.errors import ConfigError
+
+Parser = Callable[[Any], Any]  # raises ValueError with what is allowed
+
+_UNITS_TIME = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_UNITS_SIZE = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+
+
+def _quantity(units: dict[str, float], example: str, low: float = 0) -> Parser:
+    def parse(value: Any) -> float:
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)", str(value).strip())
+        if not match or match[2] not in units:
+            raise ValueError(f"a number with a unit ({', '.join(units)}), as {example}")
+        amount = float(match[1]) * units[match[2]]
+        if amount < low:
+            raise ValueError(f"at least {low:g} ({example})")
+        return amount
+
+    return parse
+
+
+def _whole(low: int, high: int) -> Parser:
+    def parse(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ValueError(f"a whole number from {low} to {high}")
+        return value
+
+    return parse
+
+
+def _auto_or(parser: Parser) -> Parser:
+    def parse(value: Any) -> Any:
+        if value == "auto":
+            return None
+        try:
+            return parser(value)
+        except ValueError as error:
+            raise ValueError(f"auto, or {error}") from None
+
+    return parse
+
+
+def _choice(*words: str) -> Parser:
+    def parse(value: Any) -> str:
+        if value not in words:
+            near = difflib.get_close_matches(str(value), words, 1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            raise ValueError("one of " + ", ".join(words) + hint)
+        return str(value)
+
+    return parse
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("true or false")  # noqa: TRY004 - one class for every wrong value
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("a text")
+    return value
+
+
+def _optional(value: Any) -> str | None:
+    return None if value is None else _text(value)
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
+        raise ValueError("a list of texts, as [en, de]")
+    return tuple(value)
+
+
+def _languages(value: Any) -> tuple[str, ...]:
+    codes = _texts(value)
+    if not codes or not all(re.fullmatch(r"[a-z]{2,3}(-[A-Za-z]+)?", code) for code in codes):
+        raise ValueError("a list of language codes (ISO 639), as [en, de]")
+    return codes
+
+
+def _mapping(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(v, str) for kv in value.items() for v in kv):
+        raise ValueError("pairs of sub-folder and profile, as {invoices: financial}")
+    return {key.strip("/"): profile for key, profile in value.items()}
+
+
+_duration = _quantity(_UNITS_TIME, "30s")
+_size = _quantity(_UNITS_SIZE, "500MB", low=1)
+
+
+def _key(default: Any, parse: Parser, *, reload: bool = True) -> Any:
+    """A field with its parser; ``default`` is written as in the YAML. ``reload``: SIGHUP can change it."""
+    return field(default_factory=lambda: parse(default), metadata={"parse": parse, "reload": reload})
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where documents come from and go to; absolute once loaded."""
+
+    inbox: str = _key("var/inbox", _text, reload=False)
+    outbox: str = _key("var/outbox", _text, reload=False)
+    archive: str = _key("var/archive", _text, reload=False)
+    failed: str = _key("var/failed", _text, reload=False)
+    state: str = _key("var/state", _text, reload=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """How the inbox is watched; seconds."""
+
+    method: str = _key("auto", _choice("auto", "native", "polling"), reload=False)
+    poll_interval: float = _key("5s", _quantity(_UNITS_TIME, "5s", low=0.2))
+    reconcile_interval: float = _key("5m", _quantity(_UNITS_TIME, "5m", low=1))
+    ignore: tuple[str, ...] = _key([], _texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """When a file counts as whole; seconds."""
+
+    quiet: float = _key("2s", _quantity(_UNITS_TIME, "2s", low=0.1))
+    patience: float = _key("24h", _quantity(_UNITS_TIME, "24h", low=1))
+
+
+@dataclass(frozen=True, slots=True)
+class Ocr:
+    """The OCR children; seconds, bytes. ``workers`` None: one for each core."""
+
+    engine: str = _key("auto", _choice("auto", "rapidocr", "aspose", "tesseract"))
+    languages: tuple[str, ...] = _key(["en"], _languages)
+    workers: int | None = _key("auto", _auto_or(_whole(1, 256)), reload=False)
+    dpi: int = _key(300, _whole(50, 1200))
+    rotate: bool = _key(True, _flag)
+    idle_unload: float = _key("1m", _duration)
+    page_timeout: float = _key("3m", _quantity(_UNITS_TIME, "3m", low=1))
+    memory: float = _key("4GiB", _size)
+    attempts: int = _key(3, _whole(1, 100))
+
+
+@dataclass(frozen=True, slots=True)
+class Aspose:
+    """The Aspose.OCR engine: its licence, and where its OpenSSL 1.1 lies when the system has none."""
+
+    licence: str | None = _key(None, _optional)
+    allow_evaluation: bool = _key(False, _flag)
+    library_path: str | None = _key(None, _optional)
+
+
+@dataclass(frozen=True, slots=True)
+class Pdf:
+    """How PDFs are read."""
+
+    text: str = _key("auto", _choice("auto", "always_ocr"))
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a document may cost; bytes, pages, pixels."""
+
+    file_size: float = _key("2GB", _size)
+    pages: int = _key(10_000, _whole(1, 1_000_000))
+    pixels: int = _key(200_000_000, _whole(10_000, 10_000_000_000))
+
+
+@dataclass(frozen=True, slots=True)
+class Llm:
+    """The corrector; seconds, bytes. ``gpu_layers`` None: as many as fit."""
+
+    enabled: bool = _key(True, _flag)
+    model: str = _key("auto", _text)
+    repo_id: str = _key("Qwen/Qwen2.5-3B-Instruct-GGUF", _text)
+    quantization: str = _key("int8", _text)
+    auto_download: bool = _key(True, _flag)
+    gpu_layers: int | None = _key("auto", _auto_or(_whole(0, 10_000)))
+    context: int = _key(8192, _whole(512, 1_000_000))
+    threads: int | None = _key("auto", _auto_or(_whole(1, 1024)))
+    idle_unload: float = _key("5m", _duration)
+    load_timeout: float = _key("5m", _quantity(_UNITS_TIME, "5m", low=1))
+    page_timeout: float = _key("5m", _quantity(_UNITS_TIME, "5m", low=1))
+    memory: float = _key("32GiB", _size)
+    on_unavailable: str = _key("publish", _choice("publish", "wait"))
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Where the GGUF files are; None: ``models`` in the state folder."""
+
+    directory: str | None = _key(None, _optional)
+
+
+@dataclass(frozen=True, slots=True)
+class Profiles:
+    """Which prompt and rules go with which sub-folder of the inbox."""
+
+    directory: str = _key("profiles", _text)
+    default: str = _key("default", _text)
+    folders: dict[str, str] = _key({}, _mapping)
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What is logged, and how."""
+
+    format: str = _key("auto", _choice("auto", "human", "json"))
+    level: str = _key("info", _choice("debug", "info", "warning", "error"))
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The whole configuration; ``file`` is where it was read from."""
+
+    file: str = field(default="", metadata={"internal": True})
+    base: str = _key(".", _text, reload=False)
+    folders: Folders = field(default_factory=Folders)
+    originals: str = _key("archive", _choice("archive", "keep", "delete"))
+    grace: float = _key("20s", _duration)
+    watch: Watch = field(default_factory=Watch)
+    settle: Settle = field(default_factory=Settle)
+    ocr: Ocr = field(default_factory=Ocr)
+    aspose: Aspose = field(default_factory=Aspose)
+    pdf: Pdf = field(default_factory=Pdf)
+    limits: Limits = field(default_factory=Limits)
+    llm: Llm = field(default_factory=Llm)
+    models: Models = field(default_factory=Models)
+    profiles: Profiles = field(default_factory=Profiles)
+    log: Log = field(default_factory=Log)
+
+
+def load(path: str) -> Settings:
+    """Read and check the file; ConfigError lists every mistake, not only the first."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            node = yaml.compose(file, Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise ConfigError(f"{path}: can't be read: {error.strerror}; name another with --config") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not YAML: {error}") from None
+    mistakes: list[str] = []
+    settings: Settings = _section(Settings, node, path, "", mistakes)
+    settings = _absolute(dataclasses.replace(settings, file=os.path.abspath(path)))
+    if not mistakes:
+        mistakes += [f"{path}: {m}" for m in _folder_mistakes(settings.folders)]
+    if mistakes:
+        raise ConfigError("\n".join(mistakes))
+    return settings
+
+
+def _section(cls: Any, node: Any, path: str, prefix: str, mistakes: list[str]) -> Any:
+    """One mapping node as the dataclass ``cls``; mistakes are collected."""
+    if node is None or (isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null")):
+        return cls()
+    if not isinstance(node, yaml.MappingNode):
+        mistakes.append(f"{_at(path, node)}: {prefix.rstrip('.') or 'the file'}: must be keys with values")
+        return cls()
+    known = {f.name: f for f in dataclasses.fields(cls) if not f.metadata.get("internal")}
+    values: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        name = str(key_node.value)
+        where = f"{_at(path, key_node)}: {prefix}{name}"
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1, 0.5)
+            hint = f"did you mean {prefix}{near[0]}?" if near else "known here: " + ", ".join(known)
+            mistakes.append(f"{where}: unknown key; {hint}")
+        elif name in values:
+            mistakes.append(f"{where}: given twice; keep one")
+        elif dataclasses.is_dataclass(known[name].type):
+            values[name] = _section(known[name].type, value_node, path, f"{prefix}{name}.", mistakes)
+        else:
+            _value(known[name], value_node, where, values, mistakes)
+    return cls(**values)
+
+
+def _value(key: Any, node: Any, where: str, values: dict[str, Any], mistakes: list[str]) -> None:
+    loader = yaml.SafeLoader("")
+    try:
+        given = loader.construct_object(node, deep=True)  # type: ignore[no-untyped-call]
+        values[key.name] = key.metadata["parse"](given)
+    except ValueError as error:
+        mistakes.append(f"{where}: {given!r} is not allowed; it must be {error}")
+    except yaml.YAMLError as error:
+        mistakes.append(f"{where}: {error}")
+
+
+def _at(path: str, node: Any) -> str:
+    return f"{path}:{node.start_mark.line + 1}"
+
+
+def _absolute(settings: Settings) -> Settings:
+    """Relative paths count from ``base``, which counts from the file's own folder; profiles from the file."""
+    home = os.path.dirname(settings.file)
+    base = os.path.normpath(os.path.join(home, settings.base))
+
+    def at(path: str) -> str:
+        return os.path.normpath(os.path.join(base, os.path.expanduser(path)))
+
+    folders = Folders(**{f.name: at(getattr(settings.folders, f.name)) for f in dataclasses.fields(Folders)})
+    models = settings.models.directory
+    licence, library = settings.aspose.licence, settings.aspose.library_path
+    return dataclasses.replace(
+        settings,
+        base=base,
+        folders=folders,
+        models=Models(at(models) if models else os.path.join(folders.state, "models")),
+        aspose=dataclasses.replace(
+            settings.aspose,
+            licence=at(licence) if licence else None,
+            library_path=at(library) if library else None,
+        ),
+        profiles=dataclasses.replace(
+            settings.profiles, directory=os.path.join(home, settings.profiles.directory)
+        ),
+    )
+
+
+def _folder_mistakes(folders: Folders) -> list[str]:
+    """No folder of ours may lie in the inbox (it would feed itself), nor be another one of them."""
+    real = {f.name: os.path.realpath(getattr(folders, f.name)) for f in dataclasses.fields(Folders)}
+    inbox = real.pop("inbox")
+    mistakes = []
+    for name, path in real.items():
+        if os.path.commonpath([inbox, path]) == inbox:
+            mistakes.append(f"folders.{name}: {path} lies in the inbox {inbox}; put it beside the inbox")
+    if os.path.commonpath([inbox, real["state"]]) == real["state"]:
+        mistakes.append(f"folders.state: {real['state']} holds the inbox; give the state its own folder")
+    names = list(real)
+    for i, name in enumerate(names):
+        for other in names[i + 1 :]:
+            if real[name] == real[other]:
+                mistakes.append(f"folders.{other}: the same folder as folders.{name}; use another")
+    return mistakes
+
+
+def unreloadable(old: Settings, new: Settings) -> list[str]:
+    """The keys that differ but can't change while the daemon runs."""
+    return [
+        f"{prefix}{f.name}"
+        for prefix, before, after in (
+            ("", old, new),
+            *((f"{f.name}.", getattr(old, f.name), getattr(new, f.name)) for f in _sections()),
+        )
+        for f in dataclasses.fields(before)
+        if f.metadata.get("reload") is False and getattr(before, f.name) != getattr(after, f.name)
+    ]
+
+
+def _sections() -> list[Any]:
+    return [f for f in dataclasses.fields(Settings) if dataclasses.is_dataclass(f.type)]

@@ -1,0 +1,211 @@
+"""The plain values that travel between the steps, and to and from the children as JSON.
+
+Standard library only: every process of scanmend imports this module.
+"""
+
+import dataclasses
+import functools
+import types
+import typing
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+
+class Json:
+    """Gives a dataclass ``to_json`` and ``from_json`` by its type hints."""
+
+    __slots__ = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """This value as what ``json.dumps`` takes."""
+        return dataclasses.asdict(self)  # type: ignore[call-overload, no-any-return]
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """The value back; raises TypeError or KeyError when ``data`` is not of this shape."""
+        hints = _hints(cls)
+        return cls(**{key: _decode(hints[key], value) for key, value in data.items()})
+
+
+@functools.cache
+def _hints(cls: type) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
+
+
+def _decode(hint: Any, value: Any) -> Any:
+    origin = typing.get_origin(hint)
+    if value is None:
+        return None
+    if origin is tuple:
+        inner = typing.get_args(hint)[0]
+        return tuple(_decode(inner, item) for item in value)
+    if origin in (types.UnionType, typing.Union):
+        return _decode(next(a for a in typing.get_args(hint) if a is not type(None)), value)
+    if isinstance(hint, type) and issubclass(hint, Json):
+        return hint.from_json(value)
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A regular file as the watcher last saw it in the inbox.
+
+    ``path`` is relative to the inbox, as bytes. ``closed``: the writer closed it, or it was renamed into
+    place, so that the quiet period need not be waited out.
+    """
+
+    path: bytes
+    size: int
+    mtime_ns: int
+    inode: int
+    closed: bool = False
+
+    @property
+    def identity(self) -> tuple[int, int, int]:
+        """What must not change while the file is read: size, mtime, inode."""
+        return (self.size, self.mtime_ns, self.inode)
+
+
+@dataclass(frozen=True, slots=True)
+class Box(Json):
+    """A rectangle in pixels of the rendered, upright page; origin top left."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+    @property
+    def width(self) -> float:
+        return self.x1 - self.x0
+
+    @property
+    def height(self) -> float:
+        return self.y1 - self.y0
+
+
+@dataclass(frozen=True, slots=True)
+class Line(Json):
+    """One line of a page in reading order.
+
+    ``confidence`` is 0..1, or None when the source has none (a PDF's own text). ``block`` counts the blocks
+    (columns, paragraphs, tables) of the page from 0; an empty line is published between blocks.
+    """
+
+    text: str
+    box: Box
+    confidence: float | None
+    block: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Contents(Json):
+    """What a file holds: its media type (``image/tiff`` …) and its number of pages."""
+
+    media_type: str
+    pages: int
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo(Json):
+    """Which engine read a page, and how: enough to read it again in the same way."""
+
+    name: str
+    version: str
+    languages: tuple[str, ...] = ()
+    settings: dict[str, Any] = field(default_factory=dict)
+    evaluation: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PageText(Json):
+    """One page as read.
+
+    ``width`` and ``height`` in pixels of the upright rendered page, at ``dpi``. ``rotation``: degrees
+    clockwise by which the page was turned to be upright (0, 90, 180, 270). ``source``: "ocr" or "pdf-text".
+    ``truncated``: the engine gave less than the page holds (Aspose without a licence).
+    ``seconds``: per stage, as "render", "ocr".
+    """
+
+    index: int
+    width: int
+    height: int
+    dpi: float
+    rotation: int
+    lines: tuple[Line, ...]
+    engine: EngineInfo
+    source: str = "ocr"
+    truncated: bool = False
+    seconds: dict[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo(Json):
+    """Which model proposed: file name, sha256 of the file, quantization, layers on the GPU."""
+
+    name: str
+    sha256: str
+    quantization: str
+    gpu_layers: int
+    context: int
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal(Json):
+    """What the model made of a page: one text per line of the page, in order.
+
+    A line that the model left out is None. ``bound``: the bound that cut the model short ("tokens",
+    "seconds", "repetition"), or None.
+    """
+
+    lines: tuple[str | None, ...]
+    model: ModelInfo
+    tokens: int
+    seconds: float
+    bound: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Edit(Json):
+    """One differing span between a line's OCR text and what was proposed for it.
+
+    ``start`` is the offset in code points into the OCR text of line ``line`` (an index into the page's
+    lines); ``rule`` is the rule that decided, as "digits", "no-new-words", "repair-letter-to-digit".
+    """
+
+    line: int
+    start: int
+    before: str
+    after: str
+    accepted: bool
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Correction(Json):
+    """How the correction of a page went.
+
+    ``status``: "done" (the model was asked), "off" (not configured), "nothing" (no text to correct),
+    "unavailable" (no model) or "failed" (the model failed on this page); the last two with a ``reason``.
+    """
+
+    status: str
+    reason: str = ""
+    model: ModelInfo | None = None
+    profile: str = ""
+    prompt_sha256: str = ""
+    tokens: int = 0
+    seconds: float = 0.0
+    bound: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PageResult(Json):
+    """One page, ready to be published: as read, the text of each line to publish, and the edits."""
+
+    page: PageText
+    lines: tuple[str, ...]
+    edits: tuple[Edit, ...]
+    correction: Correction
