@@ -7,7 +7,7 @@ import dataclasses
 import difflib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,10 +18,18 @@ from scanmend.errors import ConfigError
 Parser = Callable[[Any], Any]  # raises ValueError with what is allowed
 
 _UNITS_TIME = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_UNITS_SIZE = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_UNITS_SIZE = {
+    "B": 1,
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "KiB": 2**10,
+    "MiB": 2**20,
+    "GiB": 2**30,
+}
 
 
-def _quantity(units: dict[str, float], example: str, low: float = 0) -> Parser:
+def _quantity(units: Mapping[str, float], example: str, low: float = 0) -> Parser:
     def parse(value: Any) -> float:
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)", str(value).strip())
         if not match or match[2] not in units:
@@ -96,7 +104,9 @@ def _languages(value: Any) -> tuple[str, ...]:
 
 
 def _mapping(value: Any) -> dict[str, str]:
-    if not isinstance(value, dict) or not all(isinstance(v, str) for kv in value.items() for v in kv):
+    if not isinstance(value, dict) or not all(
+        isinstance(v, str) for kv in value.items() for v in kv
+    ):
         raise ValueError("pairs of sub-folder and profile, as {invoices: financial}")
     return {key.strip("/"): profile for key, profile in value.items()}
 
@@ -107,7 +117,9 @@ _size = _quantity(_UNITS_SIZE, "500MB", low=1)
 
 def _key(default: Any, parse: Parser, *, reload: bool = True) -> Any:
     """A field with its parser; ``default`` is written as in the YAML. ``reload``: SIGHUP can change it."""
-    return field(default_factory=lambda: parse(default), metadata={"parse": parse, "reload": reload})
+    return field(
+        default_factory=lambda: parse(default), metadata={"parse": parse, "reload": reload}
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +261,9 @@ def load(path: str) -> Settings:
         with open(path, encoding="utf-8") as file:
             node = yaml.compose(file, Loader=yaml.SafeLoader)
     except OSError as error:
-        raise ConfigError(f"{path}: can't be read: {error.strerror}; name another with --config") from None
+        raise ConfigError(
+            f"{path}: can't be read: {error.strerror}; name another with --config"
+        ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not YAML: {error}") from None
     mistakes: list[str] = []
@@ -267,7 +281,9 @@ def _section(cls: Any, node: Any, path: str, prefix: str, mistakes: list[str]) -
     if node is None or (isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null")):
         return cls()
     if not isinstance(node, yaml.MappingNode):
-        mistakes.append(f"{_at(path, node)}: {prefix.rstrip('.') or 'the file'}: must be keys with values")
+        mistakes.append(
+            f"{_at(path, node)}: {prefix.rstrip('.') or 'the file'}: must be keys with values"
+        )
         return cls()
     known = {f.name: f for f in dataclasses.fields(cls) if not f.metadata.get("internal")}
     values: dict[str, Any] = {}
@@ -281,7 +297,9 @@ def _section(cls: Any, node: Any, path: str, prefix: str, mistakes: list[str]) -
         elif name in values:
             mistakes.append(f"{where}: given twice; keep one")
         elif dataclasses.is_dataclass(known[name].type):
-            values[name] = _section(known[name].type, value_node, path, f"{prefix}{name}.", mistakes)
+            values[name] = _section(
+                known[name].type, value_node, path, f"{prefix}{name}.", mistakes
+            )
         else:
             _value(known[name], value_node, where, values, mistakes)
     return cls(**values)
@@ -290,7 +308,7 @@ def _section(cls: Any, node: Any, path: str, prefix: str, mistakes: list[str]) -
 def _value(key: Any, node: Any, where: str, values: dict[str, Any], mistakes: list[str]) -> None:
     loader = yaml.SafeLoader("")
     try:
-        given = loader.construct_object(node, deep=True)  # type: ignore[no-untyped-call]
+        given = loader.construct_object(node, deep=True)
         values[key.name] = key.metadata["parse"](given)
     except ValueError as error:
         mistakes.append(f"{where}: {given!r} is not allowed; it must be {error}")
@@ -310,7 +328,9 @@ def _absolute(settings: Settings) -> Settings:
     def at(path: str) -> str:
         return os.path.normpath(os.path.join(base, os.path.expanduser(path)))
 
-    folders = Folders(**{f.name: at(getattr(settings.folders, f.name)) for f in dataclasses.fields(Folders)})
+    folders = Folders(
+        **{f.name: at(getattr(settings.folders, f.name)) for f in dataclasses.fields(Folders)}
+    )
     models = settings.models.directory
     licence, library = settings.aspose.licence, settings.aspose.library_path
     return dataclasses.replace(
@@ -336,14 +356,20 @@ def _folder_mistakes(folders: Folders) -> list[str]:
     mistakes = []
     for name, path in real.items():
         if os.path.commonpath([inbox, path]) == inbox:
-            mistakes.append(f"folders.{name}: {path} lies in the inbox {inbox}; put it beside the inbox")
+            mistakes.append(
+                f"folders.{name}: {path} lies in the inbox {inbox}; put it beside the inbox"
+            )
     if os.path.commonpath([inbox, real["state"]]) == real["state"]:
-        mistakes.append(f"folders.state: {real['state']} holds the inbox; give the state its own folder")
+        mistakes.append(
+            f"folders.state: {real['state']} holds the inbox; give the state its own folder"
+        )
     names = list(real)
-    for i, name in enumerate(names):
-        for other in names[i + 1 :]:
-            if real[name] == real[other]:
-                mistakes.append(f"folders.{other}: the same folder as folders.{name}; use another")
+    mistakes += [
+        f"folders.{other}: the same folder as folders.{name}; use another"
+        for i, name in enumerate(names)
+        for other in names[i + 1 :]
+        if real[name] == real[other]
+    ]
     return mistakes
 
 

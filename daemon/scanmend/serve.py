@@ -32,7 +32,7 @@ def serve(handlers: Mapping[str, Handler]) -> None:
     _die_with_parent()
     _limit_memory()
     connection = Connection(int(os.environ[SOCKET_FD]))
-    os.set_inheritable(connection.fileno(), False)  # noqa: FBT003
+    os.set_inheritable(connection.fileno(), False)
     while True:
         try:
             request = json.loads(connection.recv_bytes())
@@ -45,13 +45,17 @@ def serve(handlers: Mapping[str, Handler]) -> None:
             return
 
 
-def _answer(handlers: Mapping[str, Handler], request: dict[str, Any], progress: Progress) -> dict[str, Any]:
+def _answer(
+    handlers: Mapping[str, Handler], request: dict[str, Any], progress: Progress
+) -> dict[str, Any]:
     try:
         return {"reply": handlers[request.pop("do")](request, progress)}
     except ScanmendError as error:
         return _failure(error.kind, str(error))
     except MemoryError:
-        return _failure("out-of-memory", "the page needs more memory than ocr.memory or llm.memory allows")
+        return _failure(
+            "out-of-memory", "the page needs more memory than ocr.memory or llm.memory allows"
+        )
     except OSError as error:
         known = machine_error(error, f"reading {error.filename!r}" if error.filename else "reading")
         return _failure(known.kind, str(known))

@@ -23,12 +23,12 @@ class Json:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         """The value back; raises TypeError or KeyError when ``data`` is not of this shape."""
-        hints = _hints(cls)
+        hints = _hints(cls)  # type: ignore[arg-type]  # mypy doubts that a class is hashable
         return cls(**{key: _decode(hints[key], value) for key, value in data.items()})
 
 
 @functools.cache
-def _hints(cls: type) -> dict[str, Any]:
+def _hints(cls: Any) -> dict[str, Any]:
     return typing.get_type_hints(cls)
 
 
@@ -105,6 +105,47 @@ class Contents(Json):
     media_type: str
     pages: int
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ContentsRequest(Json):
+    """To an OCR child: what is in this file? ``path`` is absolute, by ``os.fsdecode``."""
+
+    path: str
+    max_pages: int
+    max_pixels: int
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest(Json):
+    """To an OCR child: read page ``index`` (from 0) of this file.
+
+    ``engine``: "rapidocr", "aspose" or "tesseract". ``dpi``: at which PDF pages are rendered.
+    ``rotate``: find out which way up the page lies. ``pdf_text``: "auto" or "always_ocr".
+    """
+
+    path: str
+    index: int
+    engine: str
+    languages: tuple[str, ...]
+    dpi: int
+    rotate: bool
+    pdf_text: str
+    max_pixels: int
+    licence: str | None = None
+    allow_evaluation: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus(Json):
+    """Whether an engine can be used here; if not, why, and what to do about it."""
+
+    name: str
+    usable: bool
+    version: str = ""
+    licensed: bool = True
+    reason: str = ""
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
