@@ -1,0 +1,376 @@
+"""The journal: what happened to every file, on disk before it happens to the next.
+
+All SQL of scanmend stands here. SQLite in WAL mode, each state change one transaction with full fsync.
+One connection under a lock serves all threads of the daemon; others read with ``Journal.read_only``.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any, Self
+
+from scanmend.errors import ConfigError, DiskFull, MachineError
+from scanmend.states import MOVES, Document, State
+from scanmend.values import Contents, PageResult, PageText, Seen
+
+_SCHEMA = """
+CREATE TABLE documents (
+    id INTEGER PRIMARY KEY,
+    path BLOB NOT NULL,             -- relative to the inbox
+    size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL,
+    sha256 TEXT NOT NULL DEFAULT '',
+    profile TEXT NOT NULL DEFAULT '',
+    media_type TEXT NOT NULL DEFAULT '',
+    pages INTEGER,                  -- NULL until an OCR child has looked
+    state TEXT NOT NULL, reason TEXT NOT NULL, since REAL NOT NULL,
+    first_seen REAL NOT NULL,
+    outcome TEXT NOT NULL DEFAULT '',   -- 'published' or the kind of the failure
+    stem TEXT,                      -- of the result's names, chosen before the first byte is written
+    put_away BLOB,                  -- where the original goes, chosen before it is moved
+    kept INTEGER NOT NULL DEFAULT 0,    -- the original stays in the inbox (originals: keep)
+    warnings TEXT NOT NULL DEFAULT '[]'
+);
+CREATE INDEX documents_path ON documents (path);
+CREATE INDEX documents_state ON documents (state);
+CREATE TABLE moves (document INTEGER NOT NULL, at REAL NOT NULL, old TEXT, new TEXT NOT NULL, reason TEXT NOT NULL);
+CREATE INDEX moves_document ON moves (document);
+CREATE TABLE pages (
+    document INTEGER NOT NULL, number INTEGER NOT NULL,    -- -1: the look at what the file holds
+    attempts INTEGER NOT NULL DEFAULT 0, failure TEXT NOT NULL DEFAULT '',
+    text TEXT, result TEXT,
+    PRIMARY KEY (document, number)
+) WITHOUT ROWID;
+CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL, reason TEXT NOT NULL, since REAL NOT NULL);
+"""
+_VERSION = 1
+
+
+_COLUMNS = ", ".join(f.name for f in dataclasses.fields(Document))
+
+
+class Journal:
+    """The journal of one state folder."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Use ``open`` or ``read_only``."""
+        self._db = connection
+        self._lock = threading.RLock()
+
+    @classmethod
+    def open(cls, folder: str) -> Self:
+        """Open for writing, making it when it is not there; ConfigError when the folder can't hold it."""
+        path = os.path.join(folder, "journal.sqlite")
+        try:
+            db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = FULL")
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            if version == 0:
+                db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+        except sqlite3.Error as error:
+            raise ConfigError(f"{path}: the journal can't be opened: {error}") from None
+        if version not in (0, _VERSION):
+            raise ConfigError(
+                f"{path}: written by another version of scanmend (schema {version}); update it"
+            )
+        return cls(db)
+
+    @classmethod
+    def read_only(cls, folder: str) -> Self | None:
+        """Open for reading beside a running daemon; None when there is no journal yet."""
+        path = os.path.join(folder, "journal.sqlite")
+        if not os.path.exists(path):
+            return None
+        try:
+            db = sqlite3.connect(
+                f"file:{_uri(path)}?mode=ro", uri=True, timeout=10, check_same_thread=False
+            )
+            if db.execute("PRAGMA user_version").fetchone()[0] == 0:
+                db.close()
+                return None
+        except sqlite3.Error as error:
+            raise ConfigError(f"{path}: the journal can't be read: {error}") from None
+        return cls(db)
+
+    def close(self) -> None:
+        """Close; a statement of another thread that is under way ends first."""
+        with self._lock:
+            self._db.close()
+
+    # documents ------------------------------------------------------------------------------------
+
+    def claim(self, seen: Seen, sha256: str, profile: str) -> Document | None:
+        """A file that is whole enters the line; None when it is in hand already."""
+        with self._change() as db:
+            if self._in_hand(seen):
+                return None
+            earlier = self._rows("path = ? AND state IN ('settling', 'failed')", seen.path)
+            now = time.time()
+            first_seen = min(
+                (d.first_seen for d in earlier if d.state == State.SETTLING), default=now
+            )
+            for old in earlier:
+                if old.state == State.FAILED and old.sha256 == sha256:
+                    self._move(old, State.GONE, "dropped again")
+            waiting = next((d for d in earlier if d.state == State.SETTLING), None)
+            values = {"size": seen.size, "mtime_ns": seen.mtime_ns, "inode": seen.inode,
+                      "sha256": sha256, "profile": profile}  # fmt: skip
+            if waiting:
+                return self._move(waiting, State.QUEUED, "whole", **values)
+            row = db.execute(
+                f"INSERT INTO documents (path, size, mtime_ns, inode, sha256, profile, state, reason, since,"
+                f" first_seen) VALUES (?, ?, ?, ?, ?, ?, ?, 'whole', ?, ?) RETURNING {_COLUMNS}",
+                (seen.path, *seen.identity, sha256, profile, State.QUEUED, now, first_seen),
+            ).fetchone()
+            document = _document(row)
+            self._log_move(document.id, None, State.QUEUED, "whole", now)
+            return document
+
+    def settling(self, seen: Seen, first_seen: float, why: str) -> Document:
+        """A file whose wait has become noticeable; called again when the reason changes."""
+        with self._change() as db:
+            waiting = self._rows("path = ? AND state = 'settling'", seen.path)
+            if waiting:
+                db.execute(
+                    "UPDATE documents SET reason = ?, size = ?, mtime_ns = ?, inode = ? WHERE id = ?",
+                    (why, *seen.identity, waiting[0].id),
+                )
+                return waiting[0]
+            row = db.execute(
+                f"INSERT INTO documents (path, size, mtime_ns, inode, state, reason, since, first_seen)"
+                f" VALUES (?, ?, ?, ?, 'settling', ?, ?, ?) RETURNING {_COLUMNS}",
+                (seen.path, *seen.identity, why, time.time(), first_seen),
+            ).fetchone()
+            document = _document(row)
+            self._log_move(document.id, None, State.SETTLING, why, document.since)
+            return document
+
+    def waiting(self, path: bytes) -> Document | None:
+        """The SETTLING row of this path, if its wait was noted."""
+        rows = self._rows("path = ? AND state = 'settling'", path)
+        return rows[0] if rows else None
+
+    def known(self, seen: Seen) -> bool:
+        """Whether this very file is in work, or was done and stays in the inbox by policy."""
+        with self._lock:
+            return self._in_hand(seen)
+
+    def _in_hand(self, seen: Seen) -> bool:
+        return any(
+            row.identity == seen.identity
+            for row in self._rows(
+                "path = ? AND (state IN ('queued', 'reading', 'publishing', 'putting-away') OR kept = 1)",
+                seen.path,
+            )
+        )
+
+    def move(self, document: Document, new: State, reason: str, **columns: Any) -> Document:
+        """Take the document to its next state, with its reason; returns the new row.
+
+        The only way a state changes. Raises RuntimeError when the journal says that the document is not
+        in the state that the caller believes: two hands on one document are a bug.
+        """
+        with self._change():
+            return self._move(document, new, reason, **columns)
+
+    def _move(self, document: Document, new: State, reason: str, **columns: Any) -> Document:
+        assert new in MOVES[document.state], f"{document.state} -> {new} is no move"
+        now = time.time()
+        columns = {"state": new, "reason": reason, "since": now, **columns}
+        row = self._db.execute(
+            f"UPDATE documents SET {', '.join(f'{c} = ?' for c in columns)}"
+            f" WHERE id = ? AND state = ? RETURNING {_COLUMNS}",
+            (*columns.values(), document.id, document.state),
+        ).fetchone()
+        if row is None:
+            raise RuntimeError(
+                f"{document.name}: not {document.state} any more, so it can't become {new}"
+            )
+        self._log_move(document.id, document.state, new, reason, now)
+        if new in (State.DONE, State.FAILED, State.GONE):
+            self._db.execute("DELETE FROM pages WHERE document = ?", (document.id,))
+        return _document(row)
+
+    def _log_move(
+        self, document: int, old: State | None, new: State, reason: str, now: float
+    ) -> None:
+        assert new in MOVES[old]
+        self._db.execute(
+            "INSERT INTO moves VALUES (?, ?, ?, ?, ?)", (document, now, old, new, reason)
+        )
+
+    def note(self, document: Document, **columns: Any) -> Document:
+        """Set columns without a change of state (contents, the names chosen)."""
+        with self._change() as db:
+            row = db.execute(
+                f"UPDATE documents SET {', '.join(f'{c} = ?' for c in columns)} WHERE id = ? RETURNING {_COLUMNS}",
+                (*columns.values(), document.id),
+            ).fetchone()
+            return _document(row)
+
+    def document(self, number: int) -> Document:
+        """The row of this id."""
+        return self._rows("id = ?", number)[0]
+
+    def in_state(self, *states: State) -> list[Document]:
+        """All documents in these states, oldest first."""
+        marks = ", ".join("?" * len(states))
+        return self._rows(f"state IN ({marks}) ORDER BY id", *states)
+
+    def counts(self) -> dict[State, int]:
+        """How many documents are in each state."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT state, count(*) FROM documents GROUP BY state"
+            ).fetchall()
+        return {State(state): count for state, count in rows}
+
+    def latest(self, state: State, limit: int) -> list[Document]:
+        """The documents that came to this state last, newest first."""
+        return self._rows("state = ? ORDER BY since DESC, id DESC LIMIT ?", state, limit)
+
+    def history(self, document: Document) -> list[tuple[float, str | None, str, str]]:
+        """Every move of the document: when, from, to, why."""
+        with self._lock:
+            return self._db.execute(
+                "SELECT at, old, new, reason FROM moves WHERE document = ? ORDER BY rowid",
+                (document.id,),
+            ).fetchall()
+
+    def _rows(self, where: str, *values: Any) -> list[Document]:
+        with self._lock:
+            rows = self._db.execute(
+                f"SELECT {_COLUMNS} FROM documents WHERE {where}", values
+            ).fetchall()
+        return [_document(row) for row in rows]
+
+    # pages ----------------------------------------------------------------------------------------
+
+    def keep_contents(self, document: Document, contents: Contents) -> Document:
+        """What the file holds, so that a restart need not look again."""
+        return self.note(document, media_type=contents.media_type, pages=contents.pages,
+                         warnings=json.dumps(contents.warnings))  # fmt: skip
+
+    def keep_text(self, document: int, text: PageText) -> None:
+        """A page as read."""
+        self._keep(document, text.index, "text", json.dumps(text.to_json()))
+
+    def keep_result(self, document: int, result: PageResult) -> None:
+        """A page as corrected; its text stands inside, so the text alone is dropped."""
+        self._keep(document, result.page.index, "result", json.dumps(result.to_json()))
+
+    def _keep(self, document: int, number: int, column: str, value: str) -> None:
+        with self._change() as db:
+            db.execute(
+                f"INSERT INTO pages (document, number, {column}) VALUES (?, ?, ?)"
+                f" ON CONFLICT DO UPDATE SET {column} = excluded.{column}"
+                + (", text = NULL" if column == "result" else ""),
+                (document, number, value),
+            )
+
+    def page_progress(self, document: int) -> tuple[set[int], set[int]]:
+        """The numbers of the pages that are read but not corrected, and of those that are corrected."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT number, result IS NOT NULL FROM pages WHERE document = ?"
+                " AND (text IS NOT NULL OR result IS NOT NULL)",
+                (document,),
+            ).fetchall()
+        return {n for n, corrected in rows if not corrected}, {
+            n for n, corrected in rows if corrected
+        }
+
+    def text(self, document: int, number: int) -> PageText:
+        """A page that was read."""
+        return PageText.from_json(json.loads(self._page(document, number, "text")))
+
+    def result(self, document: int, number: int) -> PageResult:
+        """A page that was corrected."""
+        return PageResult.from_json(json.loads(self._page(document, number, "result")))
+
+    def _page(self, document: int, number: int, column: str) -> str:
+        with self._lock:
+            value: str = self._db.execute(
+                f"SELECT {column} FROM pages WHERE document = ? AND number = ?", (document, number)
+            ).fetchone()[0]
+        return value
+
+    def count_attempt(self, document: int, number: int, failure: str) -> int:
+        """A failed attempt of a page; returns how many there are now, over all restarts."""
+        with self._change() as db:
+            attempts: int = db.execute(
+                "INSERT INTO pages (document, number, attempts, failure) VALUES (?, ?, 1, ?) ON CONFLICT DO"
+                " UPDATE SET attempts = attempts + 1, failure = excluded.failure RETURNING attempts",
+                (document, number, failure),
+            ).fetchone()[0]
+        return attempts
+
+    def attempts(self, document: int) -> int:
+        """Failed attempts over all pages of the document."""
+        with self._lock:
+            total: int = self._db.execute(
+                "SELECT coalesce(sum(attempts), 0) FROM pages WHERE document = ?", (document,)
+            ).fetchone()[0]
+        return total
+
+    # facts ----------------------------------------------------------------------------------------
+
+    def set_fact(self, key: str, value: str, reason: str = "") -> None:
+        """What holds now and is no document's state: a share is gone, the model is loaded."""
+        with self._change() as db:
+            db.execute(
+                "INSERT INTO facts VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value,"
+                " reason = excluded.reason, since = excluded.since",
+                (key, value, reason, time.time()),
+            )
+
+    def clear_fact(self, key: str) -> None:
+        """It holds no more."""
+        with self._change() as db:
+            db.execute("DELETE FROM facts WHERE key = ?", (key,))
+
+    def facts(self) -> dict[str, tuple[str, str, float]]:
+        """Every fact: key -> (value, reason, since)."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT key, value, reason, since FROM facts ORDER BY key"
+            ).fetchall()
+        return {key: (value, reason, since) for key, value, reason, since in rows}
+
+    @contextlib.contextmanager
+    def _change(self) -> Iterator[sqlite3.Connection]:
+        """One transaction; a full or failing disk comes out as an error of this machine."""
+        with self._lock:
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                yield self._db
+                self._db.execute("COMMIT")
+            except sqlite3.OperationalError as error:
+                self._roll_back()
+                if "full" in str(error):
+                    raise DiskFull(
+                        f"the journal can't be written: {error}; free space in folders.state"
+                    ) from None
+                raise MachineError(f"the journal can't be written: {error}") from None
+            except BaseException:
+                self._roll_back()
+                raise
+
+    def _roll_back(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+
+
+def _document(row: tuple[Any, ...]) -> Document:
+    document = Document(*row)
+    return dataclasses.replace(document, state=State(document.state))
+
+
+def _uri(path: str) -> str:
+    return path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")

@@ -1,0 +1,68 @@
+"""The states of a document on its way, the moves between them, and a document's row."""
+
+import enum
+import os
+from dataclasses import dataclass
+
+
+class State(enum.StrEnum):
+    """Where a document is on its way."""
+
+    SETTLING = "settling"  # seen, but not whole yet
+    QUEUED = "queued"  # claimed: whole, hashed, in line
+    READING = "reading"  # pages are being read and corrected
+    PUBLISHING = "publishing"  # all pages are there; the result is being written
+    PUTTING_AWAY = "putting-away"  # the outcome is decided; the original is being put away
+    DONE = "done"
+    FAILED = "failed"
+    GONE = "gone"  # taken away or replaced by its owner before it was published
+
+
+MOVES: dict[State | None, frozenset[State]] = {
+    None: frozenset({State.SETTLING, State.QUEUED}),
+    State.SETTLING: frozenset({State.QUEUED, State.PUTTING_AWAY, State.GONE}),
+    State.QUEUED: frozenset({State.READING, State.GONE}),
+    # back to QUEUED: stop, restart, or the machine could not do it; finished pages are kept
+    State.READING: frozenset({State.QUEUED, State.PUBLISHING, State.PUTTING_AWAY, State.GONE}),
+    State.PUBLISHING: frozenset({State.PUTTING_AWAY, State.GONE}),
+    State.PUTTING_AWAY: frozenset({State.DONE, State.FAILED}),
+    State.DONE: frozenset(),
+    State.FAILED: frozenset({State.GONE}),  # dropped again, by `scanmend retry` or by hand
+    State.GONE: frozenset(),
+}
+ACTIVE = (State.QUEUED, State.READING, State.PUBLISHING, State.PUTTING_AWAY)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One row of the journal; times are seconds since the epoch."""
+
+    id: int
+    path: bytes
+    size: int
+    mtime_ns: int
+    inode: int
+    sha256: str
+    profile: str
+    media_type: str
+    pages: int | None
+    state: State
+    reason: str
+    since: float
+    first_seen: float
+    outcome: str
+    stem: str | None
+    put_away: bytes | None
+    kept: int
+    warnings: str
+
+    @property
+    def identity(self) -> tuple[int, int, int]:
+        """Size, mtime and inode at the claim."""
+        return (self.size, self.mtime_ns, self.inode)
+
+    @property
+    def name(self) -> str:
+        """The path for people: what is not UTF-8 or not printable is escaped."""
+        text = os.fsdecode(self.path)
+        return text if text.isprintable() else ascii(text)[1:-1]
