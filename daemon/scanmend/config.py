@@ -230,7 +230,7 @@ class Profiles:
 class Log:
     """What is logged, and how."""
 
-    format: str = _key("auto", _choice("auto", "human", "json"))
+    format: str = _key("human", _choice("human", "json"))
     level: str = _key("info", _choice("debug", "info", "warning", "error"))
 
 

@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 TEMP_PREFIX = b".scanmend-"  # a dot file: the watcher and most programs ignore it
 NAME_MAX = 255  # bytes of a name on every file system that we meet
@@ -19,12 +19,12 @@ _UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
 
 
-def write(path: bytes, data: bytes) -> None:
+def write(path: bytes, chunks: Iterable[bytes]) -> None:
     """Write the file whole: a temp file beside it, fsync, rename, fsync of the folder."""
     temp = _temp_beside(path)
     try:
         with open(temp, "wb") as file:
-            file.write(data)
+            file.writelines(chunks)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temp, path)

@@ -7,6 +7,7 @@ from typing import Any, TextIO
 import structlog
 
 from scanmend.config import Log
+from scanmend.values import show
 
 Logger = structlog.stdlib.BoundLogger
 
@@ -14,7 +15,7 @@ Logger = structlog.stdlib.BoundLogger
 def set_up(settings: Log, stream: TextIO | None = None) -> None:
     """Set the process's logging; may be called again when the configuration changed."""
     out = stream or sys.stderr
-    human = settings.format == "human" or settings.format == "auto"
+    human = settings.format == "human"
     renderer: Any = (
         structlog.dev.ConsoleRenderer(colors=out.isatty(), pad_event_to=0, sort_keys=False)
         if human
@@ -44,15 +45,6 @@ def get(stage: str) -> Logger:
     """A logger whose lines carry the stage."""
     logger: Logger = structlog.get_logger(stage=stage)
     return logger
-
-
-def show(path: bytes | str) -> str:
-    """A path for people: bytes that are not UTF-8, and control characters, are escaped."""
-    text = path.decode("utf-8", "backslashreplace") if isinstance(path, bytes) else path
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode()
-        for c in text
-    )
 
 
 def _level(name: str) -> int:

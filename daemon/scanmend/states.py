@@ -1,8 +1,9 @@
 """The states of a document on its way, the moves between them, and a document's row."""
 
 import enum
-import os
 from dataclasses import dataclass
+
+from scanmend.values import show
 
 
 class State(enum.StrEnum):
@@ -21,7 +22,7 @@ class State(enum.StrEnum):
 MOVES: dict[State | None, frozenset[State]] = {
     None: frozenset({State.SETTLING, State.QUEUED}),
     State.SETTLING: frozenset({State.QUEUED, State.PUTTING_AWAY, State.GONE}),
-    State.QUEUED: frozenset({State.READING, State.GONE}),
+    State.QUEUED: frozenset({State.READING, State.PUTTING_AWAY, State.GONE}),
     # back to QUEUED: stop, restart, or the machine could not do it; finished pages are kept
     State.READING: frozenset({State.QUEUED, State.PUBLISHING, State.PUTTING_AWAY, State.GONE}),
     State.PUBLISHING: frozenset({State.PUTTING_AWAY, State.GONE}),
@@ -63,6 +64,5 @@ class Document:
 
     @property
     def name(self) -> str:
-        """The path for people: what is not UTF-8 or not printable is escaped."""
-        text = os.fsdecode(self.path)
-        return text if text.isprintable() else ascii(text)[1:-1]
+        """The path for people."""
+        return show(self.path)

@@ -1,0 +1,176 @@
+"""The claim: a quiet file is read once, to see that it is whole and to know it again, and enters the line."""
+
+import errno
+import hashlib
+import os
+import queue
+import stat
+import threading
+import time
+from collections.abc import Callable
+
+from scanmend import log
+from scanmend.complete import Incomplete, is_complete
+from scanmend.config import Settings
+from scanmend.errors import MachineError
+from scanmend.inbox import Inbox
+from scanmend.journal import Journal
+from scanmend.profiles import Profile, select
+from scanmend.retry import back_off
+from scanmend.schedule import CONTENTS, Schedule
+from scanmend.states import Document, State
+from scanmend.values import Seen, show
+
+_NOT_YET = {
+    errno.EBUSY,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ESTALE,
+    errno.ETXTBSY,
+    errno.EAGAIN,
+    errno.EIO,
+}
+
+
+class Claim:
+    """The claim step, and what the watcher tells the journal. One thread runs ``run``."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        journal: Journal,
+        schedule: Schedule,
+        settings: Settings,
+        profiles: dict[str, Profile],
+        put_away: Callable[[int], None],
+        paused: Callable[[], bool],
+    ) -> None:
+        """``put_away`` takes the id of a failed document; ``paused``: the machine can't take more in."""
+        self.settings = settings
+        self.profiles = profiles
+        self.unsettled: Callable[[Seen, str, bool], None] = lambda *_: (
+            None
+        )  # set by who builds the line
+        self.claimed: Callable[[Seen], None] = lambda _: None
+        self._inbox = inbox
+        self._journal = journal
+        self._schedule = schedule
+        self._put_away = put_away
+        self._paused = paused
+        self._queue: queue.SimpleQueue[Seen | None] = queue.SimpleQueue()
+        self._log = log.get("claim")
+
+    def submit(self, seen: Seen) -> None:
+        """A file that has been quiet; from any thread."""
+        self._queue.put(seen)
+
+    def close(self) -> None:
+        """Let ``run`` end after the file in hand; what waits is found again at the next start."""
+        self._queue.put(None)
+
+    def run(self, stop: threading.Event) -> None:
+        """Claim one file after the other until told to stop."""
+        while (seen := self._queue.get()) is not None and not stop.is_set():
+            step = 0
+            while not stop.is_set():
+                try:
+                    if not self._paused():
+                        self.claim(seen)
+                        break
+                except MachineError as error:
+                    self._log.warning(
+                        "waiting for the machine", document=show(seen.path), reason=str(error)
+                    )
+                stop.wait(back_off(step, most=10))
+                step += 1
+
+    def claim(self, seen: Seen) -> None:
+        """Read the file once and put it in line, or tell the watcher why it is not ready."""
+        try:
+            fd = os.open(
+                self._inbox.absolute(seen.path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+            )
+        except OSError as error:
+            if error.errno in _NOT_YET:
+                self.unsettled(seen, f"can't be opened: {error.strerror}", False)
+            else:  # gone, or a link by now: the watcher looks anew
+                self.unsettled(seen, error.strerror or "gone", False)
+            return
+        with open(fd, "rb") as file:
+            if not stat.S_ISREG(os.fstat(fd).st_mode) or _identity(fd) != seen.identity:
+                self.unsettled(seen, "still changing", False)
+                return
+            too_big = seen.size > self.settings.limits.file_size
+            try:
+                verdict = None if too_big else is_complete(file, seen.size)
+                if isinstance(verdict, Incomplete):
+                    self.unsettled(seen, f"incomplete: {verdict.why}", True)
+                    return
+                file.seek(0)
+                sha256 = "" if too_big else hashlib.file_digest(file, "sha256").hexdigest()
+                unchanged = self._inbox.seen(seen.path)
+            except OSError as error:
+                self.unsettled(seen, f"can't be read: {error.strerror}", False)
+                return
+            if (
+                unchanged is None
+                or unchanged.identity != seen.identity
+                or _identity(fd) != seen.identity
+            ):
+                self.unsettled(seen, "changed while it was read", False)
+                return
+        self._enter(seen, sha256, too_big)
+
+    def _enter(self, seen: Seen, sha256: str, too_big: bool) -> None:
+        profile = select(self.profiles, self.settings.profiles, seen.path)
+        document = self._journal.claim(seen, sha256, profile.name)
+        self.claimed(seen)
+        if document is None:
+            return
+        if too_big:
+            limit = f"{self.settings.limits.file_size:,.0f} bytes (limits.file_size)"
+            self._fail(
+                document, "too-big", f"{document.name}: {seen.size:,} bytes, more than {limit}"
+            )
+            return
+        self._log.info("claimed", document=document.name, size=seen.size, profile=profile.name)
+        self._schedule.add(document.id, [CONTENTS], document.first_seen)
+
+    def _fail(self, document: Document, outcome: str, reason: str) -> None:
+        self._journal.move(document, State.PUTTING_AWAY, reason, outcome=outcome)
+        self._put_away(document.id)
+
+    # what the watcher tells ----------------------------------------------------------------------
+
+    def known(self, seen: Seen) -> bool:
+        """Whether this very file is in hand, or was done and stays."""
+        return self._journal.known(seen)
+
+    def first_seen(self, path: bytes) -> float | None:
+        """When a waiting file was first seen, by the wall clock, also before a restart."""
+        waiting = self._journal.waiting(path)
+        return waiting.first_seen if waiting else None
+
+    def waiting(self, seen: Seen, first_seen: float, why: str) -> None:
+        """The file's wait has become noticeable, or its reason has changed."""
+        self._log.info("waiting", document=show(seen.path), reason=why)
+        self._journal.settling(seen, first_seen, why)
+
+    def gone(self, path: bytes) -> None:
+        """A waiting file is not there any more."""
+        waiting = self._journal.waiting(path)
+        if waiting:
+            self._journal.move(waiting, State.GONE, "taken out of the inbox before it was complete")
+            self._log.info("gone", document=waiting.name)
+
+    def never_completed(self, seen: Seen, why: str) -> None:
+        """The patience with a file is at its end."""
+        document = self._journal.settling(seen, time.time(), why)
+        hours = self.settings.settle.patience / 3600
+        reason = f"{document.name}: never completed ({why}) for {hours:g} h (settle.patience); send it again"
+        self._fail(document, "never-completed", reason)
+
+
+def _identity(fd: int) -> tuple[int, int, int]:
+    status = os.fstat(fd)
+    return (status.st_size, status.st_mtime_ns, status.st_ino)

@@ -1,0 +1,50 @@
+"""A claimed file in the inbox: where it is, and whether it is still the one that was claimed."""
+
+import errno
+import os
+import stat
+
+from scanmend.errors import FolderGone
+from scanmend.mounts import Root
+from scanmend.states import Document
+from scanmend.values import Seen
+
+
+class Inbox:
+    """The watched folder as the steps after the watcher see it."""
+
+    def __init__(self, root: Root) -> None:
+        """``root`` tells whether the folder can be trusted at this moment."""
+        self.path = os.fsencode(root.path)
+        self._root = root
+
+    def absolute(self, relative: bytes) -> bytes:
+        """The path of a file in the inbox."""
+        return os.path.join(self.path, relative)
+
+    def seen(self, relative: bytes) -> Seen | None:
+        """The file as it is now; None when it is not there, or not a regular file.
+
+        Raises FolderGone when the inbox itself can't be trusted: then nothing can be said of the file.
+        """
+        try:
+            status = os.lstat(self.absolute(relative))
+        except OSError as error:
+            reason = self._root.check()
+            if reason or error.errno not in (errno.ENOENT, errno.ENOTDIR):
+                raise FolderGone(
+                    f"the inbox {self._root.path}: {reason or error.strerror}"
+                ) from None
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        return Seen(relative, status.st_size, status.st_mtime_ns, status.st_ino)
+
+    def changed(self, document: Document) -> str | None:
+        """Why the file is not the claimed one any more; None when it is."""
+        now = self.seen(document.path)
+        if now is None:
+            return "taken out of the inbox"
+        if now.identity != document.identity:
+            return "changed in the inbox while it was in work; the new version is taken up as a new document"
+        return None

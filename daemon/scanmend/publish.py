@@ -1,0 +1,284 @@
+"""Publishing: the text, the sidecar last, then the original is put away. Every step can be done again.
+
+The names are chosen and written in the journal before the first byte, so that a crash at any point leads
+to the same names, and an original is only touched when its result is on disk.
+"""
+
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+from scanmend import durable, log, sidecar
+from scanmend.config import Folders
+from scanmend.errors import FolderGone, MachineError, machine_error
+from scanmend.inbox import Inbox
+from scanmend.journal import Journal
+from scanmend.mounts import Root
+from scanmend.retry import back_off
+from scanmend.states import Document, State
+from scanmend.values import PageResult, show
+
+
+class Publish:
+    """The publish step. One thread runs ``run``; ``submit`` comes from any."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        journal: Journal,
+        folders: Folders,
+        originals: str,
+        roots: dict[str, Root],
+        again: Callable[[bytes], None],
+    ) -> None:
+        """``originals``: archive, keep or delete. ``again``: the inbox has a new version of this path."""
+        self.originals = originals
+        self._inbox = inbox
+        self._journal = journal
+        self._folders = {
+            name: os.fsencode(getattr(folders, name)) for name in ("outbox", "archive", "failed")
+        }
+        self._roots = roots
+        self._again = again
+        self._queue: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+        self._later: dict[
+            int, tuple[float, int]
+        ] = {}  # document -> not before, times put off; only run writes
+        self.stuck = ""  # why nothing can be put out now; read by the claim, which takes no more in
+        self._log = log.get("publish")
+
+    def submit(self, document: int) -> None:
+        """A document whose pages are all there, or that failed."""
+        self._queue.put(document)
+
+    def close(self) -> None:
+        """Let ``run`` end after the document in hand."""
+        self._queue.put(None)
+
+    def run(self, stop: threading.Event) -> None:
+        """One document after the other; one that can't be put out now does not hold up the others."""
+        while not stop.is_set():
+            due = min((when for when, _ in self._later.values()), default=None)
+            try:
+                wait = None if due is None else max(0.0, due - time.monotonic())
+                number = self._queue.get(timeout=wait)
+                if number is None:
+                    return
+                self._careful_turn(number)
+            except queue.Empty:
+                ready = [n for n, (when, _) in self._later.items() if when <= time.monotonic()]
+                for number in ready:
+                    if not stop.is_set():
+                        self._careful_turn(number)
+
+    def _careful_turn(self, number: int) -> None:
+        """The mouth of the loop: what the machine can't do now is put off, and said."""
+        try:
+            self.turn(self._journal.document(number))
+            self._later.pop(number, None)
+            if self.stuck:
+                self.stuck = ""
+                self._journal.clear_fact("publish")
+                self._log.info("publishing again")
+        except MachineError as error:
+            self._put_off(number, str(error))
+        except Exception as error:  # noqa: BLE001
+            self._log.exception("a bug; the document is tried again", document_id=number)
+            self._put_off(number, f"{type(error).__name__}: {error}")
+
+    def _put_off(self, number: int, reason: str) -> None:
+        times = self._later.get(number, (0.0, 0))[1]
+        self._later[number] = (time.monotonic() + back_off(times), times + 1)
+        if reason != self.stuck:
+            self.stuck = reason
+            self._log.warning("waiting for the machine", reason=reason)
+            try:
+                self._journal.set_fact("publish", "waiting", reason)
+            except MachineError:
+                return  # the log has said it
+
+    def turn(self, document: Document) -> None:
+        """Publish what is to be published and put the original away, from wherever it was left off."""
+        try:
+            if document.state == State.PUBLISHING:
+                document = self._publish(document)
+            if document.state == State.PUTTING_AWAY:
+                self._put_away(document)
+        except OSError as error:
+            path = show(os.fsencode(error.filename)) if error.filename else "the outbox"
+            raise machine_error(error, f"putting out {document.name}: {path}") from None
+
+    # the result -----------------------------------------------------------------------------------
+
+    def _publish(self, document: Document) -> Document:
+        self._check("outbox")
+        folder = self._result_folder(document)
+        begun = document.stem is not None
+        changed = self._inbox.changed(document)
+        if changed and not (begun and self._is_ours(folder, document)):
+            self._unwind(document, folder)
+            gone = self._journal.move(document, State.GONE, changed)
+            self._log.info("gone", document=document.name, reason=changed)
+            self._again(document.path)
+            return gone
+        durable.make_folder(folder)
+        if document.stem is None:
+            document = self._journal.note(document, stem=self._free_stem(folder, document))
+        assert document.stem is not None
+        text_name = durable.fit(document.stem, ".txt")
+        durable.write(os.path.join(folder, text_name), self._text(document))
+        times = {"seen": document.first_seen, "published": time.time()}
+        summary = self._summary(document)
+        durable.write(
+            os.path.join(folder, durable.fit(document.stem, ".json")),
+            sidecar.chunks(
+                document,
+                text_name.decode(),
+                summary,
+                self._journal.attempts(document.id),
+                times,
+                self._results(document),
+            ),  # fmt: skip
+        )
+        self._log.info("published", document=document.name, text=show(text_name), pages=document.pages,
+                       correction=summary.correction["status"])  # fmt: skip
+        return self._journal.move(document, State.PUTTING_AWAY, "published", outcome="published")
+
+    def _results(self, document: Document) -> Iterator[PageResult]:
+        return (self._journal.result(document.id, n) for n in range(document.pages or 0))
+
+    def _text(self, document: Document) -> Iterator[bytes]:
+        for number, result in enumerate(self._results(document)):
+            yield (b"\f" if number else b"") + sidecar.text_of(result).encode("utf-8", "replace")
+
+    def _summary(self, document: Document) -> sidecar.Summary:
+        summary = sidecar.Summary()
+        for result in self._results(document):
+            summary.add(result)
+        return summary
+
+    def _result_folder(self, document: Document) -> bytes:
+        parts = os.path.dirname(document.path).split(b"/")
+        safe = [durable.fit(durable.safe_name(part), "") for part in parts if part]
+        return os.path.join(self._folders["outbox"], *safe)
+
+    def _free_stem(self, folder: bytes, document: Document) -> str:
+        """The first name that is free, or this very document's from an earlier time."""
+        stem = durable.safe_name(os.path.splitext(os.path.basename(document.path))[0])
+        stem = durable.fit(stem, "-12345678-999.json").decode()[: -len("-12345678-999.json")]
+        for candidate in durable.candidates(stem, document.sha256):
+            paths = [
+                os.path.join(folder, durable.fit(candidate, suffix)) for suffix in (".json", ".txt")
+            ]
+            if not any(os.path.lexists(path) for path in paths):
+                return candidate
+            if os.path.isfile(paths[0]) and _same(sidecar.owner(paths[0]), document):
+                return candidate
+        raise AssertionError("candidates never end")
+
+    def _is_ours(self, folder: bytes, document: Document) -> bool:
+        """Whether the sidecar stands: then the result is complete, whatever became of the original."""
+        assert document.stem is not None
+        path = os.path.join(folder, durable.fit(document.stem, ".json"))
+        return os.path.isfile(path) and _same(sidecar.owner(path), document)
+
+    def _unwind(self, document: Document, folder: bytes) -> None:
+        """A text without a sidecar, of a version that is no more, goes."""
+        if document.stem is not None:
+            path = os.path.join(folder, durable.fit(document.stem, ".txt"))
+            if os.path.isfile(path):
+                os.unlink(path)
+
+    # the original ---------------------------------------------------------------------------------
+
+    def _put_away(self, document: Document) -> None:
+        published = document.outcome == "published"
+        final = State.DONE if published else State.FAILED
+        policy = self.originals if published else "failed"
+        if policy == "keep":
+            self._journal.move(document, final, "published; the original stays", kept=1)
+            return
+        changed = self._inbox.changed(document)
+        if policy == "delete":
+            if not changed:
+                os.unlink(self._inbox.absolute(document.path))
+                durable.sync_folder(os.path.dirname(self._inbox.absolute(document.path)))
+            self._journal.move(
+                document, final, f"published; {changed or 'the original was deleted'}"
+            )
+            return
+        document, where = self._move_away(document, "archive" if published else "failed", changed)
+        reason = f"published; {where}" if published else f"{document.reason}"
+        self._journal.move(document, final, reason)
+        if not published:
+            self._log.error(
+                "failed", document=document.name, reason=document.reason, original=where
+            )
+        if changed and changed.startswith("changed"):
+            self._again(document.path)
+
+    def _move_away(
+        self, document: Document, folder: str, changed: str | None
+    ) -> tuple[Document, str]:
+        """Move the original to archive/ or failed/; done already, half done and taken away are all met."""
+        self._check(folder)
+        source = self._inbox.absolute(document.path)
+        if document.put_away is None:
+            if changed:
+                return document, f"the original was {changed}"
+            document = self._choose_place(document, folder)
+        target = document.put_away
+        assert target is not None
+        moved = os.path.lexists(target)
+        if changed and not moved:
+            return document, f"the original was {changed}"
+        if folder == "failed":
+            report = sidecar.failure(document, self._journal.attempts(document.id), {})
+            durable.write(_beside(target, ".error.json"), [report])
+        if changed:
+            return document, f"the original is in {show(target)}"
+        if not moved:
+            durable.move(source, target)
+        elif (
+            durable.sha256_of(target) == document.sha256
+        ):  # a crash between the copy and the removal
+            os.unlink(source)
+            durable.sync_folder(os.path.dirname(source))
+        else:  # another file took the place meanwhile
+            return self._move_away(self._choose_place(document, folder), folder, changed)
+        return document, f"the original is in {show(target)}"
+
+    def _choose_place(self, document: Document, folder: str) -> Document:
+        parent = os.path.join(self._folders[folder], os.path.dirname(document.path)).rstrip(b"/")
+        durable.make_folder(parent)
+        name = os.path.basename(document.path)
+        stem, extension = os.path.splitext(name)
+        for number, candidate in enumerate(durable.candidates("", document.sha256 or "original")):
+            # the name's bytes as they are; only a second one of the name is told apart, and then cut to fit
+            suffix = os.fsencode(candidate) + extension
+            target = os.path.join(
+                parent, name if number == 0 else stem[: durable.NAME_MAX - len(suffix)] + suffix
+            )
+            if not os.path.lexists(target) and not os.path.lexists(_beside(target, ".error.json")):
+                return self._journal.note(document, put_away=target)
+        raise AssertionError("candidates never end")
+
+    def _check(self, folder: str) -> None:
+        """A share that is away must not be taken for an empty folder."""
+        reason = self._roots[folder].check()
+        if reason:
+            raise FolderGone(f"folders.{folder}: {reason}")
+
+
+def _beside(path: bytes, suffix: str) -> bytes:
+    """``path`` with a suffix to its name, within 255 bytes."""
+    folder, name = os.path.split(path)
+    return os.path.join(folder, name[: durable.NAME_MAX - len(suffix)] + suffix.encode())
+
+
+def _same(owner: dict[str, object] | None, document: Document) -> bool:
+    """Whether a sidecar is of this very document: content and name."""
+    mine = sidecar.source(document)
+    return bool(owner) and all(owner.get(key) == mine[key] for key in ("sha256", "name"))  # type: ignore[union-attr]

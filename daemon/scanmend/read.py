@@ -1,0 +1,193 @@
+"""Reading: each slot owns one OCR child and takes one page after the other from the schedule."""
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from scanmend import log
+from scanmend.child import Child
+from scanmend.config import Settings
+from scanmend.engines import environment
+from scanmend.errors import ChildError, MachineError, ScanmendError
+from scanmend.inbox import Inbox
+from scanmend.journal import Journal
+from scanmend.retry import Again, Fail, Pause, decide
+from scanmend.schedule import CONTENTS, Job, Schedule
+from scanmend.states import Document, State
+from scanmend.values import Contents, ContentsRequest, PageRequest, PageText
+
+RECYCLE_AFTER = (
+    500  # pages that one child reads: what a library leaks does not add up over the years
+)
+
+
+class Read:
+    """The read step; ``run`` is the body of each slot's thread."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        journal: Journal,
+        schedule: Schedule,
+        settings: Settings,
+        engine: str,
+        correct: Callable[[int, int], None],
+        put_away: Callable[[int], None],
+    ) -> None:
+        """``engine`` as chosen; ``correct`` takes a document's id and page, ``put_away`` a failed one's id."""
+        self.settings = settings
+        self.engine = engine
+        self._inbox = inbox
+        self._journal = journal
+        self._schedule = schedule
+        self._correct = correct
+        self._put_away = put_away
+        self._begin = (
+            threading.Lock()
+        )  # two slots may take the first two pages of a resumed document
+        self._pauses = 0
+        self._children: set[Child] = set()
+        self._stopping = False
+        self._log = log.get("read")
+
+    def run(self, stop: threading.Event) -> None:
+        """Read pages until the schedule is closed."""
+        child = self._new_child()
+        pages = 0
+        engine = self.engine
+        try:
+            while not stop.is_set():
+                job = self._schedule.take(self.settings.ocr.idle_unload)
+                if job is None or pages >= RECYCLE_AFTER or engine != self.engine:
+                    child.end()
+                    pages = 0
+                    if engine != self.engine:
+                        self._children.discard(child)
+                        engine, child = self.engine, self._new_child()
+                if job:
+                    pages += 1
+                    self._careful_turn(child, job)
+        finally:
+            child.end()
+            self._children.discard(child)
+
+    def interrupt(self) -> None:
+        """The grace is over: end the children; the pages in hand go back without an attempt counted."""
+        self._stopping = True
+        for child in list(self._children):
+            child.kill()
+
+    def _new_child(self) -> Child:
+        env = environment(self.settings, self.engine)
+        child = Child("scanmend.ocr", f"OCR ({self.engine})", env, int(self.settings.ocr.memory))
+        self._children.add(child)
+        return child
+
+    def _careful_turn(self, child: Child, job: Job) -> None:
+        """The mouth of the loop: a bug of ours costs time, not the slot."""
+        try:
+            self.turn(child, job)
+        except Exception:  # noqa: BLE001
+            self._log.exception("a bug; the page is tried again", document_id=job.document)
+            self._schedule.give_back(job, 60)
+
+    def turn(self, child: Child, job: Job) -> None:
+        """Do one job; whatever comes of it stands in the journal and the schedule afterwards."""
+        try:
+            document = self._journal.document(job.document)
+            with self._begin:
+                document = self._journal.document(job.document)
+                if document.state == State.QUEUED:
+                    document = self._journal.move(document, State.READING, "a reader is free")
+            if document.state != State.READING:  # failed at another page meanwhile
+                self._schedule.drop(job.document)
+                return
+            if job.number == CONTENTS:
+                self._contents(child, document)
+            else:
+                self._page(child, document, job.number)
+            self._pauses = 0
+            self._schedule.done(job)
+        except ScanmendError as error:
+            self._failed(job, error)
+
+    def _contents(self, child: Child, document: Document) -> None:
+        limits = self.settings.limits
+        request = ContentsRequest(self._path(document), limits.pages, limits.pixels)
+        reply = _ask(child, "contents", request.to_json(), self.settings.ocr.page_timeout)
+        contents = Contents.from_json(reply)
+        self._journal.keep_contents(document, contents)
+        self._schedule.add(document.id, list(range(contents.pages)), document.first_seen)
+
+    def _page(self, child: Child, document: Document, number: int) -> None:
+        ocr = self.settings.ocr
+        request = PageRequest(
+            path=self._path(document),
+            index=number,
+            engine=self.engine,
+            languages=ocr.languages,
+            dpi=ocr.dpi,
+            rotate=ocr.rotate,
+            pdf_text=self.settings.pdf.text,
+            max_pixels=self.settings.limits.pixels,
+            licence=self.settings.aspose.licence,
+            allow_evaluation=self.settings.aspose.allow_evaluation,
+        )
+        text = PageText.from_json(_ask(child, "page", request.to_json(), ocr.page_timeout))
+        self._journal.keep_text(document.id, text)
+        self._log.info("page read", document=document.name, page=number + 1, of=document.pages,
+                       seconds=round(sum(text.seconds.values()), 2), lines=len(text.lines))  # fmt: skip
+        self._correct(document.id, number)
+
+    def _path(self, document: Document) -> str:
+        return os.fsdecode(self._inbox.absolute(document.path))
+
+    def _failed(self, job: Job, error: ScanmendError) -> None:
+        """Decide what follows, and do it."""
+        if self._stopping:
+            self._schedule.give_back(job)
+            return
+        try:
+            document = self._journal.document(job.document)
+            gone = self._inbox.changed(document)
+            if gone and document.state == State.READING:
+                self._schedule.drop(document.id)
+                self._journal.move(document, State.GONE, gone)
+                self._log.info("gone", document=document.name, reason=gone)
+                return
+            attempts = 0
+            if isinstance(error, ChildError):
+                attempts = self._journal.count_attempt(document.id, job.number, str(error))
+        except MachineError as machine_error:
+            error = machine_error
+        match decide(error, attempts, self.settings.ocr.attempts, self._pauses):
+            case Again(delay):
+                self._log.warning("page failed, trying again", document=document.name, page=job.number + 1,
+                                  attempt=attempts, reason=str(error))  # fmt: skip
+                self._schedule.give_back(job, delay)
+            case Pause(delay):
+                self._pauses += 1
+                self._log.warning(
+                    "waiting for the machine", document=document.name, reason=str(error)
+                )
+                with contextlib.suppress(MachineError):
+                    self._journal.note(document, reason=f"waits: {error}")
+                self._schedule.give_back(job, delay)
+            case Fail(kind):
+                self._fail(document, job, kind, error)
+
+    def _fail(self, document: Document, job: Job, kind: str, error: ScanmendError) -> None:
+        reason = str(error)
+        if kind == "exhausted":
+            page = "looking into the file" if job.number == CONTENTS else f"page {job.number + 1}"
+            reason = f"{document.name}: {page} failed {self.settings.ocr.attempts} times: {reason}"
+        self._schedule.drop(document.id)
+        if self._journal.document(document.id).state == State.READING:
+            self._journal.move(document, State.PUTTING_AWAY, reason, outcome=error.kind)
+            self._put_away(document.id)
+
+
+def _ask(child: Child, what: str, request: dict[str, Any], seconds: float) -> dict[str, Any]:
+    return child.ask({"do": what, **request}, seconds)

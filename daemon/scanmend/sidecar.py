@@ -1,0 +1,214 @@
+"""The sidecar: the JSON beside each result that says how it came about.
+
+Written as a stream, one page at a time, so that a book costs no more memory than a receipt. ``source``
+stands first: who looks for the owner of a name need not read the pages. The schema is in
+``sidecar.schema.json`` beside this file.
+"""
+
+import datetime
+import json
+import os
+import urllib.parse
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from scanmend import __version__
+from scanmend.states import Document
+from scanmend.values import EngineInfo, ModelInfo, PageResult, show
+
+SCHEMA_VERSION = 1
+_HEAD = 64 * 2**10  # bytes in which the source stands
+
+
+@dataclass(slots=True)
+class Summary:
+    """What holds for the whole document, gathered from its pages one by one."""
+
+    engine: EngineInfo | None = None
+    text_layer: EngineInfo | None = None
+    model: ModelInfo | None = None
+    truncated: bool = False
+    statuses: Counter[str] = field(default_factory=Counter)
+    reasons: dict[str, str] = field(default_factory=dict)
+    profile: str = ""
+    prompt_sha256: str = ""
+    accepted: int = 0
+    rejected: int = 0
+    seconds: Counter[str] = field(default_factory=Counter)
+
+    def add(self, result: PageResult) -> None:
+        """One page more."""
+        page, correction = result.page, result.correction
+        if page.source == "pdf-text":
+            self.text_layer = page.engine
+        else:
+            self.engine = page.engine
+        self.truncated |= page.truncated
+        self.model = correction.model or self.model
+        self.statuses[correction.status] += 1
+        self.reasons.setdefault(correction.status, correction.reason)
+        self.profile = correction.profile or self.profile
+        self.prompt_sha256 = correction.prompt_sha256 or self.prompt_sha256
+        accepted = sum(edit.accepted for edit in result.edits)
+        self.accepted += accepted
+        self.rejected += len(result.edits) - accepted
+        for stage, seconds in page.seconds.items():
+            self.seconds[stage] += seconds
+        self.seconds["correct"] += correction.seconds
+
+    @property
+    def correction(self) -> dict[str, Any]:
+        """The correction of the whole: the least fortunate status of its pages."""
+        order = ("failed", "unavailable", "done", "nothing", "off")
+        status = next((s for s in order if self.statuses[s]), "nothing")
+        return {
+            "status": status,
+            "reason": self.reasons.get(status, ""),
+            "pages": dict(self.statuses),
+            "profile": self.profile,
+            "prompt_sha256": self.prompt_sha256,
+            "accepted": self.accepted,
+            "rejected": self.rejected,
+        }
+
+
+def source(document: Document) -> dict[str, Any]:
+    """Where the document came from. ``path_percent`` is exact where the name is not UTF-8."""
+    name = os.path.basename(document.path)
+    return {
+        "name": show(name),
+        "path": show(document.path),
+        "path_percent": urllib.parse.quote_from_bytes(document.path),
+        "size": document.size,
+        "sha256": document.sha256,
+        "modified": _iso(document.mtime_ns / 1e9),
+        "media_type": document.media_type,
+        "pages": document.pages,
+    }
+
+
+def chunks(
+    document: Document,
+    text_name: str,
+    summary: Summary,
+    attempts: int,
+    times: dict[str, float],
+    pages: Iterable[PageResult],
+) -> Iterator[bytes]:
+    """The whole sidecar as JSON, in pieces; ``times`` are moments since the epoch, by name."""
+    engine = summary.engine or summary.text_layer
+    head = {
+        "schema_version": SCHEMA_VERSION,
+        "source": source(document),
+        "result": {"text": text_name},
+        "scanmend": {"version": __version__},
+        "engine": engine.to_json() if engine else None,
+        "text_layer": summary.text_layer.to_json() if summary.text_layer else None,
+        "evaluation": bool(engine and engine.evaluation),
+        "truncated": summary.truncated,
+        "model": summary.model.to_json() if summary.model else None,
+        "correction": summary.correction,
+        "times": {name: _iso(moment) for name, moment in times.items()},
+        "seconds": {stage: round(seconds, 4) for stage, seconds in summary.seconds.items()},
+        "attempts": attempts,
+        "warnings": json.loads(document.warnings),
+    }
+    yield json.dumps(head, ensure_ascii=False, indent=1)[:-2].encode() + b',\n "pages": ['
+    separator = b"\n  "
+    for result in pages:
+        yield separator + json.dumps(_page(result), ensure_ascii=False).encode()
+        separator = b",\n  "
+    yield b"\n ]\n}\n"
+
+
+def _page(result: PageResult) -> dict[str, Any]:
+    page, correction = result.page, result.correction
+    edits: dict[int, list[dict[str, Any]]] = {}
+    for edit in result.edits:
+        edits.setdefault(edit.line, []).append(
+            {
+                "offset": edit.start,
+                "before": edit.before,
+                "after": edit.after,
+                "accepted": edit.accepted,
+                "rule": edit.rule,
+            }
+        )
+    return {
+        "number": page.index + 1,
+        "width": page.width,
+        "height": page.height,
+        "dpi": page.dpi,
+        "rotation": page.rotation,
+        "source": page.source,
+        "engine": page.engine.name,
+        "truncated": page.truncated,
+        "correction": {
+            "status": correction.status,
+            "reason": correction.reason,
+            "bound": correction.bound,
+        },
+        "seconds": {
+            stage: round(s, 4)
+            for stage, s in {**page.seconds, "correct": correction.seconds}.items()
+        },
+        "warnings": list(page.warnings),
+        "lines": [
+            {
+                "ocr": line.text,
+                "text": text,
+                "box": [round(v, 1) for v in (line.box.x0, line.box.y0, line.box.x1, line.box.y1)],
+                "confidence": None if line.confidence is None else round(line.confidence, 4),
+                "block": line.block,
+                "edits": edits.get(number, []),
+            }
+            for number, (line, text) in enumerate(zip(page.lines, result.lines, strict=True))
+        ],
+    }
+
+
+def text_of(result: PageResult) -> str:
+    """The page as text: a line each, an empty line between blocks."""
+    out: list[str] = []
+    for number, (line, text) in enumerate(zip(result.page.lines, result.lines, strict=True)):
+        if number and line.block != result.page.lines[number - 1].block:
+            out.append("")
+        out.append(text)
+    return "".join(line + "\n" for line in out)
+
+
+def owner(path: bytes) -> dict[str, Any] | None:
+    """The ``source`` of an existing sidecar; None when the file is none of ours."""
+    with open(path, "rb") as file:
+        head = file.read(_HEAD).decode(errors="replace")
+    start = head.find('"source": ')
+    if start < 0:
+        return None
+    try:
+        found, _ = json.JSONDecoder().raw_decode(head, start + len('"source": '))
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def failure(document: Document, attempts: int, versions: dict[str, str]) -> bytes:
+    """``<name>.error.json`` beside the original of a failed document."""
+    exhausted = document.outcome in {"child-error", "died", "timed-out", "out-of-memory", "babbled"}
+    report = {
+        "schema_version": SCHEMA_VERSION,
+        "source": source(document),
+        "reason": document.reason,
+        "kind": document.outcome,
+        "class": "exhausted" if exhausted else "permanent",
+        "attempts": max(attempts, 1),
+        "failed": _iso(document.since),
+        "versions": {"scanmend": __version__, **versions},
+        "retry": "move the file back into the inbox, or: scanmend retry NAME",
+    }
+    return json.dumps(report, ensure_ascii=False, indent=1).encode() + b"\n"
+
+
+def _iso(moment: float) -> str:
+    return datetime.datetime.fromtimestamp(moment, datetime.UTC).isoformat(timespec="milliseconds")
