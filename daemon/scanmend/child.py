@@ -44,7 +44,7 @@ class Child:
         self._module = module
         self._env = env
         self._memory = memory
-        self._lock = threading.Lock()  # the process: reaped by its owner, killed by anyone
+        self._lock = threading.RLock()  # the process: reaped by its owner, killed by anyone
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: Connection | None = None
         self._stderr = -1

@@ -285,20 +285,28 @@ class Journal:
             n for n, corrected in rows if corrected
         }
 
-    def text(self, document: int, number: int) -> PageText:
-        """A page that was read."""
-        return PageText.from_json(json.loads(self._page(document, number, "text")))
+    def text(self, document: int, number: int) -> PageText | None:
+        """A page that was read; None when it is corrected already."""
+        value = self._page(document, number, "text")
+        return PageText.from_json(json.loads(value)) if value else None
 
     def result(self, document: int, number: int) -> PageResult:
         """A page that was corrected."""
         return PageResult.from_json(json.loads(self._page(document, number, "result")))
 
-    def _page(self, document: int, number: int, column: str) -> str:
+    def _page(self, document: int, number: int, column: str) -> Any:
         with self._lock:
-            value: str = self._db.execute(
+            return self._db.execute(
                 f"SELECT {column} FROM pages WHERE document = ? AND number = ?", (document, number)
             ).fetchone()[0]
-        return value
+
+    def drop_orphans(self) -> None:
+        """Pages of documents that were finished while a page was still being read."""
+        with self._change() as db:
+            db.execute(
+                "DELETE FROM pages WHERE document IN (SELECT id FROM documents WHERE state IN"
+                " ('done', 'failed', 'gone'))"
+            )
 
     def count_attempt(self, document: int, number: int, failure: str) -> int:
         """A failed attempt of a page; returns how many there are now, over all restarts."""

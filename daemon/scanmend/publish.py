@@ -46,6 +46,7 @@ class Publish:
         self._later: dict[
             int, tuple[float, int]
         ] = {}  # document -> not before, times put off; only run writes
+        self.keep_failed = False  # `scanmend process`: an original is never touched
         self.stuck = ""  # why nothing can be put out now; read by the claim, which takes no more in
         self._log = log.get("publish")
 
@@ -197,8 +198,9 @@ class Publish:
         published = document.outcome == "published"
         final = State.DONE if published else State.FAILED
         policy = self.originals if published else "failed"
-        if policy == "keep":
-            self._journal.move(document, final, "published; the original stays", kept=1)
+        if policy == "keep" or (not published and self.keep_failed):
+            reason = "published; the original stays" if published else document.reason
+            self._journal.move(document, final, reason, kept=1)
             return
         changed = self._inbox.changed(document)
         if policy == "delete":

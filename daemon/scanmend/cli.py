@@ -1,0 +1,173 @@
+"""The command line: one function for each command, exit codes, nothing else."""
+
+import argparse
+import json
+import os
+import sys
+from typing import NoReturn
+
+from scanmend import __version__, config, log
+from scanmend.config import Settings
+from scanmend.errors import ConfigError, ScanmendError, UsageError
+
+PLACES = ("etc/scanmend.yaml", "/etc/scanmend/scanmend.yaml")
+
+_DESCRIPTION = """\
+scanmend watches a folder. A scan that is dropped there is read (OCR), the reading is corrected by a local
+language model under strict rules, and <name>.txt and <name>.json appear in the outbox.
+"""
+_EPILOG = """\
+examples:
+  scanmend run                              watch the inbox, in the foreground
+  scanmend process invoice.pdf --out .      do it once for one file, without the daemon
+  scanmend status                           what waits, what is in work, what failed and why
+  scanmend doctor                           what is missing on this machine, and how to get it
+  scanmend retry invoice.pdf                put a failed original back into the inbox
+
+exit codes:
+  0  done                                   4  another scanmend holds the state folder
+  1  not all well (doctor, a bug)           5  a document could not be processed (process)
+  2  the command line is wrong              6  an engine's process failed
+  3  the configuration is wrong             7  this machine can't do it now (a folder, a disk, an engine)
+
+The configuration is --config, $SCANMEND_CONFIG, ./etc/scanmend.yaml or /etc/scanmend/scanmend.yaml.
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        settings = _settings(options.config)
+        log.set_up(settings.log)
+        code: int = options.command(settings, options)
+    except ScanmendError as error:
+        print(f"scanmend: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `scanmend status | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    return code
+
+
+def _run(settings: Settings, _options: argparse.Namespace) -> int:
+    from scanmend.daemon import Daemon  # noqa: PLC0415 - status answers without what the daemon needs
+
+    return Daemon(settings).run()
+
+
+def _process(settings: Settings, options: argparse.Namespace) -> int:
+    from scanmend.oneshot import process  # noqa: PLC0415
+
+    return process(settings, options.files, options.out, options.profile)
+
+
+def _status(settings: Settings, options: argparse.Namespace) -> int:
+    from scanmend.status import as_json, as_text, look  # noqa: PLC0415
+
+    status = look(settings)
+    print(json.dumps(as_json(status), indent=1) if options.json else as_text(status, settings))
+    return 0
+
+
+def _check_config(settings: Settings, _options: argparse.Namespace) -> int:
+    from scanmend.profiles import load_profiles  # noqa: PLC0415
+
+    profiles = load_profiles(settings)
+    print(f"{settings.file}: well-formed; profiles: {', '.join(sorted(profiles))}")
+    return 0
+
+
+def _doctor(settings: Settings, _options: argparse.Namespace) -> int:
+    from scanmend.doctor import examine  # noqa: PLC0415
+
+    findings = examine(settings)
+    for finding in findings:
+        mark = "ok  " if finding.good else "note" if finding.optional else "BAD "
+        print(f"{mark} {finding.subject:<22} {finding.found}")
+        if finding.remedy:
+            print(f"{'':28}-> {finding.remedy}")
+    return 0 if all(f.good or f.optional for f in findings) else 1
+
+
+def _retry(settings: Settings, options: argparse.Namespace) -> int:
+    from scanmend.failed import retry  # noqa: PLC0415
+
+    names = retry(settings.folders, options.names)
+    for name in names:
+        print(f"{name}: back in the inbox")
+    if not names:
+        print(f"nothing in {settings.folders.failed}")
+    return 0
+
+
+def _settings(path: str | None) -> Settings:
+    path = path or os.environ.get("SCANMEND_CONFIG")
+    if path:
+        return config.load(path)
+    for place in PLACES:
+        if os.path.exists(place):
+            return config.load(place)
+    raise ConfigError(
+        f"no configuration: neither {' nor '.join(PLACES)} is there; name one with --config"
+    )
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise SystemExit(self._complain(message))
+
+    def _complain(self, message: str) -> int:
+        print(f"scanmend: {message}; see {self.prog} --help", file=sys.stderr)
+        return UsageError.exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="scanmend",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--config", metavar="FILE", help="the configuration (see below)")
+    parser.add_argument("--version", action="version", version=f"scanmend {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    run = commands.add_parser(
+        "run", help="watch the inbox, in the foreground, until SIGTERM or Ctrl-C"
+    )
+    run.set_defaults(command=_run)
+
+    process = commands.add_parser(
+        "process", help="process files once, without the daemon; originals stay"
+    )
+    process.add_argument("files", nargs="+", metavar="FILE")
+    process.add_argument(
+        "--out", metavar="DIR", default=".", help="where the results go (default: here)"
+    )
+    process.add_argument(
+        "--profile", metavar="NAME", help="prompt and rules (default: profiles.default)"
+    )
+    process.set_defaults(command=_process)
+
+    status = commands.add_parser(
+        "status", help="what waits, is in work, done, failed; the model's state"
+    )
+    status.add_argument("--json", action="store_true", help="for programs")
+    status.set_defaults(command=_status)
+
+    check = commands.add_parser("check-config", help="check the configuration and the profiles")
+    check.set_defaults(command=_check_config)
+
+    doctor = commands.add_parser(
+        "doctor", help="check engines, folders, disk, GPU, models; what to install"
+    )
+    doctor.set_defaults(command=_doctor)
+
+    retry = commands.add_parser("retry", help="put failed originals back into the inbox")
+    retry.add_argument("names", nargs="*", metavar="NAME", help="as status shows them; none: all")
+    retry.set_defaults(command=_retry)
+    return parser

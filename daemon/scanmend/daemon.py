@@ -1,0 +1,216 @@
+"""The daemon: put together, start, wait, stop in reverse. It imports no engine and parses no user's file."""
+
+import contextlib
+import os
+import queue
+import signal
+import threading
+from types import FrameType
+
+from scanmend import __version__, config, durable, log
+from scanmend.config import Settings
+from scanmend.engines import choose
+from scanmend.errors import ConfigError, MachineError, ScanmendError
+from scanmend.journal import Journal
+from scanmend.line import Line, workers
+from scanmend.lock import lock
+from scanmend.mounts import Root, choose_method, kind_of
+from scanmend.profiles import load_profiles
+from scanmend.states import State
+from scanmend.status import ROOT_FACT
+from scanmend.watch import Watch
+
+LOOK_ROUND = 5.0  # seconds between two looks at the threads
+FORCED = 128  # + the signal: the exit code of a second signal
+
+
+class Daemon:
+    """One daemon on one configuration; ``run`` returns the exit code."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Nothing is opened yet."""
+        self._settings = settings
+        self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._line: Line | None = None
+        self._stopping = False
+        self._log = log.get("daemon")
+
+    def run(self) -> int:
+        """Start, work until a signal, stop. Raises ConfigError, AlreadyRunning or MachineError at the start."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+        settings = self._settings
+        with contextlib.ExitStack() as stack:
+            make_folders(settings)
+            held = lock(settings.folders.state)
+            stack.callback(os.close, held)
+            journal = Journal.open(settings.folders.state)
+            stack.callback(journal.close)
+            code = self._work(journal, stack)
+        self._log.info("stopped")
+        return code
+
+    def _work(self, journal: Journal, stack: contextlib.ExitStack) -> int:
+        settings = self._settings
+        profiles = load_profiles(settings)
+        engine = choose(settings)
+        self._log.info(
+            "starting", version=__version__, process=os.getpid(), config=settings.file or "defaults"
+        )
+        self._log.info("engine", engine=engine.engine, reason=engine.why)
+        forget_facts(journal)
+        roots = remembered_roots(settings, journal)
+        clear_temp(settings, roots)
+        watch: Watch
+        line = Line(
+            settings, profiles, journal, engine.engine, roots, lambda path: watch.hint(path)
+        )
+        self._line = line
+        method = choose_method(settings.folders.inbox, settings.watch.method)
+        self._log.info(
+            "watching", inbox=settings.folders.inbox, method=method.name, reason=method.why
+        )
+        watch = Watch(roots["inbox"], method, settings.watch, settings.settle, line.claim)
+        line.claim.unsettled, line.claim.claimed = watch.unsettled, watch.claimed
+        stop_watching = threading.Event()
+        stack.callback(lambda: line.close(settings.grace))
+        line.start(workers(settings))
+        thread = threading.Thread(
+            target=watch.run, args=(stop_watching,), name="watch", daemon=True
+        )
+
+        def close_watch() -> None:
+            stop_watching.set()
+            watch.close()
+            thread.join(2.0)
+
+        stack.callback(close_watch)
+        thread.start()
+        forget_vanished(journal, roots["inbox"], line)
+        self._log.info("ready", inbox=settings.folders.inbox, outbox=settings.folders.outbox)
+        return self._wait(line, watch, thread, journal, roots)
+
+    def _wait(
+        self,
+        line: Line,
+        watch: Watch,
+        watcher: threading.Thread,
+        journal: Journal,
+        roots: dict[str, Root],
+    ) -> int:
+        """Work on nothing itself: signals, and whether everyone is alive."""
+        while True:
+            try:
+                number = self._signals.get(timeout=LOOK_ROUND)
+            except queue.Empty:
+                dead = line.dead() + ([] if watcher.is_alive() else ["watch"])
+                if dead:
+                    self._log.critical(
+                        "a thread ended by itself; stopping, to be started anew", threads=dead
+                    )
+                    return 1
+                remember_roots(journal, roots)
+                continue
+            if number == signal.SIGHUP:
+                self._reload(line, watch)
+                continue
+            self._log.info(
+                "stopping", signal=signal.Signals(number).name, grace=self._settings.grace
+            )
+            self._stopping = True
+            return 0
+
+    def _reload(self, line: Line, watch: Watch) -> None:
+        """All of the new configuration, or nothing of it."""
+        old = self._settings
+        try:
+            new = config.load(old.file) if old.file else old
+            fixed = config.unreloadable(old, new)
+            profiles = load_profiles(new)
+            engine = choose(new)
+        except ScanmendError as error:
+            self._log.error("the configuration stays as it was", reason=str(error))
+            return
+        log.set_up(new.log)
+        line.reload(new, profiles, engine.engine)
+        watch.reload(new.watch, new.settle)
+        self._settings = new
+        self._log.info("configuration read again", config=new.file, engine=engine.engine)
+        if fixed:
+            self._log.warning("needs a restart to take effect", keys=", ".join(fixed))
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        """No logging here; the second signal to stop is obeyed at once."""
+        if self._stopping and number != signal.SIGHUP:
+            if self._line:
+                self._line.kill()
+            os._exit(FORCED + number)
+        self._signals.put(number)
+
+
+def make_folders(settings: Settings) -> None:
+    """Make the folders that are missing; ConfigError names the one that can't be used."""
+    for name in ("state", "inbox", "outbox", "archive", "failed"):
+        path = getattr(settings.folders, name)
+        try:
+            durable.make_folder(os.fsencode(path))
+        except OSError as error:
+            raise ConfigError(
+                f"{settings.file}: folders.{name}: {path} can't be made: {error.strerror}"
+            ) from None
+        if not os.path.isdir(path):
+            raise ConfigError(f"{settings.file}: folders.{name}: {path} is not a folder")
+        if name != "inbox" and not os.access(path, os.W_OK | os.X_OK):
+            raise ConfigError(
+                f"{settings.file}: folders.{name}: {path} can't be written by this user"
+            )
+    mount = kind_of(settings.folders.state)
+    if mount.network:
+        raise ConfigError(
+            f"{settings.file}: folders.state: {settings.folders.state} is on a share ({mount.fstype}); the"
+            " journal needs a local disk: choose another folder"
+        )
+
+
+def remembered_roots(settings: Settings, journal: Journal) -> dict[str, Root]:
+    """The folders that documents come from and go to, as they were when this daemon ran last."""
+    facts = journal.facts()
+    roots = {}
+    for name in ("inbox", "outbox", "archive", "failed"):
+        path = getattr(settings.folders, name)
+        known = facts.get(f"{ROOT_FACT}{path}")
+        roots[name] = Root(path, known[0] if known else None)
+    return roots
+
+
+def remember_roots(journal: Journal, roots: dict[str, Root]) -> None:
+    """Note what each folder is on, so that the next start knows a share that is away from an empty folder."""
+    known = journal.facts()
+    for root in roots.values():
+        key, identity = f"{ROOT_FACT}{root.path}", root.export()
+        if identity and (key not in known or known[key][0] != identity):
+            with contextlib.suppress(MachineError):
+                journal.set_fact(key, identity)
+
+
+def forget_facts(journal: Journal) -> None:
+    """What held when the last run ended need not hold now."""
+    for key in journal.facts():
+        if not key.startswith(ROOT_FACT):
+            journal.clear_fact(key)
+
+
+def forget_vanished(journal: Journal, inbox: Root, line: Line) -> None:
+    """Files that were waited for and were taken away while no daemon ran."""
+    if inbox.check() is None:
+        for document in journal.in_state(State.SETTLING):
+            if not os.path.lexists(os.path.join(os.fsencode(inbox.path), document.path)):
+                line.claim.gone(document.path)
+
+
+def clear_temp(settings: Settings, roots: dict[str, Root]) -> None:
+    """Half-written files of a run that was killed."""
+    for name in ("outbox", "archive", "failed"):
+        if roots[name].check() is None:
+            for path in durable.clear_temp(os.fsencode(getattr(settings.folders, name))):
+                log.get("daemon").info("removed a half-written file", path=path)

@@ -1,0 +1,155 @@
+"""`scanmend doctor`: what is usable on this machine and, where not, what exactly to do."""
+
+import glob
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from scanmend.config import Folders, Settings
+from scanmend.engines import choose, probe
+from scanmend.errors import ScanmendError
+from scanmend.lock import running
+from scanmend.mounts import choose_method, free_bytes, kind_of
+
+LITTLE = 500 * 10**6  # bytes free below which a folder is worth a note
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. ``optional``: scanmend works without it."""
+
+    subject: str
+    good: bool
+    found: str
+    remedy: str = ""
+    optional: bool = False
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Look at everything; nothing is changed."""
+    return [
+        Finding("python", True, sys.version.split()[0]),
+        *_daemon(settings),
+        *_folders(settings.folders),
+        _watching(settings),
+        *_engines(settings),
+        *_models(settings),
+        _gpu(),
+    ]
+
+
+def _daemon(settings: Settings) -> list[Finding]:
+    process = running(settings.folders.state)
+    return [Finding("daemon", True, f"running, process {process}" if process else "not running")]
+
+
+def _folders(folders: Folders) -> list[Finding]:
+    findings = []
+    for name in ("inbox", "outbox", "archive", "failed", "state"):
+        path = getattr(folders, name)
+        subject = f"folders.{name}"
+        if not os.path.isdir(path):
+            findings.append(Finding(subject, False, f"{path} is not there", f"mkdir -p {path}"))
+            continue
+        mount = kind_of(path)
+        free = free_bytes(path)
+        found = f"{path} ({mount.fstype}, {free / 1e9:.1f} GB free)"
+        if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+            findings.append(
+                Finding(
+                    subject, False, found, f"let this user read and write it: chown or chmod {path}"
+                )
+            )
+        elif name == "state" and mount.network:
+            findings.append(
+                Finding(
+                    subject, False, found, "the journal needs a local disk: change folders.state"
+                )
+            )
+        elif free < LITTLE:
+            findings.append(Finding(subject, False, found, "free some space on this file system"))
+        else:
+            findings.append(Finding(subject, True, found))
+    return findings
+
+
+def _watching(settings: Settings) -> Finding:
+    if not os.path.isdir(settings.folders.inbox):
+        return Finding("watching", False, "the inbox is not there")
+    method = choose_method(settings.folders.inbox, settings.watch.method)
+    return Finding("watching", True, f"{method.name}: {method.why}")
+
+
+def _engines(settings: Settings) -> list[Finding]:
+    try:
+        chosen = choose(settings)
+        findings = [Finding("engine chosen", True, f"{chosen.engine}: {chosen.why}")]
+    except ScanmendError as error:
+        findings = [Finding("engine chosen", False, "none", str(error))]
+    for name in ("rapidocr", "aspose", "tesseract"):
+        status = probe(settings, name)
+        found = f"usable, {status.version}" if status.usable else status.reason
+        findings.append(
+            Finding(f"engine {name}", status.usable, found, status.remedy, optional=True)
+        )
+    return findings
+
+
+def _models(settings: Settings) -> list[Finding]:
+    llm, directory = settings.llm, settings.models.directory
+    if not llm.enabled:
+        return [Finding("model", True, "llm.enabled is false: no correction")]
+    files = sorted(
+        glob.glob(os.path.join(glob.escape(directory or ""), "**", "*.gguf"), recursive=True)
+    )
+    if not files:
+        how = (
+            f"it is downloaded when the first page needs it ({llm.repo_id}, {llm.quantization})"
+            if llm.auto_download
+            else f"put a .gguf file into {directory}, or set llm.auto_download: true"
+        )
+        return [Finding("model", False, f"no .gguf file in {directory}", how, optional=True)]
+    return [_model(file) for file in files]
+
+
+def _model(file: str) -> Finding:
+    with open(file, "rb") as opened:
+        good = opened.read(4) == b"GGUF"
+    found = f"{file} ({os.path.getsize(file) / 1e9:.2f} GB)"
+    return Finding(
+        "model", good, found, "" if good else "this is no GGUF file: remove it or download it again"
+    )
+
+
+def _gpu() -> Finding:
+    """Whether there is a GPU, and whether llama.cpp was built for one; asked in processes of their own."""
+    built = _output(
+        [sys.executable, "-c", "import llama_cpp; print(llama_cpp.llama_supports_gpu_offload())"]
+    )
+    device = _output(["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"])
+    if not device:
+        return Finding("gpu", False, "none found; the CPU is used", optional=True)
+    if built != "True":
+        remedy = (
+            'CMAKE_ARGS="-DGGML_CUDA=on" make run builds it for the GPU (needs the CUDA toolkit)'
+        )
+        return Finding(
+            "gpu",
+            False,
+            f"{device}, but llama-cpp-python was built without GPU support",
+            remedy,
+            True,
+        )
+    return Finding("gpu", True, device)
+
+
+def _output(command: list[str]) -> str:
+    if shutil.which(command[0]) is None:
+        return ""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,0 +1,141 @@
+"""`scanmend process`: the daemon's own steps, once, for files that are named; originals stay where they are."""
+
+import os
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from dataclasses import replace
+
+from scanmend import durable, log
+from scanmend.complete import Incomplete, is_complete
+from scanmend.config import Folders, Settings
+from scanmend.engines import choose
+from scanmend.errors import ConfigError, Damaged, ScanmendError, UsageError
+from scanmend.inbox import Inbox
+from scanmend.journal import Journal
+from scanmend.line import Line, workers
+from scanmend.mounts import Root
+from scanmend.profiles import Profile, load_profiles
+from scanmend.states import ACTIVE, Document, State
+from scanmend.values import show
+
+_LOOK = 0.1  # seconds between two looks at the journal
+
+
+def process(settings: Settings, files: list[str], out: str, profile: str | None) -> int:
+    """Process the files; 0 when all are published, else the exit code of the first failure's class."""
+    os.makedirs(out, exist_ok=True)
+    if profile:
+        settings = replace(
+            settings, profiles=replace(settings.profiles, default=profile, folders={})
+        )
+    profiles = load_profiles(settings)
+    if profile and profile not in profiles:
+        raise ConfigError(f"--profile {profile}: no such profile in {settings.profiles.directory}")
+    engine = choose(settings).engine
+    quiet = replace(
+        settings, log=replace(settings.log, level="error" if sys.stderr.isatty() else "info")
+    )
+    log.set_up(quiet.log)
+    by_folder: dict[str, list[str]] = defaultdict(list)
+    failed = 0
+    for file in files:
+        try:
+            by_folder[_check(file)].append(os.path.basename(file))
+        except ScanmendError as error:
+            print(f"scanmend: {error}", file=sys.stderr)
+            failed = error.exit_code
+    for folder, names in by_folder.items():
+        with tempfile.TemporaryDirectory(prefix="scanmend-") as scratch:
+            folders = Folders(folder, os.path.abspath(out), os.path.join(scratch, "archive"),
+                              os.path.join(scratch, "failed"), scratch)  # fmt: skip
+            once = replace(settings, folders=folders, originals="keep")
+            failed = _process_folder(once, profiles, engine, names) or failed
+    return failed
+
+
+def _check(file: str) -> str:
+    """The file's folder; an error that names the file when it can't be processed."""
+    if not os.path.isfile(file):
+        raise UsageError(
+            f"{show(os.fsencode(file))}: {'not a file' if os.path.exists(file) else 'no such file'}"
+        )
+    with open(file, "rb") as opened:
+        verdict = is_complete(opened, os.path.getsize(file))
+    if isinstance(verdict, Incomplete):
+        raise Damaged(f"{show(os.fsencode(file))}: not whole: {verdict.why}; scan or copy it again")
+    return os.path.dirname(os.path.abspath(file))
+
+
+def _process_folder(
+    settings: Settings, profiles: dict[str, Profile], engine: str, names: list[str]
+) -> int:
+    for name in ("archive", "failed"):
+        os.mkdir(getattr(settings.folders, name))
+    journal = Journal.open(settings.folders.state)
+    roots = {
+        n: Root(getattr(settings.folders, n), None)
+        for n in ("inbox", "outbox", "archive", "failed")
+    }
+    inbox = Inbox(roots["inbox"])
+    line = Line(settings, profiles, journal, engine, roots, lambda _: None)
+    line.publish.keep_failed = True
+    refused: list[str] = []
+    line.claim.unsettled = lambda seen, why, _: refused.append(f"{show(seen.path)}: {why}")
+    line.start(min(workers(settings), 8))
+    try:
+        for name in names:
+            seen = inbox.seen(os.fsencode(name))
+            if seen:
+                line.claim.submit(seen)
+        documents = _watch(journal, len(names), refused)
+    except KeyboardInterrupt:
+        line.kill()
+        raise
+    finally:
+        line.close(0.0 if sys.exc_info()[0] else settings.grace)
+        journal.close()
+    return _report(documents, refused)
+
+
+def _watch(journal: Journal, expected: int, refused: list[str]) -> list[Document]:
+    """Wait until every document has its final state, with a progress bar on a terminal."""
+    final = (State.DONE, State.FAILED, State.GONE)
+    started = time.monotonic()
+    while True:
+        ended = journal.in_state(*final)
+        if sys.stderr.isatty():
+            _bar(journal, ended, expected, time.monotonic() - started)
+        if len(ended) + len(refused) >= expected:
+            if sys.stderr.isatty():
+                print(file=sys.stderr)
+            return ended
+        time.sleep(_LOOK)
+
+
+def _bar(journal: Journal, ended: list[Document], expected: int, seconds: float) -> None:
+    active = journal.in_state(*ACTIVE)
+    pages = sum(d.pages or 1 for d in [*active, *ended])
+    done = sum(d.pages or 1 for d in ended) + sum(
+        len(journal.page_progress(d.id)[1]) for d in active
+    )
+    width = 30
+    filled = width * done // max(pages, 1)
+    print(
+        f"\r[{'#' * filled}{'.' * (width - filled)}] {done}/{pages} pages, {len(ended)}/{expected} files, {seconds:.0f} s ",
+        end="", file=sys.stderr, flush=True,
+    )  # fmt: skip
+
+
+def _report(documents: list[Document], refused: list[str]) -> int:
+    code = Damaged.exit_code if refused else 0
+    for reason in refused:
+        print(f"scanmend: {reason}", file=sys.stderr)
+    for document in sorted(documents, key=lambda d: d.id):
+        if document.state == State.DONE:
+            print(f"{document.name}: {durable.fit(document.stem or '', '.txt').decode()}")
+        else:
+            print(f"scanmend: {document.reason}", file=sys.stderr)
+            code = Damaged.exit_code
+    return code

@@ -1,0 +1,111 @@
+"""What is going on, read from the journal alone: it answers while the daemon hangs, or is dead."""
+
+import datetime
+from dataclasses import dataclass
+from typing import Any
+
+from scanmend.config import Settings
+from scanmend.journal import Journal
+from scanmend.lock import running
+from scanmend.states import ACTIVE, Document, State
+
+ROOT_FACT = (
+    "root:"  # facts of this prefix remember the folders' file systems; they are not for people
+)
+_LISTED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The report; counts by state, the documents that a person may want to know of, and the facts."""
+
+    process: int | None
+    counts: dict[State, int]
+    waiting: list[Document]
+    working: list[tuple[Document, int]]  # with the pages that are done
+    failed: list[Document]
+    facts: dict[str, tuple[str, str, float]]
+
+
+def look(settings: Settings) -> Status:
+    """Read the journal of this configuration's state folder."""
+    process = running(settings.folders.state)
+    journal = Journal.read_only(settings.folders.state)
+    if journal is None:
+        return Status(process, {}, [], [], [], {})
+    try:
+        working = journal.in_state(*ACTIVE[1:])
+        return Status(
+            process,
+            journal.counts(),
+            journal.latest(State.SETTLING, _LISTED),
+            [(d, sum(map(len, journal.page_progress(d.id)))) for d in working[:_LISTED]],
+            journal.latest(State.FAILED, _LISTED),
+            {k: v for k, v in journal.facts().items() if not k.startswith(ROOT_FACT)},
+        )
+    finally:
+        journal.close()
+
+
+def as_text(status: Status, settings: Settings) -> str:
+    """The report for a person."""
+    count = {state: status.counts.get(state, 0) for state in State}
+    working = count[State.READING] + count[State.PUBLISHING] + count[State.PUTTING_AWAY]
+    out = [
+        f"daemon    {f'running, process {status.process}' if status.process else 'not running'}",
+        f"inbox     {settings.folders.inbox}",
+        f"waiting   {count[State.SETTLING]} not complete yet, {count[State.QUEUED]} in line",
+    ]
+    out += [f"          {d.name}: {d.reason}, since {_when(d.first_seen)}" for d in status.waiting]
+    out.append(f"in work   {working}")
+    out += [
+        f"          {d.name}: {d.state}, {done} of {d.pages or '?'} pages"
+        + (f", {d.reason}" if "wait" in d.reason else "")
+        for d, done in status.working
+    ]
+    out.append(f"done      {count[State.DONE]}")
+    out.append(f"failed    {count[State.FAILED]}")
+    out += [f"          {d.name}: {d.reason} ({_when(d.since)})" for d in status.failed]
+    model, reason, since = status.facts.get("model", ("not loaded", "", 0.0))
+    out.append(
+        f"model     {model}"
+        + (f": {reason}" if reason else "")
+        + (f", since {_when(since)}" if since else "")
+    )
+    for key, (value, why, since) in status.facts.items():
+        if key != "model":
+            out.append(f"{key:<9} {value}: {why}, since {_when(since)}")
+    return "\n".join(out)
+
+
+def as_json(status: Status) -> dict[str, Any]:
+    """The report for a program."""
+    return {
+        "running": status.process is not None,
+        "process": status.process,
+        "counts": {state.value: status.counts.get(state, 0) for state in State},
+        "waiting": [
+            {"path": d.name, "reason": d.reason, "since": d.first_seen} for d in status.waiting
+        ],
+        "in_work": [
+            {
+                "path": d.name,
+                "state": d.state,
+                "pages": d.pages,
+                "pages_done": done,
+                "reason": d.reason,
+            }
+            for d, done in status.working
+        ],
+        "failed": [
+            {"path": d.name, "reason": d.reason, "kind": d.outcome, "since": d.since}
+            for d in status.failed
+        ],
+        "facts": {
+            k: {"value": v, "reason": r, "since": s} for k, (v, r, s) in status.facts.items()
+        },
+    }
+
+
+def _when(moment: float) -> str:
+    return datetime.datetime.fromtimestamp(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,52 @@
+"""What every test has: nothing may leak, and conditions are waited for, never slept for."""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(
+    0, str(ROOT / "tests")
+)  # the helpers beside the tests: tinygguf, hub, openssl11, running …
+
+
+def eventually(condition: Callable[[], object], limit: float = 60, what: str = "") -> None:
+    """Wait until the condition holds; the limit is generous, for a busy machine."""
+    deadline = time.monotonic() + limit
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {limit} s: {what or condition}"
+        time.sleep(0.02)
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith(("SCANMEND_", "HF_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _no_leaks() -> Iterator[None]:
+    """No thread and no child process outlives its test."""
+    threads = set(threading.enumerate())
+    me = psutil.Process()
+    children = set(me.children())
+
+    yield
+
+    def left() -> list[object]:
+        return [
+            *(t for t in threading.enumerate() if t not in threads and t.is_alive()),
+            *(c for c in me.children() if c not in children and c.status() != psutil.STATUS_ZOMBIE),
+        ]
+
+    deadline = time.monotonic() + 10
+    while left() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert left() == []

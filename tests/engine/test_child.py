@@ -1,0 +1,117 @@
+"""One child process: real ones that crash, hang, flood, lie and eat memory."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from scanmend.child import Child
+from scanmend.errors import Babbled, ChildError, Died, MachineError, OutOfMemory, TimedOut
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def child() -> Iterator[Child]:
+    path = f"{ROOT / 'daemon'}:{ROOT / 'tests' / 'children'}"
+    child = Child("echo", "echo", {**os.environ, "PYTHONPATH": path}, memory=2**28)
+    yield child
+    child.end()
+
+
+def _ask(child: Child, what: str, seconds: float = 30, **more: object) -> dict[str, object]:
+    return child.ask({"do": "run", "what": what, **more}, seconds)
+
+
+def test_it_answers_also_names_that_are_not_utf8(child: Child) -> None:
+    assert {"said": "a\udcffb"} == _ask(child, "echo", text="a\udcffb")
+
+
+def test_progress_comes_before_the_reply(child: Child) -> None:
+    seen: list[dict[str, object]] = []
+    child.ask({"do": "run", "what": "progress"}, 30, seen.append)
+
+    assert [{"step": 0}, {"step": 1}, {"step": 2}] == seen
+
+
+@pytest.mark.parametrize(
+    ("what", "error", "said"),
+    [
+        ("crash", Died, "SIGSEGV"),
+        ("exit", Died, "the library says no"),
+        ("lie", Babbled, "hello"),
+        ("bug", ChildError, "ValueError"),
+        ("no-file", MachineError, "/nonexistent/scan.pdf"),
+    ],
+)
+def test_a_failure_is_told_and_the_next_request_is_answered(
+    child: Child, what: str, error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error, match=said):
+        _ask(child, what)
+
+    assert {"said": "again"} == _ask(child, "echo", text="again")
+
+
+def test_a_hang_is_ended_even_when_it_ignores_sigterm(child: Child) -> None:
+    with pytest.raises(TimedOut, match="no answer within 0.5 s"):
+        _ask(child, "hang", seconds=0.5)
+
+    assert not child.alive
+
+
+def test_memory_is_bounded(child: Child) -> None:
+    with pytest.raises(OutOfMemory):
+        _ask(child, "eat", bytes=2**30)
+
+    assert {"size": 1000} == _ask(child, "eat", bytes=1000)
+
+
+def test_a_flood_on_stdout_harms_nobody(child: Child) -> None:
+    assert {"said": "after the flood"} == _ask(child, "flood")
+
+
+def test_one_that_dies_idle_is_replaced_silently(child: Child) -> None:
+    _ask(child, "echo", text="")
+    assert child.pid
+    first = psutil.Process(child.pid)
+    first.kill()
+    deadline = time.monotonic() + 30
+    while child.alive and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+    assert {"said": "new"} == _ask(child, "echo", text="new")
+
+
+def test_kill_from_another_thread_ends_the_wait(child: Child) -> None:
+    child.start()
+    killer = threading.Timer(0.3, child.kill)
+    killer.start()
+    try:
+        with pytest.raises(Died, match="SIGKILL"):
+            _ask(child, "hang", seconds=60)
+    finally:
+        killer.join()
+
+
+def test_the_end_takes_the_grandchildren_along(child: Child) -> None:
+    grandchild = psutil.Process(int(str(_ask(child, "grandchild")["pid"])))
+
+    child.end()
+
+    gone, _ = psutil.wait_procs([grandchild], timeout=10)
+    assert gone or grandchild.status() == psutil.STATUS_ZOMBIE
+
+
+def test_the_child_inherits_no_other_file(child: Child, tmp_path: Path) -> None:
+    with open(tmp_path / "secret", "w") as file:
+        os.set_inheritable(file.fileno(), True)
+        child.start()
+        assert child.pid
+        open_files = [f.path for f in psutil.Process(child.pid).open_files()]
+
+    assert str(tmp_path / "secret") not in open_files
