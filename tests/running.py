@@ -1,0 +1,137 @@
+"""The real daemon as a process, on a folder tree of its own."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+ROOT = Path(__file__).resolve().parent.parent
+SCHEMA = json.loads((ROOT / "daemon" / "scanmend" / "sidecar.schema.json").read_text())
+
+CONFIG = """\
+base: .
+folders: {{inbox: inbox, outbox: outbox, archive: archive, failed: failed, state: state}}
+profiles: {{directory: {profiles}}}
+settle: {{quiet: 300ms}}
+watch: {{poll_interval: 300ms, reconcile_interval: 2s}}
+ocr: {{workers: 1, idle_unload: 30s}}
+llm: {{auto_download: false}}
+"""
+
+
+class Tree:
+    """Inbox, outbox and the rest below one folder, and the daemon on them."""
+
+    def __init__(self, home: Path, more: str = "") -> None:
+        self.home = home
+        self.inbox, self.outbox = home / "inbox", home / "outbox"
+        self.archive, self.failed, self.state = home / "archive", home / "failed", home / "state"
+        self.config = home / "scanmend.yaml"
+        self.configure(more)
+        self.inbox.mkdir()
+        self.processes: list[subprocess.Popen[str]] = []
+        self.log = home / "log.txt"
+
+    def configure(self, more: str = "") -> None:
+        """The test's settings; sections in ``more`` replace those of the same name."""
+        replaced = {
+            line.split(":")[0]
+            for line in more.splitlines()
+            if line and not line.startswith((" ", "#"))
+        }
+        lines = CONFIG.format(profiles=ROOT / "etc" / "profiles").splitlines()
+        kept = [line for line in lines if line.split(":")[0] not in replaced]
+        self.config.write_text("\n".join([*kept, more]) + "\n")
+
+    def start(
+        self, program: Sequence[str] = ("-m", "scanmend"), wait: bool = True, **env: str
+    ) -> subprocess.Popen[str]:
+        """Start the daemon and wait until it says that it is ready."""
+        offset = self.log.stat().st_size if self.log.exists() else 0
+        with open(self.log, "a") as out:
+            process = subprocess.Popen(
+                [sys.executable, *program, "--config", str(self.config), "run"],
+                stdout=out, stderr=out, text=True, cwd=self.home, env={**os.environ, **env},
+            )  # fmt: skip
+        self.processes.append(process)
+        if wait:
+            self.eventually(
+                lambda: "ready" in self.said()[offset:] or process.poll() is not None, 60
+            )
+            assert process.poll() is None, self.said()
+        return process
+
+    def stop(self, process: subprocess.Popen[str], number: int = signal.SIGTERM) -> int:
+        """Send the signal and wait for the end."""
+        process.send_signal(number)
+        return process.wait(60)
+
+    def close(self) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+    def said(self) -> str:
+        """All that the daemon wrote so far."""
+        return self.log.read_text() if self.log.exists() else ""
+
+    def eventually(self, condition: Callable[[], object], limit: float = 120) -> None:
+        deadline = time.monotonic() + limit
+        while not condition():
+            assert time.monotonic() < deadline, (
+                f"not within {limit} s; the daemon said:\n{self.said()[-5000:]}"
+            )
+            time.sleep(0.02)
+
+    def published(self, stem: str) -> dict[str, Any]:
+        """Wait for the sidecar of this stem; checked against the schema, and with its text beside it."""
+        path = self.outbox / f"{stem}.json"
+        self.eventually(path.exists)
+        sidecar: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        jsonschema.validate(sidecar, SCHEMA)
+        assert (path.parent / sidecar["result"]["text"]).exists()
+        return sidecar
+
+    def text(self, stem: str) -> str:
+        return (self.outbox / f"{stem}.txt").read_text("utf-8")
+
+    def failure(self, name: str) -> dict[str, Any]:
+        """Wait for the report of a failed file, and for its original beside it."""
+        path = self.failed / f"{name}.error.json"
+        self.eventually(lambda: path.exists() and (self.failed / name).exists())
+        report: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        return report
+
+    def command(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Another scanmend command on this configuration."""
+        return subprocess.run(
+            [sys.executable, "-m", "scanmend", "--config", str(self.config), *arguments],
+            capture_output=True, text=True, check=check, timeout=300, cwd=self.home,
+        )  # fmt: skip
+
+    def status(self) -> dict[str, Any]:
+        result: dict[str, Any] = json.loads(self.command("status", "--json").stdout)
+        return result
+
+    def files(self, folder: Path) -> list[str]:
+        """Every file below a folder, temp files included."""
+        return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if not p.is_dir())
+
+
+@contextlib.contextmanager
+def tree(home: Path, more: str = "") -> Iterator[Tree]:
+    """A tree whose daemons are ended with the test."""
+    made = Tree(home, more)
+    try:
+        yield made
+    finally:
+        made.close()

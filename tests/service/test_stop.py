@@ -1,0 +1,262 @@
+"""Stopping and dying: what was in work is done after the next start, exactly once."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from running import ROOT, Tree, tree
+from samples import encoded, numbered, put
+
+POINTS = [
+    "claimed",
+    "after:reading",
+    "page",
+    "result",
+    "before:publishing",
+    "after:publishing",
+    "write:0",
+    "wrote:0",
+    "write:1",
+    "wrote:1",
+    "before:putting-away",
+    "after:putting-away",
+    "moved",
+    "before:done",
+    "after:done",
+]
+
+
+def _whole(made: Tree, stem: str, pages: int) -> None:
+    """One complete result, one original put away, nothing left over."""
+    sidecar = made.published(stem)
+    assert sidecar["source"]["pages"] == pages == len(sidecar["pages"])
+    assert made.text(stem).count("\f") == pages - 1
+    made.eventually(lambda: made.files(made.inbox) == [])
+    made.eventually(lambda: made.status()["counts"]["done"] == 1)
+    assert made.files(made.outbox) == [f"{stem}.json", f"{stem}.txt"]
+    assert made.files(made.archive) == [f"{stem}.pdf"]
+    assert made.files(made.failed) == []
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_killed_at_each_step(tmp_path: Path, point: str) -> None:
+    with tree(tmp_path) as made:
+        put(made.inbox, "book.pdf", encoded("pdf", numbered(2)))
+        dying = made.start(
+            [str(ROOT / "tests" / "children" / "dying.py")], wait=False, DIE_AT=point
+        )
+        assert dying.wait(120) == -signal.SIGKILL, made.said()
+
+        made.start()
+
+        _whole(made, "book", 2)
+
+
+@pytest.mark.parametrize(
+    "point", ["before:putting-away", "after:putting-away", "wrote:0", "moved", "before:failed"]
+)
+def test_killed_while_failing(tmp_path: Path, point: str) -> None:
+    with tree(tmp_path) as made:
+        put(made.inbox, "notes.pdf", b"no scan at all")
+        dying = made.start(
+            [str(ROOT / "tests" / "children" / "dying.py")], wait=False, DIE_AT=point
+        )
+        assert dying.wait(120) == -signal.SIGKILL, made.said()
+
+        made.start()
+
+        made.failure("notes.pdf")
+        made.eventually(lambda: made.status()["counts"]["failed"] == 1)
+        assert made.files(made.failed) == ["notes.pdf", "notes.pdf.error.json"]
+        assert made.files(made.inbox) == made.files(made.outbox) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_in_the_middle_of_a_book(tmp_path: Path, number: int) -> None:
+    with tree(tmp_path) as made:
+        process = made.start()
+        put(made.inbox, "book.pdf", encoded("pdf", numbered(12)))
+        made.eventually(lambda: "page read" in made.said())
+
+        assert made.stop(process, number) == 0
+
+        assert made.files(made.outbox) == []
+        assert "stopped" in made.said()
+        children = [
+            p
+            for p in psutil.process_iter(["cmdline"])
+            if str(tmp_path) in " ".join(p.info["cmdline"] or ())
+        ]
+        assert children == []
+        read_before = made.said().count("page read")
+        made.start()
+        _whole(made, "book", 12)
+        assert made.said().count("page read") == 12, f"{read_before} pages were kept"
+
+
+def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
+    with tree(tmp_path, "grace: 1h") as made:
+        process = made.start()
+        put(made.inbox, "book.pdf", encoded("pdf", numbered(30)))
+        made.eventually(lambda: "page read" in made.said())
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert children
+        for child in children:  # a page that never ends
+            child.suspend()
+        process.send_signal(signal.SIGTERM)
+        made.eventually(lambda: "stopping" in made.said())
+
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(10) == 128 + signal.SIGTERM
+        gone, alive = psutil.wait_procs(children, timeout=10)
+        assert alive == []
+        made.start()
+        made.published("book")
+
+
+def test_a_hanging_page_is_handed_back_after_the_grace(tmp_path: Path) -> None:
+    with tree(tmp_path, "grace: 500ms") as made:
+        process = made.start()
+        put(made.inbox, "book.pdf", encoded("pdf", numbered(5)))
+        made.eventually(lambda: "page read" in made.said())
+        for child in psutil.Process(process.pid).children(recursive=True):
+            child.suspend()
+
+        assert made.stop(process) == 0
+
+        made.start()
+        assert made.published("book")["attempts"] == 0
+
+
+def test_an_engine_that_crashes_costs_an_attempt(tmp_path: Path) -> None:
+    with tree(tmp_path) as made:
+        process = made.start()
+        put(made.inbox, "book.pdf", encoded("pdf", numbered(6)))
+        made.eventually(lambda: "page read" in made.said())
+        for child in psutil.Process(process.pid).children():
+            child.send_signal(signal.SIGSEGV)
+
+        sidecar = made.published("book")
+
+        assert len(sidecar["pages"]) == 6
+        assert sidecar["attempts"] <= 1  # 0 when the child was between two pages
+
+
+def test_an_engine_that_always_hangs_exhausts_the_attempts(tmp_path: Path) -> None:
+    """No picture hangs a sound engine, so the page's time is set shorter than any engine needs."""
+    with tree(tmp_path, "ocr: {workers: 1, page_timeout: 1s, attempts: 2}") as made:
+        made.start()
+        rows = [
+            f"line {n} of a page that is far too long to be read in a second" for n in range(90)
+        ]
+        from samples import page
+
+        put(made.inbox, "long.png", encoded("png", [page(rows, size=(2400, 6000))]))
+
+        report = made.failure("long.png")
+
+        assert report["kind"] == "timed-out"
+        assert report["class"] == "exhausted"
+        assert report["attempts"] == 2
+
+
+def test_a_full_disk_pauses_and_nothing_is_lost(tmp_path: Path) -> None:
+    """A tmpfs of 1 MB as the outbox; filled, then emptied."""
+    import subprocess
+
+    if os.geteuid() != 0:
+        pytest.skip("needs root to mount a tmpfs")
+    with tree(tmp_path) as made:
+        made.outbox.mkdir()
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(made.outbox)],
+            check=False,
+            capture_output=True,
+        )
+        if mounted.returncode:
+            pytest.skip(f"can't mount a tmpfs here: {mounted.stderr!r}")
+        try:
+            ballast = made.outbox / "ballast"
+            with open(ballast, "wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
+                while True:
+                    file.write(b"x" * 65536)
+            made.start()
+            put(made.inbox, "scan.png", encoded("png", numbered(1)))
+            made.eventually(lambda: "No space left" in made.said())
+            made.eventually(lambda: "publish" in made.status()["facts"])
+            assert made.files(made.inbox) == ["scan.png"]
+            put(made.inbox, "later.png", encoded("png", numbered(1)))
+
+            ballast.unlink()
+
+            made.published("scan")
+            made.published("later")
+            made.eventually(lambda: made.files(made.inbox) == [])
+            assert "publish" not in made.status()["facts"]
+            assert made.files(made.failed) == []
+            made.stop(made.processes[-1])
+        finally:
+            subprocess.run(["umount", str(made.outbox)], check=True)
+
+
+def test_a_file_taken_away_in_the_middle(tmp_path: Path) -> None:
+    with tree(tmp_path) as made:
+        made.start()
+        book = put(made.inbox, "book.pdf", encoded("pdf", numbered(12)))
+        made.eventually(lambda: "page read" in made.said())
+
+        book.unlink()
+
+        made.eventually(lambda: made.status()["counts"]["gone"] == 1)
+        put(made.inbox, "scan.png", encoded("png", numbered(1)))
+        made.published("scan")
+        assert made.files(made.outbox) == ["scan.json", "scan.txt"]
+
+
+def test_a_file_replaced_in_the_middle_is_published_as_it_is_in_the_end(tmp_path: Path) -> None:
+    with tree(tmp_path) as made:
+        made.start()
+        put(made.inbox, "book.pdf", encoded("pdf", numbered(8)))
+        made.eventually(lambda: "page read" in made.said())
+
+        put(made.home, "new.pdf", encoded("pdf", numbered(2))).rename(made.inbox / "book.pdf")
+
+        sidecar = made.published("book")
+        assert sidecar["source"]["pages"] == 2
+        made.eventually(lambda: made.status()["counts"]["done"] == 1)
+        assert made.status()["counts"]["gone"] == 1
+        assert made.files(made.archive) == ["book.pdf"]
+
+
+def test_an_unreadable_journal_is_said(tmp_path: Path) -> None:
+    with tree(tmp_path) as made:
+        made.state.mkdir()
+        (made.state / "journal.sqlite").write_bytes(b"no database" * 1000)
+
+        done = made.command("run", check=False)
+
+        assert done.returncode == 3
+        assert "journal.sqlite: the journal can't be opened" in done.stderr
+
+
+def test_many_files_at_once(tmp_path: Path) -> None:
+    """Forty on two readers; the 2,000 of the watcher's own test end before the engine."""
+    with tree(tmp_path, "ocr: {workers: 2}") as made:
+        made.start()
+        data = encoded("png", numbered(1))
+        started = time.time()
+        for number in range(40):
+            put(made.inbox, f"in/{number % 4}/scan-{number}.png", data)
+
+        made.eventually(lambda: made.status()["counts"]["done"] == 40, 300)
+
+        sidecars = [f for f in made.files(made.outbox) if f.endswith(".json")]
+        assert len(sidecars) == 40
+        times = [json.loads((made.outbox / f).read_text())["times"]["published"] for f in sidecars]
+        assert len(set(times)) > 1
+        assert started < time.time()
