@@ -1,0 +1,157 @@
+"""RapidOCR (PP-OCR models on onnxruntime): the embedded default.
+
+Its detector and recogniser are used by themselves: the detector works on a page scaled to what it was
+trained for, the recogniser on crops of the full resolution; the classifier that turns single lines upside
+down is left out (the page's direction is found in ``orient``). Word spaces that the recogniser saw but did
+not write are put back from its own probabilities.
+"""
+
+import importlib.metadata
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL.Image import Image
+from rapidocr import RapidOCR
+from rapidocr.utils.process_img import get_rotate_crop_image
+
+from scanmend.errors import EngineUnusable
+from scanmend.ocr.engine import Reading, Segment
+from scanmend.values import Box, EngineInfo
+
+# what the recogniser in the wheel (PP-OCRv6 small) knows: Chinese, Japanese and the Latin alphabets
+LANGUAGES = frozenset(
+    "af az bs ca cs cy da de en es et eu fi fr ga gl hr hu id is it ja ku la lb lt lv mi ms mt nl no oc pi pl"
+    " pt qu rm ro rs sk sl sq sr sv sw tl tr uz vi zh".split()
+)
+DETECT_SIDE = 2000  # pixels of the longer side that the detector sees; more finds no more, less loses small print
+SMALL_SIDE = 900  # a page smaller than this is enlarged for the detector
+ROW = 48  # pixels: the height of a line as the recogniser wants it
+BATCH = 6
+LEAST_SCORE = 0.5  # a line below is noise, a picture or a stain
+SPACE = 0.10  # probability of a space between two characters from which it is written
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """One line as recognised."""
+
+    text: str
+    confidence: float
+
+
+class Rapid:
+    """The engine; one instance in one child."""
+
+    def __init__(self, languages: tuple[str, ...]) -> None:
+        """EngineUnusable when a language is none of the model's."""
+        unknown = [code for code in languages if code.split("-")[0] not in LANGUAGES]
+        if unknown:
+            raise EngineUnusable(
+                f"ocr.languages: rapidocr does not read {', '.join(unknown)}; use engine tesseract for these,"
+                f" or choose from: {' '.join(sorted(LANGUAGES))}"
+            )
+        self._languages = languages
+        threads = int(os.environ.get("SCANMEND_THREADS", "1"))
+        cv2.setNumThreads(threads)
+        engine = RapidOCR(
+            params={
+                "Global.use_cls": False,
+                "Global.log_level": "error",
+                "EngineConfig.onnxruntime.intra_op_num_threads": threads,
+                "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+                "Det.limit_type": "max",
+                "Det.limit_side_len": DETECT_SIDE,
+            }
+        )
+        logging.getLogger("RapidOCR").setLevel(logging.ERROR)
+        self._detector = engine._load_det_model()  # noqa: SLF001 - the public call runs both on one scale
+        self._recogniser = engine._load_rec_model()  # noqa: SLF001
+        self._characters: list[str] = self._recogniser.postprocess_op.character
+
+    def info(self) -> EngineInfo:
+        """Name, version, languages and settings."""
+        return EngineInfo(
+            "rapidocr",
+            importlib.metadata.version("rapidocr"),
+            self._languages,
+            {"model": "PP-OCRv6 small", "detect_side": DETECT_SIDE, "least_score": LEAST_SCORE, "space": SPACE},
+        )
+
+    def read(self, image: Image, dpi: float) -> Reading:  # noqa: ARG002 - works on pixels
+        """Read an upright page."""
+        pixels = np.asarray(image.convert("RGB"))[:, :, ::-1]
+        quads = self.detect(pixels)
+        lines = self.recognise([crop(pixels, quad) for quad in quads])
+        segments = tuple(
+            Segment(line.text.strip(), bounds(quad), line.confidence)
+            for quad, line in zip(quads, lines, strict=True)
+            if line.text.strip() and line.confidence >= LEAST_SCORE
+        )
+        return Reading(segments)
+
+    def detect(self, pixels: Array) -> list[Array]:
+        """The text lines of a page (BGR) as quadrangles (4 × 2, clockwise from the top left)."""
+        height, width = pixels.shape[:2]
+        scale = min(1.0, DETECT_SIDE / max(height, width))
+        if max(height, width) < SMALL_SIDE:
+            scale = SMALL_SIDE / max(height, width)
+        small = pixels if scale == 1.0 else cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+        found = self._detector(small)
+        if found.boxes is None:
+            return []
+        return [np.clip(quad / scale, 0, [width - 1, height - 1]).astype(np.float32) for quad in found.boxes]
+
+    def recognise(self, crops: Sequence[Array]) -> list[Recognised]:
+        """The text of each line image; similar widths go through together."""
+        order = sorted(range(len(crops)), key=lambda i: crops[i].shape[1] / crops[i].shape[0])
+        results: dict[int, Recognised] = {}
+        for start in range(0, len(order), BATCH):
+            chosen = order[start : start + BATCH]
+            ratio = max(320 / ROW, *(crops[i].shape[1] / crops[i].shape[0] for i in chosen))
+            batch = np.stack([self._recogniser.resize_norm_img(crops[i], ratio) for i in chosen])
+            for i, probabilities in zip(chosen, self._recogniser.session(batch.astype(np.float32)), strict=True):
+                results[i] = self._decode(probabilities)
+        return [results[i] for i in range(len(crops))]
+
+    def _decode(self, probabilities: Array) -> Recognised:
+        """Greedy CTC decoding (Graves et al. 2006), with the spaces that were nearly written.
+
+        ``probabilities``: time × characters; 0 is the blank, the last character the space.
+        """
+        best = probabilities.argmax(axis=1)
+        space = len(self._characters) - 1
+        text: list[str] = []
+        sure: list[float] = []
+        last = -1  # the time of the last character
+        for time in range(len(best)):
+            token = best[time]
+            if token == 0 or (time and token == best[time - 1]):
+                continue
+            if token != space and text and text[-1] != " ":
+                between = probabilities[last + 1 : time, space]
+                if len(between) and between.max() >= SPACE:
+                    text.append(" ")
+            text.append(self._characters[token])
+            sure.append(float(probabilities[time, token]))
+            last = time
+        return Recognised("".join(text), float(np.mean(sure)) if sure else 0.0)
+
+
+def crop(pixels: Array, quad: Array) -> Array:
+    """The line inside the quadrangle, levelled."""
+    image: Array = get_rotate_crop_image(pixels, quad.copy())
+    return image
+
+
+def bounds(quad: Array) -> Box:
+    """The upright rectangle around a quadrangle."""
+    (x0, y0), (x1, y1) = quad.min(axis=0), quad.max(axis=0)
+    return Box(float(x0), float(y0), float(x1), float(y1))
