@@ -6,6 +6,7 @@ down is left out (the page's direction is found in ``orient``). Word spaces that
 not write are put back from its own probabilities.
 """
 
+import functools
 import importlib.metadata
 import logging
 import os
@@ -26,8 +27,60 @@ from scanmend.values import Box, EngineInfo
 
 # what the recogniser in the wheel (PP-OCRv6 small) knows: Chinese, Japanese and the Latin alphabets
 LANGUAGES = frozenset(
-    "af az bs ca cs cy da de en es et eu fi fr ga gl hr hu id is it ja ku la lb lt lv mi ms mt nl no oc pi pl"
-    " pt qu rm ro rs sk sl sq sr sv sw tl tr uz vi zh".split()
+    code
+    for code in [
+        "af",
+        "az",
+        "bs",
+        "ca",
+        "cs",
+        "cy",
+        "da",
+        "de",
+        "en",
+        "es",
+        "et",
+        "eu",
+        "fi",
+        "fr",
+        "ga",
+        "gl",
+        "hr",
+        "hu",
+        "id",
+        "is",
+        "it",
+        "ja",
+        "ku",
+        "la",
+        "lb",
+        "lt",
+        "lv",
+        "mi",
+        "ms",
+        "mt",
+        "nl",
+        "no",
+        "oc",
+        "pi",
+        "pl",
+        "pt",
+        "qu",
+        "rm",
+        "ro",
+        "rs",
+        "sk",
+        "sl",
+        "sq",
+        "sr",
+        "sv",
+        "sw",
+        "tl",
+        "tr",
+        "uz",
+        "vi",
+        "zh",
+    ]
 )
 DETECT_SIDE = 2000  # pixels of the longer side that the detector sees; more finds no more, less loses small print
 SMALL_SIDE = 900  # a page smaller than this is enlarged for the detector
@@ -47,6 +100,26 @@ class Recognised:
     confidence: float
 
 
+@functools.cache
+def _models() -> tuple[Any, Any]:
+    """Detector and recogniser, loaded once a process."""
+    threads = int(os.environ.get("SCANMEND_THREADS", "1"))
+    cv2.setNumThreads(threads)
+    engine = RapidOCR(
+        params={
+            "Global.use_cls": False,
+            "Global.log_level": "error",
+            "EngineConfig.onnxruntime.intra_op_num_threads": threads,
+            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+            "Det.limit_type": "max",
+            "Det.limit_side_len": DETECT_SIDE,
+        }
+    )
+    logging.getLogger("RapidOCR").setLevel(logging.ERROR)
+    # not the public call, which runs both on one scale
+    return engine._load_det_model(), engine._load_rec_model()  # noqa: SLF001
+
+
 class Rapid:
     """The engine; one instance in one child."""
 
@@ -59,21 +132,7 @@ class Rapid:
                 f" or choose from: {' '.join(sorted(LANGUAGES))}"
             )
         self._languages = languages
-        threads = int(os.environ.get("SCANMEND_THREADS", "1"))
-        cv2.setNumThreads(threads)
-        engine = RapidOCR(
-            params={
-                "Global.use_cls": False,
-                "Global.log_level": "error",
-                "EngineConfig.onnxruntime.intra_op_num_threads": threads,
-                "EngineConfig.onnxruntime.inter_op_num_threads": 1,
-                "Det.limit_type": "max",
-                "Det.limit_side_len": DETECT_SIDE,
-            }
-        )
-        logging.getLogger("RapidOCR").setLevel(logging.ERROR)
-        self._detector = engine._load_det_model()  # noqa: SLF001 - the public call runs both on one scale
-        self._recogniser = engine._load_rec_model()  # noqa: SLF001
+        self._detector, self._recogniser = _models()
         self._characters: list[str] = self._recogniser.postprocess_op.character
 
     def info(self) -> EngineInfo:
@@ -82,12 +141,17 @@ class Rapid:
             "rapidocr",
             importlib.metadata.version("rapidocr"),
             self._languages,
-            {"model": "PP-OCRv6 small", "detect_side": DETECT_SIDE, "least_score": LEAST_SCORE, "space": SPACE},
+            {
+                "model": "PP-OCRv6 small",
+                "detect_side": DETECT_SIDE,
+                "least_score": LEAST_SCORE,
+                "space": SPACE,
+            },
         )
 
     def read(self, image: Image, dpi: float) -> Reading:  # noqa: ARG002 - works on pixels
         """Read an upright page."""
-        pixels = np.asarray(image.convert("RGB"))[:, :, ::-1]
+        pixels = as_bgr(image)
         quads = self.detect(pixels)
         lines = self.recognise([crop(pixels, quad) for quad in quads])
         segments = tuple(
@@ -97,17 +161,33 @@ class Rapid:
         )
         return Reading(segments)
 
-    def detect(self, pixels: Array) -> list[Array]:
-        """The text lines of a page (BGR) as quadrangles (4 × 2, clockwise from the top left)."""
+    def detect(self, pixels: Array, side: int = DETECT_SIDE) -> list[Array]:
+        """The text lines of a page (BGR) as quadrangles (4 × 2, clockwise from the top left).
+
+        ``side``: pixels to which the page's longer side is brought down for it.
+        """
         height, width = pixels.shape[:2]
-        scale = min(1.0, DETECT_SIDE / max(height, width))
+        scale = min(1.0, side / max(height, width))
         if max(height, width) < SMALL_SIDE:
             scale = SMALL_SIDE / max(height, width)
-        small = pixels if scale == 1.0 else cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+        small = (
+            pixels
+            if scale == 1.0
+            else cv2.resize(
+                pixels,
+                None,
+                fx=scale,
+                fy=scale,
+                interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC,
+            )
+        )
         found = self._detector(small)
         if found.boxes is None:
             return []
-        return [np.clip(quad / scale, 0, [width - 1, height - 1]).astype(np.float32) for quad in found.boxes]
+        return [
+            np.clip(quad / scale, 0, [width - 1, height - 1]).astype(np.float32)
+            for quad in found.boxes
+        ]
 
     def recognise(self, crops: Sequence[Array]) -> list[Recognised]:
         """The text of each line image; similar widths go through together."""
@@ -117,7 +197,9 @@ class Rapid:
             chosen = order[start : start + BATCH]
             ratio = max(320 / ROW, *(crops[i].shape[1] / crops[i].shape[0] for i in chosen))
             batch = np.stack([self._recogniser.resize_norm_img(crops[i], ratio) for i in chosen])
-            for i, probabilities in zip(chosen, self._recogniser.session(batch.astype(np.float32)), strict=True):
+            for i, probabilities in zip(
+                chosen, self._recogniser.session(batch.astype(np.float32)), strict=True
+            ):
                 results[i] = self._decode(probabilities)
         return [results[i] for i in range(len(crops))]
 
@@ -143,6 +225,11 @@ class Rapid:
             sure.append(float(probabilities[time, token]))
             last = time
         return Recognised("".join(text), float(np.mean(sure)) if sure else 0.0)
+
+
+def as_bgr(image: Image) -> Array:
+    """The page as OpenCV wants it; contiguous, for else each crop would copy the page."""
+    return np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])
 
 
 def crop(pixels: Array, quad: Array) -> Array:

@@ -1,0 +1,1 @@
+"""Runs only in OCR children: opening files, rendering pages, the engines, reading order."""

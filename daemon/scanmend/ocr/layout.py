@@ -1,0 +1,200 @@
+"""Reading order: columns one after the other; tables, forms and receipts row by row, gaps kept as spaces.
+
+A geometric rule, in the spirit of the XY-cut (Nagy and Seth 1984), on the segments alone: a gutter is an x
+that few segments cross; the segments that do cross it (headings, pictures' captions) part the page into
+bands; in a band, both sides of the gutter must look like prose for it to part columns. What is parted is
+looked at again, so that three columns are two and two. Whatever is left is read in rows.
+"""
+
+import bisect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median, quantiles
+
+from scanmend.ocr.engine import Segment
+from scanmend.values import Box, Line
+
+PROSE_ROWS = 3  # full lines that a column has at least
+PROSE_SHARE = 0.4  # of a column's lines that are full
+PROSE_FILL = 0.7  # of the column's width: what a full line fills at least
+PROSE_CHARS = 14  # that a full line has at least
+PROSE_LETTERS = 0.7  # share of letters and spaces in a full line
+REACH = 6  # line heights: lines that stay farther from the gutter say nothing about it
+MOST_CROSSING = 0.3  # share of the segments of a region that may cross a gutter
+GUTTER = 0.6  # of the line height: the width of an x that counts as free
+DEPTH = 2  # columns within columns that are looked for: up to 2 ** (DEPTH + 1) side by side
+MOST_SPACES = 12  # that a gap in a row is shown with
+
+Region = list[Segment]
+
+
+def arrange(segments: Sequence[Segment], width: int, height: int) -> tuple[Line, ...]:  # noqa: ARG001
+    """The lines of a page in reading order; ``block`` counts columns, paragraphs and tables."""
+    if not segments:
+        return ()
+    lines: list[Line] = []
+    block = 0
+    for region in _blocks(list(segments)):
+        rows = _rows(region)
+        high = _line_height(region)
+        last_bottom: float | None = None
+        for row in rows:
+            line = _line(row, high, block)
+            if last_bottom is not None and line.box.y0 - last_bottom > 0.9 * high:
+                block += 1
+                line = _line(row, high, block)
+            last_bottom = line.box.y1
+            lines.append(line)
+        block += 1
+    return tuple(lines)
+
+
+def _line_height(region: Region) -> float:
+    return max(1.0, median(s.box.height for s in region))
+
+
+# columns ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A gutter, and the region's parts from the top down: one (spanning) or two (left, right) each."""
+
+    score: float
+    parts: tuple[tuple[Region, ...], ...]
+
+
+def _blocks(region: Region) -> list[Region]:
+    """The region's blocks in reading order."""
+    best = _best_cut(region, DEPTH)
+    if best is None:
+        return [region]
+    out: list[Region] = []
+    for part in best.parts:
+        for piece in part:
+            out += _blocks(piece) if len(part) > 1 else [piece]
+    return out
+
+
+def _best_cut(region: Region, depth: int) -> _Cut | None:
+    """The gutter that parts most; gutters are looked for left of where several segments begin."""
+    high = _line_height(region)
+    left = min(s.box.x0 for s in region)
+    begins = sorted(s.box.x0 for s in region)
+    cuts = []
+    for number in range(len(begins) - PROSE_ROWS + 1):
+        x = begins[number]
+        aligned = begins[number + PROSE_ROWS - 1] - x < high
+        if aligned and x > left + 3 * high and (number == 0 or x - begins[number - 1] > 0.1 * high):
+            cut = _cut(region, x - GUTTER * high / 2, high, depth)
+            if cut:
+                cuts.append(cut)
+    return max(cuts, key=lambda cut: cut.score, default=None)
+
+
+def _cut(region: Region, x: float, high: float, depth: int) -> _Cut | None:
+    """What a gutter at ``x`` parts; None when nowhere both sides look like prose."""
+    half = GUTTER * high / 2
+    crossing = [s for s in region if s.box.x0 < x - half and s.box.x1 > x + half]
+    edges = sorted(map(_middle, crossing)) + [float("inf")]
+    bands: list[Region] = [[] for _ in edges]
+    for segment in region:
+        if not (segment.box.x0 < x - half and segment.box.x1 > x + half):
+            bands[bisect.bisect_left(edges, _middle(segment))].append(segment)
+    crossing.sort(key=_middle)
+    parts: list[tuple[Region, ...]] = []
+    spanning: Region = []
+    score = 0.0
+    for number, band in enumerate(bands):
+        sides = [s for s in band if _centre(s) < x], [s for s in band if _centre(s) >= x]
+        if _prose(sides[0], x, high) and _prose(sides[1], x, high):
+            if spanning:
+                parts.append((spanning,))
+            spanning = []
+            parts.append(sides)
+            score += len(band)
+        else:
+            spanning += band
+        if number < len(crossing):
+            spanning.append(crossing[number])
+    if spanning:
+        parts.append((spanning,))
+    return _Cut(score - len(crossing) / 2, tuple(parts)) if score else None
+
+
+def _prose(side: Region, x: float, high: float) -> bool:
+    """Whether what lies next to the gutter at ``x`` is running text: lines that fill their column."""
+    near = []
+    for row in _rows(side):
+        segment = row[-1] if _centre(row[0]) < x else row[0]
+        if min(abs(segment.box.x0 - x), abs(segment.box.x1 - x)) < REACH * high:
+            near.append(segment)
+    if len(near) < PROSE_ROWS:
+        return False
+    left, *_, _ = quantiles([s.box.x0 for s in near], n=5, method="inclusive")
+    *_, right = quantiles([s.box.x1 for s in near], n=5, method="inclusive")
+    full = sum(
+        s.box.width >= PROSE_FILL * (right - left)
+        and len(s.text) >= PROSE_CHARS
+        and sum(c.isalpha() or c.isspace() for c in s.text) >= PROSE_LETTERS * len(s.text)
+        for s in near
+    )
+    return full >= PROSE_ROWS and full >= PROSE_SHARE * len(near)
+
+
+# rows ---------------------------------------------------------------------------------------------
+
+
+def _rows(region: Region) -> list[Region]:
+    """Segments side by side, from the top down, each row from the left."""
+    rows: list[Region] = []
+    for segment in sorted(region, key=_middle):
+        for row in reversed(rows[-3:]):
+            if _beside(row, segment):
+                row.append(segment)
+                break
+        else:
+            rows.append([segment])
+    for row in rows:
+        row.sort(key=lambda s: s.box.x0)
+    rows.sort(key=lambda row: sum(map(_middle, row)) / len(row))
+    return rows
+
+
+def _beside(row: Region, segment: Segment) -> bool:
+    """Whether the segment is on this row: in the height of its neighbour there, and over none of it."""
+    nearest = min(row, key=lambda s: abs(_centre(s) - _centre(segment)))
+    overlap = min(nearest.box.y1, segment.box.y1) - max(nearest.box.y0, segment.box.y0)
+    if overlap < 0.5 * min(nearest.box.height, segment.box.height):
+        return False
+    shared = max(
+        (min(s.box.x1, segment.box.x1) - max(s.box.x0, segment.box.x0))
+        / max(1.0, min(s.box.width, segment.box.width))
+        for s in row
+    )
+    return shared < 0.5
+
+
+def _line(row: Region, high: float, block: int) -> Line:
+    text = row[0].text
+    for before, segment in zip(row, row[1:], strict=False):
+        gap = segment.box.x0 - before.box.x1
+        text += " " * max(1, min(MOST_SPACES, round(gap / (0.5 * high)))) + segment.text
+    known = [(s.confidence, len(s.text)) for s in row if s.confidence is not None]
+    total = sum(length for _, length in known)
+    confidence = sum(c * length for c, length in known) / total if total else None
+    box = Box(
+        min(s.box.x0 for s in row),
+        min(s.box.y0 for s in row),
+        max(s.box.x1 for s in row),
+        max(s.box.y1 for s in row),
+    )
+    return Line(text, box, confidence, block)
+
+
+def _middle(segment: Segment) -> float:
+    return (segment.box.y0 + segment.box.y1) / 2
+
+
+def _centre(segment: Segment) -> float:
+    return (segment.box.x0 + segment.box.x1) / 2
