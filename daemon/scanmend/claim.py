@@ -170,6 +170,13 @@ class Claim:
         reason = f"{document.name}: never completed ({why}) for {hours:g} h (settle.patience); send it again"
         self._fail(document, "never-completed", reason)
 
+    def inbox_away(self, reason: str | None) -> None:
+        """The inbox can't be trusted, or (None) can again."""
+        if reason:
+            self._journal.set_fact("inbox", "away", reason)
+        else:
+            self._journal.clear_fact("inbox")
+
 
 def _identity(fd: int) -> tuple[int, int, int]:
     status = os.fstat(fd)

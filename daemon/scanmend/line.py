@@ -111,7 +111,7 @@ class Line:
             return
         for number in sorted(read):
             self.correct.submit(document.id, number)
-        missing = [n for n in range(document.pages) if n not in read and n not in corrected]
+        missing = [n for n in range(document.pages or 0) if n not in read and n not in corrected]
         if missing:
             self._schedule.add(document.id, missing, document.first_seen)
 

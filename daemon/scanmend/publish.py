@@ -143,8 +143,8 @@ class Publish:
                 self._results(document),
             ),  # fmt: skip
         )
-        self._log.info("published", document=document.name, text=show(text_name), pages=document.pages,
-                       correction=summary.correction["status"])  # fmt: skip
+        status = summary.correction["status"]
+        self._log.info("published", document=document.name, text=show(text_name), correction=status)
         return self._journal.move(document, State.PUTTING_AWAY, "published", outcome="published")
 
     def _results(self, document: Document) -> Iterator[PageResult]:

@@ -36,7 +36,7 @@ class Summary:
     prompt_sha256: str = ""
     accepted: int = 0
     rejected: int = 0
-    seconds: Counter[str] = field(default_factory=Counter)
+    seconds: dict[str, float] = field(default_factory=dict)
 
     def add(self, result: PageResult) -> None:
         """One page more."""
@@ -55,8 +55,8 @@ class Summary:
         self.accepted += accepted
         self.rejected += len(result.edits) - accepted
         for stage, seconds in page.seconds.items():
-            self.seconds[stage] += seconds
-        self.seconds["correct"] += correction.seconds
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+        self.seconds["correct"] = self.seconds.get("correct", 0.0) + correction.seconds
 
     @property
     def correction(self) -> dict[str, Any]:

@@ -1,0 +1,285 @@
+"""Is this PDF, PNG, JPEG, TIFF … all there? Bounded byte reads; nothing is parsed or decoded.
+
+The kind is told by content, never by name. A file of a kind that is not known here is Unknown: then the
+quiet period alone decides. Every reader works on at most ``BUDGET`` reads of ``CHUNK`` bytes.
+"""
+
+import re
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import BinaryIO
+
+BUDGET = 20_000  # reads (PNG chunks, TIFF directories …) before the check gives up as Unknown
+CHUNK = 64 * 2**10
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """The file is whole, as far as its format tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incomplete:
+    """The end is missing; ``why`` in a few words."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The format does not tell, or is not known."""
+
+
+Verdict = Complete | Incomplete | Unknown
+
+
+class _Short(Exception):
+    """A read beyond the end of the file."""
+
+
+class _Spent(Exception):
+    """The budget is used up."""
+
+
+@dataclass(slots=True)
+class _Bytes:
+    """Reads at offsets, counted."""
+
+    file: BinaryIO
+    size: int
+    reads: int = 0
+
+    def at(self, offset: int, length: int) -> bytes:
+        self.reads += 1
+        if self.reads > BUDGET:
+            raise _Spent
+        if offset < 0 or offset + length > self.size:
+            raise _Short
+        self.file.seek(offset)
+        data = self.file.read(length)
+        if len(data) < length:
+            raise _Short
+        return data
+
+
+def is_complete(file: BinaryIO, size: int) -> Verdict:
+    """Look at an open file of ``size`` bytes; OSError when it can't be read, nothing else."""
+    data = _Bytes(file, size)
+    try:
+        head = data.at(0, min(size, 1024))
+        check = _kind(head)
+        return check(data) if check else Unknown()
+    except _Short:
+        return Incomplete("the file ends in the middle")
+    except _Spent:
+        return Unknown()
+
+
+def _kind(head: bytes) -> Callable[[_Bytes], Verdict] | None:
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return _png
+    if head.startswith(b"\xff\xd8"):
+        return _jpeg
+    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return _tiff
+    if head[:6] in (b"GIF87a", b"GIF89a"):
+        return _gif
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return _riff
+    if head[:2] == b"BM" and head[6:10] == b"\0\0\0\0":
+        return _bmp
+    if head[:12] == b"\0\0\0\x0cjP  \r\n\x87\n":
+        return _jp2
+    if b"%PDF-" in head:
+        return _pdf
+    return None
+
+
+def _pdf(data: _Bytes) -> Verdict:
+    """``startxref N %%EOF`` near the end, and a cross reference at N."""
+    length = min(data.size, 2048)
+    tail = data.at(data.size - length, length)
+    end = tail.rfind(b"%%EOF")
+    if end < 0:
+        return Incomplete("no %%EOF at the end of the PDF")
+    found = re.findall(rb"startxref\s+(\d+)\s*$", tail[:end])
+    if not found:
+        return Incomplete("no startxref at the end of the PDF")
+    header = data.at(0, min(data.size, 1024)).find(b"%PDF-")
+    offset = int(found[0])
+    for start in {
+        offset,
+        offset + header,
+    }:  # some count from the header, some from the file's start
+        if start < data.size:
+            there = data.at(start, min(64, data.size - start)).lstrip()
+            if there.startswith(b"xref") or re.match(rb"\d+\s+\d+\s+obj", there):
+                return Complete()
+    # a cross reference that is elsewhere is damage that readers repair, not a file cut short
+    return (
+        Complete()
+        if offset < data.size
+        else Incomplete("the PDF's cross reference lies beyond the end")
+    )
+
+
+def _png(data: _Bytes) -> Verdict:
+    offset = 8
+    while True:
+        length, kind = struct.unpack(">I4s", data.at(offset, 8))
+        offset += 12 + length
+        if offset > data.size:
+            return Incomplete(f"the PNG ends in a {kind.decode('ascii', 'replace')} chunk")
+        if kind == b"IEND":
+            return Complete()
+
+
+def _jpeg(data: _Bytes) -> Verdict:
+    """Walk the markers to the scan, so that a thumbnail's end is not taken for the picture's."""
+    offset = 2
+    while True:
+        marker = data.at(offset, 2)
+        if marker[0] != 0xFF:
+            return Unknown()
+        kind = marker[1]
+        if kind == 0xFF:  # fill byte
+            offset += 1
+        elif kind == 0xD9:
+            return Complete()
+        elif kind == 0x01 or 0xD0 <= kind <= 0xD7:
+            offset += 2
+        else:
+            length = int.from_bytes(data.at(offset + 2, 2), "big")
+            if length < 2:
+                return Unknown()
+            offset += 2 + length
+            if kind == 0xDA:
+                return _jpeg_end(data, offset)
+
+
+def _jpeg_end(data: _Bytes, scan: int) -> Verdict:
+    """The end marker among the last bytes after the scan began; padding and trailers are common."""
+    position = data.size
+    while position > scan:
+        start = max(scan, position - CHUNK)
+        block = data.at(start, min(position + 1, data.size) - start)
+        if b"\xff\xd9" in block:
+            return Complete()
+        if block.strip(b"\0"):  # scan data up to here, and no end
+            return Incomplete("the JPEG has no end marker")
+        position = start
+    return Incomplete("the JPEG ends in its header")
+
+
+def _gif(data: _Bytes) -> Verdict:
+    tail = data.at(max(0, data.size - 64), min(64, data.size))
+    return Complete() if tail.rstrip(b"\0").endswith(b";") else Incomplete("the GIF has no trailer")
+
+
+def _riff(data: _Bytes) -> Verdict:
+    length = int.from_bytes(data.at(4, 4), "little")
+    return Complete() if 8 + length <= data.size else Incomplete("the WebP is shorter than it says")
+
+
+def _bmp(data: _Bytes) -> Verdict:
+    length = int.from_bytes(data.at(2, 4), "little")
+    return Complete() if 0 < length <= data.size else Incomplete("the BMP is shorter than it says")
+
+
+def _jp2(data: _Bytes) -> Verdict:
+    """Walk the boxes; the code stream's box must end inside the file."""
+    offset = 0
+    seen = False
+    while offset < data.size:
+        length, kind = struct.unpack(">I4s", data.at(offset, 8))
+        if length == 1:
+            length = int.from_bytes(data.at(offset + 8, 8), "big")
+        seen |= kind == b"jp2c"
+        if length == 0:  # to the end of the file: the end marker tells
+            return (
+                Complete()
+                if data.at(data.size - 2, 2) == b"\xff\xd9"
+                else Incomplete("no end marker")
+            )
+        if length < 8:
+            return Unknown()
+        offset += length
+    if not seen:
+        return Incomplete("the JPEG 2000 has no picture yet")
+    return Complete() if offset == data.size else Incomplete("the JPEG 2000 ends in a box")
+
+
+_TIFF_SIZES = {
+    1: 1,
+    2: 1,
+    3: 2,
+    4: 4,
+    5: 8,
+    6: 1,
+    7: 1,
+    8: 2,
+    9: 4,
+    10: 8,
+    11: 4,
+    12: 8,
+    13: 4,
+    16: 8,
+    17: 8,
+    18: 8,
+}
+_STRIP_OFFSETS, _STRIP_COUNTS, _TILE_OFFSETS, _TILE_COUNTS = 273, 279, 324, 325
+
+
+def _tiff(data: _Bytes) -> Verdict:
+    """All directories, and all strips or tiles that they name, inside the file."""
+    head = data.at(0, 16) if data.size >= 16 else data.at(0, 8)
+    order = "<" if head[:2] == b"II" else ">"
+    big = head[2:4] in (b"+\0", b"\0+")
+    word, entry, inline = ("Q", 20, 8) if big else ("I", 12, 4)
+    width = struct.calcsize(order + word)
+    offset = struct.unpack_from(order + word, head, 8 if big else 4)[0]
+    seen: set[int] = set()
+    if offset == 0:
+        return Incomplete("the TIFF has no directory yet")
+    while offset and offset not in seen:
+        seen.add(offset)
+        count = struct.unpack(order + ("Q" if big else "H"), data.at(offset, 8 if big else 2))[0]
+        start = offset + (8 if big else 2)
+        if count > 4096:
+            return Unknown()
+        raw = data.at(start, count * entry + width)
+        tags = {}
+        for number in range(count):
+            tag, kind, values = struct.unpack_from(order + "HH" + word, raw, number * entry)
+            size = _TIFF_SIZES.get(kind, 1) * values
+            place = start + number * entry + 4 + width
+            if size > inline:
+                place = struct.unpack_from(order + word, raw, number * entry + 4 + width)[0]
+            if place + size > data.size:
+                return Incomplete("the TIFF's directory names values beyond the end")
+            tags[tag] = (kind, values, place)
+        if not _strips_inside(data, order, tags):
+            return Incomplete(f"picture {len(seen)} of the TIFF is not all there")
+        offset = struct.unpack_from(order + word, raw, count * entry)[0]
+    return Complete()
+
+
+def _strips_inside(data: _Bytes, order: str, tags: dict[int, tuple[int, int, int]]) -> bool:
+    for offsets, counts in ((_STRIP_OFFSETS, _STRIP_COUNTS), (_TILE_OFFSETS, _TILE_COUNTS)):
+        if offsets in tags and counts in tags:
+            starts, lengths = (
+                _numbers(data, order, tags[offsets]),
+                _numbers(data, order, tags[counts]),
+            )
+            if any(a + b > data.size for a, b in zip(starts, lengths, strict=False)):
+                return False
+    return True
+
+
+def _numbers(data: _Bytes, order: str, field: tuple[int, int, int]) -> tuple[int, ...]:
+    kind, count, place = field
+    code = {3: "H", 4: "I", 16: "Q"}.get(kind)
+    if code is None or count > 1_000_000:
+        raise _Spent
+    return struct.unpack(f"{order}{count}{code}", data.at(place, count * struct.calcsize(code)))

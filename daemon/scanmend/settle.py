@@ -1,0 +1,76 @@
+"""When is a file whole? A pure function of what was seen and of the monotonic clock.
+
+Quiet is not complete: scanners pause between pages for longer than any quiet period. So the claim step
+looks into a quiet file, and what it finds missing makes the file wait here, with growing pauses, until it
+changes or the patience is at its end.
+"""
+
+from dataclasses import dataclass
+
+from scanmend.config import Settle
+from scanmend.retry import back_off
+from scanmend.values import Seen
+
+
+@dataclass(slots=True)
+class Track:
+    """What is known of one file that is not claimed yet; moments by the monotonic clock."""
+
+    seen: Seen
+    changed_at: float  # the file was seen to change, or first seen
+    first_seen: float  # wall clock, for people
+    problem: str = ""  # why the claim step sent it back
+    problem_at: float = 0.0
+    problems: int = 0  # in a row, since the last change
+    noted: str = ""  # the reason that the journal has
+    due: float = 0.0  # when it is looked at next
+    claimed: bool = False  # handed to the claim step, answer awaited
+
+    def update(self, seen: Seen, now: float) -> None:
+        """The file as it is now; ``closed`` stays until it changes again."""
+        if seen.identity != self.seen.identity:
+            self.seen, self.changed_at, self.problem, self.problems = seen, now, "", 0
+        elif seen.closed and not self.seen.closed:
+            self.seen, self.problem = seen, ""
+
+    def send_back(self, why: str, now: float) -> None:
+        """The claim step found it not ready."""
+        self.claimed = False
+        self.problem, self.problem_at = why, now
+        self.problems += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """To be claimed."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """Look again at ``again_at`` (monotonic)."""
+
+    why: str
+    again_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class NeverCompleted:
+    """The patience is at its end."""
+
+    why: str
+
+
+def settle(track: Track, now: float, settings: Settle) -> Quiet | NotYet | NeverCompleted:
+    """Decide on one file. An mtime in the future is normal, so it is only compared, never reckoned with."""
+    why = track.problem or ("empty" if track.seen.size == 0 else "")
+    unchanged = now - track.changed_at
+    if why and unchanged >= settings.patience:
+        return NeverCompleted(why)
+    if track.problem:
+        again_at = track.problem_at + back_off(track.problems - 1, first=settings.quiet)
+        return Quiet() if now >= again_at else NotYet(why, again_at)
+    if track.seen.size == 0:
+        return NotYet(why, now + back_off(int(unchanged / 10), first=settings.quiet))
+    if track.seen.closed or unchanged >= settings.quiet:
+        return Quiet()
+    return NotYet("still growing", track.changed_at + settings.quiet)

@@ -1,0 +1,413 @@
+"""Watching the inbox: events are hints that shorten the wait, a scan of the folder is the truth.
+
+On a disk of this machine watchdog's inotify observer gives the hints. On a share the scan itself is the
+polling: watchdog's PollingObserver ends for good when the share is away for a moment (ENOENT), and would
+list the folders a second time. One thread runs ``run``; everything here belongs to it, but the hint queue.
+"""
+
+import fnmatch
+import heapq
+import logging
+import os
+import queue
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers.inotify import InotifyObserver
+
+from scanmend import config, log
+from scanmend.errors import MachineError
+from scanmend.mounts import Method, Root
+from scanmend.retry import back_off
+from scanmend.settle import NeverCompleted, NotYet, Quiet, Track, settle
+from scanmend.values import Seen, show
+
+IGNORED = (".*", "~*", "*.part", "*.tmp", "*.crdownload", "thumbs.db", "desktop.ini", "@eadir")
+NOTICEABLE = 2.0  # seconds of waiting after which the journal is told
+SLICE = 500  # directory entries looked at before the hints have their turn
+_FILES = {"created", "modified", "closed", "moved"}
+
+
+class Intake(Protocol):
+    """What the watcher tells, and asks: the claim step and its journal."""
+
+    def submit(self, seen: Seen) -> None:
+        """A quiet file."""
+
+    def known(self, seen: Seen) -> bool:
+        """Whether this very file is in hand already."""
+
+    def first_seen(self, path: bytes) -> float | None:
+        """When a waiting file was first seen, by the wall clock."""
+
+    def waiting(self, seen: Seen, first_seen: float, why: str) -> None:
+        """The wait has become noticeable, or its reason has changed."""
+
+    def gone(self, path: bytes) -> None:
+        """A file whose wait was told is not there any more."""
+
+    def never_completed(self, seen: Seen, why: str) -> None:
+        """The patience is at its end."""
+
+    def inbox_away(self, reason: str | None) -> None:
+        """The inbox can't be trusted, or (None) can again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Hint:
+    path: bytes
+    kind: str  # look, closed, folder, scan, unsettled, claimed
+    why: str = ""
+
+
+class Watch:
+    """The watch step."""
+
+    def __init__(
+        self,
+        root: Root,
+        method: Method,
+        settings: config.Watch,
+        settle_settings: config.Settle,
+        intake: Intake,
+    ) -> None:
+        """``method``: native or polling."""
+        self._root = root
+        self._path = os.fsencode(root.path)
+        self._native = method.name == "native"
+        self._settings = settings
+        self._settle = settle_settings
+        self._intake = intake
+        self._hints: queue.SimpleQueue[_Hint] = queue.SimpleQueue()
+        self._tracks: dict[bytes, Track] = {}
+        self._due: list[tuple[float, bytes]] = []
+        self._scan: Iterator[None] | None = None
+        self._scan_again = True
+        self._next_scan = 0.0
+        self._observer: InotifyObserver | None = None
+        self._observer_failures = 0
+        self._observer_at = 0.0
+        self._watched: tuple[int, int] | None = None
+        self._away = 0  # checks in a row at which the inbox could not be trusted
+        self._check_at = 0.0
+        self._refused: set[bytes] = set()
+        self._log = log.get("watch")
+
+    # from other threads ---------------------------------------------------------------------------
+
+    def hint(self, path: bytes) -> None:
+        """Look at this path of the inbox."""
+        self._hints.put(_Hint(path, "look"))
+
+    def unsettled(self, seen: Seen, why: str, _incomplete: bool) -> None:
+        """The claim step found the file not ready."""
+        self._hints.put(_Hint(seen.path, "unsettled", why))
+
+    def claimed(self, seen: Seen) -> None:
+        """The file is in line: nothing to watch any more."""
+        self._hints.put(_Hint(seen.path, "claimed"))
+
+    def reload(self, settings: config.Watch, settle_settings: config.Settle) -> None:
+        """New intervals and patterns, from the next look on."""
+        self._settings, self._settle = settings, settle_settings
+        self._hints.put(_Hint(b"", "scan"))
+
+    def close(self) -> None:
+        """Wake ``run`` so that it sees the stop."""
+        self._hints.put(_Hint(b"", "scan"))
+
+    # the thread -----------------------------------------------------------------------------------
+
+    def run(self, stop: threading.Event) -> None:
+        """Watch until told to stop."""
+        overflow = _OverflowListener(self._hints)
+        logging.getLogger("watchdog").addHandler(overflow)
+        try:
+            while not stop.is_set():
+                pause = self._careful_turn()
+                try:
+                    self._take(self._hints.get(timeout=pause))
+                    while True:
+                        self._take(self._hints.get_nowait())
+                except queue.Empty:
+                    continue
+        finally:
+            logging.getLogger("watchdog").removeHandler(overflow)
+            self._unwatch()
+
+    def _careful_turn(self) -> float:
+        """The mouth of the loop."""
+        try:
+            return self.turn(time.monotonic())
+        except MachineError as error:
+            self._log.warning("waiting for the machine", reason=str(error))
+        except Exception:  # noqa: BLE001
+            self._log.exception("a bug; watching goes on")
+        return 5.0
+
+    def turn(self, now: float) -> float:
+        """Do what is due; seconds until there is something to do."""
+        if not self._trusted(now):
+            return max(0.0, self._check_at - now)
+        self._keep_watching(now)
+        if self._scan is None and (self._scan_again or now >= self._next_scan):
+            self._scan_again = False
+            interval = (
+                self._settings.reconcile_interval
+                if self._observer
+                else self._settings.poll_interval
+            )
+            self._next_scan = now + interval
+            self._scan = self._scanning(b"")
+        if self._scan and next(self._scan, "end") == "end":
+            self._scan = None
+        while self._due and self._due[0][0] <= now:
+            _, path = heapq.heappop(self._due)
+            self._look(path, now)
+        if self._scan:
+            return 0.0
+        wake = min(self._next_scan, self._due[0][0] if self._due else self._next_scan, now + 30)
+        return max(0.0, wake - time.monotonic())
+
+    def _take(self, hint: _Hint) -> None:
+        now = time.monotonic()
+        track = self._tracks.get(hint.path)
+        if hint.kind == "scan":
+            self._scan_again = True
+        elif hint.kind == "claimed":
+            if track and track.claimed:
+                del self._tracks[hint.path]
+                self._look(hint.path, now)  # it may have changed since
+        elif hint.kind == "unsettled":
+            if track:
+                track.send_back(hint.why, now)
+                self._look(hint.path, now)
+        elif hint.kind == "folder":
+            if not self._ignored(hint.path):
+                for _ in self._scanning(hint.path):
+                    pass
+        elif not self._ignored(hint.path):
+            self._look(hint.path, now, closed=hint.kind == "closed")
+
+    # one file -------------------------------------------------------------------------------------
+
+    def _look(self, path: bytes, now: float, closed: bool = False) -> None:
+        """See what the file is like now, and decide."""
+        seen = self._stat(path, closed)
+        track = self._tracks.get(path)
+        if seen is None:
+            if track and self._root.check() is None:
+                del self._tracks[path]
+                if track.noted:
+                    self._intake.gone(path)
+            return
+        if track is None:
+            if self._intake.known(seen):
+                return
+            track = self._track(seen, now)
+        elif track.claimed:
+            return  # the claim step looks for itself whether it changed
+        track.update(seen, now)
+        decision = settle(track, now, self._settle)
+        match decision:
+            case Quiet():
+                track.claimed = True
+                self._intake.submit(track.seen)
+            case NotYet(why, again_at):
+                if now - track.changed_at >= NOTICEABLE and why != track.noted:
+                    self._intake.waiting(track.seen, track.first_seen, why)
+                    track.noted = why
+                elif not track.noted:
+                    again_at = min(again_at, max(now, track.changed_at + NOTICEABLE))
+                if not now < track.due <= again_at:  # an earlier look is set already
+                    track.due = again_at
+                    heapq.heappush(self._due, (again_at, path))
+            case NeverCompleted(why):
+                track.claimed = True
+                self._intake.never_completed(track.seen, why)
+                del self._tracks[path]
+
+    def _track(self, seen: Seen, now: float) -> Track:
+        """Begin with a file; one that waited before a restart goes on waiting from then."""
+        first = self._intake.first_seen(seen.path)
+        wall = time.time()
+        waited = max(0.0, wall - first) if first else 0.0
+        quiet_for = max(0.0, min(waited, wall - seen.mtime_ns / 1e9)) if first else 0.0
+        track = Track(
+            seen, now - quiet_for, first or wall, noted="before the restart" if first else ""
+        )
+        self._tracks[seen.path] = track
+        return track
+
+    def _stat(self, path: bytes, closed: bool) -> Seen | None:
+        absolute = os.path.join(self._path, path)
+        try:
+            status = os.lstat(absolute)
+        except OSError:
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            if not stat.S_ISDIR(status.st_mode) and path not in self._refused:
+                self._refused.add(path)
+                kind = "a symbolic link" if stat.S_ISLNK(status.st_mode) else "no regular file"
+                self._log.warning(
+                    "refused",
+                    document=show(path),
+                    reason=f"{kind}; put the file itself into the inbox",
+                )
+            return None
+        return Seen(path, status.st_size, status.st_mtime_ns, status.st_ino, closed)
+
+    def _ignored(self, path: bytes) -> bool:
+        """Whether a part of the path is on the list."""
+        patterns = (*IGNORED, *self._settings.ignore)
+        return any(
+            fnmatch.fnmatchcase(part, pattern.lower())
+            for part in os.fsdecode(path).lower().split("/")
+            for pattern in patterns
+        )
+
+    def count(self) -> int:
+        """Files that are being waited for."""
+        return len(self._tracks)
+
+    # the folder -----------------------------------------------------------------------------------
+
+    def _scanning(self, folder: bytes) -> Iterator[None]:
+        """Look at every file below ``folder``; pauses after each slice."""
+        folders = [folder]
+        count = 0
+        while folders:
+            parent = folders.pop()
+            try:
+                entries = os.scandir(os.path.join(self._path, parent) if parent else self._path)
+            except OSError as error:
+                if self._root.check() is None and os.path.lexists(os.path.join(self._path, parent)):
+                    self._log.warning("can't be listed", folder=show(parent), reason=error.strerror)
+                continue
+            with entries:
+                for entry in entries:
+                    path = os.path.join(parent, entry.name)
+                    if self._ignored(entry.name):
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(path)
+                    elif path not in self._tracks:
+                        self._look(path, time.monotonic())
+                    count += 1
+                    if count % SLICE == 0:
+                        yield
+
+    def _trusted(self, now: float) -> bool:
+        """Whether the inbox is the inbox; while it is not, nothing in it is touched."""
+        if self._away and now < self._check_at:
+            return False
+        reason = self._root.check()
+        if reason:
+            self._check_at = now + back_off(self._away, first=1.0)
+            if self._away == 0:
+                self._log.error("the inbox is away", reason=reason)
+                self._intake.inbox_away(reason)
+                self._unwatch()
+                self._scan = None
+            self._away += 1
+            return False
+        if self._away:
+            self._away = 0
+            self._log.info("the inbox is back")
+            self._intake.inbox_away(None)
+            self._scan_again = True
+            for path in self._tracks:
+                heapq.heappush(self._due, (now, path))
+        return True
+
+    # the kernel's events --------------------------------------------------------------------------
+
+    def _keep_watching(self, now: float) -> None:
+        """Have a living observer on the present folder; a scan follows each new one."""
+        if not self._native:
+            return
+        if self._observer and (not _alive(self._observer) or self._watched != self._root.inode):
+            self._log.warning("the observer ended, or the inbox is a new folder; watching anew")
+            self._unwatch()
+            self._observer_at = now + back_off(self._observer_failures, first=0.5)
+            self._observer_failures += 1
+        if self._observer is None and now >= self._observer_at:
+            self._watch(now)
+
+    def _watch(self, now: float) -> None:
+        observer = InotifyObserver(
+            generate_full_events=True
+        )  # so that a rename into the inbox is told as one
+        try:
+            observer.schedule(_Handler(self._path, self._hints.put), self._path, recursive=True)  # type: ignore[arg-type]
+            observer.start()
+        except OSError as error:
+            _end(observer)
+            self._observer_failures += 1
+            self._observer_at = now + back_off(self._observer_failures, first=5.0)
+            self._log.warning(
+                "no events from the kernel, polling meanwhile",
+                reason=f"{error.strerror}; raise fs.inotify.max_user_watches or max_user_instances (sysctl)",
+            )
+            return
+        self._observer = observer
+        self._watched = self._root.inode
+        self._observer_failures = 0
+        self._scan_again = True
+
+    def _unwatch(self) -> None:
+        if self._observer:
+            _end(self._observer)
+            self._observer = None
+
+
+def _alive(observer: InotifyObserver) -> bool:
+    return observer.is_alive() and all(emitter.is_alive() for emitter in observer.emitters)
+
+
+def _end(observer: InotifyObserver) -> None:
+    if observer.is_alive():
+        observer.stop()
+        observer.join(5)
+    else:
+        observer.on_thread_stop()
+
+
+class _Handler(FileSystemEventHandler):
+    """Turns events into hints; never raises, or watchdog's thread would end."""
+
+    def __init__(self, root: bytes, put: Callable[[_Hint], None]) -> None:
+        self._prefix = root.rstrip(b"/") + b"/"
+        self._put = put
+
+    def dispatch(self, event: FileSystemEvent) -> None:
+        if event.event_type not in _FILES:
+            return
+        moved = event.event_type == "moved"
+        for path in (event.src_path, event.dest_path) if moved else (event.src_path,):
+            raw = os.fsencode(path)
+            if raw.startswith(self._prefix):
+                arrived = moved and path == event.dest_path
+                self._put(_Hint(raw[len(self._prefix) :], self._kind(event, arrived)))
+
+    def _kind(self, event: FileSystemEvent, arrived: bool) -> str:
+        if event.is_directory:
+            return "folder" if event.event_type in ("created", "moved") else "look"
+        return "closed" if arrived or event.event_type == "closed" else "look"
+
+
+class _OverflowListener(logging.Handler):
+    """watchdog only logs that the kernel's queue overflowed: then the folder is scanned."""
+
+    def __init__(self, hints: "queue.SimpleQueue[_Hint]") -> None:
+        super().__init__(logging.WARNING)
+        self._hints = hints
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "lost" in record.getMessage() or "overflow" in record.getMessage().lower():
+            self._hints.put(_Hint(b"", "scan"))
