@@ -7,6 +7,7 @@ looked at again, so that three columns are two and two. Whatever is left is read
 """
 
 import bisect
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median, quantiles
@@ -19,10 +20,12 @@ PROSE_SHARE = 0.4  # of a column's lines that are full
 PROSE_FILL = 0.7  # of the column's width: what a full line fills at least
 PROSE_CHARS = 14  # that a full line has at least
 PROSE_LETTERS = 0.7  # share of letters and spaces in a full line
+STRONG_ROWS = 8  # full lines, and
+STRONG_SHARE = (
+    0.6  # their share, of a column that vouches for its neighbour, which may hold a table
+)
 REACH = 6  # line heights: lines that stay farther from the gutter say nothing about it
-MOST_CROSSING = 0.3  # share of the segments of a region that may cross a gutter
-GUTTER = 0.6  # of the line height: the width of an x that counts as free
-DEPTH = 2  # columns within columns that are looked for: up to 2 ** (DEPTH + 1) side by side
+GUTTER = 0.6  # of the line height: by how much a segment may reach over a gutter, twice
 MOST_SPACES = 12  # that a gap in a row is shown with
 
 Region = list[Segment]
@@ -66,48 +69,46 @@ class _Cut:
 
 def _blocks(region: Region) -> list[Region]:
     """The region's blocks in reading order."""
-    best = _best_cut(region, DEPTH)
+    high = _line_height(region)
+    cuts = (_cut(region, x, high) for x in _gutters(region, high))
+    best = max((cut for cut in cuts if cut), key=lambda cut: cut.score, default=None)
     if best is None:
         return [region]
-    out: list[Region] = []
+    blocks: list[Region] = []
     for part in best.parts:
-        for piece in part:
-            out += _blocks(piece) if len(part) > 1 else [piece]
-    return out
+        blocks += part if len(part) == 1 else (b for piece in part for b in _blocks(piece))
+    return blocks
 
 
-def _best_cut(region: Region, depth: int) -> _Cut | None:
-    """The gutter that parts most; gutters are looked for left of where several segments begin."""
-    high = _line_height(region)
-    left = min(s.box.x0 for s in region)
+def _gutters(region: Region, high: float) -> list[float]:
+    """Where gutters may be: left of where several segments begin one under the other."""
     begins = sorted(s.box.x0 for s in region)
-    cuts = []
-    for number in range(len(begins) - PROSE_ROWS + 1):
-        x = begins[number]
+    found: list[float] = []
+    for number, x in enumerate(begins[: 1 - PROSE_ROWS]):
         aligned = begins[number + PROSE_ROWS - 1] - x < high
-        if aligned and x > left + 3 * high and (number == 0 or x - begins[number - 1] > 0.1 * high):
-            cut = _cut(region, x - GUTTER * high / 2, high, depth)
-            if cut:
-                cuts.append(cut)
-    return max(cuts, key=lambda cut: cut.score, default=None)
+        fresh = not found or x - high * GUTTER / 2 - found[-1] > high / 10
+        if aligned and fresh and x > begins[0] + 3 * high:
+            found.append(x - high * GUTTER / 2)
+    return found
 
 
-def _cut(region: Region, x: float, high: float, depth: int) -> _Cut | None:
+def _cut(region: Region, x: float, high: float) -> _Cut | None:
     """What a gutter at ``x`` parts; None when nowhere both sides look like prose."""
     half = GUTTER * high / 2
-    crossing = [s for s in region if s.box.x0 < x - half and s.box.x1 > x + half]
-    edges = sorted(map(_middle, crossing)) + [float("inf")]
-    bands: list[Region] = [[] for _ in edges]
+    crossing = sorted(
+        (s for s in region if s.box.x0 < x - half and s.box.x1 > x + half), key=_middle
+    )
+    edges = [_middle(s) for s in crossing]
+    bands: list[Region] = [[] for _ in range(len(crossing) + 1)]
     for segment in region:
-        if not (segment.box.x0 < x - half and segment.box.x1 > x + half):
+        if segment.box.x0 >= x - half or segment.box.x1 <= x + half:
             bands[bisect.bisect_left(edges, _middle(segment))].append(segment)
-    crossing.sort(key=_middle)
     parts: list[tuple[Region, ...]] = []
     spanning: Region = []
     score = 0.0
     for number, band in enumerate(bands):
         sides = [s for s in band if _centre(s) < x], [s for s in band if _centre(s) >= x]
-        if _prose(sides[0], x, high) and _prose(sides[1], x, high):
+        if _part(_prose(sides[0], x, high), _prose(sides[1], x, high)):
             if spanning:
                 parts.append((spanning,))
             spanning = []
@@ -115,31 +116,38 @@ def _cut(region: Region, x: float, high: float, depth: int) -> _Cut | None:
             score += len(band)
         else:
             spanning += band
-        if number < len(crossing):
-            spanning.append(crossing[number])
+        spanning += crossing[number : number + 1]
     if spanning:
         parts.append((spanning,))
     return _Cut(score - len(crossing) / 2, tuple(parts)) if score else None
 
 
-def _prose(side: Region, x: float, high: float) -> bool:
-    """Whether what lies next to the gutter at ``x`` is running text: lines that fill their column."""
+def _part(left: tuple[int, float], right: tuple[int, float]) -> bool:
+    """Whether full lines, and their share, make columns of the two sides of a gutter."""
+    if min(left[0], right[0]) < PROSE_ROWS:
+        return False
+    weak, strong = sorted((left, right), key=lambda side: side[1])
+    return weak[1] >= PROSE_SHARE or (strong[1] >= STRONG_SHARE and strong[0] >= STRONG_ROWS)
+
+
+def _prose(side: Region, x: float, high: float) -> tuple[int, float]:
+    """How many lines next to the gutter at ``x`` fill their column with text, and their share there."""
     near = []
     for row in _rows(side):
         segment = row[-1] if _centre(row[0]) < x else row[0]
         if min(abs(segment.box.x0 - x), abs(segment.box.x1 - x)) < REACH * high:
             near.append(segment)
     if len(near) < PROSE_ROWS:
-        return False
-    left, *_, _ = quantiles([s.box.x0 for s in near], n=5, method="inclusive")
-    *_, right = quantiles([s.box.x1 for s in near], n=5, method="inclusive")
+        return 0, 0.0
+    left = quantiles([s.box.x0 for s in near], n=5, method="inclusive")[0]
+    right = quantiles([s.box.x1 for s in near], n=5, method="inclusive")[-1]
     full = sum(
         s.box.width >= PROSE_FILL * (right - left)
         and len(s.text) >= PROSE_CHARS
         and sum(c.isalpha() or c.isspace() for c in s.text) >= PROSE_LETTERS * len(s.text)
         for s in near
     )
-    return full >= PROSE_ROWS and full >= PROSE_SHARE * len(near)
+    return full, full / len(near)
 
 
 # rows ---------------------------------------------------------------------------------------------
@@ -177,7 +185,7 @@ def _beside(row: Region, segment: Segment) -> bool:
 
 def _line(row: Region, high: float, block: int) -> Line:
     text = row[0].text
-    for before, segment in zip(row, row[1:], strict=False):
+    for before, segment in itertools.pairwise(row):
         gap = segment.box.x0 - before.box.x1
         text += " " * max(1, min(MOST_SPACES, round(gap / (0.5 * high)))) + segment.text
     known = [(s.confidence, len(s.text)) for s in row if s.confidence is not None]
