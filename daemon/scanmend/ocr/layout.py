@@ -25,6 +25,8 @@ STRONG_SHARE = (
     0.6  # their share, of a column that vouches for its neighbour, which may hold a table
 )
 REACH = 6  # line heights: lines that stay farther from the gutter say nothing about it
+FRINGE = 2  # lines that a running head or foot has at most
+APART = 1.0  # line heights between it and its column, at least
 GUTTER = 0.6  # of the line height: by how much a segment may reach over a gutter, twice
 MOST_SPACES = 12  # that a gap in a row is shown with
 
@@ -109,9 +111,10 @@ def _cut(region: Region, x: float, high: float) -> _Cut | None:
     for number, band in enumerate(bands):
         sides = [s for s in band if _centre(s) < x], [s for s in band if _centre(s) >= x]
         if _part(_prose(sides[0], x, high), _prose(sides[1], x, high)):
-            if spanning:
-                parts.append((spanning,))
-            spanning = []
+            above, sides, below = _trim(sides, high)
+            if spanning or above:
+                parts.append((spanning + above,))
+            spanning = below
             parts.append(sides)
             score += len(band)
         else:
@@ -120,6 +123,32 @@ def _cut(region: Region, x: float, high: float) -> _Cut | None:
     if spanning:
         parts.append((spanning,))
     return _Cut(score - len(crossing) / 2, tuple(parts)) if score else None
+
+
+def _trim(
+    sides: tuple[Region, Region], high: float
+) -> tuple[Region, tuple[Region, Region], Region]:
+    """Takes from two columns what stands apart above or below both: page numbers, running heads and feet."""
+    above: Region = []
+    below: Region = []
+    trimmed = []
+    for side, other in (sides, sides[::-1]):
+        top, bottom = min(s.box.y0 for s in other), max(s.box.y1 for s in other)
+        rows = _rows(side)
+        apart = [
+            min(s.box.y0 for s in b) - max(s.box.y1 for s in a) > APART * high
+            for a, b in itertools.pairwise(rows)
+        ]
+        first, last = 0, len(rows)
+        for number in range(min(FRINGE, len(apart))):
+            if apart[number] and max(s.box.y1 for s in rows[number]) < top:
+                first = number + 1
+            if apart[-1 - number] and min(s.box.y0 for s in rows[-1 - number]) > bottom:
+                last = len(rows) - 1 - number
+        above += itertools.chain(*rows[:first])
+        below += itertools.chain(*rows[last:])
+        trimmed.append(list(itertools.chain(*rows[first:last])))
+    return above, (trimmed[0], trimmed[1]), below
 
 
 def _part(left: tuple[int, float], right: tuple[int, float]) -> bool:
