@@ -129,26 +129,35 @@ def _trim(
     sides: tuple[Region, Region], high: float
 ) -> tuple[Region, tuple[Region, Region], Region]:
     """Takes from two columns what stands apart above or below both: page numbers, running heads and feet."""
+    rows = [_rows(side) for side in sides]
+    cores = [_core(side, high) for side in rows]
+    top = min(_top(side[first]) for side, (first, _) in zip(rows, cores, strict=True))
+    bottom = max(_bottom(side[last - 1]) for side, (_, last) in zip(rows, cores, strict=True))
     above: Region = []
     below: Region = []
-    trimmed = []
-    for side, other in (sides, sides[::-1]):
-        top, bottom = min(s.box.y0 for s in other), max(s.box.y1 for s in other)
-        rows = _rows(side)
-        apart = [
-            min(s.box.y0 for s in b) - max(s.box.y1 for s in a) > APART * high
-            for a, b in itertools.pairwise(rows)
-        ]
-        first, last = 0, len(rows)
-        for number in range(min(FRINGE, len(apart))):
-            if apart[number] and max(s.box.y1 for s in rows[number]) < top:
-                first = number + 1
-            if apart[-1 - number] and min(s.box.y0 for s in rows[-1 - number]) > bottom:
-                last = len(rows) - 1 - number
-        above += itertools.chain(*rows[:first])
-        below += itertools.chain(*rows[last:])
-        trimmed.append(list(itertools.chain(*rows[first:last])))
-    return above, (trimmed[0], trimmed[1]), below
+    columns: tuple[Region, Region] = ([], [])
+    for side, column, (first, last) in zip(rows, columns, cores, strict=True):
+        for number, row in enumerate(side):
+            if number < first and _bottom(row) <= top:
+                above.extend(row)
+            elif number >= last and _top(row) >= bottom:
+                below.extend(row)
+            else:
+                column.extend(row)
+    return above, columns, below
+
+
+def _core(rows: list[Region], high: float) -> tuple[int, int]:
+    """The rows of a column without the few that stand apart at its ends: from, to."""
+    apart = [
+        _top(below) - _bottom(above) > APART * high for above, below in itertools.pairwise(rows)
+    ]
+    fringe = range(min(FRINGE, len(apart) // 2))
+    first = max((number + 1 for number in fringe if apart[number]), default=0)
+    last = min(
+        (len(rows) - 1 - number for number in fringe if apart[-1 - number]), default=len(rows)
+    )
+    return first, last
 
 
 def _part(left: tuple[int, float], right: tuple[int, float]) -> bool:
@@ -227,6 +236,14 @@ def _line(row: Region, high: float, block: int) -> Line:
         max(s.box.y1 for s in row),
     )
     return Line(text, box, confidence, block)
+
+
+def _top(row: Region) -> float:
+    return min(s.box.y0 for s in row)
+
+
+def _bottom(row: Region) -> float:
+    return max(s.box.y1 for s in row)
 
 
 def _middle(segment: Segment) -> float:
