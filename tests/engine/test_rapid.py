@@ -1,0 +1,125 @@
+"""The real RapidOCR on pages that the tests draw."""
+
+import subprocess
+import sys
+
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+from scanmend.errors import EngineUnusable
+from scanmend.ocr import engine as engines
+from scanmend.ocr.layout import arrange
+from scanmend.ocr.rapid import Rapid
+
+LETTER = [
+    "Dear Mrs Whitlock,",
+    "thank you for your order of 14 March 2025.",
+    "The invoice number is RE-20417, the amount 1,284.50 EUR.",
+    "Goods remain our property until paid in full.",
+    "Yours sincerely, Thomas Ferrand",
+]
+
+
+@pytest.fixture(scope="module")
+def rapid() -> Rapid:
+    return Rapid(("en",))
+
+
+def page(lines: list[tuple[int, int, str]], size=(1240, 900), points=32, mode="L") -> Image.Image:
+    image = Image.new(mode, size, "white")
+    draw = ImageDraw.Draw(image)
+    for x, y, text in lines:
+        draw.text((x, y), text, fill="black", font=ImageFont.load_default(points))
+    return image
+
+
+def text_of(rapid: Rapid, image: Image.Image) -> list[str]:
+    return [line.text for line in arrange(rapid.read(image, 150).segments, *image.size)]
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_letter(rapid, mode):
+    image = page([(100, 80 + 90 * n, line) for n, line in enumerate(LETTER)], mode=mode)
+    assert text_of(rapid, image) == LETTER
+
+
+def test_boxes_are_where_the_text_is_on_a_large_page(rapid):
+    # larger than the detector's picture, so that boxes are scaled back
+    image = page([(1200, 2400, "Somewhere below")], size=(2600, 3600), points=60)
+    (segment,) = rapid.read(image, 300).segments
+    box = segment.box
+    left, top, right, bottom = ImageDraw.Draw(image).textbbox(
+        (1200, 2400), "Somewhere below", font=ImageFont.load_default(60)
+    )
+    assert abs(box.x0 - left) < 30
+    assert abs(box.x1 - right) < 30
+    assert box.y0 < bottom
+    assert box.y1 > top
+    assert segment.confidence is not None
+    assert 0.8 < segment.confidence <= 1.0
+
+
+def test_two_columns_are_read_one_after_the_other(rapid):
+    left = [f"The left column in line {n} tells a" for n in ("one", "two", "three", "four", "five")]
+    right = [
+        f"Another story runs on line {n} here" for n in ("six", "seven", "eight", "nine", "ten")
+    ]
+    image = page(
+        [(60, 80 + 60 * n, t) for n, t in enumerate(left)]
+        + [(660, 80 + 60 * n, t) for n, t in enumerate(right)]
+    )
+    assert text_of(rapid, image) == left + right
+
+
+def test_a_receipt_keeps_gaps_as_spaces(rapid):
+    rows = [("Milk", "1.19"), ("Bread", "2.49"), ("TOTAL", "3.68")]
+    image = page(
+        [(60, 80 + 70 * n, name) for n, (name, _) in enumerate(rows)]
+        + [(500, 80 + 70 * n, price) for n, (_, price) in enumerate(rows)],
+        size=(640, 400),
+    )
+    lines = text_of(rapid, image)
+    assert [tuple(line.split()) for line in lines] == rows
+    assert all("   " in line for line in lines)
+
+
+def test_accents(rapid):
+    try:
+        font = ImageFont.truetype("DejaVuSans.ttf", 32)
+    except OSError:
+        pytest.skip("no font with accents (apt install fonts-dejavu-core)")
+    line = "Über den Fluß führt eine Brücke, où l'été s'achève déjà"
+    image = Image.new("L", (1240, 300), 255)
+    ImageDraw.Draw(image).text((60, 100), line, fill=0, font=font)
+    assert text_of(rapid, image) == [line]
+
+
+@pytest.mark.parametrize("size", [(1240, 900), (40, 30), (3000, 40)])
+def test_an_empty_page_has_no_segments(rapid, size):
+    assert rapid.read(Image.new("L", size, 255), 150).segments == ()
+
+
+def test_what_is_unknown_is_refused_with_the_remedy():
+    with pytest.raises(
+        EngineUnusable, match=r"rapidocr does not read ru, el; use engine tesseract"
+    ):
+        engines.load("rapidocr", ("en", "ru", "el"), None, False)
+
+
+def test_info_tells_how_it_was_read(rapid):
+    info = rapid.info()
+    assert (info.name, info.languages, info.evaluation) == ("rapidocr", ("en",), False)
+    assert info.version[0].isdigit()
+    assert info.settings["model"] == "PP-OCRv6 small"
+
+
+def test_it_says_nothing_and_reaches_for_no_network():
+    code = (
+        "import socket, sys\n"
+        "def refuse(*a, **k): raise AssertionError('network')\n"
+        "socket.socket.connect = refuse\n"
+        "from PIL import Image\n"
+        "from scanmend.ocr.engine import load\n"
+        "load('rapidocr', ('en', 'de', 'fr'), None, False).read(Image.new('L', (600, 400), 255), 150)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
