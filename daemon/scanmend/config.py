@@ -80,24 +80,33 @@ def _flag(value: Any) -> bool:
     return value
 
 
-def _text(value: Any) -> str:
+def text(value: Any) -> str:
+    """A text that is not empty."""
     if not isinstance(value, str) or not value:
         raise ValueError("a text")
     return value
 
 
 def _optional(value: Any) -> str | None:
-    return None if value is None else _text(value)
+    return None if value is None else text(value)
 
 
-def _texts(value: Any) -> tuple[str, ...]:
+def share(value: Any) -> float:
+    """A number from 0 to 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError("a number from 0 to 1")
+    return float(value)
+
+
+def texts(value: Any) -> tuple[str, ...]:
+    """A list of such texts."""
     if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
         raise ValueError("a list of texts, as [en, de]")
     return tuple(value)
 
 
 def _languages(value: Any) -> tuple[str, ...]:
-    codes = _texts(value)
+    codes = texts(value)
     if not codes or not all(re.fullmatch(r"[a-z]{2,3}(-[A-Za-z]+)?", code) for code in codes):
         raise ValueError("a list of language codes (ISO 639), as [en, de]")
     return codes
@@ -115,7 +124,7 @@ _duration = _quantity(_UNITS_TIME, "30s")
 _size = _quantity(_UNITS_SIZE, "500MB", low=1)
 
 
-def _key(default: Any, parse: Parser, *, reload: bool = True) -> Any:
+def key(default: Any, parse: Parser, *, reload: bool = True) -> Any:
     """A field with its parser; ``default`` is written as in the YAML. ``reload``: SIGHUP can change it."""
     return field(
         default_factory=lambda: parse(default), metadata={"parse": parse, "reload": reload}
@@ -126,112 +135,112 @@ def _key(default: Any, parse: Parser, *, reload: bool = True) -> Any:
 class Folders:
     """Where documents come from and go to; absolute once loaded."""
 
-    inbox: str = _key("var/inbox", _text, reload=False)
-    outbox: str = _key("var/outbox", _text, reload=False)
-    archive: str = _key("var/archive", _text, reload=False)
-    failed: str = _key("var/failed", _text, reload=False)
-    state: str = _key("var/state", _text, reload=False)
+    inbox: str = key("var/inbox", text, reload=False)
+    outbox: str = key("var/outbox", text, reload=False)
+    archive: str = key("var/archive", text, reload=False)
+    failed: str = key("var/failed", text, reload=False)
+    state: str = key("var/state", text, reload=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Watch:
     """How the inbox is watched; seconds."""
 
-    method: str = _key("auto", _choice("auto", "native", "polling"), reload=False)
-    poll_interval: float = _key("5s", _quantity(_UNITS_TIME, "5s", low=0.2))
-    reconcile_interval: float = _key("5m", _quantity(_UNITS_TIME, "5m", low=1))
-    ignore: tuple[str, ...] = _key([], _texts)
+    method: str = key("auto", _choice("auto", "native", "polling"), reload=False)
+    poll_interval: float = key("5s", _quantity(_UNITS_TIME, "5s", low=0.2))
+    reconcile_interval: float = key("5m", _quantity(_UNITS_TIME, "5m", low=1))
+    ignore: tuple[str, ...] = key([], texts)
 
 
 @dataclass(frozen=True, slots=True)
 class Settle:
     """When a file counts as whole; seconds."""
 
-    quiet: float = _key("2s", _quantity(_UNITS_TIME, "2s", low=0.1))
-    patience: float = _key("24h", _quantity(_UNITS_TIME, "24h", low=1))
+    quiet: float = key("2s", _quantity(_UNITS_TIME, "2s", low=0.1))
+    patience: float = key("24h", _quantity(_UNITS_TIME, "24h", low=1))
 
 
 @dataclass(frozen=True, slots=True)
 class Ocr:
     """The OCR children; seconds, bytes. ``workers`` None: one for each core."""
 
-    engine: str = _key("auto", _choice("auto", "rapidocr", "aspose", "tesseract"))
-    languages: tuple[str, ...] = _key(["en"], _languages)
-    workers: int | None = _key("auto", _auto_or(_whole(1, 256)), reload=False)
-    dpi: int = _key(300, _whole(50, 1200))
-    rotate: bool = _key(True, _flag)
-    idle_unload: float = _key("1m", _duration)
-    page_timeout: float = _key("3m", _quantity(_UNITS_TIME, "3m", low=1))
-    memory: float = _key("4GiB", _size)
-    attempts: int = _key(3, _whole(1, 100))
+    engine: str = key("auto", _choice("auto", "rapidocr", "aspose", "tesseract"))
+    languages: tuple[str, ...] = key(["en"], _languages)
+    workers: int | None = key("auto", _auto_or(_whole(1, 256)), reload=False)
+    dpi: int = key(300, _whole(50, 1200))
+    rotate: bool = key(True, _flag)
+    idle_unload: float = key("1m", _duration)
+    page_timeout: float = key("3m", _quantity(_UNITS_TIME, "3m", low=1))
+    memory: float = key("4GiB", _size)
+    attempts: int = key(3, _whole(1, 100))
 
 
 @dataclass(frozen=True, slots=True)
 class Aspose:
     """The Aspose.OCR engine: its licence, and where its OpenSSL 1.1 lies when the system has none."""
 
-    licence: str | None = _key(None, _optional)
-    allow_evaluation: bool = _key(False, _flag)
-    library_path: str | None = _key(None, _optional)
+    licence: str | None = key(None, _optional)
+    allow_evaluation: bool = key(False, _flag)
+    library_path: str | None = key(None, _optional)
 
 
 @dataclass(frozen=True, slots=True)
 class Pdf:
     """How PDFs are read."""
 
-    text: str = _key("auto", _choice("auto", "always_ocr"))
+    text: str = key("auto", _choice("auto", "always_ocr"))
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a document may cost; bytes, pages, pixels."""
 
-    file_size: float = _key("2GB", _size)
-    pages: int = _key(10_000, _whole(1, 1_000_000))
-    pixels: int = _key(200_000_000, _whole(10_000, 10_000_000_000))
+    file_size: float = key("2GB", _size)
+    pages: int = key(10_000, _whole(1, 1_000_000))
+    pixels: int = key(200_000_000, _whole(10_000, 10_000_000_000))
 
 
 @dataclass(frozen=True, slots=True)
 class Llm:
     """The corrector; seconds, bytes. ``gpu_layers`` None: as many as fit."""
 
-    enabled: bool = _key(True, _flag)
-    model: str = _key("auto", _text)
-    repo_id: str = _key("Qwen/Qwen2.5-3B-Instruct-GGUF", _text)
-    quantization: str = _key("int8", _text)
-    auto_download: bool = _key(True, _flag)
-    gpu_layers: int | None = _key("auto", _auto_or(_whole(0, 10_000)))
-    context: int = _key(8192, _whole(512, 1_000_000))
-    threads: int | None = _key("auto", _auto_or(_whole(1, 1024)))
-    idle_unload: float = _key("5m", _duration)
-    load_timeout: float = _key("5m", _quantity(_UNITS_TIME, "5m", low=1))
-    page_timeout: float = _key("5m", _quantity(_UNITS_TIME, "5m", low=1))
-    memory: float = _key("32GiB", _size)
-    on_unavailable: str = _key("publish", _choice("publish", "wait"))
+    enabled: bool = key(True, _flag)
+    model: str = key("auto", text)
+    repo_id: str = key("Qwen/Qwen2.5-3B-Instruct-GGUF", text)
+    quantization: str = key("int8", text)
+    auto_download: bool = key(True, _flag)
+    gpu_layers: int | None = key("auto", _auto_or(_whole(0, 10_000)))
+    context: int = key(8192, _whole(512, 1_000_000))
+    threads: int | None = key("auto", _auto_or(_whole(1, 1024)))
+    idle_unload: float = key("5m", _duration)
+    load_timeout: float = key("5m", _quantity(_UNITS_TIME, "5m", low=1))
+    page_timeout: float = key("5m", _quantity(_UNITS_TIME, "5m", low=1))
+    memory: float = key("32GiB", _size)
+    on_unavailable: str = key("publish", _choice("publish", "wait"))
 
 
 @dataclass(frozen=True, slots=True)
 class Models:
     """Where the GGUF files are; None: ``models`` in the state folder."""
 
-    directory: str | None = _key(None, _optional)
+    directory: str | None = key(None, _optional)
 
 
 @dataclass(frozen=True, slots=True)
 class Profiles:
     """Which prompt and rules go with which sub-folder of the inbox."""
 
-    directory: str = _key("profiles", _text)
-    default: str = _key("default", _text)
-    folders: dict[str, str] = _key({}, _mapping)
+    directory: str = key("profiles", text)
+    default: str = key("default", text)
+    folders: dict[str, str] = key({}, _mapping)
 
 
 @dataclass(frozen=True, slots=True)
 class Log:
     """What is logged, and how."""
 
-    format: str = _key("human", _choice("human", "json"))
-    level: str = _key("info", _choice("debug", "info", "warning", "error"))
+    format: str = key("human", _choice("human", "json"))
+    level: str = key("info", _choice("debug", "info", "warning", "error"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,10 +248,10 @@ class Settings:
     """The whole configuration; ``file`` is where it was read from."""
 
     file: str = field(default="", metadata={"internal": True})
-    base: str = _key(".", _text, reload=False)
+    base: str = key(".", text, reload=False)
     folders: Folders = field(default_factory=Folders)
-    originals: str = _key("archive", _choice("archive", "keep", "delete"))
-    grace: float = _key("20s", _duration)
+    originals: str = key("archive", _choice("archive", "keep", "delete"))
+    grace: float = key("20s", _duration)
     watch: Watch = field(default_factory=Watch)
     settle: Settle = field(default_factory=Settle)
     ocr: Ocr = field(default_factory=Ocr)
@@ -257,6 +266,15 @@ class Settings:
 
 def load(path: str) -> Settings:
     """Read and check the file; ConfigError lists every mistake, not only the first."""
+    settings = _absolute(dataclasses.replace(read(path, Settings), file=os.path.abspath(path)))
+    mistakes = [f"{path}: {m}" for m in _folder_mistakes(settings.folders)]
+    if mistakes:
+        raise ConfigError("\n".join(mistakes))
+    return settings
+
+
+def read(path: str, cls: Any) -> Any:
+    """A YAML file as the dataclass ``cls``, whose fields were made by ``key``."""
     try:
         with open(path, encoding="utf-8") as file:
             node = yaml.compose(file, Loader=yaml.SafeLoader)
@@ -267,13 +285,10 @@ def load(path: str) -> Settings:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not YAML: {error}") from None
     mistakes: list[str] = []
-    settings: Settings = _section(Settings, node, path, "", mistakes)
-    settings = _absolute(dataclasses.replace(settings, file=os.path.abspath(path)))
-    if not mistakes:
-        mistakes += [f"{path}: {m}" for m in _folder_mistakes(settings.folders)]
+    value = _section(cls, node, path, "", mistakes)
     if mistakes:
         raise ConfigError("\n".join(mistakes))
-    return settings
+    return value
 
 
 def _section(cls: Any, node: Any, path: str, prefix: str, mistakes: list[str]) -> Any:

@@ -62,9 +62,11 @@ class Daemon:
         roots = remembered_roots(settings, journal)
         clear_temp(settings, roots)
         watch: Watch
-        line = Line(
-            settings, profiles, journal, engine.engine, roots, lambda path: watch.hint(path)
-        )
+
+        def look_again(path: bytes) -> None:
+            watch.hint(path)
+
+        line = Line(settings, profiles, journal, engine.engine, roots, look_again)
         self._line = line
         method = choose_method(settings.folders.inbox, settings.watch.method)
         self._log.info(

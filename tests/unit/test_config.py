@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from scanmend import config
 from scanmend.errors import ConfigError
 

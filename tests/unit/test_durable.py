@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 import pytest
-
 from scanmend import durable
 
 
@@ -77,7 +76,7 @@ def test_long_names_are_cut_between_characters() -> None:
 def test_candidates() -> None:
     names = durable.candidates("scan", "0123456789abcdef")
 
-    assert ["scan", "scan-01234567", "scan-01234567-2"] == [next(names) for _ in range(3)]
+    assert [next(names) for _ in range(3)] == ["scan", "scan-01234567", "scan-01234567-2"]
 
 
 def test_half_written_files_are_cleared(tmp_path: Path) -> None:

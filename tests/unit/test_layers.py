@@ -87,7 +87,7 @@ def test_functions_fit_a_screen() -> None:
         and node.end_lineno - node.lineno >= FUNCTION_LINES
     ]
 
-    assert [] == long
+    assert long == []
 
 
 def test_the_daemon_loads_nothing_heavy() -> None:

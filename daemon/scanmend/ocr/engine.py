@@ -18,6 +18,8 @@ class Segment:
     text: str
     box: Box
     confidence: float | None
+    # middle and width of each space in ``text``, in pixels of the page, where the engine knows them
+    spaces: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,9 @@ class Engine(Protocol):
         """Read an upright page, mode L or RGB."""
 
 
-def load(name: str, languages: tuple[str, ...], licence: str | None, allow_evaluation: bool) -> Engine:
+def load(
+    name: str, languages: tuple[str, ...], licence: str | None, allow_evaluation: bool
+) -> Engine:
     """Load an engine; EngineUnusable with the remedy when that can't be done here."""
     if name == "aspose":
         from scanmend.ocr.aspose import Aspose  # noqa: PLC0415 - only the engine in use is imported

@@ -21,7 +21,7 @@ from scanmend.ocr.engine import Segment
 from scanmend.ocr.pdftext import text_layer
 from scanmend.values import Contents, ContentsRequest, EngineInfo, PageRequest, show
 
-FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP", "JPEG2000", "MPO")
+FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP", "JPEG2000")
 READABLE = "PDF, JPEG, PNG, TIFF, WebP, GIF, BMP, JPEG 2000"
 A4_INCHES = 11.7  # the longer side that a scan without a sane resolution is taken to have
 LEAST_DPI = 100  # a PDF page that only fits the pixel limit below this is refused
@@ -142,7 +142,7 @@ def _plain(image: Image.Image) -> Image.Image:
     """Mode L or RGB; what is transparent is paper."""
     if image.mode.startswith("I") or image.mode == "F":
         _, high = image.getextrema()  # type: ignore[misc]
-        scale = 255 / (high or 1) if image.mode == "F" or high <= 255 else 255 / 65535  # type: ignore[operator]
+        scale = 255 / (high or 1) if image.mode == "F" or high <= 255 else 255 / 65535
         return image.convert("F").point(lambda v: v * scale).convert("L")
     if image.mode in ("LA", "RGBA", "PA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")

@@ -27,67 +27,18 @@ from scanmend.values import Box, EngineInfo
 
 # what the recogniser in the wheel (PP-OCRv6 small) knows: Chinese, Japanese and the Latin alphabets
 LANGUAGES = frozenset(
-    code
-    for code in [
-        "af",
-        "az",
-        "bs",
-        "ca",
-        "cs",
-        "cy",
-        "da",
-        "de",
-        "en",
-        "es",
-        "et",
-        "eu",
-        "fi",
-        "fr",
-        "ga",
-        "gl",
-        "hr",
-        "hu",
-        "id",
-        "is",
-        "it",
-        "ja",
-        "ku",
-        "la",
-        "lb",
-        "lt",
-        "lv",
-        "mi",
-        "ms",
-        "mt",
-        "nl",
-        "no",
-        "oc",
-        "pi",
-        "pl",
-        "pt",
-        "qu",
-        "rm",
-        "ro",
-        "rs",
-        "sk",
-        "sl",
-        "sq",
-        "sr",
-        "sv",
-        "sw",
-        "tl",
-        "tr",
-        "uz",
-        "vi",
-        "zh",
-    ]
+    "af az bs ca cs cy da de en es et eu fi fr ga gl hr hu id is it ja ku la lb lt lv mi ms mt nl no oc "  # noqa: SIM905
+    "pi pl pt qu rm ro rs sk sl sq sr sv sw tl tr uz vi zh".split()
 )
 DETECT_SIDE = 2000  # pixels of the longer side that the detector sees; more finds no more, less loses small print
 SMALL_SIDE = 900  # a page smaller than this is enlarged for the detector
 ROW = 48  # pixels: the height of a line as the recogniser wants it
 BATCH = 6
-LEAST_SCORE = 0.5  # a line below is noise, a picture or a stain
-SPACE = 0.10  # probability of a space between two characters from which it is written
+LEAST_SCORE = 0.6  # a line below is noise, a picture or a stain
+# probability of a space between two characters from which it is written: within a word or a number the
+# recogniser must be surer than beside capitals, brackets and signs
+SPACE, SPACE_WITHIN = 0.05, 0.2
+STEP = 8  # pixels of a crop ROW high that one step in time of the recogniser stands for
 
 Array = NDArray[Any]
 
@@ -98,6 +49,7 @@ class Recognised:
 
     text: str
     confidence: float
+    spaces: tuple[tuple[float, float], ...] = ()  # middle and width of each, as shares of the crop
 
 
 @functools.cache
@@ -146,6 +98,7 @@ class Rapid:
                 "detect_side": DETECT_SIDE,
                 "least_score": LEAST_SCORE,
                 "space": SPACE,
+                "space_within": SPACE_WITHIN,
             },
         )
 
@@ -154,12 +107,13 @@ class Rapid:
         pixels = as_bgr(image)
         quads = self.detect(pixels)
         lines = self.recognise([crop(pixels, quad) for quad in quads])
-        segments = tuple(
-            Segment(line.text.strip(), bounds(quad), line.confidence)
-            for quad, line in zip(quads, lines, strict=True)
-            if line.text.strip() and line.confidence >= LEAST_SCORE
+        return Reading(
+            tuple(
+                _segment(line, bounds(quad))
+                for quad, line in zip(quads, lines, strict=True)
+                if line.text and line.confidence >= LEAST_SCORE
+            )
         )
-        return Reading(segments)
 
     def detect(self, pixels: Array, side: int = DETECT_SIDE) -> list[Array]:
         """The text lines of a page (BGR) as quadrangles (4 × 2, clockwise from the top left).
@@ -200,31 +154,49 @@ class Rapid:
             for i, probabilities in zip(
                 chosen, self._recogniser.session(batch.astype(np.float32)), strict=True
             ):
-                results[i] = self._decode(probabilities)
+                results[i] = self._decode(
+                    probabilities, ROW * crops[i].shape[1] / crops[i].shape[0]
+                )
         return [results[i] for i in range(len(crops))]
 
-    def _decode(self, probabilities: Array) -> Recognised:
+    def _decode(self, probabilities: Array, width: float) -> Recognised:
         """Greedy CTC decoding (Graves et al. 2006), with the spaces that were nearly written.
 
-        ``probabilities``: time × characters; 0 is the blank, the last character the space.
+        ``probabilities``: time × characters; 0 is the blank, the last character the space. ``width``: of the
+        crop in pixels, when it is ROW high.
         """
         best = probabilities.argmax(axis=1)
-        space = len(self._characters) - 1
+        likely = probabilities[:, len(self._characters) - 1]
         text: list[str] = []
         sure: list[float] = []
-        last = -1  # the time of the last character
+        spaces: list[tuple[float, float]] = []
+        last = 0  # the time of the last character
         for time in range(len(best)):
             token = best[time]
             if token == 0 or (time and token == best[time - 1]):
                 continue
-            if token != space and text and text[-1] != " ":
-                between = probabilities[last + 1 : time, space]
-                if len(between) and between.max() >= SPACE:
-                    text.append(" ")
-            text.append(self._characters[token])
+            character = self._characters[token]
             sure.append(float(probabilities[time, token]))
+            if character.isspace():
+                continue
+            if text and likely[last + 1 : time].max(initial=0.0) >= _needed(text[-1], character):
+                text.append(" ")
+                spaces.append(((last + time + 1) / 2 * STEP / width, (time - last) * STEP / width))
+            text.append(character)
             last = time
-        return Recognised("".join(text), float(np.mean(sure)) if sure else 0.0)
+        return Recognised("".join(text), float(np.mean(sure)) if sure else 0.0, tuple(spaces))
+
+
+def _needed(before: str, after: str) -> float:
+    """From which probability a space is written between two characters."""
+    word = before.islower() and after.islower()
+    number = all(c.isdigit() or c in ".," for c in before + after)
+    return SPACE_WITHIN if word or number else SPACE
+
+
+def _segment(line: Recognised, box: Box) -> Segment:
+    spaces = tuple((box.x0 + at * box.width, wide * box.width) for at, wide in line.spaces)
+    return Segment(line.text, box, line.confidence, spaces)
 
 
 def as_bgr(image: Image) -> Array:

@@ -1,0 +1,1 @@
+"""What runs only in the LLM child (and the download child); nobody imports it."""

@@ -1,0 +1,193 @@
+"""Getting a model from the Hugging Face Hub: resumed where it was cut off, checked, then put in its place.
+
+A file takes its name in the models' folder only after its sha256 is the Hub's: until then it lies in
+``.incoming``, where nobody looks for models.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from huggingface_hub import HfApi, constants, hf_hub_download
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+)
+from tqdm import tqdm
+
+from scanmend.errors import DiskFull, ModelUnavailable
+from scanmend.serve import Progress
+
+QUANTIZATIONS = {"int8": ("q8_0",), "int4": ("q4_k_m",), "fp16": ("fp16", "f16")}
+_SPLIT = re.compile(r"-\d{5}-of-\d{5}\.gguf$")
+_SPARE = 2**28  # bytes that stay free besides the model
+_TELL_EVERY = 1.0  # seconds between two progress messages
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    name: str
+    size: int
+    sha256: str | None
+
+
+def fetch(repo_id: str, quantization: str, directory: str, progress: Progress) -> str:
+    """Download what is missing; the path of the (first) file.
+
+    Raises ModelUnavailable with what to do, or DiskFull. A partial file stays for the next try.
+    """
+    wanted: list[_File] = []
+    try:
+        info = HfApi().model_info(repo_id, files_metadata=True)
+        wanted = _choose(repo_id, info.siblings or [], quantization)
+        licence = getattr(info.card_data, "license_name", None) or getattr(
+            info.card_data, "license", None
+        )
+        progress({"licence": licence or "unknown", "files": [f.name for f in wanted]})
+        return _download(repo_id, info.sha, wanted, directory, progress)
+    except GatedRepoError:
+        raise ModelUnavailable(
+            f"{repo_id}: its owner wants its licence accepted: do so on {_address(repo_id)}, then set HF_TOKEN"
+        ) from None
+    except RepositoryNotFoundError:
+        raise ModelUnavailable(
+            f"{repo_id}: the Hub knows no such repository, or it is private: check llm.repo_id, or set HF_TOKEN"
+        ) from None
+    except HfHubHTTPError as error:
+        status = getattr(error.response, "status_code", "?")
+        raise ModelUnavailable(
+            f"{_address(repo_id)}: the Hub answered {status}; it is tried again later"
+        ) from None
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled, OSError, TimeoutError) as error:
+        if isinstance(error, OSError) and error.errno == 28:
+            raise DiskFull(
+                f"{directory}: no space for the model; free some, the download goes on by itself"
+            ) from None
+        raise _unreachable(repo_id, quantization, wanted, directory, error) from None
+    except Exception as error:
+        if type(error).__module__.startswith(("httpx", "httpcore", "requests", "urllib3")):
+            raise _unreachable(repo_id, quantization, wanted, directory, error) from None
+        raise
+
+
+def _unreachable(
+    repo_id: str, quantization: str, wanted: list[_File], directory: str, error: Exception
+) -> ModelUnavailable:
+    files = " ".join(f"{_address(repo_id)}/resolve/main/{f.name}" for f in wanted)
+    what = files or f"the .gguf of {quantization} from {_address(repo_id)}/tree/main"
+    return ModelUnavailable(
+        f"the Hub can't be reached ({type(error).__name__}); it is tried again later, or get {what} by hand and put it"
+        f" into {directory}"
+    )
+
+
+def _address(repo_id: str) -> str:
+    return f"{constants.ENDPOINT}/{repo_id}"
+
+
+def _choose(repo_id: str, siblings: list[Any], quantization: str) -> list[_File]:
+    """The file of this quantization, or all parts of it."""
+    files = [_File(s.rfilename, s.size or 0, s.lfs.sha256 if s.lfs else None) for s in siblings]
+    models = [f for f in files if f.name.endswith(".gguf")]
+    for word in QUANTIZATIONS.get(quantization.lower(), (quantization.lower(),)):
+        found = [
+            f
+            for f in models
+            if re.search(rf"(^|[^a-z0-9]){re.escape(word)}([^a-z0-9]|$)", f.name.lower())
+        ]
+        if found:
+            whole = [f for f in found if not _SPLIT.search(f.name)]
+            return whole[:1] or sorted(found, key=lambda f: f.name)
+    there = (
+        ", ".join(sorted({_SPLIT.sub(".gguf", f.name) for f in models})) or "no .gguf file at all"
+    )
+    raise ModelUnavailable(
+        f"{repo_id}: no file of llm.quantization {quantization}; there is: {there}"
+    )
+
+
+def _download(
+    repo_id: str, revision: str, files: list[_File], directory: str, progress: Progress
+) -> str:
+    incoming = os.path.join(directory, ".incoming", repo_id.replace("/", "--"))
+    final = os.path.join(directory, repo_id.replace("/", "--"))
+    os.makedirs(incoming, exist_ok=True)
+    os.makedirs(final, exist_ok=True)
+    missing = [
+        f for f in files if not os.path.exists(os.path.join(final, os.path.basename(f.name)))
+    ]
+    _check_space(sum(f.size for f in missing) - _bytes_there(incoming), directory)
+    for file in missing:
+        path = hf_hub_download(
+            repo_id,
+            file.name,
+            revision=revision,
+            local_dir=incoming,
+            tqdm_class=_bar(file, progress),
+        )
+        _verify(repo_id, file, path, progress)
+        os.replace(path, os.path.join(final, os.path.basename(file.name)))
+    shutil.rmtree(incoming, ignore_errors=True)
+    return os.path.join(final, os.path.basename(files[0].name))
+
+
+def _bytes_there(folder: str) -> int:
+    return sum(
+        os.path.getsize(os.path.join(parent, n))
+        for parent, _, names in os.walk(folder)
+        for n in names
+    )
+
+
+def _check_space(needed: int, directory: str) -> None:
+    free = shutil.disk_usage(directory).free
+    if needed + _SPARE > free:
+        raise DiskFull(
+            f"{directory}: the model needs {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; free some space,"
+            " or set models.directory to a larger disk"
+        )
+
+
+def _verify(repo_id: str, file: _File, path: str, progress: Progress) -> None:
+    progress({"file": file.name, "done": file.size, "total": file.size, "said": "checking"})
+    if file.sha256 is None:
+        return
+    with open(path, "rb") as opened:
+        found = hashlib.file_digest(opened, "sha256").hexdigest()
+    if found != file.sha256:
+        os.unlink(path)
+        raise ModelUnavailable(
+            f"{file.name} of {repo_id}: its sha256 is not the Hub's, so it was removed; it is downloaded again later"
+        )
+
+
+def _bar(file: _File, progress: Progress) -> type:
+    """A progress bar as the Hub's client wants it, that draws nothing and tells the daemon."""
+
+    class Bar(tqdm):  # type: ignore[misc]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            self._told = 0.0
+            kwargs["disable"] = False
+            kwargs["file"] = open(os.devnull, "w")  # noqa: SIM115
+            kwargs.pop("name", None)
+            super().__init__(*args, **kwargs)
+
+        def update(self, n: float | None = 1) -> Any:
+            shown = super().update(n)
+            if time.monotonic() - self._told > _TELL_EVERY:
+                self._told = time.monotonic()
+                progress({"file": file.name, "done": int(self.n), "total": file.size})
+            return shown
+
+        def close(self) -> None:
+            super().close()
+            self.fp.close()
+
+    return Bar

@@ -1,0 +1,97 @@
+"""`make bench`: what scanmend does and costs, measured on this machine in one run.
+
+Quality and pages per second per engine on real pages, when ../shared/data is there; seconds from the last
+byte to the sidecar; what the idle daemon costs; the time to start.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import datetime
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from running import Tree, tree  # noqa: E402
+from samples import encoded, page  # noqa: E402
+
+DATA = ROOT.parent / "shared" / "data"
+IDLE_SECONDS = 20
+REPEATS = 9
+
+
+def main() -> None:
+    """Print everything."""
+    print(f"{datetime.now().astimezone():%Y-%m-%d}, {len(os.sched_getaffinity(0))} cores\n")
+    _daemon()
+    if not DATA.is_dir():
+        print(f"\nno {DATA}: quality and pages per second are not measured")
+        return
+    for engine in ("rapidocr", "tesseract"):
+        print(f"\n## {engine}", flush=True)
+        subprocess.run(
+            [
+                sys.executable,
+                str(ROOT / "tests" / "bench" / "quality.py"),
+                str(DATA),
+                "--engine",
+                engine,
+            ],
+            check=False,
+        )
+
+
+def _daemon() -> None:
+    with (
+        tempfile.TemporaryDirectory() as home,
+        tree(Path(home), "ocr: {workers: 1, idle_unload: 3s}") as made,
+    ):
+        started = time.monotonic()
+        process = made.start()
+        print(f"time to start                      {time.monotonic() - started:6.2f} s")
+        overheads = [_drop(made, number) for number in range(REPEATS)]
+        print(
+            f"one page, last byte to sidecar     {statistics.median(o[0] for o in overheads):6.2f} s (median)"
+        )
+        print(
+            f"  beyond the time in the engine    {statistics.median(o[0] - o[1] for o in overheads):6.2f} s (median)"
+        )
+        print(
+            f"                                   {max(o[0] - o[1] for o in overheads[1:]):6.2f} s (most)"
+        )
+        me = psutil.Process(process.pid)
+        made.eventually(lambda: me.children(recursive=True) == [], 60)
+        before = me.cpu_times()
+        switches = me.num_ctx_switches()
+        time.sleep(IDLE_SECONDS)  # what is measured is what happens when nothing happens
+        after, switched = me.cpu_times(), me.num_ctx_switches()
+        busy = after.user + after.system - before.user - before.system
+        print(f"idle daemon, RSS                   {me.memory_info().rss / 2**20:6.1f} MiB")
+        print(f"idle daemon, CPU                   {busy / IDLE_SECONDS * 100:6.2f} % of a core")
+        wakes = (switched.voluntary - switches.voluntary) / IDLE_SECONDS
+        print(f"idle daemon, wake-ups              {wakes:6.1f} a second")
+        made.stop(process)
+
+
+def _drop(made: Tree, number: int) -> tuple[float, float]:
+    """Seconds from the close of a one-page PNG to its sidecar, and those of them in the engine."""
+    data = encoded("png", [page()])
+    path = made.inbox / f"scan-{number}.png"
+    with open(path, "wb") as file:
+        file.write(data)
+    closed = time.time()
+    sidecar = made.outbox / f"scan-{number}.json"
+    made.eventually(sidecar.exists)
+    took = sidecar.stat().st_mtime - closed
+    return took, sum(json.loads(sidecar.read_text())["seconds"].values())
+
+
+if __name__ == "__main__":
+    main()
