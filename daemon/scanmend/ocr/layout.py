@@ -20,14 +20,15 @@ PROSE_SHARE = 0.4  # of a column's lines that are full
 PROSE_FILL = 0.7  # of the column's width: what a full line fills at least
 PROSE_CHARS = 14  # that a full line has at least
 PROSE_LETTERS = 0.7  # share of letters and spaces in a full line
-STRONG_ROWS = 8  # full lines, and
-STRONG_SHARE = (
-    0.6  # their share, of a column that vouches for its neighbour, which may hold a table
-)
+STRONG_ROWS = 8  # full lines of such a column
+# share of full lines in a column that vouches for its neighbour, which may hold a table
+STRONG_SHARE = 0.6
 REACH = 6  # line heights: lines that stay farther from the gutter say nothing about it
 FRINGE = 2  # lines that a running head or foot has at most
 APART = 1.0  # line heights between it and its column, at least
 GUTTER = 0.6  # of the line height: by how much a segment may reach over a gutter, twice
+LEAST_SPACES = 4  # in a line that may be the lines of two columns
+WIDER = 1.5  # times the middling space of such a line: the one at the gutter
 MOST_SPACES = 12  # that a gap in a row is shown with
 
 Region = list[Segment]
@@ -97,14 +98,20 @@ def _gutters(region: Region, high: float) -> list[float]:
 def _cut(region: Region, x: float, high: float) -> _Cut | None:
     """What a gutter at ``x`` parts; None when nowhere both sides look like prose."""
     half = GUTTER * high / 2
-    crossing = sorted(
-        (s for s in region if s.box.x0 < x - half and s.box.x1 > x + half), key=_middle
-    )
-    edges = [_middle(s) for s in crossing]
-    bands: list[Region] = [[] for _ in range(len(crossing) + 1)]
+    crossing: Region = []
+    beside: Region = []
     for segment in region:
         if segment.box.x0 >= x - half or segment.box.x1 <= x + half:
-            bands[bisect.bisect_left(edges, _middle(segment))].append(segment)
+            beside.append(segment)
+        elif halves := _halves(segment, x, high):
+            beside += halves
+        else:
+            crossing.append(segment)
+    crossing.sort(key=_middle)
+    edges = [_middle(s) for s in crossing]
+    bands: list[Region] = [[] for _ in range(len(crossing) + 1)]
+    for segment in beside:
+        bands[bisect.bisect_left(edges, _middle(segment))].append(segment)
     parts: list[tuple[Region, ...]] = []
     spanning: Region = []
     score = 0.0
@@ -123,6 +130,29 @@ def _cut(region: Region, x: float, high: float) -> _Cut | None:
     if spanning:
         parts.append((spanning,))
     return _Cut(score - len(crossing) / 2, tuple(parts)) if score else None
+
+
+def _halves(segment: Segment, x: float, high: float) -> Region:
+    """The lines of two columns that the engine took for one; nothing when it is one line.
+
+    The space at the gutter is then wider than those between the words.
+    """
+    if len(segment.spaces) < LEAST_SPACES:
+        return []
+    widths = [width for _, width in segment.spaces]
+    number = max(range(len(widths)), key=widths.__getitem__)
+    at = segment.spaces[number][0]
+    if abs(at - x) > high or widths[number] < WIDER * median(widths):
+        return []
+    words, box = segment.text.split(" "), segment.box
+    left = Box(box.x0, box.y0, at - widths[number] / 4, box.y1)
+    right = Box(at + widths[number] / 4, box.y0, box.x1, box.y1)
+    return [
+        Segment(" ".join(words[: number + 1]), left, segment.confidence, segment.spaces[:number]),
+        Segment(
+            " ".join(words[number + 1 :]), right, segment.confidence, segment.spaces[number + 1 :]
+        ),
+    ]
 
 
 def _trim(

@@ -15,16 +15,16 @@ from scanmend.ocr.engine import Reading, Segment
 from scanmend.values import Box, EngineInfo
 
 # ISO 639-1 -> the names of the traineddata files, where these are not "ISO 639-2/T" by themselves
-NAMES = dict(
-    pair.split(":")
-    for pair in (
-        "af:afr ar:ara az:aze be:bel bg:bul bn:ben bs:bos ca:cat cs:ces cy:cym da:dan de:deu el:ell en:eng "  # noqa: SIM905
+NAMES: dict[str, str] = dict(
+    re.findall(
+        r"(\w+):(\w+)",
+        "af:afr ar:ara az:aze be:bel bg:bul bn:ben bs:bos ca:cat cs:ces cy:cym da:dan de:deu el:ell en:eng "
         "eo:epo es:spa et:est eu:eus fa:fas fi:fin fr:fra ga:gle gl:glg gu:guj he:heb hi:hin hr:hrv hu:hun "
         "hy:hye id:ind is:isl it:ita ja:jpn ka:kat kk:kaz km:khm kn:kan ko:kor la:lat lb:ltz lt:lit lv:lav "
         "mk:mkd ml:mal mn:mon mr:mar ms:msa mt:mlt ne:nep nl:nld no:nor oc:oci pa:pan pl:pol pt:por ro:ron "
         "ru:rus sa:san sk:slk sl:slv sq:sqi sr:srp sv:swe sw:swa ta:tam te:tel th:tha tr:tur uk:ukr ur:urd "
-        "uz:uzb vi:vie zh:chi_sim"
-    ).split()
+        "uz:uzb vi:vie zh:chi_sim",
+    )
 )
 LEAST_DPI = 70  # Tesseract distrusts less, and says so
 GAP = 1.2  # line heights: words farther apart are segments of their own
