@@ -1,5 +1,7 @@
 """Pages drawn in four directions, and pages that say nothing about theirs."""
 
+from collections.abc import Callable
+
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 from scanmend.ocr.orient import upright
@@ -55,12 +57,12 @@ def sparse() -> Image.Image:
 
 @pytest.mark.parametrize("turn", TURNS)
 @pytest.mark.parametrize("page", [letter, receipt, table, sparse])
-def test_turned_pages(page, turn):
+def test_turned_pages(page: Callable[[], Image.Image], turn: int) -> None:
     # what was turned to the left must be turned to the right
     assert upright(page().rotate(turn, expand=True)) == turn
 
 
-def test_a_page_with_some_lines_up_its_margin_stays():
+def test_a_page_with_some_lines_up_its_margin_stays() -> None:
     image = letter()
     note = Image.new("L", (900, 50), 255)
     ImageDraw.Draw(note).text(
@@ -70,7 +72,7 @@ def test_a_page_with_some_lines_up_its_margin_stays():
     assert upright(image) == 0
 
 
-def test_nothing_to_tell_by():
+def test_nothing_to_tell_by() -> None:
     assert upright(Image.new("L", (1240, 1754), 255)) == 0
     image = Image.new("L", (1240, 1754), 255)
     draw = ImageDraw.Draw(image)

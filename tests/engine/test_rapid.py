@@ -24,7 +24,12 @@ def rapid() -> Rapid:
     return Rapid(("en",))
 
 
-def page(lines: list[tuple[int, int, str]], size=(1240, 900), points=32, mode="L") -> Image.Image:
+def page(
+    lines: list[tuple[int, int, str]],
+    size: tuple[int, int] = (1240, 900),
+    points: int = 32,
+    mode: str = "L",
+) -> Image.Image:
     image = Image.new(mode, size, "white")
     draw = ImageDraw.Draw(image)
     for x, y, text in lines:
@@ -37,12 +42,12 @@ def text_of(rapid: Rapid, image: Image.Image) -> list[str]:
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])
-def test_a_letter(rapid, mode):
+def test_a_letter(rapid: Rapid, mode: str) -> None:
     image = page([(100, 80 + 90 * n, line) for n, line in enumerate(LETTER)], mode=mode)
     assert text_of(rapid, image) == LETTER
 
 
-def test_boxes_are_where_the_text_is_on_a_large_page(rapid):
+def test_boxes_are_where_the_text_is_on_a_large_page(rapid: Rapid) -> None:
     # larger than the detector's picture, so that boxes are scaled back
     image = page([(1200, 2400, "Somewhere below")], size=(2600, 3600), points=60)
     (segment,) = rapid.read(image, 300).segments
@@ -58,7 +63,7 @@ def test_boxes_are_where_the_text_is_on_a_large_page(rapid):
     assert 0.8 < segment.confidence <= 1.0
 
 
-def test_two_columns_are_read_one_after_the_other(rapid):
+def test_two_columns_are_read_one_after_the_other(rapid: Rapid) -> None:
     left = [f"The left column in line {n} tells a" for n in ("one", "two", "three", "four", "five")]
     right = [
         f"Another story runs on line {n} here" for n in ("six", "seven", "eight", "nine", "ten")
@@ -70,7 +75,7 @@ def test_two_columns_are_read_one_after_the_other(rapid):
     assert text_of(rapid, image) == left + right
 
 
-def test_a_receipt_keeps_gaps_as_spaces(rapid):
+def test_a_receipt_keeps_gaps_as_spaces(rapid: Rapid) -> None:
     rows = [("Milk", "1.19"), ("Bread", "2.49"), ("TOTAL", "3.68")]
     image = page(
         [(60, 80 + 70 * n, name) for n, (name, _) in enumerate(rows)]
@@ -82,7 +87,7 @@ def test_a_receipt_keeps_gaps_as_spaces(rapid):
     assert all("   " in line for line in lines)
 
 
-def test_accents(rapid):
+def test_accents(rapid: Rapid) -> None:
     try:
         font = ImageFont.truetype("DejaVuSans.ttf", 32)
     except OSError:
@@ -94,25 +99,25 @@ def test_accents(rapid):
 
 
 @pytest.mark.parametrize("size", [(1240, 900), (40, 30), (3000, 40)])
-def test_an_empty_page_has_no_segments(rapid, size):
+def test_an_empty_page_has_no_segments(rapid: Rapid, size: tuple[int, int]) -> None:
     assert rapid.read(Image.new("L", size, 255), 150).segments == ()
 
 
-def test_what_is_unknown_is_refused_with_the_remedy():
+def test_what_is_unknown_is_refused_with_the_remedy() -> None:
     with pytest.raises(
         EngineUnusable, match=r"rapidocr does not read ru, el; use engine tesseract"
     ):
         engines.load("rapidocr", ("en", "ru", "el"), None, False)
 
 
-def test_info_tells_how_it_was_read(rapid):
+def test_info_tells_how_it_was_read(rapid: Rapid) -> None:
     info = rapid.info()
     assert (info.name, info.languages, info.evaluation) == ("rapidocr", ("en",), False)
     assert info.version[0].isdigit()
     assert info.settings["model"] == "PP-OCRv6 small"
 
 
-def test_it_says_nothing_and_reaches_for_no_network():
+def test_it_says_nothing_and_reaches_for_no_network() -> None:
     code = (
         "import socket, sys\n"
         "def refuse(*a, **k): raise AssertionError('network')\n"

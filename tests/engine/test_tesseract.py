@@ -3,6 +3,7 @@
 import os
 import shutil
 import stat
+from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw, ImageFont
@@ -17,7 +18,7 @@ needs_tesseract = pytest.mark.skipif(
 )
 
 
-def page(lines: list[tuple[int, int, str]], size=(1240, 700)) -> Image.Image:
+def page(lines: list[tuple[int, int, str]], size: tuple[int, int] = (1240, 700)) -> Image.Image:
     image = Image.new("L", size, 255)
     draw = ImageDraw.Draw(image)
     for x, y, text in lines:
@@ -26,7 +27,7 @@ def page(lines: list[tuple[int, int, str]], size=(1240, 700)) -> Image.Image:
 
 
 @needs_tesseract
-def test_a_letter_with_boxes_and_confidence():
+def test_a_letter_with_boxes_and_confidence() -> None:
     wanted = [
         "Dear Mrs Whitlock,",
         "thank you for your order of 14 March.",
@@ -43,7 +44,7 @@ def test_a_letter_with_boxes_and_confidence():
 
 
 @needs_tesseract
-def test_a_wide_gap_parts_segments():
+def test_a_wide_gap_parts_segments() -> None:
     image = page(
         [(60, 100, "Bread and milk"), (800, 100, "12.49"), (60, 200, "Apples"), (800, 200, "3.05")]
     )
@@ -57,12 +58,14 @@ def test_a_wide_gap_parts_segments():
 
 
 @needs_tesseract
-def test_an_empty_page_has_no_segments():
+def test_an_empty_page_has_no_segments() -> None:
     assert Tesseract(("en",)).read(page([]), 150).segments == ()
 
 
 @needs_tesseract
-def test_a_missing_language_names_its_package(tmp_path, monkeypatch):
+def test_a_missing_language_names_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TESSDATA_PREFIX", str(tmp_path))
     (tmp_path / "eng.traineddata").write_bytes(b"")
     with pytest.raises(EngineUnusable, match=r"'fr'.*apt install tesseract-ocr-fra"):
@@ -70,7 +73,9 @@ def test_a_missing_language_names_its_package(tmp_path, monkeypatch):
 
 
 @needs_tesseract
-def test_data_that_can_not_be_loaded_is_this_pages_failure(tmp_path, monkeypatch):
+def test_data_that_can_not_be_loaded_is_this_pages_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TESSDATA_PREFIX", str(tmp_path))
     (tmp_path / "eng.traineddata").write_bytes(b"not a model")
     with pytest.raises(ChildError, match="tesseract ended with status"):
@@ -78,20 +83,20 @@ def test_data_that_can_not_be_loaded_is_this_pages_failure(tmp_path, monkeypatch
 
 
 @needs_tesseract
-def test_info_tells_how_it_was_read():
+def test_info_tells_how_it_was_read() -> None:
     info = Tesseract(("en",)).info()
     assert info.name == "tesseract"
     assert int(info.version.lstrip("v").split(".")[0]) >= 5
     assert info.settings["traineddata"] == "eng"
 
 
-def test_without_the_program(tmp_path, monkeypatch):
+def test_without_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(EngineUnusable, match="apt install tesseract-ocr"):
         engines.load("tesseract", ("en",), None, False)
 
 
-def test_an_old_program_is_refused(tmp_path, monkeypatch):
+def test_an_old_program_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "tesseract"
     program.write_text("#!/bin/sh\necho tesseract 4.1.1\n")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scanmend.ocr.engine import Segment
 from scanmend.ocr.layout import arrange
-from scanmend.values import Box, Line
+from scanmend.values import Box
 
 PAGE = (1000, 1400)
 PROSE = [
@@ -25,9 +25,17 @@ PROSE = [
 ]
 
 
-def segment(text, x, y, *, width=None, height=20, confidence=0.9) -> Segment:
-    width = 10 * len(text) if width is None else width
-    return Segment(text, Box(x, y, x + width, y + height), confidence)
+def segment(
+    text: str,
+    x: float,
+    y: float,
+    *,
+    width: float | None = None,
+    height: float = 20,
+    confidence: float | None = 0.9,
+) -> Segment:
+    right = x + (10 * len(text) if width is None else width)
+    return Segment(text, Box(x, y, right, y + height), confidence)
 
 
 def column(name: str, x: float, y: float, lines: int, width: float = 400) -> list[Segment]:
@@ -56,26 +64,26 @@ def names(name: str, count: int) -> list[str]:
     return [f"{name}{number}" for number in range(count)]
 
 
-def test_empty_page():
+def test_empty_page() -> None:
     assert arrange([], *PAGE) == ()
 
 
-def test_single_column_ragged_right():
+def test_single_column_ragged_right() -> None:
     assert firsts(column("a", 100, 100, 20, 800)) == names("a", 20)
 
 
-def test_two_columns_under_a_heading():
+def test_two_columns_under_a_heading() -> None:
     heading = segment("THE HEADING ACROSS BOTH COLUMNS", 150, 40, width=700)
     page = [heading, *column("a", 50, 100, 20), *column("b", 540, 100, 20)]
     assert firsts(page) == ["THE", *names("a", 20), *names("b", 20)]
 
 
-def test_columns_whose_lines_do_not_level():
+def test_columns_whose_lines_do_not_level() -> None:
     page = [*column("a", 50, 100, 20), *column("b", 540, 113, 18)]
     assert firsts(page) == [*names("a", 20), *names("b", 18)]
 
 
-def test_a_heading_parts_the_columns_above_from_those_below():
+def test_a_heading_parts_the_columns_above_from_those_below() -> None:
     page = [
         *column("a", 50, 100, 8),
         *column("b", 540, 100, 8),
@@ -87,14 +95,14 @@ def test_a_heading_parts_the_columns_above_from_those_below():
     assert firsts(page) == order
 
 
-def test_three_columns():
+def test_three_columns() -> None:
     page = [
         s for n, x in zip("abc", (40, 360, 680), strict=True) for s in column(n, x, 100, 15, 290)
     ]
     assert firsts(page) == [*names("a", 15), *names("b", 15), *names("c", 15)]
 
 
-def test_a_table_in_the_right_column_stays_there():
+def test_a_table_in_the_right_column_stays_there() -> None:
     table = []
     for number in range(10):
         table.append(segment(f"Item{number} and more", 540, 300 + 30 * number))
@@ -105,7 +113,39 @@ def test_a_table_in_the_right_column_stays_there():
     assert read(page)[-1].endswith("  900.00")
 
 
-def test_page_number_in_a_margin_and_running_head_stay_outside():
+def with_spaces(text: str, x: float, y: float, right: float, wide: int) -> Segment:
+    """A line from ``x`` to ``right`` whose space number ``wide`` is three times as wide as the others."""
+    words = text.split()
+    widths = [30 if number == wide else 10 for number in range(len(words) - 1)]
+    letter = (right - x - sum(widths)) / sum(map(len, words))
+    spaces = []
+    at = x
+    for word, width in zip(words, widths, strict=False):
+        at += len(word) * letter
+        spaces.append((at + width / 2, float(width)))
+        at += width
+    return Segment(text, Box(x, y, right, y + 20), 0.9, tuple(spaces))
+
+
+def test_a_line_across_the_gutter_is_parted_when_its_widest_space_is_there() -> None:
+    page = [*column("a", 50, 130, 10, 430), *column("b", 510, 130, 10, 430)]
+    words = "aaaaaaaa " * 4 + "bbbbbbbb " * 4
+    across = with_spaces(words.strip(), 50, 100, 940, 3)
+    assert abs(across.spaces[3][0] - 495) < 5
+    lines = read([across, *page])
+    assert lines[0] == "aaaaaaaa " * 3 + "aaaaaaaa"
+    assert lines[11] == "bbbbbbbb " * 3 + "bbbbbbbb"
+    assert firsts(page) == [*names("a", 10), *names("b", 10)]
+
+
+def test_a_heading_with_even_spaces_is_not_parted() -> None:
+    page = [*column("a", 50, 130, 10, 430), *column("b", 510, 130, 10, 430)]
+    words = "aaaaaaaa " * 4 + "bbbbbbbb " * 4
+    heading = with_spaces(words.strip(), 50, 100, 940, -1)
+    assert read([heading, *page])[0] == words.strip()
+
+
+def test_page_number_in_a_margin_and_running_head_stay_outside() -> None:
     page = [
         segment("Chapter", 50, 30),
         segment("17", 930, 30),
@@ -117,7 +157,7 @@ def test_page_number_in_a_margin_and_running_head_stay_outside():
     assert firsts(page)[-1] == "foot"
 
 
-def test_receipt_row_by_row_with_the_gap_as_spaces():
+def test_receipt_row_by_row_with_the_gap_as_spaces() -> None:
     rows = [
         ("Milk 1 l", "1.19"),
         ("Bread", "2.49"),
@@ -135,7 +175,7 @@ def test_receipt_row_by_row_with_the_gap_as_spaces():
     assert all("   " in line for line in lines)
 
 
-def test_table_with_columns_of_short_texts():
+def test_table_with_columns_of_short_texts() -> None:
     page = [
         segment(f"{'nwsec'[c]}{r}", 60 + 180 * c, 100 + 40 * r) for r in range(12) for c in range(5)
     ]
@@ -144,7 +184,7 @@ def test_table_with_columns_of_short_texts():
     ]
 
 
-def test_form_label_beside_value():
+def test_form_label_beside_value() -> None:
     fields = [
         ("Name:", "Ada Lovelace"),
         ("Date:", "10 December 1815"),
@@ -160,7 +200,7 @@ def test_form_label_beside_value():
 
 
 @pytest.mark.parametrize("slope", [-0.02, 0.02])
-def test_a_row_of_a_skewed_page_stays_one_row(slope):
+def test_a_row_of_a_skewed_page_stays_one_row(slope: float) -> None:
     page = [
         segment(f"c{c}r{r}", x, 100 + 30 * r + slope * x)
         for r in range(6)
@@ -171,20 +211,21 @@ def test_a_row_of_a_skewed_page_stays_one_row(slope):
     ]
 
 
-def test_words_of_one_line_get_one_space():
+def test_words_of_one_line_get_one_space() -> None:
     assert read([segment("one", 100, 100), segment("two", 136, 100)]) == ["one two"]
 
 
-def test_blocks_part_paragraphs_and_columns():
+def test_blocks_part_paragraphs_and_columns() -> None:
     page = [*column("a", 50, 100, 6), *column("b", 540, 100, 6), *column("c", 50, 400, 4, 890)]
     blocks = [line.block for line in arrange(page, *PAGE)]
     assert blocks == [0] * 6 + [1] * 6 + [2] * 4
 
 
-def test_box_and_confidence_of_a_row():
+def test_box_and_confidence_of_a_row() -> None:
     page = [segment("ab", 100, 100, confidence=1.0), segment("cdef", 300, 104, confidence=0.7)]
     (line,) = arrange(page, *PAGE)
-    assert line == Line(line.text, Box(100, 100, 340, 124), pytest.approx(0.8), 0)
+    assert line.box == Box(100, 100, 340, 124)
+    assert line.confidence == pytest.approx(0.8)
     (unknown,) = arrange([segment("a", 0, 0, confidence=None)], *PAGE)
     assert unknown.confidence is None
 
@@ -205,7 +246,7 @@ coordinate = st.floats(0, 1000, allow_nan=False)
         max_size=40,
     )
 )
-def test_nothing_is_lost_and_nothing_comes_twice(segments):
+def test_nothing_is_lost_and_nothing_comes_twice(segments: list[Segment]) -> None:
     lines = arrange(segments, *PAGE)
     wanted = sorted("".join(s.text for s in segments).replace(" ", ""))
     assert sorted("".join(line.text for line in lines).replace(" ", "")) == wanted
