@@ -139,8 +139,8 @@ class Watch:
                 except queue.Empty:
                     continue
         finally:
-            watchdog.removeHandler(overflow)
             self._unwatch()
+            watchdog.removeHandler(overflow)
 
     def _careful_turn(self) -> float:
         """The mouth of the loop."""

@@ -11,8 +11,9 @@ import shutil
 import time
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
-from huggingface_hub import HfApi, constants, hf_hub_download
+from huggingface_hub import HfApi, constants, get_hf_file_metadata, hf_hub_url
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
@@ -20,6 +21,8 @@ from huggingface_hub.errors import (
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
 )
+from huggingface_hub.file_download import http_get
+from huggingface_hub.utils import build_hf_headers
 from tqdm import tqdm
 
 from scanmend.errors import DiskFull, ModelUnavailable
@@ -56,12 +59,12 @@ def fetch(repo_id: str, quantization: str, directory: str, progress: Progress) -
         raise ModelUnavailable(
             f"{repo_id}: its owner wants its licence accepted: do so on {_address(repo_id)}, then set HF_TOKEN"
         ) from None
-    except RepositoryNotFoundError:
-        raise ModelUnavailable(
-            f"{repo_id}: the Hub knows no such repository, or it is private: check llm.repo_id, or set HF_TOKEN"
-        ) from None
     except HfHubHTTPError as error:
-        status = getattr(error.response, "status_code", "?")
+        status = getattr(error.response, "status_code", None)
+        if isinstance(error, RepositoryNotFoundError) or status in (401, 404):
+            raise ModelUnavailable(
+                f"{repo_id}: the Hub knows no such repository, or it is private: check llm.repo_id, or set HF_TOKEN"
+            ) from None
         raise ModelUnavailable(
             f"{_address(repo_id)}: the Hub answered {status}; it is tried again later"
         ) from None
@@ -125,17 +128,37 @@ def _download(
     ]
     _check_space(sum(f.size for f in missing) - _bytes_there(incoming), directory)
     for file in missing:
-        path = hf_hub_download(
-            repo_id,
-            file.name,
-            revision=revision,
-            local_dir=incoming,
-            tqdm_class=_bar(file, progress),
+        path = os.path.join(
+            incoming, f"{os.path.basename(file.name)}.{(file.sha256 or revision)[:16]}.partial"
         )
+        _get(hf_hub_url(repo_id, file.name, revision=revision), file, path, progress)
         _verify(repo_id, file, path, progress)
         os.replace(path, os.path.join(final, os.path.basename(file.name)))
     shutil.rmtree(incoming, ignore_errors=True)
     return os.path.join(final, os.path.basename(files[0].name))
+
+
+def _get(url: str, file: _File, path: str, progress: Progress) -> None:
+    """Get the file, from where an earlier try left off.
+
+    Not ``hf_hub_download``: since huggingface_hub 2 it begins anew in each process. ``http_get`` is what it
+    uses itself, with its retries and ranges.
+    """
+    metadata = get_hf_file_metadata(url)
+    headers = build_hf_headers()
+    if urlsplit(metadata.location).netloc != urlsplit(url).netloc:
+        headers.pop("authorization", None)  # the token is the Hub's, not that of its storage
+    with open(path, "ab") as partial:
+        http_get(
+            metadata.location,
+            partial,
+            resume_size=partial.tell(),
+            headers=headers,
+            expected_size=file.size,
+            tqdm_class=_bar(file, progress),
+        )
+        partial.flush()
+        os.fsync(partial.fileno())
 
 
 def _bytes_there(folder: str) -> int:

@@ -1,0 +1,236 @@
+"""The model's life: real llama.cpp on a real (tiny, random) GGUF that the test writes."""
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+import tinygguf
+from hub import Hub, serving
+
+from scanmend.config import Llm
+from scanmend.errors import ChildError, ModelUnavailable, TimedOut
+from scanmend.gate import gate
+from scanmend.model import MODEL_MOVES, Model, ModelState
+from scanmend.profiles import Profile
+from scanmend.values import Box, Line
+
+LINES = tuple(
+    Line(t, Box(0, 0, 1, 1), 0.9) for t in ("Invoic # 12345", "Total 100.00", "the ledger")
+)
+PROFILE = Profile("default", "Correct the lines.")
+SETTINGS = replace(Llm(), auto_download=False, context=1024, load_timeout=120.0, page_timeout=60.0)
+
+
+class Told(list[tuple[str, str]]):
+    """The states that were told."""
+
+    def __call__(self, state: str, reason: str) -> None:
+        self.append((state, reason))
+
+    @property
+    def states(self) -> list[str]:
+        return [state for state, _ in self]
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    tinygguf.write(tmp_path / "models" / "tiny-q8_0.gguf")
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def model(folder: Path, told: Told) -> Iterator[Model]:
+    model = Model(SETTINGS, str(folder), told)
+    yield model
+    model.close()
+
+
+def _child(model: Model) -> psutil.Process:
+    assert model._child is not None
+    return psutil.Process(model._child.pid)
+
+
+def test_load_correct_unload_reload(model: Model, told: Told) -> None:
+    for _ in range(2):
+        proposal = model.propose(LINES, PROFILE)
+        process = _child(model)
+
+        assert len(proposal.lines) == len(LINES)
+        assert proposal.tokens > 0
+        assert proposal.model.name == "tiny-q8_0.gguf"
+        assert proposal.model.quantization == "q8_0"
+        assert gate(LINES, proposal.lines, PROFILE).lines == tuple(line.text for line in LINES)
+
+        model.idle()
+        assert not process.is_running()
+        assert not model.loaded
+    assert told.states == ["ready", *["loading", "loaded", "unloading", "ready"] * 2]
+
+
+def test_a_random_model_stays_within_its_bounds(model: Model) -> None:
+    many = LINES * 20
+    proposal = model.propose(many, PROFILE)
+
+    assert len(proposal.lines) == len(many)
+    assert proposal.bound in ("tokens", "repetition", "seconds", None)
+
+
+def test_a_worker_that_dies_idle_is_replaced(model: Model) -> None:
+    model.propose(LINES, PROFILE)
+    _child(model).kill()
+
+    assert model.propose(LINES, PROFILE).tokens > 0
+
+
+def test_a_worker_that_dies_in_mid_page_is_tried_once_more(model: Model, told: Told) -> None:
+    model.propose(LINES, PROFILE)
+    first = _child(model)
+    first.suspend()  # in the middle of what follows
+    import threading
+
+    killer = threading.Timer(0.5, first.kill)
+    killer.start()
+    try:
+        proposal = model.propose(LINES, PROFILE)
+    finally:
+        killer.join()
+
+    assert proposal.tokens > 0
+    assert "failed" in told.states
+    assert _child(model).pid != first.pid
+
+
+def test_a_page_that_takes_too_long_is_ended(folder: Path, told: Told) -> None:
+    model = Model(replace(SETTINGS, page_timeout=0.2), str(folder), told)
+    try:
+        proposal = model.propose(LINES, PROFILE)  # the child bounds itself …
+        assert proposal.bound in ("seconds", "tokens", "repetition", None)
+        _child(model).suspend()
+        started = time.monotonic()
+        with pytest.raises(TimedOut):  # … and is ended when it can't
+            model.propose(LINES, PROFILE)
+        assert time.monotonic() - started < 30
+    finally:
+        model.close()
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda data: b"not a model" + data[11:], "no GGUF file"),
+        (lambda data: data[: len(data) // 2], "can't be loaded"),
+        (lambda data: b"GGUF" + b"\xff" * 5000, "can't be loaded"),
+    ],
+)
+def test_a_corrupt_file_is_named_and_not_tried_again_at_once(
+    folder: Path, told: Told, damage: object, said: str
+) -> None:
+    path = folder / "tiny-q8_0.gguf"
+    whole = path.read_bytes()
+    path.write_bytes(damage(whole))  # type: ignore[operator]
+    model = Model(SETTINGS, str(folder), told)
+    try:
+        for _ in range(5):
+            with pytest.raises(ModelUnavailable, match=said) as error:
+                model.propose(LINES, PROFILE)
+        assert "tiny-q8_0.gguf" in str(error.value)
+        assert told.states.count("loading") == 1
+        path.write_bytes(whole)  # put right: taken at once
+        os.utime(path, (1, 1))
+        assert model.propose(LINES, PROFILE).tokens > 0
+    finally:
+        model.close()
+
+
+def test_no_model_and_no_download(tmp_path: Path, told: Told) -> None:
+    model = Model(SETTINGS, str(tmp_path), told)
+    with pytest.raises(ModelUnavailable, match=r"no \.gguf file in .* llm\.auto_download is false"):
+        model.propose(LINES, PROFILE)
+    tinygguf.write(tmp_path / "anything.gguf")
+    try:
+        assert model.propose(LINES, PROFILE).model.name == "anything.gguf"
+    finally:
+        model.close()
+
+
+def test_a_named_model_that_is_missing(folder: Path, told: Told) -> None:
+    model = Model(replace(SETTINGS, model="other.gguf"), str(folder), told)
+    with pytest.raises(ModelUnavailable, match=r"llm\.model: .*other\.gguf is not there"):
+        model.propose(LINES, PROFILE)
+    model.close()
+
+
+def test_a_model_without_a_chat_template(tmp_path: Path, told: Told) -> None:
+    tinygguf.write(tmp_path / "plain.gguf", template=False)
+    model = Model(SETTINGS, str(tmp_path), told)
+    try:
+        assert model.propose(LINES, PROFILE).tokens > 0
+    finally:
+        model.close()
+
+
+def test_a_download_goes_on_beside(
+    tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages are told at once that there is no model yet; when it is there, it is used."""
+    data = tinygguf.write(tmp_path / "made.gguf").read_bytes()
+    with serving(Hub("Linden/Tiny-GGUF", {"tiny-q8_0.gguf": data})) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.address)
+        monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+        settings = replace(SETTINGS, auto_download=True, repo_id="Linden/Tiny-GGUF")
+        model = Model(settings, str(tmp_path / "models"), told)
+        try:
+            with pytest.raises(ModelUnavailable, match="is being downloaded"):
+                model.propose(LINES, PROFILE)
+            deadline = time.monotonic() + 60
+            while "ready" not in told.states and time.monotonic() < deadline:
+                time.sleep(0.02)
+            assert model.propose(LINES, PROFILE).model.name == "tiny-q8_0.gguf"
+        finally:
+            model.close()
+
+
+def test_a_failed_download_is_remembered(
+    tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    model = Model(replace(SETTINGS, auto_download=True), str(tmp_path / "models"), told)
+    try:
+        with pytest.raises(ModelUnavailable):
+            model.propose(LINES, PROFILE)
+        deadline = time.monotonic() + 60
+        while "failed" not in told.states and time.monotonic() < deadline:
+            time.sleep(0.02)
+        for _ in range(5):
+            with pytest.raises(ModelUnavailable, match="can't be reached"):
+                model.propose(LINES, PROFILE)
+        assert told.states.count("downloading") == 1
+    finally:
+        model.close()
+
+
+def test_interrupt_ends_the_page_at_once(model: Model) -> None:
+    import threading
+
+    model.propose(LINES, PROFILE)
+    _child(model).suspend()
+    timer = threading.Timer(0.3, model.interrupt)
+    timer.start()
+    try:
+        with pytest.raises(ChildError):
+            model.propose(LINES, PROFILE)
+    finally:
+        timer.join()
+
+
+def test_every_state_is_in_the_table() -> None:
+    assert set(MODEL_MOVES) == set(ModelState)

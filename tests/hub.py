@@ -1,0 +1,140 @@
+"""A server on loopback that speaks what huggingface_hub asks of the Hub, with its failures."""
+
+import contextlib
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlparse
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+class Hub:
+    """One repository with files; the failures are switched on by the test."""
+
+    def __init__(self, repo: str, files: dict[str, bytes]) -> None:
+        self.repo = repo
+        self.files = files
+        self.claimed = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+        self.cut_after: int | None = None  # bytes after which the connection breaks, once
+        self.stall_after: int | None = None  # bytes after which nothing more comes, once
+        self.stalled = threading.Event()  # set at the end, so that no thread is left
+        self.status: int | None = None  # answer everything with this
+        self.ranges: list[str] = []  # what was asked for, by Range
+        self.address = ""
+
+
+@contextlib.contextmanager
+def serving(hub: Hub) -> Iterator[Hub]:
+    """Serve while the block runs."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+        def do_HEAD(self) -> None:
+            self._answer(body=False)
+
+        def do_GET(self) -> None:
+            self._answer(body=True)
+
+        def _answer(self, body: bool) -> None:
+            path = urlparse(self.path).path
+            if hub.status:
+                self._send(
+                    hub.status,
+                    b"{}",
+                    {"X-Error-Code": "GatedRepo"} if hub.status == 403 else {},
+                    body,
+                )
+            elif path == f"/api/models/{hub.repo}" or path.startswith(
+                f"/api/models/{hub.repo}/revision/"
+            ):
+                self._send(
+                    200,
+                    json.dumps(self._info()).encode(),
+                    {"Content-Type": "application/json"},
+                    body,
+                )
+            elif path.startswith(f"/{hub.repo}/resolve/"):
+                self._file(path.split("/", 5)[5], body)
+            else:
+                self._send(404, b"{}", {"X-Error-Code": "RepoNotFound"}, body)
+
+        def _info(self) -> dict[str, object]:
+            return {
+                "id": hub.repo,
+                "sha": COMMIT,
+                "cardData": {"license": "apache-2.0"},
+                "siblings": [
+                    {
+                        "rfilename": n,
+                        "size": len(d),
+                        "lfs": {"sha256": hub.claimed[n], "size": len(d), "pointerSize": 130},
+                    }
+                    for n, d in hub.files.items()
+                ],
+            }
+
+        def _file(self, name: str, body: bool) -> None:
+            data = hub.files.get(name)
+            if data is None:
+                self._send(404, b"", {"X-Error-Code": "EntryNotFound"}, body)
+                return
+            headers = {
+                "X-Repo-Commit": COMMIT,
+                "ETag": f'"{hub.claimed[name]}"',
+                "X-Linked-Etag": f'"{hub.claimed[name]}"',
+                "X-Linked-Size": str(len(data)),
+                "Accept-Ranges": "bytes",
+            }
+            asked = self.headers.get("Range")
+            if body and asked:
+                hub.ranges.append(asked)
+                start = int(asked.removeprefix("bytes=").split("-")[0])
+                headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
+                self._send(206, data[start:], headers, body)
+            else:
+                self._send(200, data, headers, body)
+
+        def _send(self, status: int, data: bytes, headers: dict[str, str], body: bool) -> None:
+            self.send_response(status)
+            for key, value in headers.items():
+                self.send_header(key, value)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            if not body:
+                return
+            if hub.cut_after is not None and len(data) > hub.cut_after:
+                cut, hub.cut_after = hub.cut_after, None
+                self.wfile.write(data[:cut])
+                self.wfile.flush()
+                self.close_connection = True
+                self.connection.shutdown(2)
+                return
+            if hub.stall_after is not None and len(data) > hub.stall_after:
+                stall, hub.stall_after = hub.stall_after, None
+                self.wfile.write(data[:stall])
+                self.wfile.flush()
+                hub.stalled.wait(120)
+                self.close_connection = True
+                return
+            with contextlib.suppress(ConnectionError):
+                self.wfile.write(data)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    hub.address = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield hub
+    finally:
+        hub.stalled.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
