@@ -10,8 +10,8 @@ from PIL.Image import Image
 
 from scanmend.ocr.rapid import Array, Rapid, as_bgr, crop
 
-DETECT_SIDE = 1280  # pixels of the longer side: enough to find lines, whatever they say
-SAMPLE = 8  # lines that are read
+DETECT_SIDE = 960  # pixels of the longer side: enough to find lines, whatever they say
+SAMPLE = 6  # lines that are read
 SURE = 0.9  # confidence of lines that need not be tried the other way round
 MARGIN = 0.1  # by how much the other way round must be more confident
 SLENDER = 2.0  # times as long as high: a line that shows a direction
