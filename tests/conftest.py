@@ -1,27 +1,12 @@
 """What every test has: nothing may leak, and conditions are waited for, never slept for."""
 
 import os
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import psutil
 import pytest
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(
-    0, str(ROOT / "tests")
-)  # the helpers beside the tests: tinygguf, hub, openssl11, running …
-
-
-def eventually(condition: Callable[[], object], limit: float = 60, what: str = "") -> None:
-    """Wait until the condition holds; the limit is generous, for a busy machine."""
-    deadline = time.monotonic() + limit
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {limit} s: {what or condition}"
-        time.sleep(0.02)
 
 
 @pytest.fixture(autouse=True)

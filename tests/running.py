@@ -27,6 +27,14 @@ llm: {{auto_download: false}}
 """
 
 
+def eventually(condition: Callable[[], object], limit: float = 60, what: str = "") -> None:
+    """Wait until the condition holds; the limit is generous, for a busy machine."""
+    deadline = time.monotonic() + limit
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {limit} s: {what or condition}"
+        time.sleep(0.02)
+
+
 class Tree:
     """Inbox, outbox and the rest below one folder, and the daemon on them."""
 

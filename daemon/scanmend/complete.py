@@ -68,6 +68,8 @@ def is_complete(file: BinaryIO, size: int) -> Verdict:
     data = _Bytes(file, size)
     try:
         head = data.at(0, min(size, 1024))
+        if not head.strip(b"\0"):
+            return Incomplete("no content yet, only space set aside")
         check = _kind(head)
         return check(data) if check else Unknown()
     except _Short:
@@ -106,7 +108,13 @@ def _pdf(data: _Bytes) -> Verdict:
     found = re.findall(rb"startxref\s+(\d+)\s*$", tail[:end])
     if not found:
         return Incomplete("no startxref at the end of the PDF")
-    header = data.at(0, min(data.size, 1024)).find(b"%PDF-")
+    head = data.at(0, min(data.size, 1024))
+    linearized = re.search(
+        rb"/Linearized\b.*?/L\s+(\d+)", head, re.DOTALL
+    )  # has an end of its own near its start
+    if linearized and data.size < int(linearized[1]):
+        return Incomplete("the PDF is shorter than it says")
+    header = head.find(b"%PDF-")
     offset = int(found[0])
     for start in {
         offset,
@@ -195,7 +203,6 @@ def _jp2(data: _Bytes) -> Verdict:
         length, kind = struct.unpack(">I4s", data.at(offset, 8))
         if length == 1:
             length = int.from_bytes(data.at(offset + 8, 8), "big")
-        seen |= kind == b"jp2c"
         if length == 0:  # to the end of the file: the end marker tells
             return (
                 Complete()
@@ -204,6 +211,10 @@ def _jp2(data: _Bytes) -> Verdict:
             )
         if length < 8:
             return Unknown()
+        if kind == b"jp2c":
+            seen = True
+            if data.at(offset + length - 2, 2) != b"\xff\xd9":
+                return Incomplete("the JPEG 2000 has no end marker")
         offset += length
     if not seen:
         return Incomplete("the JPEG 2000 has no picture yet")
@@ -233,9 +244,10 @@ _STRIP_OFFSETS, _STRIP_COUNTS, _TILE_OFFSETS, _TILE_COUNTS = 273, 279, 324, 325
 
 def _tiff(data: _Bytes) -> Verdict:
     """All directories, and all strips or tiles that they name, inside the file."""
-    head = data.at(0, 16) if data.size >= 16 else data.at(0, 8)
-    order = "<" if head[:2] == b"II" else ">"
-    big = head[2:4] in (b"+\0", b"\0+")
+    mark = data.at(0, 4)
+    order = "<" if mark[:2] == b"II" else ">"
+    big = mark[2:4] in (b"+\0", b"\0+")
+    head = data.at(0, 16 if big else 8)
     word, entry, inline = ("Q", 20, 8) if big else ("I", 12, 4)
     width = struct.calcsize(order + word)
     offset = struct.unpack_from(order + word, head, 8 if big else 4)[0]

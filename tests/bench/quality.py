@@ -17,6 +17,7 @@ import time
 from dataclasses import dataclass
 
 from rapidfuzz.distance import Levenshtein
+
 from scanmend.values import PageRequest
 
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from scanmend.child import Child
 from scanmend.errors import Babbled, ChildError, Died, MachineError, OutOfMemory, TimedOut
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 import tinygguf
 from hub import Hub, serving
-
 from scanmend.child import Child
 from scanmend.errors import DiskFull, ModelUnavailable, TimedOut
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 import tinygguf
 from hub import Hub, serving
-
 from scanmend.config import Llm
 from scanmend.errors import ChildError, ModelUnavailable, TimedOut
 from scanmend.gate import gate

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from PIL import Image, ImageDraw, ImageFont
+
 from scanmend.ocr.orient import upright
 
 TURNS = [0, 90, 180, 270]

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 from PIL import Image, ImageDraw, ImageFont
+
 from scanmend.errors import EngineUnusable
 from scanmend.ocr import engine as engines
 from scanmend.ocr.layout import arrange
@@ -85,6 +86,22 @@ def test_a_receipt_keeps_gaps_as_spaces(rapid: Rapid) -> None:
     lines = text_of(rapid, image)
     assert [tuple(line.split()) for line in lines] == rows
     assert all("   " in line for line in lines)
+
+
+@pytest.mark.parametrize("degrees", [-1.0, 1.0])
+def test_a_skewed_table_keeps_its_rows(rapid: Rapid, degrees: float) -> None:
+    rows = [
+        ("Milk", "2 pieces", "1.19"),
+        ("Bread", "1 piece", "2.49"),
+        ("Total", "3 pieces", "3.68"),
+    ]
+    cells = [
+        (60 + 480 * c, 80 + 50 * n, text)
+        for n, row in enumerate(rows)
+        for c, text in enumerate(row)
+    ]
+    image = page(cells, size=(1240, 400)).rotate(degrees, fillcolor=255)
+    assert [line.split() for line in text_of(rapid, image)] == [" ".join(r).split() for r in rows]
 
 
 def test_accents(rapid: Rapid) -> None:

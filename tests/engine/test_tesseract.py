@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw, ImageFont
+
 from scanmend.errors import ChildError, EngineUnusable
 from scanmend.ocr import engine as engines
 from scanmend.ocr.layout import arrange

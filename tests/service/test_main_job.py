@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from running import Tree, tree
 from samples import LETTER, encoded, numbered, put
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from running import ROOT, Tree, tree
 from samples import encoded, numbered, put
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from scanmend import config
 from scanmend.errors import ConfigError
 

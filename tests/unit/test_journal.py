@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from scanmend.errors import AlreadyRunning
 from scanmend.journal import Journal
 from scanmend.lock import lock, running

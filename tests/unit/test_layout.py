@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from scanmend.ocr.engine import Segment
 from scanmend.ocr.layout import arrange
 from scanmend.values import Box

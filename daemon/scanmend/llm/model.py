@@ -27,7 +27,7 @@ class Loaded:
     info: ModelInfo
 
 
-@llama_cpp.llama_log_callback
+@llama_cpp.llama_log_callback  # type: ignore[untyped-decorator]
 def _on_log(_level: int, text: bytes, _data: Any) -> None:
     """llama.cpp's own words: the only place where it says why a load failed."""
     _log.append(text.decode(errors="replace"))

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import pypdfium2
 from PIL import Image, ImageOps, UnidentifiedImageError
 from pypdfium2 import raw as pdfium
@@ -141,9 +142,11 @@ def _check_pixels(size: tuple[int, int], limit: int, name: str) -> None:
 def _plain(image: Image.Image) -> Image.Image:
     """Mode L or RGB; what is transparent is paper."""
     if image.mode.startswith("I") or image.mode == "F":
-        _, high = image.getextrema()  # type: ignore[misc]
-        scale = 255 / (high or 1) if image.mode == "F" or high <= 255 else 255 / 65535
-        return image.convert("F").point(lambda v: v * scale).convert("L")
+        grey = np.asarray(image, dtype=np.float64)
+        white = 255.0 if grey.max(initial=0) <= 255 else 65535.0
+        if image.mode == "F":
+            white = float(grey.max(initial=1)) or 1.0
+        return Image.fromarray(np.clip(grey / white * 255, 0, 255).astype(np.uint8))
     if image.mode in ("LA", "RGBA", "PA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
         paper = Image.new("RGBA", image.size, "white")

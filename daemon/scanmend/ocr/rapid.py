@@ -211,6 +211,7 @@ def crop(pixels: Array, quad: Array) -> Array:
 
 
 def bounds(quad: Array) -> Box:
-    """The upright rectangle around a quadrangle."""
-    (x0, y0), (x1, y1) = quad.min(axis=0), quad.max(axis=0)
-    return Box(float(x0), float(y0), float(x1), float(y1))
+    """The upright rectangle that a quadrangle leans about: a skewed line does not reach into its neighbours."""
+    left, right = float(quad[[0, 3], 0].mean()), float(quad[[1, 2], 0].mean())
+    top, bottom = float(quad[[0, 1], 1].mean()), float(quad[[2, 3], 1].mean())
+    return Box(left, top, right, bottom)

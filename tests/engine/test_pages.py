@@ -1,0 +1,253 @@
+"""Opening files: every kind, hostile ones, and the text that a PDF carries."""
+
+import io
+from pathlib import Path
+
+import pikepdf
+import pytest
+from PIL import Image
+
+from samples import encoded, numbered, page
+from scanmend.errors import Damaged, Encrypted, ScanmendError, TooBig, Unsupported
+from scanmend.ocr.pages import contents, open_page
+from scanmend.values import Contents, ContentsRequest, PageRequest
+
+MIME = {
+    "png": "image/png", "jpeg": "image/jpeg", "tiff": "image/tiff", "pdf": "application/pdf",
+    "gif": "image/gif", "webp": "image/webp", "bmp": "image/bmp", "jpeg2000": "image/jp2",
+}  # fmt: skip
+
+
+def _put(folder: Path, data: bytes, name: str = "scan") -> str:
+    path = folder / name
+    path.write_bytes(data)
+    return str(path)
+
+
+def _contents(path: str, pages: int = 100, pixels: int = 50_000_000) -> Contents:
+    return contents(ContentsRequest(path, pages, pixels))
+
+
+def _request(
+    path: str, index: int = 0, pdf_text: str = "auto", pixels: int = 50_000_000
+) -> PageRequest:
+    return PageRequest(path, index, "rapidocr", ("en",), 150, True, pdf_text, pixels)
+
+
+def _pdf(*texts: str, picture: bool = False, rotate: int = 0) -> bytes:
+    """A PDF of real text, one page each; ``picture``: a scan lies under it."""
+    pdf = pikepdf.new()
+    for text in texts:
+        lines = " T* ".join(f"({line}) Tj" for line in text.split("\n"))
+        stream = f"BT /F1 14 Tf 18 TL 60 700 Td {lines} ET".encode()
+        resources = pikepdf.Dictionary(Font=pikepdf.Dictionary(F1=pikepdf.Dictionary(
+            Type=pikepdf.Name.Font, Subtype=pikepdf.Name.Type1, BaseFont=pikepdf.Name.Helvetica)))  # fmt: skip
+        if picture:
+            image = pikepdf.Stream(pdf, b"\xff" * 100 * 100)
+            image.Type, image.Subtype = pikepdf.Name.XObject, pikepdf.Name.Image
+            image.Width = image.Height = 100
+            image.ColorSpace, image.BitsPerComponent = pikepdf.Name.DeviceGray, 8
+            resources.XObject = pikepdf.Dictionary(Im=image)
+            stream = b"q 600 0 0 780 0 0 cm /Im Do Q " + stream
+        pdf.add_blank_page(page_size=(612, 792))
+        pdf.pages[-1].Resources = resources
+        pdf.pages[-1].Contents = pikepdf.Stream(pdf, stream)
+        if rotate:
+            pdf.pages[-1].Rotate = rotate
+    out = io.BytesIO()
+    pdf.save(out)
+    return out.getvalue()
+
+
+TEXT = "The ledger of the harbour office\nhas been bound in leather\nplease collect it before noon"
+
+
+@pytest.mark.parametrize("kind", MIME)
+def test_every_kind_by_its_bytes(tmp_path: Path, kind: str) -> None:
+    path = _put(tmp_path, encoded(kind), "no-extension")
+
+    found = _contents(path)
+    rendered = open_page(_request(path))
+
+    assert (found.media_type, found.pages) == (MIME[kind], 1)
+    assert rendered.image is not None
+    assert rendered.image.mode in ("L", "RGB")
+    assert rendered.image.size == (1000, 420) or kind == "pdf"
+
+
+@pytest.mark.parametrize("kind", ["tiff", "pdf"])
+def test_pages_are_counted_and_opened_one_by_one(tmp_path: Path, kind: str) -> None:
+    path = _put(tmp_path, encoded(kind, numbered(3)))
+
+    assert _contents(path).pages == 3
+    pictures = [open_page(_request(path, n)).image for n in range(3)]
+    assert len({p.tobytes() for p in pictures if p}) == 3
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F"])
+def test_every_mode_becomes_grey_or_rgb_with_dark_text_on_light(tmp_path: Path, mode: str) -> None:
+    image = page().convert("RGB").convert(mode) if mode not in ("I;16", "I", "F") else _deep(mode)
+    path = str(tmp_path / "x.tif")
+    image.save(path)
+
+    rendered = open_page(_request(path)).image
+
+    assert rendered is not None
+    assert rendered.mode in ("L", "RGB")
+    grey = rendered.convert("L")
+    assert grey.getpixel((5, 5)) == 255 or grey.getpixel((5, 5)) > 240  # type: ignore[operator]
+    assert grey.getextrema()[0] < 80  # type: ignore[operator]
+
+
+def _deep(mode: str) -> Image.Image:
+    import numpy as np
+
+    grey = np.asarray(page()).astype("float32")
+    if mode == "F":
+        return Image.fromarray(grey / 255)
+    return Image.fromarray((grey * 257).astype("uint16" if mode == "I;16" else "int32"))
+
+
+@pytest.mark.parametrize("turn", [3, 6, 8])
+def test_exif_orientation_is_honoured(tmp_path: Path, turn: int) -> None:
+    image = page()
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    path = str(tmp_path / "x.jpg")
+    image.save(path, exif=exif)
+
+    rendered = open_page(_request(path)).image
+
+    assert rendered is not None
+    assert rendered.size == ((420, 1000) if turn in (6, 8) else (1000, 420))
+
+
+def test_a_pdf_of_one_scan_is_not_resampled(tmp_path: Path) -> None:
+    path = _put(tmp_path, encoded("pdf", [page(size=(1000, 420))]))
+
+    rendered = open_page(_request(path, pdf_text="always_ocr"))
+
+    assert (rendered.width, rendered.height) == (1000, 420)
+    assert rendered.dpi == pytest.approx(150, abs=1)
+
+
+def test_a_page_that_carries_text_gives_it_with_boxes(tmp_path: Path) -> None:
+    path = _put(tmp_path, _pdf(TEXT))
+
+    rendered = open_page(_request(path))
+
+    assert rendered.text is not None
+    assert [s.text for s in rendered.text] == TEXT.split("\n")
+    box = rendered.text[0].box
+    scale = 150 / 72
+    assert box.x0 == pytest.approx(60 * scale, abs=5)
+    assert box.y0 == pytest.approx((792 - 712) * scale, abs=12)
+    assert open_page(_request(path, pdf_text="always_ocr")).text is None
+
+
+@pytest.mark.parametrize("rotate", [90, 180, 270])
+def test_boxes_follow_a_turned_page(tmp_path: Path, rotate: int) -> None:
+    rendered = open_page(_request(_put(tmp_path, _pdf(TEXT, rotate=rotate))))
+
+    assert rendered.text is not None
+    for segment in rendered.text:
+        assert 0 <= segment.box.x0 < segment.box.x1 <= rendered.width
+        assert 0 <= segment.box.y0 < segment.box.y1 <= rendered.height
+    assert (rendered.width > rendered.height) == (rotate in (90, 270))
+
+
+def test_a_stamp_on_a_scan_is_not_the_pages_text(tmp_path: Path) -> None:
+    stamped = open_page(
+        _request(_put(tmp_path, _pdf("Received 12 March 2026 by the office", picture=True)))
+    )
+    ocred = open_page(_request(_put(tmp_path, _pdf("\n".join([TEXT] * 8), picture=True))))
+
+    assert stamped.text is None
+    assert ocred.text is not None
+
+
+def test_an_encrypted_pdf_says_what_to_do(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    with pikepdf.open(io.BytesIO(_pdf(TEXT))) as pdf:
+        pdf.save(out, encryption=pikepdf.Encryption(owner="owner", user="user"))
+
+    with pytest.raises(Encrypted, match=r"secret\.pdf: protected by a password; remove it"):
+        _contents(_put(tmp_path, out.getvalue(), "secret.pdf"))
+
+
+def test_limits_are_named(tmp_path: Path) -> None:
+    tiff = _put(tmp_path, encoded("tiff", numbered(5)), "many.tif")
+    with pytest.raises(TooBig, match=r"many\.tif: 5 pages, more than 4 \(limits\.pages\)"):
+        _contents(tiff, pages=4)
+    with pytest.raises(
+        TooBig, match=r"many\.tif: a page of 700 × 140 pixels, more than 50,000 \(limits\.pixels\)"
+    ):
+        _contents(tiff, pixels=50_000)
+
+
+def test_a_bomb_is_refused_before_it_goes_off(tmp_path: Path) -> None:
+    """Twenty thousand pixels squared in a file of some kilobytes."""
+    out = io.BytesIO()
+    Image.new("1", (20_000, 20_000)).save(out, "PNG")
+    assert len(out.getvalue()) < 200_000
+
+    with pytest.raises(TooBig, match=r"limits\.pixels"):
+        _contents(_put(tmp_path, out.getvalue()))
+
+
+def test_a_page_of_huge_paper_is_refused(tmp_path: Path) -> None:
+    pdf = pikepdf.new()
+    pdf.add_blank_page(page_size=(14_400, 14_400))
+    out = io.BytesIO()
+    pdf.save(out)
+    path = _put(tmp_path, out.getvalue())
+    with pytest.raises(TooBig, match=r"limits\.pixels"):
+        open_page(_request(path, pixels=1_000_000))
+
+
+@pytest.mark.parametrize("kind", MIME)
+def test_truncated_files_are_damaged_or_read_never_worse(tmp_path: Path, kind: str) -> None:
+    data = encoded(kind, numbered(2) if kind in ("tiff", "pdf") else ())
+    refused = 0
+    for tenth in range(10):
+        path = _put(tmp_path, data[: len(data) * tenth // 10])
+        try:
+            for number in range(_contents(path).pages):
+                open_page(_request(path, number))
+        except (Damaged, Unsupported, TooBig):
+            refused += 1
+    assert refused > 0
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        (b"", Damaged),
+        (b"hello\n", Unsupported),
+        (b"<html></html>", Unsupported),
+        (b"#!/bin/sh\nrm -rf /\n", Unsupported),
+        (b"\0" * 5000, Damaged),
+        (b"%PDF-1.7\nnothing", Damaged),
+        (b"\x89PNG\r\n\x1a\n" + b"x" * 100, (Damaged, Unsupported)),
+        (b"II*\0" + b"\xff" * 100, (Damaged, Unsupported)),
+    ],
+)
+def test_what_is_no_scan_is_named(tmp_path: Path, data: bytes, error: type[ScanmendError]) -> None:
+    with pytest.raises(error, match=r"notes\.pdf"):
+        _contents(_put(tmp_path, data, "notes.pdf"))
+
+
+def test_a_file_that_is_gone_is_the_machines_affair(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        _contents(str(tmp_path / "gone.png"))
+
+
+def test_an_animation_gives_its_first_picture_and_a_warning(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    frames = numbered(3)
+    frames[0].save(out, "GIF", save_all=True, append_images=frames[1:])
+
+    found = _contents(_put(tmp_path, out.getvalue(), "x.gif"))
+
+    assert found.pages == 1
+    assert "only its first picture" in found.warnings[0]

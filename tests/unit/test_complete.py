@@ -1,0 +1,124 @@
+"""Is it all there? Whole files are, beginnings of files are not, and no bytes at all make it raise."""
+
+import io
+import random
+
+import pikepdf
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from samples import encoded, numbered, page
+from scanmend.complete import Complete, Incomplete, Unknown, is_complete
+
+
+def _check(data: bytes) -> object:
+    return is_complete(io.BytesIO(data), len(data))
+
+
+def _saved(image: Image.Image, kind: str, **how: object) -> bytes:
+    out = io.BytesIO()
+    image.save(out, kind, **how)
+    return out.getvalue()
+
+
+def _linearized() -> bytes:
+    out = io.BytesIO()
+    with pikepdf.open(io.BytesIO(encoded("pdf", numbered(3)))) as pdf:
+        pdf.save(out, linearize=True)
+    return out.getvalue()
+
+
+def _with_thumbnail() -> bytes:
+    exif = Image.Exif()
+    exif[0x010E] = "x" * 200 + "\xff\xd9"
+    return _saved(page(), "JPEG", exif=exif)
+
+
+WHOLE = {
+    "png": encoded("png"),
+    "jpeg": encoded("jpeg"),
+    "progressive jpeg": _saved(page(), "JPEG", progressive=True),
+    "jpeg with an end marker in its header": _with_thumbnail(),
+    "tiff": encoded("tiff", numbered(3)),
+    "tiff, deflate": _saved(page(), "TIFF", compression="tiff_deflate"),
+    "tiff, group 4": _saved(page().convert("1"), "TIFF", compression="group4"),
+    "big-endian tiff": _saved(Image.frombytes("I;16B", (64, 64), bytes(8192)), "TIFF"),
+    "pdf": encoded("pdf", numbered(3)),
+    "pdf, linearized": _linearized(),
+    "gif": encoded("gif"),
+    "webp": encoded("webp"),
+    "bmp": encoded("bmp"),
+    "jpeg 2000": encoded("jpeg2000"),
+}
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_a_whole_file_is_complete(kind: str) -> None:
+    assert _check(WHOLE[kind]) == Complete()
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_a_beginning_is_not(kind: str) -> None:
+    """At 300 lengths; the last bytes of a TIFF may be padding that nothing refers to."""
+    data = WHOLE[kind]
+    spare = 64 if "tiff" in kind else 1
+    for length in range(16, len(data) - spare, max(1, len(data) // 300)):
+        assert isinstance(_check(data[:length]), Incomplete), f"{kind}: {length} of {len(data)}"
+
+
+@pytest.mark.parametrize("kind", [k for k in WHOLE if k not in ("bmp", "webp") and "tiff" not in k])
+def test_space_set_aside_is_not_content(kind: str) -> None:
+    """Some programs make the file as long as it will be, and fill it then; BMP, WebP and TIFF can't tell."""
+    data = WHOLE[kind]
+    half = data[: len(data) // 2] + bytes(len(data) - len(data) // 2)
+    assert not isinstance(_check(half), Complete)
+    assert isinstance(_check(bytes(len(data))), Incomplete)
+
+
+def test_trailing_bytes_do_no_harm() -> None:
+    assert _check(WHOLE["pdf"] + b"\r\n\0\0") == Complete()
+    assert _check(WHOLE["jpeg"] + bytes(100_000)) == Complete()
+    assert _check(WHOLE["png"] + b"trailer") == Complete()
+
+
+def test_what_is_not_known_is_unknown() -> None:
+    assert _check(b"plain text\n" * 10) == Unknown()
+
+
+def test_loops_end() -> None:
+    directory = (
+        b"II*\0" + (8).to_bytes(4, "little") + (0).to_bytes(2, "little") + (8).to_bytes(4, "little")
+    )
+
+    assert _check(directory) == Complete()
+
+
+@settings(max_examples=1500, deadline=None)
+@given(st.sampled_from(sorted(WHOLE)), st.integers(0, 2**32))
+def test_it_never_raises(kind: str, seed: int) -> None:
+    chance = random.Random(seed)
+    data = bytearray(WHOLE[kind])
+    for _ in range(chance.randint(1, 12)):
+        data[chance.randrange(min(len(data), chance.choice([64, 600, len(data)])))] = (
+            chance.randrange(256)
+        )
+
+    assert isinstance(_check(bytes(data)), Complete | Incomplete | Unknown)
+
+
+@given(st.binary(max_size=400))
+def test_nor_on_any_bytes(data: bytes) -> None:
+    for head in (
+        b"",
+        b"II*\0",
+        b"MM\0+",
+        b"\xff\xd8",
+        b"\x89PNG\r\n\x1a\n",
+        b"%PDF-",
+        b"BM",
+        b"RIFF",
+        b"GIF89a",
+    ):
+        assert isinstance(_check(head + data), Complete | Incomplete | Unknown)
