@@ -52,12 +52,12 @@ llama=$(sed -n 's/^ *"\(llama-cpp-python[^"]*\)".*/\1/p' pyproject.toml)
 if ! .venv/bin/python -c 'import llama_cpp' 2>/dev/null || [ -n "${CMAKE_ARGS:-}" ]; then
   say "installing llama-cpp-python; where it must be compiled first, this takes about 5 minutes on 2 cores"
   if [ -n "${CMAKE_ARGS:-}" ]; then
-    .venv/bin/pip install -q --disable-pip-version-check --no-cache-dir --force-reinstall --no-deps "$llama"
+    .venv/bin/pip install -qq --disable-pip-version-check --no-cache-dir --force-reinstall --no-deps "$llama"
   else
-    CMAKE_ARGS="-DLLAVA_BUILD=OFF" .venv/bin/pip install -q --disable-pip-version-check "$llama"
+    CMAKE_ARGS="-DLLAVA_BUILD=OFF" .venv/bin/pip install -qq --disable-pip-version-check "$llama"
   fi
 fi
 say "installing scanmend and its engines"
 extra=; [ "$what" = test ] && extra='[test]'
-.venv/bin/pip install -q --disable-pip-version-check -e ".$extra"
+.venv/bin/pip install -qq --disable-pip-version-check -e ".$extra"
 printf '%s' "$wanted" >"$stamp"
