@@ -122,9 +122,15 @@ def test_an_empty_page_has_no_segments(rapid: Rapid, size: tuple[int, int]) -> N
 
 def test_what_is_unknown_is_refused_with_the_remedy() -> None:
     with pytest.raises(
-        EngineUnusable, match=r"rapidocr does not read ru, el; use engine tesseract"
+        EngineUnusable, match=r"rapidocr does not read ru, vi; use engine tesseract"
     ):
-        engines.load("rapidocr", ("en", "ru", "el"), None, False)
+        engines.load("rapidocr", ("en", "ru", "vi"), None, False)
+
+
+def test_it_has_the_letters_of_its_languages(rapid: Rapid) -> None:
+    letters = "ąćęłńóśźż ěščřžýťďň őű ğışçöüİ ăâîșț āčēģīķļņšūž ėįų þðæö ċġħ ŵŷ ə åøÅØ ñ¿ ßäÄ€ œèêëîïôùÿ 中あ"
+    missing = set(letters.replace(" ", "")) - set(rapid._characters)
+    assert not missing
 
 
 def test_info_tells_how_it_was_read(rapid: Rapid) -> None:

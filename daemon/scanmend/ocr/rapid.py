@@ -25,10 +25,11 @@ from scanmend.errors import EngineUnusable
 from scanmend.ocr.engine import Reading, Segment
 from scanmend.values import Box, EngineInfo
 
-# what the recogniser in the wheel (PP-OCRv6 small) knows: Chinese, Japanese and the Latin alphabets
+# what the recogniser in the wheel (PP-OCRv6 small) knows: Chinese, Japanese and the Latin alphabets;
+# not Vietnamese, of which it lists the language but lacks two letters in three
 LANGUAGES = frozenset(
     "af az bs ca cs cy da de en es et eu fi fr ga gl hr hu id is it ja ku la lb lt lv mi ms mt nl no oc "  # noqa: SIM905
-    "pi pl pt qu rm ro rs sk sl sq sr sv sw tl tr uz vi zh".split()
+    "pl pt qu rm ro rs sk sl sq sr sv sw tl tr uz zh".split()
 )
 DETECT_SIDE = 2000  # pixels of the longer side that the detector sees; more finds no more, less loses small print
 SMALL_SIDE = 900  # a page smaller than this is enlarged for the detector
