@@ -43,8 +43,9 @@ class Tree:
         self.inbox, self.outbox = home / "inbox", home / "outbox"
         self.archive, self.failed, self.state = home / "archive", home / "failed", home / "state"
         self.config = home / "scanmend.yaml"
+        home.mkdir(exist_ok=True)
         self.configure(more)
-        self.inbox.mkdir()
+        self.inbox.mkdir(parents=True)
         self.processes: list[subprocess.Popen[str]] = []
         self.log = home / "log.txt"
 
@@ -60,13 +61,17 @@ class Tree:
         self.config.write_text("\n".join([*kept, more]) + "\n")
 
     def start(
-        self, program: Sequence[str] = ("-m", "scanmend"), wait: bool = True, **env: str
+        self,
+        program: Sequence[str] = ("-m", "scanmend"),
+        wait: bool = True,
+        before: Sequence[str] = (),
+        **env: str,
     ) -> subprocess.Popen[str]:
         """Start the daemon and wait until it says that it is ready."""
         offset = self.log.stat().st_size if self.log.exists() else 0
         with open(self.log, "a") as out:
             process = subprocess.Popen(
-                [sys.executable, *program, "--config", str(self.config), "run"],
+                [*before, sys.executable, *program, "--config", str(self.config), "run"],
                 stdout=out, stderr=out, text=True, cwd=self.home, env={**os.environ, **env},
             )  # fmt: skip
         self.processes.append(process)

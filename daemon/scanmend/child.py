@@ -143,7 +143,9 @@ class Child:
                     assert isinstance(message, dict)
                 except (ValueError, AssertionError):
                     self.end(0)
-                    raise Babbled(f"{self.name}: sent {frame[:60]!r} instead of a reply") from None
+                    raise Babbled(
+                        f"{self.name}: sent {len(frame)} bytes that are no reply"
+                    ) from None
                 yield message
             elif time.monotonic() >= deadline:
                 self.end(0)

@@ -51,7 +51,11 @@ def _folders(folders: Folders) -> list[Finding]:
         path = getattr(folders, name)
         subject = f"folders.{name}"
         if not os.path.isdir(path):
-            findings.append(Finding(subject, False, f"{path} is not there", f"mkdir -p {path}"))
+            findings.append(
+                Finding(
+                    subject, False, f"{path} is not there", "`scanmend run` makes it", optional=True
+                )
+            )
             continue
         mount = kind_of(path)
         free = free_bytes(path)
@@ -77,7 +81,7 @@ def _folders(folders: Folders) -> list[Finding]:
 
 def _watching(settings: Settings) -> Finding:
     if not os.path.isdir(settings.folders.inbox):
-        return Finding("watching", False, "the inbox is not there")
+        return Finding("watching", False, "the inbox is not there yet", optional=True)
     method = choose_method(settings.folders.inbox, settings.watch.method)
     return Finding("watching", True, f"{method.name}: {method.why}")
 

@@ -21,6 +21,7 @@ from scanmend.profiles import Profile
 from scanmend.tokens import protected, repairs
 from scanmend.values import Edit, Line
 
+SHORT = 5  # letters: a shorter word is most often another real word away from itself (form, farm)
 MOST_WORDS = 60  # of a differing stretch: beyond, it is no correction
 COLUMN_GAP = 3  # spaces that part cells of a table: no words are joined over them
 
@@ -31,6 +32,9 @@ _ALIKE_RUNS = (("rn", "m"), ("nn", "m"), ("cl", "d"), ("vv", "w"), ("ii", "u"), 
                ("ſ", "s"), ("ﬁ", "fi"), ("ﬂ", "fl"), ("ﬀ", "ff"), ("in", "m"), ("ni", "m"), ("lc", "k"), ("fi", "h"))  # fmt: skip
 _PAIRS = frozenset((a, b) for group in _ALIKE for a in group for b in group if a != b)
 _WORD = re.compile(r"\S+")
+_PLAIN_CASE = re.compile(
+    r"[^\W\d_ſﬁﬂﬀ][a-zà-öø-ÿ]*|[A-ZÀ-ÖØ-Þ]+"
+)  # no sign of a misreading in itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +198,8 @@ def _word_rule(before: str, after: str, rules: Profile) -> str | None:
     """Whether one word (without spaces) may become the other: few changes, each as engines make them."""
     if _plain(before) == _plain(after) and before != after:
         return "punctuation"
+    if len(_plain(before)) < SHORT and before.isalpha() and _PLAIN_CASE.fullmatch(before):
+        return "short-word"
     most = max(1, int(rules.max_edit_ratio * len(before)))
     distance = _distance(before, after)
     if distance > most and not _by_runs(before, after):

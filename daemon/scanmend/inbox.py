@@ -4,6 +4,7 @@ import errno
 import os
 import stat
 
+from scanmend.durable import sha256_of
 from scanmend.errors import FolderGone
 from scanmend.mounts import Root
 from scanmend.states import Document
@@ -45,6 +46,15 @@ class Inbox:
         now = self.seen(document.path)
         if now is None:
             return "taken out of the inbox"
-        if now.identity != document.identity:
+        if now.identity != document.identity and not self._only_touched(now, document):
             return "changed in the inbox while it was in work; the new version is taken up as a new document"
         return None
+
+    def _only_touched(self, now: Seen, document: Document) -> bool:
+        """Whether it is the same content under a new time or inode, as a NAS or a virus scanner leaves it."""
+        if now.size != document.size or not document.sha256:
+            return False
+        try:
+            return sha256_of(self.absolute(now.path)) == document.sha256
+        except OSError as error:
+            raise FolderGone(f"{document.name}: can't be read: {error.strerror}") from None

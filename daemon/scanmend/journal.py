@@ -48,6 +48,7 @@ CREATE TABLE pages (
 CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL, reason TEXT NOT NULL, since REAL NOT NULL);
 """
 _VERSION = 1
+_IN_HAND = "(state IN ('queued', 'reading', 'publishing', 'putting-away') OR kept = 1)"
 
 
 _COLUMNS = ", ".join(f.name for f in dataclasses.fields(Document))
@@ -107,7 +108,7 @@ class Journal:
     def claim(self, seen: Seen, sha256: str, profile: str) -> Document | None:
         """A file that is whole enters the line; None when it is in hand already."""
         with self._change() as db:
-            if self._in_hand(seen):
+            if self._in_hand(seen) or self._touched(seen, sha256):
                 return None
             earlier = self._rows("path = ? AND state IN ('settling', 'failed')", seen.path)
             now = time.time()
@@ -163,11 +164,16 @@ class Journal:
     def _in_hand(self, seen: Seen) -> bool:
         return any(
             row.identity == seen.identity
-            for row in self._rows(
-                "path = ? AND (state IN ('queued', 'reading', 'publishing', 'putting-away') OR kept = 1)",
-                seen.path,
-            )
+            for row in self._rows(f"path = ? AND {_IN_HAND}", seen.path)
         )
+
+    def _touched(self, seen: Seen, sha256: str) -> bool:
+        """A file in hand whose time or inode changed, but not its content (a NAS does that): still the one."""
+        same = self._db.execute(
+            f"UPDATE documents SET mtime_ns = ?, inode = ? WHERE path = ? AND size = ? AND sha256 = ? AND {_IN_HAND}",
+            (seen.mtime_ns, seen.inode, seen.path, seen.size, sha256),
+        )
+        return same.rowcount > 0
 
     def move(self, document: Document, new: State, reason: str, **columns: Any) -> Document:
         """Take the document to its next state, with its reason; returns the new row.

@@ -286,9 +286,10 @@ class Model:
             os.makedirs(self._directory, exist_ok=True)
             child.ask(request, FETCH_SECONDS, self._progress)
             self._failures = 0
-            self._move(S.READY, "downloaded and checked")
+            if self._state == S.DOWNLOADING:  # else one was put there by hand meanwhile
+                self._move(S.READY, "downloaded and checked")
         except (ScanmendError, OSError) as error:
-            if not self._closing:
+            if not self._closing and self._state == S.DOWNLOADING:
                 self._fail(str(error), "")
         finally:
             child.end()

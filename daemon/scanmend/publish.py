@@ -237,7 +237,7 @@ class Publish:
         if changed and not moved:
             return document, f"the original was {changed}"
         if folder == "failed":
-            report = sidecar.failure(document, self._journal.attempts(document.id), {})
+            report = sidecar.failure(document, self._journal.attempts(document.id))
             durable.write(_beside(target, ".error.json"), [report])
         if changed:
             return document, f"the original is in {show(target)}"

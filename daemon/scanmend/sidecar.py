@@ -5,9 +5,12 @@ stands first: who looks for the owner of a name need not read the pages. The sch
 ``sidecar.schema.json`` beside this file.
 """
 
+import contextlib
 import datetime
+import importlib.metadata
 import json
 import os
+import platform
 import urllib.parse
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -193,7 +196,7 @@ def owner(path: bytes) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def failure(document: Document, attempts: int, versions: dict[str, str]) -> bytes:
+def failure(document: Document, attempts: int) -> bytes:
     """``<name>.error.json`` beside the original of a failed document."""
     exhausted = document.outcome in {"child-error", "died", "timed-out", "out-of-memory", "babbled"}
     report = {
@@ -204,10 +207,18 @@ def failure(document: Document, attempts: int, versions: dict[str, str]) -> byte
         "class": "exhausted" if exhausted else "permanent",
         "attempts": max(attempts, 1),
         "failed": _iso(document.since),
-        "versions": {"scanmend": __version__, **versions},
+        "versions": _versions(),
         "retry": "move the file back into the inbox, or: scanmend retry NAME",
     }
     return json.dumps(report, ensure_ascii=False, indent=1).encode() + b"\n"
+
+
+def _versions() -> dict[str, str]:
+    versions = {"scanmend": __version__, "python": platform.python_version()}
+    for package in ("rapidocr", "aspose-ocr-python-net", "pypdfium2", "pillow"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[package] = importlib.metadata.version(package)
+    return versions
 
 
 def _iso(moment: float) -> str:

@@ -14,6 +14,12 @@ DIGIT_LIKE = {"O": "0", "o": "0", "Q": "0", "D": "0", "l": "1", "I": "1", "|": "
 CURRENCIES = "€$£¥₣₤"
 _CODES = "EUR|USD|GBP|CHF|JPY|SEK|NOK|DKK|PLN|CZK|HUF|RM|Fr|DM"
 
+# doses, lengths, areas, volumes, laboratory values: also apart from their number, which may have been misread
+_UNITS = (
+    r"[mµuk]?g|[mcdµu]?l|[mcdkµ]?m[²³]?|ml/h|mmol/l|mmol|mval|mol|mosm|mmhg|IE|I\.E\.|IU|I\.U\.|U|kcal|kJ|kW|kWh|Hz|MHz|GHz|MB|GB|TB"
+    r"|[mµ]?s|min|h|bar|Pa|kPa|hPa|[mk]?V|[mk]?A|[mk]?W|°C|°F|K|ha|ct|oz|lb|lbs|ft|in|pt|qt|gal|ppm|rpm|dB|Bq|Gy|mSv|[mk]?cd|St|Stk|pcs"
+)
+
 _PROTECTED = re.compile(
     r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"  # e-mail
     r"|(?:https?://|www\.)\S+"
@@ -21,6 +27,7 @@ _PROTECTED = re.compile(
     r"|\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b"  # IBAN
     rf"|[{CURRENCIES}]|\b(?:{_CODES})\b"
     r"|\S*\d\S*"  # whatever holds a digit
+    rf"|(?<![\w])(?:{_UNITS})(?![\w])"
 )
 _BIC = re.compile(r"\b[A-Z]{4}([A-Z]{2})[A-Z0-9]{2}(?:[A-Z0-9]{3})?\b")
 _BIC_COUNTRIES = frozenset(

@@ -43,7 +43,7 @@ def test_progress_comes_before_the_reply(child: Child) -> None:
     [
         ("crash", Died, "SIGSEGV"),
         ("exit", Died, "the library says no"),
-        ("lie", Babbled, "hello"),
+        ("lie", Babbled, "sent 5 bytes that are no reply"),
         ("bug", ChildError, "ValueError"),
         ("no-file", MachineError, "/nonexistent/scan"),
     ],

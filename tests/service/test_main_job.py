@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from running import Tree, tree
-from samples import LETTER, encoded, numbered, put
+from samples import LETTER, encoded, numbered, page, put
 
 
 @pytest.fixture
@@ -216,6 +216,109 @@ def test_keep_and_delete(tmp_path: Path) -> None:
         made.published("third")
         made.eventually(lambda: made.files(made.inbox) == ["other.png", "scan.png"])
         assert made.files(made.archive) == []
+
+
+def test_a_touched_file_is_read_once(daemon: Tree) -> None:
+    """Its time changes in mid-work, as a NAS or a virus scanner does it; its content does not."""
+    import os
+
+    book = put(daemon.inbox, "book.pdf", encoded("pdf", numbered(6)))
+    daemon.eventually(lambda: "page read" in daemon.said())
+
+    os.utime(book, (1_000_000_000, 1_000_000_000))
+
+    daemon.published("book")
+    daemon.eventually(lambda: daemon.files(daemon.inbox) == [])
+    assert daemon.status()["counts"] | {"done": 1, "gone": 0} == daemon.status()["counts"]
+    assert daemon.said().count("page read") == 6
+
+
+def test_a_pdf_with_and_without_text_is_read_page_by_page(daemon: Tree) -> None:
+    """The first page carries its text, the second is a scan."""
+    import io
+
+    import pikepdf
+
+    pdf = pikepdf.open(io.BytesIO(encoded("pdf", numbered(1))))
+    pdf.add_blank_page(page_size=(612, 792))
+    font = pikepdf.Dictionary(
+        Type=pikepdf.Name.Font, Subtype=pikepdf.Name.Type1, BaseFont=pikepdf.Name.Helvetica
+    )
+    pdf.pages[-1].Resources = pikepdf.Dictionary(Font=pikepdf.Dictionary(F1=font))
+    pdf.pages[-1].Contents = pikepdf.Stream(
+        pdf, b"BT /F1 14 Tf 60 700 Td (The ledger carries its text) Tj ET"
+    )
+    out = io.BytesIO()
+    pdf.save(out)
+    put(daemon.inbox, "mixed.pdf", out.getvalue())
+
+    sidecar = daemon.published("mixed")
+
+    assert [page["source"] for page in sidecar["pages"]] == ["ocr", "pdf-text"]
+    assert sidecar["engine"]["name"] == "rapidocr"
+    assert sidecar["text_layer"]["name"] == "pdf-text"
+    assert sidecar["pages"][1]["lines"][0]["confidence"] is None
+    assert daemon.text("mixed").split("\f")[1].strip() == "The ledger carries its text"
+
+
+def test_a_turned_page_is_righted(daemon: Tree) -> None:
+    put(
+        daemon.inbox,
+        "turned.png",
+        encoded("png", [page(LETTER * 2, size=(1000, 640)).rotate(90, expand=True)]),
+    )
+
+    sidecar = daemon.published("turned")
+
+    assert sidecar["pages"][0]["rotation"] == 90
+    assert (sidecar["pages"][0]["width"], sidecar["pages"][0]["height"]) == (1000, 640)
+    assert LETTER[0] in daemon.text("turned")
+
+
+def test_a_writer_that_pauses_in_the_middle(daemon: Tree) -> None:
+    """For longer than the quiet period, in the middle of a PDF."""
+    data = encoded("pdf", numbered(2))
+    with open(daemon.inbox / "slow.pdf", "wb", buffering=0) as file:
+        file.write(data[: len(data) // 2])
+        daemon.eventually(lambda: daemon.status()["counts"]["settling"] == 1)
+        assert "incomplete" in daemon.status()["waiting"][0]["reason"]
+        file.write(data[len(data) // 2 :])
+
+    assert daemon.published("slow")["source"]["pages"] == 2
+
+
+def test_limits_are_said(tmp_path: Path) -> None:
+    with tree(tmp_path, "limits: {file_size: 20KB, pages: 3}") as made:
+        made.start()
+        put(made.inbox, "large.bmp", encoded("bmp", [page()]))
+        put(made.inbox, "long.pdf", encoded("pdf", [p.resize((200, 40)) for p in numbered(4)]))
+        put(made.inbox, "good.png", encoded("png", numbered(1)))
+
+        assert "limits.file_size" in made.failure("large.bmp")["reason"]
+        assert "4 pages, more than 3 (limits.pages)" in made.failure("long.pdf")["reason"]
+        made.published("good")
+
+
+def test_an_unreadable_file_waits_and_says_so(tmp_path: Path) -> None:
+    """The daemon without root's right to read everything."""
+    import os
+    import shutil
+
+    if os.geteuid() != 0 or not shutil.which("setpriv"):
+        pytest.skip("needs root and setpriv to give up the right to read everything")
+    with tree(tmp_path) as made:
+        bounded = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+        process = made.start(before=bounded)
+        path = put(made.home, "scan.png", encoded("png", numbered(1)))
+        path.chmod(0)
+        os.chown(path, 65534, 65534)
+        path.rename(made.inbox / "scan.png")
+        made.eventually(lambda: made.status()["counts"]["settling"] == 1)
+
+        assert "can't be opened: Permission denied" in made.status()["waiting"][0]["reason"]
+        (made.inbox / "scan.png").chmod(0o644)
+        made.published("scan")
+        assert made.stop(process) == 0
 
 
 def test_a_broken_configuration_is_refused_at_reload(daemon: Tree) -> None:

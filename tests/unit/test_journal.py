@@ -154,3 +154,14 @@ def test_the_lock_names_its_holder(tmp_path: Path) -> None:
     finally:
         os.close(fd)
     assert running(str(tmp_path)) is None
+
+
+def test_a_touched_file_is_still_the_one_in_hand(journal: Journal) -> None:
+    """A NAS or a virus scanner sets a new time, or copies the file: the content tells."""
+    document = journal.claim(SEEN, "f00", "default")
+    assert document is not None
+    touched = Seen(SEEN.path, SEEN.size, 99, 98)
+
+    assert journal.claim(touched, "f00", "default") is None
+    assert journal.known(touched)
+    assert journal.claim(Seen(SEEN.path, SEEN.size, 97, 96), "another", "default") is not None

@@ -127,13 +127,16 @@ def _download(
         f for f in files if not os.path.exists(os.path.join(final, os.path.basename(f.name)))
     ]
     _check_space(sum(f.size for f in missing) - _bytes_there(incoming), directory)
+    whole = []
     for file in missing:
         path = os.path.join(
             incoming, f"{os.path.basename(file.name)}.{(file.sha256 or revision)[:16]}.partial"
         )
         _get(hf_hub_url(repo_id, file.name, revision=revision), file, path, progress)
         _verify(repo_id, file, path, progress)
-        os.replace(path, os.path.join(final, os.path.basename(file.name)))
+        whole.append((path, os.path.join(final, os.path.basename(file.name))))
+    for path, place in reversed(whole):  # the first part last: it is the one that is looked for
+        os.replace(path, place)
     shutil.rmtree(incoming, ignore_errors=True)
     return os.path.join(final, os.path.basename(files[0].name))
 

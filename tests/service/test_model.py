@@ -1,0 +1,142 @@
+"""The model in the daemon: it comes with a page, goes when idle, and its failures cost no document."""
+
+from pathlib import Path
+
+import psutil
+
+import tinygguf
+from hub import Hub, serving
+from running import Tree, tree
+from samples import encoded, numbered, put
+
+LLM = "llm: {auto_download: false, context: 1024, idle_unload: %s, on_unavailable: %s}"
+
+
+def _children(made: Tree) -> list[str]:
+    return [" ".join(c.cmdline()) for c in psutil.Process(made.processes[-1].pid).children()]
+
+
+def _has_model(made: Tree) -> bool:
+    return any("scanmend.llm" in line for line in _children(made))
+
+
+def test_the_model_comes_and_goes_with_the_pages(tmp_path: Path) -> None:
+    with tree(tmp_path, LLM % ("1s", "publish")) as made:
+        tinygguf.write(made.state / "models" / "tiny-q8_0.gguf")
+        made.start()
+        assert not _has_model(made)
+        for stem in ("a", "b"):
+            put(made.inbox, f"{stem}.png", encoded("png", numbered(1)))
+            sidecar = made.published(stem)
+
+            assert sidecar["correction"]["status"] == "done"
+            assert sidecar["model"]["name"] == "tiny-q8_0.gguf"
+            assert sidecar["model"]["gpu_layers"] == 0
+            assert len(sidecar["model"]["sha256"]) == 64
+            assert made.text(stem) == "Page 1 of the harbour book\n"
+            made.eventually(lambda: not _has_model(made))
+            assert made.status()["facts"]["model"]["value"] == "ready"
+
+
+def test_pages_that_arrive_while_the_model_ends_are_not_lost(tmp_path: Path) -> None:
+    """With no patience at all, the model ends after each page, and each page starts it."""
+    with tree(tmp_path, LLM % ("1ms", "publish")) as made:
+        tinygguf.write(made.state / "models" / "tiny-q8_0.gguf")
+        made.start()
+        put(made.inbox, "book.pdf", encoded("pdf", numbered(10)))
+
+        sidecar = made.published("book")
+
+        assert sidecar["correction"]["pages"] == {"done": 10}
+
+
+def test_waiting_for_a_model_blocks_nothing_else_and_ends_when_it_is_there(tmp_path: Path) -> None:
+    with tree(tmp_path, LLM % ("5m", "wait")) as made:
+        process = made.start()
+        put(made.inbox, "scan.png", encoded("png", numbered(1)))
+        made.eventually(
+            lambda: any("waits for a model" in d["reason"] for d in made.status()["in_work"])
+        )
+        put(made.inbox, "notes.txt", b"no scan\n")
+        made.failure("notes.txt")
+        assert made.stop(process) == 0  # and it still waits after a restart
+        made.start()
+        tinygguf.write(made.home / "tiny.gguf")
+        (made.state / "models").mkdir(exist_ok=True)
+        (made.home / "tiny.gguf").rename(made.state / "models" / "tiny.gguf")
+
+        assert made.published("scan")["correction"]["status"] == "done"
+
+
+def test_a_corrupt_model_costs_no_document(tmp_path: Path) -> None:
+    with tree(tmp_path, LLM % ("5m", "publish")) as made:
+        path = tinygguf.write(made.state / "models" / "tiny.gguf")
+        path.write_bytes(path.read_bytes()[:50_000])
+        made.start()
+        put(made.inbox, "scan.png", encoded("png", numbered(1)))
+
+        sidecar = made.published("scan")
+
+        assert sidecar["correction"]["status"] == "unavailable"
+        assert "tiny.gguf can't be loaded" in sidecar["correction"]["reason"]
+        assert sidecar["model"] is None
+
+
+def test_a_killed_worker_costs_no_document(tmp_path: Path) -> None:
+    with tree(tmp_path, LLM % ("5m", "publish")) as made:
+        tinygguf.write(made.state / "models" / "tiny-q8_0.gguf")
+        process = made.start()
+        put(made.inbox, "book.pdf", encoded("pdf", numbered(4)))
+        made.eventually(lambda: _has_model(made))
+        for child in psutil.Process(process.pid).children():
+            if "scanmend.llm" in " ".join(child.cmdline()):
+                child.kill()
+
+        assert made.published("book")["correction"]["pages"] == {"done": 4}
+
+
+def test_a_download_goes_on_beside_and_is_shown(tmp_path: Path) -> None:
+    data = tinygguf.write(tmp_path / "made.gguf").read_bytes()
+    more = "llm: {context: 1024, repo_id: Linden/Tiny-GGUF, on_unavailable: wait}"
+    with (
+        serving(Hub("Linden/Tiny-GGUF", {"tiny-q8_0.gguf": data})) as hub,
+        tree(tmp_path / "home", more) as made,
+    ):
+        made.start(HF_ENDPOINT=hub.address, HF_HOME=str(tmp_path / "hf"))
+        put(made.inbox, "scan.png", encoded("png", numbered(1)))
+
+        sidecar = made.published("scan")
+
+        assert sidecar["correction"]["status"] == "done"
+        assert "state=downloading" in made.said()
+        assert "licence: apache-2.0" in made.said()
+
+
+def test_a_hub_out_of_reach_is_said_in_the_sidecar(tmp_path: Path) -> None:
+    with tree(tmp_path, "llm: {context: 1024}") as made:
+        made.start(HF_ENDPOINT="http://127.0.0.1:9", HF_HOME=str(tmp_path / "hf"))
+        put(made.inbox, "a.png", encoded("png", numbered(1)))
+        assert "is being downloaded" in made.published("a")["correction"]["reason"]
+        made.eventually(lambda: made.status()["facts"]["model"]["value"] == "failed")
+        put(made.inbox, "b.png", encoded("png", numbered(1)))
+
+        reason = made.published("b")["correction"]["reason"]
+
+        assert "the Hub can't be reached" in reason
+        assert str(made.state / "models") in reason
+
+
+def test_the_profile_is_that_of_the_sub_folder(tmp_path: Path) -> None:
+    with tree(tmp_path, LLM % ("5m", "publish")) as made:
+        tinygguf.write(made.state / "models" / "tiny-q8_0.gguf")
+        made.start()
+        put(made.inbox, "financial/a.png", encoded("png", numbered(1)))
+        put(made.inbox, "b.png", encoded("png", numbered(1)))
+
+        first, second = made.published("financial/a"), made.published("b")
+
+        assert (first["correction"]["profile"], second["correction"]["profile"]) == (
+            "financial",
+            "default",
+        )
+        assert first["correction"]["prompt_sha256"] != second["correction"]["prompt_sha256"]
