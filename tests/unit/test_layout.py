@@ -252,3 +252,25 @@ def test_nothing_is_lost_and_nothing_comes_twice(segments: list[Segment]) -> Non
     wanted = sorted("".join(s.text for s in segments).replace(" ", ""))
     assert sorted("".join(line.text for line in lines).replace(" ", "")) == wanted
     assert [line.block for line in lines] == sorted(line.block for line in lines)
+
+
+def table(left: float, columns: int, rows: int, name: str) -> list[Segment]:
+    return [
+        segment(f"{name}{row}-{column}", left + column * 60, 100 + row * 30, width=50)
+        for row in range(rows)
+        for column in range(columns)
+    ]
+
+
+def test_tables_side_by_side_are_read_one_after_the_other() -> None:
+    segments = [*table(0, 4, 10, "a"), *table(280, 4, 10, "b")]
+
+    assert firsts(segments) == [f"a{n}-0" for n in range(10)] + [f"b{n}-0" for n in range(10)]
+
+
+def test_one_table_with_a_wide_space_after_its_labels_stays_one() -> None:
+    segments = [*table(0, 1, 10, "label"), *table(280, 5, 10, "b")]
+
+    assert [text.split()[:2] for text in read(segments)] == [
+        [f"label{n}-0", f"b{n}-0"] for n in range(10)
+    ]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from statistics import median, quantiles
 
 from scanmend.ocr.engine import Segment
+from scanmend.ocr.tables import side_by_side
 from scanmend.values import Box, Line
 
 PROSE_ROWS = 3  # full lines that a column has at least
@@ -76,11 +77,28 @@ def _blocks(region: Region) -> list[Region]:
     cuts = (_cut(region, x, high) for x in _gutters(region, high))
     best = max((cut for cut in cuts if cut), key=lambda cut: cut.score, default=None)
     if best is None:
-        return [region]
+        return _tables(region, high)
     blocks: list[Region] = []
     for part in best.parts:
         blocks += part if len(part) == 1 else (b for piece in part for b in _blocks(piece))
     return blocks
+
+
+def _tables(region: Region, high: float) -> list[Region]:
+    """A region to be read in rows: one block, unless two tables stand side by side in it."""
+    rows = _rows(region)
+    found = side_by_side(rows, high)
+    if found is None:
+        return [region]
+    start, end, x = found
+    within = [s for row in rows[start:end] for s in row]
+    parts = [
+        [s for row in rows[:start] for s in row],
+        [s for s in within if _centre(s) < x],
+        [s for s in within if _centre(s) >= x],
+        [s for row in rows[end:] for s in row],
+    ]
+    return [part for part in parts if part]
 
 
 def _gutters(region: Region, high: float) -> list[float]:
