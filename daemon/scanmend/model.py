@@ -161,6 +161,9 @@ class Model:
                 )
             )
         except ScanmendError as error:
+            if isinstance(error, Died) and not self._failures and not self._closing:
+                self._lost(str(error))  # ended from outside, perhaps: tried once more
+                raise
             child.end()
             self._child = None
             self._fail(f"{os.path.basename(path)} can't be loaded: {error}", path)

@@ -1,5 +1,6 @@
 """The model in the daemon: it comes with a page, goes when idle, and its failures cost no document."""
 
+import contextlib
 from pathlib import Path
 
 import psutil
@@ -13,7 +14,11 @@ LLM = "llm: {auto_download: false, context: 1024, idle_unload: %s, on_unavailabl
 
 
 def _children(made: Tree) -> list[str]:
-    return [" ".join(c.cmdline()) for c in psutil.Process(made.processes[-1].pid).children()]
+    lines = []
+    for child in psutil.Process(made.processes[-1].pid).children():
+        with contextlib.suppress(psutil.Error):  # it ends while it is looked at
+            lines.append(" ".join(child.cmdline()))
+    return lines
 
 
 def _has_model(made: Tree) -> bool:

@@ -5,6 +5,7 @@ columns. A single table, however wide its spaces, has no gutter that stands out 
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from statistics import median
 
 import numpy as np
@@ -46,9 +47,7 @@ def _runs(rows: Sequence[Row]) -> set[tuple[int, int]]:
     runs: set[tuple[int, int]] = set()
     for column in covered.T:
         touched = [-1, *np.flatnonzero(column).tolist(), len(rows)]
-        runs |= {
-            (a + 1, b) for a, b in zip(touched, touched[1:], strict=False) if b - a - 1 >= ROWS
-        }
+        runs |= {(a + 1, b) for a, b in pairwise(touched) if b - a - 1 >= ROWS}
     return runs
 
 
