@@ -58,7 +58,9 @@ def _fetch(cache: Path) -> str:
                 capture_output=True,
                 timeout=SECONDS,
             )
-        package = next(home.glob("libssl1.1_*.deb"))
+        package = next(home.glob("libssl1.1_*.deb"), None)
+        if package is None:
+            raise OSError("the older release has no libssl1.1 any more")
         subprocess.run(
             ["dpkg-deb", "-x", package, home / "openssl11"], check=True, capture_output=True
         )

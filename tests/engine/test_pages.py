@@ -1,13 +1,14 @@
 """Opening files: every kind, hostile ones, and the text that a PDF carries."""
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import pikepdf
 import pytest
 from PIL import Image
 
-from samples import encoded, numbered, page
+from samples import LETTER, encoded, numbered, page
 from scanmend.errors import Damaged, Encrypted, ScanmendError, TooBig, Unsupported
 from scanmend.ocr.pages import contents, open_page
 from scanmend.values import Contents, ContentsRequest, PageRequest
@@ -164,6 +165,82 @@ def test_a_stamp_on_a_scan_is_not_the_pages_text(tmp_path: Path) -> None:
 
     assert stamped.text is None
     assert ocred.text is not None
+
+
+def _scan_pdf(change: Callable[[pikepdf.Pdf], None]) -> bytes:
+    """A PDF of one scan, changed before it is saved."""
+    with pikepdf.open(io.BytesIO(encoded("pdf", [page(LETTER * 2, size=(1000, 640))]))) as pdf:
+        change(pdf)
+        out = io.BytesIO()
+        pdf.save(out)
+        return out.getvalue()
+
+
+def test_what_was_cropped_away_is_not_read(tmp_path: Path) -> None:
+    def crop(pdf: pikepdf.Pdf) -> None:
+        box = [float(v) for v in pdf.pages[0].mediabox]
+        pdf.pages[0].CropBox = pikepdf.Array([0, 0, box[2] / 2, box[3] / 2])
+
+    rendered = open_page(_request(_put(tmp_path, _scan_pdf(crop)), pdf_text="always_ocr"))
+
+    assert rendered.width == pytest.approx(500, abs=2)
+    assert rendered.dpi == 150
+
+
+def test_a_stamp_over_a_scan_is_read(tmp_path: Path) -> None:
+    """An annotation with an appearance of its own, as a viewer draws it."""
+
+    def stamp(pdf: pikepdf.Pdf) -> None:
+        look = pikepdf.Stream(pdf, b"0 g 0 0 100 60 re f")
+        look.Type, look.Subtype = pikepdf.Name.XObject, pikepdf.Name.Form
+        look.BBox = pikepdf.Array([0, 0, 100, 60])
+        pdf.pages[0].Annots = pikepdf.Array([pdf.make_indirect(pikepdf.Dictionary(
+            Type=pikepdf.Name.Annot, Subtype=pikepdf.Name.Stamp, Rect=pikepdf.Array([300, 20, 400, 80]), F=4,
+            AP=pikepdf.Dictionary(N=look)))])  # fmt: skip
+
+    plain = open_page(
+        _request(_put(tmp_path, _scan_pdf(lambda _: None)), pdf_text="always_ocr")
+    ).image
+    stamped = open_page(_request(_put(tmp_path, _scan_pdf(stamp)), pdf_text="always_ocr")).image
+
+    assert plain is not None
+    assert stamped is not None
+    assert _dark(stamped) > _dark(plain) + 10_000
+
+
+def _dark(image: Image.Image) -> int:
+    return sum(image.convert("L").histogram()[:100])
+
+
+def test_an_inverted_scan_is_seen_as_the_page_shows_it(tmp_path: Path) -> None:
+    def invert(pdf: pikepdf.Pdf) -> None:
+        picture = next(iter(pdf.pages[0].get_images().values()))
+        picture.Decode = pikepdf.Array([1, 0])
+
+    image = open_page(_request(_put(tmp_path, _scan_pdf(invert)), pdf_text="always_ocr")).image
+
+    assert image is not None
+    assert image.convert("L").getpixel((3, 3)) < 50  # type: ignore[operator]
+
+
+def test_a_fax_of_unequal_resolution_gets_square_pixels(tmp_path: Path) -> None:
+    path = str(tmp_path / "fax.tif")
+    page(size=(1000, 420)).save(path, dpi=(204, 98))
+
+    rendered = open_page(_request(path))
+
+    assert rendered.width == 1000
+    assert rendered.height == pytest.approx(420 * 204 / 98, abs=1)
+    assert rendered.dpi == 204
+
+
+def test_a_picture_that_speaks_of_pdf_is_a_picture(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x010E] = "made from %PDF-1.7"
+    page().save(out, "JPEG", exif=exif)
+
+    assert _contents(_put(tmp_path, out.getvalue())).media_type == "image/jpeg"
 
 
 def test_an_encrypted_pdf_says_what_to_do(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ class Aspose:
         if not self._evaluation:
             return Reading(tuple(line for line in lines if line.text))
         return Reading(
-            _granted(lines, granted),
+            _granted(lines, granted, Box(0, 0, *map(float, image.size))),
             truncated=True,
             warnings=("aspose without a licence: truncated",),
         )
@@ -101,15 +101,16 @@ def _segment(line: object) -> Segment:
     confidence = confidence / 100 if confidence > 1 else confidence
     place = Box(float(box.x), float(box.y), float(box.x + box.width), float(box.y + box.height))
     text = str(line.text_in_line).strip()  # type: ignore[attr-defined]
-    return Segment("" if TRIAL in text else text, place, max(0.0, min(1.0, confidence)))
+    return Segment(text, place, max(0.0, min(1.0, confidence)))
 
 
-def _granted(lines: list[Segment], text: str) -> tuple[Segment, ...]:
-    """The evaluation's own text, each of its lines with the box of the line that it came from."""
+def _granted(lines: list[Segment], text: str, whole: Box) -> tuple[Segment, ...]:
+    """The evaluation's own text, each of its lines with the box of the line that it begins, or of the page."""
     out = []
-    for number, words in enumerate(line.strip() for line in text.splitlines() if TRIAL not in line):
+    for words in (line.strip() for line in text.splitlines() if TRIAL not in line):
         if words:
-            near = lines[number] if number < len(lines) else None
-            box = near.box if near else Box(0, number, 1, number + 1)
-            out.append(Segment(words, box, near.confidence if near else None))
+            near = next((line for line in lines if line.text.startswith(words[:12])), None)
+            out.append(
+                Segment(words, near.box if near else whole, near.confidence if near else None)
+            )
     return tuple(out)

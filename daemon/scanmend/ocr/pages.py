@@ -25,6 +25,9 @@ from scanmend.values import Contents, ContentsRequest, EngineInfo, PageRequest, 
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP", "JPEG2000")
 READABLE = "PDF, JPEG, PNG, TIFF, WebP, GIF, BMP, JPEG 2000"
 A4_INCHES = 11.7  # the longer side that a scan without a sane resolution is taken to have
+MOST_DPI = 650  # a scan that is finer is rendered at ocr.dpi
+PROBE = 640  # pixels of the longer side at which a page is compared with its only picture
+ALIKE = 40.0  # grey levels by which a tile of 16 pixels may differ: thin lines come out differently
 LEAST_DPI = 100  # a PDF page that only fits the pixel limit below this is refused
 
 Image.MAX_IMAGE_PIXELS = None  # the limit is ours: a clear error, not a warning
@@ -128,8 +131,19 @@ def _image_page(request: PageRequest) -> Rendered:
         _check_pixels(image.size, request.max_pixels, _name(request.path))
         image.load()
         dpi = _dpi(image)
-        plain = _plain(ImageOps.exif_transpose(image))
+        plain = _square(_plain(ImageOps.exif_transpose(image)), image, request)
     return Rendered(plain.width, plain.height, dpi, plain)
+
+
+def _square(plain: Image.Image, image: Image.Image, request: PageRequest) -> Image.Image:
+    """Square pixels: a fax of 204 × 98 dpi is stretched."""
+    x, y = _resolutions(image)
+    if not (x and y) or 0.95 < x / y < 1.05:
+        return plain
+    most = max(x, y)
+    size = (round(plain.width * most / x), round(plain.height * most / y))
+    _check_pixels(size, request.max_pixels, _name(request.path))
+    return plain.resize(size, Image.Resampling.BICUBIC)
 
 
 def _check_pixels(size: tuple[int, int], limit: int, name: str) -> None:
@@ -158,22 +172,32 @@ def _plain(image: Image.Image) -> Image.Image:
 
 def _dpi(image: Image.Image) -> float:
     """The resolution that the file tells, when it is sane; else that of an A4 page of this size."""
-    told = image.info.get("dpi", (0, 0))
-    try:
-        dpi = float(told[0])
-    except (TypeError, ValueError, IndexError, ZeroDivisionError):
-        dpi = 0.0
-    if 72 < dpi <= 2400:
+    dpi = max(_resolutions(image))
+    if dpi:
         return round(dpi, 1)
     return float(min(600, max(72, round(max(image.size) / A4_INCHES))))
+
+
+def _resolutions(image: Image.Image) -> tuple[float, float]:
+    """Across and down, as the file tells them; 0 where that makes no sense."""
+    try:
+        x, y = (float(value) for value in image.info.get("dpi", (0, 0)))
+    except (TypeError, ValueError, ZeroDivisionError):
+        return 0.0, 0.0
+    return (x, y) if min(x, y) > 72 and max(x, y) <= 2400 else (0.0, 0.0)
 
 
 # PDF ----------------------------------------------------------------------------------------------
 
 
+_PICTURES = (b"\xff\xd8", b"\x89PNG", b"II*\0", b"MM\0*", b"GIF8", b"RIFF", b"BM", b"\0\0\0\x0cjP")
+
+
 def _is_pdf(path: str) -> bool:
+    """By the rule of PDF readers: the mark within the first 1024 bytes; but not in a picture's metadata."""
     with open(path, "rb") as file:
-        return b"%PDF-" in file.read(1024)
+        head = file.read(1024)
+    return b"%PDF-" in head and not head.startswith(_PICTURES)
 
 
 @contextmanager
@@ -194,6 +218,8 @@ def _pdf(path: str) -> Iterator[pypdfium2.PdfDocument]:
             f"{name}: the PDF can't be opened ({error}); export or scan it again"
         ) from None
     try:
+        if document.get_formtype():
+            document.init_forms()  # else what was filled in is not drawn
         yield document
     except pypdfium2.PdfiumError as error:
         raise Damaged(
@@ -206,7 +232,7 @@ def _pdf(path: str) -> Iterator[pypdfium2.PdfDocument]:
 def _pdf_page(request: PageRequest) -> Rendered:
     name = _name(request.path)
     with _pdf(request.path) as document:
-        page = document[request.index]
+        page = _flat(document, request.index)
         try:
             width, height = page.get_size()
             dpi = _fitting_dpi(width, height, request, name)
@@ -216,16 +242,23 @@ def _pdf_page(request: PageRequest) -> Rendered:
                 text = text_layer(page, scale)
                 if text is not None:
                     return Rendered(*size, dpi, None, text)
-            embedded = _only_picture(page, request.max_pixels)
-            if embedded is not None:
-                return Rendered(
-                    embedded.width, embedded.height, round(embedded.width / width * 72, 1), embedded
-                )
-            image = page.render(scale=scale, grayscale=False).to_pil()
+            scan = _only_picture(page, request.max_pixels)
+            if scan is not None:
+                return Rendered(scan.width, scan.height, round(scan.width / width * 72, 1), scan)
+            plain = _plain(page.render(scale=scale).to_pil())
         finally:
             page.close()
-    plain = _plain(image)
     return Rendered(plain.width, plain.height, dpi, plain)
+
+
+def _flat(document: pypdfium2.PdfDocument, index: int) -> pypdfium2.PdfPage:
+    """The page with its annotations and filled form fields as part of it, as a reader sees it."""
+    page = document[index]
+    if pdfium.FPDFPage_GetAnnotCount(page) > 0:
+        pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY)
+        page.close()
+        page = document[index]
+    return page
 
 
 def _fitting_dpi(width: float, height: float, request: PageRequest, name: str) -> float:
@@ -242,31 +275,33 @@ def _fitting_dpi(width: float, height: float, request: PageRequest, name: str) -
 
 
 def _only_picture(page: pypdfium2.PdfPage, max_pixels: int) -> Image.Image | None:
-    """The scan itself, when the page is one upright picture and nothing else: no resampling."""
+    """The scan itself, when the page is one upright picture and shows just that: no resampling."""
     objects = list(page.get_objects(max_depth=1))
     if len(objects) != 1 or objects[0].type != pdfium.FPDF_PAGEOBJ_IMAGE or page.get_rotation():
         return None
     picture = objects[0]
-    matrix = picture.get_matrix()
-    if (
-        matrix.a <= 0
-        or matrix.d <= 0
-        or abs(matrix.b) > 0.01 * matrix.a
-        or abs(matrix.c) > 0.01 * matrix.d
-    ):
-        return None
     width, height = page.get_size()
-    if matrix.a < 0.95 * width or matrix.d < 0.95 * height:
-        return None
     wide, high = picture.get_px_size()
     dpi = wide / width * 72
     same_ratio = abs(wide / high - width / height) < 0.02 * width / height
-    if wide * high > max_pixels or not LEAST_DPI <= dpi <= 650 or not same_ratio:
+    if wide * high > max_pixels or not LEAST_DPI <= dpi <= MOST_DPI or not same_ratio:
         return None
     try:
-        return _plain(picture.get_bitmap(render=False).to_pil())
+        scan = _plain(picture.get_bitmap(render=False).to_pil())
     except (pypdfium2.PdfiumError, ValueError, OSError):
         return None  # then the page is rendered
+    shown = page.render(scale=PROBE / max(width, height)).to_pil().convert("L")
+    return scan if _looks_like(scan, shown) else None
+
+
+def _looks_like(scan: Image.Image, shown: Image.Image) -> bool:
+    """Whether the picture is what the page shows: not cropped, clipped, masked, inverted or drawn over."""
+    small = scan.convert("L").resize(shown.size, Image.Resampling.BOX)
+    tiles = (max(1, shown.width // 16), max(1, shown.height // 16))
+    ours, theirs = (
+        np.asarray(i.resize(tiles, Image.Resampling.BOX), dtype=float) for i in (small, shown)
+    )
+    return float(np.abs(ours - theirs).max()) < ALIKE
 
 
 def _name(path: str) -> str:
