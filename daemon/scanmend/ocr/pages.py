@@ -4,47 +4,25 @@ The kind of a file is told by its bytes. Limits are checked on what the headers 
 decoded. One page is in memory at a time.
 """
 
-import errno
 import importlib.metadata
 import os
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 import pypdfium2
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 from pypdfium2 import raw as pdfium
 
-from scanmend.errors import Damaged, Encrypted, TooBig, Unsupported
-from scanmend.ocr.engine import Segment
+from scanmend.errors import Damaged, Encrypted, TooBig
 from scanmend.ocr.pdftext import text_layer
-from scanmend.values import Contents, ContentsRequest, EngineInfo, PageRequest, show
+from scanmend.ocr.pictures import Rendered, check_pixels, name_of, opened, picture_page, plain_of
+from scanmend.values import Contents, ContentsRequest, EngineInfo, PageRequest
 
-FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP", "JPEG2000")
-READABLE = "PDF, JPEG, PNG, TIFF, WebP, GIF, BMP, JPEG 2000"
-A4_INCHES = 11.7  # the longer side that a scan without a sane resolution is taken to have
 MOST_DPI = 650  # a scan that is finer is rendered at ocr.dpi
 PROBE = 640  # pixels of the longer side at which a page is compared with its only picture
 ALIKE = 40.0  # grey levels by which a tile of 16 pixels may differ: thin lines come out differently
 LEAST_DPI = 100  # a PDF page that only fits the pixel limit below this is refused
-
-Image.MAX_IMAGE_PIXELS = None  # the limit is ours: a clear error, not a warning
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """A page: its picture (mode L or RGB, as it lies in the file but for EXIF and /Rotate) or its own text.
-
-    ``text``: what a PDF page carries; None when it is to be recognised. The picture is then not rendered.
-    """
-
-    width: int
-    height: int
-    dpi: float
-    image: Image.Image | None
-    text: tuple[Segment, ...] | None = None
 
 
 TEXT_LAYER = EngineInfo("pdf-text", importlib.metadata.version("pypdfium2"))
@@ -52,15 +30,15 @@ TEXT_LAYER = EngineInfo("pdf-text", importlib.metadata.version("pypdfium2"))
 
 def contents(request: ContentsRequest) -> Contents:
     """What the file holds. Raises Damaged, Encrypted, TooBig or Unsupported; OSError is the machine's."""
-    name = _name(request.path)
+    name = name_of(request.path)
     if _is_pdf(request.path):
         with _pdf(request.path) as document:
             pages = len(document)
         found = Contents("application/pdf", pages)
     else:
-        with _image(request.path) as image:
+        with opened(request.path) as image:
             pages = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
-            _check_pixels(image.size, request.max_pixels, name)
+            check_pixels(image.size, request.max_pixels, name)
             notes: tuple[str, ...] = ()
             if getattr(image, "n_frames", 1) > 1 and image.format in ("GIF", "WEBP"):
                 notes = (f"{name} is animated; only its first picture is read",)
@@ -76,115 +54,7 @@ def open_page(request: PageRequest) -> Rendered:
     """One page; the same errors as ``contents``."""
     if _is_pdf(request.path):
         return _pdf_page(request)
-    return _image_page(request)
-
-
-# pictures -----------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _image(path: str) -> Iterator[Image.Image]:
-    """The opened picture; Pillow's many errors as ours, but a failing disk as what it is."""
-    name = _name(path)
-    try:
-        with open(path, "rb") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                image = Image.open(file, formats=FORMATS)
-            except UnidentifiedImageError:
-                file.seek(0)
-                head = file.read(16)
-                if not head.strip(b"\0"):
-                    raise Damaged(
-                        f"{name}: the file holds only zeros; scan or copy it again"
-                    ) from None
-                raise Unsupported(f"{name}: not a kind that is read here ({READABLE})") from None
-            with image:
-                yield image
-    except (Damaged, TooBig, Unsupported):
-        raise
-    except OSError as error:
-        if error.errno is not None and error.errno != errno.EINVAL:
-            raise
-        raise Damaged(
-            f"{name}: the picture can't be decoded ({error}); scan or copy it again"
-        ) from None
-    except (
-        ValueError,
-        SyntaxError,
-        EOFError,
-        TypeError,
-        KeyError,
-        IndexError,
-        OverflowError,
-        ArithmeticError,
-    ) as error:
-        raise Damaged(
-            f"{name}: the picture can't be decoded ({error}); scan or copy it again"
-        ) from None
-
-
-def _image_page(request: PageRequest) -> Rendered:
-    with _image(request.path) as image:
-        if request.index:
-            image.seek(request.index)
-        _check_pixels(image.size, request.max_pixels, _name(request.path))
-        image.load()
-        dpi = _dpi(image)
-        plain = _square(_plain(ImageOps.exif_transpose(image)), image, request)
-    return Rendered(plain.width, plain.height, dpi, plain)
-
-
-def _square(plain: Image.Image, image: Image.Image, request: PageRequest) -> Image.Image:
-    """Square pixels: a fax of 204 × 98 dpi is stretched."""
-    x, y = _resolutions(image)
-    if not (x and y) or 0.95 < x / y < 1.05:
-        return plain
-    most = max(x, y)
-    size = (round(plain.width * most / x), round(plain.height * most / y))
-    _check_pixels(size, request.max_pixels, _name(request.path))
-    return plain.resize(size, Image.Resampling.BICUBIC)
-
-
-def _check_pixels(size: tuple[int, int], limit: int, name: str) -> None:
-    if size[0] * size[1] > limit:
-        raise TooBig(
-            f"{name}: a page of {size[0]} × {size[1]} pixels, more than {limit:,} (limits.pixels)"
-        )
-
-
-def _plain(image: Image.Image) -> Image.Image:
-    """Mode L or RGB; what is transparent is paper."""
-    if image.mode.startswith("I") or image.mode == "F":
-        grey = np.asarray(image, dtype=np.float64)
-        white = 255.0 if grey.max(initial=0) <= 255 else 65535.0
-        if image.mode == "F":
-            white = float(grey.max(initial=1)) or 1.0
-        return Image.fromarray(np.clip(grey / white * 255, 0, 255).astype(np.uint8))
-    if image.mode in ("LA", "RGBA", "PA", "La", "RGBa") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        paper = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(paper, image).convert("RGB")
-    if image.mode in ("1", "L"):
-        return image.convert("L")
-    return image.convert("RGB")
-
-
-def _dpi(image: Image.Image) -> float:
-    """The resolution that the file tells, when it is sane; else that of an A4 page of this size."""
-    dpi = max(_resolutions(image))
-    if dpi:
-        return round(dpi, 1)
-    return float(min(600, max(72, round(max(image.size) / A4_INCHES))))
-
-
-def _resolutions(image: Image.Image) -> tuple[float, float]:
-    """Across and down, as the file tells them; 0 where that makes no sense."""
-    try:
-        x, y = (float(value) for value in image.info.get("dpi", (0, 0)))
-    except (TypeError, ValueError, ZeroDivisionError):
-        return 0.0, 0.0
-    return (x, y) if min(x, y) > 72 and max(x, y) <= 2400 else (0.0, 0.0)
+    return picture_page(request)
 
 
 # PDF ----------------------------------------------------------------------------------------------
@@ -202,7 +72,7 @@ def _is_pdf(path: str) -> bool:
 
 @contextmanager
 def _pdf(path: str) -> Iterator[pypdfium2.PdfDocument]:
-    name = _name(path)
+    name = name_of(path)
     os.stat(path)  # a file that is gone is not damaged
     try:
         document = pypdfium2.PdfDocument(path)
@@ -230,7 +100,7 @@ def _pdf(path: str) -> Iterator[pypdfium2.PdfDocument]:
 
 
 def _pdf_page(request: PageRequest) -> Rendered:
-    name = _name(request.path)
+    name = name_of(request.path)
     with _pdf(request.path) as document:
         page = _flat(document, request.index)
         try:
@@ -245,7 +115,7 @@ def _pdf_page(request: PageRequest) -> Rendered:
             scan = _only_picture(page, request.max_pixels)
             if scan is not None:
                 return Rendered(scan.width, scan.height, round(scan.width / width * 72, 1), scan)
-            plain = _plain(page.render(scale=scale).to_pil())
+            plain = plain_of(page.render(scale=scale).to_pil())
         finally:
             page.close()
     return Rendered(plain.width, plain.height, dpi, plain)
@@ -287,7 +157,7 @@ def _only_picture(page: pypdfium2.PdfPage, max_pixels: int) -> Image.Image | Non
     if wide * high > max_pixels or not LEAST_DPI <= dpi <= MOST_DPI or not same_ratio:
         return None
     try:
-        scan = _plain(picture.get_bitmap(render=False).to_pil())
+        scan = plain_of(picture.get_bitmap(render=False).to_pil())
     except (pypdfium2.PdfiumError, ValueError, OSError):
         return None  # then the page is rendered
     shown = page.render(scale=PROBE / max(width, height)).to_pil().convert("L")
@@ -302,7 +172,3 @@ def _looks_like(scan: Image.Image, shown: Image.Image) -> bool:
         np.asarray(i.resize(tiles, Image.Resampling.BOX), dtype=float) for i in (small, shown)
     )
     return float(np.abs(ours - theirs).max()) < ALIKE
-
-
-def _name(path: str) -> str:
-    return show(os.fsencode(os.path.basename(path)))
