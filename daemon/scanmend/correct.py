@@ -22,7 +22,7 @@ from scanmend.retry import back_off
 from scanmend.states import Document, State
 from scanmend.values import Correction, PageResult, PageText
 
-LOOK_AGAIN = 5.0  # seconds until a page that waits for a model is tried again
+LOG_PROGRESS = 30.0  # seconds between two log lines of a download
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,7 @@ class Correct:
         self._settings = settings
         self._profiles = profiles
         self._complete = complete
+        self._logged = ("", 0.0)
         self._model = self._new_model()
         self._queue: queue.SimpleQueue[_Page | _Reload | None] = queue.SimpleQueue()
         self._waiting: list[_Page] = []  # for a model or for the machine, in order of arrival
@@ -223,7 +224,11 @@ class Correct:
         return Model(self._settings.llm, directory, self._model_state)
 
     def _model_state(self, state: str, reason: str) -> None:
-        self._log.info("model", state=state, reason=reason)
+        """Noted each time, so that the status shows a download's progress; logged now and then."""
+        now = time.monotonic()
+        if state != self._logged[0] or now - self._logged[1] >= LOG_PROGRESS:
+            self._logged = (state, now)
+            self._log.info("model", state=state, reason=reason)
         try:
             self._journal.set_fact("model", state, reason)
         except MachineError as error:

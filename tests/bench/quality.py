@@ -124,7 +124,7 @@ def main() -> int:
     jobs = [(path, options.engine, tuple(options.languages.split(","))) for path in paths]
     with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
         results = dict(pool.imap_unordered(score, jobs))
-    print(f"{'kind':16} {'pages':>5} {'word F1':>8} {'CER':>8} {'s a page':>9}")
+    print(f"{'kind':16} {'pages':>5} {'word F1':>8} {'CER':>8} {'s a page':>9} {'pages/s':>8}")
     sums: dict[str, Score] = collections.defaultdict(Score)
     for path, one in sorted(results.items()):
         sums[kind_of(path)] += one

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -169,7 +170,6 @@ def test_an_engine_that_always_hangs_exhausts_the_attempts(tmp_path: Path) -> No
 
 def test_a_full_disk_pauses_and_nothing_is_lost(tmp_path: Path) -> None:
     """A tmpfs of 1 MB as the outbox; filled, then emptied."""
-    import subprocess
 
     if os.geteuid() != 0:
         pytest.skip("needs root to mount a tmpfs")
@@ -262,3 +262,50 @@ def test_many_files_at_once(tmp_path: Path) -> None:
         times = [json.loads((made.outbox / f).read_text())["times"]["published"] for f in sidecars]
         assert len(set(times)) > 1
         assert started < time.time()
+
+
+def test_a_full_state_disk_pauses_and_nothing_is_lost(tmp_path: Path) -> None:
+    """The journal's own disk: a tmpfs that is filled while the daemon runs, then emptied (its WAL takes 4 MB)."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root to mount a tmpfs")
+    with tree(tmp_path) as made:
+        made.state.mkdir()
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(made.state)],
+            check=False,
+            capture_output=True,
+        )
+        if mounted.returncode:
+            pytest.skip(f"can't mount a tmpfs here: {mounted.stderr!r}")
+        try:
+            process = made.start()
+            ballast = made.state / "ballast"
+            with open(ballast, "wb", buffering=0) as file, contextlib.suppress(OSError):
+                while True:
+                    file.write(b"x" * 4096)
+            for number in range(30):  # more rows than the pages that the journal has still in hand
+                put(made.inbox, f"scan-{number}.png", encoded("png", numbered(1)))
+            made.eventually(lambda: "the journal can't be written" in made.said())
+
+            ballast.unlink()
+
+            made.eventually(lambda: len(list(made.outbox.glob("*.json"))) == 30, 300)
+            made.eventually(lambda: made.files(made.inbox) == [])
+            assert made.files(made.failed) == []
+            assert made.stop(process) == 0
+        finally:
+            subprocess.run(["umount", "-l", str(made.state)], check=True)
+
+
+def test_the_log_as_json_tells_the_document_on_each_line(tmp_path: Path) -> None:
+    with tree(tmp_path, "log: {format: json}") as made:
+        made.start()
+        put(made.inbox, "scan.png", encoded("png", numbered(1)))
+        made.published("scan")
+
+        lines = [json.loads(line) for line in made.said().splitlines()]
+
+        assert {"claimed", "page read", "published"} <= {
+            line["event"] for line in lines if line.get("document") == "scan.png"
+        }
+        assert "harbour" not in made.said()  # what is on the page is nobody's in the log
