@@ -56,7 +56,8 @@ class Score:
         """One line of the table."""
         f1 = 2 * self.shared_words / max(1, self.all_words)
         cer = self.edits / max(1, self.characters)
-        return f"{name:16} {self.pages:5} {f1:8.3f} {cer:8.4f} {self.seconds / max(1, self.pages):9.2f}"
+        each = self.seconds / max(1, self.pages)
+        return f"{name:16} {self.pages:5} {f1:8.3f} {cer:8.4f} {each:9.2f} {1 / each if each else 0:8.2f}"
 
 
 def compare(truth: str, text: str, seconds: float = 0.0) -> Score:
