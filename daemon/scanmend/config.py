@@ -6,122 +6,28 @@ Each field of a section carries its parser; the walk over the YAML nodes knows n
 import dataclasses
 import difflib
 import os
-import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
 from scanmend.errors import ConfigError
-
-Parser = Callable[[Any], Any]  # raises ValueError with what is allowed
-
-_UNITS_TIME = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_UNITS_SIZE = {
-    "B": 1,
-    "KB": 10**3,
-    "MB": 10**6,
-    "GB": 10**9,
-    "KiB": 2**10,
-    "MiB": 2**20,
-    "GiB": 2**30,
-}
-
-
-def _quantity(units: Mapping[str, float], example: str, low: float = 0) -> Parser:
-    def parse(value: Any) -> float:
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)", str(value).strip())
-        if not match or match[2] not in units:
-            raise ValueError(f"a number with a unit ({', '.join(units)}), as {example}")
-        amount = float(match[1]) * units[match[2]]
-        if amount < low:
-            raise ValueError(f"at least {low:g} ({example})")
-        return amount
-
-    return parse
-
-
-def _whole(low: int, high: int) -> Parser:
-    def parse(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise ValueError(f"a whole number from {low} to {high}")
-        return value
-
-    return parse
-
-
-def _auto_or(parser: Parser) -> Parser:
-    def parse(value: Any) -> Any:
-        if value == "auto":
-            return None
-        try:
-            return parser(value)
-        except ValueError as error:
-            raise ValueError(f"auto, or {error}") from None
-
-    return parse
-
-
-def _choice(*words: str) -> Parser:
-    def parse(value: Any) -> str:
-        if value not in words:
-            near = difflib.get_close_matches(str(value), words, 1)
-            hint = f" (did you mean {near[0]}?)" if near else ""
-            raise ValueError("one of " + ", ".join(words) + hint)
-        return str(value)
-
-    return parse
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("true or false")  # noqa: TRY004 - one class for every wrong value
-    return value
-
-
-def text(value: Any) -> str:
-    """A text that is not empty."""
-    if not isinstance(value, str) or not value:
-        raise ValueError("a text")
-    return value
-
-
-def _optional(value: Any) -> str | None:
-    return None if value is None else text(value)
-
-
-def share(value: Any) -> float:
-    """A number from 0 to 1."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ValueError("a number from 0 to 1")
-    return float(value)
-
-
-def texts(value: Any) -> tuple[str, ...]:
-    """A list of such texts."""
-    if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
-        raise ValueError("a list of texts, as [en, de]")
-    return tuple(value)
-
-
-def _languages(value: Any) -> tuple[str, ...]:
-    codes = texts(value)
-    if not codes or not all(re.fullmatch(r"[a-z]{2,3}(-[A-Za-z]+)?", code) for code in codes):
-        raise ValueError("a list of language codes (ISO 639), as [en, de]")
-    return codes
-
-
-def _mapping(value: Any) -> dict[str, str]:
-    if not isinstance(value, dict) or not all(
-        isinstance(v, str) for kv in value.items() for v in kv
-    ):
-        raise ValueError("pairs of sub-folder and profile, as {invoices: financial}")
-    return {key.strip("/"): profile for key, profile in value.items()}
-
-
-_duration = _quantity(_UNITS_TIME, "30s")
-_size = _quantity(_UNITS_SIZE, "500MB", low=1)
+from scanmend.keys import (
+    TIME,
+    Parser,
+    auto_or,
+    choice,
+    duration,
+    flag,
+    languages_of,
+    mapping,
+    optional,
+    quantity,
+    size_of,
+    text,
+    texts,
+    whole,
+)
 
 
 def key(default: Any, parse: Parser, *, reload: bool = True) -> Any:
@@ -146,9 +52,9 @@ class Folders:
 class Watch:
     """How the inbox is watched; seconds."""
 
-    method: str = key("auto", _choice("auto", "native", "polling"), reload=False)
-    poll_interval: float = key("5s", _quantity(_UNITS_TIME, "5s", low=0.2))
-    reconcile_interval: float = key("5m", _quantity(_UNITS_TIME, "5m", low=1))
+    method: str = key("auto", choice("auto", "native", "polling"), reload=False)
+    poll_interval: float = key("5s", quantity(TIME, "5s", low=0.2))
+    reconcile_interval: float = key("5m", quantity(TIME, "5m", low=1))
     ignore: tuple[str, ...] = key([], texts)
 
 
@@ -156,74 +62,74 @@ class Watch:
 class Settle:
     """When a file counts as whole; seconds."""
 
-    quiet: float = key("2s", _quantity(_UNITS_TIME, "2s", low=0.1))
-    patience: float = key("24h", _quantity(_UNITS_TIME, "24h", low=1))
+    quiet: float = key("2s", quantity(TIME, "2s", low=0.1))
+    patience: float = key("24h", quantity(TIME, "24h", low=1))
 
 
 @dataclass(frozen=True, slots=True)
 class Ocr:
     """The OCR children; seconds, bytes. ``workers`` None: one for each core."""
 
-    engine: str = key("auto", _choice("auto", "rapidocr", "aspose", "tesseract"))
-    languages: tuple[str, ...] = key(["en"], _languages)
-    workers: int | None = key("auto", _auto_or(_whole(1, 256)), reload=False)
-    dpi: int = key(300, _whole(50, 1200))
-    rotate: bool = key(True, _flag)
-    idle_unload: float = key("1m", _duration)
-    page_timeout: float = key("3m", _quantity(_UNITS_TIME, "3m", low=1))
-    memory: float = key("4GiB", _size)
-    attempts: int = key(3, _whole(1, 100))
+    engine: str = key("auto", choice("auto", "rapidocr", "aspose", "tesseract"))
+    languages: tuple[str, ...] = key(["en"], languages_of)
+    workers: int | None = key("auto", auto_or(whole(1, 256)), reload=False)
+    dpi: int = key(300, whole(50, 1200))
+    rotate: bool = key(True, flag)
+    idle_unload: float = key("1m", duration)
+    page_timeout: float = key("3m", quantity(TIME, "3m", low=1))
+    memory: float = key("4GiB", size_of)
+    attempts: int = key(3, whole(1, 100))
 
 
 @dataclass(frozen=True, slots=True)
 class Aspose:
     """The Aspose.OCR engine: its licence, and where its OpenSSL 1.1 lies when the system has none."""
 
-    licence: str | None = key(None, _optional)
-    allow_evaluation: bool = key(False, _flag)
-    library_path: str | None = key(None, _optional)
+    licence: str | None = key(None, optional)
+    allow_evaluation: bool = key(False, flag)
+    library_path: str | None = key(None, optional)
 
 
 @dataclass(frozen=True, slots=True)
 class Pdf:
     """How PDFs are read."""
 
-    text: str = key("auto", _choice("auto", "always_ocr"))
+    text: str = key("auto", choice("auto", "always_ocr"))
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a document may cost; bytes, pages, pixels."""
 
-    file_size: float = key("2GB", _size)
-    pages: int = key(10_000, _whole(1, 1_000_000))
-    pixels: int = key(200_000_000, _whole(10_000, 10_000_000_000))
+    file_size: float = key("2GB", size_of)
+    pages: int = key(10_000, whole(1, 1_000_000))
+    pixels: int = key(200_000_000, whole(10_000, 10_000_000_000))
 
 
 @dataclass(frozen=True, slots=True)
 class Llm:
     """The corrector; seconds, bytes. ``gpu_layers`` None: as many as fit."""
 
-    enabled: bool = key(True, _flag)
+    enabled: bool = key(True, flag)
     model: str = key("auto", text)
     repo_id: str = key("Qwen/Qwen2.5-3B-Instruct-GGUF", text)
     quantization: str = key("int8", text)
-    auto_download: bool = key(True, _flag)
-    gpu_layers: int | None = key("auto", _auto_or(_whole(0, 10_000)))
-    context: int = key(8192, _whole(512, 1_000_000))
-    threads: int | None = key("auto", _auto_or(_whole(1, 1024)))
-    idle_unload: float = key("5m", _duration)
-    load_timeout: float = key("5m", _quantity(_UNITS_TIME, "5m", low=1))
-    page_timeout: float = key("5m", _quantity(_UNITS_TIME, "5m", low=1))
-    memory: float = key("32GiB", _size)
-    on_unavailable: str = key("publish", _choice("publish", "wait"))
+    auto_download: bool = key(True, flag)
+    gpu_layers: int | None = key("auto", auto_or(whole(0, 10_000)))
+    context: int = key(8192, whole(512, 1_000_000))
+    threads: int | None = key("auto", auto_or(whole(1, 1024)))
+    idle_unload: float = key("5m", duration)
+    load_timeout: float = key("5m", quantity(TIME, "5m", low=1))
+    page_timeout: float = key("5m", quantity(TIME, "5m", low=1))
+    memory: float = key("32GiB", size_of)
+    on_unavailable: str = key("publish", choice("publish", "wait"))
 
 
 @dataclass(frozen=True, slots=True)
 class Models:
     """Where the GGUF files are; None: ``models`` in the state folder."""
 
-    directory: str | None = key(None, _optional)
+    directory: str | None = key(None, optional)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,15 +138,15 @@ class Profiles:
 
     directory: str = key("profiles", text)
     default: str = key("default", text)
-    folders: dict[str, str] = key({}, _mapping)
+    folders: dict[str, str] = key({}, mapping)
 
 
 @dataclass(frozen=True, slots=True)
 class Log:
     """What is logged, and how."""
 
-    format: str = key("human", _choice("human", "json"))
-    level: str = key("info", _choice("debug", "info", "warning", "error"))
+    format: str = key("human", choice("human", "json"))
+    level: str = key("info", choice("debug", "info", "warning", "error"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,8 +156,8 @@ class Settings:
     file: str = field(default="", metadata={"internal": True})
     base: str = key(".", text, reload=False)
     folders: Folders = field(default_factory=Folders)
-    originals: str = key("archive", _choice("archive", "keep", "delete"))
-    grace: float = key("20s", _duration)
+    originals: str = key("archive", choice("archive", "keep", "delete"))
+    grace: float = key("20s", duration)
     watch: Watch = field(default_factory=Watch)
     settle: Settle = field(default_factory=Settle)
     ocr: Ocr = field(default_factory=Ocr)

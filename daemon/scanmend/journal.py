@@ -1,6 +1,6 @@
-"""The journal: what happened to every file, on disk before it happens to the next.
+"""The journal: what happened to every file, on disk first. Long, because all SQL of scanmend stands here.
 
-All SQL of scanmend stands here. SQLite in WAL mode, each state change one transaction with full fsync.
+SQLite in WAL mode, each state change one transaction with full fsync.
 One connection under a lock serves all threads of the daemon; others read with ``Journal.read_only``.
 """
 

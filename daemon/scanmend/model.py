@@ -1,4 +1,4 @@
-"""The life of the model, seen from the daemon, which never imports llama.cpp.
+"""The life of the model, seen from the daemon. Long, so that one state machine stands in one place.
 
 The model lives in a child of its own, and ends with it: only the end of a process gives all of a GPU's
 memory back. ``Model`` belongs to one thread, the correct step's; a download runs beside it in a thread and

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from scanmend import config
+from scanmend import config, keys
 from scanmend.config import Settings
 from scanmend.errors import ConfigError
 
@@ -16,9 +16,9 @@ class Profile:
     """The prompt and rules of a domain. ``protect``: patterns that no edit may touch."""
 
     name: str = field(default="", metadata={"internal": True})
-    prompt: str = config.key("-", config.text)
-    protect: tuple[str, ...] = config.key([], config.texts)
-    max_edit_ratio: float = config.key(0.34, config.share)
+    prompt: str = config.key("-", keys.text)
+    protect: tuple[str, ...] = config.key([], keys.texts)
+    max_edit_ratio: float = config.key(0.34, keys.share)
 
     @property
     def prompt_sha256(self) -> str:

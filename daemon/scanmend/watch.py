@@ -13,61 +13,20 @@ import queue
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Protocol
-
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
-from watchdog.observers.inotify import InotifyObserver
-from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
+from collections.abc import Iterator
 
 from scanmend import config, log
 from scanmend.errors import MachineError
+from scanmend.events import Hint, Observer, OverflowListener, alive, end, observe
+from scanmend.intake import Intake
 from scanmend.mounts import Method, Root
 from scanmend.retry import back_off
 from scanmend.settle import NeverCompleted, NotYet, Quiet, Track, settle
 from scanmend.values import Seen, show
 
 IGNORED = (".*", "~*", "*.part", "*.tmp", "*.crdownload", "thumbs.db", "desktop.ini", "@eadir")
-# It waits this long for the other half of a rename, and holds up all that comes after it; its half a second
-# delayed the next scan each time that an original was moved to the archive. The halves do as well for us.
-InotifyMoveEventGrouper.delay = 0.02
-
 NOTICEABLE = 2.0  # seconds of waiting after which the journal is told
 SLICE = 500  # directory entries looked at before the hints have their turn
-_FILES = {"created", "modified", "closed", "moved"}
-
-
-class Intake(Protocol):
-    """What the watcher tells, and asks: the claim step and its journal."""
-
-    def submit(self, seen: Seen) -> None:
-        """A quiet file."""
-
-    def known(self, seen: Seen) -> bool:
-        """Whether this very file is in hand already."""
-
-    def first_seen(self, path: bytes) -> float | None:
-        """When a waiting file was first seen, by the wall clock."""
-
-    def waiting(self, seen: Seen, first_seen: float, why: str) -> None:
-        """The wait has become noticeable, or its reason has changed."""
-
-    def gone(self, path: bytes) -> None:
-        """A file whose wait was told is not there any more."""
-
-    def never_completed(self, seen: Seen, why: str) -> None:
-        """The patience is at its end."""
-
-    def inbox_away(self, reason: str | None) -> None:
-        """The inbox can't be trusted, or (None) can again."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Hint:
-    path: bytes
-    kind: str  # look, closed, folder, scan, unsettled, claimed
-    why: str = ""
 
 
 class Watch:
@@ -88,13 +47,13 @@ class Watch:
         self._settings = settings
         self._settle = settle_settings
         self._intake = intake
-        self._hints: queue.SimpleQueue[_Hint] = queue.SimpleQueue()
+        self._hints: queue.SimpleQueue[Hint] = queue.SimpleQueue()
         self._tracks: dict[bytes, Track] = {}
         self._due: list[tuple[float, bytes]] = []
         self._scan: Iterator[None] | None = None
         self._scan_again = True
         self._next_scan = 0.0
-        self._observer: InotifyObserver | None = None
+        self._observer: Observer | None = None
         self._observer_failures = 0
         self._observer_at = 0.0
         self._watched: tuple[int, int] | None = None
@@ -107,30 +66,30 @@ class Watch:
 
     def hint(self, path: bytes) -> None:
         """Look at this path of the inbox."""
-        self._hints.put(_Hint(path, "look"))
+        self._hints.put(Hint(path, "look"))
 
     def unsettled(self, seen: Seen, why: str, _incomplete: bool) -> None:
         """The claim step found the file not ready."""
-        self._hints.put(_Hint(seen.path, "unsettled", why))
+        self._hints.put(Hint(seen.path, "unsettled", why))
 
     def claimed(self, seen: Seen) -> None:
         """The file is in line: nothing to watch any more."""
-        self._hints.put(_Hint(seen.path, "claimed"))
+        self._hints.put(Hint(seen.path, "claimed"))
 
     def reload(self, settings: config.Watch, settle_settings: config.Settle) -> None:
         """New intervals and patterns, from the next look on."""
         self._settings, self._settle = settings, settle_settings
-        self._hints.put(_Hint(b"", "scan"))
+        self._hints.put(Hint(b"", "scan"))
 
     def close(self) -> None:
         """Wake ``run`` so that it sees the stop."""
-        self._hints.put(_Hint(b"", "scan"))
+        self._hints.put(Hint(b"", "scan"))
 
     # the thread -----------------------------------------------------------------------------------
 
     def run(self, stop: threading.Event) -> None:
         """Watch until told to stop."""
-        overflow = _OverflowListener(self._hints)
+        overflow = OverflowListener(self._hints)
         watchdog = logging.getLogger("watchdog")
         watchdog.addHandler(overflow)
         watchdog.propagate = False  # what it has to say is said by us
@@ -181,7 +140,7 @@ class Watch:
         wake = min(self._next_scan, self._due[0][0] if self._due else self._next_scan, now + 30)
         return max(0.0, wake - time.monotonic())
 
-    def _take(self, hint: _Hint) -> None:
+    def _take(self, hint: Hint) -> None:
         now = time.monotonic()
         track = self._tracks.get(hint.path)
         if hint.kind == "scan":
@@ -338,7 +297,7 @@ class Watch:
         """Have a living observer on the present folder; a scan follows each new one."""
         if not self._native:
             return
-        if self._observer and (not _alive(self._observer) or self._watched != self._root.inode):
+        if self._observer and (not alive(self._observer) or self._watched != self._root.inode):
             self._log.warning("the observer ended, or the inbox is a new folder; watching anew")
             self._unwatch()
             self._observer_at = now + back_off(self._observer_failures, first=0.5)
@@ -347,14 +306,9 @@ class Watch:
             self._watch(now)
 
     def _watch(self, now: float) -> None:
-        observer = InotifyObserver(
-            generate_full_events=True
-        )  # so that a rename into the inbox is told as one
         try:
-            observer.schedule(_Handler(self._path, self._hints.put), self._path, recursive=True)  # type: ignore[arg-type]
-            observer.start()
+            self._observer = observe(self._path, self._hints.put)
         except OSError as error:
-            _end(observer)
             self._observer_failures += 1
             self._observer_at = now + back_off(self._observer_failures, first=5.0)
             self._log.warning(
@@ -362,59 +316,11 @@ class Watch:
                 reason=f"{error.strerror}; raise fs.inotify.max_user_watches or max_user_instances (sysctl)",
             )
             return
-        self._observer = observer
         self._watched = self._root.inode
         self._observer_failures = 0
         self._scan_again = True
 
     def _unwatch(self) -> None:
         if self._observer:
-            _end(self._observer)
+            end(self._observer)
             self._observer = None
-
-
-def _alive(observer: InotifyObserver) -> bool:
-    return observer.is_alive() and all(emitter.is_alive() for emitter in observer.emitters)
-
-
-def _end(observer: InotifyObserver) -> None:
-    if observer.is_alive():
-        observer.stop()
-        observer.join(5)
-    else:
-        observer.on_thread_stop()
-
-
-class _Handler(FileSystemEventHandler):
-    """Turns events into hints; never raises, or watchdog's thread would end."""
-
-    def __init__(self, root: bytes, put: Callable[[_Hint], None]) -> None:
-        self._prefix = root.rstrip(b"/") + b"/"
-        self._put = put
-
-    def dispatch(self, event: FileSystemEvent) -> None:
-        if event.event_type not in _FILES:
-            return
-        moved = event.event_type == "moved"
-        for path in (event.src_path, event.dest_path) if moved else (event.src_path,):
-            raw = os.fsencode(path)
-            if raw.startswith(self._prefix):
-                arrived = moved and path == event.dest_path
-                self._put(_Hint(raw[len(self._prefix) :], self._kind(event, arrived)))
-
-    def _kind(self, event: FileSystemEvent, arrived: bool) -> str:
-        if event.is_directory:
-            return "folder" if event.event_type in ("created", "moved") else "look"
-        return "closed" if arrived or event.event_type == "closed" else "look"
-
-
-class _OverflowListener(logging.Handler):
-    """watchdog only logs that the kernel's queue overflowed: then the folder is scanned."""
-
-    def __init__(self, hints: "queue.SimpleQueue[_Hint]") -> None:
-        super().__init__(logging.WARNING)
-        self._hints = hints
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if "lost" in record.getMessage() or "overflow" in record.getMessage().lower():
-            self._hints.put(_Hint(b"", "scan"))

@@ -14,6 +14,9 @@ LAYERS = [
     {
         "states",
         "serve",
+        "keys",
+        "events",
+        "intake",
         "config",
         "lock",
         "retry",

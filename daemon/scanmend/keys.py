@@ -1,0 +1,117 @@
+"""What a value of the configuration may be: parsers that say what is allowed when it is something else.
+
+Each raises ValueError with the end of the sentence "it must be …".
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Parser = Callable[[Any], Any]  # raises ValueError with what is allowed
+
+TIME = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+SIZE = {
+    "B": 1,
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "KiB": 2**10,
+    "MiB": 2**20,
+    "GiB": 2**30,
+}
+
+
+def quantity(units: Mapping[str, float], example: str, low: float = 0) -> Parser:
+    def parse(value: Any) -> float:
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)", str(value).strip())
+        if not match or match[2] not in units:
+            raise ValueError(f"a number with a unit ({', '.join(units)}), as {example}")
+        amount = float(match[1]) * units[match[2]]
+        if amount < low:
+            raise ValueError(f"at least {low:g} ({example})")
+        return amount
+
+    return parse
+
+
+def whole(low: int, high: int) -> Parser:
+    def parse(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ValueError(f"a whole number from {low} to {high}")
+        return value
+
+    return parse
+
+
+def auto_or(parser: Parser) -> Parser:
+    def parse(value: Any) -> Any:
+        if value == "auto":
+            return None
+        try:
+            return parser(value)
+        except ValueError as error:
+            raise ValueError(f"auto, or {error}") from None
+
+    return parse
+
+
+def choice(*words: str) -> Parser:
+    def parse(value: Any) -> str:
+        if value not in words:
+            near = difflib.get_close_matches(str(value), words, 1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            raise ValueError("one of " + ", ".join(words) + hint)
+        return str(value)
+
+    return parse
+
+
+def flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("true or false")  # noqa: TRY004 - one class for every wrong value
+    return value
+
+
+def text(value: Any) -> str:
+    """A text that is not empty."""
+    if not isinstance(value, str) or not value:
+        raise ValueError("a text")
+    return value
+
+
+def optional(value: Any) -> str | None:
+    return None if value is None else text(value)
+
+
+def share(value: Any) -> float:
+    """A number from 0 to 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError("a number from 0 to 1")
+    return float(value)
+
+
+def texts(value: Any) -> tuple[str, ...]:
+    """A list of such texts."""
+    if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
+        raise ValueError("a list of texts, as [en, de]")
+    return tuple(value)
+
+
+def languages_of(value: Any) -> tuple[str, ...]:
+    codes = texts(value)
+    if not codes or not all(re.fullmatch(r"[a-z]{2,3}(-[A-Za-z]+)?", code) for code in codes):
+        raise ValueError("a list of language codes (ISO 639), as [en, de]")
+    return codes
+
+
+def mapping(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(
+        isinstance(v, str) for kv in value.items() for v in kv
+    ):
+        raise ValueError("pairs of sub-folder and profile, as {invoices: financial}")
+    return {key.strip("/"): profile for key, profile in value.items()}
+
+
+duration = quantity(TIME, "30s")
+size_of = quantity(SIZE, "500MB", low=1)
