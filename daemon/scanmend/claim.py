@@ -81,6 +81,12 @@ class Claim:
                     self._log.warning(
                         "waiting for the machine", document=show(seen.path), reason=str(error)
                     )
+                except Exception as error:  # noqa: BLE001 - the mouth of the loop
+                    self._log.exception(
+                        "a bug; the file is looked at again", document=show(seen.path)
+                    )
+                    self.unsettled(seen, f"{type(error).__name__}: {error}", False)
+                    break
                 stop.wait(back_off(step, most=10))
                 step += 1
 

@@ -5,7 +5,9 @@ polling: watchdog's PollingObserver ends for good when the share is away for a m
 list the folders a second time. One thread runs ``run``; everything here belongs to it, but the hint queue.
 """
 
+import contextlib
 import fnmatch
+import functools
 import heapq
 import logging
 import os
@@ -13,7 +15,7 @@ import queue
 import stat
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from scanmend import config, log
 from scanmend.errors import MachineError
@@ -26,6 +28,7 @@ from scanmend.values import Seen, show
 
 IGNORED = (".*", "~*", "*.part", "*.tmp", "*.crdownload", "thumbs.db", "desktop.ini", "@eadir")
 NOTICEABLE = 2.0  # seconds of waiting after which the journal is told
+TRY_AGAIN = 5.0  # seconds until what could not be noted is tried again
 SLICE = 500  # directory entries looked at before the hints have their turn
 
 
@@ -95,26 +98,26 @@ class Watch:
         watchdog.propagate = False  # what it has to say is said by us
         try:
             while not stop.is_set():
-                pause = self._careful_turn()
-                try:
-                    self._take(self._hints.get(timeout=pause))
+                pause = self._careful(lambda: self.turn(time.monotonic()))
+                with contextlib.suppress(queue.Empty):
+                    hint = self._hints.get(timeout=pause)
                     while True:
-                        self._take(self._hints.get_nowait())
-                except queue.Empty:
-                    continue
+                        self._careful(functools.partial(self._take, hint))
+                        hint = self._hints.get_nowait()
         finally:
             self._unwatch()
             watchdog.removeHandler(overflow)
 
-    def _careful_turn(self) -> float:
-        """The mouth of the loop."""
+    def _careful(self, work: Callable[[], float]) -> float:
+        """The mouth of the loop: what failed is looked at again, with the next scan at the latest."""
         try:
-            return self.turn(time.monotonic())
+            return work()
         except MachineError as error:
             self._log.warning("waiting for the machine", reason=str(error))
         except Exception:  # noqa: BLE001
             self._log.exception("a bug; watching goes on")
-        return 5.0
+        self._scan_again = True
+        return TRY_AGAIN
 
     def turn(self, now: float) -> float:
         """Do what is due; seconds until there is something to do."""
@@ -140,7 +143,7 @@ class Watch:
         wake = min(self._next_scan, self._due[0][0] if self._due else self._next_scan, now + 30)
         return max(0.0, wake - time.monotonic())
 
-    def _take(self, hint: Hint) -> None:
+    def _take(self, hint: Hint) -> float:
         now = time.monotonic()
         track = self._tracks.get(hint.path)
         if hint.kind == "scan":
@@ -159,6 +162,7 @@ class Watch:
                     pass
         elif not self._ignored(hint.path):
             self._look(hint.path, now, closed=hint.kind == "closed")
+        return 0.0
 
     # one file -------------------------------------------------------------------------------------
 
@@ -168,9 +172,9 @@ class Watch:
         track = self._tracks.get(path)
         if seen is None:
             if track and self._root.check() is None:
-                del self._tracks[path]
                 if track.noted:
                     self._intake.gone(path)
+                del self._tracks[path]
             return
         if track is None:
             if self._intake.known(seen):
@@ -179,8 +183,15 @@ class Watch:
         elif track.claimed:
             return  # the claim step looks for itself whether it changed
         track.update(seen, now)
-        decision = settle(track, now, self._settle)
-        match decision:
+        try:
+            self._decide(track, now)
+        except Exception:
+            heapq.heappush(self._due, (now + TRY_AGAIN, path))  # else it would be forgotten
+            raise
+
+    def _decide(self, track: Track, now: float) -> None:
+        path = track.seen.path
+        match settle(track, now, self._settle):
             case Quiet():
                 track.claimed = True
                 self._intake.submit(track.seen)
@@ -194,7 +205,6 @@ class Watch:
                     track.due = again_at
                     heapq.heappush(self._due, (again_at, path))
             case NeverCompleted(why):
-                track.claimed = True
                 self._intake.never_completed(track.seen, why)
                 del self._tracks[path]
 

@@ -13,6 +13,7 @@ from running import eventually
 from samples import encoded, numbered
 from scanmend import config
 from scanmend.complete import Incomplete, is_complete
+from scanmend.errors import DiskFull
 from scanmend.mounts import Method, Root
 from scanmend.values import Seen
 from scanmend.watch import Watch
@@ -206,6 +207,26 @@ def test_a_file_that_vanishes(start: Start, tmp_path: Path) -> None:
 
     eventually(lambda: notes.lost == [b"half.pdf"])
     eventually(lambda: notes.watch.count() == 0)
+
+
+def test_what_the_journal_cannot_take_is_told_again(start: Start, tmp_path: Path) -> None:
+    """A full state disk while a wait is to be noted: the file is neither forgotten nor the watcher dead."""
+    notes = start()
+    real, failures = notes.waiting, [3]
+
+    def waiting(seen: Seen, first_seen: float, why: str) -> None:
+        if failures[0]:
+            failures[0] -= 1
+            raise DiskFull("the journal can't be written")
+        real(seen, first_seen, why)
+
+    notes.waiting = waiting  # type: ignore[method-assign]
+    data = encoded("pdf", numbered(2))
+    (tmp_path / "inbox" / "half.pdf").write_bytes(data[:500])
+    eventually(lambda: "incomplete" in notes.told.get(b"half.pdf", ""))
+    (tmp_path / "inbox" / "half.pdf").write_bytes(data)
+
+    eventually(lambda: notes.handed == [b"half.pdf"])
 
 
 def test_names_of_any_bytes(start: Start, tmp_path: Path) -> None:
