@@ -52,7 +52,7 @@ class Correct:
         self._settings = settings
         self._profiles = profiles
         self._complete = complete
-        self._logged = ("", 0.0)
+        self._progress_logged = 0.0
         self._model = self._new_model()
         self._queue: queue.SimpleQueue[_Page | _Reload | None] = queue.SimpleQueue()
         self._waiting: list[_Page] = []  # for a model or for the machine, in order of arrival
@@ -226,9 +226,10 @@ class Correct:
     def _model_state(self, state: str, reason: str) -> None:
         """Noted each time, so that the status shows a download's progress; logged now and then."""
         now = time.monotonic()
-        if state != self._logged[0] or now - self._logged[1] >= LOG_PROGRESS:
-            self._logged = (state, now)
+        progress = reason.endswith("%)")
+        if not progress or now - self._progress_logged >= LOG_PROGRESS:
             self._log.info("model", state=state, reason=reason)
+            self._progress_logged = now if progress else 0.0
         try:
             self._journal.set_fact("model", state, reason)
         except MachineError as error:

@@ -119,14 +119,22 @@ class ModelUnavailable(MachineError):
 
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_AWAY = {
+    errno.EIO, errno.ESTALE, errno.EROFS, errno.ENODEV, errno.ENXIO, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN,
+    errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH, errno.ECONNABORTED, errno.ECONNRESET, errno.EACCES, errno.EPERM,
+    errno.ENOENT, errno.EMFILE, errno.ENFILE,
+}  # fmt: skip
 
 
 def machine_error(error: OSError, doing: str) -> MachineError:
-    """An OSError of reading or writing, as an error of this machine that says what was being done."""
+    """An OSError of reading or writing, as an error of this machine that says what was being done.
+
+    DiskFull and FolderGone hold for every document; a plain MachineError may be this one's alone.
+    """
     reason = error.strerror or str(error)
     if error.errno in _FULL:
         return DiskFull(f"{doing}: {reason}; free some space, scanmend goes on by itself")
-    return FolderGone(f"{doing}: {reason}")
+    return (FolderGone if error.errno in _AWAY else MachineError)(f"{doing}: {reason}")
 
 
 def by_kind(kind: str, message: str) -> ScanmendError:

@@ -4,6 +4,7 @@ The names are chosen and written in the journal before the first byte, so that a
 to the same names, and an original is only touched when its result is on disk.
 """
 
+import contextlib
 import os
 import queue
 import threading
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 from scanmend import durable, log, sidecar
 from scanmend.config import Folders
-from scanmend.errors import FolderGone, MachineError, machine_error
+from scanmend.errors import DiskFull, FolderGone, MachineError, machine_error
 from scanmend.inbox import Inbox
 from scanmend.journal import Journal
 from scanmend.mounts import Root
@@ -83,6 +84,9 @@ class Publish:
                 self.stuck = ""
                 self._journal.clear_fact("publish")
                 self._log.info("publishing again")
+        except (DiskFull, FolderGone) as error:
+            self._put_off(number, str(error))
+            self._say_stuck(str(error))
         except MachineError as error:
             self._put_off(number, str(error))
         except Exception as error:  # noqa: BLE001
@@ -90,15 +94,22 @@ class Publish:
             self._put_off(number, f"{type(error).__name__}: {error}")
 
     def _put_off(self, number: int, reason: str) -> None:
+        """Try this document again later; the others go on."""
         times = self._later.get(number, (0.0, 0))[1]
         self._later[number] = (time.monotonic() + back_off(times), times + 1)
+        document = self._journal.document(number)
+        if document.outcome in ("", "published"):  # the reason of a failure is still to be reported
+            with contextlib.suppress(MachineError):
+                self._journal.note(document, reason=f"waits: {reason}")
+        if times == 0:
+            self._log.warning("waiting for the machine", document=document.name, reason=reason)
+
+    def _say_stuck(self, reason: str) -> None:
+        """Nothing can be put out now: the claim takes no more in."""
         if reason != self.stuck:
             self.stuck = reason
-            self._log.warning("waiting for the machine", reason=reason)
-            try:
+            with contextlib.suppress(MachineError):  # the log has said it
                 self._journal.set_fact("publish", "waiting", reason)
-            except MachineError:
-                return  # the log has said it
 
     def turn(self, document: Document) -> None:
         """Publish what is to be published and put the original away, from wherever it was left off."""
