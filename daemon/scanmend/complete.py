@@ -1,4 +1,4 @@
-"""Is this PDF, PNG, JPEG, TIFF … all there? Bounded byte reads; nothing is parsed or decoded.
+"""Is this PDF, PNG, JPEG, TIFF … all there? Bounded byte reads. Long: a function for each format, side by side.
 
 The kind is told by content, never by name. A file of a kind that is not known here is Unknown: then the
 quiet period alone decides. Every reader works on at most ``BUDGET`` reads of ``CHUNK`` bytes.
@@ -12,6 +12,10 @@ from typing import BinaryIO
 
 BUDGET = 20_000  # reads (PNG chunks, TIFF directories …) before the check gives up as Unknown
 CHUNK = 64 * 2**10
+TRAILER = 16 * 2**20  # bytes at the end that may be padding, or a phone's film after its picture
+MOST = (
+    32 * 2**20
+)  # bytes; a TIFF can name one list of a million strips from thousands of directories
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +53,15 @@ class _Bytes:
     file: BinaryIO
     size: int
     reads: int = 0
+    taken: int = 0
 
     def at(self, offset: int, length: int) -> bytes:
-        self.reads += 1
-        if self.reads > BUDGET:
-            raise _Spent
         if offset < 0 or offset + length > self.size:
             raise _Short
+        self.reads += 1
+        self.taken += length
+        if self.reads > BUDGET or self.taken > MOST:
+            raise _Spent
         self.file.seek(offset)
         data = self.file.read(length)
         if len(data) < length:
@@ -100,11 +106,14 @@ def _kind(head: bytes) -> Callable[[_Bytes], Verdict] | None:
 
 def _pdf(data: _Bytes) -> Verdict:
     """``startxref N %%EOF`` near the end, and a cross reference at N."""
-    length = min(data.size, 2048)
-    tail = data.at(data.size - length, length)
+    used = _without_padding(data)
+    length = min(used, 2048)
+    tail = data.at(used - length, length)
     end = tail.rfind(b"%%EOF")
     if end < 0:
         return Incomplete("no %%EOF at the end of the PDF")
+    if re.search(rb"\d\s+\d+\s+obj\b", tail[end:]):
+        return Incomplete("a revision of the PDF is being added")
     found = re.findall(rb"startxref\s+(\d+)\s*$", tail[:end])
     if not found:
         return Incomplete("no startxref at the end of the PDF")
@@ -132,10 +141,24 @@ def _pdf(data: _Bytes) -> Verdict:
     )
 
 
+def _without_padding(data: _Bytes) -> int:
+    """The size without the zeros and blanks that some devices fill the last block or more with."""
+    used = data.size
+    while used and data.size - used < TRAILER:
+        start = max(0, used - CHUNK)
+        rest = len(data.at(start, used - start).rstrip(b"\0 \t\r\n"))
+        if rest:
+            return start + rest
+        used = start
+    return data.size
+
+
 def _png(data: _Bytes) -> Verdict:
     offset = 8
     while True:
         length, kind = struct.unpack(">I4s", data.at(offset, 8))
+        if kind == bytes(4):  # the size was set first, as Windows does when it copies to a share
+            return Incomplete("the PNG has a hole")
         offset += 12 + length
         if offset > data.size:
             return Incomplete(f"the PNG ends in a {kind.decode('ascii', 'replace')} chunk")
@@ -174,15 +197,38 @@ def _jpeg_end(data: _Bytes, scan: int) -> Verdict:
         block = data.at(start, min(position + 1, data.size) - start)
         if b"\xff\xd9" in block:
             return Complete()
-        if block.strip(b"\0"):  # scan data up to here, and no end
-            return Incomplete("the JPEG has no end marker")
-        position = start
-    return Incomplete("the JPEG ends in its header")
+        position = (
+            start  # scan data never holds the marker; a phone's film after the picture may be long
+        )
+        if data.size - position > TRAILER:
+            break
+    return Incomplete("the JPEG has no end marker")
 
 
 def _gif(data: _Bytes) -> Verdict:
-    tail = data.at(max(0, data.size - 64), min(64, data.size))
-    return Complete() if tail.rstrip(b"\0").endswith(b";") else Incomplete("the GIF has no trailer")
+    """Walk the blocks to the trailer; a semicolon at the end may as well be a byte of the picture."""
+    if (
+        data.size > BUDGET * 200
+    ):  # more blocks than may be read: zero (a block's end) and trailer have to do
+        tail = data.at(data.size - 64, 64).rstrip(b"\0")
+        return Complete() if tail.endswith(b"\0;") else Incomplete("the GIF has no trailer")
+    offset = 13 + _colours(data.at(10, 1)[0])
+    while (kind := data.at(offset, 1)) != b";":
+        if kind == b"!":
+            offset += 2
+        elif kind == b",":
+            offset += 11 + _colours(data.at(offset + 9, 1)[0])
+        else:
+            return Incomplete("the GIF has a hole") if kind == b"\0" else Unknown()
+        while length := data.at(offset, 1)[0]:
+            offset += 1 + length
+        offset += 1
+    return Complete()
+
+
+def _colours(flags: int) -> int:
+    """Bytes of a GIF's colour table."""
+    return 6 << (flags & 7) if flags & 0x80 else 0
 
 
 def _riff(data: _Bytes) -> Verdict:
@@ -203,6 +249,8 @@ def _jp2(data: _Bytes) -> Verdict:
         length, kind = struct.unpack(">I4s", data.at(offset, 8))
         if length == 1:
             length = int.from_bytes(data.at(offset + 8, 8), "big")
+        if seen and length == 0 and kind == bytes(4):  # padding after the picture
+            return Complete()
         if length == 0:  # to the end of the file: the end marker tells
             return (
                 Complete()

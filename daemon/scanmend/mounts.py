@@ -67,7 +67,9 @@ class Method:
 def mounts() -> list[Mount]:
     """All mounts of this process, later ones over earlier ones; empty where there is no /proc."""
     try:
-        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+        with open(
+            "/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape", newline="\n"
+        ) as file:
             return [_parse(line) for line in file]
     except OSError:
         return []
@@ -75,8 +77,9 @@ def mounts() -> list[Mount]:
 
 def _parse(line: str) -> Mount:
     before, _, after = line.partition(" - ")
-    fstype, source = after.split()[:2]
-    return Mount(fstype, _unescape(source), _unescape(before.split()[4]))
+    # the kernel escapes only the ASCII blanks: a no-break space in a share's name is part of the name
+    fstype, source = after.split(" ")[:2]
+    return Mount(fstype, _unescape(source), _unescape(before.split(" ")[4]))
 
 
 def _unescape(text: str) -> str:

@@ -168,10 +168,16 @@ class Watch:
 
     def _look(self, path: bytes, now: float, closed: bool = False) -> None:
         """See what the file is like now, and decide."""
-        seen = self._stat(path, closed)
         track = self._tracks.get(path)
+        try:
+            seen = self._stat(path, closed)
+        except OSError:  # a share's hiccup (ESTALE, EIO): not gone, and not to be forgotten
+            if track:
+                heapq.heappush(self._due, (now + TRY_AGAIN, path))
+            return
         if seen is None:
             if track and self._root.check() is None:
+                heapq.heappush(self._due, (now + TRY_AGAIN, path))  # should it not be noted now
                 if track.noted:
                     self._intake.gone(path)
                 del self._tracks[path]
@@ -224,7 +230,7 @@ class Watch:
         absolute = os.path.join(self._path, path)
         try:
             status = os.lstat(absolute)
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         if not stat.S_ISREG(status.st_mode):
             if not stat.S_ISDIR(status.st_mode) and path not in self._refused:

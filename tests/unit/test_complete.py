@@ -2,6 +2,7 @@
 
 import io
 import random
+import struct
 
 import pikepdf
 import pytest
@@ -77,8 +78,44 @@ def test_space_set_aside_is_not_content(kind: str) -> None:
     assert isinstance(_check(bytes(len(data))), Incomplete)
 
 
+def _noise(count: int) -> bytes:
+    return random.Random(1).randbytes(count)
+
+
+def test_a_large_hole_is_seen() -> None:
+    """Windows sets the size first when it copies to a share; longer than the budget of reads goes."""
+    data = _saved(Image.frombytes("RGB", (700, 700), _noise(1_470_000)), "PNG")
+    assert isinstance(_check(data[:700_000] + bytes(len(data) - 700_000)), Incomplete)
+    assert isinstance(_check(WHOLE["pdf"][:800] + bytes(40_000_000)), Incomplete)
+
+
+def test_no_beginning_of_a_gif_is_whole() -> None:
+    data = _saved(Image.frombytes("P", (150, 150), _noise(22_500)), "GIF")
+    assert not any(_check(data[:n]) == Complete() for n in range(16, len(data) - 1))
+
+
+def test_a_revision_that_is_being_added_is_waited_for() -> None:
+    begun = b"\n99 0 obj\n<</Length 5000>>\nstream\n"
+    assert isinstance(_check(WHOLE["pdf"] + begun + _noise(900)), Incomplete)
+
+
+def test_a_tiff_that_names_one_list_a_thousand_times_is_given_up() -> None:
+    """Else the claim of every other file would wait for minutes."""
+    count, data = 500_000, bytearray(b"II*\0" + struct.pack("<I", 2_000_008) + bytes(2_000_000))
+    for _ in range(1000):
+        data += struct.pack("<H", 2)
+        data += struct.pack("<HHII", 273, 4, count, 8) + struct.pack("<HHII", 279, 4, count, 8)
+        data += struct.pack("<I", len(data) + 4)
+    data[-4:] = bytes(4)
+
+    assert _check(bytes(data)) == Unknown()
+
+
 def test_trailing_bytes_do_no_harm() -> None:
     assert _check(WHOLE["pdf"] + b"\r\n\0\0") == Complete()
+    assert _check(WHOLE["pdf"] + bytes(100_000)) == Complete()
+    assert _check(WHOLE["jpeg"] + _noise(90_000).replace(b"\xff", b"")) == Complete()
+    assert _check(WHOLE["jpeg 2000"] + bytes(10)) == Complete()
     assert _check(WHOLE["jpeg"] + bytes(100_000)) == Complete()
     assert _check(WHOLE["png"] + b"trailer") == Complete()
 

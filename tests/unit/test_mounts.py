@@ -26,6 +26,12 @@ def test_a_line_of_mountinfo_with_escapes() -> None:
     assert mounts._parse(line) == Mount("cifs", "//nas/scans x", "/mnt/scan folder")
 
 
+def test_a_no_break_space_is_part_of_the_name() -> None:
+    line = "36 35 98:0 / /mnt/My\u00a0Share rw,noatime shared:1 - cifs //nas/My\u00a0Share rw\n"
+
+    assert mounts._parse(line) == Mount("cifs", "//nas/My\u00a0Share", "/mnt/My\u00a0Share")
+
+
 def test_a_share_is_polled_and_the_reason_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Made-up mounts: a real share is the affair of tests/share."""
     known = [
