@@ -115,7 +115,9 @@ def choose_method(path: str, configured: str) -> Method:
             return Method(
                 "polling", f"{mount.mount_point} is a share ({mount.fstype}), which sends no events"
             )
-    return Method("native", f"{kind_of(path).fstype}, a disk of this machine")
+    fstype = kind_of(path).fstype
+    known = "its file system can't be told; taken for" if fstype == "unknown" else f"{fstype},"
+    return Method("native", f"{known} a disk of this machine")
 
 
 def free_bytes(path: str) -> int:

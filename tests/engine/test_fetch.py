@@ -100,7 +100,7 @@ def test_a_killed_download_goes_on_where_it_was(hub: Hub, tmp_path: Path) -> Non
     hub.claimed["tiny-q8_0.gguf"] = hashlib.sha256(large).hexdigest()
     hub.stall_after = 15_000_000
     with pytest.raises(TimedOut):
-        _fetch(hub.address, tmp_path / "models", seconds=4)
+        _fetch(hub.address, tmp_path / "models", seconds=10)
     assert _models(tmp_path / "models") == []
 
     path, _ = _fetch(hub.address, tmp_path / "models")
