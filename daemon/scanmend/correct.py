@@ -113,8 +113,10 @@ class Correct:
             waiting, self._waiting = self._waiting, []
             for position, page in enumerate(waiting):
                 self._careful_turn(page)
-                if self._waiting:  # still not: the others needn't be tried
-                    self._waiting += waiting[position + 1 :]
+                if (
+                    self._waiting
+                ):  # still not: the others needn't be tried now, but come first the next time
+                    self._waiting = waiting[position + 1 :] + self._waiting
                     return
 
     def _careful_turn(self, page: _Page) -> None:
@@ -149,7 +151,7 @@ class Correct:
                 self._profiles.get(document.profile)
                 or self._profiles[self._settings.profiles.default]
             )
-            result = self.correct(text, profile, document)
+            result = self._careful_correct(text, profile, document)
             if result is None:
                 return
             self._journal.keep_result(number, result)
@@ -160,6 +162,20 @@ class Correct:
         if self._left[number] == 0:
             del self._left[number]
             self.finish(document)
+
+    def _careful_correct(
+        self, text: PageText, profile: Profile, document: Document
+    ) -> PageResult | None:
+        """A bug that one page's text brings out costs that page its correction, and no other anything."""
+        try:
+            return self.correct(text, profile, document)
+        except MachineError:
+            raise
+        except Exception as error:  # noqa: BLE001
+            self._log.exception("a bug; published uncorrected", document=document.name)
+            reason = f"{type(error).__name__} while the page was corrected; the log has it"
+            correction = Correction("failed", reason, profile=profile.name)
+            return PageResult(text, tuple(line.text for line in text.lines), (), correction)
 
     def finish(self, document: Document) -> None:
         """All pages are there: on to publishing."""

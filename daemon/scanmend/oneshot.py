@@ -35,7 +35,7 @@ def process(settings: Settings, files: list[str], out: str, profile: str | None)
         raise ConfigError(f"--profile {profile}: no such profile in {settings.profiles.directory}")
     engine = choose(settings).engine
     quiet = replace(
-        settings, log=replace(settings.log, level="error" if sys.stderr.isatty() else "info")
+        settings, log=replace(settings.log, level="warning" if sys.stderr.isatty() else "info")
     )
     log.set_up(quiet.log)
     by_folder: dict[str, list[str]] = defaultdict(list)

@@ -292,6 +292,6 @@ def _beside(path: bytes, suffix: str) -> bytes:
 
 
 def _same(owner: dict[str, object] | None, document: Document) -> bool:
-    """Whether a sidecar is of this very document: content and name."""
+    """Whether a sidecar is of this very document: content and path."""
     mine = sidecar.source(document)
-    return bool(owner) and all(owner.get(key) == mine[key] for key in ("sha256", "name"))  # type: ignore[union-attr]
+    return bool(owner) and all(owner.get(key) == mine[key] for key in ("sha256", "path_percent"))  # type: ignore[union-attr]

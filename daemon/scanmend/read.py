@@ -149,15 +149,15 @@ class Read:
         if self._stopping:
             self._schedule.give_back(job)
             return
+        attempts = 0
+        document = self._journal.document(job.document)
         try:
-            document = self._journal.document(job.document)
             gone = self._inbox.changed(document)
             if gone and document.state == State.READING:
                 self._schedule.drop(document.id)
                 self._journal.move(document, State.GONE, gone)
                 self._log.info("gone", document=document.name, reason=gone)
                 return
-            attempts = 0
             if isinstance(error, ChildError):
                 attempts = self._journal.count_attempt(document.id, job.number, str(error))
         except MachineError as machine_error:

@@ -2,13 +2,13 @@
 
 import os
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
+from running import eventually
 from scanmend.child import Child
 from scanmend.errors import Babbled, ChildError, Died, MachineError, OutOfMemory, TimedOut
 
@@ -80,9 +80,7 @@ def test_one_that_dies_idle_is_replaced_silently(child: Child) -> None:
     assert child.pid
     first = psutil.Process(child.pid)
     first.kill()
-    deadline = time.monotonic() + 30
-    while child.alive and time.monotonic() < deadline:
-        time.sleep(0.01)
+    eventually(lambda: not child.alive)
 
     assert _ask(child, "echo", text="new") == {"said": "new"}
 

@@ -11,6 +11,7 @@ import pytest
 
 import tinygguf
 from hub import Hub, serving
+from running import eventually
 from scanmend.config import Llm
 from scanmend.errors import ChildError, ModelUnavailable, TimedOut
 from scanmend.gate import gate
@@ -191,9 +192,7 @@ def test_a_download_goes_on_beside(
         try:
             with pytest.raises(ModelUnavailable, match="is being downloaded"):
                 model.propose(LINES, PROFILE)
-            deadline = time.monotonic() + 60
-            while "ready" not in told.states and time.monotonic() < deadline:
-                time.sleep(0.02)
+            eventually(lambda: "ready" in told.states)
             assert model.propose(LINES, PROFILE).model.name == "tiny-q8_0.gguf"
         finally:
             model.close()
@@ -207,9 +206,7 @@ def test_a_failed_download_is_remembered(
     try:
         with pytest.raises(ModelUnavailable):
             model.propose(LINES, PROFILE)
-        deadline = time.monotonic() + 60
-        while "failed" not in told.states and time.monotonic() < deadline:
-            time.sleep(0.02)
+        eventually(lambda: "failed" in told.states)
         for _ in range(5):
             with pytest.raises(ModelUnavailable, match="can't be reached"):
                 model.propose(LINES, PROFILE)
