@@ -1,40 +1,62 @@
 """The gate: the model proposes, this decides, edit by edit. A pure function; no I/O, no model.
 
 The proposal is aligned with the OCR text word by word; each differing span is one edit, accepted or rejected
-by the first rule that applies. Words that hold a digit are never the model's: letters among their digits
-are repaired by rule alone (``tokens.repairs``). What is not changed stays byte for byte.
+by the first rule that applies (``RULES``). Words that hold a digit are never the model's: letters among their
+digits are repaired by rule alone (``tokens.repairs``). What is not changed stays byte for byte.
 
->>> from scanmend.values import Box, Line
+>>> from scanmend.values import Box, Line, Proposed
 >>> from scanmend.profiles import Profile
 >>> page = [Line(t, Box(0, 0, 1, 1), 0.9) for t in ("Invoic # 12345", "Total: $1O0.00", "Date: 2023-07-15")]
->>> gate(page, ("Invoice # 12345", "The total is $900.00", None), Profile("default", "…")).lines
+>>> said = [Proposed("Invoice # 12345"), Proposed("The total is $900.00"), None]
+>>> gate(page, said, Profile("default", "…")).lines
 ('Invoice # 12345', 'Total: $100.00', 'Date: 2023-07-15')
 """
 
-import re
+import dataclasses
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 
+from rapidfuzz.distance import Levenshtein
+
+from scanmend.align import Span, spans
+from scanmend.confusions import by_runs, inflected, opposed, plausible, regular_case
 from scanmend.profiles import Profile
 from scanmend.tokens import protected, repairs
-from scanmend.values import Edit, Line
+from scanmend.values import Edit, Line, Proposed
 
 SHORT = 5  # letters: a shorter word is most often another real word away from itself (form, farm)
-MOST_WORDS = 60  # of a differing stretch: beyond, it is no correction
+LONGEST = 4000  # characters of a line; a longer one is no line of print
 COLUMN_GAP = 3  # spaces that part cells of a table: no words are joined over them
 
-# characters that engines take for each other; a proposal may swap them, and letters with their accents
-_ALIKE = ("Iil1|!jtfJT/[]", "O0oQDCcGeU", "S5s8B", "Zz2", "aoesuc", "unvii", "hbkn", "gqy9", "mnrw", "vyuw", "ftr",
-          "xX", "kK", "pP", "cC", "sS", "vV", "wW", "uU", "EFRPB", "HNMW", "dao", "ceo", "lk", "YV", "’'`´", "“”\"")  # fmt: skip
-_ALIKE_RUNS = (("rn", "m"), ("nn", "m"), ("cl", "d"), ("vv", "w"), ("ii", "u"), ("li", "h"), ("ri", "n"), ("iii", "m"),
-               ("ſ", "s"), ("ﬁ", "fi"), ("ﬂ", "fl"), ("ﬀ", "ff"), ("in", "m"), ("ni", "m"), ("lc", "k"), ("fi", "h"))  # fmt: skip
-_PAIRS = frozenset((a, b) for group in _ALIKE for a in group for b in group if a != b)
-_WORD = re.compile(r"\S+")
-_PLAIN_CASE = re.compile(
-    r"[^\W\d_ſﬁﬂﬀ][a-zà-öø-ÿ]*|[A-ZÀ-ÖØ-Þ]+"
-)  # no sign of a misreading in itself
+_OLD = frozenset("ſﬁﬂﬀﬃﬄ")  # what a reader would not mean today
+_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+RULES = {
+    "unsafe-characters": "the proposal holds control, invisible or direction characters",
+    "length": "the proposal is far longer or shorter than the line",
+    "sure-line": "the engine is sure of the line (min_confidence_to_skip)",
+    "digits": "a digit would change, come or go",
+    "new-word": "a word that has no counterpart in the OCR text",
+    "dropped-word": "a word would be dropped",
+    "protected": "a number, amount, code, address, unit, currency, or a pattern of the profile",
+    "foreign-characters": "a character of another script",
+    "column-gap": "words of two columns would be joined",
+    "no-new-words": "words would be joined or split and changed at once",
+    "punctuation": "only punctuation differs",
+    "same-text": "only the encoding differs",
+    "short-word": "a word so short may be another real word",
+    "case": "only the case of a regularly written word differs",
+    "too-much": "more changes than max_edit_ratio allows in a word",
+    "implausible": "no engine misreads like that",
+    "opposed": "the meaning would turn",
+    "inflection": "another ending is grammar, not a misreading",
+    "sure-characters": "the engine is sure of the characters that would change",
+    "margin": "the model is not sure enough (min_margin)",
+    "line-budget": "all edits together change more than max_edit_ratio of the line",
+    "ambiguous": "the line would change again if it were corrected again",
+    "ocr-plausible": "accepted",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +67,21 @@ class Gated:
     edits: tuple[Edit, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Span:
-    """A stretch of the OCR text and what is proposed for it."""
-
-    start: int
-    before: str
-    after: str
-
-
-def gate(lines: Sequence[Line], proposed: Sequence[str | None], rules: Profile) -> Gated:
-    """Decide on a page. ``proposed`` has a text for each line, or None where the model left it out."""
+def gate(lines: Sequence[Line], proposed: Sequence[Proposed | None], rules: Profile) -> Gated:
+    """Decide on a page. ``proposed`` has one for each line, or None where there is nothing to decide."""
     texts, edits = [], []
     for number, (line, proposal) in enumerate(zip(lines, proposed, strict=True)):
-        decided = _line(number, line.text, proposal, rules)
+        decided = _line(number, line, proposal, rules)
         texts.append(apply(line.text, decided))
         edits += decided
     return Gated(tuple(texts), tuple(edits))
+
+
+def needs(line: Line, rules: Profile) -> bool:
+    """Whether a line is worth the model's time: it has letters, and the engine is not sure of it."""
+    if line.confidence is not None and line.confidence >= rules.min_confidence_to_skip:
+        return False
+    return len(line.text) <= LONGEST and any(c.isalpha() for c in line.text)
 
 
 def apply(text: str, edits: Sequence[Edit]) -> str:
@@ -72,109 +92,93 @@ def apply(text: str, edits: Sequence[Edit]) -> str:
     return text
 
 
-def _line(number: int, text: str, proposal: str | None, rules: Profile) -> list[Edit]:
-    fixed = [Edit(number, r.start, r.before, r.after, True, r.rule) for r in repairs(text)]
-    if proposal is None or proposal == text:
+def revert(published: str, edits: Sequence[Edit]) -> str:
+    """The OCR text again: ``apply`` backwards."""
+    for edit in sorted((e for e in edits if e.accepted), key=lambda e: e.start):
+        assert published[edit.start : edit.start + len(edit.after)] == edit.after
+        published = published[: edit.start] + edit.before + published[edit.start + len(edit.after) :]  # fmt: skip
+    return published
+
+
+def _line(number: int, line: Line, proposal: Proposed | None, rules: Profile) -> list[Edit]:
+    fixed = [
+        Edit(number, r.start, r.before, r.after, True, r.rule)
+        for r in repairs(line.text, line.unsure)
+    ]
+    if proposal is None or proposal.text == line.text:
         return fixed
-    edits = _judged(number, text, proposal, rules)
+    edits = _judged(number, line, proposal, rules)
     if any(e.accepted for e in edits):  # what is published must stand when it is gated again
-        again = _judged(number, apply(text, edits), proposal, rules)
-        if any(e.accepted for e in again):
-            edits = [Edit(number, e.start, e.before, e.after, False, "ambiguous") for e in edits]
+        published = _published(line, edits)
+        again = _judged(number, published, proposal, rules)
+        repaired = [(r.before, r.after) for r in repairs(published.text, published.unsure)]
+        if any(e.accepted for e in again) or repaired != [(e.before, e.after) for e in fixed]:
+            edits = [dataclasses.replace(e, accepted=False, rule="ambiguous") if e.accepted else e for e in edits]  # fmt: skip
     return sorted(fixed + edits, key=lambda e: (e.start, e.accepted))
 
 
-def _judged(number: int, text: str, proposal: str, rules: Profile) -> list[Edit]:
-    whole = _whole_line_rule(text, proposal)
+def _published(line: Line, edits: Sequence[Edit]) -> Line:
+    """The line as it would be published; what the engine was unsure of moves along."""
+    accepted = [e for e in edits if e.accepted]
+    unsure = None
+    if line.unsure is not None:
+        unsure = tuple(
+            place + sum(len(e.after) - len(e.before) for e in accepted if e.start < place)
+            for place in line.unsure
+            if not any(e.start <= place < e.start + len(e.before) for e in accepted)
+        )
+    return dataclasses.replace(line, text=apply(line.text, edits), unsure=unsure)
+
+
+def _judged(number: int, line: Line, proposal: Proposed, rules: Profile) -> list[Edit]:
+    text = line.text
+    whole = _whole_line(line, proposal.text, rules)
     if whole:
-        return [Edit(number, 0, text, proposal, False, whole)]
-    spans = _spans(text, proposal)
-    kept = protected(text) + [
-        m.span() for pattern in rules.protect for m in re.finditer(pattern, text)
+        return [Edit(number, 0, text, proposal.text, False, whole)]
+    found = spans(text, proposal.text)
+    if not found:
+        return []
+    kept = protected(text, rules.patterns) + [r.span for r in repairs(text, line.unsure)]
+    judged = [(span, _reject(span, line, kept, rules), _margin(span, proposal)) for span in found]
+    judged = [
+        (s, rule or ("margin" if m is not None and m < rules.min_margin else None), m)
+        for s, rule, m in judged
     ]
-    judged = [(span, _reject(span, text, kept, rules)) for span in spans]
-    budget = max(2, rules.max_edit_ratio * len(text))
-    spent = sum(_distance(span.before, span.after) for span, rule in judged if rule is None)
+    spent = sum(Levenshtein.distance(s.before, s.after) for s, rule, _ in judged if rule is None)
+    passed = "ocr-plausible"
+    if spent > max(2, rules.max_edit_ratio * len(text)):
+        passed = "line-budget"
     return [
-        Edit(number, span.start, span.before, span.after, rule is None and spent <= budget,
-             rule or ("ocr-plausible" if spent <= budget else "line-budget"))
-        for span, rule in judged
+        Edit(number, s.start, s.before, s.after, (rule or passed) == "ocr-plausible", rule or passed, m)
+        for s, rule, m in judged
     ]  # fmt: skip
 
 
-def _whole_line_rule(text: str, proposal: str) -> str | None:
+def _whole_line(line: Line, proposal: str, rules: Profile) -> str | None:
     """Why a proposal is not looked at word by word."""
-    if any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") for c in proposal):
+    if not proposal.isprintable() and any(unicodedata.category(c) in _UNSAFE for c in proposal):
         return "unsafe-characters"
-    if len(proposal) > 1.5 * len(text) + 8 or len(proposal) < 0.5 * len(text) - 8:
+    long = len(line.text)
+    if long > LONGEST or len(proposal) > 1.5 * long + 8 or len(proposal) < 0.5 * long - 8:
         return "length"
-    if (
-        len(proposal.split()) > MOST_WORDS
-        and SequenceMatcher(None, text, proposal, autojunk=False).quick_ratio() < 0.5
-    ):
-        return "another-text"
+    if line.confidence is not None and line.confidence >= rules.min_confidence_to_skip:
+        return "sure-line"
     return None
 
 
-# what differs -------------------------------------------------------------------------------------
+def _margin(span: Span, proposal: Proposed) -> float | None:
+    """The least margin of the places where the model left the OCR text within this span; None: not known."""
+    if proposal.departures is None:
+        return None
+    end = span.after_start + len(span.after)
+    there = [d.margin for d in proposal.departures if d.start <= end and span.after_start <= d.end]
+    return min(there, default=0.0)
 
 
-def _spans(text: str, proposal: str) -> list[_Span]:
-    """The differing stretches, as small as whole words allow."""
-    ours, theirs = list(_WORD.finditer(text)), list(_WORD.finditer(proposal))
-    matcher = SequenceMatcher(None, [m[0] for m in ours], [m[0] for m in theirs], autojunk=False)
-    spans = []
-    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
-        if tag == "equal":
-            continue
-        for a, b, c, d in _pairs([m[0] for m in ours[i1:i2]], [m[0] for m in theirs[j1:j2]]):
-            before, after = ours[i1 + a : i1 + b], theirs[j1 + c : j1 + d]
-            start = (
-                before[0].start()
-                if before
-                else (ours[i1 + a].start() if i1 + a < len(ours) else len(text))
-            )
-            old = text[start : before[-1].end()] if before else ""
-            new = proposal[after[0].start() : after[-1].end()] if after else ""
-            if old != new:
-                spans.append(_Span(start, old, new))
-    return spans
-
-
-def _pairs(ours: list[str], theirs: list[str]) -> list[tuple[int, int, int, int]]:
-    """Which of our words became which of theirs: one to one, two to one, one to two, or none; cheapest first."""
-    if len(ours) > MOST_WORDS or len(theirs) > MOST_WORDS:
-        return [(0, len(ours), 0, len(theirs))]
-    best: dict[tuple[int, int], tuple[float, tuple[int, int]]] = {(0, 0): (0.0, (0, 0))}
-    for i in range(len(ours) + 1):
-        for j in range(len(theirs) + 1):
-            for di, dj in ((1, 1), (2, 1), (1, 2), (1, 0), (0, 1)):
-                if i >= di and j >= dj and (i - di, j - dj) in best:
-                    cost = best[i - di, j - dj][0] + _cost(ours[i - di : i], theirs[j - dj : j])
-                    if (i, j) not in best or cost < best[i, j][0]:
-                        best[i, j] = (cost, (di, dj))
-    out, i, j = [], len(ours), len(theirs)
-    while i or j:
-        di, dj = best[i, j][1]
-        out.append((i - di, i, j - dj, j))
-        i, j = i - di, j - dj
-    return out[::-1]
-
-
-def _cost(ours: list[str], theirs: list[str]) -> float:
-    if not ours or not theirs:
-        return 0.7 * len("".join(ours + theirs)) + 1
-    a, b = "".join(ours), "".join(theirs)
-    return _distance(a, b) + (0.5 if len(ours) != len(theirs) else 0)
-
-
-# the rules ----------------------------------------------------------------------------------------
-
-
-def _reject(span: _Span, text: str, kept: list[tuple[int, int]], rules: Profile) -> str | None:
+def _reject(span: Span, line: Line, kept: list[tuple[int, int]], rules: Profile) -> str | None:
     """The rule that rejects this edit, or None."""
     before, after = span.before, span.after
-    if any(c.isdigit() or unicodedata.category(c) in ("Nd", "Nl", "No") for c in before + after):
+    if any(c.isnumeric() or c.isdigit() for c in before + after):
         return "digits"
     if not before:
         return "new-word"
@@ -183,109 +187,67 @@ def _reject(span: _Span, text: str, kept: list[tuple[int, int]], rules: Profile)
     end = span.start + len(before)
     if any(a < end and span.start < b for a, b in kept):
         return "protected"
-    if not _same_script(after, text):
+    if not _same_script(after, line.text):
         return "foreign-characters"
     if " " * COLUMN_GAP in before:
         return "column-gap"
-    if len(before.split()) != len(after.split()) and before.replace(" ", "") != after.replace(
-        " ", ""
-    ):
-        return "no-new-words"
-    return _word_rule(before.replace(" ", ""), after.replace(" ", ""), rules)
+    old, new = "".join(before.split()), "".join(after.split())
+    if len(before.split()) != len(after.split()):
+        return None if old == new else "no-new-words"
+    return _reject_word(old, new, rules) or _sure(span, line)
 
 
-def _word_rule(before: str, after: str, rules: Profile) -> str | None:
-    """Whether one word (without spaces) may become the other: few changes, each as engines make them."""
-    if _plain(before) == _plain(after) and before != after:
+def _reject_word(before: str, after: str, rules: Profile) -> str | None:
+    """Whether one word may become the other: few changes, each as engines make them."""
+    if unicodedata.normalize("NFC", before) == unicodedata.normalize("NFC", after):
+        return "same-text"
+    letters, new_letters = _letters(before), _letters(after)
+    if letters == new_letters:
         return "punctuation"
-    if len(_plain(before)) < SHORT and before.isalpha() and _PLAIN_CASE.fullmatch(before):
+    ordinary = regular_case(before) and not _OLD & set(before)
+    if ordinary and len(letters) < SHORT and before.isalpha():
         return "short-word"
+    if ordinary and letters.casefold() == new_letters.casefold():
+        return "case"
     most = max(1, int(rules.max_edit_ratio * len(before)))
-    distance = _distance(before, after)
-    if distance > most and not _by_runs(before, after):
+    if Levenshtein.distance(before, after) > most and not by_runs(before, after):
         return "too-much"
-    if not _plausible(before, after):
+    if not plausible(before, after):
         return "implausible"
+    if opposed(letters, new_letters):
+        return "opposed"
+    if inflected(letters, new_letters):
+        return "inflection"
     return None
+
+
+def _sure(span: Span, line: Line) -> str | None:
+    """A stretch of changes none of whose characters the engine doubted. What it lost, it could not doubt."""
+    if line.unsure is None:
+        return None
+    doubted = set(line.unsure)
+    operations = Levenshtein.editops(span.before, span.after)
+    last = -2
+    stretch: list[
+        bool
+    ] = []  # of each change beside the one before: whether the engine doubted its character
+    for operation in operations:
+        if operation.src_pos > last + 1:
+            if stretch and not any(stretch):
+                return "sure-characters"
+            stretch = []
+        if operation.tag != "insert":
+            stretch.append(span.start + operation.src_pos in doubted)
+        last = operation.src_pos
+    return "sure-characters" if stretch and not any(stretch) else None
 
 
 def _same_script(after: str, text: str) -> bool:
     """No character of a script that the line has not: a Cyrillic a is no Latin a."""
-    return all(
+    return after.isascii() or all(
         c in text or c.isascii() or unicodedata.name(c, "").startswith("LATIN") for c in after
     )
 
 
-def _plain(word: str) -> str:
-    return "".join(c for c in word if c.isalnum())
-
-
-def _plausible(before: str, after: str) -> bool:
-    """Every change is one that OCR makes: look-alikes, accents, a lost or doubled letter in a longer word."""
-    if _by_runs(before, after):
-        return True
-    gained = lost = 0
-    for a, b in _changes(before, after):
-        if a and b:
-            if not _alike(a, b):
-                return False
-        elif a and a + a not in before:
-            return False  # an engine loses letters and doubles them; it does not invent them
-        elif (a or b).isalpha():
-            gained += bool(b)
-            lost += bool(a)
-        else:
-            return False
-    return (gained == lost == 0 or len(before) >= 4) and gained + lost <= max(1, len(before) // 5)
-
-
-def _alike(a: str, b: str) -> bool:
-    if (a, b) in _PAIRS or a.casefold() == b.casefold():
-        return True
-    base_a, base_b = (unicodedata.normalize("NFD", c)[0] for c in (a, b))
-    return base_a == base_b or (base_a, base_b) in _PAIRS
-
-
-def _by_runs(before: str, after: str) -> bool:
-    """Whether one confusion of several characters explains it all (rn/m, cl/d, a broken ligature)."""
-    for a, b in _ALIKE_RUNS:
-        for x, y in ((a, b), (b, a)):
-            start = before.find(x)
-            while start >= 0:
-                if before[:start] + y + before[start + len(x) :] == after:
-                    return True
-                start = before.find(x, start + 1)
-    return False
-
-
-def _distance(a: str, b: str) -> int:
-    """Levenshtein's (1966)."""
-    row = list(range(len(b) + 1))
-    for i, x in enumerate(a, 1):
-        last, row[0] = row[0], i
-        for j, y in enumerate(b, 1):
-            last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (x != y))
-    return row[-1]
-
-
-def _changes(a: str, b: str) -> list[tuple[str, str]]:
-    """The changed characters of a cheapest alignment: (old, new), one of them empty for a loss or a gain."""
-    table = [[*range(len(b) + 1)]]
-    for i, x in enumerate(a, 1):
-        row = [i]
-        for j, y in enumerate(b, 1):
-            row.append(min(table[i - 1][j] + 1, row[j - 1] + 1, table[i - 1][j - 1] + (x != y)))
-        table.append(row)
-    out, i, j = [], len(a), len(b)
-    while i or j:
-        if i and j and table[i][j] == table[i - 1][j - 1] + (a[i - 1] != b[j - 1]):
-            if a[i - 1] != b[j - 1]:
-                out.append((a[i - 1], b[j - 1]))
-            i, j = i - 1, j - 1
-        elif i and table[i][j] == table[i - 1][j] + 1:
-            out.append((a[i - 1], ""))
-            i -= 1
-        else:
-            out.append(("", b[j - 1]))
-            j -= 1
-    return out[::-1]
+def _letters(word: str) -> str:
+    return word if word.isalnum() else "".join(c for c in word if c.isalnum())

@@ -91,6 +91,13 @@ def share(value: Any) -> float:
     return float(value)
 
 
+def number(value: Any) -> float:
+    """A number from 0 upwards."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e9:
+        raise ValueError("a number from 0 upwards")
+    return float(value)
+
+
 def texts(value: Any) -> tuple[str, ...]:
     """A list of such texts."""
     if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):

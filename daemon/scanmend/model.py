@@ -6,13 +6,12 @@ a child of its own. A failure is remembered with back-off, so that 500 scans don
 """
 
 import enum
-import glob
 import os
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from scanmend import gpu
 from scanmend.child import Child
 from scanmend.config import Llm
 from scanmend.errors import (
@@ -22,7 +21,9 @@ from scanmend.errors import (
     ModelUnavailable,
     OutOfMemory,
     ScanmendError,
+    TimedOut,
 )
+from scanmend.modelfiles import chosen, stamp
 from scanmend.profiles import Profile
 from scanmend.values import Line, ModelInfo, Proposal
 
@@ -34,8 +35,10 @@ BACK_OFF = (
     120.0,
     600.0,
 )  # seconds after the first, second, and every further failure in a row
-_WORDS = {"int8": ("q8_0",), "int4": ("q4_k_m",), "fp16": ("fp16", "f16")}
-_LATER_PART = re.compile(r"-(?!00001)\d{5}-of-\d{5}\.gguf$")
+CRASHES = (
+    3  # in a row: then the model is not tried again until its file or the configuration changes
+)
+GIVEN_BACK = 0.75  # share of the model's memory on the GPU that counts as all of it, others being at work too
 
 
 class ModelState(enum.StrEnum):
@@ -46,6 +49,8 @@ class ModelState(enum.StrEnum):
     READY = "ready"  # on disk, not in memory
     LOADING = "loading"
     LOADED = "loaded"
+    BUSY = "busy"  # a page is in flight
+    IDLE = "idle"
     UNLOADING = "unloading"
     FAILED = "failed"  # with a reason, until its back-off is over
 
@@ -56,7 +61,9 @@ MODEL_MOVES: Mapping[ModelState, frozenset[ModelState]] = {
     S.DOWNLOADING: frozenset({S.READY, S.FAILED, S.ABSENT}),
     S.READY: frozenset({S.LOADING, S.ABSENT, S.DOWNLOADING}),
     S.LOADING: frozenset({S.LOADED, S.FAILED}),
-    S.LOADED: frozenset({S.UNLOADING, S.FAILED}),
+    S.LOADED: frozenset({S.BUSY, S.UNLOADING, S.FAILED}),
+    S.BUSY: frozenset({S.IDLE, S.FAILED}),
+    S.IDLE: frozenset({S.BUSY, S.UNLOADING, S.FAILED}),
     S.UNLOADING: frozenset({S.READY}),
     S.FAILED: frozenset({S.ABSENT, S.READY, S.DOWNLOADING, S.LOADING}),
 }
@@ -81,40 +88,52 @@ class Model:
         self._download: threading.Thread | None = None
         self._download_child: Child | None = None
         self._closing = False
+        self._tried: int | None = None  # layers on the GPU, in the load under way
+        self._used_before: int | None = None  # MiB of the GPU before the load
+        self._most_layers: int | None = None  # more did not work in this daemon's time
+        self._free_at: tuple[int, float] | None = (
+            None  # MiB in use when the memory is back, until when to wait
+        )
 
     @property
     def loaded(self) -> bool:
         """Whether the model's process is there."""
         return self._child is not None
 
-    def propose(self, lines: Sequence[Line], profile: Profile) -> Proposal:
-        """Ask the model for the lines of a page, loading it when it is not there.
+    def propose(self, lines: Sequence[Line], wanted: Sequence[int], profile: Profile) -> Proposal:
+        """Ask the model for the ``wanted`` lines of a page, loading it when it is not there.
 
         Raises ModelUnavailable with the reason when there is none, ChildError when it failed on this page
         twice (or once, when the page took too long).
         """
         try:
-            return self._ask(lines, profile)
+            return self._ask(lines, wanted, profile)
         except (Died, OutOfMemory):
             if self._closing:
                 raise
-            return self._ask(lines, profile)
+            return self._ask(lines, wanted, profile)
 
-    def _ask(self, lines: Sequence[Line], profile: Profile) -> Proposal:
+    def _ask(self, lines: Sequence[Line], wanted: Sequence[int], profile: Profile) -> Proposal:
         child = self._ready()
         request = {
             "do": "correct",
             "prompt": profile.prompt,
             "lines": [line.text for line in lines],
-            "confidences": [line.confidence for line in lines],
+            "wanted": list(wanted),
             "seconds": self._settings.page_timeout,
         }
+        self._move(S.BUSY, f"{len(wanted)} lines")
         try:
             proposal = Proposal.from_json(child.ask(request, self._settings.page_timeout * 1.1 + 5))
-        except ChildError as error:
-            if not child.alive:
-                self._lost(str(error))
+        except ScanmendError as error:
+            if isinstance(error, OutOfMemory) and self._info and self._info.gpu_layers:
+                self._most_layers = self._info.gpu_layers // 2
+            if isinstance(error, OutOfMemory) or not child.alive:
+                self._lost(str(error), crashed=not isinstance(error, TimedOut))
+            else:
+                self._move(S.IDLE, str(error))
             raise
+        self._move(S.IDLE, "")
         if len(proposal.lines) != len(lines):
             raise ChildError(
                 f"the model's child answered {len(proposal.lines)} lines for {len(lines)}"
@@ -129,13 +148,13 @@ class Model:
         if self._child is not None and self._child.alive:
             return self._child
         if self._child is not None:
-            self._lost("its process ended")
-        path = self._find()
+            self._lost("its process ended", crashed=True)
+        path = chosen(self._settings, self._directory)
         if path is None:
             self._fetch_or_say()
             raise ModelUnavailable(self._reason)
         if self._state == S.FAILED:
-            if time.monotonic() < self._failed_until and _stamp(path) == self._failed_file:
+            if time.monotonic() < self._failed_until and stamp(path) == self._failed_file:
                 raise ModelUnavailable(self._reason)
         elif self._state != S.READY:
             self._move(S.READY, path)
@@ -143,59 +162,87 @@ class Model:
 
     def _load(self, path: str) -> Child:
         self._move(S.LOADING, os.path.basename(path))
+        if self._free_at:
+            gpu.wait_until_free(*self._free_at)
+            self._free_at = None
+        before = gpu.memory()
+        self._tried = None
         child = Child("scanmend.llm", "LLM", _environment(), int(self._settings.memory))
         self._child = child
-        request = {
+        while True:
+            try:
+                info = ModelInfo.from_json(
+                    child.ask(self._wish(path, before), self._settings.load_timeout, self._loading)
+                )
+                break
+            except ScanmendError as error:
+                if isinstance(error, Died | OutOfMemory) and self._tried and not self._closing:
+                    self._most_layers = (
+                        self._tried // 2
+                    )  # llama.cpp aborts when some memory is short
+                    self._tell(S.LOADING, f"{error}; trying {self._most_layers} layers on the GPU")
+                    continue
+                if isinstance(error, Died) and not self._failures and not self._closing:
+                    self._lost(str(error), crashed=True)  # from outside, perhaps: tried once more
+                    raise
+                child.end()
+                self._child = None
+                self._fail(f"{os.path.basename(path)} can't be loaded: {error}", path)
+                if self._closing:
+                    raise
+                raise ModelUnavailable(self._reason) from None
+        self._info = info
+        self._used_before = before.used if before else None
+        where = f"{info.gpu_layers} layers on the GPU" if info.gpu_layers else info.device
+        wanted = self._settings.gpu_layers
+        if wanted and info.gpu_layers < wanted:
+            where += f" (llm.gpu_layers: {wanted} can't be had)"
+        self._move(S.LOADED, f"{info.name}, {where}, process {child.pid}")
+        return child
+
+    def _wish(self, path: str, memory: gpu.Memory | None) -> dict[str, object]:
+        return {
             "do": "load",
             "path": path,
             "gpu_layers": self._settings.gpu_layers,
             "context": self._settings.context,
             "threads": self._settings.threads,
+            "gpu": memory.key if memory else "",
+            "most_layers": self._most_layers,
         }
-        try:
-            info = ModelInfo.from_json(
-                child.ask(
-                    request,
-                    self._settings.load_timeout,
-                    lambda p: self._tell(self._state, str(p.get("said", ""))),
-                )
-            )
-        except ScanmendError as error:
-            if isinstance(error, Died) and not self._failures and not self._closing:
-                self._lost(str(error))  # ended from outside, perhaps: tried once more
-                raise
-            child.end()
-            self._child = None
-            self._fail(f"{os.path.basename(path)} can't be loaded: {error}", path)
-            if self._closing:
-                raise
-            raise ModelUnavailable(self._reason) from None
-        self._info = info
-        self._move(
-            S.LOADED, f"{info.name}, {info.gpu_layers} layers on the GPU, process {child.pid}"
-        )
-        return child
 
-    def _lost(self, reason: str) -> None:
-        """The process ended by itself: the next page starts another, three in a row are a failure."""
+    def _loading(self, step: dict[str, object]) -> None:
+        if "layers" in step:
+            self._tried = int(str(step["layers"]))
+        else:
+            self._tell(self._state, str(step.get("said", "")))
+
+    def _lost(self, reason: str, *, crashed: bool) -> None:
+        """The process is gone: the next page starts another, three in a row are a failure."""
         if self._child:
             self._child.end()
         self._child = None
         self._failures += 1
-        if self._failures >= len(BACK_OFF):
-            self._fail(
-                f"the model's process failed {self._failures} times in a row: {reason}",
-                self._find() or "",
-            )
-        else:
+        if self._failures < CRASHES:
             self._move(S.FAILED, reason)
             self._failed_until = 0.0
             self._reason = reason
+            return
+        path = chosen(self._settings, self._directory) or ""
+        what = f"the model's process failed {self._failures} times in a row: {reason}"
+        if crashed:
+            self._fail(
+                f"{what}; {os.path.basename(path)} is not tried again until it or the configuration changes",
+                path,
+            )
+            self._failed_until = float("inf")
+        else:
+            self._fail(what, path)
 
     def _fail(self, reason: str, path: str) -> None:
         self._failures += 1
         self._failed_until = time.monotonic() + BACK_OFF[min(self._failures, len(BACK_OFF)) - 1]
-        self._failed_file = _stamp(path)
+        self._failed_file = stamp(path)
         self._reason = reason
         self._move(S.FAILED, reason)
 
@@ -203,9 +250,16 @@ class Model:
         """No page came for ``idle_unload``: end the process, so that all its memory is free."""
         if self._child is None:
             return
+        if not self._child.alive:
+            self._lost("its process ended while idle", crashed=True)
+            return
         self._move(S.UNLOADING, f"no page for {self._settings.idle_unload:g} s")
+        loaded = gpu.memory() if self._info and self._info.gpu_layers else None
         self._child.end()
         self._child = None
+        if loaded and self._used_before is not None:
+            own = max(0, loaded.used - self._used_before)
+            self._free_at = (loaded.used - int(GIVEN_BACK * own), time.monotonic() + gpu.PATIENCE)
         self._move(S.READY, "its memory is free")
 
     def interrupt(self) -> None:
@@ -227,24 +281,6 @@ class Model:
             self._child = None
 
     # the model's file -----------------------------------------------------------------------------
-
-    def _find(self) -> str | None:
-        """The file to load: the one named, the one of repository and quantization, or any."""
-        if self._settings.model != "auto":
-            path = os.path.join(self._directory, os.path.expanduser(self._settings.model))
-            return path if os.path.exists(path) else None
-        pattern = os.path.join(glob.escape(self._directory), "**", "*.gguf")
-        files = [f for f in sorted(glob.glob(pattern, recursive=True)) if not _LATER_PART.search(f)]
-        repository = self._settings.repo_id.replace("/", "--").lower()
-        words = _WORDS.get(
-            self._settings.quantization.lower(), (self._settings.quantization.lower(),)
-        )
-
-        def fits(file: str) -> tuple[bool, bool]:
-            name = os.path.basename(file).lower()
-            return (repository not in file.lower(), not any(word in name for word in words))
-
-        return min(files, key=fits, default=None)
 
     def _fetch_or_say(self) -> None:
         """No file: start the download, or say why there is none."""
@@ -314,15 +350,6 @@ class Model:
             self._tell(new, reason)
         except MachineError:
             return  # the state holds, even when it can't be noted
-
-
-def _stamp(path: str) -> tuple[str, int, int] | None:
-    """What tells one file from its successor."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return (path, status.st_size, status.st_mtime_ns)
 
 
 def _environment() -> dict[str, str]:

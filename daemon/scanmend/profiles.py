@@ -1,5 +1,6 @@
 """Profiles: what a domain asks of the model and of the gate, one YAML file each."""
 
+import dataclasses
 import hashlib
 import os
 import re
@@ -13,12 +14,23 @@ from scanmend.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The prompt and rules of a domain. ``protect``: patterns that no edit may touch."""
+    """The prompt and rules of a domain.
+
+    ``protect``: patterns that no edit may touch. ``min_margin``: natural logarithm. ``min_confidence_to_skip``:
+    lines of this confidence are not sent to the model.
+    """
 
     name: str = field(default="", metadata={"internal": True})
     prompt: str = config.key("-", keys.text)
     protect: tuple[str, ...] = config.key([], keys.texts)
     max_edit_ratio: float = config.key(0.34, keys.share)
+    min_margin: float = config.key(2.0, keys.number)
+    min_confidence_to_skip: float = config.key(0.995, keys.share)
+
+    @property
+    def patterns(self) -> tuple[re.Pattern[str], ...]:
+        """``protect``, compiled."""
+        return tuple(re.compile(pattern) for pattern in self.protect)
 
     @property
     def prompt_sha256(self) -> str:
@@ -58,7 +70,7 @@ def _load(path: str, name: str) -> Profile:
             raise ConfigError(
                 f"{path}: protect: {pattern!r} is no regular expression: {error}"
             ) from None
-    return Profile(name, profile.prompt, profile.protect, profile.max_edit_ratio)
+    return dataclasses.replace(profile, name=name)
 
 
 def select(profiles: dict[str, Profile], settings: config.Profiles, path: bytes) -> Profile:

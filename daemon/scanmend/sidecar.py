@@ -19,7 +19,7 @@ from typing import Any
 
 from scanmend import __version__
 from scanmend.states import Document
-from scanmend.values import EngineInfo, ModelInfo, PageResult, show
+from scanmend.values import Edit, EngineInfo, Line, ModelInfo, PageResult, show
 
 SCHEMA_VERSION = 1
 _HEAD = 64 * 2**10  # bytes in which the source stands
@@ -39,6 +39,7 @@ class Summary:
     prompt_sha256: str = ""
     accepted: int = 0
     rejected: int = 0
+    suspects: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
 
     def add(self, result: PageResult) -> None:
@@ -57,6 +58,7 @@ class Summary:
         accepted = sum(edit.accepted for edit in result.edits)
         self.accepted += accepted
         self.rejected += len(result.edits) - accepted
+        self.suspects += len(result.suspects)
         for stage, seconds in page.seconds.items():
             self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
         self.seconds["correct"] = self.seconds.get("correct", 0.0) + correction.seconds
@@ -74,6 +76,7 @@ class Summary:
             "prompt_sha256": self.prompt_sha256,
             "accepted": self.accepted,
             "rejected": self.rejected,
+            "suspects": self.suspects,
         }
 
 
@@ -128,17 +131,10 @@ def chunks(
 
 def _page(result: PageResult) -> dict[str, Any]:
     page, correction = result.page, result.correction
+    seconds = {**page.seconds, "correct": correction.seconds}
     edits: dict[int, list[dict[str, Any]]] = {}
     for edit in result.edits:
-        edits.setdefault(edit.line, []).append(
-            {
-                "offset": edit.start,
-                "before": edit.before,
-                "after": edit.after,
-                "accepted": edit.accepted,
-                "rule": edit.rule,
-            }
-        )
+        edits.setdefault(edit.line, []).append(_edit(edit))
     return {
         "number": page.index + 1,
         "width": page.width,
@@ -152,23 +148,48 @@ def _page(result: PageResult) -> dict[str, Any]:
             "status": correction.status,
             "reason": correction.reason,
             "bound": correction.bound,
+            "calls": correction.calls,
+            "tokens": correction.tokens,
+            "method": correction.method,
         },
-        "seconds": {
-            stage: round(s, 4)
-            for stage, s in {**page.seconds, "correct": correction.seconds}.items()
-        },
+        "seconds": {stage: round(s, 4) for stage, s in seconds.items()},
         "warnings": list(page.warnings),
+        "suspects": [
+            {"line": s.line, "offset": s.start, "text": s.text, "kind": s.kind, "reason": s.reason}
+            for s in result.suspects
+        ],
+        "hyphenated": [
+            {"line": h.line, "printed": list(h.printed), "joined": h.joined}
+            for h in result.hyphenated
+        ],
         "lines": [
-            {
-                "ocr": line.text,
-                "text": text,
-                "box": [round(v, 1) for v in (line.box.x0, line.box.y0, line.box.x1, line.box.y1)],
-                "confidence": None if line.confidence is None else round(line.confidence, 4),
-                "block": line.block,
-                "edits": edits.get(number, []),
-            }
+            _line(line, text, edits.get(number, []))
             for number, (line, text) in enumerate(zip(page.lines, result.lines, strict=True))
         ],
+    }
+
+
+def _edit(edit: Edit) -> dict[str, Any]:
+    return {
+        "offset": edit.start,
+        "before": edit.before,
+        "after": edit.after,
+        "accepted": edit.accepted,
+        "rule": edit.rule,
+        "margin": None if edit.margin is None else round(edit.margin, 2),
+    }
+
+
+def _line(line: Line, text: str, edits: list[dict[str, Any]]) -> dict[str, Any]:
+    box = line.box
+    return {
+        "ocr": line.text,
+        "text": text,
+        "box": [round(v, 1) for v in (box.x0, box.y0, box.x1, box.y1)],
+        "confidence": None if line.confidence is None else round(line.confidence, 4),
+        "unsure": None if line.unsure is None else list(line.unsure),
+        "block": line.block,
+        "edits": edits,
     }
 
 

@@ -99,12 +99,14 @@ class Line(Json):
 
     ``confidence`` is 0..1, or None when the source has none (a PDF's own text). ``block`` counts the blocks
     (columns, paragraphs, tables) of the page from 0; an empty line is published between blocks.
+    ``unsure``: offsets of the characters that the engine was not sure of; None when it does not tell.
     """
 
     text: str
     box: Box
     confidence: float | None
     block: int = 0
+    unsure: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,28 +195,54 @@ class PageText(Json):
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo(Json):
-    """Which model proposed: file name, sha256 of the file, quantization, layers on the GPU."""
+    """Which model proposed: file name, sha256 of the file, quantization, layers on the GPU.
+
+    ``device``: "gpu", "server", or "cpu: " and why only that.
+    """
 
     name: str
     sha256: str
     quantization: str
     gpu_layers: int
     context: int
+    device: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Departure(Json):
+    """Where the model left the OCR text, until it was back: offsets in code points into the proposed text.
+
+    ``margin``: the logarithm (base e) of how many times more probable its own token was to it than the OCR's.
+    """
+
+    start: int
+    end: int
+    margin: float
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed(Json):
+    """What the model made of a line. ``departures`` None: the model does not tell how sure it is."""
+
+    text: str
+    departures: tuple[Departure, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal(Json):
-    """What the model made of a page: one text per line of the page, in order.
+    """What the model made of a page: one for each line of the page, in order.
 
-    A line that the model left out is None. ``bound``: the bound that cut the model short ("tokens",
-    "seconds", "repetition"), or None.
+    None for a line that it was not asked for, or left out. ``calls``: of the model's decoder, each one batch.
+    ``bound``: the bound that cut the model short ("tokens", "seconds", "repetition"), or None.
     """
 
-    lines: tuple[str | None, ...]
+    lines: tuple[Proposed | None, ...]
     model: ModelInfo
     tokens: int
     seconds: float
     bound: str | None = None
+    calls: int = 0
+    method: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +250,8 @@ class Edit(Json):
     """One differing span between a line's OCR text and what was proposed for it.
 
     ``start`` is the offset in code points into the OCR text of line ``line`` (an index into the page's
-    lines); ``rule`` is the rule that decided, as "digits", "no-new-words", "repair-letter-to-digit".
+    lines); ``rule`` is the rule that decided, as "digits", "no-new-words", "repair-amount" (``gate.RULES``,
+    ``tokens.repairs``); ``margin`` as in Departure, None where the model does not tell or was not asked.
     """
 
     line: int
@@ -231,6 +260,27 @@ class Edit(Json):
     after: str
     accepted: bool
     rule: str
+    margin: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect(Json):
+    """Something that a person should look at: ``text`` at ``start`` of line ``line`` as published, and why."""
+
+    line: int
+    start: int
+    text: str
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hyphenated(Json):
+    """A word that the line's end parts: printed on lines ``line`` and ``line + 1``, and joined."""
+
+    line: int
+    printed: tuple[str, ...]
+    joined: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,13 +299,17 @@ class Correction(Json):
     tokens: int = 0
     seconds: float = 0.0
     bound: str | None = None
+    calls: int = 0
+    method: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PageResult(Json):
-    """One page, ready to be published: as read, the text of each line to publish, and the edits."""
+    """One page, ready to be published: as read, the text of each line to publish, and how it came about."""
 
     page: PageText
     lines: tuple[str, ...]
     edits: tuple[Edit, ...]
     correction: Correction
+    suspects: tuple[Suspect, ...] = ()
+    hyphenated: tuple[Hyphenated, ...] = ()

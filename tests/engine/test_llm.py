@@ -22,6 +22,7 @@ from scanmend.values import Box, Line
 LINES = tuple(
     Line(t, Box(0, 0, 1, 1), 0.9) for t in ("Invoic # 12345", "Total 100.00", "the ledger")
 )
+ALL = range(len(LINES))
 PROFILE = Profile("default", "Correct the lines.")
 SETTINGS = replace(Llm(), auto_download=False, context=1024, load_timeout=120.0, page_timeout=60.0)
 
@@ -62,7 +63,7 @@ def _child(model: Model) -> psutil.Process:
 
 def test_load_correct_unload_reload(model: Model, told: Told) -> None:
     for _ in range(2):
-        proposal = model.propose(LINES, PROFILE)
+        proposal = model.propose(LINES, ALL, PROFILE)
         process = _child(model)
 
         assert len(proposal.lines) == len(LINES)
@@ -74,26 +75,29 @@ def test_load_correct_unload_reload(model: Model, told: Told) -> None:
         model.idle()
         assert not process.is_running()
         assert not model.loaded
-    assert told.states == ["ready", *["loading", "loaded", "unloading", "ready"] * 2]
+    assert told.states == [
+        "ready",
+        *["loading", "loaded", "busy", "idle", "unloading", "ready"] * 2,
+    ]
 
 
 def test_a_random_model_stays_within_its_bounds(model: Model) -> None:
     many = LINES * 20
-    proposal = model.propose(many, PROFILE)
+    proposal = model.propose(many, range(len(many)), PROFILE)
 
     assert len(proposal.lines) == len(many)
     assert proposal.bound in ("tokens", "repetition", "seconds", None)
 
 
 def test_a_worker_that_dies_idle_is_replaced(model: Model) -> None:
-    model.propose(LINES, PROFILE)
+    model.propose(LINES, ALL, PROFILE)
     _child(model).kill()
 
-    assert model.propose(LINES, PROFILE).tokens > 0
+    assert model.propose(LINES, ALL, PROFILE).tokens > 0
 
 
 def test_a_worker_that_dies_in_mid_page_is_tried_once_more(model: Model, told: Told) -> None:
-    model.propose(LINES, PROFILE)
+    model.propose(LINES, ALL, PROFILE)
     first = _child(model)
     first.suspend()  # in the middle of what follows
     import threading
@@ -101,7 +105,7 @@ def test_a_worker_that_dies_in_mid_page_is_tried_once_more(model: Model, told: T
     killer = threading.Timer(0.5, first.kill)
     killer.start()
     try:
-        proposal = model.propose(LINES, PROFILE)
+        proposal = model.propose(LINES, ALL, PROFILE)
     finally:
         killer.join()
 
@@ -113,12 +117,12 @@ def test_a_worker_that_dies_in_mid_page_is_tried_once_more(model: Model, told: T
 def test_a_page_that_takes_too_long_is_ended(folder: Path, told: Told) -> None:
     model = Model(replace(SETTINGS, page_timeout=0.2), str(folder), told)
     try:
-        proposal = model.propose(LINES, PROFILE)  # the child bounds itself …
+        proposal = model.propose(LINES, ALL, PROFILE)  # the child bounds itself …
         assert proposal.bound in ("seconds", "tokens", "repetition", None)
         _child(model).suspend()
         started = time.monotonic()
         with pytest.raises(TimedOut):  # … and is ended when it can't
-            model.propose(LINES, PROFILE)
+            model.propose(LINES, ALL, PROFILE)
         assert time.monotonic() - started < 30
     finally:
         model.close()
@@ -142,12 +146,12 @@ def test_a_corrupt_file_is_named_and_not_tried_again_at_once(
     try:
         for _ in range(5):
             with pytest.raises(ModelUnavailable, match=said) as error:
-                model.propose(LINES, PROFILE)
+                model.propose(LINES, ALL, PROFILE)
         assert "tiny-q8_0.gguf" in str(error.value)
         assert told.states.count("loading") == 1
         path.write_bytes(whole)  # put right: taken at once
         os.utime(path, (1, 1))
-        assert model.propose(LINES, PROFILE).tokens > 0
+        assert model.propose(LINES, ALL, PROFILE).tokens > 0
     finally:
         model.close()
 
@@ -155,10 +159,10 @@ def test_a_corrupt_file_is_named_and_not_tried_again_at_once(
 def test_no_model_and_no_download(tmp_path: Path, told: Told) -> None:
     model = Model(SETTINGS, str(tmp_path), told)
     with pytest.raises(ModelUnavailable, match=r"no \.gguf file in .* llm\.auto_download is false"):
-        model.propose(LINES, PROFILE)
+        model.propose(LINES, ALL, PROFILE)
     tinygguf.write(tmp_path / "anything.gguf")
     try:
-        assert model.propose(LINES, PROFILE).model.name == "anything.gguf"
+        assert model.propose(LINES, ALL, PROFILE).model.name == "anything.gguf"
     finally:
         model.close()
 
@@ -166,7 +170,7 @@ def test_no_model_and_no_download(tmp_path: Path, told: Told) -> None:
 def test_a_named_model_that_is_missing(folder: Path, told: Told) -> None:
     model = Model(replace(SETTINGS, model="other.gguf"), str(folder), told)
     with pytest.raises(ModelUnavailable, match=r"llm\.model: .*other\.gguf is not there"):
-        model.propose(LINES, PROFILE)
+        model.propose(LINES, ALL, PROFILE)
     model.close()
 
 
@@ -174,7 +178,7 @@ def test_a_model_without_a_chat_template(tmp_path: Path, told: Told) -> None:
     tinygguf.write(tmp_path / "plain.gguf", template=False)
     model = Model(SETTINGS, str(tmp_path), told)
     try:
-        assert model.propose(LINES, PROFILE).tokens > 0
+        assert model.propose(LINES, ALL, PROFILE).tokens > 0
     finally:
         model.close()
 
@@ -191,9 +195,9 @@ def test_a_download_goes_on_beside(
         model = Model(settings, str(tmp_path / "models"), told)
         try:
             with pytest.raises(ModelUnavailable, match="is being downloaded"):
-                model.propose(LINES, PROFILE)
+                model.propose(LINES, ALL, PROFILE)
             eventually(lambda: "ready" in told.states)
-            assert model.propose(LINES, PROFILE).model.name == "tiny-q8_0.gguf"
+            assert model.propose(LINES, ALL, PROFILE).model.name == "tiny-q8_0.gguf"
         finally:
             model.close()
 
@@ -205,11 +209,11 @@ def test_a_failed_download_is_remembered(
     model = Model(replace(SETTINGS, auto_download=True), str(tmp_path / "models"), told)
     try:
         with pytest.raises(ModelUnavailable):
-            model.propose(LINES, PROFILE)
+            model.propose(LINES, ALL, PROFILE)
         eventually(lambda: "failed" in told.states)
         for _ in range(5):
             with pytest.raises(ModelUnavailable, match="can't be reached"):
-                model.propose(LINES, PROFILE)
+                model.propose(LINES, ALL, PROFILE)
         assert told.states.count("downloading") == 1
     finally:
         model.close()
@@ -218,13 +222,13 @@ def test_a_failed_download_is_remembered(
 def test_interrupt_ends_the_page_at_once(model: Model) -> None:
     import threading
 
-    model.propose(LINES, PROFILE)
+    model.propose(LINES, ALL, PROFILE)
     _child(model).suspend()
     timer = threading.Timer(0.3, model.interrupt)
     timer.start()
     try:
         with pytest.raises(ChildError):
-            model.propose(LINES, PROFILE)
+            model.propose(LINES, ALL, PROFILE)
     finally:
         timer.join()
 

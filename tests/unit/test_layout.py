@@ -125,7 +125,7 @@ def with_spaces(text: str, x: float, y: float, right: float, wide: int) -> Segme
         at += len(word) * letter
         spaces.append((at + width / 2, float(width)))
         at += width
-    return Segment(text, Box(x, y, right, y + 20), 0.9, tuple(spaces))
+    return Segment(text, Box(x, y, right, y + 20), 0.9, spaces=tuple(spaces))
 
 
 def test_a_line_across_the_gutter_is_parted_when_its_widest_space_is_there() -> None:

@@ -21,23 +21,25 @@ class Worker:
         self._loaded: Any = None
 
     def load(self, request: dict[str, Any], progress: Progress) -> dict[str, Any]:
-        """{path, gpu_layers, context, threads} -> ModelInfo."""
-        from scanmend.llm.model import load  # noqa: PLC0415 - a download needs no llama.cpp
+        """The fields of a Wish -> ModelInfo."""
+        from scanmend.llm.model import Wish, load  # noqa: PLC0415 - a download needs no llama.cpp
 
-        self._loaded = load(
-            request["path"], request["gpu_layers"], request["context"], request["threads"], progress
-        )
+        self._loaded = load(Wish(**request), progress)
         info: dict[str, Any] = self._loaded.info.to_json()
         return info
 
     def correct(self, request: dict[str, Any], _progress: Progress) -> dict[str, Any]:
-        """{prompt, lines, seconds} -> Proposal."""
+        """{prompt, lines, wanted, seconds} -> Proposal."""
         from scanmend.llm.decode import correct  # noqa: PLC0415
 
         if self._loaded is None:
             raise ModelUnavailable("no model is loaded")
         return correct(
-            self._loaded, request["prompt"], request["lines"], request["seconds"]
+            self._loaded,
+            request["prompt"],
+            request["lines"],
+            request["wanted"],
+            request["seconds"],
         ).to_json()
 
 

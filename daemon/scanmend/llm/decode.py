@@ -1,94 +1,81 @@
-"""A page's lines in, a proposal for each line out. What comes back is only a proposal: the gate decides.
+"""A page's lines in, a proposal for each line that was asked for out. Only a proposal: the gate decides."""
 
-The lines are numbered, so that a line which the model drops, merges or invents harms no other. Bounded in
-tokens, in wall time and against repetition.
-"""
-
-import re
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
+from scanmend.llm.context import Entry
+from scanmend.llm.guided import SHARED, Answer, Guided, Request
 from scanmend.llm.model import Loaded
+from scanmend.llm.prompt import Prompt
 from scanmend.values import Proposal
 
-_NUMBERED = re.compile(r"^\s*(\d+)\s*[:|]\s?(.*)$")
-GROWTH = 1.3  # tokens out for each token in
-SPARE = 8  # tokens out besides, for each line
-REPEATED = 60  # characters that, said twice in a row, end the page
+PAGE_SHARE = 0.4  # of the context: what the page may take, the lines in work have the rest
 
 
-def correct(loaded: Loaded, prompt: str, lines: list[str], seconds: float) -> Proposal:
-    """Ask the model for each line of the page; a line it left out, or had no time for, is None."""
+def correct(
+    loaded: Loaded, instruction: str, lines: Sequence[str], wanted: Sequence[int], seconds: float
+) -> Proposal:
+    """Ask the model for the ``wanted`` lines; a line that there was no time or room for is None."""
+    context = loaded.context
     started = time.monotonic()
-    answers: dict[int, str] = {}
-    tokens = 0
-    bound = None
-    for numbers in _parts(loaded.llama, prompt, lines):
-        left = seconds - (time.monotonic() - started)
-        if left <= 0:
-            bound = "seconds"
-            break
-        text, count, bound = _ask(loaded.llama, prompt, lines, numbers, left)
-        tokens += count
-        answers |= {
-            n: answer for n, answer in _answers(text, bound) if n in numbers and n not in answers
-        }
-    proposed = tuple(answers.get(number) for number in range(len(lines)))
-    return Proposal(proposed, loaded.info, tokens, time.monotonic() - started, bound)
+
+    def expired() -> bool:
+        return time.monotonic() - started >= seconds
+
+    calls = context.calls
+    prompt = loaded.prompt(instruction)
+    guided = Guided(context, loaded.curve, loaded.drafts)
+    answers: dict[int, Answer] = {}
+    for numbers in _parts(loaded, lines):
+        asked = [n for n in numbers if n in set(wanted)]
+        if not asked or expired():
+            continue
+        page = context.tokenize("\n".join(lines[n] for n in numbers).encode())
+        shared = _share(loaded, prompt.before_lines(page))
+        answers |= guided.lines(
+            shared, [_request(loaded, prompt, n, lines[n]) for n in asked], expired
+        )
+    bounds = {answer.bound for answer in answers.values()} - {None}
+    missed = "seconds" if expired() else "tokens" if len(answers) < len(set(wanted)) else None
+    return Proposal(
+        tuple(answers[n].proposed() if n in answers else None for n in range(len(lines))),
+        loaded.info,
+        guided.count,
+        time.monotonic() - started,
+        missed or next(iter(sorted(b for b in bounds if b)), None),
+        context.calls - calls,
+        loaded.method,
+    )
 
 
-def _parts(llama: Any, prompt: str, lines: list[str]) -> Iterator[range]:
-    """Runs of lines that fit the context together with their answer."""
-    room = llama.n_ctx() - _count(llama, prompt) - 64
-    start, used = 0, 0
+def _parts(loaded: Loaded, lines: Sequence[str]) -> Iterator[range]:
+    """Runs of lines that the model sees together."""
+    room = int(PAGE_SHARE * loaded.context.cells)
+    start = used = 0
     for number, line in enumerate(lines):
-        need = int(_count(llama, line) * (1 + GROWTH)) + 2 * SPARE
+        need = len(loaded.context.tokenize(line.encode())) + 1
         if used + need > room and number > start:
             yield range(start, number)
             start, used = number, 0
         used += need
-    if start < len(lines):
-        yield range(start, len(lines))
+    yield range(start, len(lines))
 
 
-def _ask(
-    llama: Any, prompt: str, lines: list[str], numbers: range, seconds: float
-) -> tuple[str, int, str | None]:
-    """One answer: the text, its tokens, and the bound that cut it short."""
-    deadline = time.monotonic() + seconds
-    page = "\n".join(f"{number + 1}: {lines[number]}" for number in numbers)
-    most = int(GROWTH * _count(llama, page)) + SPARE * len(numbers)
-    messages = [{"role": "system", "content": prompt}, {"role": "user", "content": page}]
-    most = max(1, min(most, llama.n_ctx() - _count(llama, prompt + page) - 48))
-    text, count = "", 0
-    try:
-        stream = llama.create_chat_completion(
-            messages, temperature=0.0, max_tokens=most, stream=True
-        )
-        for chunk in stream:
-            choice = chunk["choices"][0]
-            text += choice["delta"].get("content") or ""
-            count += 1
-            if time.monotonic() > deadline:
-                return text, count, "seconds"
-            if len(text) > 4 * REPEATED and text[-REPEATED:] == text[-2 * REPEATED : -REPEATED]:
-                return text, count, "repetition"
-            if choice["finish_reason"] == "length":
-                return text, count, "tokens"
-    except ValueError:  # the prompt does not fit the context after all
-        return text, count, "tokens"
-    return text, count, None
+def _request(loaded: Loaded, prompt: Prompt, number: int, line: str) -> Request:
+    text = line.encode()
+    return Request(number, text, prompt.of_line(loaded.context.tokenize(text)))
 
 
-def _answers(text: str, bound: str | None) -> Iterator[tuple[int, str]]:
-    """The numbered lines of an answer; when it was cut short, its last line is not whole."""
-    lines = text.splitlines()
-    for line in lines[:-1] if bound else lines:
-        match = _NUMBERED.match(line)
-        if match:
-            yield int(match[1]) - 1, match[2].rstrip()
-
-
-def _count(llama: Any, text: str) -> int:
-    return len(llama.tokenize(text.encode("utf-8", "replace"), add_bos=False))
+def _share(loaded: Loaded, tokens: list[int]) -> int:
+    """Bring the shared sequence to these tokens; what it holds of them already stays. Their number."""
+    context, held = loaded.context, loaded.held
+    same = 0
+    while same < min(len(held), len(tokens)) and held[same] == tokens[same]:
+        same += 1
+    if same < len(held) and not context.cut(SHARED, same):
+        context.clear()
+        same = 0
+    held[:] = tokens[:same]  # right even when the next call fails
+    context.decode([Entry(t, same + n, SHARED) for n, t in enumerate(tokens[same:])])
+    held[:] = tokens
+    return len(tokens)

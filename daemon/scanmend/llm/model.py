@@ -1,62 +1,106 @@
 """Loading a GGUF with llama.cpp: as many layers on the GPU as fit, and a reason when it can't be loaded."""
 
-import hashlib
-import json
+import ctypes
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-import llama_cpp
+import llama_cpp as llama
 
-from scanmend.errors import ModelUnavailable, OutOfMemory
+from scanmend.errors import ChildError, ModelUnavailable, OutOfMemory
+from scanmend.llm import speed
+from scanmend.llm.context import LANES, Context, Entry
+from scanmend.llm.notes import Notes
+from scanmend.llm.prompt import Prompt, Template
 from scanmend.serve import Progress
 from scanmend.values import ModelInfo
 
 _MEMORY = ("out of memory", "failed to allocate", "cudamalloc failed", "unable to allocate", "not enough memory",
            "outofdevicememory", "out_of_device_memory")  # fmt: skip
 _KEPT = 200  # lines of llama.cpp's log that are kept for the reason
+_BACKENDS = ("cuda", "vulkan", "hip", "metal", "sycl", "musa")
 
 _log: list[str] = []
 
 
 @dataclass(slots=True)
 class Loaded:
-    """A model in memory."""
+    """A model in memory, with what it was found to be able to do.
 
-    llama: Any
+    ``drafts``: its memory can be cut, so that drafts can be verified. ``method``: the rung of the ladder, for
+    the sidecar. ``held``: the tokens in the shared sequence.
+    """
+
+    model: Any
+    context: Context
     info: ModelInfo
+    template: Template
+    curve: speed.Curve
+    drafts: bool
+    method: str
+    held: list[int] = field(default_factory=list)
+    prompts: dict[str, Prompt] = field(default_factory=dict)
+
+    def prompt(self, instruction: str) -> Prompt:
+        """The tokens around the data, for this system prompt."""
+        if instruction not in self.prompts:
+            self.prompts[instruction] = self.template.prompt(instruction)
+        return self.prompts[instruction]
 
 
-@llama_cpp.llama_log_callback  # type: ignore[untyped-decorator]
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be loaded. ``gpu_layers`` None: as many as fit. ``gpu``: which GPU, and how large; "": none.
+
+    ``most_layers``: more were tried in a process that did not survive it. ``method``: the highest rung of the
+    ladder to try ("auto", "parallel", "single", "greedy"); benchmarks compare them.
+    """
+
+    path: str
+    gpu_layers: int | None = None
+    context: int = 8192
+    threads: int | None = None
+    gpu: str = ""
+    most_layers: int | None = None
+    method: str = "auto"
+
+
+@llama.llama_log_callback  # type: ignore[untyped-decorator]
 def _on_log(_level: int, text: bytes, _data: Any) -> None:
     """llama.cpp's own words: the only place where it says why a load failed."""
     _log.append(text.decode(errors="replace"))
     del _log[:-_KEPT]
 
 
-llama_cpp.llama_log_set(_on_log, None)
+llama.llama_log_set(_on_log, None)
 
 
-def load(
-    path: str, gpu_layers: int | None, context: int, threads: int | None, progress: Progress
-) -> Loaded:
-    """Load the model. ``gpu_layers`` None: as many as fit.
+def load(wish: Wish, progress: Progress) -> Loaded:
+    """Load the model.
 
     Raises ModelUnavailable with llama.cpp's reason, or OutOfMemory when not even the CPU has room.
     """
-    _check(path)
-    for layers in _ladder(path, gpu_layers):
+    _check(wish.path)
+    notes = Notes(wish.path)
+    known = notes.get(f"layers on {wish.gpu}") if wish.gpu_layers is None and wish.gpu else None
+    ladder = _ladder(wish, known)
+    for layers in ladder:
+        progress({"layers": layers})
         try:
-            llama = _try(path, layers, context, threads)
-        except OutOfMemory as error:
+            loaded = _try(wish, layers, notes)
+        except (OutOfMemory, ChildError) as error:
+            if layers == 0 or not (isinstance(error, OutOfMemory) or _of_memory()):
+                raise
             progress({"said": f"{layers} layers on the GPU: {error}; trying fewer"})
             continue
-        file_type = llama.metadata.get("general.file_type", "")
-        return Loaded(llama, ModelInfo(os.path.basename(path), _sha256(path), _quantization(path, file_type), layers,
-                                       llama.n_ctx()))  # fmt: skip
-    raise OutOfMemory(
-        f"{path}: not enough memory for the model, not even on the CPU; choose a smaller one"
-    )
+        if wish.gpu and wish.gpu_layers is None and layers != known:
+            notes.set(f"layers on {wish.gpu}", layers)
+        return loaded
+    raise OutOfMemory(_too_large(wish.path))
+
+
+def _too_large(path: str) -> str:
+    return f"{path}: not enough memory for the model, not even on the CPU; choose a smaller one"
 
 
 def _check(path: str) -> None:
@@ -72,11 +116,26 @@ def _check(path: str) -> None:
         )
 
 
-def _ladder(path: str, wanted: int | None) -> list[int]:
+def device() -> str:
+    """What the model can run on here: "gpu", or why only the CPU."""
+    if llama.llama_supports_gpu_offload():
+        return "gpu"
+    folder = os.path.join(os.path.dirname(llama.__file__), "lib")
+    built = [b for b in _BACKENDS if any(f"ggml-{b}" in name for name in os.listdir(folder))]
+    if built:
+        return f"cpu: llama.cpp is built for {', '.join(built)}, and no such GPU is found"
+    return "cpu: llama.cpp is built without support for a GPU"
+
+
+def _ladder(wish: Wish, known: int | None) -> list[int]:
     """The numbers of layers to try: as wanted, then halved down to the CPU."""
-    if not llama_cpp.llama_supports_gpu_offload():
+    if device() != "gpu":
         return [0]
-    layers = _layers(path) + 1 if wanted is None else wanted  # the output layer counts as one
+    layers = wish.gpu_layers
+    if layers is None:
+        layers = known if known is not None else _layers(wish) + 1  # the output layer counts as one
+    if wish.most_layers is not None:
+        layers = min(layers, wish.most_layers)
     ladder = []
     while layers:
         ladder.append(layers)
@@ -84,70 +143,141 @@ def _ladder(path: str, wanted: int | None) -> list[int]:
     return [*ladder, 0]
 
 
-def _layers(path: str) -> int:
-    header = llama_cpp.Llama(path, vocab_only=True, verbose=True)
+def _layers(wish: Wish) -> int:
+    header = _open(wish.path, 0, only_header=True)
     try:
-        return int(header.metadata.get(f"{header.metadata['general.architecture']}.block_count", 0))
+        return int(llama.llama_model_n_layer(header))
     finally:
-        header.close()
+        llama.llama_model_free(header)
 
 
-def _try(path: str, layers: int, context: int, threads: int | None) -> Any:
+def _open(path: str, layers: int, only_header: bool = False) -> Any:
     _log.clear()
+    parameters = llama.llama_model_default_params()
+    parameters.n_gpu_layers = layers
+    parameters.no_alloc = only_header  # the weights stay on the disk
+    if only_header:
+        parameters.use_mmap = False
+    model = llama.llama_model_load_from_file(os.fsencode(path), parameters)
+    if not model:
+        if _of_memory():
+            raise OutOfMemory(_too_large(path) if layers == 0 else "not enough memory")
+        raise ModelUnavailable(f"{path}: llama.cpp can't load it: {_reason()}; get it again")
+    return model
+
+
+def _try(wish: Wish, layers: int, notes: Notes) -> Loaded:
+    """One number of layers; the first decodings count as part of loading, since they too need memory."""
+    model = _open(wish.path, layers)
+    context = None
     try:
-        # verbose: the other way redirects the whole process's output while it loads, and the reason is lost
-        return llama_cpp.Llama(path, n_gpu_layers=layers, n_ctx=context, n_threads=threads, n_threads_batch=threads,
-                               verbose=True)  # fmt: skip
-    except (ValueError, RuntimeError) as error:
-        said = "".join(_log)
-        if any(word in said.lower() for word in _MEMORY):
-            raise OutOfMemory(f"{path}: not enough memory") from None
-        raise ModelUnavailable(
-            f"{path}: llama.cpp can't load it: {_reason(said) or error}; get it again"
-        ) from None
+        context, drafts = _context(model, wish, layers)
+        template = Template(model, context)
+        name = f"speed of {layers} layers, {wish.threads} threads"
+        curve = notes.get(name)
+        if not curve:
+            curve = speed.measure(context)
+            notes.set(name, curve)
+    except (OutOfMemory, ChildError, ModelUnavailable):
+        if context:
+            context.close()
+        llama.llama_model_free(model)
+        raise
+    lines = "parallel" if context.lanes > 1 else "single"
+    info = ModelInfo(
+        os.path.basename(wish.path), notes.sha256(), _quantization(model, wish.path), layers, context.cells, device()
+    )  # fmt: skip
+    return Loaded(
+        model,
+        context,
+        info,
+        template,
+        [tuple(c) for c in curve],
+        drafts,
+        lines if drafts else "greedy",
+    )
 
 
-def _reason(said: str) -> str:
-    """llama.cpp's last line that speaks of an error."""
-    lines = [
-        line.strip()
-        for line in said.splitlines()
-        if "error" in line.lower() or "corrupt" in line.lower()
-    ]
-    return lines[0] if lines else ""
+# the ladder of methods ------------------------------------------------------------------------------
 
 
-def _quantization(path: str, file_type: str) -> str:
+def _context(model: Any, wish: Wish, layers: int) -> tuple[Context, bool]:
+    """The best context that this model and machine bear, and whether its memory can be cut."""
+    train = int(llama.llama_model_n_ctx_train(model))
+    cells = min(wish.context, max(train, 512)) if train else wish.context
+    error: Exception | None = None
+    for lanes in (1,) if wish.method in ("single", "greedy") else (LANES, 1):
+        for backend in (
+            (True, False) if layers else (False,)
+        ):  # on a CPU the logits are at hand anyway
+            try:
+                context = Context(model, cells, wish.threads, lanes, backend)
+            except OutOfMemory as found:
+                error = found
+                continue
+            works, cuts = _works(context)
+            if works and (cuts or lanes == 1):
+                return context, cuts and wish.method != "greedy"
+            context.close()
+            error = ChildError("the model does not decode the same twice")
+    raise error or OutOfMemory("no memory for the model's context")
+
+
+def _works(context: Context) -> tuple[bool, bool]:
+    """Whether sequences can share a beginning, and whether they can be cut."""
+    tokens = context.tokenize(b"The quick brown fox jumps over the lazy dog")[:8]
+    context.clear()
+    context.decode([Entry(t, n, 0) for n, t in enumerate(tokens[:-1])])
+    straight = context.decode(
+        [Entry(tokens[-1], len(tokens) - 1, 0, -1), Entry(tokens[0], len(tokens), 0, -1)]
+    )
+    if context.backend and not context.hands_out_candidates():
+        return False, False
+    context.clear()
+    context.decode([Entry(t, n, 0) for n, t in enumerate(tokens[:-1])])
+    context.copy(0, 1)
+    context.decode([Entry(tokens[0], len(tokens) - 1, 1, -1)])
+    cuts = context.cut(1, len(tokens) - 1)
+    if not cuts:
+        context.cut(1, 0)
+        context.copy(0, 1)
+    again = context.decode(
+        [Entry(tokens[-1], len(tokens) - 1, 1, -1), Entry(tokens[0], len(tokens), 1, -1)]
+    )
+    context.clear()
+    return all(
+        a.token == b.token or abs(a.margin - b.margin) < 0.1
+        for a, b in zip(straight, again, strict=True)
+    ), cuts
+
+
+# words ----------------------------------------------------------------------------------------------
+
+
+def _of_memory() -> bool:
+    said = "".join(_log).lower()
+    return any(word in said for word in _MEMORY)
+
+
+def _reason() -> str:
+    """llama.cpp's first line that speaks of an error."""
+    for line in "".join(_log).splitlines():
+        if "error" in line.lower() or "corrupt" in line.lower():
+            return line.strip()
+    return "it does not say why"
+
+
+def _quantization(model: Any, path: str) -> str:
     """As the file's name says it; else the number of the GGUF's file type."""
     name = os.path.basename(path).lower().removesuffix(".gguf")
-    words = name.replace(".", "-").split("-")
     found = [
         w
-        for w in words
+        for w in name.replace(".", "-").split("-")
         if w.startswith(("q2", "q3", "q4", "q5", "q6", "q8", "iq"))
         or w in ("f16", "fp16", "bf16", "f32")
     ]
-    return found[-1] if found else f"file type {file_type}"
-
-
-def _sha256(path: str) -> str:
-    """The file's sha256, reckoned once: three gigabytes take seconds, and the model comes and goes."""
-    status = os.stat(path)
-    stamp = [status.st_size, status.st_mtime_ns]
-    note = f"{path}.sha256"
-    try:
-        with open(note, encoding="utf-8") as file:
-            known = json.load(file)
-        if known["stamp"] == stamp:
-            return str(known["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # not reckoned yet, or of another file
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    try:
-        with open(f"{note}.tmp", "w", encoding="utf-8") as file:
-            json.dump({"sha256": digest, "stamp": stamp}, file)
-        os.replace(f"{note}.tmp", note)
-    except OSError:
-        pass  # a read-only folder of models: it is reckoned again
-    return digest
+    if found:
+        return found[-1]
+    value = ctypes.create_string_buffer(64)
+    llama.llama_model_meta_val_str(model, b"general.file_type", value, 64)
+    return f"file type {value.value.decode() or 'unknown'}"

@@ -18,6 +18,7 @@ class Segment:
     text: str
     box: Box
     confidence: float | None
+    unsure: tuple[int, ...] | None = None  # as in values.Line
     # middle and width of each space in ``text``, in pixels of the page, where the engine knows them
     spaces: tuple[tuple[float, float], ...] = ()
 

@@ -165,11 +165,14 @@ def _halves(segment: Segment, x: float, high: float) -> Region:
     words, box = segment.text.split(" "), segment.box
     left = Box(box.x0, box.y0, at - widths[number] / 4, box.y1)
     right = Box(at + widths[number] / 4, box.y0, box.x1, box.y1)
+    first, second = " ".join(words[: number + 1]), " ".join(words[number + 1 :])
+    unsure, unsure_second = None, None
+    if segment.unsure is not None:
+        unsure = tuple(n for n in segment.unsure if n < len(first))
+        unsure_second = tuple(n - len(first) - 1 for n in segment.unsure if n > len(first))
     return [
-        Segment(" ".join(words[: number + 1]), left, segment.confidence, segment.spaces[:number]),
-        Segment(
-            " ".join(words[number + 1 :]), right, segment.confidence, segment.spaces[number + 1 :]
-        ),
+        Segment(first, left, segment.confidence, unsure, segment.spaces[:number]),
+        Segment(second, right, segment.confidence, unsure_second, segment.spaces[number + 1 :]),
     ]
 
 
@@ -270,10 +273,12 @@ def _beside(row: Region, segment: Segment) -> bool:
 
 
 def _line(row: Region, high: float, block: int) -> Line:
-    text = row[0].text
+    text, unsure = row[0].text, list(row[0].unsure or ())
     for before, segment in itertools.pairwise(row):
         gap = segment.box.x0 - before.box.x1
-        text += " " * max(1, min(MOST_SPACES, round(gap / (0.5 * high)))) + segment.text
+        text += " " * max(1, min(MOST_SPACES, round(gap / (0.5 * high))))
+        unsure += [len(text) + n for n in segment.unsure or ()]
+        text += segment.text
     known = [(s.confidence, len(s.text)) for s in row if s.confidence is not None]
     total = sum(length for _, length in known)
     confidence = sum(c * length for c, length in known) / total if total else None
@@ -283,7 +288,8 @@ def _line(row: Region, high: float, block: int) -> Line:
         max(s.box.x1 for s in row),
         max(s.box.y1 for s in row),
     )
-    return Line(text, box, confidence, block)
+    tells = all(s.unsure is not None for s in row)
+    return Line(text, box, confidence, block, tuple(unsure) if tells else None)
 
 
 def _top(row: Region) -> float:

@@ -35,6 +35,9 @@ DETECT_SIDE = 2000  # pixels of the longer side that the detector sees; more fin
 SMALL_SIDE = 900  # a page smaller than this is enlarged for the detector
 ROW = 48  # pixels: the height of a line as the recogniser wants it
 BATCH = 6
+# Characters read with a lower probability are marked as unsure. On typed pages and receipts, 93 % and 70 % of the
+# misread characters lie below it, and 1 % and 6 % of those read right.
+SURE = 0.99
 LEAST_SCORE = 0.6  # a line below is noise, a picture or a stain
 # probability of a space between two characters from which it is written: within a word or a number the
 # recogniser must be surer than beside capitals, brackets and signs
@@ -50,6 +53,7 @@ class Recognised:
 
     text: str
     confidence: float
+    unsure: tuple[int, ...] = ()  # offsets of characters
     spaces: tuple[tuple[float, float], ...] = ()  # middle and width of each, as shares of the crop
 
 
@@ -98,6 +102,7 @@ class Rapid:
                 "model": "PP-OCRv6 small",
                 "detect_side": DETECT_SIDE,
                 "least_score": LEAST_SCORE,
+                "sure": SURE,
                 "space": SPACE,
                 "space_within": SPACE_WITHIN,
             },
@@ -170,6 +175,7 @@ class Rapid:
         likely = probabilities[:, len(self._characters) - 1]
         text: list[str] = []
         sure: list[float] = []
+        unsure: list[int] = []
         spaces: list[tuple[float, float]] = []
         last = 0  # the time of the last character
         for time in range(len(best)):
@@ -183,9 +189,12 @@ class Rapid:
             if text and likely[last + 1 : time].max(initial=0.0) >= _needed(text[-1], character):
                 text.append(" ")
                 spaces.append(((last + time + 1) / 2 * STEP / width, (time - last) * STEP / width))
+            if probabilities[time, token] < SURE:
+                unsure.append(len(text))
             text.append(character)
             last = time
-        return Recognised("".join(text), float(np.mean(sure)) if sure else 0.0, tuple(spaces))
+        confidence = float(np.mean(sure)) if sure else 0.0
+        return Recognised("".join(text), confidence, tuple(unsure), tuple(spaces))
 
 
 def _needed(before: str, after: str) -> float:
@@ -197,7 +206,7 @@ def _needed(before: str, after: str) -> float:
 
 def _segment(line: Recognised, box: Box) -> Segment:
     spaces = tuple((box.x0 + at * box.width, wide * box.width) for at, wide in line.spaces)
-    return Segment(line.text, box, line.confidence, spaces)
+    return Segment(line.text, box, line.confidence, line.unsure, spaces)
 
 
 def as_bgr(image: Image) -> Array:

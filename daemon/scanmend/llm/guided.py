@@ -1,0 +1,261 @@
+"""Input-guided decoding, all lines of a page at once.
+
+The lines are parallel sequences over one shared prompt that holds the page. Each line's draft is its OCR text:
+one call of the decoder verifies the drafts of all lines, each line takes its longest agreed beginning and the
+model's own token after it, finds its way back to the OCR text (``draft``) and drafts on. Greedy, hence the same
+text as token by token, but for float near-ties. An edit in one line costs the others nothing.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from scanmend.llm.context import Choice, Context, Entry, NoRoom
+from scanmend.llm.draft import Draft
+from scanmend.llm.speed import Curve, ahead, choose
+from scanmend.values import Departure, Proposed
+
+GROWTH = 1.3  # tokens out for each token of the line
+SPARE = 8  # tokens out besides, for each line
+REPEATED = 24  # bytes that, written twice in a row without the OCR text, end a line
+TRUST = 0.95  # share of draft tokens that a model is taken to agree with, at first
+DOUBT = 0.5  # the same where the draft is a guess
+MOST_TRUST = 0.99  # the same after a long agreement
+TRUST_OF = 8  # tokens over which doubt goes
+SHARED = 0  # the sequence of the prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A line to correct: its number, its text, and the tokens between the prompt and the answer."""
+
+    number: int
+    text: bytes
+    suffix: Sequence[int]
+
+
+@dataclass(slots=True)
+class Answer:
+    """What was written for a line. ``bound``: what cut it short."""
+
+    written: bytearray = field(default_factory=bytearray)
+    departures: list[tuple[int, int, float]] = field(default_factory=list)  # bytes
+    bound: str | None = None
+
+    def proposed(self) -> Proposed:
+        """The text, with the places in code points."""
+
+        def at(place: int) -> int:
+            return len(self.written[:place].decode(errors="ignore"))
+
+        text = self.written.decode(errors="replace")
+        return Proposed(text, tuple(Departure(at(a), at(b), m) for a, b, m in self.departures))
+
+
+@dataclass(slots=True)
+class _Lane:
+    """A line in work. ``pending``: chosen, not yet in the memory; ``draft_tokens``: what is expected next."""
+
+    request: Request
+    sequence: int
+    draft: Draft
+    pending: list[int]
+    draft_tokens: list[int]
+    place: int  # in the sequence, of the first pending token
+    most: int  # tokens of the answer
+    at: int = 0  # bytes of the OCR text that are copied or passed over
+    count: int = 0
+    trust: float = TRUST
+    answer: Answer = field(default_factory=Answer)
+
+
+class Guided:
+    """Decodes the lines of one page."""
+
+    def __init__(self, context: Context, curve: Curve, drafts: bool) -> None:
+        """``drafts`` False: plain greedy decoding, for models whose memory can't be cut."""
+        self._context = context
+        self._curve = curve
+        self._drafts = drafts
+        self._most_lanes = context.lanes
+        self.count = 0  # tokens written
+        self.agreed = 0  # of them, drafted
+
+    def lines(
+        self, shared: int, requests: Sequence[Request], expired: Callable[[], bool]
+    ) -> dict[int, Answer]:
+        """An answer for each request that there was time and room for.
+
+        ``shared``: the number of tokens that the sequence ``SHARED`` holds. ``expired`` ends the work.
+        """
+        waiting = deque(requests)
+        lanes: list[_Lane] = []
+        answers: dict[int, Answer] = {}
+        try:
+            while waiting or lanes:
+                if expired():
+                    for lane in lanes:
+                        lane.answer.bound = "seconds"
+                        answers[lane.request.number] = lane.answer
+                    break
+                self._admit(shared, waiting, lanes)
+                if not lanes:
+                    break  # the next one does not fit, not even alone
+                try:
+                    self._step(lanes)
+                except NoRoom:
+                    self._make_room(waiting, lanes)
+                    continue
+                for lane in [lane for lane in lanes if not lane.pending]:
+                    self._most_lanes = self._context.lanes
+                    answers[lane.request.number] = lane.answer
+                    self._context.cut(lane.sequence, 0)
+                    lanes.remove(lane)
+        finally:
+            for lane in lanes:
+                self._context.cut(lane.sequence, 0)
+        return answers
+
+    def _admit(self, shared: int, waiting: deque[Request], lanes: list[_Lane]) -> None:
+        """Start the next lines as far as the memory reaches."""
+        free = self._context.cells - shared - sum(len(x.request.suffix) + x.most for x in lanes)
+        used = {lane.sequence for lane in lanes}
+        for sequence in range(1, self._context.lanes + 1):
+            if not waiting or len(lanes) >= self._most_lanes:
+                return
+            if sequence in used:
+                continue
+            request = waiting[0]
+            tokens = [*self._context.tokenize(request.text), self._context.end]
+            most = int(GROWTH * len(tokens)) + SPARE
+            free -= len(request.suffix) + most
+            if free < 0:
+                return
+            waiting.popleft()
+            self._context.copy(SHARED, sequence)
+            lanes.append(
+                _Lane(
+                    request,
+                    sequence,
+                    Draft(request.text),
+                    list(request.suffix),
+                    tokens,
+                    shared,
+                    most,
+                )
+            )
+
+    def _make_room(self, waiting: deque[Request], lanes: list[_Lane]) -> None:
+        """The last line comes later; what the failed call left of the others is forgotten."""
+        last = lanes.pop()
+        self._context.cut(last.sequence, 0)
+        self._most_lanes = max(1, len(lanes))  # until one of them is done
+        if lanes:
+            waiting.appendleft(last.request)
+        for lane in lanes:
+            self._context.cut(lane.sequence, lane.place)
+
+    def _step(self, lanes: list[_Lane]) -> None:
+        """One call: verify what each line expects, and take what the model says."""
+        length = 0
+        if self._drafts:
+            shapes = [(len(x.pending), len(x.draft_tokens), x.trust) for x in lanes]
+            length = choose(self._curve, shapes)
+        entries: list[Entry] = []
+        counts = []
+        for lane in lanes:
+            left = lane.most - lane.count
+            count = ahead(lane.trust, min(length, len(lane.draft_tokens), left))
+            if count == len(lane.draft_tokens) and count:
+                count -= 1  # the end is only compared, never copied
+            counts.append(count)
+            tokens = lane.pending + lane.draft_tokens[:count]
+            first = len(lane.pending) - 1
+            for number, token in enumerate(tokens):
+                against = None
+                if number >= first:
+                    rest = lane.draft_tokens[number - first :]
+                    against = rest[0] if rest else -1
+                entries.append(Entry(token, lane.place + number, lane.sequence, against))
+        choices = iter(self._context.decode(entries))
+        for lane, count in zip(lanes, counts, strict=True):
+            self._take(lane, [next(choices) for _ in range(count + 1)])
+
+    def _take(self, lane: _Lane, choices: list[Choice]) -> None:
+        """Accept the agreed beginning of the draft and the token after it."""
+        drafted = len(choices) - 1
+        agreed = 0
+        while agreed < drafted and choices[agreed].token == lane.draft_tokens[agreed]:
+            agreed += 1
+        for token in lane.draft_tokens[:agreed]:
+            self._copy(lane, token)
+        lane.place += len(lane.pending) + agreed
+        if agreed < drafted:
+            self._context.cut(lane.sequence, lane.place)
+        expected = lane.draft_tokens[agreed] if agreed < len(lane.draft_tokens) else None
+        lane.draft_tokens = lane.draft_tokens[agreed:]
+        self.agreed += agreed
+        self._follow(lane, choices[agreed], expected)
+
+    def _copy(self, lane: _Lane, token: int) -> None:
+        piece = self._context.piece(token)
+        lane.answer.written += piece
+        lane.at += len(piece)
+        lane.count += 1
+        self.count += 1
+        lane.trust += (MOST_TRUST - lane.trust) / TRUST_OF
+
+    def _follow(self, lane: _Lane, choice: Choice, expected: int | None) -> None:
+        """Take the model's own token: the expected one, another, or the end."""
+        written = lane.answer.written
+        start = len(written)
+        if self._context.ends(choice.token):
+            if expected is not None and not self._context.ends(expected):
+                lane.answer.departures.append((start, start, choice.margin))
+            lane.pending = []
+            return
+        lane.pending = [choice.token]
+        if choice.token == expected:
+            self._copy(lane, choice.token)
+            lane.draft_tokens = lane.draft_tokens[1:]
+        else:
+            self._depart(lane, choice, expected)
+        lane.answer.bound = self._bound(lane)
+        if lane.answer.bound or b"\n" in written[start:]:
+            del written[(bytes(written) + b"\n").index(b"\n") :]
+            lane.pending = []
+
+    def _depart(self, lane: _Lane, choice: Choice, expected: int | None) -> None:
+        """The model leaves the OCR text: note it, and guess where copying goes on."""
+        piece = self._context.piece(choice.token)
+        written, departures = lane.answer.written, lane.answer.departures
+        start = len(written)
+        written += piece
+        lane.count += 1
+        self.count += 1
+        if expected is not None or not departures:
+            departures.append((start, len(written), choice.margin))
+        else:  # in the middle of a character nothing was expected: the same departure goes on
+            departures[-1] = (departures[-1][0], len(written), departures[-1][2])
+        lane.trust = DOUBT
+        lane.at = lane.draft.resume(lane.at, bytes(written), piece)
+        rest = lane.request.text[lane.at :]
+        lane.draft_tokens = []
+        if _is_boundary(written) and not (rest and rest[0] & 0xC0 == 0x80):
+            lane.draft_tokens = [*self._context.tokenize(rest), self._context.end]
+
+    def _bound(self, lane: _Lane) -> str | None:
+        if lane.count >= lane.most:
+            return "tokens"
+        written = lane.answer.written
+        astray = lane.answer.departures and lane.answer.departures[-1][1] == len(written)
+        last, before = written[-REPEATED:], written[-2 * REPEATED : -REPEATED]
+        return "repetition" if astray and last == before else None
+
+
+def _is_boundary(written: bytearray) -> bool:
+    """Whether UTF-8 text ends with a whole character."""
+    for back, byte in enumerate(reversed(written[-4:]), 1):
+        if byte & 0xC0 != 0x80:
+            return back >= (4 if byte >= 0xF0 else 3 if byte >= 0xE0 else 2 if byte >= 0xC0 else 1)
+    return True
