@@ -1,5 +1,5 @@
 # `make run` and `make test` do everything on a fresh Debian 12 or Ubuntu 24.04 machine.
-.PHONY: run test check bench setup clean
+.PHONY: run test check bench bench-llm bench-gate setup clean
 BIN := .venv/bin
 
 run:
@@ -20,6 +20,16 @@ check:
 bench:
 	@./setup.sh test
 	$(BIN)/python tests/bench/bench.py
+
+# MODEL=model.gguf; without it a shape of 118 M parameters. ARGS: see tests/bench/llm.py --help
+bench-llm:
+	@./setup.sh test
+	PYTHONPATH=tests $(BIN)/python tests/bench/llm.py $(MODEL) $(ARGS)
+
+# the gate's properties over CASES random pages, and its time for a page
+bench-gate:
+	@./setup.sh test
+	PYTHONPATH=tests $(BIN)/python tests/bench/gate.py $(or $(CASES),1000000)
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

@@ -137,11 +137,14 @@ class Tree:
         report: dict[str, Any] = json.loads(path.read_text("utf-8"))
         return report
 
-    def command(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def command(
+        self, *arguments: str, check: bool = True, stdin: str | None = None, **env: str
+    ) -> subprocess.CompletedProcess[str]:
         """Another scanmend command on this configuration."""
         return subprocess.run(
             [sys.executable, "-m", "scanmend", "--config", str(self.config), *arguments],
-            capture_output=True, text=True, check=check, timeout=300, cwd=self.home,
+            capture_output=True, text=True, check=check, timeout=300, cwd=self.home, input=stdin,
+            env={**os.environ, **env},
         )  # fmt: skip
 
     def status(self) -> dict[str, Any]:

@@ -22,6 +22,8 @@ examples:
   scanmend process invoice.pdf --out .      do it once for one file, without the daemon
   scanmend status                           what waits, what is in work, what failed and why
   scanmend doctor                           what is missing on this machine, and how to get it
+  scanmend correct old.txt > new.txt        correct text that others have read
+  scanmend models pull                      get the model now, not when the first page needs it
   scanmend retry invoice.pdf                put a failed original back into the inbox
 
 exit codes:
@@ -104,6 +106,24 @@ def _retry(settings: Settings, options: argparse.Namespace) -> int:
     return 0
 
 
+def _correct(settings: Settings, options: argparse.Namespace) -> int:
+    from scanmend.texts import correct  # noqa: PLC0415
+
+    return correct(settings, options.files, options.profile, options.json)
+
+
+def _models(settings: Settings, options: argparse.Namespace) -> int:
+    from scanmend import models  # noqa: PLC0415
+
+    if options.action == "pull":
+        return models.pull(settings, options.repo, options.quantization)
+    if options.action == "verify":
+        return models.verify(settings, options.names)
+    if options.action == "remove":
+        return models.remove(settings, options.names)
+    return models.show_list(settings, options.json)
+
+
 def _settings(path: str | None) -> Settings:
     path = path or os.environ.get("SCANMEND_CONFIG")
     if path:
@@ -136,6 +156,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"scanmend {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
+    _add_work(commands)
+    _add_care(commands)
+    _add_models(commands)
+    return parser
+
+
+def _add_work(commands: "argparse._SubParsersAction[_Parser]") -> None:
     run = commands.add_parser(
         "run", help="watch the inbox, in the foreground, until SIGTERM or Ctrl-C"
     )
@@ -153,6 +180,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     process.set_defaults(command=_process)
 
+    correct = commands.add_parser(
+        "correct",
+        help="correct text that others have read: plain, or JSON lines with text and confidence",
+    )
+    correct.add_argument("files", nargs="*", metavar="FILE", help="none, or -: standard input")
+    correct.add_argument("--profile", metavar="NAME", help="prompt and rules")
+    correct.add_argument("--json", action="store_true", help="lines, edits and suspects, as in the sidecar")  # fmt: skip
+    correct.set_defaults(command=_correct)
+
+
+def _add_care(commands: "argparse._SubParsersAction[_Parser]") -> None:
     status = commands.add_parser(
         "status", help="what waits, is in work, done, failed; the model's state"
     )
@@ -170,4 +208,18 @@ def _parser() -> argparse.ArgumentParser:
     retry = commands.add_parser("retry", help="put failed originals back into the inbox")
     retry.add_argument("names", nargs="*", metavar="NAME", help="as status shows them; none: all")
     retry.set_defaults(command=_retry)
-    return parser
+
+
+def _add_models(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    models = commands.add_parser("models", help="list, get, check and remove models")
+    actions = models.add_subparsers(metavar="ACTION", required=True, dest="action")
+    listing = actions.add_parser("list", help="the models in models.directory; * is the one in use")
+    listing.add_argument("--json", action="store_true", help="for programs")
+    pull = actions.add_parser("pull", help="get a model from the Hugging Face Hub")
+    pull.add_argument("--repo", metavar="OWNER/NAME", help="default: llm.repo_id")
+    pull.add_argument("--quantization", metavar="NAME", help="default: llm.quantization")
+    verify = actions.add_parser("verify", help="compare checksums with the Hub's")
+    verify.add_argument("names", nargs="*", metavar="NAME", help="as list shows them; none: all")
+    remove = actions.add_parser("remove", help="remove models from the disk")
+    remove.add_argument("names", nargs="+", metavar="NAME", help="as list shows them")
+    models.set_defaults(command=_models)

@@ -111,6 +111,9 @@ class Llm:
     """The corrector; seconds, bytes. ``gpu_layers`` None: as many as fit."""
 
     enabled: bool = key(True, flag)
+    backend: str = key("local", choice("local", "openai"))
+    base_url: str = key("http://127.0.0.1:8080/v1", text)
+    api_key_file: str | None = key(None, optional)
     model: str = key("auto", text)
     repo_id: str = key("Qwen/Qwen2.5-3B-Instruct-GGUF", text)
     quantization: str = key("int8", text)
@@ -258,6 +261,10 @@ def _absolute(settings: Settings) -> Settings:
         settings,
         base=base,
         folders=folders,
+        llm=dataclasses.replace(
+            settings.llm,
+            api_key_file=at(settings.llm.api_key_file) if settings.llm.api_key_file else None,
+        ),
         models=Models(at(models) if models else os.path.join(folders.state, "models")),
         aspose=dataclasses.replace(
             settings.aspose,

@@ -8,21 +8,20 @@ one: no race by construction.
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from scanmend import log
 from scanmend.config import Settings
 from scanmend.errors import ChildError, MachineError, ModelUnavailable
-from scanmend.gate import gate, needs
-from scanmend.hyphens import hyphenated
+from scanmend.gate import needs
 from scanmend.journal import Journal
 from scanmend.model import Model
 from scanmend.profiles import Profile
 from scanmend.retry import back_off
+from scanmend.review import done, review, unasked
 from scanmend.states import Document, State
-from scanmend.suspects import suspects
-from scanmend.values import Correction, PageResult, PageText, Proposal, Proposed
+from scanmend.values import Correction, PageResult, PageText
 
 LOG_PROGRESS = 30.0  # seconds between two log lines of a download
 
@@ -186,16 +185,13 @@ class Correct:
 
     def correct(self, text: PageText, profile: Profile, document: Document) -> PageResult | None:
         """The page's result; None when the daemon stops in the middle of it."""
-        nothing = (None,) * len(text.lines)
         wanted = [n for n, line in enumerate(text.lines) if needs(line, profile)]
         if not self._settings.llm.enabled:
-            return _result(text, nothing, profile, Correction("off", "llm.enabled is false"))
+            return unasked(text, profile, Correction("off", "llm.enabled is false"))
         if not wanted:
             some = any(line.text.strip() for line in text.lines)
             reason = "the engine is sure of every line" if some else "no text on the page"
-            return _result(
-                text, nothing, profile, Correction("nothing", reason, profile=profile.name)
-            )
+            return unasked(text, profile, Correction("nothing", reason, profile=profile.name))
         started = time.monotonic()
         try:
             proposal = self._model.propose(text.lines, wanted, profile)
@@ -204,7 +200,7 @@ class Correct:
                 self._journal.note(document, reason=f"waits for a model: {error}")
                 raise
             correction = Correction("unavailable", str(error), profile=profile.name)
-            return _result(text, nothing, profile, correction)
+            return unasked(text, profile, correction)
         except ChildError as error:
             if self._stopping:
                 return None
@@ -212,8 +208,8 @@ class Correct:
                 "correction failed", document=document.name, page=text.index + 1, reason=str(error)
             )
             correction = Correction("failed", str(error), profile=profile.name)
-            return _result(text, nothing, profile, correction)
-        result = _result(text, proposal.lines, profile, done(proposal, profile, started))
+            return unasked(text, profile, correction)
+        result = review(text, proposal.lines, profile, done(proposal, profile, started))
         accepted = sum(edit.accepted for edit in result.edits)
         self._log.info("page corrected", document=document.name, page=text.index + 1, lines=len(wanted),
                        accepted=accepted, rejected=len(result.edits) - accepted, suspects=len(result.suspects),
@@ -247,36 +243,3 @@ class Correct:
             self._journal.set_fact("model", state, reason)
         except MachineError as error:
             self._log.warning("the model's state can't be noted", reason=str(error))
-
-
-def done(proposal: Proposal, profile: Profile, started: float) -> Correction:
-    """How a correction went that began at ``started`` (monotonic)."""
-    return Correction(
-        "done",
-        model=proposal.model,
-        profile=profile.name,
-        prompt_sha256=profile.prompt_sha256,
-        tokens=proposal.tokens,
-        seconds=time.monotonic() - started,
-        bound=proposal.bound,
-        calls=proposal.calls,
-        method=proposal.method,
-    )
-
-
-def _result(
-    page: PageText,
-    proposed: Sequence[Proposed | None],
-    profile: Profile,
-    correction: Correction,
-) -> PageResult:
-    """Through the gate: also without a model, since the repairs and checks are rules of ours."""
-    gated = gate(page.lines, proposed, profile)
-    return PageResult(
-        page,
-        gated.lines,
-        gated.edits,
-        correction,
-        suspects(page.lines, gated.lines, gated.edits),
-        hyphenated(page.lines, gated.lines),
-    )

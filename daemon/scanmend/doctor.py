@@ -1,6 +1,5 @@
 """`scanmend doctor`: what is usable on this machine and, where not, what exactly to do."""
 
-import glob
 import os
 import shutil
 import subprocess
@@ -11,6 +10,7 @@ from scanmend.config import Folders, Settings
 from scanmend.engines import choose, probe
 from scanmend.errors import ScanmendError
 from scanmend.lock import running
+from scanmend.modelfiles import ModelFile, files
 from scanmend.mounts import choose_method, free_bytes, kind_of
 
 LITTLE = 500 * 10**6  # bytes free below which a folder is worth a note
@@ -105,26 +105,23 @@ def _models(settings: Settings) -> list[Finding]:
     llm, directory = settings.llm, settings.models.directory
     if not llm.enabled:
         return [Finding("model", True, "llm.enabled is false: no correction")]
-    files = sorted(
-        glob.glob(os.path.join(glob.escape(directory or ""), "**", "*.gguf"), recursive=True)
-    )
-    if not files:
+    if llm.backend == "openai":
+        return [Finding("model", True, f"llm.backend is openai: {llm.base_url}")]
+    found = files(directory or "")
+    if not found:
         how = (
             f"it is downloaded when the first page needs it ({llm.repo_id}, {llm.quantization})"
             if llm.auto_download
             else f"put a .gguf file into {directory}, or set llm.auto_download: true"
         )
         return [Finding("model", False, f"no .gguf file in {directory}", how, optional=True)]
-    return [_model(file) for file in files]
+    return [_model(file) for file in found]
 
 
-def _model(file: str) -> Finding:
-    with open(file, "rb") as opened:
-        good = opened.read(4) == b"GGUF"
-    found = f"{file} ({os.path.getsize(file) / 1e9:.2f} GB)"
-    return Finding(
-        "model", good, found, "" if good else "this is no GGUF file: remove it or download it again"
-    )
+def _model(file: ModelFile) -> Finding:
+    found = f"{file.path} ({file.size / 1e9:.2f} GB)"
+    remedy = "damaged, or a part is missing: scanmend models remove, then scanmend models pull"
+    return Finding("model", file.whole, found, "" if file.whole else remedy)
 
 
 def _gpu() -> Finding:

@@ -101,19 +101,25 @@ def revert(published: str, edits: Sequence[Edit]) -> str:
 
 
 def _line(number: int, line: Line, proposal: Proposed | None, rules: Profile) -> list[Edit]:
-    fixed = [
-        Edit(number, r.start, r.before, r.after, True, r.rule)
-        for r in repairs(line.text, line.unsure)
-    ]
+    """The rules' repairs first, then what the model makes of the repaired line: a repair keeps every offset."""
+    found = repairs(line.text, line.unsure)
+    fixed = [Edit(number, r.start, r.before, r.after, True, r.rule) for r in found]
     if proposal is None or proposal.text == line.text:
         return fixed
-    edits = _judged(number, line, proposal, rules)
+    repaired = dataclasses.replace(line, text=apply(line.text, fixed))
+    kept = [r.span for r in found]
+    edits = _judged(number, repaired, proposal, rules, kept)
     if any(e.accepted for e in edits):  # what is published must stand when it is gated again
-        published = _published(line, edits)
-        again = _judged(number, published, proposal, rules)
-        repaired = [(r.before, r.after) for r in repairs(published.text, published.unsure)]
-        if any(e.accepted for e in again) or repaired != [(e.before, e.after) for e in fixed]:
-            edits = [dataclasses.replace(e, accepted=False, rule="ambiguous") if e.accepted else e for e in edits]  # fmt: skip
+        published = _published(repaired, edits)
+        again = _judged(number, published, proposal, rules, ())
+        if any(e.accepted for e in again) or repairs(published.text, published.unsure):
+            edits = [
+                dataclasses.replace(e, accepted=False, rule="ambiguous") if e.accepted else e
+                for e in edits
+            ]
+    edits = [
+        dataclasses.replace(e, before=line.text[e.start : e.start + len(e.before)]) for e in edits
+    ]
     return sorted(fixed + edits, key=lambda e: (e.start, e.accepted))
 
 
@@ -130,7 +136,9 @@ def _published(line: Line, edits: Sequence[Edit]) -> Line:
     return dataclasses.replace(line, text=apply(line.text, edits), unsure=unsure)
 
 
-def _judged(number: int, line: Line, proposal: Proposed, rules: Profile) -> list[Edit]:
+def _judged(
+    number: int, line: Line, proposal: Proposed, rules: Profile, repaired: Sequence[tuple[int, int]]
+) -> list[Edit]:
     text = line.text
     whole = _whole_line(line, proposal.text, rules)
     if whole:
@@ -138,7 +146,7 @@ def _judged(number: int, line: Line, proposal: Proposed, rules: Profile) -> list
     found = spans(text, proposal.text)
     if not found:
         return []
-    kept = protected(text, rules.patterns) + [r.span for r in repairs(text, line.unsure)]
+    kept = [*protected(text, rules.patterns), *repaired]
     judged = [(span, _reject(span, line, kept, rules), _margin(span, proposal)) for span in found]
     judged = [
         (s, rule or ("margin" if m is not None and m < rules.min_margin else None), m)
@@ -178,7 +186,7 @@ def _margin(span: Span, proposal: Proposed) -> float | None:
 def _reject(span: Span, line: Line, kept: list[tuple[int, int]], rules: Profile) -> str | None:
     """The rule that rejects this edit, or None."""
     before, after = span.before, span.after
-    if any(c.isnumeric() or c.isdigit() for c in before + after):
+    if any(c.isnumeric() for c in before) or any(c.isnumeric() for c in after):
         return "digits"
     if not before:
         return "new-word"
@@ -191,8 +199,9 @@ def _reject(span: Span, line: Line, kept: list[tuple[int, int]], rules: Profile)
         return "foreign-characters"
     if " " * COLUMN_GAP in before:
         return "column-gap"
-    old, new = "".join(before.split()), "".join(after.split())
-    if len(before.split()) != len(after.split()):
+    ours, theirs = before.split(), after.split()
+    old, new = "".join(ours), "".join(theirs)
+    if len(ours) != len(theirs):
         return None if old == new else "no-new-words"
     return _reject_word(old, new, rules) or _sure(span, line)
 

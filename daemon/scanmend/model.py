@@ -128,7 +128,11 @@ class Model:
         except ScanmendError as error:
             if isinstance(error, OutOfMemory) and self._info and self._info.gpu_layers:
                 self._most_layers = self._info.gpu_layers // 2
-            if isinstance(error, OutOfMemory) or not child.alive:
+            if isinstance(error, ModelUnavailable):  # a server that went away
+                child.end()
+                self._child = None
+                self._fail(str(error), "")
+            elif isinstance(error, OutOfMemory) or not child.alive:
                 self._lost(str(error), crashed=not isinstance(error, TimedOut))
             else:
                 self._move(S.IDLE, str(error))
@@ -149,25 +153,36 @@ class Model:
             return self._child
         if self._child is not None:
             self._lost("its process ended", crashed=True)
-        path = chosen(self._settings, self._directory)
-        if path is None:
-            self._fetch_or_say()
-            raise ModelUnavailable(self._reason)
+        path = self._settings.base_url if self._remote else self._file()
         if self._state == S.FAILED:
-            if time.monotonic() < self._failed_until and stamp(path) == self._failed_file:
+            same = stamp(path) == self._failed_file
+            if time.monotonic() < self._failed_until and same:
                 raise ModelUnavailable(self._reason)
         elif self._state != S.READY:
             self._move(S.READY, path)
         return self._load(path)
 
+    @property
+    def _remote(self) -> bool:
+        return self._settings.backend == "openai"
+
+    def _file(self) -> str:
+        """The model's file; ModelUnavailable, and a download where it is allowed, when there is none."""
+        path = chosen(self._settings, self._directory)
+        if path is None:
+            self._fetch_or_say()
+            raise ModelUnavailable(self._reason)
+        return path
+
     def _load(self, path: str) -> Child:
-        self._move(S.LOADING, os.path.basename(path))
+        name = path if self._remote else os.path.basename(path)
+        self._move(S.LOADING, name)
         if self._free_at:
             gpu.wait_until_free(*self._free_at)
             self._free_at = None
-        before = gpu.memory()
+        before = None if self._remote else gpu.memory()
         self._tried = None
-        child = Child("scanmend.llm", "LLM", _environment(), int(self._settings.memory))
+        child = Child("scanmend.llm", "LLM", environment(), int(self._settings.memory))
         self._child = child
         while True:
             try:
@@ -187,7 +202,7 @@ class Model:
                     raise
                 child.end()
                 self._child = None
-                self._fail(f"{os.path.basename(path)} can't be loaded: {error}", path)
+                self._fail(f"{name} can't be loaded: {error}", path)
                 if self._closing:
                     raise
                 raise ModelUnavailable(self._reason) from None
@@ -201,6 +216,13 @@ class Model:
         return child
 
     def _wish(self, path: str, memory: gpu.Memory | None) -> dict[str, object]:
+        if self._remote:
+            return {
+                "do": "connect",
+                "base_url": path,
+                "model": self._settings.model,
+                "key": _secret(self._settings.api_key_file),
+            }
         return {
             "do": "load",
             "path": path,
@@ -228,7 +250,7 @@ class Model:
             self._failed_until = 0.0
             self._reason = reason
             return
-        path = chosen(self._settings, self._directory) or ""
+        path = "" if self._remote else chosen(self._settings, self._directory) or ""
         what = f"the model's process failed {self._failures} times in a row: {reason}"
         if crashed:
             self._fail(
@@ -313,7 +335,7 @@ class Model:
 
     def _fetch(self) -> None:
         """The download's thread."""
-        child = Child("scanmend.llm", "download", _environment(), 0)
+        child = Child("scanmend.llm", "download", environment(), 0)
         self._download_child = child
         request = {
             "do": "fetch",
@@ -352,7 +374,19 @@ class Model:
             return  # the state holds, even when it can't be noted
 
 
-def _environment() -> dict[str, str]:
+def _secret(path: str | None) -> str:
+    """The key in a file of its own: not in the configuration, which others may read."""
+    if path is None:
+        return ""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read().strip()
+    except OSError as error:
+        raise ModelUnavailable(f"llm.api_key_file: {path}: {error.strerror}") from None
+
+
+def environment() -> dict[str, str]:
+    """Of the LLM children."""
     return {
         **os.environ,
         "GGML_NO_BACKTRACE": "1",

@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from dataclasses import replace
 
-from scanmend import durable, log
+from scanmend import durable, log, terminal
 from scanmend.complete import Incomplete, is_complete
 from scanmend.config import Folders, Settings
 from scanmend.engines import choose
@@ -108,8 +108,7 @@ def _watch(journal: Journal, expected: int, refused: list[str]) -> list[Document
         if sys.stderr.isatty():
             _bar(journal, ended, expected, time.monotonic() - started)
         if len(ended) + len(refused) >= expected:
-            if sys.stderr.isatty():
-                print(file=sys.stderr)
+            terminal.end()
             return ended
         time.sleep(_LOOK)
 
@@ -120,12 +119,9 @@ def _bar(journal: Journal, ended: list[Document], expected: int, seconds: float)
     done = sum(d.pages or 1 for d in ended) + sum(
         len(journal.page_progress(d.id)[1]) for d in active
     )
-    width = 30
-    filled = width * done // max(pages, 1)
-    print(
-        f"\r[{'#' * filled}{'.' * (width - filled)}] {done}/{pages} pages, {len(ended)}/{expected} files, {seconds:.0f} s ",
-        end="", file=sys.stderr, flush=True,
-    )  # fmt: skip
+    terminal.bar(
+        done, pages, f"{done}/{pages} pages, {len(ended)}/{expected} files, {seconds:.0f} s"
+    )
 
 
 def _report(documents: list[Document], refused: list[str]) -> int:

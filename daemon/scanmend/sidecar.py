@@ -124,12 +124,13 @@ def chunks(
     yield json.dumps(head, ensure_ascii=False, indent=1)[:-2].encode() + b',\n "pages": ['
     separator = b"\n  "
     for result in pages:
-        yield separator + json.dumps(_page(result), ensure_ascii=False).encode()
+        yield separator + json.dumps(as_json(result), ensure_ascii=False).encode()
         separator = b",\n  "
     yield b"\n ]\n}\n"
 
 
-def _page(result: PageResult) -> dict[str, Any]:
+def as_json(result: PageResult) -> dict[str, Any]:
+    """A page of the sidecar."""
     page, correction = result.page, result.correction
     seconds = {**page.seconds, "correct": correction.seconds}
     edits: dict[int, list[dict[str, Any]]] = {}

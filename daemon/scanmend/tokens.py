@@ -80,6 +80,7 @@ _BIC_COUNTRIES = frozenset(
     ]
 )
 _WORD = re.compile(r"\S+")
+_DIGIT = re.compile(r"\d")
 
 # ISO 13616 registry: the BBANs, n a digit, a a capital, c either
 _BBAN = {"AT": "16n", "BE": "12n", "CH": "5n12c", "CZ": "20n", "DE": "18n", "DK": "14n", "EE": "16n", "ES": "20n",
@@ -90,11 +91,17 @@ _MASKS = {
     country: "aann" + "".join(kind * int(length) for length, kind in re.findall(r"(\d+)([nac])", form))
     for country, form in _BBAN.items()
 }  # fmt: skip
+LEAST_OF_A_NUMBER = 6  # digits of a line, before an IBAN, a card or an article is looked for in it
 MOST_UNSURE = 3  # characters of an IBAN that may be doubted together
 MOST_CHANGED = 2
 
 _LIKE = "".join(re.escape(c) for c in DIGIT_LIKE)
-_IBAN = re.compile(rf"(?<![A-Za-z0-9])({'|'.join(_MASKS)})((?: ?[A-Z\d{_LIKE}])+)(?![A-Za-z0-9])")
+_IBAN = re.compile(
+    "|".join(
+        rf"(?<![A-Za-z0-9]){country}(?: ?[A-Z\d{_LIKE}]){{{len(mask) - 2}}}(?![A-Za-z0-9])"
+        for country, mask in _MASKS.items()
+    )
+)
 _CARD = re.compile(
     rf"(?<![\w.,-])[\d{_LIKE}]{{4}}(?:([ -]?)[\d{_LIKE}]{{4}})(?:\1[\d{_LIKE}]{{4}}){{2}}(?![\w-])"
 )
@@ -142,9 +149,13 @@ def protected(text: str, patterns: Sequence[re.Pattern[str]] = ()) -> list[Span]
 
 
 def _is_protected(word: str) -> bool:
-    if any(c.isdigit() or c.isnumeric() for c in word) or _ADDRESS.search(word):
+    if not word.isascii() and any(c.isnumeric() for c in word):
         return True
-    return "".join(c for c in word if c.isalpha()).casefold() in _NUMBER_WORDS
+    if not word.isalpha():
+        if _DIGIT.search(word) or _ADDRESS.search(word):
+            return True
+        word = "".join(c for c in word if c.isalpha())
+    return word.casefold() in _NUMBER_WORDS
 
 
 def repairs(text: str, unsure: Sequence[int] | None = None) -> list[Repair]:
@@ -155,9 +166,24 @@ def repairs(text: str, unsure: Sequence[int] | None = None) -> list[Repair]:
     >>> repairs("Room 1O, gear B12")
     []
     """
-    if not any(c.isdigit() for c in text):
-        return []
-    found = _ibans(text, frozenset(unsure or ()))
+    digits = len(_DIGIT.findall(text))
+    found: list[Repair] = []
+    taken: list[Span] = []
+    if digits >= LEAST_OF_A_NUMBER:
+        found, taken = _long_numbers(text, frozenset(unsure or ()))
+    if digits:
+        for match in _WORD.finditer(text):
+            word = match[0]
+            if not word.isalpha() and not word.isdecimal() and _free(match.span(), taken):
+                repair = _repair_word(word, match.start(), text)
+                if repair:
+                    found.append(repair)
+    return sorted(found, key=lambda r: r.start)
+
+
+def _long_numbers(text: str, unsure: frozenset[int]) -> tuple[list[Repair], list[Span]]:
+    """Repairs of IBANs, cards and articles, and the spans that are no other number's."""
+    found = _ibans(text, unsure)
     taken = [m.span() for m in _IBAN.finditer(text)]  # valid or not, its groups are no card's
     for pattern, check, rule in ((_CARD, luhn.is_valid, "card"), (_EAN, ean.is_valid, "ean")):
         for match in pattern.finditer(text):
@@ -165,13 +191,7 @@ def repairs(text: str, unsure: Sequence[int] | None = None) -> list[Repair]:
             near = 0 < _differ(fixed, match[0]) <= MOST_UNSURE and _free(match.span(), taken)
             if near and check(re.sub(r"[ -]", "", fixed)):
                 found.append(Repair(match.start(), match[0], fixed, f"repair-{rule}"))
-    taken += [repair.span for repair in found]
-    for match in _WORD.finditer(text):
-        if _free(match.span(), taken):
-            repair = _repair_word(match[0], match.start(), text)
-            if repair:
-                found.append(repair)
-    return sorted(found, key=lambda r: r.start)
+    return found, taken + [repair.span for repair in found]
 
 
 def _free(span: Span, taken: list[Span]) -> bool:

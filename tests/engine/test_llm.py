@@ -1,10 +1,12 @@
 """The model's life: real llama.cpp on a real (tiny, random) GGUF that the test writes."""
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -12,9 +14,13 @@ import pytest
 import tinygguf
 from hub import Hub, serving
 from running import eventually
+from scanmend import gpu
+from scanmend.child import Child
 from scanmend.config import Llm
-from scanmend.errors import ChildError, ModelUnavailable, TimedOut
+from scanmend.errors import ChildError, ModelUnavailable, OutOfMemory, TimedOut
 from scanmend.gate import gate
+from scanmend.llm import model as llm_model
+from scanmend.llm.notes import Notes
 from scanmend.model import MODEL_MOVES, Model, ModelState
 from scanmend.profiles import Profile
 from scanmend.values import Box, Line
@@ -231,6 +237,117 @@ def test_interrupt_ends_the_page_at_once(model: Model) -> None:
             model.propose(LINES, ALL, PROFILE)
     finally:
         timer.join()
+
+
+def test_fifty_loads_and_unloads_leak_nothing(model: Model) -> None:
+    """No file, no child, no memory, but for what the interpreter keeps the first times."""
+    us = psutil.Process()
+    resident = []
+    for cycle in range(50):
+        model.propose(LINES, ALL, PROFILE)
+        process = _child(model)
+        model.idle()
+        assert not process.is_running()
+        if cycle == 9:
+            files = us.num_fds()
+        resident.append(us.memory_info().rss)
+
+    assert us.num_fds() == files
+    assert us.children() == []
+    assert max(resident[40:]) - min(resident[9:20]) < 2 * 2**20
+
+
+def test_a_model_that_ends_its_process_three_times_is_left_alone_until_it_changes(
+    folder: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The death is made by a signal: a GGUF on which llama.cpp aborts is not at hand."""
+    model = Model(SETTINGS, str(folder), told)
+    ask = Child.ask
+
+    def dying(self: Child, request: dict[str, Any], *rest: Any) -> dict[str, Any]:
+        if request["do"] == "correct":
+            assert self.pid
+            os.kill(self.pid, signal.SIGKILL)
+        return ask(self, request, *rest)
+
+    monkeypatch.setattr(Child, "ask", dying)
+    try:
+        for _ in range(4):
+            with pytest.raises((ChildError, ModelUnavailable)):
+                model.propose(LINES, ALL, PROFILE)
+        monkeypatch.setattr(Child, "ask", ask)
+        with pytest.raises(ModelUnavailable, match="until it or the configuration changes"):
+            model.propose(LINES, ALL, PROFILE)
+        assert told.states.count("loading") == 3
+        os.utime(folder / "tiny-q8_0.gguf", (5, 5))
+        assert model.propose(LINES, ALL, PROFILE).tokens > 0
+    finally:
+        model.close()
+
+
+# a GPU that is not there: nvidia-smi and llama.cpp's answer are replaced, nothing else ----------------
+
+
+def test_after_an_unload_the_next_load_waits_for_the_gpus_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "nvidia-smi"
+    count = tmp_path / "count"
+    program.write_text(
+        f"#!/bin/sh\necho x >> {count}\n"
+        f'[ $(wc -l < {count}) -lt 4 ] && echo "Tiny 1, 900, 1000" || echo "Tiny 1, 100, 1000"\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    waited = gpu.wait_until_free(200, time.monotonic() + 60)
+
+    assert gpu.memory() == gpu.Memory("Tiny 1", 100, 1000)
+    assert waited >= 0.5
+    assert gpu.wait_until_free(50, time.monotonic() + 0.6) < 30  # and no longer than allowed
+
+
+@pytest.mark.parametrize(
+    ("wanted", "most", "ladder"),
+    [(None, None, [3, 1, 0]), (None, 2, [2, 1, 0]), (5, None, [5, 2, 1, 0]), (0, None, [0])],
+)
+def test_layers_are_halved_down_to_the_cpu(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    wanted: int | None,
+    most: int | None,
+    ladder: list[int],
+) -> None:
+    monkeypatch.setattr(llm_model, "device", lambda: "gpu")
+    tried: list[int] = []
+    real = llm_model._try
+
+    def fits_on_the_cpu(wish: llm_model.Wish, layers: int, notes: Notes) -> llm_model.Loaded:
+        tried.append(layers)
+        if layers:
+            raise OutOfMemory("short")
+        return real(wish, layers, notes)
+
+    monkeypatch.setattr(llm_model, "_try", fits_on_the_cpu)
+    path = str(folder / "tiny-q8_0.gguf")
+    wish = llm_model.Wish(path, wanted, 1024, gpu="Tiny 1, 1000 MiB", most_layers=most)
+
+    llm_model.load(wish, lambda _: None).context.close()
+
+    assert tried == ladder
+    if wanted is None:  # and it is remembered for this model and this GPU
+        tried.clear()
+        llm_model.load(wish, lambda _: None).context.close()
+        assert tried == [0]
+
+
+def test_a_build_without_gpu_is_told_from_a_machine_without(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert llm_model.device() == "cpu: llama.cpp is built without support for a GPU"
+    real = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda p: [*real(p), "libggml-cuda.so"])
+    assert llm_model.device() == "cpu: llama.cpp is built for cuda, and no such GPU is found"
 
 
 def test_every_state_is_in_the_table() -> None:

@@ -43,10 +43,12 @@ LAYERS = [
         "engines",
         "model",
         "modelfiles",
+        "review",
+        "terminal",
     },
     {"watch", "claim", "read", "correct", "publish"},
     {"line", "failed", "status"},
-    {"daemon", "oneshot", "doctor"},
+    {"daemon", "oneshot", "doctor", "models", "texts"},
     {"cli"},
     {"__main__"},
 ]

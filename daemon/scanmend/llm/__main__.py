@@ -1,5 +1,6 @@
-"""The LLM child's loop: load a model, correct pages; or, in a child of its own, fetch a model."""
+"""The LLM child's loop: load a model or find a server, correct pages; or, in a child of its own, fetch a model."""
 
+import hashlib
 import os
 
 os.environ.setdefault("GGML_NO_BACKTRACE", "1")  # else an abort starts gdb first
@@ -19,6 +20,7 @@ class Worker:
     def __init__(self) -> None:
         """No model yet; importing llama.cpp waits until one is asked for."""
         self._loaded: Any = None
+        self._server: Any = None
 
     def load(self, request: dict[str, Any], progress: Progress) -> dict[str, Any]:
         """The fields of a Wish -> ModelInfo."""
@@ -28,19 +30,25 @@ class Worker:
         info: dict[str, Any] = self._loaded.info.to_json()
         return info
 
+    def connect(self, request: dict[str, Any], _progress: Progress) -> dict[str, Any]:
+        """The fields of a server's Wish -> ModelInfo."""
+        from scanmend.llm.server import Server, Wish  # noqa: PLC0415
+
+        self._server = Server(Wish(**request))
+        info: dict[str, Any] = self._server.info.to_json()
+        return info
+
     def correct(self, request: dict[str, Any], _progress: Progress) -> dict[str, Any]:
         """{prompt, lines, wanted, seconds} -> Proposal."""
-        from scanmend.llm.decode import correct  # noqa: PLC0415
-
+        page = (request["prompt"], request["lines"], request["wanted"], request["seconds"])
+        if self._server is not None:
+            answer: dict[str, Any] = self._server.correct(*page).to_json()
+            return answer
         if self._loaded is None:
             raise ModelUnavailable("no model is loaded")
-        return correct(
-            self._loaded,
-            request["prompt"],
-            request["lines"],
-            request["wanted"],
-            request["seconds"],
-        ).to_json()
+        from scanmend.llm.decode import correct  # noqa: PLC0415
+
+        return correct(self._loaded, *page).to_json()
 
 
 def fetch(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
@@ -54,6 +62,29 @@ def fetch(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
     }
 
 
+def digest(request: dict[str, Any], _progress: Progress) -> dict[str, Any]:
+    """{path} -> {sha256}, reckoned anew."""
+    with open(request["path"], "rb") as file:
+        return {"sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def listing(request: dict[str, Any], _progress: Progress) -> dict[str, Any]:
+    """{repo_id, revision} -> {files: [{name, size, sha256}]}."""
+    from scanmend.llm.fetch import listing as list_files  # noqa: PLC0415
+
+    files = list_files(request["repo_id"], request["revision"])
+    return {"files": [{"name": f.name, "size": f.size, "sha256": f.sha256} for f in files]}
+
+
 if __name__ == "__main__":
     worker = Worker()
-    serve({"load": worker.load, "correct": worker.correct, "fetch": fetch})
+    serve(
+        {
+            "load": worker.load,
+            "connect": worker.connect,
+            "correct": worker.correct,
+            "fetch": fetch,
+            "digest": digest,
+            "listing": listing,
+        }
+    )

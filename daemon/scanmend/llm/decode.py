@@ -3,7 +3,8 @@
 import time
 from collections.abc import Iterator, Sequence
 
-from scanmend.llm.context import Entry
+from scanmend.errors import ChildError
+from scanmend.llm.context import Entry, NoRoom
 from scanmend.llm.guided import SHARED, Answer, Guided, Request
 from scanmend.llm.model import Loaded
 from scanmend.llm.prompt import Prompt
@@ -30,7 +31,7 @@ def correct(
         asked = [n for n in numbers if n in set(wanted)]
         if not asked or expired():
             continue
-        page = context.tokenize("\n".join(lines[n] for n in numbers).encode())
+        page = context.tokenize("\n".join(lines[n] for n in numbers).encode())[: _room(loaded)]
         shared = _share(loaded, prompt.before_lines(page))
         answers |= guided.lines(
             shared, [_request(loaded, prompt, n, lines[n]) for n in asked], expired
@@ -50,7 +51,7 @@ def correct(
 
 def _parts(loaded: Loaded, lines: Sequence[str]) -> Iterator[range]:
     """Runs of lines that the model sees together."""
-    room = int(PAGE_SHARE * loaded.context.cells)
+    room = _room(loaded)
     start = used = 0
     for number, line in enumerate(lines):
         need = len(loaded.context.tokenize(line.encode())) + 1
@@ -59,6 +60,10 @@ def _parts(loaded: Loaded, lines: Sequence[str]) -> Iterator[range]:
             start, used = number, 0
         used += need
     yield range(start, len(lines))
+
+
+def _room(loaded: Loaded) -> int:
+    return int(PAGE_SHARE * loaded.context.cells)
 
 
 def _request(loaded: Loaded, prompt: Prompt, number: int, line: str) -> Request:
@@ -76,6 +81,13 @@ def _share(loaded: Loaded, tokens: list[int]) -> int:
         context.clear()
         same = 0
     held[:] = tokens[:same]  # right even when the next call fails
-    context.decode([Entry(t, same + n, SHARED) for n, t in enumerate(tokens[same:])])
+    try:
+        context.decode([Entry(t, same + n, SHARED) for n, t in enumerate(tokens[same:])])
+    except NoRoom:
+        context.clear()
+        held.clear()
+        raise ChildError(
+            f"the prompt and the page are {len(tokens)} tokens: raise llm.context ({context.cells})"
+        ) from None
     held[:] = tokens
     return len(tokens)

@@ -4,13 +4,16 @@ A file takes its name in the models' folder only after its sha256 is the Hub's: 
 ``.incoming``, where nobody looks for models.
 """
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import re
 import shutil
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from huggingface_hub import HfApi, constants, get_hf_file_metadata, hf_hub_url
@@ -26,6 +29,7 @@ from huggingface_hub.utils import build_hf_headers
 from tqdm import tqdm
 
 from scanmend.errors import DiskFull, ModelUnavailable
+from scanmend.llm.notes import Notes
 from scanmend.serve import Progress
 
 QUANTIZATIONS = {"int8": ("q8_0",), "int4": ("q4_k_m",), "fp16": ("fp16", "f16")}
@@ -47,14 +51,36 @@ def fetch(repo_id: str, quantization: str, directory: str, progress: Progress) -
     Raises ModelUnavailable with what to do, or DiskFull. A partial file stays for the next try.
     """
     wanted: list[_File] = []
-    try:
+    with _explained(repo_id, quantization, wanted, directory):
         info = HfApi().model_info(repo_id, files_metadata=True)
-        wanted = _choose(repo_id, info.siblings or [], quantization)
-        licence = getattr(info.card_data, "license_name", None) or getattr(
-            info.card_data, "license", None
+        wanted += _choose(repo_id, info.siblings or [], quantization)
+        card = info.card_data
+        licence = getattr(card, "license_name", None) or getattr(card, "license", None)
+        progress(
+            {
+                "licence": licence or "unknown",
+                "files": [f.name for f in wanted],
+                "size": sum(f.size for f in wanted),
+            }
         )
-        progress({"licence": licence or "unknown", "files": [f.name for f in wanted]})
-        return _download(repo_id, info.sha, wanted, directory, progress)
+        origin = {"repo_id": repo_id, "revision": info.sha, "licence": licence or "unknown"}
+        return _download(origin, wanted, directory, progress)
+
+
+def listing(repo_id: str, revision: str | None) -> list[_File]:
+    """The files of a repository; raises as ``fetch``."""
+    with _explained(repo_id, "any", [], "the folder of models"):
+        info = HfApi().model_info(repo_id, revision=revision, files_metadata=True)
+        return _files(info.siblings or [])
+
+
+@contextlib.contextmanager
+def _explained(
+    repo_id: str, quantization: str, wanted: list[_File], directory: str
+) -> Iterator[None]:
+    """The Hub client's errors, as what to do about them."""
+    try:
+        yield
     except GatedRepoError:
         raise ModelUnavailable(
             f"{repo_id}: its owner wants its licence accepted: do so on {_address(repo_id)}, then set HF_TOKEN"
@@ -95,9 +121,13 @@ def _address(repo_id: str) -> str:
     return f"{constants.ENDPOINT}/{repo_id}"
 
 
+def _files(siblings: list[Any]) -> list[_File]:
+    return [_File(s.rfilename, s.size or 0, s.lfs.sha256 if s.lfs else None) for s in siblings]
+
+
 def _choose(repo_id: str, siblings: list[Any], quantization: str) -> list[_File]:
     """The file of this quantization, or all parts of it."""
-    files = [_File(s.rfilename, s.size or 0, s.lfs.sha256 if s.lfs else None) for s in siblings]
+    files = _files(siblings)
     models = [f for f in files if f.name.endswith(".gguf")]
     for word in QUANTIZATIONS.get(quantization.lower(), (quantization.lower(),)):
         found = [
@@ -117,8 +147,9 @@ def _choose(repo_id: str, siblings: list[Any], quantization: str) -> list[_File]
 
 
 def _download(
-    repo_id: str, revision: str, files: list[_File], directory: str, progress: Progress
+    origin: dict[str, str], files: list[_File], directory: str, progress: Progress
 ) -> str:
+    repo_id, revision = origin["repo_id"], origin["revision"]
     incoming = os.path.join(directory, ".incoming", repo_id.replace("/", "--"))
     final = os.path.join(directory, repo_id.replace("/", "--"))
     os.makedirs(incoming, exist_ok=True)
@@ -134,9 +165,12 @@ def _download(
         )
         _get(hf_hub_url(repo_id, file.name, revision=revision), file, path, progress)
         _verify(repo_id, file, path, progress)
-        whole.append((path, os.path.join(final, os.path.basename(file.name))))
-    for path, place in reversed(whole):  # the first part last: it is the one that is looked for
+        whole.append((file, path, os.path.join(final, os.path.basename(file.name))))
+    for file, path, place in reversed(
+        whole
+    ):  # the first part last: it is the one that is looked for
         os.replace(path, place)
+        Notes(place).update({**origin, "file": file.name, "hub_sha256": file.sha256})
     shutil.rmtree(incoming, ignore_errors=True)
     return os.path.join(final, os.path.basename(files[0].name))
 
@@ -152,6 +186,7 @@ def _get(url: str, file: _File, path: str, progress: Progress) -> None:
     if urlsplit(metadata.location).netloc != urlsplit(url).netloc:
         headers.pop("authorization", None)  # the token is the Hub's, not that of its storage
     with open(path, "ab") as partial:
+        _alone(partial, file)
         http_get(
             metadata.location,
             partial,
@@ -162,6 +197,16 @@ def _get(url: str, file: _File, path: str, progress: Progress) -> None:
         )
         partial.flush()
         os.fsync(partial.fileno())
+
+
+def _alone(partial: BinaryIO, file: _File) -> None:
+    """The daemon and `scanmend models pull` don't write the same file at once."""
+    try:
+        fcntl.flock(partial, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ModelUnavailable(
+            f"{file.name} is being downloaded by another scanmend; wait for it"
+        ) from None
 
 
 def _bytes_there(folder: str) -> int:

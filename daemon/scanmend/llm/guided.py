@@ -17,7 +17,7 @@ from scanmend.values import Departure, Proposed
 
 GROWTH = 1.3  # tokens out for each token of the line
 SPARE = 8  # tokens out besides, for each line
-REPEATED = 24  # bytes that, written twice in a row without the OCR text, end a line
+REPEATED = 24  # bytes that, written twice since the model left the OCR text, end a line
 TRUST = 0.95  # share of draft tokens that a model is taken to agree with, at first
 DOUBT = 0.5  # the same where the draft is a guess
 MOST_TRUST = 0.99  # the same after a long agreement
@@ -66,6 +66,7 @@ class _Lane:
     at: int = 0  # bytes of the OCR text that are copied or passed over
     count: int = 0
     trust: float = TRUST
+    stray: int = 0  # bytes written when the OCR text was left last
     answer: Answer = field(default_factory=Answer)
 
 
@@ -127,7 +128,7 @@ class Guided:
                 continue
             request = waiting[0]
             tokens = [*self._context.tokenize(request.text), self._context.end]
-            most = int(GROWTH * len(tokens)) + SPARE
+            most = int(GROWTH * (len(tokens) - 1)) + SPARE
             free -= len(request.suffix) + most
             if free < 0:
                 return
@@ -201,6 +202,7 @@ class Guided:
         piece = self._context.piece(token)
         lane.answer.written += piece
         lane.at += len(piece)
+        lane.stray = len(lane.answer.written)
         lane.count += 1
         self.count += 1
         lane.trust += (MOST_TRUST - lane.trust) / TRUST_OF
@@ -247,10 +249,9 @@ class Guided:
     def _bound(self, lane: _Lane) -> str | None:
         if lane.count >= lane.most:
             return "tokens"
-        written = lane.answer.written
-        astray = lane.answer.departures and lane.answer.departures[-1][1] == len(written)
-        last, before = written[-REPEATED:], written[-2 * REPEATED : -REPEATED]
-        return "repetition" if astray and last == before else None
+        stray = bytes(lane.answer.written[lane.stray :])
+        again = len(stray) > REPEATED and stray.find(stray[-REPEATED:]) < len(stray) - REPEATED
+        return "repetition" if again else None
 
 
 def _is_boundary(written: bytearray) -> bool:

@@ -146,18 +146,25 @@ def _ladder(wish: Wish, known: int | None) -> list[int]:
 def _layers(wish: Wish) -> int:
     header = _open(wish.path, 0, only_header=True)
     try:
-        return int(llama.llama_model_n_layer(header))
+        return int(
+            _metadata(header, f"{_metadata(header, 'general.architecture')}.block_count") or 0
+        )
     finally:
         llama.llama_model_free(header)
+
+
+def _metadata(model: Any, name: str) -> str:
+    """A value of the file's header; empty when it is not there."""
+    value = ctypes.create_string_buffer(256)
+    llama.llama_model_meta_val_str(model, name.encode(), value, 256)
+    return value.value.decode(errors="replace")
 
 
 def _open(path: str, layers: int, only_header: bool = False) -> Any:
     _log.clear()
     parameters = llama.llama_model_default_params()
     parameters.n_gpu_layers = layers
-    parameters.no_alloc = only_header  # the weights stay on the disk
-    if only_header:
-        parameters.use_mmap = False
+    parameters.vocab_only = only_header  # the weights stay on the disk
     model = llama.llama_model_load_from_file(os.fsencode(path), parameters)
     if not model:
         if _of_memory():
@@ -278,6 +285,4 @@ def _quantization(model: Any, path: str) -> str:
     ]
     if found:
         return found[-1]
-    value = ctypes.create_string_buffer(64)
-    llama.llama_model_meta_val_str(model, b"general.file_type", value, 64)
-    return f"file type {value.value.decode() or 'unknown'}"
+    return f"file type {_metadata(model, 'general.file_type') or 'unknown'}"

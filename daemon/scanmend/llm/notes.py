@@ -27,8 +27,12 @@ class Notes:
         return self._known.get(name)
 
     def set(self, name: str, value: Any) -> None:
+        """Note one thing."""
+        self.update({name: value})
+
+    def update(self, values: dict[str, Any]) -> None:
         """Note it; where the folder is read-only, it is found out again the next time."""
-        self._known[name] = value
+        self._known |= values
         with contextlib.suppress(OSError):
             with open(f"{self._place}.tmp", "w", encoding="utf-8") as file:
                 json.dump({**self._known, "stamp": self._stamp}, file)

@@ -1,0 +1,160 @@
+"""`scanmend models`: what is on the shelf, getting, checking and removing models."""
+
+import contextlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from scanmend import terminal
+from scanmend.child import Child
+from scanmend.config import Settings
+from scanmend.errors import ScanmendError, UsageError
+from scanmend.model import FETCH_SECONDS, environment
+from scanmend.modelfiles import NOTES, ModelFile, chosen, files, notes
+
+VERIFY_SECONDS = 24 * 3600.0
+
+
+def show_list(settings: Settings, as_json: bool) -> int:
+    """Print the models of the folder; the one that the configuration means is marked."""
+    directory = _directory(settings)
+    used = chosen(settings.llm, directory)
+    models = files(directory)
+    rows = [
+        {
+            "name": os.path.relpath(m.path, directory),
+            "size": m.size,
+            "files": len(m.parts),
+            "whole": m.whole,
+            "used": m.path == used,
+            "licence": notes(m.path).get("licence"),
+        }
+        for m in models
+    ]
+    if as_json:
+        print(json.dumps({"directory": directory, "models": rows}, indent=1))
+        return 0
+    if not rows:
+        print(f"no model in {directory}; get one with: scanmend models pull")
+    for row in rows:
+        mark = "*" if row["used"] else " "
+        state = "" if row["whole"] else "  DAMAGED, or a part is missing"
+        licence = f"  {row['licence']}" if row["licence"] else ""
+        print(f"{mark} {row['name']}  {int(str(row['size'])) / 1e9:.2f} GB{licence}{state}")
+    if rows and used:
+        print("(* is used: llm.model, llm.repo_id and llm.quantization choose it)")
+    return 0
+
+
+def pull(settings: Settings, repository: str | None, quantization: str | None) -> int:
+    """Download a model; its licence is shown before."""
+    llm = replace(
+        settings.llm,
+        repo_id=repository or settings.llm.repo_id,
+        quantization=quantization or settings.llm.quantization,
+    )
+    directory = _directory(settings)
+    os.makedirs(directory, exist_ok=True)
+    request = {
+        "do": "fetch",
+        "repo_id": llm.repo_id,
+        "quantization": llm.quantization,
+        "directory": directory,
+    }
+    try:
+        path = _ask(request, FETCH_SECONDS, _progress)["path"]
+    finally:
+        terminal.end()
+    print(path)
+    return 0
+
+
+def _progress(step: dict[str, Any]) -> None:
+    if "licence" in step:
+        print(f"{', '.join(step['files'])}: {step['size'] / 1e9:.2f} GB, licence: {step['licence']}", flush=True)  # fmt: skip
+    elif step.get("total"):
+        done, total = int(step["done"]), int(step["total"])
+        said = str(step.get("said", ""))
+        terminal.bar(done, total, f"{step['file']}: {done / 1e6:.0f} of {total / 1e6:.0f} MB {said}")  # fmt: skip
+
+
+def verify(settings: Settings, names: list[str]) -> int:
+    """Compare each model's sha256 with the Hub's; 1 when one differs."""
+    directory = _directory(settings)
+    worst = 0
+    for model in _named(directory, names):
+        for part in model.parts:
+            code, said = _verify(settings, part)
+            print(f"{os.path.relpath(part, directory)}: {said}")
+            worst = max(worst, code)
+    return worst
+
+
+def _verify(settings: Settings, path: str) -> tuple[int, str]:
+    digest = _ask({"do": "digest", "path": path}, VERIFY_SECONDS)["sha256"]
+    noted = notes(path)
+    repository = noted.get("repo_id") or settings.llm.repo_id
+    name = noted.get("file") or os.path.basename(path)
+    where = "the Hub's"
+    try:
+        request = {"do": "listing", "repo_id": repository, "revision": noted.get("revision")}
+        listing = _ask(request, 120)["files"]
+        wanted = next((f["sha256"] for f in listing if os.path.basename(f["name"]) == os.path.basename(name)), None)  # fmt: skip
+    except ScanmendError as error:
+        wanted = noted.get("hub_sha256")
+        where = f"that of its download ({error})"
+    if wanted is None:
+        return 0, f"not known to {repository}; its sha256 is {digest}"
+    if wanted != digest:
+        remedy = "remove it and pull it again: scanmend models remove, scanmend models pull"
+        return 1, f"DAMAGED: its sha256 {digest} is not {where}, {wanted}; {remedy}"
+    return 0, f"whole: its sha256 is {where}"
+
+
+def remove(settings: Settings, names: list[str]) -> int:
+    """Remove models, and what was noted of them."""
+    directory = _directory(settings)
+    for model in _named(directory, names):
+        for part in model.parts:
+            for path in (part, f"{part}{NOTES}"):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)
+        print(
+            f"{os.path.relpath(model.path, directory)}: removed, {model.size / 1e9:.2f} GB are free"
+        )
+    return 0
+
+
+def _named(directory: str, names: list[str]) -> list[ModelFile]:
+    """The models of these names; all when none is given."""
+    models = files(directory)
+    found = []
+    for name in names:
+        fitting = [
+            m for m in models if name in (m.name, m.path, os.path.relpath(m.path, directory))
+        ]
+        if len(fitting) != 1:
+            there = ", ".join(os.path.relpath(m.path, directory) for m in models) or "none"
+            what = "several models are called so" if fitting else "no such model"
+            raise UsageError(f"{name}: {what} in {directory}; there is: {there}")
+        found += fitting
+    return found if names else models
+
+
+def _directory(settings: Settings) -> str:
+    assert settings.models.directory is not None
+    return settings.models.directory
+
+
+def _ask(
+    request: dict[str, Any],
+    seconds: float,
+    progress: Callable[[dict[str, Any]], None] | None = None,
+) -> dict[str, Any]:
+    child = Child("scanmend.llm", "models", environment(), 0)
+    try:
+        return child.ask(request, seconds, progress)
+    finally:
+        child.end()

@@ -1,0 +1,48 @@
+"""A page through the gate, with what a person should look at. Also without a model: repairs and checks are rules."""
+
+import time
+from collections.abc import Sequence
+
+from scanmend.gate import gate
+from scanmend.hyphens import hyphenated
+from scanmend.profiles import Profile
+from scanmend.suspects import suspects
+from scanmend.values import Correction, PageResult, PageText, Proposal, Proposed
+
+
+def review(
+    page: PageText,
+    proposed: Sequence[Proposed | None],
+    profile: Profile,
+    correction: Correction,
+) -> PageResult:
+    """The page's result."""
+    gated = gate(page.lines, proposed, profile)
+    return PageResult(
+        page,
+        gated.lines,
+        gated.edits,
+        correction,
+        suspects(page.lines, gated.lines, gated.edits),
+        hyphenated(page.lines, gated.lines),
+    )
+
+
+def unasked(page: PageText, profile: Profile, correction: Correction) -> PageResult:
+    """The result of a page that no model was asked about."""
+    return review(page, (None,) * len(page.lines), profile, correction)
+
+
+def done(proposal: Proposal, profile: Profile, started: float) -> Correction:
+    """How a correction went that began at ``started`` (monotonic)."""
+    return Correction(
+        "done",
+        model=proposal.model,
+        profile=profile.name,
+        prompt_sha256=profile.prompt_sha256,
+        tokens=proposal.tokens,
+        seconds=time.monotonic() - started,
+        bound=proposal.bound,
+        calls=proposal.calls,
+        method=proposal.method,
+    )

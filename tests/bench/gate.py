@@ -1,0 +1,124 @@
+"""The gate over a great many random pages, and what it costs: `make bench-gate CASES=1000000`.
+
+Text and proposals are drawn by a plain generator, a hundred times as fast as hypothesis, from pieces chosen to
+hurt; the properties are those of tests/unit/test_gate.py, and the first page that breaks one ends the run.
+"""
+
+import random
+import statistics
+import sys
+import time
+
+from scanmend.gate import apply, gate, revert
+from scanmend.profiles import Profile
+from scanmend.suspects import suspects
+from scanmend.tokens import repairs
+from scanmend.values import Box, Edit, Line, Proposed
+
+RULES = Profile("default", "x")
+PIECES = [
+    "total", "12.50", "€", "rn", "modem", "modern", "Invoic", "Invoice", "l00.00", "12/03/2024", "a@x.org", "O", "1O",
+    "the", "tlie", "é", "e\u0301", "ſ", "１", "DE89 3704 0044 O532 0130 00", "mg", "5O", "InvoIce", "clied", "died",
+    "house", "honse", "-", "¬", "\u00ad", "١", "½", "XIV", "3704", "\u200b", "\u202e", "4111 1111 1111 1111", "0", "1",
+    "8", "9", ".", ",", "'", "ﬁ", "m", "d", "cl", "WOONYANN", "WOON YANN", "Straße", "Strasse", "x" * 30,
+]  # fmt: skip
+BOX = Box(0, 0, 1, 1)
+
+
+def _line(rng: random.Random) -> tuple[str, str, tuple[int, ...] | None]:
+    text = rng.choice(["", " "]).join(rng.choice(PIECES) for _ in range(rng.randrange(9)))
+    if rng.random() < 0.5 and text:
+        proposal = text
+        for _ in range(rng.randrange(1, 4)):
+            place = rng.randrange(len(proposal) + 1)
+            new = rng.choice([*PIECES, "", " ", *"aceilmnorsu0158"])
+            proposal = proposal[:place] + new + proposal[place + rng.randrange(3) :]
+    else:
+        proposal = " ".join(rng.choice(PIECES) for _ in range(rng.randrange(9)))
+    unsure = tuple(sorted(rng.sample(range(60), 4))) if rng.random() < 0.5 else None
+    return text, proposal, unsure
+
+
+def _digits(text: str) -> str:
+    return "".join(c for c in text if c.isdigit())
+
+
+def check(rng: random.Random) -> int:
+    """One line; the number of accepted edits."""
+    text, proposal, unsure = _line(rng)
+    line = Line(text, BOX, 0.5, unsure=unsure)
+    gated = gate([line], [Proposed(proposal)], RULES)
+    published, edits = gated.lines[0], gated.edits
+    named = [Edit(0, r.start, r.before, r.after, True, r.rule) for r in repairs(text, unsure)]
+    what = (text, proposal, unsure, published, edits)
+    assert _digits(published) == _digits(apply(text, named)), what
+    assert published == apply(text, edits), what
+    assert revert(published, edits) == text, what
+    assert published.count("\n") == text.count("\n"), what
+    again = Line(published, BOX, 0.5, unsure=None if unsure is None else ())
+    assert gate([again], [Proposed(proposal)], RULES).lines == gated.lines, what
+    return sum(e.accepted for e in edits)
+
+
+def cost() -> tuple[float, float]:
+    """Milliseconds of the gate and of the suspects for a page of 60 lines, 10 words each, one in ten misread."""
+    rng = random.Random(2)
+    words = [
+        "the",
+        "amount",
+        "of",
+        "this",
+        "invoice",
+        "is",
+        "due",
+        "within",
+        "fourteen",
+        "days",
+        "and",
+        "payable",
+        "to",
+        "our",
+        "account",
+    ]
+
+    def misread(word: str) -> str:
+        place = rng.randrange(len(word))
+        return word[:place] + rng.choice("ceoilrn") + word[place + 1 :]
+
+    truth = [" ".join(rng.choice(words) for _ in range(9)) + f" {n}.50" for n in range(60)]
+    lines = [
+        Line(
+            " ".join(misread(w) if rng.random() < 0.1 else w for w in t.split()[:-1]) + " 1.50",
+            BOX,
+            0.9,
+        )
+        for t in truth
+    ]
+    said = [Proposed(t) for t in truth]
+    gates, looks = [], []
+    for _ in range(100):
+        started = time.perf_counter()
+        gated = gate(lines, said, RULES)
+        between = time.perf_counter()
+        suspects(lines, gated.lines, gated.edits)
+        gates.append(between - started)
+        looks.append(time.perf_counter() - between)
+    return 1000 * statistics.median(gates), 1000 * statistics.median(looks)
+
+
+def main() -> None:
+    """Run, and print what was seen."""
+    cases = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    seed = time.time_ns()
+    rng = random.Random(seed)
+    started = time.perf_counter()
+    accepted = sum(check(rng) for _ in range(cases))
+    seconds = time.perf_counter() - started
+    print(
+        f"{cases} lines (seed {seed}): every property holds; {accepted} edits accepted, no digit changed but by a rule; {seconds:.0f} s"
+    )
+    print("a page of 60 lines: gate {:.2f} ms, suspects {:.2f} ms".format(*cost()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,256 @@
+"""Correction as its users meet it: the tutorials' example, text of others, models on the shelf, a server."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tinygguf
+from hub import Hub, serving
+from running import eventually, tree
+from samples import encoded, page, put
+
+TUTORIAL = ["Invoic # 12345", "Total: $1O0.00", "Date: 2023-07-15"]
+ANSWERS = {"#": "Invoice # 12345", "$": "The total is $900.00", "-": "Date: 2023-07-51"}
+LLM = "llm: {auto_download: false, context: 1024}"
+
+
+def test_the_example_from_the_tutorials(tmp_path: Path) -> None:
+    """A rendered scan, the real engine, and a model that was scripted to propose good edits among bad ones."""
+    with tree(tmp_path, LLM) as made:
+        tinygguf.scripted(made.state / "models" / "scripted-f32.gguf", ANSWERS)
+        made.start()
+        put(made.inbox, "invoice.png", encoded("png", [page(TUTORIAL, size=(700, 260))]))
+
+        sidecar = made.published("invoice")
+
+        assert made.text("invoice") == "Invoice # 12345\nTotal: $100.00\nDate: 2023-07-15\n"
+        lines = sidecar["pages"][0]["lines"]
+        accepted = {(e["before"], e["after"]) for x in lines for e in x["edits"] if e["accepted"]}
+        rejected = {e["rule"] for x in lines for e in x["edits"] if not e["accepted"]}
+        assert ("Invoic", "Invoice") in accepted
+        assert accepted <= {("Invoic", "Invoice"), ("$1O0.00", "$100.00")}
+        assert "digits" in rejected
+        assert any(e["margin"] > 2 for x in lines for e in x["edits"] if e["after"] == "Invoice")
+        assert {s["kind"] for s in sidecar["pages"][0]["suspects"]} >= {"model"}
+        assert sidecar["pages"][0]["correction"]["method"] == "parallel"
+
+
+def test_text_that_others_have_read(tmp_path: Path) -> None:
+    with tree(tmp_path, LLM) as made:
+        tinygguf.scripted(made.state / "models" / "scripted-f32.gguf", ANSWERS)
+        (made.home / "old.txt").write_text("\n".join(TUTORIAL) + "\n\nno more\n")
+
+        plain = made.command("correct", "old.txt").stdout
+        assert plain == "Invoice # 12345\nTotal: $100.00\nDate: 2023-07-15\n\nno more\n"
+        assert (
+            made.command("correct", stdin="\n".join(TUTORIAL)).stdout
+            == plain.split("\n\n")[0] + "\n"
+        )
+
+        rows = [json.dumps({"id": n, "text": t, "confidence": 0.7}) for n, t in enumerate(TUTORIAL)]
+        out = made.command("correct", "-", stdin="\n".join(rows)).stdout
+        records = [json.loads(row) for row in out.splitlines()]
+        assert [r["text"] for r in records] == plain.splitlines()[:3]
+        assert [r["id"] for r in records] == [0, 1, 2]
+        assert {r["confidence"] for r in records} == {0.7}
+
+        structured = json.loads(
+            made.command("correct", "--json", "--profile", "financial", "old.txt").stdout
+        )
+        lines = structured["pages"][0]["lines"]
+        assert [line["ocr"] for line in lines[:3]] == TUTORIAL
+        assert lines[0]["edits"][0]["rule"] == "ocr-plausible"
+        assert structured["model"]["name"] == "scripted-f32.gguf"
+        assert structured["pages"][0]["suspects"]
+
+
+def test_a_thousand_paragraphs_in_one_run(tmp_path: Path) -> None:
+    with tree(tmp_path, LLM) as made:
+        tinygguf.scripted(made.state / "models" / "scripted-f32.gguf", ANSWERS)
+        text = "Invoic # 12345\n" * 1000
+
+        assert made.command("correct", stdin=text).stdout == text.replace("Invoic ", "Invoice ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "said", "code"),
+    [
+        (["missing.txt"], None, "missing.txt: No such file", 2),
+        (["latin.txt"], None, "latin.txt: not UTF-8 at byte 3", 2),
+        (["--profile", "nobody"], "x", "--profile nobody: no such profile", 3),
+        (["-"], '{"text": "a"}\nplain\n', "-:2: not a JSON object with a text", 2),
+        (["-"], '{"text": "a", "confidence": 7}\n', "-:1: confidence: 7 is no number", 2),
+    ],
+)
+def test_text_that_cannot_be_read(
+    tmp_path: Path, arguments: list[str], stdin: str | None, said: str, code: int
+) -> None:
+    with tree(tmp_path, LLM) as made:
+        tinygguf.scripted(made.state / "models" / "scripted-f32.gguf", ANSWERS)
+        (made.home / "latin.txt").write_bytes(b"caf\xe9")
+
+        done = made.command("correct", *arguments, check=False, stdin=stdin)
+
+        assert done.returncode == code
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_no_model_is_said_with_the_remedy(tmp_path: Path) -> None:
+    with tree(tmp_path, LLM) as made:
+        done = made.command("correct", check=False, stdin="text\n")
+
+        assert done.returncode == 7
+        assert "scanmend models pull" in done.stderr
+
+
+# models on the shelf --------------------------------------------------------------------------------
+
+
+def test_models_are_listed_pulled_verified_and_removed(tmp_path: Path) -> None:
+    small = tinygguf.write(tmp_path / "made.gguf").read_bytes()
+    other = tinygguf.write(tmp_path / "other.gguf", seed=2).read_bytes()
+    hub_files = {"tiny-q8_0.gguf": small, "tiny-q4_k_m.gguf": other}
+    more = "llm: {auto_download: false, repo_id: Linden/Tiny-GGUF}"
+    with (
+        serving(Hub("Linden/Tiny-GGUF", hub_files)) as hub,
+        tree(tmp_path / "home", more) as made,
+    ):
+        env: dict[str, Any] = {"HF_ENDPOINT": hub.address, "HF_HOME": str(tmp_path / "hf")}
+        folder = made.state / "models"
+        assert "no model in" in made.command("models", "list").stdout
+
+        pulled = made.command("models", "pull", **env).stdout
+        made.command("models", "pull", "--quantization", "int4", **env)
+        put(folder, "by-hand.gguf", small)
+
+        assert "licence: apache-2.0" in pulled.splitlines()[0]
+        assert pulled.splitlines()[-1].endswith("Linden--Tiny-GGUF/tiny-q8_0.gguf")
+        listed = json.loads(made.command("models", "list", "--json").stdout)["models"]
+        assert {m["name"]: m["used"] for m in listed} == {
+            "Linden--Tiny-GGUF/tiny-q8_0.gguf": True,
+            "Linden--Tiny-GGUF/tiny-q4_k_m.gguf": False,
+            "by-hand.gguf": False,
+        }
+        assert "apache-2.0" in made.command("models", "list").stdout
+
+        verified = made.command("models", "verify", **env)
+        assert verified.stdout.count("whole: its sha256 is the Hub's") == 2
+        assert "by-hand.gguf: not known to Linden/Tiny-GGUF" in verified.stdout
+        path = folder / "Linden--Tiny-GGUF" / "tiny-q8_0.gguf"
+        status = path.stat()
+        path.write_bytes(small[:-1] + b"?")  # a disk that forgets
+        os.utime(path, ns=(status.st_mtime_ns, status.st_mtime_ns))
+        damaged = made.command("models", "verify", "tiny-q8_0.gguf", check=False, **env)
+        assert damaged.returncode == 1
+        assert "DAMAGED" in damaged.stdout
+        away = made.command(
+            "models", "verify", "tiny-q8_0.gguf", check=False, HF_ENDPOINT="http://127.0.0.1:9"
+        )
+        assert "that of its download" in away.stdout  # and without the Hub
+
+        removed = made.command("models", "remove", "tiny-q8_0.gguf", "by-hand.gguf").stdout
+        assert removed.count("removed") == 2
+        assert [p.name for p in folder.rglob("*.gguf")] == ["tiny-q4_k_m.gguf"]
+        assert [p.name for p in folder.rglob("*.json")] == ["tiny-q4_k_m.gguf.scanmend.json"]
+        unknown = made.command("models", "remove", "nothing", check=False)
+        assert unknown.returncode == 2
+        assert "there is: Linden--Tiny-GGUF/tiny-q4_k_m.gguf" in unknown.stderr
+
+
+def test_a_hub_out_of_reach_is_said_by_pull(tmp_path: Path) -> None:
+    with tree(tmp_path, LLM) as made:
+        done = made.command("models", "pull", check=False, HF_ENDPOINT="http://127.0.0.1:9")
+
+        assert done.returncode == 7
+        assert "the Hub can't be reached" in done.stderr
+        assert str(made.state / "models") in done.stderr
+
+
+# a server of others ---------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _server(model: Path, log: Path) -> Iterator[str]:
+    """llama-cpp-python's own server; its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        sys.executable,
+        "-m",
+        "llama_cpp.server",
+        "--model",
+        str(model),
+        "--port",
+        str(port),
+        "--n_ctx",
+        "2048",
+    ]
+    with open(log, "w") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=out)
+    try:
+
+        def answers() -> bool:
+            assert process.poll() is None, log.read_text()
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/models", timeout=5).close()
+                return True
+            return False
+
+        eventually(answers)
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def test_a_server_corrects_through_the_same_gate(tmp_path: Path) -> None:
+    model = tinygguf.scripted(tmp_path / "scripted.gguf", ANSWERS)
+    with _server(model, tmp_path / "server.log") as address:
+        more = f"llm: {{backend: openai, base_url: '{address}', idle_unload: 1s}}"
+        with tree(tmp_path / "home", more) as made:
+            made.start()
+            put(made.inbox, "invoice.png", encoded("png", [page(TUTORIAL, size=(700, 260))]))
+
+            sidecar = made.published("invoice")
+
+            assert made.text("invoice") == "Invoice # 12345\nTotal: $100.00\nDate: 2023-07-15\n"
+            assert sidecar["model"]["device"] == "server"
+            assert sidecar["pages"][0]["correction"]["method"] == "server"
+            edits = [e for line in sidecar["pages"][0]["lines"] for e in line["edits"]]
+            assert {e["margin"] for e in edits} == {None}
+            made.eventually(lambda: made.status()["facts"]["model"]["value"] == "ready")
+
+
+def test_a_server_that_is_away_costs_no_document(tmp_path: Path) -> None:
+    more = "llm: {backend: openai, base_url: 'http://127.0.0.1:9/v1'}"
+    with tree(tmp_path, more) as made:
+        made.start()
+        put(made.inbox, "a.png", encoded("png", [page(TUTORIAL, size=(700, 260))]))
+
+        correction = made.published("a")["correction"]
+
+        assert correction["status"] == "unavailable"
+        assert "http://127.0.0.1:9/v1" in correction["reason"]
+        assert made.text("a").splitlines()[1] == "Total: $100.00"  # the rules hold without a model
+
+
+def test_a_model_that_the_server_has_not(tmp_path: Path) -> None:
+    model = tinygguf.scripted(tmp_path / "scripted.gguf", ANSWERS)
+    with _server(model, tmp_path / "server.log") as address:
+        more = f"llm: {{backend: openai, base_url: '{address}', model: other}}"
+        with tree(tmp_path / "home", more) as made:
+            done = made.command("correct", check=False, stdin="a line\n")
+
+            assert done.returncode == 7
+            assert "has no model other; it has: " in done.stderr
