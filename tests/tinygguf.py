@@ -46,7 +46,12 @@ def write(
     return _end(out, path)
 
 
-def chain(path: Path, text: bytes, size: tuple[int, int, int] | None = None) -> Path:
+def chain(
+    path: Path,
+    text: bytes,
+    size: tuple[int, int, int] | None = None,
+    template: str = TEMPLATE,
+) -> Path:
     """A model that writes ``text``, whose bytes all differ, whatever it is shown: byte by byte, with no near-ties.
 
     Each byte of the text is followed by the next one, a space (the end of the template) by the first.
@@ -57,7 +62,7 @@ def chain(path: Path, text: bytes, size: tuple[int, int, int] | None = None) -> 
     after: dict[int, int] = {ord(" "): text[0], text[-1]: END}
     after |= dict(itertools.pairwise(text))
     script: dict[tuple[str | None, int], int] = {(None, a): b for a, b in after.items()}
-    return _scripted(path, script, [], TEMPLATE, size)
+    return _scripted(path, script, [], template, size)
 
 
 def scripted(path: Path, answers: dict[str, str]) -> Path:

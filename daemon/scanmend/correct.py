@@ -16,7 +16,7 @@ from scanmend.config import Settings
 from scanmend.errors import ChildError, MachineError, ModelUnavailable
 from scanmend.gate import needs
 from scanmend.journal import Journal
-from scanmend.model import Model
+from scanmend.model import Model, ModelState
 from scanmend.profiles import Profile
 from scanmend.retry import back_off
 from scanmend.review import done, review, unasked
@@ -237,7 +237,10 @@ class Correct:
         now = time.monotonic()
         progress = reason.endswith("%)")
         if not progress or now - self._progress_logged >= LOG_PROGRESS:
-            self._log.info("model", state=state, reason=reason)
+            level = (
+                self._log.debug if state in (ModelState.BUSY, ModelState.IDLE) else self._log.info
+            )
+            level("model", state=state, reason=reason)
             self._progress_logged = now if progress else 0.0
         try:
             self._journal.set_fact("model", state, reason)

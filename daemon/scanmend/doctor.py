@@ -6,13 +6,16 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
+from scanmend.child import Child
 from scanmend.config import Folders, Settings
+from scanmend.download import environment
 from scanmend.engines import choose, probe
 from scanmend.errors import ScanmendError
 from scanmend.lock import running
 from scanmend.modelfiles import ModelFile, files
 from scanmend.mounts import choose_method, free_bytes, kind_of
 
+HUB_SECONDS = 60.0  # the Hub has to say what it has
 LITTLE = 500 * 10**6  # bytes free below which a folder is worth a note
 
 
@@ -109,13 +112,33 @@ def _models(settings: Settings) -> list[Finding]:
         return [Finding("model", True, f"llm.backend is openai: {llm.base_url}")]
     found = files(directory or "")
     if not found:
-        how = (
-            f"it is downloaded when the first page needs it ({llm.repo_id}, {llm.quantization})"
-            if llm.auto_download
-            else f"put a .gguf file into {directory}, or set llm.auto_download: true"
-        )
+        how = f"put a .gguf file into {directory}, or set llm.auto_download: true"
+        if llm.auto_download:
+            how = _download(settings)
         return [Finding("model", False, f"no .gguf file in {directory}", how, optional=True)]
     return [_model(file) for file in found]
+
+
+def _download(settings: Settings) -> str:
+    """What would be downloaded, or what to do when the Hub is out of reach."""
+    llm = settings.llm
+    request = {
+        "do": "listing",
+        "repo_id": llm.repo_id,
+        "revision": None,
+        "quantization": llm.quantization,
+        "directory": settings.models.directory,
+    }
+    child = Child("scanmend.llm", "models", environment(), 0)
+    try:
+        files = child.ask(request, HUB_SECONDS)["files"]
+    except ScanmendError as error:
+        return str(error)
+    finally:
+        child.end()
+    names = ", ".join(f["name"] for f in files)
+    size = sum(f["size"] for f in files) / 1e9
+    return f"{names} of {llm.repo_id} ({size:.2f} GB) is downloaded when the first page needs it, or now: scanmend models pull"
 
 
 def _model(file: ModelFile) -> Finding:

@@ -11,9 +11,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from scanmend import gpu
+from scanmend import gpu, log
 from scanmend.child import Child
 from scanmend.config import Llm
+from scanmend.download import Download, environment
 from scanmend.errors import (
     ChildError,
     Died,
@@ -27,9 +28,6 @@ from scanmend.modelfiles import chosen, stamp
 from scanmend.profiles import Profile
 from scanmend.values import Line, ModelInfo, Proposal
 
-FETCH_SECONDS = (
-    7 * 24 * 3600.0
-)  # a slow line may take its time; a stalled one is ended by the client's own limit
 BACK_OFF = (
     30.0,
     120.0,
@@ -85,8 +83,7 @@ class Model:
         self._failed_until = 0.0
         self._reason = ""
         self._failed_file: tuple[str, int, int] | None = None
-        self._download: threading.Thread | None = None
-        self._download_child: Child | None = None
+        self._download: Download | None = None
         self._closing = False
         self._tried: int | None = None  # layers on the GPU, in the load under way
         self._used_before: int | None = None  # MiB of the GPU before the load
@@ -124,23 +121,27 @@ class Model:
         }
         self._move(S.BUSY, f"{len(wanted)} lines")
         try:
-            proposal = Proposal.from_json(child.ask(request, self._settings.page_timeout * 1.1 + 5))
+            answer = child.ask(request, self._settings.page_timeout * 1.1 + 5)
         except ScanmendError as error:
             if isinstance(error, OutOfMemory) and self._info and self._info.gpu_layers:
                 self._most_layers = self._info.gpu_layers // 2
-            if isinstance(error, ModelUnavailable):  # a server that went away
+            if isinstance(error, ModelUnavailable):  # a server that went away, a template of no use
                 child.end()
                 self._child = None
-                self._fail(str(error), "")
+                self._fail(str(error), self._place())
             elif isinstance(error, OutOfMemory) or not child.alive:
                 self._lost(str(error), crashed=not isinstance(error, TimedOut))
             else:
                 self._move(S.IDLE, str(error))
             raise
         self._move(S.IDLE, "")
-        if len(proposal.lines) != len(lines):
+        try:
+            proposal = Proposal.from_json(answer)
+        except (KeyError, TypeError, ValueError):
+            proposal = None
+        if proposal is None or len(proposal.lines) != len(lines):
             raise ChildError(
-                f"the model's child answered {len(proposal.lines)} lines for {len(lines)}"
+                "the model's child gave an answer of no known shape; was scanmend upgraded? restart it"
             )
         self._failures = 0
         return proposal
@@ -165,6 +166,10 @@ class Model:
     @property
     def _remote(self) -> bool:
         return self._settings.backend == "openai"
+
+    def _place(self) -> str:
+        """The model's file; empty when there is none."""
+        return "" if self._remote else chosen(self._settings, self._directory) or ""
 
     def _file(self) -> str:
         """The model's file; ModelUnavailable, and a download where it is allowed, when there is none."""
@@ -211,7 +216,12 @@ class Model:
         where = f"{info.gpu_layers} layers on the GPU" if info.gpu_layers else info.device
         wanted = self._settings.gpu_layers
         if wanted and info.gpu_layers < wanted:
-            where += f" (llm.gpu_layers: {wanted} can't be had)"
+            log.get("model").warning(
+                "llm.gpu_layers can't be had",
+                wanted=wanted,
+                found=info.gpu_layers,
+                device=info.device,
+            )
         self._move(S.LOADED, f"{info.name}, {where}, process {child.pid}")
         return child
 
@@ -250,7 +260,7 @@ class Model:
             self._failed_until = 0.0
             self._reason = reason
             return
-        path = "" if self._remote else chosen(self._settings, self._directory) or ""
+        path = self._place()
         what = f"the model's process failed {self._failures} times in a row: {reason}"
         if crashed:
             self._fail(
@@ -287,17 +297,15 @@ class Model:
     def interrupt(self) -> None:
         """From another thread: end the processes now; who waits for an answer gets an error."""
         self._closing = True
-        for child in (self._child, self._download_child):
-            if child:
-                child.kill()
+        for running in (self._child, self._download):
+            if running:
+                running.kill()
 
     def close(self) -> None:
         """End everything; a download goes on where it was the next time."""
         self._closing = True
-        if self._download_child:
-            self._download_child.kill()
         if self._download:
-            self._download.join(10)
+            self._download.close()
         if self._child:
             self._child.end()
             self._child = None
@@ -306,7 +314,7 @@ class Model:
 
     def _fetch_or_say(self) -> None:
         """No file: start the download, or say why there is none."""
-        if self._download and self._download.is_alive():
+        if self._download and self._download.running:
             return
         if self._settings.model != "auto":
             where = os.path.join(self._directory, self._settings.model)
@@ -322,7 +330,12 @@ class Model:
                 f"{self._settings.repo_id} ({self._settings.quantization}) is being downloaded"
             )
             self._move(S.DOWNLOADING, self._reason)
-            self._download = threading.Thread(target=self._fetch, name="download", daemon=True)
+            request: dict[str, object] = {
+                "repo_id": self._settings.repo_id,
+                "quantization": self._settings.quantization,
+                "directory": self._directory,
+            }
+            self._download = Download(request, self._progress, self._downloaded)
             self._download.start()
 
     def _none(self, reason: str) -> None:
@@ -333,28 +346,14 @@ class Model:
             else:
                 self._tell(S.ABSENT, reason)
 
-    def _fetch(self) -> None:
-        """The download's thread."""
-        child = Child("scanmend.llm", "download", environment(), 0)
-        self._download_child = child
-        request = {
-            "do": "fetch",
-            "repo_id": self._settings.repo_id,
-            "quantization": self._settings.quantization,
-            "directory": self._directory,
-        }
-        try:
-            os.makedirs(self._directory, exist_ok=True)
-            child.ask(request, FETCH_SECONDS, self._progress)
+    def _downloaded(self, error: Exception | None) -> None:
+        if self._closing or self._state != S.DOWNLOADING:  # one was put there by hand meanwhile
+            return
+        if error:
+            self._fail(str(error), "")
+        else:
             self._failures = 0
-            if self._state == S.DOWNLOADING:  # else one was put there by hand meanwhile
-                self._move(S.READY, "downloaded and checked")
-        except (ScanmendError, OSError) as error:
-            if not self._closing and self._state == S.DOWNLOADING:
-                self._fail(str(error), "")
-        finally:
-            child.end()
-            self._download_child = None
+            self._move(S.READY, "downloaded and checked")
 
     def _progress(self, step: dict[str, object]) -> None:
         if "licence" in step:
@@ -383,13 +382,3 @@ def _secret(path: str | None) -> str:
             return file.read().strip()
     except OSError as error:
         raise ModelUnavailable(f"llm.api_key_file: {path}: {error.strerror}") from None
-
-
-def environment() -> dict[str, str]:
-    """Of the LLM children."""
-    return {
-        **os.environ,
-        "GGML_NO_BACKTRACE": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "HF_HUB_DISABLE_XET": "1",
-    }

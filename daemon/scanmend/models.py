@@ -10,8 +10,8 @@ from typing import Any
 from scanmend import terminal
 from scanmend.child import Child
 from scanmend.config import Settings
+from scanmend.download import SECONDS, environment
 from scanmend.errors import ScanmendError, UsageError
-from scanmend.model import FETCH_SECONDS, environment
 from scanmend.modelfiles import NOTES, ModelFile, chosen, files, notes
 
 VERIFY_SECONDS = 24 * 3600.0
@@ -64,7 +64,7 @@ def pull(settings: Settings, repository: str | None, quantization: str | None) -
         "directory": directory,
     }
     try:
-        path = _ask(request, FETCH_SECONDS, _progress)["path"]
+        path = _ask(request, SECONDS, _progress)["path"]
     finally:
         terminal.end()
     print(path)
@@ -99,7 +99,13 @@ def _verify(settings: Settings, path: str) -> tuple[int, str]:
     name = noted.get("file") or os.path.basename(path)
     where = "the Hub's"
     try:
-        request = {"do": "listing", "repo_id": repository, "revision": noted.get("revision")}
+        request = {
+            "do": "listing",
+            "repo_id": repository,
+            "revision": noted.get("revision"),
+            "quantization": "",
+            "directory": _directory(settings),
+        }
         listing = _ask(request, 120)["files"]
         wanted = next((f["sha256"] for f in listing if os.path.basename(f["name"]) == os.path.basename(name)), None)  # fmt: skip
     except ScanmendError as error:

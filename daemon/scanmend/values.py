@@ -233,6 +233,7 @@ class Proposal(Json):
     """What the model made of a page: one for each line of the page, in order.
 
     None for a line that it was not asked for, or left out. ``calls``: of the model's decoder, each one batch.
+    ``drafted``: tokens of the OCR text that were verified; ``agreed``: those the model would have written too.
     ``bound``: the bound that cut the model short ("tokens", "seconds", "repetition"), or None.
     """
 
@@ -243,6 +244,8 @@ class Proposal(Json):
     bound: str | None = None
     calls: int = 0
     method: str = ""
+    drafted: int = 0
+    agreed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

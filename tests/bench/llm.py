@@ -6,20 +6,27 @@ be the truth (``tinygguf.chain``): what is measured then is the speed of decodin
 
 import argparse
 import itertools
+import os
 import random
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import llama_cpp
 import numpy as np
+import psutil
 from llama_cpp.llama_speculative import LlamaPromptLookupDecoding
 
 import tinygguf
+from scanmend import gpu
+from scanmend.config import Llm
 from scanmend.llm.decode import correct
 from scanmend.llm.model import Loaded, Wish, load
+from scanmend.model import Model
+from scanmend.profiles import Profile
+from scanmend.values import Box, Line
 
 TRUTH = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 SHAPE = (768, 3072, 12)
@@ -46,6 +53,8 @@ class Result:
     seconds: float = 0.0
     calls: int = 0
     tokens: int = 0
+    drafted: int = 0
+    agreed: int = 0
     texts: list[str] | None = None
 
 
@@ -70,6 +79,8 @@ def ours(loaded: Loaded, scans: list[list[str]]) -> Result:
         result.seconds += time.perf_counter() - started
         result.calls += proposal.calls
         result.tokens += proposal.tokens
+        result.drafted += proposal.drafted
+        result.agreed += proposal.agreed
         result.texts += [p.text if p else "" for p in proposal.lines]
     return result
 
@@ -110,6 +121,36 @@ def lookup(path: str, loaded: Loaded, scans: list[list[str]], context: int) -> R
     return result
 
 
+def life(path: str, context: int, layers: int | None) -> None:
+    """What the model's process holds: before the load, loaded, and two seconds after its end."""
+    told: list[str] = []
+    folder = os.path.dirname(os.path.abspath(path))
+    settings = replace(Llm(), model=os.path.basename(path), context=context, gpu_layers=layers)
+    model = Model(settings, folder, lambda state, _: told.append(state))
+    line = Line("the modem house", Box(0, 0, 1, 1), 0.9)
+
+    def held() -> str:
+        us = psutil.Process()
+        resident = sum(p.memory_info().rss for p in [us, *us.children(recursive=True)])
+        card = gpu.memory()
+        return f"{resident / 2**20:.0f} MiB RSS" + (f", {card.used} MiB on the GPU" if card else "")
+
+    model.propose(
+        [line], [0], Profile("warm", INSTRUCTION)
+    )  # what the interpreter keeps the first time
+    model.idle()
+    time.sleep(2)
+    before = held()
+    model.propose([line], [0], Profile("bench", INSTRUCTION))
+    loaded = held()
+    model.idle()
+    time.sleep(2)
+    print(
+        f"\nthe model's process: {before} before the load, {loaded} loaded, {held()} two seconds after its end"
+    )
+    model.close()
+
+
 def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -138,6 +179,7 @@ def main() -> None:
     results = dict(_run(path, scans, options.context, options.gpu_layers))
     flat = [[line for page in document for line in page] for document in (truth, scans)]
     _print(results, flat[0], flat[1], options.pages)
+    life(path, options.context, options.gpu_layers)
 
 
 def _run(
@@ -169,14 +211,15 @@ def _print(results: dict[str, Result], truth: list[str], scans: list[str], count
     base = results["greedy"]
     print(f"\n{count} pages of {LINES} lines, CER {errors(scans):.4f} as read\n")
     print(
-        "| way | seconds a page | tokens/s | calls a page | fewer calls | faster | same lines as greedy |"
+        "| way | seconds a page | tokens/s | calls a page | fewer calls | faster | drafts agreed | same lines as greedy |"
     )
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for name, r in results.items():
         same = np.mean([a == b for a, b in zip(r.texts or [], base.texts or [], strict=True)])
+        agreed = f"{r.agreed / r.drafted:.2f}" if r.drafted else "-"
         print(
             f"| {name} | {r.seconds / count:.2f} | {r.tokens / r.seconds:.0f} | {r.calls / count:.0f} "
-            f"| {base.calls / r.calls:.1f} x | {base.seconds / r.seconds:.2f} x | {same:.3f} |"
+            f"| {base.calls / r.calls:.1f} x | {base.seconds / r.seconds:.2f} x | {agreed} | {same:.3f} |"
         )
     print(f"\nCER after greedy: {errors(base.texts or []):.4f}")
 

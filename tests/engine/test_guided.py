@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import tinygguf
+from scanmend.errors import ChildError, ModelUnavailable
 from scanmend.llm import draft as draft_module
 from scanmend.llm import speed
 from scanmend.llm.context import LANES, Context
@@ -15,6 +16,7 @@ from scanmend.llm.draft import Draft
 from scanmend.llm.model import Loaded, Wish, load
 
 TRUTH = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+GPU = [(1, 1.0), (64, 1.0), (256, 1.1)]  # seconds of a batch: nearly flat
 RUNGS = ("parallel", "single", "greedy")
 
 
@@ -53,7 +55,9 @@ def test_the_same_text_on_every_rung_with_fewer_calls(tmp_path: Path, share: flo
     lines = [_noisy(rng, TRUTH, share) for _ in range(20)]
     calls = {}
     for method in RUNGS:
-        proposal = correct(_load(path, method), "Correct.", lines, range(len(lines)), 60)
+        loaded = _load(path, method)
+        loaded.curve = GPU  # so that the calls don't hang on what else this machine does
+        proposal = correct(loaded, "Correct.", lines, range(len(lines)), 60)
 
         assert proposal.method == method
         assert [p and p.text for p in proposal.lines] == [TRUTH] * len(lines)
@@ -143,6 +147,42 @@ def test_data_is_never_a_marker_of_the_template(tmp_path: Path) -> None:
 
     assert len(loaded.context.tokenize(b"<|end|>")) == len("<|end|>")
     assert tinygguf.END in prompt.head  # the profile is ours, and trusted
+
+
+def test_a_template_without_a_system_role(tmp_path: Path) -> None:
+    """As Gemma's and Mistral's: it raises, and the instruction goes to the user's message."""
+    template = (
+        "{% for m in messages %}{% if m['role'] == 'system' %}{{ raise_exception('no system role') }}{% endif %}"
+        "[{{ m['content'] }}]{% endfor %} "
+    )
+    path = tinygguf.chain(tmp_path / "chain.gguf", TRUTH.encode(), template=template)
+    loaded = _load(path)
+
+    proposal = correct(loaded, "Correct.", [TRUTH], [0], 60)
+
+    head = b"".join(loaded.context.piece(t) for t in loaded.prompt("Correct.").head)
+    assert head.startswith(b"[Correct.\n\n<page>")
+    assert [p and p.text for p in proposal.lines] == [TRUTH]
+
+
+@pytest.mark.parametrize(
+    "template", ["nothing of it", "{{ undefined.attribute.of_nothing }}", "{% endfor %}"]
+)
+def test_a_template_that_is_of_no_use_is_an_error_of_the_model(
+    tmp_path: Path, template: str
+) -> None:
+    path = tinygguf.chain(tmp_path / "chain.gguf", TRUTH.encode(), template=template)
+
+    with pytest.raises(ModelUnavailable, match="chat template"):
+        correct(_load(path), "Correct.", [TRUTH], [0], 60)
+
+
+def test_a_page_and_a_prompt_that_do_not_fit_are_said(tmp_path: Path) -> None:
+    loaded = _load(tinygguf.chain(tmp_path / "chain.gguf", TRUTH.encode()), context=512)
+
+    with pytest.raises(ChildError, match=r"raise llm\.context"):
+        correct(loaded, "Correct. " * 100, [TRUTH], [0], 60)
+    assert correct(loaded, "Correct.", [TRUTH], [0], 60).lines[0]  # and the next one is done
 
 
 def test_the_backend_picks_what_the_logits_say(tmp_path: Path) -> None:

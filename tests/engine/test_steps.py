@@ -59,7 +59,7 @@ def test_a_bug_in_one_pages_correction_costs_that_page_its_correction(
     journal = Journal.open(str(tmp_path))
     done: list[int] = []
     step = correct.Correct(journal, settings, {"default": Profile("default", "copy")}, done.append)
-    monkeypatch.setattr(correct, "gate", lambda *_: 1 / 0)
+    monkeypatch.setattr(correct, "review", lambda *_: 1 / 0)
     try:
         document = _reading(journal)
         line = Line("the ledger", Box(0, 0, 9, 9), 0.9)

@@ -43,6 +43,7 @@ LAYERS = [
         "engines",
         "model",
         "modelfiles",
+        "download",
         "review",
         "terminal",
     },

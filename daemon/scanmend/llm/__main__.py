@@ -69,10 +69,12 @@ def digest(request: dict[str, Any], _progress: Progress) -> dict[str, Any]:
 
 
 def listing(request: dict[str, Any], _progress: Progress) -> dict[str, Any]:
-    """{repo_id, revision} -> {files: [{name, size, sha256}]}."""
+    """{repo_id, revision, quantization, directory} -> {files: [{name, size, sha256}]}."""
     from scanmend.llm.fetch import listing as list_files  # noqa: PLC0415
 
-    files = list_files(request["repo_id"], request["revision"])
+    files = list_files(
+        request["repo_id"], request["revision"], request["quantization"], request["directory"]
+    )
     return {"files": [{"name": f.name, "size": f.size, "sha256": f.sha256} for f in files]}
 
 

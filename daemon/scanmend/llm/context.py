@@ -4,6 +4,7 @@ One ``Context`` is one model's memory (KV cache) with room for many sequences th
 """
 
 import ctypes
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -68,8 +69,7 @@ class Context:
         parameters.n_batch = parameters.n_ubatch = BATCH
         parameters.n_seq_max = self.lanes + 1
         parameters.kv_unified = True
-        if threads:
-            parameters.n_threads = parameters.n_threads_batch = threads
+        parameters.n_threads = parameters.n_threads_batch = threads or len(os.sched_getaffinity(0))
         if self._chains is not None:
             parameters.samplers = ctypes.cast(self._chains, type(parameters.samplers))
             parameters.n_samplers = self.lanes + 1

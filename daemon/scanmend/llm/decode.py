@@ -46,6 +46,8 @@ def correct(
         missed or next(iter(sorted(b for b in bounds if b)), None),
         context.calls - calls,
         loaded.method,
+        guided.drafted,
+        guided.agreed,
     )
 
 

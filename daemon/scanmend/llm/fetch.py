@@ -67,11 +67,12 @@ def fetch(repo_id: str, quantization: str, directory: str, progress: Progress) -
         return _download(origin, wanted, directory, progress)
 
 
-def listing(repo_id: str, revision: str | None) -> list[_File]:
-    """The files of a repository; raises as ``fetch``."""
-    with _explained(repo_id, "any", [], "the folder of models"):
+def listing(repo_id: str, revision: str | None, quantization: str, directory: str) -> list[_File]:
+    """The files of a repository, those of the quantization when it is not empty; raises as ``fetch``."""
+    with _explained(repo_id, quantization, [], directory):
         info = HfApi().model_info(repo_id, revision=revision, files_metadata=True)
-        return _files(info.siblings or [])
+        siblings = info.siblings or []
+        return _choose(repo_id, siblings, quantization) if quantization else _files(siblings)
 
 
 @contextlib.contextmanager
@@ -109,12 +110,23 @@ def _explained(
 def _unreachable(
     repo_id: str, quantization: str, wanted: list[_File], directory: str, error: Exception
 ) -> ModelUnavailable:
-    files = " ".join(f"{_address(repo_id)}/resolve/main/{f.name}" for f in wanted)
-    what = files or f"the .gguf of {quantization} from {_address(repo_id)}/tree/main"
-    return ModelUnavailable(
-        f"the Hub can't be reached ({type(error).__name__}); it is tried again later, or get {what} by hand and put it"
-        f" into {directory}"
+    names = [f.name for f in wanted] or [usual_name(repo_id, quantization)]
+    files = " ".join(f"{_address(repo_id)}/resolve/main/{name}" for name in names)
+    unsure = (
+        "" if wanted else f" (if it is called so; they are listed at {_address(repo_id)}/tree/main)"
     )
+    return ModelUnavailable(
+        f"the Hub can't be reached ({type(error).__name__}); it is tried again later, or get {files}{unsure} by hand"
+        f" and put it into {directory}"
+    )
+
+
+def usual_name(repo_id: str, quantization: str) -> str:
+    """What a repository's file is called by the custom of the Hub."""
+    stem = repo_id.rpartition("/")[2]
+    stem = re.sub(r"(?i)-gguf$", "", stem)
+    word = QUANTIZATIONS.get(quantization.lower(), (quantization.lower(),))[0]
+    return f"{stem.lower() if repo_id.startswith('Qwen/') else stem}-{word}.gguf"
 
 
 def _address(repo_id: str) -> str:

@@ -80,7 +80,8 @@ class Guided:
         self._drafts = drafts
         self._most_lanes = context.lanes
         self.count = 0  # tokens written
-        self.agreed = 0  # of them, drafted
+        self.drafted = 0  # tokens of drafts that were verified
+        self.agreed = 0  # of them, those that the model would have written
 
     def lines(
         self, shared: int, requests: Sequence[Request], expired: Callable[[], bool]
@@ -195,6 +196,7 @@ class Guided:
             self._context.cut(lane.sequence, lane.place)
         expected = lane.draft_tokens[agreed] if agreed < len(lane.draft_tokens) else None
         lane.draft_tokens = lane.draft_tokens[agreed:]
+        self.drafted += drafted
         self.agreed += agreed
         self._follow(lane, choices[agreed], expected)
 

@@ -48,11 +48,14 @@ class Template:
         vocab = llama.llama_model_get_vocab(model)
         raw = llama.llama_model_chat_template(model, None)
         self._context = context
-        self._formatter = Jinja2ChatFormatter(
-            raw.decode() if raw else _NO_TEMPLATE,
-            eos_token=_text(vocab, llama.llama_vocab_eos(vocab)),
-            bos_token=_text(vocab, llama.llama_vocab_bos(vocab)),
-        )
+        try:
+            self._formatter = Jinja2ChatFormatter(
+                raw.decode() if raw else _NO_TEMPLATE,
+                eos_token=_text(vocab, llama.llama_vocab_eos(vocab)),
+                bos_token=_text(vocab, llama.llama_vocab_bos(vocab)),
+            )
+        except Exception as error:  # noqa: BLE001 - a template is a program that came with the model
+            raise ModelUnavailable(f"the model's chat template is broken: {error}") from None
 
     def prompt(self, instruction: str) -> Prompt:
         """The tokens of a conversation that begins with this system prompt."""
@@ -80,7 +83,7 @@ class Template:
                 return self._format([system, user])
             except ValueError:  # some models know no system role
                 return self._format([{"role": "user", "content": f"{instruction}\n\n{_REQUEST}"}])
-        except Exception as error:  # noqa: BLE001 - a template is a program that came with the model
+        except Exception as error:  # noqa: BLE001
             raise ModelUnavailable(f"the model's chat template fails: {error}") from None
 
     def _format(self, messages: list[dict[str, str]]) -> str:
