@@ -48,7 +48,7 @@ fi
 
 # pip keeps the wheel that it builds, so this takes long only once on a machine. Flags of one's own (a GPU,
 # say) must not meet a wheel that was built without them.
-llama=$(sed -n 's/^ *"\(llama-cpp-python[^"]*\)".*/\1/p' pyproject.toml)
+llama=$(sed -n 's/^ *"\(llama-cpp-python[^"[]*\)".*/\1/p' pyproject.toml)
 if ! .venv/bin/python -c 'import llama_cpp' 2>/dev/null || [ -n "${CMAKE_ARGS:-}" ]; then
   say "installing llama-cpp-python; where it must be compiled first, this takes about 5 minutes on 2 cores"
   if [ -n "${CMAKE_ARGS:-}" ]; then

@@ -196,6 +196,8 @@ class Guided:
             self._context.cut(lane.sequence, lane.place)
         expected = lane.draft_tokens[agreed] if agreed < len(lane.draft_tokens) else None
         lane.draft_tokens = lane.draft_tokens[agreed:]
+        if agreed == drafted >= 2:  # the way back is found
+            lane.trust = max(lane.trust, TRUST)
         self.drafted += drafted
         self.agreed += agreed
         self._follow(lane, choices[agreed], expected)
