@@ -237,9 +237,7 @@ def _sure(span: Span, line: Line) -> str | None:
     doubted = set(line.unsure)
     operations = Levenshtein.editops(span.before, span.after)
     last = -2
-    stretch: list[
-        bool
-    ] = []  # of each change beside the one before: whether the engine doubted its character
+    stretch: list[bool] = []  # neighbouring changes: whether the engine doubted the character
     for operation in operations:
         if operation.src_pos > last + 1:
             if stretch and not any(stretch):

@@ -88,9 +88,8 @@ class Model:
         self._tried: int | None = None  # layers on the GPU, in the load under way
         self._used_before: int | None = None  # MiB of the GPU before the load
         self._most_layers: int | None = None  # more did not work in this daemon's time
-        self._free_at: tuple[int, float] | None = (
-            None  # MiB in use when the memory is back, until when to wait
-        )
+        # MiB in use when an ended process's memory is back, and until when to wait for that
+        self._free_at: tuple[int, float] | None = None
 
     @property
     def loaded(self) -> bool:
@@ -129,7 +128,7 @@ class Model:
                 child.end()
                 self._child = None
                 self._fail(str(error), self._place())
-            elif isinstance(error, OutOfMemory) or not child.alive:
+            elif isinstance(error, OutOfMemory | Died) or not child.alive:
                 self._lost(str(error), crashed=not isinstance(error, TimedOut))
             else:
                 self._move(S.IDLE, str(error))
@@ -196,10 +195,9 @@ class Model:
                 )
                 break
             except ScanmendError as error:
+                # llama.cpp aborts when some kinds of memory are short
                 if isinstance(error, Died | OutOfMemory) and self._tried and not self._closing:
-                    self._most_layers = (
-                        self._tried // 2
-                    )  # llama.cpp aborts when some memory is short
+                    self._most_layers = self._tried // 2
                     self._tell(S.LOADING, f"{error}; trying {self._most_layers} layers on the GPU")
                     continue
                 if isinstance(error, Died) and not self._failures and not self._closing:

@@ -10,7 +10,7 @@ os.environ.setdefault("HF_HUB_DISABLE_XET", "1")  # plain HTTP ranges: resumable
 
 from typing import Any
 
-from scanmend.errors import ModelUnavailable
+from scanmend.errors import Died
 from scanmend.serve import Progress, serve
 
 
@@ -45,7 +45,7 @@ class Worker:
             answer: dict[str, Any] = self._server.correct(*page).to_json()
             return answer
         if self._loaded is None:
-            raise ModelUnavailable("no model is loaded")
+            raise Died("the process that held the model ended, and this is a new one")
         from scanmend.llm.decode import correct  # noqa: PLC0415
 
         return correct(self._loaded, *page).to_json()

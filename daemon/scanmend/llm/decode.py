@@ -26,18 +26,19 @@ def correct(
     calls = context.calls
     prompt = loaded.prompt(instruction)
     guided = Guided(context, loaded.curve, loaded.drafts)
+    chosen = set(wanted)
     answers: dict[int, Answer] = {}
     for numbers in _parts(loaded, lines):
-        asked = [n for n in numbers if n in set(wanted)]
+        asked = [n for n in numbers if n in chosen]
         if not asked or expired():
             continue
-        page = context.tokenize("\n".join(lines[n] for n in numbers).encode())[: _room(loaded)]
+        page = context.tokenize(_bytes("\n".join(lines[n] for n in numbers)))[: _room(loaded)]
         shared = _share(loaded, prompt.before_lines(page))
         answers |= guided.lines(
             shared, [_request(loaded, prompt, n, lines[n]) for n in asked], expired
         )
     bounds = {answer.bound for answer in answers.values()} - {None}
-    missed = "seconds" if expired() else "tokens" if len(answers) < len(set(wanted)) else None
+    missed = "seconds" if expired() else "tokens" if len(answers) < len(chosen) else None
     return Proposal(
         tuple(answers[n].proposed() if n in answers else None for n in range(len(lines))),
         loaded.info,
@@ -56,7 +57,7 @@ def _parts(loaded: Loaded, lines: Sequence[str]) -> Iterator[range]:
     room = _room(loaded)
     start = used = 0
     for number, line in enumerate(lines):
-        need = len(loaded.context.tokenize(line.encode())) + 1
+        need = len(loaded.context.tokenize(_bytes(line))) + 1
         if used + need > room and number > start:
             yield range(start, number)
             start, used = number, 0
@@ -69,8 +70,12 @@ def _room(loaded: Loaded) -> int:
 
 
 def _request(loaded: Loaded, prompt: Prompt, number: int, line: str) -> Request:
-    text = line.encode()
+    text = _bytes(line)
     return Request(number, text, prompt.of_line(loaded.context.tokenize(text)))
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "replace")  # a PDF's text may hold half a surrogate pair
 
 
 def _share(loaded: Loaded, tokens: list[int]) -> int:
