@@ -41,8 +41,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
-        settings = _settings(options.config)
-        log.set_up(settings.log)
+        settings = None
+        if getattr(options, "needs_config", True):
+            settings = _settings(options.config)
+            log.set_up(settings.log)
         code: int = options.command(settings, options)
     except ScanmendError as error:
         print(f"scanmend: {error}", file=sys.stderr)
@@ -124,6 +126,18 @@ def _models(settings: Settings, options: argparse.Namespace) -> int:
     return models.show_list(settings, options.json)
 
 
+def _install(_settings: Settings | None, options: argparse.Namespace) -> int:
+    from scanmend.install import install  # noqa: PLC0415
+
+    return install(options.dry_run, not options.no_start)
+
+
+def _uninstall(_settings: Settings | None, options: argparse.Namespace) -> int:
+    from scanmend.install import uninstall  # noqa: PLC0415
+
+    return uninstall(options.dry_run)
+
+
 def _settings(path: str | None) -> Settings:
     path = path or os.environ.get("SCANMEND_CONFIG")
     if path:
@@ -159,6 +173,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_work(commands)
     _add_care(commands)
     _add_models(commands)
+    _add_service(commands)
     return parser
 
 
@@ -223,3 +238,17 @@ def _add_models(commands: "argparse._SubParsersAction[_Parser]") -> None:
     remove = actions.add_parser("remove", help="remove models from the disk")
     remove.add_argument("names", nargs="+", metavar="NAME", help="as list shows them")
     models.set_defaults(command=_models)
+
+
+def _add_service(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    install = commands.add_parser(
+        "install-service", help="install the systemd service, its user and folders (as root)"
+    )
+    install.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    install.add_argument("--no-start", action="store_true", help="enable it, but don't start it")
+    install.set_defaults(command=_install, needs_config=False)
+    uninstall = commands.add_parser(
+        "uninstall-service", help="remove the systemd service; documents and configuration stay"
+    )
+    uninstall.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    uninstall.set_defaults(command=_uninstall, needs_config=False)

@@ -148,7 +148,7 @@ class Profiles:
 class Log:
     """What is logged, and how."""
 
-    format: str = key("human", choice("human", "json"))
+    format: str = key("auto", choice("auto", "human", "json", "journal"))
     level: str = key("info", choice("debug", "info", "warning", "error"))
 
 

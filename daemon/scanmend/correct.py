@@ -18,11 +18,13 @@ from scanmend.gate import needs
 from scanmend.journal import Journal
 from scanmend.model import Model, ModelState
 from scanmend.profiles import Profile
+from scanmend.pulse import Pulse
 from scanmend.retry import back_off
 from scanmend.review import done, review, unasked
 from scanmend.states import Document, State
 from scanmend.values import Correction, PageResult, PageText
 
+SPARE = 60.0  # seconds that a page may take beyond its limits, in the journal and at the end of a process
 LOG_PROGRESS = 30.0  # seconds between two log lines of a download
 
 
@@ -47,8 +49,10 @@ class Correct:
         settings: Settings,
         profiles: dict[str, Profile],
         complete: Callable[[int], None],
+        pulse: Pulse,
     ) -> None:
         """``complete`` takes the id of a document whose pages are all there."""
+        self._pulse = pulse
         self._journal = journal
         self._settings = settings
         self._profiles = profiles
@@ -122,8 +126,11 @@ class Correct:
 
     def _careful_turn(self, page: _Page) -> None:
         """The mouth of the loop."""
+        llm = self._settings.llm
+        limit = 2 * (llm.load_timeout + llm.page_timeout * 1.1) + SPARE  # it is tried twice
         try:
-            self.turn(page.document, page.number)
+            with self._pulse.at("a page", limit):
+                self.turn(page.document, page.number)
             self._pauses = 0
         except MachineError as error:
             self._left.pop(page.document, None)  # counted anew

@@ -7,7 +7,7 @@ import signal
 import threading
 from types import FrameType
 
-from scanmend import __version__, config, durable, log
+from scanmend import __version__, config, durable, log, notify
 from scanmend.config import Settings
 from scanmend.engines import choose
 from scanmend.errors import ConfigError, MachineError, ScanmendError
@@ -17,10 +17,11 @@ from scanmend.lock import lock
 from scanmend.mounts import Root, choose_method, kind_of
 from scanmend.profiles import load_profiles
 from scanmend.states import State
-from scanmend.status import ROOT_FACT
+from scanmend.status import ROOT_FACT, summary
 from scanmend.watch import Watch
 
 LOOK_ROUND = 5.0  # seconds between two looks at the threads
+FIRST_LOOK = 30.0  # seconds that a start waits for the first look at the inbox; a share may hang
 FORCED = 128  # + the signal: the exit code of a second signal
 
 
@@ -33,6 +34,7 @@ class Daemon:
         self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._line: Line | None = None
         self._stopping = False
+        self._said = ""
         self._log = log.get("daemon")
 
     def run(self) -> int:
@@ -89,7 +91,9 @@ class Daemon:
         stack.callback(close_watch)
         thread.start()
         forget_vanished(journal, roots["inbox"], line)
+        watch.begun.wait(FIRST_LOOK)
         self._log.info("ready", inbox=settings.folders.inbox, outbox=settings.folders.outbox)
+        notify.ready(summary(journal))
         return self._wait(line, watch, thread, journal, roots)
 
     def _wait(
@@ -101,9 +105,11 @@ class Daemon:
         roots: dict[str, Root],
     ) -> int:
         """Work on nothing itself: signals, and whether everyone is alive."""
+        watched = notify.watchdog()
+        look_round = min(LOOK_ROUND, watched / 3) if watched else LOOK_ROUND
         while True:
             try:
-                number = self._signals.get(timeout=LOOK_ROUND)
+                number = self._signals.get(timeout=look_round)
             except queue.Empty:
                 dead = line.dead() + ([] if watcher.is_alive() else ["watch"])
                 if dead:
@@ -111,16 +117,33 @@ class Daemon:
                         "a thread ended by itself; stopping, to be started anew", threads=dead
                     )
                     return 1
+                self._say_alive(line, journal)
                 remember_roots(journal, roots)
                 continue
             if number == signal.SIGHUP:
+                notify.reloading()
                 self._reload(line, watch)
+                notify.ready(summary(journal))
                 continue
             self._log.info(
                 "stopping", signal=signal.Signals(number).name, grace=self._settings.grace
             )
             self._stopping = True
+            notify.stopping()
             return 0
+
+    def _say_alive(self, line: Line, journal: Journal) -> None:
+        """The watchdog is fed only while every thread keeps its limits: one that hangs is worth a restart."""
+        overdue = line.pulse.overdue()
+        if overdue:
+            self._log.critical("hangs; left to the watchdog", threads=overdue)
+            notify.status(f"hangs: {'; '.join(overdue)}")
+            return
+        notify.alive()
+        said = summary(journal)
+        if said != self._said:
+            notify.status(said)
+            self._said = said
 
     def _reload(self, line: Line, watch: Watch) -> None:
         """All of the new configuration, or nothing of it."""

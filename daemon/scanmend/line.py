@@ -18,6 +18,7 @@ from scanmend.journal import Journal
 from scanmend.mounts import Root
 from scanmend.profiles import Profile
 from scanmend.publish import Publish
+from scanmend.pulse import Pulse
 from scanmend.read import Read
 from scanmend.schedule import CONTENTS, Schedule
 from scanmend.states import ACTIVE, Document, State
@@ -48,8 +49,9 @@ class Line:
         self._stop = threading.Event()  # the threads leave after the piece of work in hand
         self._schedule = Schedule()
         inbox = Inbox(roots["inbox"])
+        self.pulse = Pulse()
         self.publish = Publish(inbox, journal, settings.folders, settings.originals, roots, again)
-        self.correct = Correct(journal, settings, profiles, self.publish.submit)
+        self.correct = Correct(journal, settings, profiles, self.publish.submit, self.pulse)
         self.read = Read(
             inbox,
             journal,
@@ -58,6 +60,7 @@ class Line:
             engine,
             self.correct.submit,
             self.publish.submit,
+            self.pulse,
         )
         self.claim = Claim(
             inbox,

@@ -13,11 +13,13 @@ from scanmend.engines import environment
 from scanmend.errors import ChildError, MachineError, ScanmendError
 from scanmend.inbox import Inbox
 from scanmend.journal import Journal
+from scanmend.pulse import Pulse
 from scanmend.retry import Again, Fail, Pause, decide
 from scanmend.schedule import CONTENTS, Job, Schedule
 from scanmend.states import Document, State
 from scanmend.values import Contents, ContentsRequest, PageRequest, PageText
 
+SPARE = 60.0  # seconds that a page may take beyond its limit, in the journal and at the end of its child
 RECYCLE_AFTER = (
     500  # pages that one child reads: what a library leaks does not add up over the years
 )
@@ -35,6 +37,7 @@ class Read:
         engine: str,
         correct: Callable[[int, int], None],
         put_away: Callable[[int], None],
+        pulse: Pulse,
     ) -> None:
         """``engine`` as chosen; ``correct`` takes a document's id and page, ``put_away`` a failed one's id."""
         self.settings = settings
@@ -44,6 +47,7 @@ class Read:
         self._schedule = schedule
         self._correct = correct
         self._put_away = put_away
+        self._pulse = pulse
         self._begin = (
             threading.Lock()
         )  # two slots may take the first two pages of a resumed document
@@ -68,7 +72,8 @@ class Read:
                         engine, child = self.engine, self._new_child()
                 if job:
                     pages += 1
-                    self._careful_turn(child, job)
+                    with self._pulse.at("a page", self.settings.ocr.page_timeout + SPARE):
+                        self._careful_turn(child, job)
         finally:
             child.end()
             self._children.discard(child)

@@ -47,6 +47,20 @@ def look(settings: Settings) -> Status:
         journal.close()
 
 
+def summary(journal: Journal) -> str:
+    """One line of what is going on, from a journal that is open."""
+    count = journal.counts()
+    working = sum(count.get(s, 0) for s in (State.READING, State.PUBLISHING, State.PUTTING_AWAY))
+    waiting = count.get(State.SETTLING, 0) + count.get(State.QUEUED, 0)
+    parts = [
+        f"{waiting} waiting, {working} in work, {count.get(State.DONE, 0)} done, {count.get(State.FAILED, 0)} failed"
+    ]
+    for key, (value, why, _) in journal.facts().items():
+        if not key.startswith(ROOT_FACT):
+            parts.append(f"{key} {value}" if key == "model" else f"{key} {value}: {why}")
+    return "; ".join(parts)
+
+
 def as_text(status: Status, settings: Settings) -> str:
     """The report for a person."""
     count = {state: status.counts.get(state, 0) for state in State}

@@ -63,6 +63,7 @@ class Watch:
         self._away = 0  # checks in a row at which the inbox could not be trusted
         self._check_at = 0.0
         self._refused: set[bytes] = set()
+        self.begun = threading.Event()  # the first scan has begun, or the inbox is known to be away
         self._log = log.get("watch")
 
     # from other threads ---------------------------------------------------------------------------
@@ -99,6 +100,7 @@ class Watch:
         try:
             while not stop.is_set():
                 pause = self._careful(lambda: self.turn(time.monotonic()))
+                self.begun.set()
                 with contextlib.suppress(queue.Empty):
                     hint = self._hints.get(timeout=pause)
                     while True:

@@ -12,6 +12,7 @@ from scanmend.inbox import Inbox
 from scanmend.journal import Journal
 from scanmend.mounts import Root
 from scanmend.profiles import Profile
+from scanmend.pulse import Pulse
 from scanmend.read import Read
 from scanmend.schedule import Job, Schedule
 from scanmend.states import Document, State
@@ -31,7 +32,7 @@ def test_a_page_waits_while_the_inbox_is_away(tmp_path: Path) -> None:
     schedule = Schedule()
     inbox = Inbox(Root(str(tmp_path / "away")))
     none = lambda *_: None  # noqa: E731
-    read = Read(inbox, journal, schedule, config.Settings(), "rapidocr", none, none)
+    read = Read(inbox, journal, schedule, config.Settings(), "rapidocr", none, none, Pulse())
     try:
         document = _reading(journal)
         schedule.add(document.id, [0], 0.0)
@@ -58,7 +59,8 @@ def test_a_bug_in_one_pages_correction_costs_that_page_its_correction(
     )
     journal = Journal.open(str(tmp_path))
     done: list[int] = []
-    step = correct.Correct(journal, settings, {"default": Profile("default", "copy")}, done.append)
+    profiles = {"default": Profile("default", "copy")}
+    step = correct.Correct(journal, settings, profiles, done.append, Pulse())
     monkeypatch.setattr(correct, "review", lambda *_: 1 / 0)
     try:
         document = _reading(journal)

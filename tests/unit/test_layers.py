@@ -29,6 +29,8 @@ LAYERS = [
         "align",
         "confusions",
         "gpu",
+        "notify",
+        "pulse",
     },
     {
         "log",
@@ -49,7 +51,7 @@ LAYERS = [
     },
     {"watch", "claim", "read", "correct", "publish"},
     {"line", "failed", "status"},
-    {"daemon", "oneshot", "doctor", "models", "texts"},
+    {"daemon", "oneshot", "doctor", "models", "texts", "install"},
     {"cli"},
     {"__main__"},
 ]

@@ -1,0 +1,184 @@
+"""The service under a real systemd, in a container that the test boots."""
+
+import json
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from container import Container, booted, impossible
+from samples import encoded, numbered
+
+PROGRAM = str(Path(sys.executable).parent / "scanmend")
+STATE = "var/lib/scanmend"
+WHY_NOT = impossible()
+
+pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
+    """A machine with the service installed, as an administrator would; its watchdog is impatient."""
+    with booted(tmp_path_factory.mktemp("machine")) as made:
+        made.run(PROGRAM, "install-service", "--no-start")
+        config = made.root / "etc/scanmend/scanmend.yaml"
+        text = config.read_text().replace("auto_download: true", "auto_download: false")
+        config.write_text(
+            text.replace("workers: auto", "workers: 1").replace("quiet: 2s", "quiet: 300ms")
+        )
+        impatient = made.root / "etc/systemd/system/scanmend.service.d/test.conf"
+        impatient.parent.mkdir()
+        impatient.write_text("[Service]\nWatchdogSec=10s\n")
+        made.run("systemctl", "daemon-reload")
+        yield made
+
+
+@pytest.fixture
+def service(machine: Container) -> Container:
+    """The machine with the service started."""
+    machine.run("systemctl", "restart", "scanmend")
+    return machine
+
+
+def _eventually(condition: Callable[[], object], machine: Container, limit: float = 180) -> None:
+    deadline = time.monotonic() + limit
+    while not condition():
+        if time.monotonic() > deadline:
+            said = machine.run("journalctl", "-u", "scanmend", "-n", "60", "--no-pager").stdout
+            pytest.fail(f"not within {limit} s; the journal:\n{said}")
+        time.sleep(0.1)
+
+
+def _show(machine: Container, name: str) -> str:
+    return machine.run("systemctl", "show", "scanmend", "-p", name, "--value").stdout.strip()
+
+
+def _drop(machine: Container, name: str, pages: int = 1) -> None:
+    kind = name.rsplit(".", 1)[1]
+    (machine.root / STATE / "inbox" / name).write_bytes(encoded(kind, numbered(pages)))
+
+
+def _published(machine: Container, stem: str) -> dict[str, Any]:
+    path = machine.root / STATE / "outbox" / f"{stem}.json"
+    _eventually(path.exists, machine)
+    sidecar: dict[str, Any] = json.loads(path.read_text())
+    assert not list(path.parent.glob(f"{stem}-*.json"))  # once
+    return sidecar
+
+
+def _is_active(machine: Container) -> bool:
+    return _show(machine, "ActiveState") == "active" and _show(machine, "SubState") == "running"
+
+
+def _children(machine: Container, word: str) -> list[str]:
+    return machine.run("pgrep", "-f", word, check=False).stdout.split()
+
+
+def test_it_is_started_ready_and_publishes(service: Container) -> None:
+    assert _is_active(service)
+    assert "0 in work" in _show(service, "StatusText") or "done" in _show(service, "StatusText")
+    _drop(service, "first.png")
+
+    sidecar = _published(service, "first")
+
+    assert sidecar["pages"][0]["lines"][0]["text"] == "Page 1 of the harbour book"
+    owner = (service.root / STATE / "outbox/first.json").stat()
+    assert owner.st_uid != 0
+    _eventually(lambda: not (service.root / STATE / "inbox/first.png").exists(), service)
+    _eventually(lambda: re.search(r"[1-9]\d* done", _show(service, "StatusText")), service)
+
+
+def test_the_journal_has_fields(service: Container) -> None:
+    _drop(service, "fields.png")
+    _published(service, "fields")
+
+    said = service.run("journalctl", "-u", "scanmend", "DOCUMENT=fields.png", "-o", "json").stdout
+    entries = [json.loads(line) for line in said.splitlines()]
+
+    assert {e["STAGE"] for e in entries} >= {"claim", "read", "publish"}
+    assert any(e.get("PAGE") == "1" for e in entries)
+    assert any(e["MESSAGE"].startswith("published document=fields.png") for e in entries)
+    assert {e["PRIORITY"] for e in entries} == {"6"}
+
+
+@pytest.mark.parametrize("victim", ["main", "children"])
+def test_kill_9_loses_nothing(service: Container, victim: str) -> None:
+    stem = f"killed-{victim}"
+    _drop(service, f"{stem}.pdf", pages=4)
+    _eventually(lambda: _children(service, "scanmend.ocr"), service)
+    if victim == "main":
+        service.run("kill", "-9", _show(service, "MainPID"))
+    else:
+        service.run("kill", "-9", *_children(service, "scanmend.ocr"), check=False)
+
+    assert _published(service, stem)["source"]["pages"] == 4
+    assert _is_active(service)
+
+
+def test_a_hung_main_thread_is_caught_by_the_watchdog(service: Container) -> None:
+    _eventually(lambda: _is_active(service), service)
+    first = _show(service, "MainPID")
+    service.run("kill", "-STOP", first)
+
+    _eventually(lambda: _is_active(service) and _show(service, "MainPID") != first, service)
+    _drop(service, "recovered.png")
+    _published(service, "recovered")
+
+
+def test_reload(service: Container) -> None:
+    config = service.root / "etc/scanmend/scanmend.yaml"
+    text = config.read_text()
+    first = _show(service, "MainPID")
+    try:
+        config.write_text(text.replace("level: info", "level: debug"))
+        service.run("systemctl", "reload", "scanmend")
+        said = ["journalctl", "-u", "scanmend", "--since", "-60s", "-o", "cat"]
+        _eventually(lambda: "configuration read again" in service.run(*said).stdout, service)
+    finally:
+        config.write_text(text)
+    assert _show(service, "MainPID") == first
+
+
+def test_stop_in_mid_document_and_start(service: Container) -> None:
+    _drop(service, "stopped.pdf", pages=6)
+    _eventually(lambda: _children(service, "scanmend.ocr"), service)
+
+    service.run("systemctl", "stop", "scanmend")
+    assert _show(service, "Result") == "success"
+    assert not _children(service, "scanmend.ocr")
+    service.run("systemctl", "start", "scanmend")
+
+    assert _published(service, "stopped")["source"]["pages"] == 6
+
+
+def test_reboot_in_mid_document(service: Container) -> None:
+    _drop(service, "reboot.pdf", pages=4)
+    _eventually(lambda: _children(service, "scanmend.ocr"), service)
+
+    service.reboot()
+
+    assert _published(service, "reboot")["source"]["pages"] == 4
+
+
+def test_it_is_hardened(service: Container) -> None:
+    said = service.run(
+        "systemd-analyze", "security", "--no-pager", "scanmend.service", check=False
+    ).stdout
+    match = re.search(r"Overall exposure level for scanmend.service: ([\d.]+)", said)
+
+    assert match, said
+    assert float(match[1]) <= 2.0, said
+
+
+def test_z_uninstalling_keeps_the_documents(machine: Container) -> None:
+    removed = machine.run(PROGRAM, "uninstall-service").stdout
+    assert "remove /etc/systemd/system/scanmend.service" in removed
+    assert "kept:" in removed
+    assert not (machine.root / "etc/systemd/system/scanmend.service").exists()
+    assert (machine.root / STATE / "inbox").is_dir()
+    machine.run(PROGRAM, "install-service", "--no-start")  # for the other tests
+    assert (machine.root / "etc/systemd/system/scanmend.service").exists()
