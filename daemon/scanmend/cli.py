@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import sys
+import time
 from typing import NoReturn
 
 from scanmend import __version__, config, log
@@ -70,11 +71,17 @@ def _process(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _status(settings: Settings, options: argparse.Namespace) -> int:
-    from scanmend.status import as_json, as_text, look  # noqa: PLC0415
+    from scanmend.status import as_json, as_text, look, troubles  # noqa: PLC0415
 
     status = look(settings)
-    print(json.dumps(as_json(status), indent=1) if options.json else as_text(status, settings))
-    return 0
+    wrong = troubles(status, time.time())
+    if options.json:
+        print(json.dumps({**as_json(status), "troubles": wrong}, indent=1))
+    elif options.check:
+        print("\n".join(wrong) or "ok")
+    else:
+        print(as_text(status, settings))
+    return 1 if options.check and wrong else 0
 
 
 def _check_config(settings: Settings, _options: argparse.Namespace) -> int:
@@ -210,6 +217,7 @@ def _add_care(commands: "argparse._SubParsersAction[_Parser]") -> None:
         "status", help="what waits, is in work, done, failed; the model's state"
     )
     status.add_argument("--json", action="store_true", help="for programs")
+    status.add_argument("--check", action="store_true", help="for monitoring: exit code 1 and why, when something is wrong")  # fmt: skip
     status.set_defaults(command=_status)
 
     check = commands.add_parser("check-config", help="check the configuration and the profiles")

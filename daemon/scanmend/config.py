@@ -20,6 +20,7 @@ from scanmend.keys import (
     duration,
     flag,
     languages_of,
+    listen,
     mapping,
     optional,
     quantity,
@@ -153,6 +154,13 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True)
+class Web:
+    """Where metrics and health are told; None: nowhere."""
+
+    listen: str | None = key(None, listen, reload=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The whole configuration; ``file`` is where it was read from."""
 
@@ -171,6 +179,7 @@ class Settings:
     models: Models = field(default_factory=Models)
     profiles: Profiles = field(default_factory=Profiles)
     log: Log = field(default_factory=Log)
+    web: Web = field(default_factory=Web)
 
 
 def load(path: str) -> Settings:

@@ -16,6 +16,7 @@ from scanmend.config import Settings
 from scanmend.errors import ChildError, MachineError, ModelUnavailable
 from scanmend.gate import needs
 from scanmend.journal import Journal
+from scanmend.metrics import EDITS, PAGES, SECONDS, SUSPECTS
 from scanmend.model import Model, ModelState
 from scanmend.profiles import Profile
 from scanmend.pulse import Pulse
@@ -163,6 +164,7 @@ class Correct:
             if result is None:
                 return
             self._journal.keep_result(number, result)
+            _count(result)
         if number in self._left:
             self._left[number] -= 1
         else:
@@ -253,3 +255,12 @@ class Correct:
             self._journal.set_fact("model", state, reason)
         except MachineError as error:
             self._log.warning("the model's state can't be noted", reason=str(error))
+
+
+def _count(result: PageResult) -> None:
+    PAGES.labels("correct").inc()
+    SECONDS.labels("correct").inc(result.correction.seconds)
+    for edit in result.edits:
+        EDITS.labels("accepted" if edit.accepted else "rejected").inc()
+    for suspect in result.suspects:
+        SUSPECTS.labels(suspect.kind).inc()

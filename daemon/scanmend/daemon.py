@@ -19,6 +19,7 @@ from scanmend.profiles import load_profiles
 from scanmend.states import State
 from scanmend.status import ROOT_FACT, summary
 from scanmend.watch import Watch
+from scanmend.web import Web
 
 LOOK_ROUND = 5.0  # seconds between two looks at the threads
 FIRST_LOOK = 30.0  # seconds that a start waits for the first look at the inbox; a share may hang
@@ -90,6 +91,8 @@ class Daemon:
 
         stack.callback(close_watch)
         thread.start()
+        if settings.web.listen:
+            stack.callback(Web(settings).close)
         forget_vanished(journal, roots["inbox"], line)
         watch.begun.wait(FIRST_LOOK)
         self._log.info("ready", inbox=settings.folders.inbox, outbox=settings.folders.outbox)
@@ -140,6 +143,8 @@ class Daemon:
             notify.status(f"hangs: {'; '.join(overdue)}")
             return
         notify.alive()
+        if not notify.heard():
+            return
         said = summary(journal)
         if said != self._said:
             notify.status(said)

@@ -240,6 +240,26 @@ class Journal:
         """The documents that came to this state last, newest first."""
         return self._rows("state = ? ORDER BY since DESC, id DESC LIMIT ?", state, limit)
 
+    def oldest(self, *states: State) -> float:
+        """When the document that is longest in these states was first seen; 0 when there is none."""
+        marks = ", ".join("?" * len(states))
+        with self._lock:
+            row = self._db.execute(
+                f"SELECT min(first_seen) FROM documents WHERE state IN ({marks})",
+                states,
+            ).fetchone()
+        return float(row[0] or 0.0)
+
+    def written(self) -> float:
+        """When anything was last written, by the files' times."""
+        with self._lock:
+            path = self._db.execute("PRAGMA database_list").fetchone()[2]
+        times = [0.0]
+        for name in (path, f"{path}-wal"):
+            with contextlib.suppress(OSError):
+                times.append(os.stat(name).st_mtime)
+        return max(times)
+
     def history(self, document: Document) -> list[tuple[float, str | None, str, str]]:
         """Every move of the document: when, from, to, why."""
         with self._lock:

@@ -84,6 +84,20 @@ def optional(value: Any) -> str | None:
     return None if value is None else text(value)
 
 
+def listen(value: Any) -> str | None:
+    """A port of this machine alone, as 127.0.0.1:9464, or the path of a socket; null: none."""
+    if value is None:
+        return None
+    found = str(value)
+    host, _, port = found.rpartition(":")
+    loopback = (
+        host in ("127.0.0.1", "localhost", "[::1]") and port.isdecimal() and int(port) < 65536
+    )
+    if not loopback and not found.startswith("/"):
+        raise ValueError("127.0.0.1:PORT, [::1]:PORT, or the absolute path of a socket")
+    return found
+
+
 def share(value: Any) -> float:
     """A number from 0 to 1."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:

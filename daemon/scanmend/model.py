@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from scanmend import gpu, log
+from scanmend import gpu, log, metrics
 from scanmend.child import Child
 from scanmend.config import Llm
 from scanmend.download import Download, environment
@@ -365,6 +365,9 @@ class Model:
         with self._lock:
             assert new in MODEL_MOVES[self._state], f"the model: {self._state} -> {new} is no move"
             self._state = new
+        for state in ModelState:
+            metrics.MODEL_STATE.labels(state.value).set(state == new)
+        metrics.MODEL_MOVES.labels(new.value).inc()
         try:
             self._tell(new, reason)
         except MachineError:

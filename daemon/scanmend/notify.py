@@ -9,6 +9,11 @@ import time
 from systemd import daemon as sd
 
 
+def heard() -> bool:
+    """Whether anybody listens."""
+    return "NOTIFY_SOCKET" in os.environ
+
+
 def ready(status: str) -> None:
     """Start-up, or a reload, is over."""
     sd.notify(f"READY=1\nSTATUS={_line(status)}")

@@ -13,6 +13,7 @@ from scanmend.engines import environment
 from scanmend.errors import ChildError, MachineError, ScanmendError
 from scanmend.inbox import Inbox
 from scanmend.journal import Journal
+from scanmend.metrics import FAILURES, PAGES, SECONDS
 from scanmend.pulse import Pulse
 from scanmend.retry import Again, Fail, Pause, decide
 from scanmend.schedule import CONTENTS, Job, Schedule
@@ -142,6 +143,8 @@ class Read:
         )
         text = PageText.from_json(_ask(child, "page", request.to_json(), ocr.page_timeout))
         self._journal.keep_text(document.id, text)
+        PAGES.labels("read").inc()
+        SECONDS.labels("read").inc(sum(text.seconds.values()))
         self._log.info("page read", document=document.name, page=number + 1, of=document.pages,
                        seconds=round(sum(text.seconds.values()), 2), lines=len(text.lines))  # fmt: skip
         self._correct(document.id, number)
@@ -165,6 +168,7 @@ class Read:
                 return
             if isinstance(error, ChildError):
                 attempts = self._journal.count_attempt(document.id, job.number, str(error))
+                FAILURES.inc()
         except MachineError as machine_error:
             error = machine_error
         match decide(error, attempts, self.settings.ocr.attempts, self._pauses):

@@ -13,6 +13,8 @@ ROOT_FACT = (
     "root:"  # facts of this prefix remember the folders' file systems; they are not for people
 )
 _LISTED = 10
+SHORT_WHILE = 300.0  # seconds that a share may be away, or a disk full, before it is trouble
+LONG_WHILE = 1800.0  # seconds without any progress, though there is work
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,24 @@ class Status:
     working: list[tuple[Document, int]]  # with the pages that are done
     failed: list[Document]
     facts: dict[str, tuple[str, str, float]]
+    oldest: float = 0.0  # when the document that waits longest was first seen; 0: none waits
+    moved: float = 0.0  # when anything was written into the journal
+
+
+def troubles(status: Status, now: float) -> list[str]:
+    """What an administrator must know, in one line each; empty when all is well. ``now`` since the epoch."""
+    wrong = []
+    if status.process is None:
+        wrong.append("no daemon is running; start it: systemctl start scanmend, or scanmend run")
+    for key in ("inbox", "publish"):
+        if key in status.facts:
+            value, reason, since = status.facts[key]
+            if now - since > SHORT_WHILE:
+                wrong.append(f"{key} {value} since {_when(since)}: {reason}")
+    if status.working and status.process and now - status.moved > LONG_WHILE:
+        name = status.working[0][0].name
+        wrong.append(f"nothing has moved since {_when(status.moved)}, though {name} is in work")
+    return wrong
 
 
 def look(settings: Settings) -> Status:
@@ -42,6 +62,8 @@ def look(settings: Settings) -> Status:
             [(d, sum(map(len, journal.page_progress(d.id)))) for d in working[:_LISTED]],
             journal.latest(State.FAILED, _LISTED),
             {k: v for k, v in journal.facts().items() if not k.startswith(ROOT_FACT)},
+            journal.oldest(State.SETTLING, *ACTIVE),
+            journal.written(),
         )
     finally:
         journal.close()

@@ -14,7 +14,7 @@ import pytest
 import tinygguf
 from hub import Hub, serving
 from running import eventually
-from scanmend import gpu
+from scanmend import gpu, metrics
 from scanmend.child import Child
 from scanmend.config import Llm
 from scanmend.errors import ChildError, ModelUnavailable, OutOfMemory, TimedOut
@@ -81,6 +81,8 @@ def test_load_correct_unload_reload(model: Model, told: Told) -> None:
         model.idle()
         assert not process.is_running()
         assert not model.loaded
+        assert metrics.REGISTRY.get_sample_value("scanmend_model_state", {"state": "ready"}) == 1
+        assert metrics.REGISTRY.get_sample_value("scanmend_model_state", {"state": "busy"}) == 0
     assert told.states == [
         "ready",
         *["loading", "loaded", "busy", "idle", "unloading", "ready"] * 2,

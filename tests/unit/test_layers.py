@@ -31,6 +31,7 @@ LAYERS = [
         "gpu",
         "notify",
         "pulse",
+        "metrics",
     },
     {
         "log",
@@ -50,7 +51,7 @@ LAYERS = [
         "terminal",
     },
     {"watch", "claim", "read", "correct", "publish"},
-    {"line", "failed", "status"},
+    {"line", "failed", "status", "web"},
     {"daemon", "oneshot", "doctor", "models", "texts", "install"},
     {"cli"},
     {"__main__"},
