@@ -15,8 +15,10 @@ from scanmend.errors import ConfigError
 from scanmend.keys import (
     TIME,
     Parser,
+    address,
     auto_or,
     choice,
+    command,
     duration,
     flag,
     languages_of,
@@ -154,6 +156,17 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True)
+class Hooks:
+    """Who is told of documents and alarms; commands as lists of arguments, seconds."""
+
+    on_published: tuple[str, ...] = key([], command, reload=False)
+    on_failure: tuple[str, ...] = key([], command, reload=False)
+    on_alarm: tuple[str, ...] = key([], command, reload=False)
+    webhook: str | None = key(None, address, reload=False)
+    timeout: float = key("1m", quantity(TIME, "1m", low=1), reload=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Web:
     """Where metrics and health are told; None: nowhere."""
 
@@ -179,6 +192,7 @@ class Settings:
     models: Models = field(default_factory=Models)
     profiles: Profiles = field(default_factory=Profiles)
     log: Log = field(default_factory=Log)
+    hooks: Hooks = field(default_factory=Hooks)
     web: Web = field(default_factory=Web)
 
 

@@ -11,13 +11,14 @@ from scanmend import __version__, config, durable, log, notify
 from scanmend.config import Settings
 from scanmend.engines import choose
 from scanmend.errors import ConfigError, MachineError, ScanmendError
+from scanmend.hooks import Hooks
 from scanmend.journal import Journal
 from scanmend.line import Line, workers
 from scanmend.lock import lock
 from scanmend.mounts import Root, choose_method, kind_of
 from scanmend.profiles import load_profiles
 from scanmend.states import State
-from scanmend.status import ROOT_FACT, summary
+from scanmend.status import ROOT_FACT, TOLD_FACT, summary
 from scanmend.watch import Watch
 from scanmend.web import Web
 
@@ -91,6 +92,7 @@ class Daemon:
 
         stack.callback(close_watch)
         thread.start()
+        self._start_hooks(journal, stack)
         if settings.web.listen:
             stack.callback(Web(settings).close)
         forget_vanished(journal, roots["inbox"], line)
@@ -134,6 +136,21 @@ class Daemon:
             self._stopping = True
             notify.stopping()
             return 0
+
+    def _start_hooks(self, journal: Journal, stack: contextlib.ExitStack) -> None:
+        """Tell others, in a thread that nobody waits for."""
+        hooks = Hooks(journal, self._settings)
+        if not hooks.wanted:
+            return
+        stop = threading.Event()
+        thread = threading.Thread(target=hooks.run, args=(stop,), name="hooks", daemon=True)
+
+        def close() -> None:
+            stop.set()
+            thread.join(2.0)
+
+        stack.callback(close)
+        thread.start()
 
     def _say_alive(self, line: Line, journal: Journal) -> None:
         """The watchdog is fed only while every thread keeps its limits: one that hangs is worth a restart."""
@@ -226,7 +243,7 @@ def remember_roots(journal: Journal, roots: dict[str, Root]) -> None:
 def forget_facts(journal: Journal) -> None:
     """What held when the last run ended need not hold now."""
     for key in journal.facts():
-        if not key.startswith(ROOT_FACT):
+        if not key.startswith((ROOT_FACT, TOLD_FACT)):
             journal.clear_fact(key)
 
 

@@ -130,6 +130,12 @@ def candidates(stem: str, sha256: str) -> Iterator[str]:
         number += 1
 
 
+def result_folder(outbox: bytes, path: bytes) -> bytes:
+    """Where the result of the inbox's ``path`` goes: the same sub-folders, with names that any system takes."""
+    parts = os.path.dirname(path).split(b"/")
+    return os.path.join(outbox, *(fit(safe_name(part), "") for part in parts if part))
+
+
 def fit(stem: str, suffix: str) -> bytes:
     """``stem + suffix`` in at most 255 bytes; the stem is cut, never within a character."""
     room = NAME_MAX - len(suffix.encode())

@@ -240,6 +240,24 @@ class Journal:
         """The documents that came to this state last, newest first."""
         return self._rows("state = ? ORDER BY since DESC, id DESC LIMIT ?", state, limit)
 
+    def last_move(self) -> int:
+        """The place of the last move in the journal; 0 before the first."""
+        with self._lock:
+            return int(self._db.execute("SELECT coalesce(max(rowid), 0) FROM moves").fetchone()[0])
+
+    def next_move(
+        self, place: int, states: tuple[State, ...]
+    ) -> tuple[int, Document, State, str] | None:
+        """The first move after ``place`` into one of these states: its place, the document, the state, why."""
+        marks = ", ".join("?" * len(states))
+        with self._lock:
+            row = self._db.execute(
+                f"SELECT rowid, document, new, reason FROM moves WHERE rowid > ? AND new IN ({marks})"
+                " ORDER BY rowid LIMIT 1",
+                (place, *states),
+            ).fetchone()
+            return (row[0], self.document(row[1]), State(row[2]), row[3]) if row else None
+
     def oldest(self, *states: State) -> float:
         """When the document that is longest in these states was first seen; 0 when there is none."""
         marks = ", ".join("?" * len(states))

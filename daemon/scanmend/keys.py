@@ -119,6 +119,22 @@ def texts(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+def command(value: Any) -> tuple[str, ...]:
+    """A program and its arguments, as a list: no shell ever sees it."""
+    if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
+        raise ValueError("a list of a program and its arguments, as [/usr/local/bin/tell, --now]")
+    return tuple(value)
+
+
+def address(value: Any) -> str | None:
+    """An address on the web; null: none."""
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value.startswith(("http://", "https://")):
+        raise ValueError("an address that begins with http:// or https://")
+    return value
+
+
 def languages_of(value: Any) -> tuple[str, ...]:
     codes = texts(value)
     if not codes or not all(re.fullmatch(r"[a-z]{2,3}(-[A-Za-z]+)?", code) for code in codes):

@@ -172,9 +172,7 @@ class Publish:
         return summary
 
     def _result_folder(self, document: Document) -> bytes:
-        parts = os.path.dirname(document.path).split(b"/")
-        safe = [durable.fit(durable.safe_name(part), "") for part in parts if part]
-        return os.path.join(self._folders["outbox"], *safe)
+        return durable.result_folder(self._folders["outbox"], document.path)
 
     def _free_stem(self, folder: bytes, document: Document) -> str:
         """The first name that is free, or this very document's from an earlier time."""

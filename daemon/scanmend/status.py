@@ -12,6 +12,7 @@ from scanmend.states import ACTIVE, Document, State
 ROOT_FACT = (
     "root:"  # facts of this prefix remember the folders' file systems; they are not for people
 )
+TOLD_FACT = "told:"  # facts of this prefix remember what each hook was told
 _LISTED = 10
 SHORT_WHILE = 300.0  # seconds that a share may be away, or a disk full, before it is trouble
 LONG_WHILE = 1800.0  # seconds without any progress, though there is work
@@ -61,7 +62,7 @@ def look(settings: Settings) -> Status:
             journal.latest(State.SETTLING, _LISTED),
             [(d, sum(map(len, journal.page_progress(d.id)))) for d in working[:_LISTED]],
             journal.latest(State.FAILED, _LISTED),
-            {k: v for k, v in journal.facts().items() if not k.startswith(ROOT_FACT)},
+            {k: v for k, v in journal.facts().items() if not k.startswith((ROOT_FACT, TOLD_FACT))},
             journal.oldest(State.SETTLING, *ACTIVE),
             journal.written(),
         )
@@ -78,7 +79,7 @@ def summary(journal: Journal) -> str:
         f"{waiting} waiting, {working} in work, {count.get(State.DONE, 0)} done, {count.get(State.FAILED, 0)} failed"
     ]
     for key, (value, why, _) in journal.facts().items():
-        if not key.startswith(ROOT_FACT):
+        if not key.startswith((ROOT_FACT, TOLD_FACT)):
             parts.append(f"{key} {value}" if key == "model" else f"{key} {value}: {why}")
     return "; ".join(parts)
 

@@ -51,7 +51,7 @@ LAYERS = [
         "terminal",
     },
     {"watch", "claim", "read", "correct", "publish"},
-    {"line", "failed", "status", "web"},
+    {"line", "failed", "status", "web", "hooks"},
     {"daemon", "oneshot", "doctor", "models", "texts", "install"},
     {"cli"},
     {"__main__"},
