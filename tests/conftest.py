@@ -9,6 +9,9 @@ import hypothesis
 import psutil
 import pytest
 
+os.environ.setdefault(
+    "OMP_WAIT_POLICY", "passive"
+)  # as in the LLM's child, and before llama.cpp is loaded
 # the suite draws the same examples each time: what fails, fails for everyone
 hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("fixed")

@@ -17,6 +17,7 @@ from scanmend.llm.model import Loaded, Wish, load
 
 TRUTH = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 GPU = [(1, 1.0), (64, 1.0), (256, 1.1)]  # seconds of a batch: nearly flat
+LIMIT = 600  # seconds: these machines are busy at times
 RUNGS = ("parallel", "single", "greedy")
 
 
@@ -57,7 +58,7 @@ def test_the_same_text_on_every_rung_with_fewer_calls(tmp_path: Path, share: flo
     for method in RUNGS:
         loaded = _load(path, method)
         loaded.curve = GPU  # so that the calls don't hang on what else this machine does
-        proposal = correct(loaded, "Correct.", lines, range(len(lines)), 60)
+        proposal = correct(loaded, "Correct.", lines, range(len(lines)), LIMIT)
 
         assert proposal.method == method
         assert [p and p.text for p in proposal.lines] == [TRUTH] * len(lines)
@@ -71,7 +72,7 @@ def test_where_model_and_ocr_part_is_told_with_a_margin(tmp_path: Path) -> None:
     path = tinygguf.chain(tmp_path / "chain.gguf", TRUTH.encode())
     line = TRUTH.replace("m", "rn").replace("Q", "O")
 
-    proposed = correct(_load(path), "Correct.", [line, TRUTH], [0, 1], 60).lines
+    proposed = correct(_load(path), "Correct.", [line, TRUTH], [0, 1], LIMIT).lines
 
     first, second = proposed
     assert first
@@ -86,16 +87,16 @@ def test_where_model_and_ocr_part_is_told_with_a_margin(tmp_path: Path) -> None:
 def test_only_what_is_wanted_is_asked(tmp_path: Path) -> None:
     path = tinygguf.chain(tmp_path / "chain.gguf", TRUTH.encode())
 
-    proposal = correct(_load(path), "Correct.", [TRUTH, "", "x"], [0], 60)
+    proposal = correct(_load(path), "Correct.", [TRUTH, "", "x"], [0], LIMIT)
 
     assert [p is None for p in proposal.lines] == [False, True, True]
 
 
 def test_the_prompt_stays_in_memory_across_pages(tmp_path: Path) -> None:
     loaded = _load(tinygguf.chain(tmp_path / "chain.gguf", TRUTH.encode()))
-    correct(loaded, "Correct. " * 100, [TRUTH], [0], 60)
+    correct(loaded, "Correct. " * 100, [TRUTH], [0], LIMIT)
     before = loaded.context.tokens
-    correct(loaded, "Correct. " * 100, [TRUTH + "x"], [0], 60)
+    correct(loaded, "Correct. " * 100, [TRUTH + "x"], [0], LIMIT)
 
     assert loaded.context.tokens - before < 500  # of more than 900 with the prompt
 
@@ -104,7 +105,7 @@ def test_a_page_beyond_the_context_is_done_in_parts(tmp_path: Path) -> None:
     path = tinygguf.chain(tmp_path / "chain.gguf", TRUTH.encode())
     lines = [TRUTH] * 100
 
-    proposal = correct(_load(path, context=1024), "Correct.", lines, range(100), 60)
+    proposal = correct(_load(path, context=1024), "Correct.", lines, range(100), LIMIT)
 
     assert [p and p.text for p in proposal.lines] == lines
 
@@ -113,7 +114,7 @@ def test_a_line_beyond_the_context_is_left_out_and_said(tmp_path: Path) -> None:
     path = tinygguf.chain(tmp_path / "chain.gguf", TRUTH.encode())
     lines = [TRUTH, TRUTH * 50, TRUTH]
 
-    proposal = correct(_load(path, context=1024), "Correct.", lines, range(3), 60)
+    proposal = correct(_load(path, context=1024), "Correct.", lines, range(3), LIMIT)
 
     assert [p is None for p in proposal.lines] == [False, True, False]
     assert proposal.bound == "tokens"
@@ -133,11 +134,11 @@ def test_nonsense_stays_within_its_bounds(tmp_path: Path, seed: int) -> None:
     loaded = _load(tinygguf.write(tmp_path / "random.gguf", seed=seed))
     lines = ["Invoic # 12345", "café für die Zähne", "", "x", *["the modem house"] * 90]
 
-    proposal = correct(loaded, "Correct.", lines, [n for n, t in enumerate(lines) if t], 60)
+    proposal = correct(loaded, "Correct.", lines, [n for n, t in enumerate(lines) if t], LIMIT)
 
     assert proposal.tokens <= sum(1.3 * len(line.encode()) + 8 for line in lines)
     assert proposal.bound in ("tokens", "repetition", None)
-    again = correct(loaded, "Correct.", lines[:3], [0, 1], 60)
+    again = correct(loaded, "Correct.", lines[:3], [0, 1], LIMIT)
     assert len(again.lines) == 3
 
 
@@ -158,7 +159,7 @@ def test_a_template_without_a_system_role(tmp_path: Path) -> None:
     path = tinygguf.chain(tmp_path / "chain.gguf", TRUTH.encode(), template=template)
     loaded = _load(path)
 
-    proposal = correct(loaded, "Correct.", [TRUTH], [0], 60)
+    proposal = correct(loaded, "Correct.", [TRUTH], [0], LIMIT)
 
     head = b"".join(loaded.context.piece(t) for t in loaded.prompt("Correct.").head)
     assert head.startswith(b"[Correct.\n\n<page>")
@@ -174,15 +175,15 @@ def test_a_template_that_is_of_no_use_is_an_error_of_the_model(
     path = tinygguf.chain(tmp_path / "chain.gguf", TRUTH.encode(), template=template)
 
     with pytest.raises(ModelUnavailable, match="chat template"):
-        correct(_load(path), "Correct.", [TRUTH], [0], 60)
+        correct(_load(path), "Correct.", [TRUTH], [0], LIMIT)
 
 
 def test_a_page_and_a_prompt_that_do_not_fit_are_said(tmp_path: Path) -> None:
     loaded = _load(tinygguf.chain(tmp_path / "chain.gguf", TRUTH.encode()), context=512)
 
     with pytest.raises(ChildError, match=r"raise llm\.context"):
-        correct(loaded, "Correct. " * 100, [TRUTH], [0], 60)
-    assert correct(loaded, "Correct.", [TRUTH], [0], 60).lines[0]  # and the next one is done
+        correct(loaded, "Correct. " * 100, [TRUTH], [0], LIMIT)
+    assert correct(loaded, "Correct.", [TRUTH], [0], LIMIT).lines[0]  # and the next one is done
 
 
 def test_the_backend_picks_what_the_logits_say(tmp_path: Path) -> None:
