@@ -22,7 +22,7 @@ from llama_cpp.llama_speculative import LlamaPromptLookupDecoding
 import tinygguf
 from scanmend import gpu
 from scanmend.config import Llm
-from scanmend.llm.decode import correct
+from scanmend.llm.decode import PAGE_SHARE, correct
 from scanmend.llm.model import Loaded, Wish, load
 from scanmend.model import Model
 from scanmend.profiles import Profile
@@ -103,7 +103,8 @@ def lookup(path: str, loaded: Loaded, scans: list[list[str]], context: int) -> R
     llama.eval = counted
     prompt = loaded.prompt(INSTRUCTION)
     for lines in scans:
-        page = loaded.context.tokenize("\n".join(lines).encode())
+        room = int(PAGE_SHARE * loaded.context.cells)
+        page = loaded.context.tokenize("\n".join(lines).encode())[:room]
         for line in lines:
             tokens = loaded.context.tokenize(line.encode())
             most = int(1.3 * len(tokens)) + 8
