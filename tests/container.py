@@ -13,6 +13,8 @@ from pathlib import Path
 import psutil
 
 AGAIN = 'until "$@"; [ $? != 133 ]; do :; done'  # 133: rebooted, see systemd-nspawn(1), --keep-unit
+# which a bare machine has, and a container of systemd 252 has not
+SANDBOXES = "--system-call-filter=landlock_create_ruleset landlock_add_rule landlock_restrict_self"
 ROOT = Path(__file__).resolve().parents[1]
 # services of the host that have no business in the container
 MASKED = ("smbd", "nmbd", "samba-ad-dc", "ssh", "cron", "systemd-networkd-wait-online", "apt-daily.timer", "apt-daily-upgrade.timer",
@@ -61,7 +63,7 @@ class Container:
         """Boot, and wait until systemd answers."""
         bound = [f"--bind-ro={place}" for place in {str(ROOT), sys.prefix}]
         command = ["systemd-nspawn", "-q", "-D", str(self.root), "-b", "--register=no", "--keep-unit", "--private-network",
-                   "--console=pipe", "-M", f"scanmend-{os.getpid()}", *bound]  # fmt: skip
+                   "--console=pipe", "-M", f"scanmend-{os.getpid()}", SANDBOXES, *bound]  # fmt: skip
         with open(self.home / "console", "ab") as console:
             self._process = subprocess.Popen(
                 ["sh", "-c", AGAIN, "sh", *command],

@@ -20,7 +20,8 @@ from collections.abc import Callable, Iterator, Mapping
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from scanmend.errors import Babbled, ChildError, Died, OutOfMemory, TimedOut, by_kind
+from scanmend.errors import Babbled, ChildError, Died, OutOfMemory, TimedOut, by_kind, machine_error
+from scanmend.sandbox import Sandbox
 from scanmend.serve import MEMORY_LIMIT, PARENT_PID, SOCKET_FD
 
 MAX_FRAME = 64 * 2**20  # bytes of one reply; a page of text is far below
@@ -38,12 +39,16 @@ _abandoned: list[
 class Child:
     """A child of this daemon that runs ``python -m module`` and answers requests one at a time."""
 
-    def __init__(self, module: str, name: str, env: Mapping[str, str], memory: int) -> None:
+    def __init__(
+        self, module: str, name: str, env: Mapping[str, str], memory: int, box: Sandbox
+    ) -> None:
         """``name`` is for messages; ``memory`` in bytes, 0 for no limit; ``env`` is the whole environment."""
         self.name = name
         self._module = module
         self._env = env
         self._memory = memory
+        self._box = box
+        self._scratch = contextlib.ExitStack()  # the process's own folder
         self._lock = threading.RLock()  # the process: reaped by its owner, killed by anyone
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: Connection | None = None
@@ -63,8 +68,15 @@ class Child:
             return self._process is not None and not _has_ended(self._process)
 
     def start(self) -> None:
-        """Start the process; what is left of an earlier one is cleared away first."""
+        """Start the process; what is left of an earlier one is cleared away first. MachineError when it can't be."""
         self.end()
+        try:
+            self._start(self._scratch.enter_context(self._box.scratch()))
+        except OSError as error:
+            self._scratch.close()
+            raise machine_error(error, f"{self.name}: starting its process") from None
+
+    def _start(self, scratch: str) -> None:
         ours, theirs = socket.socketpair()
         timeout = struct.pack("ll", STALL, 0)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
@@ -72,13 +84,14 @@ class Child:
         read_end, write_end = os.pipe()
         env = {
             **self._env,
+            **self._box.environment(scratch),
             SOCKET_FD: str(theirs.fileno()),
             PARENT_PID: str(os.getpid()),
             MEMORY_LIMIT: str(self._memory),
         }
         try:
             process = subprocess.Popen(
-                [sys.executable, "-P", "-m", self._module],
+                [sys.executable, "-P", "-m", "scanmend.sandbox", self._module],
                 stdin=subprocess.DEVNULL,
                 stdout=write_end,
                 stderr=write_end,
@@ -209,6 +222,7 @@ class Child:
         self._listen()
         os.close(self._stderr)
         self._stderr = -1
+        self._scratch.close()
         with self._lock:
             self._process = None
             if not ended:

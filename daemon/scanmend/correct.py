@@ -22,6 +22,7 @@ from scanmend.profiles import Profile
 from scanmend.pulse import Pulse
 from scanmend.retry import back_off
 from scanmend.review import done, review, unasked
+from scanmend.sandbox import home
 from scanmend.states import Document, State
 from scanmend.values import Correction, PageResult, PageText
 
@@ -239,7 +240,8 @@ class Correct:
     def _new_model(self) -> Model:
         directory = self._settings.models.directory
         assert directory is not None
-        return Model(self._settings.llm, directory, self._model_state)
+        scratch = home(self._settings.folders.state)
+        return Model(self._settings.llm, directory, self._model_state, scratch)
 
     def _model_state(self, state: str, reason: str) -> None:
         """Noted each time, so that the status shows a download's progress; logged now and then."""

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import queue
+import shutil
 import signal
 import threading
 from types import FrameType
@@ -17,6 +18,7 @@ from scanmend.line import Line, workers
 from scanmend.lock import lock
 from scanmend.mounts import Root, choose_method, kind_of
 from scanmend.profiles import load_profiles
+from scanmend.sandbox import lacking
 from scanmend.states import State
 from scanmend.status import ROOT_FACT, TOLD_FACT, summary
 from scanmend.watch import Watch
@@ -62,6 +64,8 @@ class Daemon:
             "starting", version=__version__, process=os.getpid(), config=settings.file or "defaults"
         )
         self._log.info("engine", engine=engine.engine, reason=engine.why)
+        for missing in lacking():
+            self._log.warning("not confined", reason=missing)
         forget_facts(journal)
         roots = remembered_roots(settings, journal)
         clear_temp(settings, roots)
@@ -256,7 +260,8 @@ def forget_vanished(journal: Journal, inbox: Root, line: Line) -> None:
 
 
 def clear_temp(settings: Settings, roots: dict[str, Root]) -> None:
-    """Half-written files of a run that was killed."""
+    """Half-written files of a run that was killed, and the folders of its children."""
+    shutil.rmtree(os.path.join(settings.folders.state, "scratch"), ignore_errors=True)
     for name in ("outbox", "archive", "failed"):
         if roots[name].check() is None:
             for path in durable.clear_temp(os.fsencode(getattr(settings.folders, name))):

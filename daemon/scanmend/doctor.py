@@ -14,6 +14,7 @@ from scanmend.errors import ScanmendError
 from scanmend.lock import running
 from scanmend.modelfiles import ModelFile, files
 from scanmend.mounts import choose_method, free_bytes, kind_of
+from scanmend.sandbox import Sandbox, lacking
 
 HUB_SECONDS = 60.0  # the Hub has to say what it has
 LITTLE = 500 * 10**6  # bytes free below which a folder is worth a note
@@ -37,6 +38,7 @@ def examine(settings: Settings) -> list[Finding]:
         *_daemon(settings),
         *_folders(settings.folders),
         _watching(settings),
+        *_confined(),
         *_engines(settings),
         *_models(settings),
         _gpu(),
@@ -89,6 +91,14 @@ def _watching(settings: Settings) -> Finding:
     return Finding("watching", True, f"{method.name}: {method.why}")
 
 
+def _confined() -> list[Finding]:
+    missing = lacking()
+    if not missing:
+        return [Finding("children", True, "without network, writing in a folder of their own only")]
+    parts = [text.partition(": ") for text in missing]
+    return [Finding("children", False, what, remedy, optional=True) for what, _, remedy in parts]
+
+
 def _engines(settings: Settings) -> list[Finding]:
     try:
         chosen = choose(settings)
@@ -129,7 +139,7 @@ def _download(settings: Settings) -> str:
         "quantization": llm.quantization,
         "directory": settings.models.directory,
     }
-    child = Child("scanmend.llm", "models", environment(), 0)
+    child = Child("scanmend.llm", "models", environment(), 0, Sandbox(network=True))
     try:
         files = child.ask(request, HUB_SECONDS)["files"]
     except ScanmendError as error:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from scanmend.child import Child
 from scanmend.errors import ScanmendError
+from scanmend.sandbox import Sandbox
 
 SECONDS = (
     7 * 24 * 3600.0
@@ -19,14 +20,16 @@ class Download:
     def __init__(
         self,
         request: dict[str, object],
+        scratch: str,
         progress: Callable[[dict[str, object]], None],
         ended: Callable[[Exception | None], None],
     ) -> None:
-        """``request``: repo_id, quantization, directory. Both callbacks come from the download's thread."""
+        """``request``: repo_id, quantization, directory; ``scratch``: for the process's own folder. Both callbacks come from the download's thread."""
         self._request = {"do": "fetch", **request}
         self._progress = progress
         self._ended = ended
-        self._child = Child("scanmend.llm", "download", environment(), 0)
+        box = Sandbox(scratch, (str(request["directory"]),), network=True)
+        self._child = Child("scanmend.llm", "download", environment(), 0, box)
         self._thread = threading.Thread(target=self._run, name="download", daemon=True)
 
     @property
@@ -49,10 +52,9 @@ class Download:
 
     def _run(self) -> None:
         try:
-            os.makedirs(str(self._request["directory"]), exist_ok=True)
             self._child.ask(self._request, SECONDS, self._progress)
             self._ended(None)
-        except (ScanmendError, OSError) as error:
+        except ScanmendError as error:
             self._ended(error)
         finally:
             self._child.end()

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from scanmend.child import Child
 from scanmend.config import Settings
 from scanmend.errors import ChildError, EngineUnusable, ScanmendError
+from scanmend.sandbox import Sandbox, home
 from scanmend.values import EngineStatus
 
 PROBE_SECONDS = 60
@@ -67,7 +68,8 @@ def probe(settings: Settings, engine: str) -> EngineStatus:
     status = _look(settings, engine)
     if not status.usable:
         return status
-    child = Child("scanmend.ocr", f"OCR ({engine})", environment(settings, engine), 0)
+    box = Sandbox(home(settings.folders.state))
+    child = Child("scanmend.ocr", f"OCR ({engine})", environment(settings, engine), 0, box)
     request = {
         "do": "probe",
         "engine": engine,

@@ -5,6 +5,7 @@ memory back. ``Model`` belongs to one thread, the correct step's; a download run
 a child of its own. A failure is remembered with back-off, so that 500 scans don't try 500 loads.
 """
 
+import contextlib
 import enum
 import os
 import threading
@@ -25,7 +26,9 @@ from scanmend.errors import (
     TimedOut,
 )
 from scanmend.modelfiles import chosen, stamp
+from scanmend.notes import Notes
 from scanmend.profiles import Profile
+from scanmend.sandbox import Sandbox
 from scanmend.values import Line, ModelInfo, Proposal
 
 BACK_OFF = (
@@ -70,10 +73,16 @@ MODEL_MOVES: Mapping[ModelState, frozenset[ModelState]] = {
 class Model:
     """The model of this configuration."""
 
-    def __init__(self, settings: Llm, directory: str, state: Callable[[str, str], None]) -> None:
-        """``state`` is told each move and its reason, and a download's progress; from two threads."""
+    def __init__(
+        self, settings: Llm, directory: str, state: Callable[[str, str], None], scratch: str = ""
+    ) -> None:
+        """``directory`` holds the models, ``scratch`` the folders of the processes.
+
+        ``state`` is told each move and its reason, and a download's progress; from two threads.
+        """
         self._settings = settings
         self._directory = directory
+        self._scratch = scratch
         self._tell = state
         self._lock = threading.Lock()  # the state: moved by the owner and by the download's thread
         self._state = S.ABSENT
@@ -186,7 +195,8 @@ class Model:
             self._free_at = None
         before = None if self._remote else gpu.memory()
         self._tried = None
-        child = Child("scanmend.llm", "LLM", environment(), int(self._settings.memory))
+        box = Sandbox(self._scratch, network=self._remote)
+        child = Child("scanmend.llm", "LLM", environment(), int(self._settings.memory), box)
         self._child = child
         while True:
             try:
@@ -244,6 +254,9 @@ class Model:
     def _loading(self, step: dict[str, object]) -> None:
         if "layers" in step:
             self._tried = int(str(step["layers"]))
+        elif "note" in step:
+            with contextlib.suppress(OSError):  # the file went away meanwhile
+                Notes(self._place()).update(step["note"])  # type: ignore[arg-type]
         else:
             self._tell(self._state, str(step.get("said", "")))
 
@@ -333,7 +346,7 @@ class Model:
                 "quantization": self._settings.quantization,
                 "directory": self._directory,
             }
-            self._download = Download(request, self._progress, self._downloaded)
+            self._download = Download(request, self._scratch, self._progress, self._downloaded)
             self._download.start()
 
     def _none(self, reason: str) -> None:

@@ -1,17 +1,13 @@
 """The GGUF files in the models' folder: which there are, and which one the configuration means."""
 
-import contextlib
 import glob
-import json
 import os
 import re
 from dataclasses import dataclass
-from typing import Any
 
 from scanmend.config import Llm
 
 WORDS = {"int8": ("q8_0",), "int4": ("q4_k_m",), "fp16": ("fp16", "f16")}
-NOTES = ".scanmend.json"  # after a model's name: what the LLM child found out about it
 _LATER_PART = re.compile(r"-(?!00001)\d{5}-of-\d{5}\.gguf$")
 _PART = re.compile(r"-\d{5}-of-(\d{5})\.gguf$")
 
@@ -69,17 +65,6 @@ def chosen(settings: Llm, directory: str) -> str | None:
 
     best = min(files(directory), key=fits, default=None)
     return best.path if best else None
-
-
-def notes(path: str) -> dict[str, Any]:
-    """What was noted of a file when it was downloaded and loaded; nothing when it is another one since."""
-    known = stamp(path)
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        with open(f"{path}{NOTES}", encoding="utf-8") as file:
-            noted: dict[str, Any] = json.load(file)
-        if known and noted["stamp"] == list(known[1:]):
-            return noted
-    return {}
 
 
 def stamp(path: str) -> tuple[str, int, int] | None:

@@ -12,7 +12,9 @@ from scanmend.child import Child
 from scanmend.config import Settings
 from scanmend.download import SECONDS, environment
 from scanmend.errors import ScanmendError, UsageError
-from scanmend.modelfiles import NOTES, ModelFile, chosen, files, notes
+from scanmend.modelfiles import ModelFile, chosen, files
+from scanmend.notes import NOTES, Notes
+from scanmend.sandbox import Sandbox
 
 VERIFY_SECONDS = 24 * 3600.0
 
@@ -29,7 +31,7 @@ def show_list(settings: Settings, as_json: bool) -> int:
             "files": len(m.parts),
             "whole": m.whole,
             "used": m.path == used,
-            "licence": notes(m.path).get("licence"),
+            "licence": Notes(m.path).get("licence"),
         }
         for m in models
     ]
@@ -94,7 +96,7 @@ def verify(settings: Settings, names: list[str]) -> int:
 
 def _verify(settings: Settings, path: str) -> tuple[int, str]:
     digest = _ask({"do": "digest", "path": path}, VERIFY_SECONDS)["sha256"]
-    noted = notes(path)
+    noted = Notes(path)
     repository = noted.get("repo_id") or settings.llm.repo_id
     name = noted.get("file") or os.path.basename(path)
     where = "the Hub's"
@@ -159,7 +161,8 @@ def _ask(
     seconds: float,
     progress: Callable[[dict[str, Any]], None] | None = None,
 ) -> dict[str, Any]:
-    child = Child("scanmend.llm", "models", environment(), 0)
+    writable = (str(request["directory"]),) if "directory" in request else ()
+    child = Child("scanmend.llm", "models", environment(), 0, Sandbox("", writable, network=True))
     try:
         return child.ask(request, seconds, progress)
     finally:

@@ -16,6 +16,7 @@ from scanmend.journal import Journal
 from scanmend.metrics import FAILURES, PAGES, SECONDS
 from scanmend.pulse import Pulse
 from scanmend.retry import Again, Fail, Pause, decide
+from scanmend.sandbox import Sandbox, home
 from scanmend.schedule import CONTENTS, Job, Schedule
 from scanmend.states import Document, State
 from scanmend.values import Contents, ContentsRequest, PageRequest, PageText
@@ -87,7 +88,10 @@ class Read:
 
     def _new_child(self) -> Child:
         env = environment(self.settings, self.engine)
-        child = Child("scanmend.ocr", f"OCR ({self.engine})", env, int(self.settings.ocr.memory))
+        box = Sandbox(home(self.settings.folders.state))
+        child = Child(
+            "scanmend.ocr", f"OCR ({self.engine})", env, int(self.settings.ocr.memory), box
+        )
         self._children.add(child)
         return child
 

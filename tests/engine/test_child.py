@@ -11,6 +11,7 @@ import pytest
 from running import eventually
 from scanmend.child import Child
 from scanmend.errors import Babbled, ChildError, Died, MachineError, OutOfMemory, TimedOut
+from scanmend.sandbox import Sandbox
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -18,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def child() -> Iterator[Child]:
     path = f"{ROOT / 'daemon'}:{ROOT / 'tests' / 'children'}"
-    child = Child("echo", "echo", {**os.environ, "PYTHONPATH": path}, memory=2**28)
+    child = Child("echo", "echo", {**os.environ, "PYTHONPATH": path}, 2**28, Sandbox())
     yield child
     child.end()
 

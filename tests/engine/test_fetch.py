@@ -11,6 +11,7 @@ import tinygguf
 from hub import Hub, serving
 from scanmend.child import Child
 from scanmend.errors import DiskFull, ModelUnavailable, TimedOut
+from scanmend.sandbox import Sandbox
 
 REPO = "Linden/Tiny-GGUF"
 
@@ -38,7 +39,8 @@ def _fetch(
         "HF_HUB_DISABLE_XET": "1",
         "HF_HOME": str(directory / ".home"),
     }
-    child = Child("scanmend.llm", "download", env, 0)
+    box = Sandbox("", (str(directory),), network=True)
+    child = Child("scanmend.llm", "download", env, 0, box)
     steps: list[dict[str, object]] = []
     try:
         request = {

@@ -20,8 +20,8 @@ from scanmend.config import Llm
 from scanmend.errors import ChildError, ModelUnavailable, OutOfMemory, TimedOut
 from scanmend.gate import gate
 from scanmend.llm import model as llm_model
-from scanmend.llm.notes import Notes
 from scanmend.model import MODEL_MOVES, Model, ModelState
+from scanmend.notes import Notes
 from scanmend.profiles import Profile
 from scanmend.values import Box, Line
 
@@ -334,7 +334,10 @@ def test_layers_are_halved_down_to_the_cpu(
     path = str(folder / "tiny-q8_0.gguf")
     wish = llm_model.Wish(path, wanted, 1024, gpu="Tiny 1, 1000 MiB", most_layers=most)
 
-    llm_model.load(wish, lambda _: None).context.close()
+    def keep(step: dict[str, Any]) -> None:  # as the daemon does for the child
+        Notes(path).update(step.get("note", {}))
+
+    llm_model.load(wish, keep).context.close()
 
     assert tried == ladder
     if wanted is None:  # and it is remembered for this model and this GPU

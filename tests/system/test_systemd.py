@@ -88,6 +88,8 @@ def test_it_is_started_ready_and_publishes(service: Container) -> None:
     sidecar = _published(service, "first")
 
     assert sidecar["pages"][0]["lines"][0]["text"] == "Page 1 of the harbour book"
+    said = service.run("journalctl", "-u", "scanmend", "--no-pager").stdout
+    assert "not confined" not in said  # the children's sandbox works inside the service's own
     owner = (service.root / STATE / "outbox/first.json").stat()
     assert owner.st_uid != 0
     _eventually(lambda: not (service.root / STATE / "inbox/first.png").exists(), service)

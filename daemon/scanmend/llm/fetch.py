@@ -29,7 +29,7 @@ from huggingface_hub.utils import build_hf_headers
 from tqdm import tqdm
 
 from scanmend.errors import DiskFull, ModelUnavailable
-from scanmend.llm.notes import Notes
+from scanmend.notes import Notes
 from scanmend.serve import Progress
 
 QUANTIZATIONS = {"int8": ("q8_0",), "int4": ("q4_k_m",), "fp16": ("fp16", "f16")}

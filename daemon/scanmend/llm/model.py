@@ -10,8 +10,8 @@ import llama_cpp as llama
 from scanmend.errors import ChildError, ModelUnavailable, OutOfMemory
 from scanmend.llm import speed
 from scanmend.llm.context import LANES, Context, Entry
-from scanmend.llm.notes import Notes
 from scanmend.llm.prompt import Prompt, Template
+from scanmend.notes import Notes
 from scanmend.serve import Progress
 from scanmend.values import ModelInfo
 
@@ -81,7 +81,7 @@ def load(wish: Wish, progress: Progress) -> Loaded:
     Raises ModelUnavailable with llama.cpp's reason, or OutOfMemory when not even the CPU has room.
     """
     _check(wish.path)
-    notes = Notes(wish.path)
+    notes = Notes(wish.path, lambda values: progress({"note": values}))
     known = notes.get(f"layers on {wish.gpu}") if wish.gpu_layers is None and wish.gpu else None
     ladder = _ladder(wish, known)
     for layers in ladder:

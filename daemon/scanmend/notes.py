@@ -4,15 +4,20 @@ import contextlib
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from typing import Any
+
+NOTES = ".scanmend.json"  # after the model's name
 
 
 class Notes:
     """The notes on one file; a file that was replaced has none."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, tell: Callable[[dict[str, Any]], None] | None = None) -> None:
+        """``tell``: who writes them down instead, since the process that runs the model writes nothing."""
         self._path = path
-        self._place = f"{path}.scanmend.json"
+        self._place = f"{path}{NOTES}"
+        self._tell = tell
         status = os.stat(path)
         self._stamp = [status.st_size, status.st_mtime_ns]
         self._known: dict[str, Any] = {}
@@ -33,6 +38,9 @@ class Notes:
     def update(self, values: dict[str, Any]) -> None:
         """Note it; where the folder is read-only, it is found out again the next time."""
         self._known |= values
+        if self._tell:
+            self._tell(values)
+            return
         with contextlib.suppress(OSError):
             with open(f"{self._place}.tmp", "w", encoding="utf-8") as file:
                 json.dump({**self._known, "stamp": self._stamp}, file)
