@@ -25,6 +25,7 @@ from scanmend.keys import (
     listen,
     mapping,
     optional,
+    passwords,
     quantity,
     size_of,
     text,
@@ -98,6 +99,7 @@ class Pdf:
     """How PDFs are read."""
 
     text: str = key("auto", choice("auto", "always_ocr"))
+    passwords: tuple[str, ...] = key([], passwords)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +260,8 @@ def _value(key: Any, node: Any, where: str, values: dict[str, Any], mistakes: li
         given = loader.construct_object(node, deep=True)
         values[key.name] = key.metadata["parse"](given)
     except ValueError as error:
-        mistakes.append(f"{where}: {given!r} is not allowed; it must be {error}")
+        shown = "this" if key.name == "passwords" else repr(given)  # the log is for more eyes
+        mistakes.append(f"{where}: {shown} is not allowed; it must be {error}")
     except yaml.YAMLError as error:
         mistakes.append(f"{where}: {error}")
 

@@ -38,6 +38,7 @@ def examine(settings: Settings) -> list[Finding]:
         *_daemon(settings),
         *_folders(settings.folders),
         _watching(settings),
+        *_secrets(settings),
         *_confined(),
         *_engines(settings),
         *_models(settings),
@@ -89,6 +90,13 @@ def _watching(settings: Settings) -> Finding:
         return Finding("watching", False, "the inbox is not there yet", optional=True)
     method = choose_method(settings.folders.inbox, settings.watch.method)
     return Finding("watching", True, f"{method.name}: {method.why}")
+
+
+def _secrets(settings: Settings) -> list[Finding]:
+    if not settings.pdf.passwords or not os.stat(settings.file).st_mode & 0o004:
+        return []
+    found = f"{settings.file} can be read by every user"
+    return [Finding("pdf.passwords", False, found, f"chmod o-r {settings.file}", optional=True)]
 
 
 def _confined() -> list[Finding]:

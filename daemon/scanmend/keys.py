@@ -119,6 +119,13 @@ def texts(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+def passwords(value: Any) -> tuple[str, ...]:
+    """A list of them; one of digits alone must stand in quotes, or YAML would drop its zeros."""
+    if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
+        raise ValueError('a list of passwords, each in quotes, as ["0042", "x y"]')
+    return tuple(value)
+
+
 def command(value: Any) -> tuple[str, ...]:
     """A program and its arguments, as a list: no shell ever sees it."""
     if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):

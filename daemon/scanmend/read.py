@@ -125,7 +125,8 @@ class Read:
 
     def _contents(self, child: Child, document: Document) -> None:
         limits = self.settings.limits
-        request = ContentsRequest(self._path(document), limits.pages, limits.pixels)
+        passwords = self.settings.pdf.passwords
+        request = ContentsRequest(self._path(document), limits.pages, limits.pixels, passwords)
         reply = _ask(child, "contents", request.to_json(), self.settings.ocr.page_timeout)
         contents = Contents.from_json(reply)
         self._journal.keep_contents(document, contents)
@@ -144,6 +145,7 @@ class Read:
             max_pixels=self.settings.limits.pixels,
             licence=self.settings.aspose.licence,
             allow_evaluation=self.settings.aspose.allow_evaluation,
+            passwords=self.settings.pdf.passwords,
         )
         text = PageText.from_json(_ask(child, "page", request.to_json(), ocr.page_timeout))
         self._journal.keep_text(document.id, text)

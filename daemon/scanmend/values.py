@@ -120,11 +120,12 @@ class Contents(Json):
 
 @dataclass(frozen=True, slots=True)
 class ContentsRequest(Json):
-    """To an OCR child: what is in this file? ``path`` is absolute, by ``os.fsdecode``."""
+    """To an OCR child: what is in this file? ``path`` is absolute, by ``os.fsdecode``; ``passwords`` are tried in turn."""
 
     path: str
     max_pages: int
     max_pixels: int
+    passwords: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,7 @@ class PageRequest(Json):
     max_pixels: int
     licence: str | None = None
     allow_evaluation: bool = False
+    passwords: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

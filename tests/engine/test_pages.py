@@ -2,7 +2,9 @@
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pikepdf
 import pytest
@@ -243,13 +245,39 @@ def test_a_picture_that_speaks_of_pdf_is_a_picture(tmp_path: Path) -> None:
     assert _contents(_put(tmp_path, out.getvalue())).media_type == "image/jpeg"
 
 
-def test_an_encrypted_pdf_says_what_to_do(tmp_path: Path) -> None:
+def _encrypted(revision: Literal[3, 4, 6]) -> bytes:
+    """A PDF of text, locked with the user's password "grünes Tor"."""
     out = io.BytesIO()
     with pikepdf.open(io.BytesIO(_pdf(TEXT))) as pdf:
-        pdf.save(out, encryption=pikepdf.Encryption(owner="owner", user="user"))
+        modern = revision >= 4
+        lock = pikepdf.Encryption(
+            owner="owner", user="grünes Tor", R=revision, aes=modern, metadata=modern
+        )
+        pdf.save(out, encryption=lock)
+    return out.getvalue()
 
-    with pytest.raises(Encrypted, match=r"secret\.pdf: protected by a password; remove it"):
-        _contents(_put(tmp_path, out.getvalue(), "secret.pdf"))
+
+def test_an_encrypted_pdf_says_what_to_do(tmp_path: Path) -> None:
+    path = _put(tmp_path, _encrypted(6), "secret.pdf")
+
+    with pytest.raises(Encrypted, match=r"secret\.pdf: protected by a password, and none is known"):
+        _contents(path)
+    with pytest.raises(Encrypted, match=r"none of the 2 in pdf\.passwords opens it; add it"):
+        contents(ContentsRequest(path, 100, 10**8, ("wrong", "worse")))
+
+
+@pytest.mark.parametrize("revision", [3, 4, 6])
+def test_passwords_are_tried_in_turn(tmp_path: Path, revision: Literal[3, 4, 6]) -> None:
+    path = _put(tmp_path, _encrypted(revision))
+    passwords = ("wrong", "grünes Tor", "worse")
+
+    found = contents(ContentsRequest(path, 100, 10**8, passwords))
+    page = open_page(replace(_request(path), passwords=passwords))
+
+    assert found.pages == 1
+    assert found.warnings == ("scan is encrypted; opened with a password of pdf.passwords",)
+    assert page.text is not None
+    assert "grünes" not in repr(found)
 
 
 def test_limits_are_named(tmp_path: Path) -> None:

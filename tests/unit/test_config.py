@@ -36,6 +36,12 @@ def test_the_shipped_file_says_every_key_with_its_default() -> None:
             assert default == getattr(shipped, section.name)
 
 
+def test_a_mistake_in_the_passwords_does_not_tell_them(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="each in quotes") as mistake:
+        _load(tmp_path, "pdf:\n  passwords: opensesame\n")
+    assert "opensesame" not in str(mistake.value)
+
+
 def test_relative_paths_count_from_base(tmp_path: Path) -> None:
     settings = _load(tmp_path, "base: sub\nfolders: {inbox: in}\n")
 

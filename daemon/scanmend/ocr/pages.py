@@ -6,7 +6,7 @@ decoded. One page is in memory at a time.
 
 import importlib.metadata
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -32,9 +32,10 @@ def contents(request: ContentsRequest) -> Contents:
     """What the file holds. Raises Damaged, Encrypted, TooBig or Unsupported; OSError is the machine's."""
     name = name_of(request.path)
     if _is_pdf(request.path):
-        with _pdf(request.path) as document:
+        with _pdf(request.path, request.passwords) as (document, locked):
             pages = len(document)
-        found = Contents("application/pdf", pages)
+        opened_by = (f"{name} is encrypted; opened with a password of pdf.passwords",)
+        found = Contents("application/pdf", pages, opened_by if locked else ())
     else:
         with opened(request.path) as image:
             pages = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
@@ -71,26 +72,29 @@ def _is_pdf(path: str) -> bool:
 
 
 @contextmanager
-def _pdf(path: str) -> Iterator[pypdfium2.PdfDocument]:
+def _pdf(path: str, passwords: Sequence[str]) -> Iterator[tuple[pypdfium2.PdfDocument, bool]]:
+    """The document, and whether one of the passwords was needed."""
     name = name_of(path)
     os.stat(path)  # a file that is gone is not damaged
-    try:
-        document = pypdfium2.PdfDocument(path)
-    except pypdfium2.PdfiumError as error:
-        if (
-            getattr(error, "err_code", None) == pdfium.FPDF_ERR_PASSWORD
-            or "password" in str(error).lower()
-        ):
-            raise Encrypted(
-                f"{name}: protected by a password; remove it, as with qpdf --decrypt, and drop it again"
-            ) from None
-        raise Damaged(
-            f"{name}: the PDF can't be opened ({error}); export or scan it again"
-        ) from None
+    document = None
+    for password in (None, *passwords):
+        document = _unlocked(path, name, password)
+        if document is not None:
+            break
+    if document is None:
+        tried = (
+            f"none of the {len(passwords)} in pdf.passwords opens it"
+            if passwords
+            else "none is known"
+        )
+        raise Encrypted(
+            f"{name}: protected by a password, and {tried}; add it to pdf.passwords and run scanmend retry,"
+            " or remove it, as with qpdf --decrypt, and drop the file again"
+        )
     try:
         if document.get_formtype():
             document.init_forms()  # else what was filled in is not drawn
-        yield document
+        yield document, password is not None
     except pypdfium2.PdfiumError as error:
         raise Damaged(
             f"{name}: a page of the PDF can't be read ({error}); export or scan it again"
@@ -99,9 +103,22 @@ def _pdf(path: str) -> Iterator[pypdfium2.PdfDocument]:
         document.close()
 
 
+def _unlocked(path: str, name: str, password: str | None) -> pypdfium2.PdfDocument | None:
+    """The document; None when it takes another password."""
+    try:
+        return pypdfium2.PdfDocument(path, password)
+    except pypdfium2.PdfiumError as error:
+        code = getattr(error, "err_code", None)
+        if code == pdfium.FPDF_ERR_PASSWORD or "password" in str(error).lower():
+            return None
+        raise Damaged(
+            f"{name}: the PDF can't be opened ({error}); export or scan it again"
+        ) from None
+
+
 def _pdf_page(request: PageRequest) -> Rendered:
     name = name_of(request.path)
-    with _pdf(request.path) as document:
+    with _pdf(request.path, request.passwords) as (document, _):
         page = _flat(document, request.index)
         try:
             width, height = page.get_size()
