@@ -6,7 +6,6 @@ list the folders a second time. One thread runs ``run``; everything here belongs
 """
 
 import contextlib
-import fnmatch
 import functools
 import heapq
 import logging
@@ -21,15 +20,14 @@ from scanmend import config, log
 from scanmend.errors import MachineError
 from scanmend.events import Hint, Observer, OverflowListener, alive, end, observe
 from scanmend.intake import Intake
+from scanmend.listing import Listing
 from scanmend.mounts import Method, Root
 from scanmend.retry import back_off
 from scanmend.settle import NeverCompleted, NotYet, Quiet, Track, settle
 from scanmend.values import Seen, show
 
-IGNORED = (".*", "~*", "*.part", "*.tmp", "*.crdownload", "thumbs.db", "desktop.ini", "@eadir")
 NOTICEABLE = 2.0  # seconds of waiting after which the journal is told
 TRY_AGAIN = 5.0  # seconds until what could not be noted is tried again
-SLICE = 500  # directory entries looked at before the hints have their turn
 
 
 class Watch:
@@ -51,6 +49,8 @@ class Watch:
         self._settle = settle_settings
         self._intake = intake
         self._hints: queue.SimpleQueue[Hint] = queue.SimpleQueue()
+        self._listing = Listing(self._path, self._not_listed)
+        self._listing.ignore(settings.ignore)
         self._tracks: dict[bytes, Track] = {}
         self._due: list[tuple[float, bytes]] = []
         self._scan: Iterator[None] | None = None
@@ -83,6 +83,7 @@ class Watch:
     def reload(self, settings: config.Watch, settle_settings: config.Settle) -> None:
         """New intervals and patterns, from the next look on."""
         self._settings, self._settle = settings, settle_settings
+        self._listing.ignore(settings.ignore)
         self._hints.put(Hint(b"", "scan"))
 
     def close(self) -> None:
@@ -127,21 +128,21 @@ class Watch:
             return max(0.0, self._check_at - now)
         self._keep_watching(now)
         if self._scan is None and (self._scan_again or now >= self._next_scan):
-            self._scan_again = False
+            hurry, self._scan_again = self._scan_again, False
             interval = (
                 self._settings.reconcile_interval
                 if self._observer
                 else self._settings.poll_interval
             )
             self._next_scan = now + interval
-            self._scan = self._scanning(b"")
+            self._scan = self._scanning(self._listing.all(interval, hurry))
         if self._scan and next(self._scan, "end") == "end":
             self._scan = None
         while self._due and self._due[0][0] <= now:
             _, path = heapq.heappop(self._due)
             self._look(path, now)
         if self._scan:
-            return 0.0
+            return self._listing.pause
         wake = min(self._next_scan, self._due[0][0] if self._due else self._next_scan, now + 30)
         return max(0.0, wake - time.monotonic())
 
@@ -159,10 +160,10 @@ class Watch:
                 track.send_back(hint.why, now)
                 self._look(hint.path, now)
         elif hint.kind == "folder":
-            if not self._ignored(hint.path):
-                for _ in self._scanning(hint.path):
+            if not self._listing.ignored(hint.path):
+                for _ in self._scanning(self._listing.below(hint.path)):
                     pass
-        elif not self._ignored(hint.path):
+        elif not self._listing.ignored(hint.path):
             self._look(hint.path, now, closed=hint.kind == "closed")
         return 0.0
 
@@ -178,6 +179,7 @@ class Watch:
                 heapq.heappush(self._due, (now + TRY_AGAIN, path))
             return
         if seen is None:
+            self._listing.forget(path)
             if track and self._root.check() is None:
                 heapq.heappush(self._due, (now + TRY_AGAIN, path))  # should it not be noted now
                 if track.noted:
@@ -186,7 +188,9 @@ class Watch:
             return
         if track is None:
             if self._intake.known(seen):
+                self._listing.note(path)
                 return
+            self._listing.forget(path)
             track = self._track(seen, now)
         elif track.claimed:
             return  # the claim step looks for itself whether it changed
@@ -246,45 +250,23 @@ class Watch:
             return None
         return Seen(path, status.st_size, status.st_mtime_ns, status.st_ino, closed)
 
-    def _ignored(self, path: bytes) -> bool:
-        """Whether a part of the path is on the list."""
-        patterns = (*IGNORED, *self._settings.ignore)
-        return any(
-            fnmatch.fnmatchcase(part, pattern.lower())
-            for part in os.fsdecode(path).lower().split("/")
-            for pattern in patterns
-        )
-
     def count(self) -> int:
         """Files that are being waited for."""
         return len(self._tracks)
 
     # the folder -----------------------------------------------------------------------------------
 
-    def _scanning(self, folder: bytes) -> Iterator[None]:
-        """Look at every file below ``folder``; pauses after each slice."""
-        folders = [folder]
-        count = 0
-        while folders:
-            parent = folders.pop()
-            try:
-                entries = os.scandir(os.path.join(self._path, parent) if parent else self._path)
-            except OSError as error:
-                if self._root.check() is None and os.path.lexists(os.path.join(self._path, parent)):
-                    self._log.warning("can't be listed", folder=show(parent), reason=error.strerror)
-                continue
-            with entries:
-                for entry in entries:
-                    path = os.path.join(parent, entry.name)
-                    if self._ignored(entry.name):
-                        continue
-                    if entry.is_dir(follow_symlinks=False):
-                        folders.append(path)
-                    elif path not in self._tracks:
-                        self._look(path, time.monotonic())
-                    count += 1
-                    if count % SLICE == 0:
-                        yield
+    def _scanning(self, paths: Iterator[bytes | None]) -> Iterator[None]:
+        """Look at each; pauses where the listing does."""
+        for path in paths:
+            if path is None:
+                yield
+            elif path not in self._tracks:
+                self._look(path, time.monotonic())
+
+    def _not_listed(self, folder: bytes, error: OSError) -> None:
+        if self._root.check() is None and os.path.lexists(os.path.join(self._path, folder)):
+            self._log.warning("can't be listed", folder=show(folder), reason=error.strerror)
 
     def _trusted(self, now: float) -> bool:
         """Whether the inbox is the inbox; while it is not, nothing in it is touched."""

@@ -33,6 +33,7 @@ LAYERS = [
         "pulse",
         "metrics",
         "notes",
+        "listing",
         "sandbox",
     },
     {
