@@ -1,5 +1,6 @@
 """The claim: a quiet file is read once, to see that it is whole and to know it again, and enters the line."""
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -8,6 +9,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from scanmend import log
 from scanmend.complete import Incomplete, is_complete
@@ -15,6 +17,7 @@ from scanmend.config import Settings
 from scanmend.errors import MachineError
 from scanmend.inbox import Inbox
 from scanmend.journal import Journal
+from scanmend.lease import Holder, Leases
 from scanmend.profiles import Profile, select
 from scanmend.retry import back_off
 from scanmend.schedule import CONTENTS, Schedule
@@ -31,6 +34,8 @@ _NOT_YET = {
     errno.EIO,
 }
 
+TOO_BIG = "too-big"  # in place of a sha256
+
 
 class Claim:
     """The claim step, and what the watcher tells the journal. One thread runs ``run``."""
@@ -44,19 +49,19 @@ class Claim:
         profiles: dict[str, Profile],
         put_away: Callable[[int], None],
         paused: Callable[[], bool],
+        leases: Leases | None = None,
     ) -> None:
         """``put_away`` takes the id of a failed document; ``paused``: the machine can't take more in."""
         self.settings = settings
         self.profiles = profiles
-        self.unsettled: Callable[[Seen, str, bool], None] = lambda *_: (
-            None
-        )  # set by who builds the line
+        self.unsettled: Callable[..., None] = lambda *_: None  # set by who builds the line
         self.claimed: Callable[[Seen], None] = lambda _: None
         self._inbox = inbox
         self._journal = journal
         self._schedule = schedule
         self._put_away = put_away
         self._paused = paused
+        self._leases = leases
         self._queue: queue.SimpleQueue[Seen | None] = queue.SimpleQueue()
         self._log = log.get("claim")
 
@@ -85,55 +90,91 @@ class Claim:
                     self._log.exception(
                         "a bug; the file is looked at again", document=show(seen.path)
                     )
-                    self.unsettled(seen, f"{type(error).__name__}: {error}", False)
+                    self.unsettled(seen, f"{type(error).__name__}: {error}")
                     break
                 stop.wait(back_off(step, most=10))
                 step += 1
 
     def claim(self, seen: Seen) -> None:
         """Read the file once and put it in line, or tell the watcher why it is not ready."""
+        with self._lease(seen.path) as other:
+            if other and not other.sha256:
+                self._elsewhere(seen, other)
+                return
+            sha256 = self._read(seen)
+            if sha256 is None:
+                return
+            if other and other.sha256 == sha256:
+                self._done_elsewhere(seen, other)
+                return
+            if (
+                self._leases
+                and other
+                and (other := self._leases.acquire(seen.path, sha256 or TOO_BIG))
+            ):
+                self._elsewhere(seen, other)
+                return
+            self._enter(seen, sha256)
+
+    def _lease(self, path: bytes) -> AbstractContextManager[Holder | None]:
+        return self._leases.claiming(path) if self._leases else contextlib.nullcontext(None)
+
+    def _elsewhere(self, seen: Seen, other: Holder) -> None:
+        """Another daemon has it; should that one die, its lease ends."""
+        self._log.debug("in work elsewhere", document=show(seen.path), owner=other.owner)
+        self.unsettled(seen, f"in work by {other.owner}", self.settings.watch.lease / 2)
+
+    def _done_elsewhere(self, seen: Seen, other: Holder) -> None:
+        """Another daemon has published it, and it stays in the inbox."""
+        document = self._journal.claim(seen, other.sha256, "")
+        self.claimed(seen)
+        if document:
+            self._journal.move(document, State.GONE, f"published by {other.owner}", kept=1)
+
+    def _read(self, seen: Seen) -> str | None:
+        """The sha256 of a file that is whole, "" when it is too big; None: the watcher was told why it is not ready."""
         try:
             fd = os.open(
                 self._inbox.absolute(seen.path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
             )
         except OSError as error:
             if error.errno in _NOT_YET:
-                self.unsettled(seen, f"can't be opened: {error.strerror}", False)
+                self.unsettled(seen, f"can't be opened: {error.strerror}")
             else:  # gone, or a link by now: the watcher looks anew
-                self.unsettled(seen, error.strerror or "gone", False)
-            return
+                self.unsettled(seen, error.strerror or "gone")
+            return None
         with open(fd, "rb") as file:
             if not stat.S_ISREG(os.fstat(fd).st_mode) or _identity(fd) != seen.identity:
-                self.unsettled(seen, "still changing", False)
-                return
+                self.unsettled(seen, "still changing")
+                return None
             too_big = seen.size > self.settings.limits.file_size
             try:
                 verdict = None if too_big else is_complete(file, seen.size)
                 if isinstance(verdict, Incomplete):
-                    self.unsettled(seen, f"incomplete: {verdict.why}", True)
-                    return
+                    self.unsettled(seen, f"incomplete: {verdict.why}")
+                    return None
                 file.seek(0)
                 sha256 = "" if too_big else hashlib.file_digest(file, "sha256").hexdigest()
                 unchanged = self._inbox.seen(seen.path)
             except OSError as error:
-                self.unsettled(seen, f"can't be read: {error.strerror}", False)
-                return
+                self.unsettled(seen, f"can't be read: {error.strerror}")
+                return None
             if (
                 unchanged is None
                 or unchanged.identity != seen.identity
                 or _identity(fd) != seen.identity
             ):
-                self.unsettled(seen, "changed while it was read", False)
-                return
-        self._enter(seen, sha256, too_big)
+                self.unsettled(seen, "changed while it was read")
+                return None
+        return sha256
 
-    def _enter(self, seen: Seen, sha256: str, too_big: bool) -> None:
+    def _enter(self, seen: Seen, sha256: str) -> None:
         profile = select(self.profiles, self.settings.profiles, seen.path)
         document = self._journal.claim(seen, sha256, profile.name)
         self.claimed(seen)
         if document is None:
             return
-        if too_big:
+        if not sha256:
             limit = f"{self.settings.limits.file_size:,.0f} bytes (limits.file_size)"
             self._fail(
                 document, "too-big", f"{document.name}: {seen.size:,} bytes, more than {limit}"
@@ -171,10 +212,13 @@ class Claim:
 
     def never_completed(self, seen: Seen, why: str) -> None:
         """The patience with a file is at its end."""
-        document = self._journal.settling(seen, time.time(), why)
-        hours = self.settings.settle.patience / 3600
-        reason = f"{document.name}: never completed ({why}) for {hours:g} h (settle.patience); send it again"
-        self._fail(document, "never-completed", reason)
+        with self._lease(seen.path) as other:
+            if other:  # whose patience was at its end first
+                return
+            document = self._journal.settling(seen, time.time(), why)
+            hours = self.settings.settle.patience / 3600
+            reason = f"{document.name}: never completed ({why}) for {hours:g} h (settle.patience); send it again"
+            self._fail(document, "never-completed", reason)
 
     def inbox_away(self, reason: str | None) -> None:
         """The inbox can't be trusted, or (None) can again."""

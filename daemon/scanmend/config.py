@@ -60,6 +60,8 @@ class Watch:
     poll_interval: float = key("5s", quantity(TIME, "5s", low=0.2))
     reconcile_interval: float = key("5m", quantity(TIME, "5m", low=1))
     ignore: tuple[str, ...] = key([], texts)
+    shared: bool | None = key("auto", auto_or(flag), reload=False)
+    lease: float = key("5m", quantity(TIME, "5m", low=1), reload=False)
 
 
 @dataclass(frozen=True, slots=True)

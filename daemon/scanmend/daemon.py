@@ -14,13 +14,14 @@ from scanmend.engines import choose
 from scanmend.errors import ConfigError, MachineError, ScanmendError
 from scanmend.hooks import Hooks
 from scanmend.journal import Journal
+from scanmend.lease import Leases
 from scanmend.line import Line, workers
 from scanmend.lock import lock
 from scanmend.mounts import Root, choose_method, kind_of
 from scanmend.profiles import load_profiles
 from scanmend.sandbox import lacking
 from scanmend.states import State
-from scanmend.status import ROOT_FACT, TOLD_FACT, summary
+from scanmend.status import PRIVATE, ROOT_FACT, summary
 from scanmend.watch import Watch
 from scanmend.web import Web
 
@@ -74,7 +75,8 @@ class Daemon:
         def look_again(path: bytes) -> None:
             watch.hint(path)
 
-        line = Line(settings, profiles, journal, engine.engine, roots, look_again)
+        leases = Leases(roots["inbox"], journal, settings.watch)
+        line = Line(settings, profiles, journal, engine.engine, roots, look_again, leases)
         self._line = line
         method = choose_method(settings.folders.inbox, settings.watch.method)
         self._log.info(
@@ -247,7 +249,7 @@ def remember_roots(journal: Journal, roots: dict[str, Root]) -> None:
 def forget_facts(journal: Journal) -> None:
     """What held when the last run ended need not hold now."""
     for key in journal.facts():
-        if not key.startswith((ROOT_FACT, TOLD_FACT)):
+        if not key.startswith(PRIVATE):
             journal.clear_fact(key)
 
 

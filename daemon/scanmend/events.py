@@ -26,6 +26,7 @@ class Hint:
     path: bytes
     kind: str  # look, closed, folder, scan, unsettled, claimed
     why: str = ""
+    retry_within: float = 0.0  # seconds; of one that another daemon has
 
 
 def observe(root: bytes, put: Callable[[Hint], None]) -> Observer:

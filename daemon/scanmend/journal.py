@@ -161,6 +161,12 @@ class Journal:
         with self._lock:
             return self._in_hand(seen)
 
+    def hand_on(self, path: bytes) -> tuple[bool, str]:
+        """Whether a document of this path is in work; else the sha256 of the one that is done and stays there."""
+        rows = self._rows(f"path = ? AND {_IN_HAND}", path)
+        kept = [row.sha256 for row in rows if row.state in (State.DONE, State.GONE)]
+        return len(kept) < len(rows), kept[-1] if kept else ""
+
     def _in_hand(self, seen: Seen) -> bool:
         return any(
             row.identity == seen.identity

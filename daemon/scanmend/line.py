@@ -15,6 +15,7 @@ from scanmend.config import Settings
 from scanmend.correct import Correct
 from scanmend.inbox import Inbox
 from scanmend.journal import Journal
+from scanmend.lease import Leases
 from scanmend.mounts import Root
 from scanmend.profiles import Profile
 from scanmend.publish import Publish
@@ -42,6 +43,7 @@ class Line:
         engine: str,
         roots: dict[str, Root],
         again: Callable[[bytes], None],
+        leases: Leases | None = None,
     ) -> None:
         """``roots``: inbox, outbox, archive, failed. ``again``: look at this path of the inbox anew."""
         self.journal = journal
@@ -50,7 +52,9 @@ class Line:
         self._schedule = Schedule()
         inbox = Inbox(roots["inbox"])
         self.pulse = Pulse()
-        self.publish = Publish(inbox, journal, settings.folders, settings.originals, roots, again)
+        self.publish = Publish(
+            inbox, journal, settings.folders, settings.originals, roots, again, leases
+        )
         self.correct = Correct(journal, settings, profiles, self.publish.submit, self.pulse)
         self.read = Read(
             inbox,
@@ -70,13 +74,17 @@ class Line:
             profiles,
             self.publish.submit,
             lambda: bool(self.publish.stuck),
+            leases,
         )
+        self._leases = leases
         self.threads: list[threading.Thread] = []
         self._log = log.get("line")
 
     def start(self, workers: int) -> None:
         """Take up what an earlier run left, then start the threads; the claim last."""
         self._resume()
+        if self._leases:
+            self._thread("leases", self._leases.run)
         self._thread("publish", self.publish.run)
         self._thread("correct", self.correct.run)
         for number in range(1, workers + 1):

@@ -82,7 +82,7 @@ def _process_folder(
     line = Line(settings, profiles, journal, engine, roots, lambda _: None)
     line.publish.keep_failed = True
     refused: list[str] = []
-    line.claim.unsettled = lambda seen, why, _: refused.append(f"{show(seen.path)}: {why}")
+    line.claim.unsettled = lambda seen, why: refused.append(f"{show(seen.path)}: {why}")
     line.start(min(workers(settings), 8))
     try:
         for name in names:

@@ -16,6 +16,7 @@ from scanmend.config import Folders
 from scanmend.errors import DiskFull, FolderGone, MachineError, machine_error
 from scanmend.inbox import Inbox
 from scanmend.journal import Journal
+from scanmend.lease import Leases
 from scanmend.mounts import Root
 from scanmend.retry import back_off
 from scanmend.states import Document, State
@@ -33,6 +34,7 @@ class Publish:
         originals: str,
         roots: dict[str, Root],
         again: Callable[[bytes], None],
+        leases: Leases | None = None,
     ) -> None:
         """``originals``: archive, keep or delete. ``again``: the inbox has a new version of this path."""
         self.originals = originals
@@ -43,6 +45,7 @@ class Publish:
         }
         self._roots = roots
         self._again = again
+        self._leases = leases
         self._queue: queue.SimpleQueue[int | None] = queue.SimpleQueue()
         self._later: dict[
             int, tuple[float, int]
@@ -118,6 +121,8 @@ class Publish:
                 document = self._publish(document)
             if document.state == State.PUTTING_AWAY:
                 self._put_away(document)
+            if self._leases:
+                self._leases.let_go(document.path)
         except OSError as error:
             path = show(os.fsencode(error.filename)) if error.filename else "the outbox"
             raise machine_error(error, f"putting out {document.name}: {path}") from None
@@ -128,7 +133,7 @@ class Publish:
         self._check("outbox")
         folder = self._result_folder(document)
         begun = document.stem is not None
-        changed = self._inbox.changed(document)
+        changed = self._published_elsewhere(document) or self._inbox.changed(document)
         if changed and not (begun and self._is_ours(folder, document)):
             self._unwind(document, folder)
             gone = self._journal.move(document, State.GONE, changed)
@@ -157,6 +162,15 @@ class Publish:
         status = summary.correction["status"]
         self._log.info("published", document=document.name, text=show(text_name), correction=status)
         return self._journal.move(document, State.PUTTING_AWAY, "published", outcome="published")
+
+    def _published_elsewhere(self, document: Document) -> str | None:
+        """Who was silent for too long asks before it publishes: another daemon may have taken the document over."""
+        other = self._leases.acquire(document.path) if self._leases else None
+        if other and other.sha256:
+            return f"published by {other.owner}, which took it over"
+        if other:
+            raise MachineError(f"{other.owner} took it over; its end is waited for")
+        return None
 
     def _results(self, document: Document) -> Iterator[PageResult]:
         return (self._journal.result(document.id, n) for n in range(document.pages or 0))

@@ -24,18 +24,23 @@ class Track:
     problems: int = 0  # in a row, since the last change
     noted: str = ""  # the reason that the journal has
     due: float = 0.0  # when it is looked at next
+    retry_within: float = (
+        0.0  # another daemon has it: looked at again after this long at most, and for ever
+    )
     claimed: bool = False  # handed to the claim step, answer awaited
 
     def update(self, seen: Seen, now: float) -> None:
         """The file as it is now; ``closed`` stays until it changes again."""
         if seen.identity != self.seen.identity:
             self.seen, self.changed_at, self.problem, self.problems = seen, now, "", 0
+            self.retry_within = 0.0
         elif seen.closed and not self.seen.closed:
             self.seen, self.problem = seen, ""
 
-    def send_back(self, why: str, now: float) -> None:
-        """The claim step found it not ready."""
+    def send_back(self, why: str, now: float, retry_within: float = 0.0) -> None:
+        """The claim step found it not ready, or with ``retry_within``, in work elsewhere."""
         self.claimed = False
+        self.retry_within = retry_within
         self.problem, self.problem_at = why, now
         self.problems += 1
 
@@ -64,10 +69,11 @@ def settle(track: Track, now: float, settings: Settle) -> Quiet | NotYet | Never
     """Decide on one file. An mtime in the future is normal, so it is only compared, never reckoned with."""
     why = track.problem or ("empty" if track.seen.size == 0 else "")
     unchanged = now - track.changed_at
-    if why and unchanged >= settings.patience:
+    if why and unchanged >= settings.patience and not track.retry_within:
         return NeverCompleted(why)
     if track.problem:
-        again_at = track.problem_at + back_off(track.problems - 1, first=settings.quiet)
+        most = track.retry_within or 60.0
+        again_at = track.problem_at + back_off(track.problems - 1, first=settings.quiet, most=most)
         return Quiet() if now >= again_at else NotYet(why, again_at)
     if track.seen.size == 0:
         return NotYet(why, now + back_off(int(unchanged / 10), first=settings.quiet))

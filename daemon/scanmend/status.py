@@ -6,6 +6,7 @@ from typing import Any
 
 from scanmend.config import Settings
 from scanmend.journal import Journal
+from scanmend.lease import OWNER_FACT
 from scanmend.lock import running
 from scanmend.states import ACTIVE, Document, State
 
@@ -13,6 +14,7 @@ ROOT_FACT = (
     "root:"  # facts of this prefix remember the folders' file systems; they are not for people
 )
 TOLD_FACT = "told:"  # facts of this prefix remember what each hook was told
+PRIVATE = (ROOT_FACT, OWNER_FACT, TOLD_FACT)
 _LISTED = 10
 SHORT_WHILE = 300.0  # seconds that a share may be away, or a disk full, before it is trouble
 LONG_WHILE = 1800.0  # seconds without any progress, though there is work
@@ -62,7 +64,7 @@ def look(settings: Settings) -> Status:
             journal.latest(State.SETTLING, _LISTED),
             [(d, sum(map(len, journal.page_progress(d.id)))) for d in working[:_LISTED]],
             journal.latest(State.FAILED, _LISTED),
-            {k: v for k, v in journal.facts().items() if not k.startswith((ROOT_FACT, TOLD_FACT))},
+            {k: v for k, v in journal.facts().items() if not k.startswith(PRIVATE)},
             journal.oldest(State.SETTLING, *ACTIVE),
             journal.written(),
         )
@@ -79,7 +81,7 @@ def summary(journal: Journal) -> str:
         f"{waiting} waiting, {working} in work, {count.get(State.DONE, 0)} done, {count.get(State.FAILED, 0)} failed"
     ]
     for key, (value, why, _) in journal.facts().items():
-        if not key.startswith((ROOT_FACT, TOLD_FACT)):
+        if not key.startswith(PRIVATE):
             parts.append(f"{key} {value}" if key == "model" else f"{key} {value}: {why}")
     return "; ".join(parts)
 

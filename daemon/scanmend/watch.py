@@ -72,9 +72,9 @@ class Watch:
         """Look at this path of the inbox."""
         self._hints.put(Hint(path, "look"))
 
-    def unsettled(self, seen: Seen, why: str, _incomplete: bool) -> None:
-        """The claim step found the file not ready."""
-        self._hints.put(Hint(seen.path, "unsettled", why))
+    def unsettled(self, seen: Seen, why: str, retry_within: float = 0.0) -> None:
+        """The claim step found the file not ready; with ``retry_within`` (seconds), in work elsewhere."""
+        self._hints.put(Hint(seen.path, "unsettled", why, retry_within))
 
     def claimed(self, seen: Seen) -> None:
         """The file is in line: nothing to watch any more."""
@@ -157,7 +157,7 @@ class Watch:
                 self._look(hint.path, now)  # it may have changed since
         elif hint.kind == "unsettled":
             if track:
-                track.send_back(hint.why, now)
+                track.send_back(hint.why, now, hint.retry_within)
                 self._look(hint.path, now)
         elif hint.kind == "folder":
             if not self._listing.ignored(hint.path):
@@ -208,7 +208,9 @@ class Watch:
                 track.claimed = True
                 self._intake.submit(track.seen)
             case NotYet(why, again_at):
-                if now - track.changed_at >= NOTICEABLE and why != track.noted:
+                if track.retry_within:
+                    pass  # nothing waits here: the other daemon's journal has it
+                elif now - track.changed_at >= NOTICEABLE and why != track.noted:
                     self._intake.waiting(track.seen, track.first_seen, why)
                     track.noted = why
                 elif not track.noted:

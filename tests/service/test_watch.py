@@ -37,10 +37,10 @@ class Notes:
             with open(os.path.join(self.inbox, seen.path), "rb") as file:
                 verdict = is_complete(file, seen.size)
         except FileNotFoundError:
-            self.watch.unsettled(seen, "gone", False)
+            self.watch.unsettled(seen, "gone")
             return
         if isinstance(verdict, Incomplete):
-            self.watch.unsettled(seen, f"incomplete: {verdict.why}", True)
+            self.watch.unsettled(seen, f"incomplete: {verdict.why}")
             return
         self.handed.append(seen.path)
         self.taken.add((seen.path, seen.identity))

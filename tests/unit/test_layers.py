@@ -46,6 +46,7 @@ LAYERS = [
         "hyphens",
         "sidecar",
         "inbox",
+        "lease",
         "engines",
         "model",
         "modelfiles",
