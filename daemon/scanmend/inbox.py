@@ -37,9 +37,17 @@ class Inbox:
                     f"the inbox {self._root.path}: {reason or error.strerror}"
                 ) from None
             return None
-        if not stat.S_ISREG(status.st_mode):
+        if not stat.S_ISREG(status.st_mode) or not self._inside(relative):
             return None
         return Seen(relative, status.st_size, status.st_mtime_ns, status.st_ino)
+
+    def _inside(self, relative: bytes) -> bool:
+        """Whether no folder on the way became a link that leads elsewhere."""
+        folder = os.path.dirname(relative)
+        here = os.path.realpath(self.path)
+        return not folder or os.path.realpath(os.path.join(here, folder)) == os.path.join(
+            here, folder
+        )
 
     def changed(self, document: Document) -> str | None:
         """Why the file is not the claimed one any more; None when it is."""

@@ -10,7 +10,7 @@ from scanmend import log
 from scanmend.child import Child
 from scanmend.config import Settings
 from scanmend.engines import environment
-from scanmend.errors import ChildError, MachineError, ScanmendError
+from scanmend.errors import ChildError, FolderGone, MachineError, ScanmendError
 from scanmend.inbox import Inbox
 from scanmend.journal import Journal
 from scanmend.metrics import FAILURES, PAGES, SECONDS
@@ -156,6 +156,9 @@ class Read:
         self._correct(document.id, number)
 
     def _path(self, document: Document) -> str:
+        """For the child, which opens it by itself: a link that took its place must not lead it elsewhere."""
+        if self._inbox.seen(document.path) is None:
+            raise FolderGone(f"{document.name} is not in the inbox any more")
         return os.fsdecode(self._inbox.absolute(document.path))
 
     def _failed(self, job: Job, error: ScanmendError) -> None:

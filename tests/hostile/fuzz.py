@@ -1,0 +1,195 @@
+"""Mutations of good files through the completeness check and a real OCR child.
+
+    python tests/hostile/fuzz.py --minutes 30 [--seed 1] [--keep FOLDER]
+
+What may come of a file: a page, an error of the document, or a death, a time-out or a lack of memory of the child,
+which are counted. What must not: an exception that nobody expected, a child beyond its limits, a hang.
+"""
+
+import argparse
+import io
+import os
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+from PIL import Image
+
+from hostile import corpus
+from scanmend.child import Child
+from scanmend.complete import is_complete
+from scanmend.errors import ChildError, Died, DocumentError, OutOfMemory, TimedOut
+from scanmend.sandbox import Sandbox
+from scanmend.values import Contents, ContentsRequest, PageRequest
+
+SECONDS = 20.0  # for one request
+MEMORY = 2**30  # of the child
+MAPPED = 600 * 2**20  # what its libraries and models take besides
+
+Mutation = Callable[[bytearray, random.Random], None]
+
+
+def flip(data: bytearray, rng: random.Random) -> None:
+    """A few bits."""
+    for _ in range(rng.choice((1, 1, 2, 8, 64))):
+        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+
+
+def overwrite(data: bytearray, rng: random.Random) -> None:
+    """A number that is far too large, small or negative, where a length may stand."""
+    place = rng.randrange(len(data))
+    value = rng.choice(
+        (
+            b"\0\0\0\0",
+            b"\xff\xff\xff\xff",
+            b"\x7f\xff\xff\xff",
+            b"\0\0\0\x80",
+            b"\x01\0",
+            b"9999999999",
+        )
+    )
+    data[place : place + len(value)] = value
+
+
+def cut(data: bytearray, rng: random.Random) -> None:
+    """A piece out of it, or its end."""
+    start = rng.randrange(len(data))
+    del data[start : start + rng.choice((1, 2, 16, 256, len(data)))]
+
+
+def double(data: bytearray, rng: random.Random) -> None:
+    """A piece twice, or a hundred times."""
+    start = rng.randrange(len(data))
+    piece = data[start : start + rng.choice((1, 4, 64, 1024))]
+    data[start:start] = piece * rng.choice((1, 1, 2, 100))
+
+
+def move(data: bytearray, rng: random.Random) -> None:
+    """A piece in another's place."""
+    start, to, length = rng.randrange(len(data)), rng.randrange(len(data)), rng.choice((4, 64, 512))
+    data[to : to + length] = data[start : start + length]
+
+
+MUTATIONS: tuple[Mutation, ...] = (flip, flip, overwrite, overwrite, cut, double, move)
+
+
+def faint() -> Image.Image:
+    """A page on which nothing is: opened and rendered like any other, and recognised in no time."""
+    image = Image.new("L", (200, 100), 255)
+    image.paste(250, (20, 20, 180, 40))
+    return image
+
+
+def seeds() -> list[bytes]:
+    """The good files to start from: every format, and PDFs with pictures and text."""
+    page = faint()
+    plain = [
+        corpus.encoded("PNG", page),
+        corpus.encoded("JPEG", page),
+        corpus.encoded("JPEG", page.convert("RGB"), progressive=True),
+        *(corpus.encoded("TIFF", page, compression=c) for c in ("raw", "tiff_lzw", "jpeg", "tiff_deflate", "packbits")),
+        corpus.encoded("TIFF", page.convert("1"), compression="group4"),
+        corpus.encoded("TIFF", page, save_all=True, append_images=[page] * 3),
+        corpus.encoded("BMP", page),
+        corpus.encoded("GIF", page),
+        corpus.encoded("WEBP", page.convert("RGB")),
+        corpus.encoded("JPEG2000", page),
+        corpus.encoded("PDF", page),
+    ]  # fmt: skip
+    return plain + [case.data for case in corpus.cases() if case.name in PDFS]
+
+
+PDFS = {"text.pdf", "attachment.pdf", "locked-for-printing-only.pdf", "form-of-itself.pdf", "jbig2.pdf", "ccitt.pdf", "jpeg-2000.pdf"}  # fmt: skip
+
+
+class Fuzz:
+    """One run; ``found`` counts what came of the files, ``bugs`` has those that must not be."""
+
+    def __init__(self, seed: int) -> None:
+        self.found: Counter[str] = Counter()
+        self.bugs: list[tuple[str, bytes]] = []
+        self.most = 0
+        self._rng = random.Random(seed)
+        self._seeds = seeds()
+        env = {**os.environ, "OMP_NUM_THREADS": "1", "SCANMEND_THREADS": "1"}
+        self._child = Child("scanmend.ocr", "OCR", env, MEMORY, Sandbox())
+
+    def run(self, until: float) -> None:
+        """Until this moment of the monotonic clock."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "fuzz")
+            while time.monotonic() < until:
+                data = bytearray(self._rng.choice(self._seeds))
+                for _ in range(self._rng.choice((1, 1, 2, 4))):
+                    if data:
+                        self._rng.choice(MUTATIONS)(data, self._rng)
+                Path(path).write_bytes(data)
+                self._one(path, bytes(data))
+        self._child.end()
+
+    def _one(self, path: str, data: bytes) -> None:
+        self.found["files"] += 1
+        try:
+            verdict = is_complete(io.BytesIO(data), len(data))
+        except Exception as error:
+            self.bugs.append((f"is_complete: {type(error).__name__}: {error}", data))
+            return
+        self.found[type(verdict).__name__.lower()] += 1
+        began = time.monotonic()
+        try:
+            self._read(path)
+            self.found["read"] += 1
+        except DocumentError as error:
+            self.found[error.kind] += 1
+            if "fuzz" not in str(error):
+                self.bugs.append((f"names no file: {error}", data))
+        except (Died, TimedOut, OutOfMemory) as error:
+            self.found[error.kind] += 1
+            print(f"{error.kind}: {error}", file=sys.stderr)
+        except ChildError as error:
+            self.bugs.append((str(error), data))
+        if time.monotonic() - began > 2 * SECONDS + 30:
+            self.bugs.append(("a hang beyond the limits", data))
+        if self._child.pid:
+            resident = psutil.Process(self._child.pid).memory_info().rss
+            self.most = max(self.most, resident)
+            if resident > MEMORY + MAPPED:
+                self.bugs.append((f"{resident} bytes of memory", data))
+
+    def _read(self, path: str) -> None:
+        request = ContentsRequest(path, 100, 5_000_000)
+        found = Contents.from_json(self._child.ask({"do": "contents", **request.to_json()}, SECONDS))  # fmt: skip
+        for index in {0, found.pages - 1}:
+            page = PageRequest(path, index, "rapidocr", ("en",), 100, False, "auto", 5_000_000)
+            self._child.ask({"do": "page", **page.to_json()}, SECONDS)
+
+
+def main() -> int:
+    """Run, tell, and keep what was found."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--keep", type=Path, help="folder for the files that showed a bug")
+    options = parser.parse_args()
+    fuzz = Fuzz(options.seed)
+    fuzz.run(time.monotonic() + 60 * options.minutes)
+    print(
+        f"seed {options.seed}, {options.minutes:g} min:",
+        *(f"{n} {c}," for n, c in fuzz.found.most_common()),
+    )
+    print(f"largest child {fuzz.most / 2**20:.0f} MiB; bugs: {len(fuzz.bugs)}")
+    for number, (what, data) in enumerate(fuzz.bugs):
+        print(what[-1000:])
+        if options.keep:
+            options.keep.mkdir(exist_ok=True)
+            (options.keep / str(number)).write_bytes(data)
+    return 1 if fuzz.bugs else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

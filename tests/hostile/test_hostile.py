@@ -1,0 +1,183 @@
+"""Files that nobody should send, all at once: each comes to its end, and a good one among them does not wait."""
+
+import json
+import os
+import re
+import socket
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from hostile.corpus import EITHER, FAILED, PUBLISHED, Case, cases, encoded
+from running import Tree, tree
+from samples import put
+from scanmend.journal import Journal
+from scanmend.states import Document, State
+
+LIMITS = """\
+settle: {quiet: 300ms, patience: 8s}
+ocr: {workers: 2, idle_unload: 30s, page_timeout: 15s, memory: 1GiB, attempts: 1}
+limits: {file_size: 40MB, pages: 500, pixels: 20000000}
+"""
+DAEMON = 200 * 2**20  # bytes that the daemon itself may take; it opens no file of theirs
+CHILDREN = 3 * 2**30  # bytes of both OCR children: 1 GiB of data each, and what their libraries map
+
+
+class Crowd:
+    """The daemon that had all of them, and what it made of them."""
+
+    def __init__(self, made: Tree, outside: Path) -> None:
+        self.made = made
+        self.outside = outside
+        self.cases = cases()
+        self.most = {"daemon": 0, "children": 0}
+        self.open_when_good_was_done = 0
+        self._run()
+        self.documents = self._documents()
+
+    def _run(self) -> None:
+        process = self.made.start()
+        half = len(self.cases) // 2
+        for case in self.cases[:half]:
+            put(self.made.inbox, case.name, case.data)
+        _special(self.made.inbox, self.outside)
+        put(self.made.inbox, "good among bad.png", encoded("PNG"))
+        for case in self.cases[half:]:
+            put(self.made.inbox, case.name, case.data)
+        watched = psutil.Process(process.pid)
+        good = self.made.outbox / "good among bad.json"
+
+        def ended() -> bool:
+            self._measure(watched)
+            documents = self._documents()
+            final = [d for d in documents.values() if d.state in (State.DONE, State.FAILED)]
+            if good.exists() and not self.open_when_good_was_done:
+                self.open_when_good_was_done = len(self.cases) - len(final)
+            return len(final) >= len(self.cases) + 3  # and three good ones
+
+        self.made.eventually(ended, 600)
+        assert process.poll() is None
+        assert self.made.stop(process) == 0
+
+    def _measure(self, watched: psutil.Process) -> None:
+        try:
+            self.most["daemon"] = max(self.most["daemon"], watched.memory_info().rss)
+            children = sum(c.memory_info().rss for c in watched.children(recursive=True))
+            self.most["children"] = max(self.most["children"], children)
+        except psutil.NoSuchProcess:
+            pass  # a child that has just ended
+
+    def _documents(self) -> dict[bytes, Document]:
+        journal = Journal.read_only(str(self.made.state))
+        if journal is None:
+            return {}
+        try:
+            return {d.path: d for d in journal.in_state(*State)}
+        finally:
+            journal.close()
+
+
+def _special(inbox: Path, outside: Path) -> None:
+    """What is no regular file, or leads elsewhere."""
+    (outside / "secret.png").write_bytes(encoded("PNG"))
+    (outside / "folder").mkdir()
+    (outside / "folder" / "inner.png").write_bytes(encoded("PNG"))
+    os.symlink(outside / "secret.png", inbox / "link.png")
+    os.symlink("/nowhere", inbox / "dangling.png")
+    os.symlink(outside / "folder", inbox / "linked-folder")
+    os.symlink(inbox, inbox / "loop")
+    os.link(outside / "secret.png", inbox / "hard.png")
+    os.mkfifo(inbox / "fifo.png")
+    with socket.socket(socket.AF_UNIX) as end:
+        here = os.getcwd()
+        os.chdir(inbox)  # a socket's path may have 108 bytes
+        end.bind("socket.png")
+        os.chdir(here)
+    if os.geteuid() == 0:
+        os.mknod(inbox / "device.png", stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    (inbox / "folder.pdf").mkdir()
+    put(inbox / "folder.pdf", "inner.png", encoded("PNG"))
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crowd]:
+    home = tmp_path_factory.mktemp("crowd")
+    (home / "outside").mkdir()
+    with tree(home / "tree", LIMITS) as made:
+        yield Crowd(made, home / "outside")
+
+
+@pytest.mark.parametrize("end", [PUBLISHED, FAILED, EITHER])
+def test_each_comes_to_its_end(crowd: Crowd, end: str) -> None:
+    wrong = []
+    for case in (case for case in crowd.cases if case.end == end):
+        document = crowd.documents.get(os.fsencode(case.name))
+        outcome = document.state if document else "not seen"
+        allowed = {PUBLISHED: ("done",), FAILED: ("failed",), EITHER: ("done", "failed")}[end]
+        if outcome not in allowed:
+            wrong.append((case.name, str(outcome), document.reason if document else ""))
+    assert wrong == []
+
+
+def test_a_failure_names_the_file_and_what_to_do(crowd: Crowd) -> None:
+    names = {os.fsencode(case.name) for case in crowd.cases}
+    for path, document in crowd.documents.items():
+        if path in names and document.state == State.FAILED:
+            assert document.name.rsplit("/", 1)[-1] in document.reason
+            assert re.search("again|limits|ocr|remove|not a kind", document.reason), document.reason
+            report = json.loads(Path(os.fsdecode((document.put_away or b"") + b".error.json")).read_text()) if len(path) < 200 else {}  # fmt: skip
+            assert report.get("reason", document.reason) == document.reason
+
+
+def test_originals_are_where_they_belong_and_nothing_is_left(crowd: Crowd) -> None:
+    made = crowd.made
+    for case in crowd.cases:
+        document = crowd.documents[os.fsencode(case.name)]
+        assert document.put_away is not None, case.name
+        folder = made.archive if document.state == State.DONE else made.failed
+        assert Path(os.fsdecode(document.put_away)).parent == folder
+        assert Path(os.fsdecode(document.put_away)).read_bytes() == case.data
+    refused = {"link.png", "dangling.png", "loop", "linked-folder", "fifo.png", "socket.png", "device.png"}  # fmt: skip
+    assert set(made.files(made.inbox)) <= refused
+    for name in ("outbox", "archive", "failed"):
+        assert not [f for f in made.files(getattr(made, name)) if Path(f).name.startswith(".")]
+    assert os.listdir(made.state / "scratch") == []
+
+
+def test_nothing_leads_outside(crowd: Crowd) -> None:
+    assert sorted(p.name for p in crowd.outside.rglob("*")) == ["folder", "inner.png", "secret.png"]
+    assert (crowd.outside / "secret.png").read_bytes() == encoded("PNG")
+    assert not list(crowd.made.home.rglob("pwned"))
+    said = crowd.made.said()
+    for name in ("link.png", "fifo.png", "socket.png", "dangling.png"):
+        assert re.search(rf"refused .*document={name} reason=.*put the file itself", said), name
+    published = {p.stem for p in crowd.made.outbox.rglob("*.json")}
+    assert "hard" in published  # its own name only; the other name's file stays
+    assert published.isdisjoint({"link", "secret"})
+    texts = "".join(p.read_text() for p in crowd.made.outbox.rglob("*.txt"))
+    assert "root:" not in texts  # /etc/passwd, as content-is-a-file-outside.pdf asks for
+
+
+def test_the_log_has_a_line_for_a_line(crowd: Crowd) -> None:
+    """No name breaks out of its line, colours the terminal or writes backwards."""
+    said = crowd.made.log.read_bytes().decode("utf-8")  # raises when it is none
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202e\ud800-\udfff]", said)
+    assert not re.search(r"^line\.png", said, re.MULTILINE)
+
+
+def test_a_good_one_among_them_does_not_wait_for_all(crowd: Crowd) -> None:
+    assert crowd.open_when_good_was_done > len(crowd.cases) / 3
+
+
+def test_memory_stays_bounded(crowd: Crowd) -> None:
+    assert 0 < crowd.most["daemon"] < DAEMON
+    assert 0 < crowd.most["children"] < CHILDREN
+
+
+def test_there_are_enough_of_them() -> None:
+    found: list[Case] = cases()
+    assert len(found) >= 150
+    assert {case.end for case in found} == {PUBLISHED, FAILED, EITHER}
