@@ -1,5 +1,5 @@
 # `make run` and `make test` do everything on a fresh Debian 12 or Ubuntu 24.04 machine.
-.PHONY: run test check bench bench-llm bench-gate fuzz setup clean
+.PHONY: run test check bench bench-llm bench-gate faults fuzz setup clean
 BIN := .venv/bin
 
 run:
@@ -31,10 +31,15 @@ bench-gate:
 	@./setup.sh test
 	PYTHONPATH=tests $(BIN)/python tests/bench/gate.py $(or $(CASES),1000000)
 
+# the daemon under kills, full disks, failing shares, power cuts …; ARGS: see tests/faults/run.py --help
+faults:
+	@./setup.sh test
+	PYTHONPATH=tests $(BIN)/python -m faults.run $(ARGS)
+
 # mutations of good files through the OCR child, for MINUTES
 fuzz:
 	@./setup.sh test
-	PYTHONPATH=tests $(BIN)/python tests/hostile/fuzz.py --minutes $(or $(MINUTES),30) $(ARGS)
+	PYTHONPATH=tests $(BIN)/python -m hostile.fuzz --minutes $(or $(MINUTES),30) $(ARGS)
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

@@ -229,5 +229,4 @@ class Claim:
 
 
 def _identity(fd: int) -> tuple[int, int, int]:
-    status = os.fstat(fd)
-    return (status.st_size, status.st_mtime_ns, status.st_ino)
+    return Seen.of(b"", os.fstat(fd)).identity

@@ -53,6 +53,7 @@ class Daemon:
             stack.callback(os.close, held)
             journal = Journal.open(settings.folders.state)
             stack.callback(journal.close)
+            stack.callback(clear_scratch, settings)
             code = self._work(journal, stack)
         self._log.info("stopped")
         return code
@@ -261,9 +262,14 @@ def forget_vanished(journal: Journal, inbox: Root, line: Line) -> None:
                 line.claim.gone(document.path)
 
 
+def clear_scratch(settings: Settings) -> None:
+    """The children's folders: each goes with its process, but when the machine could not even do that."""
+    shutil.rmtree(os.path.join(settings.folders.state, "scratch"), ignore_errors=True)
+
+
 def clear_temp(settings: Settings, roots: dict[str, Root]) -> None:
     """Half-written files of a run that was killed, and the folders of its children."""
-    shutil.rmtree(os.path.join(settings.folders.state, "scratch"), ignore_errors=True)
+    clear_scratch(settings)
     for name in ("outbox", "archive", "failed"):
         if roots[name].check() is None:
             for path in durable.clear_temp(os.fsencode(getattr(settings.folders, name))):

@@ -39,7 +39,7 @@ class Inbox:
             return None
         if not stat.S_ISREG(status.st_mode) or not self._inside(relative):
             return None
-        return Seen(relative, status.st_size, status.st_mtime_ns, status.st_ino)
+        return Seen.of(relative, status)
 
     def _inside(self, relative: bytes) -> bool:
         """Whether no folder on the way became a link that leads elsewhere."""

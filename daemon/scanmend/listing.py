@@ -28,7 +28,9 @@ class Listing:
         self._familiar: set[bytes] = set()
         self._number = 0
         self._slices = 0  # of the last full listing
+        self._entered = 0
         self._failed = False  # a folder could not be listed to its end
+        self.folders = 0  # at the last full listing, this one included
         self.pause = 0.0  # seconds to wait after a slice
         self.ignore(())
 
@@ -69,13 +71,16 @@ class Listing:
         self._slices = slices
         if not self._failed:
             self._familiar &= there
+            self.folders = self._entered
 
     def below(self, folder: bytes) -> Iterator[bytes | None]:
         """Every path below ``folder`` that is no folder and not ignored; None after each slice."""
         count = 0
         folders = [folder]
+        self._entered = 0
         while folders:
             parent = folders.pop()
+            self._entered += 1
             try:
                 with os.scandir(
                     os.path.join(self._root, parent) if parent else self._root

@@ -5,6 +5,7 @@ Standard library only: every process of scanmend imports this module.
 
 import dataclasses
 import functools
+import os
 import types
 import typing
 from dataclasses import dataclass, field
@@ -68,6 +69,11 @@ class Seen:
     mtime_ns: int
     inode: int
     closed: bool = False
+
+    @classmethod
+    def of(cls, path: bytes, status: os.stat_result, closed: bool = False) -> Self:
+        """From its status. Inode numbers of shares use all 64 bits, SQLite's integers have a sign."""
+        return cls(path, status.st_size, status.st_mtime_ns, status.st_ino & (2**63 - 1), closed)
 
     @property
     def identity(self) -> tuple[int, int, int]:

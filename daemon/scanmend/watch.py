@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 
 from scanmend import config, log
 from scanmend.errors import MachineError
-from scanmend.events import Hint, Observer, OverflowListener, alive, end, observe
+from scanmend.events import Hint, Observer, OverflowListener, alive, end, observe, watches
 from scanmend.intake import Intake
 from scanmend.listing import Listing
 from scanmend.mounts import Method, Root
@@ -27,6 +27,8 @@ from scanmend.settle import NeverCompleted, NotYet, Quiet, Track, settle
 from scanmend.values import Seen, show
 
 NOTICEABLE = 2.0  # seconds of waiting after which the journal is told
+LIMITS = "raise fs.inotify.max_user_watches or max_user_instances (sysctl)"
+BLIND = 2  # one listing may find a folder that is being made
 TRY_AGAIN = 5.0  # seconds until what could not be noted is tried again
 
 
@@ -59,6 +61,7 @@ class Watch:
         self._observer: Observer | None = None
         self._observer_failures = 0
         self._observer_at = 0.0
+        self._blind = 0  # listings in a row that found folders of which the kernel tells nothing
         self._watched: tuple[int, int] | None = None
         self._away = 0  # checks in a row at which the inbox could not be trusted
         self._check_at = 0.0
@@ -131,13 +134,14 @@ class Watch:
             hurry, self._scan_again = self._scan_again, False
             interval = (
                 self._settings.reconcile_interval
-                if self._observer
+                if self._observer and self._blind < BLIND
                 else self._settings.poll_interval
             )
             self._next_scan = now + interval
             self._scan = self._scanning(self._listing.all(interval, hurry))
         if self._scan and next(self._scan, "end") == "end":
             self._scan = None
+            self._count_watches()
         while self._due and self._due[0][0] <= now:
             _, path = heapq.heappop(self._due)
             self._look(path, now)
@@ -250,7 +254,7 @@ class Watch:
                     reason=f"{kind}; put the file itself into the inbox",
                 )
             return None
-        return Seen(path, status.st_size, status.st_mtime_ns, status.st_ino, closed)
+        return Seen.of(path, status, closed)
 
     def count(self) -> int:
         """Files that are being waited for."""
@@ -307,6 +311,15 @@ class Watch:
         if self._observer is None and now >= self._observer_at:
             self._watch(now)
 
+    def _count_watches(self) -> None:
+        """Some folders may have no watch: then they are polled, until they have."""
+        missing = self._listing.folders - watches() if self._observer else 0
+        was, self._blind = self._blind, self._blind + 1 if missing > 0 else 0
+        if self._blind == BLIND:
+            self._log.warning("no events from the kernel for some folders, polling meanwhile", folders=missing, reason=LIMITS)  # fmt: skip
+        if was >= BLIND and not self._blind:
+            self._log.info("events for all folders again")
+
     def _watch(self, now: float) -> None:
         try:
             self._observer = observe(self._path, self._hints.put)
@@ -315,7 +328,7 @@ class Watch:
             self._observer_at = now + back_off(self._observer_failures, first=5.0)
             self._log.warning(
                 "no events from the kernel, polling meanwhile",
-                reason=f"{error.strerror}; raise fs.inotify.max_user_watches or max_user_instances (sysctl)",
+                reason=f"{error.strerror}; {LIMITS}",
             )
             return
         self._watched = self._root.inode

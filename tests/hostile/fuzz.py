@@ -1,6 +1,6 @@
 """Mutations of good files through the completeness check and a real OCR child.
 
-    python tests/hostile/fuzz.py --minutes 30 [--seed 1] [--keep FOLDER]
+    make fuzz MINUTES=30 ARGS="[--seed 1] [--keep FOLDER]"
 
 What may come of a file: a page, an error of the document, or a death, a time-out or a lack of memory of the child,
 which are counted. What must not: an exception that nobody expected, a child beyond its limits, a hang.

@@ -144,7 +144,7 @@ def test_originals_are_where_they_belong_and_nothing_is_left(crowd: Crowd) -> No
     assert set(made.files(made.inbox)) <= refused
     for name in ("outbox", "archive", "failed"):
         assert not [f for f in made.files(getattr(made, name)) if Path(f).name.startswith(".")]
-    assert os.listdir(made.state / "scratch") == []
+    assert not (made.state / "scratch").exists()
 
 
 def test_nothing_leads_outside(crowd: Crowd) -> None:

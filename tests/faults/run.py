@@ -1,0 +1,253 @@
+"""The real daemon under faults, and the books at the end.
+
+make faults ARGS="[--seed N] [--documents 100] [--kills 300] [--cuts 20] [fault …]"
+"""
+
+import argparse
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from faults import faults
+from faults.faults import SETTINGS, Run
+from faults.ledger import Ledger, documents
+from running import Tree, tree
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One fault's run: where, with which files, how much."""
+
+    home: Path
+    ledger: Ledger
+    seed: int
+    kills: int
+    cuts: int
+
+    def run(self, made: Tree) -> Run:
+        return Run(made, self.ledger, self.seed)
+
+
+Fault = Callable[[Plan, Tree], tuple[list[str], str]]
+
+
+def kill(plan: Plan, made: Tree) -> tuple[list[str], str]:
+    """SIGKILL of the daemon, of a child, of all, while files keep coming."""
+    run = plan.run(made)
+    half = len(plan.ledger.dropped) // 2
+    run.drop(plan.ledger.dropped[:half])
+    first = faults.kill(run, plan.kills // 2)
+    run.drop(plan.ledger.dropped[half:])
+    second = faults.kill(run, plan.kills - plan.kills // 2)
+    wrong = run.finish()
+    killed = ", ".join(f"{whom} {first[whom] + second[whom]}" for whom in first)
+    return wrong, f"killed: {killed}; {run.starts} starts"
+
+
+def full(folder: str, size: str) -> Fault:
+    """A folder on a small disk that fills and empties."""
+
+    def fault(plan: Plan, made: Tree) -> tuple[list[str], str]:
+        with faults.small_disk(getattr(made, folder), size) as disk:
+            run = plan.run(made)
+            run.ready()
+            run.drop(plan.ledger.dropped)
+            faults.full_and_empty(run, disk)
+            return run.finish(), f"{run.starts} starts"
+
+    return fault
+
+
+def errors(folder: str, *kinds: str) -> Fault:
+    """A folder on a file system that answers with errors now and then."""
+
+    def fault(plan: Plan, made: Tree) -> tuple[list[str], str]:
+        with faults.troubled(getattr(made, folder)) as control:
+            run = plan.run(made)
+            run.ready()
+            run.drop(plan.ledger.dropped)
+            faults.errors(run, control, kinds)
+            return run.finish(), f"{', '.join(kinds)}; {run.starts} starts"
+
+    return fault
+
+
+def permissions(plan: Plan, made: Tree) -> tuple[list[str], str]:
+    """Folders that may not be entered for a while."""
+    run = plan.run(made)
+    run.before = faults.WITHOUT_OVERRIDE
+    run.ready()
+    run.drop(plan.ledger.dropped)
+    for folder in (made.inbox, made.outbox, made.archive, made.state):
+        faults.take_permission(run, folder)
+    return run.finish(), f"{run.starts} starts"
+
+
+def inbox_replaced(plan: Plan, made: Tree) -> tuple[list[str], str]:
+    """Another folder where the inbox was, and the files come back one by one."""
+    run = plan.run(made)
+    run.ready()
+    run.drop(plan.ledger.dropped)
+    run.wait_for_progress(2)
+    faults.replace_inbox(run)
+    return run.finish(), f"{run.starts} starts"
+
+
+def clock(plan: Plan, made: Tree) -> tuple[list[str], str]:
+    """The wall clock jumps back and forth by days."""
+    run = plan.run(made)
+    run.environment = faults.clock(plan.home / "clock")
+    run.ready()
+    run.drop(plan.ledger.dropped)
+    faults.set_clock(run, plan.home / "clock")
+    return run.finish(), f"{run.starts} starts"
+
+
+def events_lost(plan: Plan, made: Tree) -> tuple[list[str], str]:
+    """The kernel's event queue overflows."""
+    run = plan.run(made)
+    run.ready()
+    faults.overflow_events(run)
+    return run.finish(), f"{2 * faults.FLOOD:,} events while it was stopped"
+
+
+def few_watches(plan: Plan, made: Tree) -> tuple[list[str], str]:
+    """Fewer inotify watches than folders."""
+    run = plan.run(made)
+    run.before = faults.few_watches(3)
+    run.ready()
+    run.drop(plan.ledger.dropped)
+    wrong = run.finish()
+    said = "no events from the kernel for some folders, polling" in made.said()
+    return wrong if said else [*wrong, "the log does not say that events are missing"], "3 watches"
+
+
+def few_descriptors(plan: Plan, made: Tree) -> tuple[list[str], str]:
+    """No file descriptor left for a while."""
+    run = plan.run(made)
+    run.ready()
+    run.drop(plan.ledger.dropped)
+    faults.few_descriptors(run)
+    return run.finish(), f"{run.starts} starts"
+
+
+def power_cut(plan: Plan, made: Tree) -> tuple[list[str], str]:
+    """The disk as it was at random moments, mounted, and the daemon started on it."""
+    wrong = []
+    with faults.disk(plan.home, made.home) as images:
+        faults.insert(images, "disk.img", made.home)
+        on_disk = Tree(made.home, SETTINGS)
+        run = plan.run(on_disk)
+        run.drop(plan.ledger.dropped)
+        os.sync()
+        run.ready()
+        for number in range(plan.cuts):
+            time.sleep(run.rng.uniform(0.2, 1.5))
+            faults.snapshot(images, f"cut-{number}.img")
+        wrong += run.finish()
+        for number in range(plan.cuts):
+            subprocess.run(["umount", str(made.home)], check=True)
+            faults.insert(images, f"cut-{number}.img", made.home)
+            on_disk.log.unlink(missing_ok=True)
+            wrong += [f"cut {number}: {what}" for what in run.finish()]
+        on_disk.close()
+    return wrong, f"{plan.cuts} cuts"
+
+
+FAULTS: dict[str, Fault] = {
+    "kill": kill,
+    "full-outbox": full("outbox", "4m"),
+    "full-archive": full("archive", "8m"),
+    "full-state": full("state", "32m"),
+    "errors-inbox": errors("inbox", "EIO", "ESTALE", "ENOTCONN", "EACCES"),
+    "errors-outbox": errors("outbox", "EIO", "EROFS", "ENOSPC", "ESTALE"),
+    "errors-archive": errors("archive", "EROFS", "EIO"),
+    "permissions": permissions,
+    "inbox-replaced": inbox_replaced,
+    "clock": clock,
+    "events-lost": events_lost,
+    "few-watches": few_watches,
+    "few-descriptors": few_descriptors,
+    "power-cut": power_cut,
+}
+
+
+def impossible() -> str | None:
+    """Why faults can't be made here; None: they can."""
+    if os.geteuid() != 0:
+        return "needs root, to mount file systems"
+    for program in ("setpriv", "faketime", "mkfs.btrfs", "fusermount3"):
+        if shutil.which(program) is None:
+            return f"{program} is not there"
+    tried = subprocess.run(["mount", "--bind", "/tmp", "/tmp"], capture_output=True, check=False)
+    if tried.returncode:
+        return "can't mount here"
+    subprocess.run(["umount", "/tmp"], check=True)
+    return None if os.path.exists("/dev/fuse") else "no /dev/fuse"
+
+
+def undisturbed(home: Path, count: int, seed: int) -> Ledger:
+    """The same files without a fault."""
+    ledger = Ledger(documents(count, seed))
+    with tree(home, SETTINGS) as made:
+        run = Run(made, ledger, seed)
+        run.ready()
+        run.drop(ledger.dropped)
+        wrong = run.finish()
+        ledger.take_reference(made)
+        assert [w for w in wrong if not w.startswith("other than")] == [], wrong
+    return ledger
+
+
+def one(name: str, home: Path, ledger: Ledger, seed: int, kills: int, cuts: int) -> tuple[list[str], str]:  # fmt: skip
+    """One fault, on a tree of its own."""
+    home.mkdir()
+    plan = Plan(home, ledger, seed, kills, cuts)
+    if name == "power-cut":  # makes its tree on its own disk
+        made = Tree.__new__(Tree)
+        made.home = home / "tree"
+        return FAULTS[name](plan, made)
+    with tree(home / "tree", SETTINGS) as made:
+        return FAULTS[name](plan, made)
+
+
+def main() -> int:
+    """Run the chosen faults, or all."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument(
+        "faults", nargs="*", choices=[*FAULTS, []], metavar="fault", help=", ".join(FAULTS)
+    )
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--documents", type=int, default=100)
+    parser.add_argument("--kills", type=int, default=300)
+    parser.add_argument("--cuts", type=int, default=20)
+    options = parser.parse_args()
+    why = impossible()
+    if why:
+        sys.exit(f"faults can't be made here: {why}")
+    bad = 0
+    with contextlib.ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="scanmend-faults-")))
+        ledger = undisturbed(home / "undisturbed", options.documents, options.seed)
+        good = sum(d.good for d in ledger.dropped)
+        print(f"seed {options.seed}; {len(ledger.dropped)} files, {good} of them good", flush=True)
+        for name in options.faults or FAULTS:
+            began = time.monotonic()
+            wrong, note = one(name, home / name, ledger, options.seed, options.kills, options.cuts)
+            bad += len(wrong)
+            verdict = "as undisturbed" if not wrong else f"{len(wrong)} WRONG"
+            print(f"{name:<16} {verdict:<15} {time.monotonic() - began:5.0f} s  {note}", flush=True)
+            for what in wrong[:20]:
+                print(f"    {what}", flush=True)
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,202 @@
+"""A Samba server of the test's own on loopback, smbclient as the third party, rclone as the far side's mount."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from running import eventually
+
+PROGRAMS = {"smbd": "samba", "smbclient": "smbclient", "rclone": "rclone", "fusermount3": "fuse3"}
+CONFIGURATION = """\
+[global]
+server role = standalone server
+smb ports = {port}
+interfaces = lo
+bind interfaces only = yes
+private dir = {home}/private
+lock directory = {home}/lock
+state directory = {home}/state
+cache directory = {home}/cache
+pid directory = {home}/pid
+ncalrpc dir = {home}/ncalrpc
+log file = {home}/log
+passdb backend = tdbsam:{home}/passdb.tdb
+map to guest = Bad User
+guest account = root
+load printers = no
+disable spoolss = yes
+
+[office]
+path = {share}
+guest ok = yes
+read only = no
+force user = root
+"""
+# nothing is held back: what is closed is on the server
+OPTIONS = (
+    "--smb-host=127.0.0.1", "--smb-user=guest", "--vfs-cache-mode=off", "--dir-cache-time=300ms", "--attr-timeout=300ms",
+    "--poll-interval=0", "--low-level-retries=2", "--retries=1", "--contimeout=3s", "--timeout=5s",
+)  # fmt: skip
+
+
+def impossible() -> str | None:
+    """Why there can be no share here; None: there can."""
+    if os.geteuid() != 0:
+        return "needs root, for smbd"
+    for program, package in PROGRAMS.items():
+        if shutil.which(program) is None:
+            return f"{program} is not there (package {package})"
+    return None if os.path.exists("/dev/fuse") else "no /dev/fuse"
+
+
+class Samba:
+    """The server of one folder, as the share "office"; it may be stopped, started again and made to hang."""
+
+    def __init__(self, home: Path, share: Path) -> None:
+        self.home = home
+        self.share = share
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        for name in ("private", "lock", "state", "cache", "pid", "ncalrpc"):
+            (home / name).mkdir(parents=True)
+        (home / "smb.conf").write_text(CONFIGURATION.format(home=home, share=share, port=self.port))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start, and wait until it listens."""
+        self._process = subprocess.Popen(
+            ["smbd", "--foreground", "--no-process-group", f"--configfile={self.home}/smb.conf"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        eventually(self._listens, 60, "smbd listens")
+
+    def _listens(self) -> bool:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+            return True
+        return False
+
+    def stop(self) -> None:
+        """The server is gone, with all its connections."""
+        if self._process:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def signal(self, number: int) -> None:
+        """To the server and all its connections: SIGSTOP lets it hang."""
+        assert self._process is not None
+        os.killpg(self._process.pid, number)
+
+    def client(self, *commands: str) -> subprocess.Popen[bytes]:
+        """smbclient, running these commands."""
+        return subprocess.Popen(
+            ["smbclient", "//127.0.0.1/office", "-p", str(self.port), "-N", "-b", "8192", "-c", "; ".join(commands)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+    def ask(self, *commands: str) -> str:
+        """The same, to its end."""
+        client = self.client(*commands)
+        said, _ = client.communicate(timeout=60)
+        assert client.returncode == 0, said
+        return said.decode()
+
+    def put(self, name: str, data: bytes) -> None:
+        """Whole, as fast as it goes."""
+        local = self.home / "local"
+        local.write_bytes(data)
+        self.ask(f'put "{local}" "{name}"')
+
+    def put_slowly(
+        self, name: str, chunks: Sequence[bytes], pause: float, cut: bool = False
+    ) -> None:
+        """Chunk by chunk; ``cut``: the connection breaks after the last of them."""
+        pipe = self.home / "pipe"
+        pipe.unlink(missing_ok=True)
+        os.mkfifo(pipe)
+        client = self.client(f'put "{pipe}" "{name}"')
+        with open(pipe, "wb", buffering=0) as file:
+            for chunk in chunks:
+                file.write(chunk)
+                time.sleep(pause)
+            if cut:
+                client.kill()
+        client.communicate(timeout=60)
+
+
+@contextlib.contextmanager
+def samba(home: Path, share: Path) -> Iterator[Samba]:
+    """A running server."""
+    share.mkdir(parents=True, exist_ok=True)
+    server = Samba(home, share)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+class Mount:
+    """The share, mounted through FUSE on another machine, so to speak."""
+
+    def __init__(self, server: Samba, place: Path) -> None:
+        self.server = server
+        self.place = place
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Mount it."""
+        self.place.mkdir(parents=True, exist_ok=True)
+        command = [
+            "rclone",
+            "mount",
+            ":smb:office",
+            str(self.place),
+            "--config",
+            "/dev/null",
+            *OPTIONS,
+        ]
+        command += ["--smb-port", str(self.server.port)]
+        command += ["--cache-dir", str(self.server.home / self.place.name)]
+        with open(self.server.home / f"{self.place.name}.log", "ab") as said:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=said, stderr=said
+            )
+        eventually(lambda: os.path.ismount(self.place), 60, "rclone mounts")
+
+    def stop(self) -> None:
+        """The mount is gone; its folder is there, and empty."""
+        if self._process:
+            self._process.send_signal(signal.SIGCONT)
+            subprocess.run(["umount", "-l", str(self.place)], check=False, capture_output=True)
+            self._process.terminate()
+            try:
+                self._process.wait(20)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+
+    def signal(self, number: int) -> None:
+        """SIGSTOP lets every access hang."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+
+@contextlib.contextmanager
+def mounted(server: Samba, place: Path) -> Iterator[Mount]:
+    """The share, mounted."""
+    mount = Mount(server, place)
+    try:
+        mount.start()
+        yield mount
+    finally:
+        mount.stop()

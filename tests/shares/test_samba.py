@@ -1,0 +1,85 @@
+"""A real Samba server exports the inbox; the daemon works on the server's own disk, others write through the share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hostile.corpus import chunk
+from running import Tree, tree
+from samples import encoded, numbered
+from shares.samba import Samba, impossible, samba
+
+WHY_NOT = impossible()
+pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[Tree, Samba]]:
+    with tree(tmp_path / "tree") as made, samba(tmp_path / "server", made.inbox) as server:
+        made.start()
+        yield made, server
+
+
+def test_files_of_all_manners_are_published_once(served: tuple[Tree, Samba]) -> None:
+    made, server = served
+    png, book = encoded("png", numbered(1)), encoded("tiff", numbered(3))
+    names = [
+        "plain.png",
+        "Rechnung Müller & Söhne (1).png",
+        "UPPER CASE.PNG",
+        "ends with a blank .png",
+        f"{'long ' * 30}.png",
+    ]
+    for name in names:
+        server.put(name, png)
+    server.ask("mkdir letters")
+    server.put("letters\\inner.png", png)
+    step = len(book) // 8
+    server.put_slowly("slow.tif", [book[i : i + step] for i in range(0, len(book), step)], 0.6)
+    server.put("coming.part", png)
+    server.ask('rename "coming.part" "arrived.png"')
+    for name in ("Thumbs.db", "desktop.ini", "~$letter.docx"):
+        server.put(name, b"not ours")
+
+    for stem in ("plain", "Rechnung Müller & Söhne (1)", "UPPER CASE", "letters/inner", "arrived"):
+        assert "harbour" in made.text(stem if made.published(stem) else "")
+    assert made.published("slow")["source"]["pages"] == 3
+    made.eventually(lambda: len(made.files(made.archive)) == len(names) + 3)
+    assert len([f for f in made.files(made.outbox) if f.endswith(".json")]) == len(names) + 3
+    assert made.files(made.failed) == []
+    assert set(made.files(made.inbox)) == {"Thumbs.db", "desktop.ini", "~$letter.docx"}
+    assert made.said().count("failed") == 0
+
+
+def test_one_that_is_cut_in_the_middle_waits_for_the_rest(served: tuple[Tree, Samba]) -> None:
+    made, server = served
+    page = encoded("png", numbered(1))
+    book = (
+        page[:33] + chunk(b"juNk", bytes(60 * 2**20)) + page[33:]
+    )  # more than the client holds back
+    server.put_slowly("cut.png", [book[: 30 * 2**20], book[30 * 2**20 : 50 * 2**20]], 2.0, cut=True)
+    made.eventually(lambda: [w["path"] for w in made.status()["waiting"]] == ["cut.png"])
+    made.eventually(lambda: "incomplete" in made.status()["waiting"][0]["reason"])
+    assert made.files(made.outbox) == []
+
+    server.put("cut.png", book)
+
+    assert made.published("cut")["source"]["pages"] == 1
+    made.eventually(lambda: made.files(made.archive) == ["cut.png"])
+    assert made.files(made.failed) == []
+
+
+def test_one_that_is_replaced_and_one_that_is_taken_back(served: tuple[Tree, Samba]) -> None:
+    made, server = served
+    server.put_slowly("gone.png", [encoded("png", numbered(1))[:200]], 1.0, cut=True)
+    made.eventually(lambda: made.status()["waiting"] != [])
+    server.ask('del "gone.png"')
+    server.put("again.png", encoded("png", numbered(1)))
+    made.published("again")
+    server.put("again.png", encoded("png", numbered(2)[1:]))
+
+    made.eventually(lambda: len(made.files(made.archive)) == 2)
+    made.eventually(lambda: made.status()["waiting"] == [])
+    assert len([f for f in made.files(made.outbox) if f.endswith(".json")]) == 2
+    assert made.files(made.failed) == []
