@@ -1,5 +1,5 @@
 # `make run` and `make test` do everything on a fresh Debian 12 or Ubuntu 24.04 machine.
-.PHONY: run test check bench bench-llm bench-gate faults fuzz setup clean
+.PHONY: run test check bench bench-llm bench-gate faults fuzz shares setup clean
 BIN := .venv/bin
 
 run:
@@ -35,6 +35,11 @@ bench-gate:
 faults:
 	@./setup.sh test
 	PYTHONPATH=tests $(BIN)/python -m faults.run $(ARGS)
+
+# a Samba share that goes away for OUTAGE seconds in every stage
+shares:
+	@./setup.sh test
+	SCANMEND_OUTAGE=$(or $(OUTAGE),75) $(BIN)/pytest -n 1 tests/shares
 
 # mutations of good files through the OCR child, for MINUTES
 fuzz:

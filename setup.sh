@@ -17,7 +17,7 @@ wanted=$(cat pyproject.toml setup.sh | sha256sum; printf '%s' "${CMAKE_ARGS:-}")
 
 # pkg-config and libsystemd-dev: systemd-python is built here; the compiler: llama-cpp-python is, too
 packages=(python3-venv python3-dev build-essential pkg-config libsystemd-dev tesseract-ocr tesseract-ocr-osd)
-[ "$what" = test ] && packages+=(fonts-dejavu-core systemd-container faketime fuse3 btrfs-progs)
+[ "$what" = test ] && packages+=(fonts-dejavu-core systemd-container faketime fuse3 btrfs-progs samba smbclient rclone)
 
 if command -v dpkg-query >/dev/null; then
   missing=()

@@ -87,6 +87,7 @@ def _status(settings: Settings, options: argparse.Namespace) -> int:
 def _check_config(settings: Settings, _options: argparse.Namespace) -> int:
     from scanmend.profiles import load_profiles  # noqa: PLC0415
 
+    config.check_links(settings)
     profiles = load_profiles(settings)
     print(f"{settings.file}: well-formed; profiles: {', '.join(sorted(profiles))}")
     return 0

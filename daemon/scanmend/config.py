@@ -6,6 +6,7 @@ Each field of a section carries its parser; the walk over the YAML nodes knows n
 import dataclasses
 import difflib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -203,10 +204,19 @@ class Settings:
 def load(path: str) -> Settings:
     """Read and check the file; ConfigError lists every mistake, not only the first."""
     settings = _absolute(dataclasses.replace(read(path, Settings), file=os.path.abspath(path)))
-    mistakes = [f"{path}: {m}" for m in _folder_mistakes(settings.folders)]
+    _check_folders(settings, os.path.normpath)
+    return settings
+
+
+def check_links(settings: Settings) -> None:
+    """That no link makes two folders one. Touches the folders, which may hang: ``load`` must not, status uses it."""
+    _check_folders(settings, os.path.realpath)
+
+
+def _check_folders(settings: Settings, real: Callable[[str], str]) -> None:
+    mistakes = [f"{settings.file}: {m}" for m in _folder_mistakes(settings.folders, real)]
     if mistakes:
         raise ConfigError("\n".join(mistakes))
-    return settings
 
 
 def read(path: str, cls: Any) -> Any:
@@ -305,9 +315,9 @@ def _absolute(settings: Settings) -> Settings:
     )
 
 
-def _folder_mistakes(folders: Folders) -> list[str]:
+def _folder_mistakes(folders: Folders, of: Callable[[str], str]) -> list[str]:
     """No folder of ours may lie in the inbox (it would feed itself), nor be another one of them."""
-    real = {f.name: os.path.realpath(getattr(folders, f.name)) for f in dataclasses.fields(Folders)}
+    real = {f.name: of(getattr(folders, f.name)) for f in dataclasses.fields(Folders)}
     inbox = real.pop("inbox")
     mistakes = []
     for name, path in real.items():

@@ -48,6 +48,7 @@ class Daemon:
             signal.signal(number, self._on_signal)
         settings = self._settings
         with contextlib.ExitStack() as stack:
+            config.check_links(settings)
             make_folders(settings)
             held = lock(settings.folders.state)
             stack.callback(os.close, held)

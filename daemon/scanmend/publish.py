@@ -85,6 +85,7 @@ class Publish:
             self._later.pop(number, None)
             if self.stuck:
                 self.stuck = ""
+                self._later = {other: (0.0, times) for other, (_, times) in self._later.items()}
                 self._journal.clear_fact("publish")
                 self._log.info("publishing again")
         except (DiskFull, FolderGone) as error:

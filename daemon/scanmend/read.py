@@ -186,10 +186,11 @@ class Read:
                                   attempt=attempts, reason=str(error))  # fmt: skip
                 self._schedule.give_back(job, delay)
             case Pause(delay):
+                say = (
+                    self._log.debug if self._pauses else self._log.warning
+                )  # no storm while it lasts
+                say("waiting for the machine", document=document.name, reason=str(error))
                 self._pauses += 1
-                self._log.warning(
-                    "waiting for the machine", document=document.name, reason=str(error)
-                )
                 with contextlib.suppress(MachineError):
                     self._journal.note(document, reason=f"waits: {error}")
                 self._schedule.give_back(job, delay)

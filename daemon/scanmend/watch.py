@@ -280,7 +280,7 @@ class Watch:
             return False
         reason = self._root.check()
         if reason:
-            self._check_at = now + back_off(self._away, first=1.0)
+            self._check_at = now + back_off(self._away, first=1.0, most=10.0)
             if self._away == 0:
                 self._log.error("the inbox is away", reason=reason)
                 self._intake.inbox_away(reason)

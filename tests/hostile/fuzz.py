@@ -104,7 +104,7 @@ def seeds() -> list[bytes]:
     return plain + [case.data for case in corpus.cases() if case.name in PDFS]
 
 
-PDFS = {"text.pdf", "attachment.pdf", "locked-for-printing-only.pdf", "form-of-itself.pdf", "jbig2.pdf", "ccitt.pdf", "jpeg-2000.pdf"}  # fmt: skip
+PDFS = {"text.pdf", "attachment.pdf", "locked-for-printing-only.pdf", "jbig2.pdf", "ccitt.pdf", "jpeg-2000.pdf"}  # fmt: skip
 
 
 class Fuzz:

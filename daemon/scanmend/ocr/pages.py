@@ -169,6 +169,8 @@ def _only_picture(page: pypdfium2.PdfPage, max_pixels: int) -> Image.Image | Non
     picture = objects[0]
     width, height = page.get_size()
     wide, high = picture.get_px_size()
+    if not wide or not high:
+        return None
     dpi = wide / width * 72
     same_ratio = abs(wide / high - width / height) < 0.02 * width / height
     if wide * high > max_pixels or not LEAST_DPI <= dpi <= MOST_DPI or not same_ratio:
