@@ -220,6 +220,16 @@ class Claim:
             reason = f"{document.name}: never completed ({why}) for {hours:g} h (settle.patience); send it again"
             self._fail(document, "never-completed", reason)
 
+    def refused(self, seen: Seen, why: str) -> None:
+        """No file at all (a link, a device …): failed, and left where it is."""
+        if self._journal.known(seen):  # before the restart
+            return
+        document = self._journal.settling(seen, time.time(), why)
+        reason = f"{document.name}: {why}"
+        document = self._journal.move(document, State.PUTTING_AWAY, reason, outcome="refused")
+        self._journal.move(document, State.FAILED, reason, kept=1)
+        self._log.warning("refused", document=document.name, reason=why)
+
     def inbox_away(self, reason: str | None) -> None:
         """The inbox can't be trusted, or (None) can again."""
         if reason:

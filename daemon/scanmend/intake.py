@@ -26,5 +26,8 @@ class Intake(Protocol):
     def never_completed(self, seen: Seen, why: str) -> None:
         """The patience is at its end."""
 
+    def refused(self, seen: Seen, why: str) -> None:
+        """No file at all: it stays where it is."""
+
     def inbox_away(self, reason: str | None) -> None:
         """The inbox can't be trusted, or (None) can again."""

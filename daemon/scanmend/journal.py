@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any, Self
 
 from scanmend.errors import ConfigError, DiskFull, MachineError
-from scanmend.states import MOVES, Document, State
+from scanmend.states import ACTIVE, MOVES, Document, State
 from scanmend.values import Contents, PageResult, PageText, Seen
 
 _SCHEMA = """
@@ -164,7 +164,7 @@ class Journal:
     def hand_on(self, path: bytes) -> tuple[bool, str]:
         """Whether a document of this path is in work; else the sha256 of the one that is done and stays there."""
         rows = self._rows(f"path = ? AND {_IN_HAND}", path)
-        kept = [row.sha256 for row in rows if row.state in (State.DONE, State.GONE)]
+        kept = [row.sha256 for row in rows if row.state not in ACTIVE]
         return len(kept) < len(rows), kept[-1] if kept else ""
 
     def _in_hand(self, seen: Seen) -> bool:

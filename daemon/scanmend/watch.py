@@ -246,13 +246,9 @@ class Watch:
             return None
         if not stat.S_ISREG(status.st_mode):
             if not stat.S_ISDIR(status.st_mode) and path not in self._refused:
-                self._refused.add(path)
                 kind = "a symbolic link" if stat.S_ISLNK(status.st_mode) else "no regular file"
-                self._log.warning(
-                    "refused",
-                    document=show(path),
-                    reason=f"{kind}; put the file itself into the inbox",
-                )
+                self._intake.refused(Seen.of(path, status), f"{kind}; put the file itself into the inbox")  # fmt: skip
+                self._refused.add(path)
             return None
         return Seen.of(path, status, closed)
 

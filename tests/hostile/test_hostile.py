@@ -23,6 +23,7 @@ ocr: {workers: 2, idle_unload: 30s, page_timeout: 15s, memory: 1GiB, attempts: 1
 limits: {file_size: 40MB, pages: 500, pixels: 20000000}
 """
 DAEMON = 200 * 2**20  # bytes that the daemon itself may take; it opens no file of theirs
+SPECIAL = 6 + (os.geteuid() == 0)  # links, a pipe, a socket, a device
 CHILDREN = 3 * 2**30  # bytes of both OCR children: 1 GiB of data each, and what their libraries map
 
 
@@ -56,7 +57,7 @@ class Crowd:
             final = [d for d in documents.values() if d.state in (State.DONE, State.FAILED)]
             if good.exists() and not self.open_when_good_was_done:
                 self.open_when_good_was_done = len(self.cases) - len(final)
-            return len(final) >= len(self.cases) + 3  # and three good ones
+            return len(final) >= len(self.cases) + 3 + SPECIAL
 
         self.made.eventually(ended, 600)
         assert process.poll() is None
@@ -157,6 +158,9 @@ def test_nothing_leads_outside(crowd: Crowd) -> None:
     published = {p.stem for p in crowd.made.outbox.rglob("*.json")}
     assert "hard" in published  # its own name only; the other name's file stays
     assert published.isdisjoint({"link", "secret"})
+    states = {d.path.decode(): d for d in crowd.documents.values() if d.outcome == "refused"}
+    assert {"link.png", "fifo.png", "socket.png", "dangling.png", "linked-folder"} <= states.keys()
+    assert {d.state for d in states.values()} == {State.FAILED}
     texts = "".join(p.read_text() for p in crowd.made.outbox.rglob("*.txt"))
     assert "root:" not in texts  # /etc/passwd, as content-is-a-file-outside.pdf asks for
 
@@ -169,7 +173,7 @@ def test_the_log_has_a_line_for_a_line(crowd: Crowd) -> None:
 
 
 def test_a_good_one_among_them_does_not_wait_for_all(crowd: Crowd) -> None:
-    assert crowd.open_when_good_was_done > len(crowd.cases) / 3
+    assert crowd.open_when_good_was_done > 20  # of those that were dropped before and after it
 
 
 def test_memory_stays_bounded(crowd: Crowd) -> None:

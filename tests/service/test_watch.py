@@ -62,6 +62,9 @@ class Notes:
         self.never.append(seen.path)
         self.taken.add((seen.path, seen.identity))
 
+    def refused(self, seen: Seen, why: str) -> None:
+        self.told[seen.path] = why
+
     def inbox_away(self, reason: str | None) -> None:
         self.away.append(reason)
 

@@ -41,6 +41,9 @@ class Journal:
     def never_completed(self, *_: object) -> None:
         raise AssertionError
 
+    def refused(self, *_: object) -> None:
+        raise AssertionError
+
     def inbox_away(self, _reason: str | None) -> None:
         pass
 
