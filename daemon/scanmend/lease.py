@@ -111,6 +111,7 @@ class Leases:
 
         With ``sha256``, the mark of another content that is done is no obstacle. MachineError: the inbox is away.
         """
+        self._trust_inbox()
         if not self.shared:
             return None
         try:
@@ -122,6 +123,12 @@ class Leases:
                 return self._acquire(path, sha256)
         except OSError as error:
             raise machine_error(error, f"the lease of {show(path)}") from None
+
+    def _trust_inbox(self) -> None:
+        """Nothing is made in the empty folder on which a share was mounted."""
+        reason = self._inbox.check()
+        if reason:
+            raise FolderGone(f"the inbox {self._inbox.path}: {reason}")
 
     def _acquire(self, path: bytes, sha256: str) -> Holder | None:
         place = _place(path)
@@ -253,6 +260,7 @@ class Leases:
         with self._lock:
             places = list(self._mine)
             if places:
+                self._trust_inbox()
                 self._beat()
         for place in places:
             self._settle(place)

@@ -21,16 +21,19 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from running import Tree, tree  # noqa: E402
 from samples import encoded, page  # noqa: E402
+from scanmend.listing import Listing  # noqa: E402
 
 DATA = ROOT.parent / "shared" / "data"
 IDLE_SECONDS = 20
 REPEATS = 9
+MANY = 100_000
 
 
 def main() -> None:
     """Print everything."""
     print(f"{datetime.now().astimezone():%Y-%m-%d}, {len(os.sched_getaffinity(0))} cores\n")
     _daemon()
+    _listing()
     if not DATA.is_dir():
         print(f"\nno {DATA}: quality and pages per second are not measured")
         return
@@ -45,6 +48,25 @@ def main() -> None:
                 engine,
             ],
             check=False,
+        )
+
+
+def _listing() -> None:
+    """A large inbox whose files are all known, as it is polled every 5 seconds."""
+    with tempfile.TemporaryDirectory() as home:
+        for number in range(MANY):
+            os.close(os.open(f"{home}/kept-{number:06}.pdf", os.O_CREAT))
+        listing = Listing(os.fsencode(home), lambda *_: None)
+        for path in listing.all(5.0, hurry=True):
+            if path is not None:
+                listing.note(path)
+        Path(home, "new.pdf").touch()
+        began = time.process_time()
+        looked = [path for path in listing.all(5.0, hurry=False) if path is not None]
+        seconds = time.process_time() - began
+        assert b"new.pdf" in looked
+        print(
+            f"listing {MANY:,} known files        {seconds:6.2f} s of CPU, {len(looked):,} of them looked at again"
         )
 
 
