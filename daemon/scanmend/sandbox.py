@@ -130,6 +130,8 @@ def lacking() -> list[str]:
 def confine() -> None:
     """Give up what is not needed. What this kernel can't take away stays: ``lacking`` tells."""
     told = json.loads(os.environ.pop(SANDBOX))
+    if sys.platform != "linux":
+        return
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0)
     with contextlib.suppress(OSError):
