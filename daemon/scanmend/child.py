@@ -23,6 +23,7 @@ from typing import Any
 from scanmend.errors import Babbled, ChildError, Died, OutOfMemory, TimedOut, by_kind, machine_error
 from scanmend.sandbox import Sandbox
 from scanmend.serve import MEMORY_LIMIT, PARENT_PID, SOCKET_FD
+from scanmend.values import show
 
 MAX_FRAME = 64 * 2**20  # bytes of one reply; a page of text is far below
 LAST_WORDS = 8 * 2**10  # bytes of stderr that are kept for the message
@@ -125,6 +126,9 @@ class Child:
         """
         if self._socket is None or not self.alive:  # one that died idle costs nobody an attempt
             self.start()
+        else:  # what it said of the file before is not said of this one
+            self._listen()
+            self._words = b""
         assert self._socket is not None
         deadline = time.monotonic() + seconds
         try:
@@ -170,14 +174,14 @@ class Child:
             return reply
         failure = message.get("failure")
         if isinstance(failure, dict) and {"kind", "message"} <= failure.keys():
-            raise by_kind(str(failure["kind"]), str(failure["message"]))
+            raise by_kind(str(failure["kind"]), show(str(failure["message"])))
         self.end(0)
         raise Babbled(f"{self.name}: a reply of no known shape")
 
     def _dead(self) -> ChildError:
         """The child's end as an error, with its last words."""
         code = self.end(1.0)
-        words = self._words.decode(errors="replace").strip()[-500:]
+        words = show(self._words.decode(errors="replace").strip()[-500:])
         if any(word in self._words for word in _MEMORY_WORDS):
             return OutOfMemory(f"{self.name}: out of memory: {words}")
         how = f"exit code {code}"

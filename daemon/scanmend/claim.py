@@ -133,6 +133,9 @@ class Claim:
 
     def _read(self, seen: Seen) -> str | None:
         """The sha256 of a file that is whole, "" when it is too big; None: the watcher was told why it is not ready."""
+        if self._inbox.seen(seen.path) is None:  # or behind a folder that became a link
+            self.unsettled(seen, "gone")
+            return None
         try:
             fd = os.open(
                 self._inbox.absolute(seen.path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from scanmend.values import show
+
 BUDGET = 20_000  # reads (PNG chunks, TIFF directories …) before the check gives up as Unknown
 CHUNK = 64 * 2**10
 TRAILER = 16 * 2**20  # bytes at the end that may be padding, or a phone's film after its picture
@@ -161,7 +163,7 @@ def _png(data: _Bytes) -> Verdict:
             return Incomplete("the PNG has a hole")
         offset += 12 + length
         if offset > data.size:
-            return Incomplete(f"the PNG ends in a {kind.decode('ascii', 'replace')} chunk")
+            return Incomplete(f"the PNG ends in a chunk {show(kind)}")
         if kind == b"IEND":
             return Complete()
 

@@ -22,6 +22,11 @@ from scanmend.states import Document, State
 from scanmend.values import Contents, ContentsRequest, PageRequest, PageText
 
 SPARE = 60.0  # seconds that a page may take beyond its limit, in the journal and at the end of its child
+_REMEDY = "scan or export it again, or try once more: scanmend retry"
+_REMEDIES = {
+    "timed-out": f"raise ocr.page_timeout, or {_REMEDY}",
+    "out-of-memory": f"raise ocr.memory, or {_REMEDY}",
+}
 RECYCLE_AFTER = (
     500  # pages that one child reads: what a library leaks does not add up over the years
 )
@@ -202,6 +207,7 @@ class Read:
         if kind == "exhausted":
             page = "looking into the file" if job.number == CONTENTS else f"page {job.number + 1}"
             reason = f"{document.name}: {page} failed {self.settings.ocr.attempts} times: {reason}"
+            reason += f"; {_REMEDIES.get(error.kind, _REMEDY)}"
         self._schedule.drop(document.id)
         if self._journal.document(document.id).state == State.READING:
             self._journal.move(document, State.PUTTING_AWAY, reason, outcome=error.kind)

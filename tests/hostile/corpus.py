@@ -169,6 +169,9 @@ def _bombs() -> Iterator[Case]:
     yield Case("bomb-65500x65500.jpg", bytes(jpeg), FAILED)
     bmp = bytearray(good()["bmp"])
     bmp[18:26] = struct.pack("<ii", 2**30, 2**30)
+    canvas = b"VP8X" + struct.pack("<I", 10) + bytes(4) + b"\xff\x3f\0" * 2  # 16384 by 16384
+    webp = b"WEBP" + canvas + good()["webp"][12:]
+    yield Case("bomb.webp", b"RIFF" + struct.pack("<I", len(webp)) + webp, FAILED)
     yield Case("bomb.bmp", bytes(bmp), FAILED)
     gif = bytearray(good()["gif"])
     gif[6:10] = struct.pack("<HH", 65535, 65535)
@@ -232,6 +235,10 @@ def leaf(box: bytes = b"0 0 300 80", more: bytes = b"") -> bytes:
 
 def _pdfs() -> Iterator[Case]:
     yield Case("text.pdf", pdf(CATALOG, PAGES, leaf(), stream(TEXT), FONT), PUBLISHED)
+    steering = rb"BT /F 14 Tf 20 40 Td (the \033[31mgranary\007 ledger) Tj ET"
+    yield Case(
+        "steers-the-terminal.pdf", pdf(CATALOG, PAGES, leaf(), stream(steering), FONT), PUBLISHED
+    )
     yield Case("no-content.pdf", pdf(CATALOG, PAGES, b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 300 80] >>"), PUBLISHED)  # fmt: skip
     yield Case("no-pages.pdf", pdf(CATALOG, b"<< /Type /Pages /Kids [] /Count 0 >>"), FAILED)
     yield Case("no-root.pdf", pdf(CATALOG, PAGES, trailer=b""), FAILED)

@@ -162,6 +162,8 @@ def test_nothing_leads_outside(crowd: Crowd) -> None:
     assert {"link.png", "fifo.png", "socket.png", "dangling.png", "linked-folder"} <= states.keys()
     assert {d.state for d in states.values()} == {State.FAILED}
     texts = "".join(p.read_text() for p in crowd.made.outbox.rglob("*.txt"))
+    assert not re.search("[\x00-\x08\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]", texts)
+    assert "granary" in (crowd.made.outbox / "steers-the-terminal.txt").read_text()
     assert "root:" not in texts  # /etc/passwd, as content-is-a-file-outside.pdf asks for
 
 

@@ -16,7 +16,16 @@ from pypdfium2 import raw as pdfium
 
 from scanmend.errors import Damaged, Encrypted, TooBig
 from scanmend.ocr.pdftext import text_layer
-from scanmend.ocr.pictures import Rendered, check_pixels, name_of, opened, picture_page, plain_of
+from scanmend.ocr.pictures import (
+    MARKS,
+    Rendered,
+    check_pixels,
+    name_of,
+    opened,
+    picture_page,
+    plain_of,
+    webp_size,
+)
 from scanmend.values import Contents, ContentsRequest, EngineInfo, PageRequest
 
 MOST_DPI = 650  # a scan that is finer is rendered at ocr.dpi
@@ -37,6 +46,8 @@ def contents(request: ContentsRequest) -> Contents:
         opened_by = (f"{name} is encrypted; opened with a password of pdf.passwords",)
         found = Contents("application/pdf", pages, opened_by if locked else ())
     else:
+        # Pillow sets the whole canvas of a WebP aside when it opens it
+        check_pixels(webp_size(request.path), request.max_pixels, name)
         with opened(request.path) as image:
             pages = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
             check_pixels(image.size, request.max_pixels, name)
@@ -61,14 +72,11 @@ def open_page(request: PageRequest) -> Rendered:
 # PDF ----------------------------------------------------------------------------------------------
 
 
-_PICTURES = (b"\xff\xd8", b"\x89PNG", b"II*\0", b"MM\0*", b"GIF8", b"RIFF", b"BM", b"\0\0\0\x0cjP")
-
-
 def _is_pdf(path: str) -> bool:
     """By the rule of PDF readers: the mark within the first 1024 bytes; but not in a picture's metadata."""
     with open(path, "rb") as file:
         head = file.read(1024)
-    return b"%PDF-" in head and not head.startswith(_PICTURES)
+    return b"%PDF-" in head and not head.startswith(MARKS)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ real characters, and not just a stamp or header beside a scan (a picture over mo
 over little of it). The invisible text of an earlier OCR counts as text.
 """
 
+import dataclasses
 import unicodedata
 
 import pypdfium2
@@ -17,6 +18,7 @@ LEAST = 10  # letters and digits
 REAL = 0.9  # share of characters that are no private use, replacement or control characters
 PICTURE = 0.5  # share of the page that one picture covers for the page to count as a scan
 COVERED = 0.15  # share of the scan's height in which there must be text
+_EMBEDDING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
 
 def text_layer(page: pypdfium2.PdfPage, scale: float) -> tuple[Segment, ...] | None:
@@ -31,7 +33,8 @@ def text_layer(page: pypdfium2.PdfPage, scale: float) -> tuple[Segment, ...] | N
         return None
     if _is_scan(page) and not _covers(segments, page.get_size()[1] * scale):
         return None
-    return tuple(segments)
+    printed = (dataclasses.replace(s, text=_printed(s.text)) for s in segments)
+    return tuple(s for s in printed if s.text)
 
 
 def _segments(page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, scale: float) -> list[Segment]:
@@ -47,6 +50,16 @@ def _segments(page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, scale: float
                 Segment(unicodedata.normalize("NFC", words), Box(xs[0], ys[0], xs[1], ys[1]), None)
             )
     return segments
+
+
+def _printed(text: str) -> str:
+    """The words as on paper, where nothing steers a terminal or turns the order of the characters round."""
+    kept = (
+        c
+        for c in text
+        if unicodedata.category(c) != "Cc" and unicodedata.bidirectional(c) not in _EMBEDDING
+    )
+    return " ".join("".join(kept).split())
 
 
 def _device(page: pypdfium2.PdfPage, x: float, y: float, scale: float) -> tuple[float, float]:

@@ -16,6 +16,7 @@ from scanmend.values import PageRequest, show
 
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP", "JPEG2000")
 READABLE = "PDF, JPEG, PNG, TIFF, WebP, GIF, BMP, JPEG 2000"
+MARKS = (b"\xff\xd8", b"\x89PNG", b"II*\0", b"MM\0*", b"GIF8", b"RIFF", b"BM", b"\0\0\0\x0cjP")
 A4_INCHES = 11.7  # the longer side that a scan without a sane resolution is taken to have
 
 Image.MAX_IMAGE_PIXELS = None  # the limit is ours: a clear error, not a warning
@@ -51,7 +52,13 @@ def opened(path: str) -> Iterator[Image.Image]:
                     raise Damaged(
                         f"{name}: the file holds only zeros; scan or copy it again"
                     ) from None
-                raise Unsupported(f"{name}: not a kind that is read here ({READABLE})") from None
+                if head.startswith(MARKS):
+                    raise Damaged(
+                        f"{name}: the picture's header can't be read; scan or copy it again"
+                    ) from None
+                raise Unsupported(
+                    f"{name}: not a kind that is read here; save it as one of {READABLE}"
+                ) from None
             with image:
                 yield image
     except (Damaged, TooBig, Unsupported):
@@ -104,6 +111,23 @@ def check_pixels(size: tuple[int, int], limit: int, name: str) -> None:
         raise TooBig(
             f"{name}: a page of {size[0]} × {size[1]} pixels, more than {limit:,} (limits.pixels)"
         )
+
+
+def webp_size(path: str) -> tuple[int, int]:
+    """Width and height by the header of a WebP; (0, 0) for what is none."""
+    with open(path, "rb") as file:
+        head = file.read(30)
+    if head[:4] != b"RIFF" or head[8:12] != b"WEBP" or len(head) < 30:
+        return 0, 0
+    if head[12:16] == b"VP8X":
+        return 1 + int.from_bytes(head[24:27], "little"), 1 + int.from_bytes(head[27:30], "little")
+    if head[12:16] == b"VP8L":  # after its mark: 14 bits each, less one
+        bits = int.from_bytes(head[21:25], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    if head[12:16] == b"VP8 ":
+        across, down = (int.from_bytes(head[n : n + 2], "little") for n in (26, 28))
+        return across & 0x3FFF, down & 0x3FFF
+    return 0, 0
 
 
 def plain_of(image: Image.Image) -> Image.Image:
