@@ -13,6 +13,8 @@ import stat
 from collections.abc import Iterable, Iterator
 
 TEMP_PREFIX = b".scanmend-"  # a dot file: the watcher and most programs ignore it
+
+_left: set[bytes] = set()  # temp files whose removal failed
 NAME_MAX = 255  # bytes of a name on every file system that we meet
 
 _UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
@@ -147,5 +149,17 @@ def _temp_beside(path: bytes) -> bytes:
 
 
 def _remove(path: bytes) -> None:
-    with contextlib.suppress(FileNotFoundError):
+    """A disk that fails while it is written fails at the removal too: ``clear_left`` does it then."""
+    try:
         os.unlink(path)
+    except FileNotFoundError:
+        pass
+    except OSError:
+        _left.add(path)
+
+
+def clear_left() -> None:
+    """Remove the temp files that could not be removed when their writing failed."""
+    for path in list(_left):
+        _left.discard(path)
+        _remove(path)

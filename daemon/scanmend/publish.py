@@ -83,6 +83,7 @@ class Publish:
         try:
             self.turn(self._journal.document(number))
             self._later.pop(number, None)
+            durable.clear_left()
             if self.stuck:
                 self.stuck = ""
                 self._later = {other: (0.0, times) for other, (_, times) in self._later.items()}
