@@ -83,9 +83,8 @@ class Claim:
                         self.claim(seen)
                         break
                 except MachineError as error:
-                    self._log.warning(
-                        "waiting for the machine", document=show(seen.path), reason=str(error)
-                    )
+                    say = self._log.debug if step else self._log.warning  # no storm while it lasts
+                    say("waiting for the machine", document=show(seen.path), reason=str(error))
                 except Exception as error:  # noqa: BLE001 - the mouth of the loop
                     self._log.exception(
                         "a bug; the file is looked at again", document=show(seen.path)
