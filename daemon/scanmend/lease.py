@@ -17,6 +17,7 @@ back from the dead asks before it publishes.
 import contextlib
 import errno
 import hashlib
+import itertools
 import os
 import secrets
 import socket
@@ -31,13 +32,14 @@ from scanmend.config import Watch
 from scanmend.errors import FolderGone, MachineError, machine_error
 from scanmend.journal import Journal
 from scanmend.mounts import Root
-from scanmend.states import ACTIVE
+from scanmend.states import ACTIVE, State
 from scanmend.values import show
 
 OWNER_FACT = "owner:"  # this daemon's name, in its journal
 FOLDER = b".scanmend"  # in the inbox; the watcher passes dot folders over
 BEATS = 10  # in the time after which an owner without any is dead
 MOST_SUCCESSORS = 100
+LATEST = 100  # documents of each end whose lease a crash may have left
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,20 +285,21 @@ class Leases:
 
     def _take_up(self) -> None:
         """What an earlier run of this daemon left: leases of documents in work go on, the others are given back."""
-        working = {_place(d.path): d.path for d in self._journal.in_state(*ACTIVE)}
-        for entry in os.listdir(self._at("leases")) if os.path.isdir(self._at("leases")) else []:
-            name = os.fsdecode(entry)
-            inner = {
-                Holder.named(os.fsdecode(i)).owner for i in os.listdir(self._at("leases", name))
-            }
-            if name.startswith(("new-", "old-")):
-                if self.owner in inner:
-                    _remove(self._at("leases", name))
-                continue
+        latest = (
+            self._journal.latest(state, LATEST) for state in (State.DONE, State.FAILED, State.GONE)
+        )
+        for document in (*self._journal.in_state(*ACTIVE), *itertools.chain(*latest)):
+            place = _place(document.path)
             with self._lock:
-                row = self._row(name) if "." not in name else []
+                row = self._row(place)
                 if row and row[-1][1].owner == self.owner and not row[-1][1].sha256:
-                    self._mine.setdefault(name, (working.get(name, b""), row[-1][1].token))
+                    self._mine.setdefault(place, (document.path, row[-1][1].token))
+        folder = self._at("leases")
+        for name in os.listdir(folder) if os.path.isdir(folder) else []:
+            if name.startswith((b"new-", b"old-")):
+                inner = os.listdir(os.path.join(folder, name))
+                if any(Holder.named(os.fsdecode(i)).owner == self.owner for i in inner):
+                    _remove(os.path.join(folder, name))
 
     def _beat(self) -> None:
         folder = self._at("beats", self.owner)
