@@ -217,6 +217,7 @@ def replace_inbox(run: Run) -> None:
     _hold(run, 3)
     for path in sorted(p for p in old.rglob("*") if p.is_file() and ".scanmend" not in p.parts):
         target = inbox / path.relative_to(old)
+        run.ledger.put_back.add(str(path.relative_to(old)))
         target.parent.mkdir(parents=True, exist_ok=True)
         path.rename(target)
 

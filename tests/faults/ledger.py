@@ -80,6 +80,8 @@ class Ledger:
 
     dropped: list[Dropped]
     expected: dict[str, tuple[str, list[Any]]] = field(default_factory=dict)
+    # names of files that were taken out and put back: a new document, if the first was through by then
+    put_back: set[str] = field(default_factory=set)
 
     def take_reference(self, tree: Tree) -> None:
         """From a tree in which nothing was disturbed."""
@@ -162,7 +164,7 @@ class Ledger:
         wrong += [f"journal: {n} is {s}, its last move says {last.get(n)}" for n, s in states.items() if last.get(n) != s]  # fmt: skip
         finals = Counter(sha256 for _, state, sha256 in rows if state in FINAL)
         for dropped in self.dropped:
-            if finals[dropped.sha256] != 1:
+            if not 1 <= finals[dropped.sha256] <= 1 + (dropped.name in self.put_back):
                 wrong.append(f"journal: {dropped.name} has {finals[dropped.sha256]} final states")
         return wrong
 

@@ -209,6 +209,7 @@ def undisturbed(home: Path, count: int, seed: int) -> Ledger:
 def one(name: str, home: Path, ledger: Ledger, seed: int, kills: int, cuts: int) -> tuple[list[str], str]:  # fmt: skip
     """One fault, on a tree of its own."""
     home.mkdir()
+    ledger.put_back.clear()
     plan = Plan(home, ledger, seed, kills, cuts)
     if name == "power-cut":  # makes its tree on its own disk
         made = Tree.__new__(Tree)

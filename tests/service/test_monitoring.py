@@ -45,6 +45,7 @@ def test_metrics_and_health_on_a_socket(tmp_path: Path) -> None:
         made.published("book")
         put(made.inbox, "bad.png", b"no scan")
         made.failure("bad.png")
+        made.eventually(lambda: made.status()["counts"]["failed"] == 1)  # a moment later
 
         assert _get(_Unix(path), "/healthz") == (200, "ok\n")
         status, said = _get(_Unix(path), "/metrics")

@@ -100,8 +100,12 @@ def test_the_journal_has_fields(service: Container) -> None:
     _drop(service, "fields.png")
     _published(service, "fields")
 
-    said = service.run("journalctl", "-u", "scanmend", "DOCUMENT=fields.png", "-o", "json").stdout
-    entries = [json.loads(line) for line in said.splitlines()]
+    def entries_of() -> list[dict[str, str]]:
+        asked = ("journalctl", "-u", "scanmend", "DOCUMENT=fields.png", "-o", "json")
+        return [json.loads(line) for line in service.run(*asked).stdout.splitlines()]
+
+    _eventually(lambda: "publish" in {e["STAGE"] for e in entries_of()}, service)
+    entries = entries_of()
 
     assert {e["STAGE"] for e in entries} >= {"claim", "read", "publish"}
     assert any(e.get("PAGE") == "1" for e in entries)
