@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from scanmend.values import Hyphenated, Line
 
-_HEAD = re.compile(r"([^\W\d_]{2,}(?=[-‐])|[^\W\d_]+(?=[¬\u00ad]))([-‐¬\u00ad])\s*$")
+# begins where a word begins: else a line of one long word would take the square of its length
+_HEAD = re.compile(r"(?<![^\W\d_])([^\W\d_]{2,}(?=[-‐])|[^\W\d_]+(?=[¬\u00ad]))([-‐¬\u00ad])\s*$")
 _TAIL = re.compile(r"\s*([^\W\d_]+)")
 # after a hyphen that stands for a word's second half: Ein- und Ausgang, pre- and post-war
 _SUSPENDED = frozenset("und oder bzw and or et ou y o e ed en of to".split())  # noqa: SIM905

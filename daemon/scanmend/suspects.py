@@ -27,9 +27,9 @@ _GS1 = re.compile(r"(?:3[0-7]|4[0-4]|50|54|57|64|7[036]|8[0-4]|87|9[01]|97[89])\
 _DATE = re.compile(
     r"(?<![\d.,/-])(\d{1,2})([./-])(\d{1,2})\2(\d{4})(?![\d/-])|(?<![\d/-])(\d{4})-(\d\d)-(\d\d)(?![\d-])"
 )
-_NUMBER = re.compile(r"\S*\d\S*")
+_NUMBER = re.compile(r"(?<!\S)\S*\d\S*")  # begins where a word begins, as in hyphens
 _AMOUNT = re.compile(
-    r"(\d{1,3}(?:[.,' \u00a0\u202f]\d{3})+|\d+)[.,](\d{2})(?=\s*(?:[€$£¥]|[A-Z]{3})?\s*$)"
+    r"(\d{1,3}(?:[.,' \u00a0\u202f]\d{3}){1,5}|\d{1,15})[.,](\d{2})(?=\s*(?:[€$£¥]|[A-Z]{3})?\s*$)"
 )
 
 _NET = re.compile(

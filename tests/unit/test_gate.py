@@ -2,6 +2,7 @@
 
 import doctest
 import os
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +13,9 @@ from scanmend import gate as gate_module
 from scanmend import tokens as tokens_module
 from scanmend.gate import RULES as NAMED
 from scanmend.gate import apply, gate, revert
+from scanmend.hyphens import hyphenated
 from scanmend.profiles import Profile
+from scanmend.suspects import suspects
 from scanmend.tokens import repairs
 from scanmend.values import Box, Departure, Edit, Line, Proposed
 
@@ -421,3 +424,21 @@ def test_properties(case: tuple[str, str, tuple[int, ...] | None]) -> None:
 @given(TEXT)
 def test_a_proposal_that_copies_changes_nothing_but_by_rule(text: str) -> None:
     assert _gate(text, text) == _gate(text, None)
+
+
+@pytest.mark.parametrize("piece", ["A", "1", "a-", "A1", "1,"])
+@pytest.mark.parametrize("before", ["", "1 "])
+def test_a_line_without_an_end_does_not_hold_up_the_daemon(piece: str, before: str) -> None:
+    """Expressions that took the square of its length held the interpreter for minutes."""
+    lines = [
+        Line(before + piece * (50_000 // len(piece)), Box(0, 0, 1, 1), 0.5),
+        Line("tail", Box(0, 0, 1, 1), 0.5),
+    ]
+    texts = [line.text for line in lines]
+    started = time.process_time()
+
+    gate(lines, [None, None], RULES)
+    suspects(lines, texts, ())
+    hyphenated(lines, texts)
+
+    assert time.process_time() - started < 5
