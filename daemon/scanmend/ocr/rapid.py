@@ -33,6 +33,7 @@ LANGUAGES = frozenset(
 )
 DETECT_SIDE = 2000  # pixels of the longer side that the detector sees; more finds no more, less loses small print
 SMALL_SIDE = 900  # a page smaller than this is enlarged for the detector
+LEAST_SIDE = 2  # pixels of the shorter side at which there is still something to detect
 ROW = 48  # pixels: the height of a line as the recogniser wants it
 BATCH = 6
 # Characters read with a lower probability are marked as unsure. On typed pages and receipts, 93 % and 70 % of the
@@ -130,6 +131,8 @@ class Rapid:
         scale = min(1.0, side / max(height, width))
         if max(height, width) < SMALL_SIDE:
             scale = SMALL_SIDE / max(height, width)
+        if min(height, width) * scale < LEAST_SIDE:  # a strip that no line of text has room in
+            return []
         small = (
             pixels
             if scale == 1.0
