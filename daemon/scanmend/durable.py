@@ -16,8 +16,10 @@ TEMP_PREFIX = b".scanmend-"  # a dot file: the watcher and most programs ignore 
 
 _left: set[bytes] = set()  # temp files whose removal failed
 NAME_MAX = 255  # bytes of a name on every file system that we meet
+PATH_MAX = 4096  # bytes of a path, with the zero at its end
 
-_UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
+# reserved somewhere, or steering a terminal, the end of a line, the order of what is shown
+_UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]')
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
 
 
@@ -93,8 +95,8 @@ def sync_folder(path: bytes) -> None:
 
 
 def sha256_of(path: bytes) -> str:
-    """The file's sha256 in hex; the file is not followed if it is a symbolic link."""
-    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+    """The file's sha256 in hex; a symbolic link is not followed, a pipe not waited for."""
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -135,7 +137,13 @@ def candidates(stem: str, sha256: str) -> Iterator[str]:
 def result_folder(outbox: bytes, path: bytes) -> bytes:
     """Where the result of the inbox's ``path`` goes: the same sub-folders, with names that any system takes."""
     parts = os.path.dirname(path).split(b"/")
-    return os.path.join(outbox, *(fit(safe_name(part), "") for part in parts if part))
+    folder = os.path.join(outbox, *(fit(safe_name(part), "") for part in parts if part))
+    return within_reach(folder, outbox)
+
+
+def within_reach(folder: bytes, root: bytes) -> bytes:
+    """``folder``, or ``root`` where the path of a file in it might be longer than the system takes."""
+    return folder if len(folder) + 1 + NAME_MAX < PATH_MAX else root
 
 
 def fit(stem: str, suffix: str) -> bytes:

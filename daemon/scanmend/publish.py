@@ -278,7 +278,9 @@ class Publish:
         return document, f"the original is in {show(target)}"
 
     def _choose_place(self, document: Document, folder: str) -> Document:
-        parent = os.path.join(self._folders[folder], os.path.dirname(document.path)).rstrip(b"/")
+        root = self._folders[folder]
+        parent = os.path.join(root, os.path.dirname(document.path)).rstrip(b"/")
+        parent = durable.within_reach(parent, root)
         durable.make_folder(parent)
         name = os.path.basename(document.path)
         stem, extension = os.path.splitext(name)

@@ -6,6 +6,7 @@ list the folders a second time. One thread runs ``run``; everything here belongs
 """
 
 import contextlib
+import errno
 import functools
 import heapq
 import logging
@@ -28,6 +29,7 @@ from scanmend.values import Seen, show
 
 NOTICEABLE = 2.0  # seconds of waiting after which the journal is told
 LIMITS = "raise fs.inotify.max_user_watches or max_user_instances (sysctl)"
+TOO_DEEP = "its path is longer than the system takes; put it less deep into the inbox"
 BLIND = 2  # one listing may find a folder that is being made
 TRY_AGAIN = 5.0  # seconds until what could not be noted is tried again
 
@@ -178,8 +180,10 @@ class Watch:
         track = self._tracks.get(path)
         try:
             seen = self._stat(path, closed)
-        except OSError:  # a share's hiccup (ESTALE, EIO): not gone, and not to be forgotten
-            if track:
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                self._refuse(Seen(path, 0, 0, 0), TOO_DEEP)
+            elif track:  # a share's hiccup (ESTALE, EIO): not gone, and not to be forgotten
                 heapq.heappush(self._due, (now + TRY_AGAIN, path))
             return
         if seen is None:
@@ -245,12 +249,17 @@ class Watch:
         except (FileNotFoundError, NotADirectoryError):
             return None
         if not stat.S_ISREG(status.st_mode):
-            if not stat.S_ISDIR(status.st_mode) and path not in self._refused:
+            if not stat.S_ISDIR(status.st_mode):
                 kind = "a symbolic link" if stat.S_ISLNK(status.st_mode) else "no regular file"
-                self._intake.refused(Seen.of(path, status), f"{kind}; put the file itself into the inbox")  # fmt: skip
-                self._refused.add(path)
+                self._refuse(Seen.of(path, status), f"{kind}; put the file itself into the inbox")
             return None
         return Seen.of(path, status, closed)
+
+    def _refuse(self, seen: Seen, reason: str) -> None:
+        """Tell once that this is no document."""
+        if seen.path not in self._refused:
+            self._intake.refused(seen, reason)
+            self._refused.add(seen.path)
 
     def count(self) -> int:
         """Files that are being waited for."""
@@ -267,7 +276,9 @@ class Watch:
                 self._look(path, time.monotonic())
 
     def _not_listed(self, folder: bytes, error: OSError) -> None:
-        if self._root.check() is None and os.path.lexists(os.path.join(self._path, folder)):
+        if error.errno == errno.ENAMETOOLONG:
+            self._refuse(Seen(folder, 0, 0, 0), TOO_DEEP)
+        elif self._root.check() is None and os.path.lexists(os.path.join(self._path, folder)):
             self._log.warning("can't be listed", folder=show(folder), reason=error.strerror)
 
     def _trusted(self, now: float) -> bool:

@@ -10,9 +10,12 @@ import pikepdf
 import pytest
 from PIL import Image
 
+from hostile import corpus
 from samples import LETTER, encoded, numbered, page
 from scanmend.errors import Damaged, Encrypted, ScanmendError, TooBig, Unsupported
+from scanmend.ocr.__main__ import read_page
 from scanmend.ocr.pages import contents, open_page
+from scanmend.ocr.pictures import webp_size
 from scanmend.values import Contents, ContentsRequest, PageRequest
 
 MIME = {
@@ -356,3 +359,91 @@ def test_an_animation_gives_its_first_picture_and_a_warning(tmp_path: Path) -> N
 
     assert found.pages == 1
     assert "only its first picture" in found.warnings[0]
+
+
+@pytest.mark.parametrize("lossless", [True, False])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_the_size_of_a_webp_is_known_before_it_is_opened(
+    tmp_path: Path, lossless: bool, mode: str
+) -> None:
+    """Pillow sets its canvas aside at once: 1 GiB for a file of some kilobytes."""
+    out = io.BytesIO()
+    page(size=(421, 123)).convert(mode).save(out, "WEBP", lossless=lossless)
+    path = _put(tmp_path, out.getvalue())
+
+    assert webp_size(path) == (421, 123)
+    with pytest.raises(TooBig, match=r"limits\.pixels"):
+        _contents(path, pixels=50_000)
+
+
+def test_the_size_in_an_extended_webp(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    other = page(["another"], size=(421, 123))
+    page(size=(421, 123)).save(out, "WEBP", save_all=True, append_images=[other])
+    assert out.getvalue()[12:16] == b"VP8X"
+
+    assert webp_size(_put(tmp_path, out.getvalue())) == (421, 123)
+    assert webp_size(_put(tmp_path, encoded("png"))) == (0, 0)
+
+
+def test_a_picture_whose_header_is_broken_is_damaged(tmp_path: Path) -> None:
+    data = bytearray(encoded("png"))
+    data[17] ^= 1
+
+    with pytest.raises(Damaged, match="header can't be read; scan or copy it again"):
+        _contents(_put(tmp_path, bytes(data)))
+
+
+def test_a_picture_without_height_harms_no_page(tmp_path: Path) -> None:
+    def flatten(pdf: pikepdf.Pdf) -> None:
+        next(iter(pdf.pages[0].get_images().values())).Height = 0
+
+    rendered = open_page(_request(_put(tmp_path, _scan_pdf(flatten)), pdf_text="always_ocr"))
+
+    assert rendered.image is not None
+
+
+def test_what_steers_a_terminal_is_no_text(tmp_path: Path) -> None:
+    rendered = open_page(_request(_put(tmp_path, _pdf("Pay \\033[2J\\007the office today"))))
+
+    assert rendered.text is not None
+    assert [s.text for s in rendered.text] == ["Pay [2Jthe office today"]
+
+
+def _one_page(content: bytes, box: bytes) -> bytes:
+    leaf, text = corpus.leaf(box), corpus.stream(content)
+    return corpus.pdf(corpus.CATALOG, corpus.PAGES, leaf, text, corpus.FONT)
+
+
+def _long_line(characters: int) -> bytes:
+    piece = b"(" + b"letter " * 100 + b") Tj "
+    return _one_page(
+        b"BT /F 1 Tf 20 20 Td " + piece * (characters // 700) + b"ET", box=b"0 0 1500 40"
+    )
+
+
+def test_a_page_of_more_text_than_print_holds_is_read_from_its_picture(tmp_path: Path) -> None:
+    much = _one_page(
+        b"BT /F 1 Tf 20 20 Td " + (b"(" + b"letter " * 4000 + b") Tj ") * 8 + b"ET",
+        box=b"0 0 100000 20",
+    )
+
+    assert open_page(_request(_put(tmp_path, much))).text is None
+
+
+def test_a_line_longer_than_print_is_read_from_its_picture(tmp_path: Path) -> None:
+    short, long = (
+        read_page(_request(_put(tmp_path, _long_line(count), f"{count}.pdf")))
+        for count in (1400, 3500)
+    )
+
+    assert short.source == "pdf-text"
+    assert long.source == "ocr"
+
+
+def test_a_strip_thinner_than_any_line_is_read_as_empty(tmp_path: Path) -> None:
+    strip = Image.effect_noise((20_000, 1), 200)
+    path = str(tmp_path / "strip.png")
+    strip.save(path)
+
+    assert read_page(_request(path)).lines == ()

@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", os.environ.get("SCANMEND_THREADS", "1"))
 os.environ.setdefault("OPENBLAS_NUM_THREADS", os.environ.get("SCANMEND_THREADS", "1"))
 
+import dataclasses
 import functools
 import time
 from typing import Any
@@ -17,6 +18,9 @@ from scanmend.serve import Progress, serve
 from scanmend.values import ContentsRequest, EngineStatus, PageRequest, PageText
 
 _engine = functools.lru_cache(maxsize=1)(engines.load)
+LONGEST = (
+    2000  # characters of a line that can be print; a page of longer ones is read from its picture
+)
 BLANK = 12  # grey levels between a page's darkest and lightest pixel below which nothing is on it
 
 
@@ -29,18 +33,13 @@ def read_page(request: PageRequest) -> PageText:
     if page.text is not None:
         lines = arrange(page.text, page.width, page.height)
         clock.lap("layout")
-        return PageText(
-            request.index,
-            page.width,
-            page.height,
-            page.dpi,
-            0,
-            lines,
-            TEXT_LAYER,
-            "pdf-text",
-            False,
-            seconds,
-        )
+        if all(len(line.text) <= LONGEST for line in lines):
+            size = (page.width, page.height)
+            return PageText(
+                request.index, *size, page.dpi, 0, lines, TEXT_LAYER, "pdf-text", seconds=seconds
+            )
+        page = open_page(dataclasses.replace(request, pdf_text="always_ocr"))
+        clock.lap("render")
     image = page.image
     assert image is not None
     reader = _engine(request.engine, request.languages, request.licence, request.allow_evaluation)

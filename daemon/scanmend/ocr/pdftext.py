@@ -15,6 +15,7 @@ from scanmend.ocr.engine import Segment
 from scanmend.values import Box
 
 LEAST = 10  # letters and digits
+MOST = 200_000  # characters: more are no print, and the daemon would have them in its memory
 REAL = 0.9  # share of characters that are no private use, replacement or control characters
 PICTURE = 0.5  # share of the page that one picture covers for the page to count as a scan
 COVERED = 0.15  # share of the scan's height in which there must be text
@@ -25,6 +26,8 @@ def text_layer(page: pypdfium2.PdfPage, scale: float) -> tuple[Segment, ...] | N
     """The page's text in pixels at ``scale`` (pixels per point), upright; None when it is to be recognised."""
     text = page.get_textpage()
     try:
+        if text.count_chars() > MOST:
+            return None
         segments = _segments(page, text, scale)
     finally:
         text.close()
