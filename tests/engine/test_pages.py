@@ -447,3 +447,17 @@ def test_a_strip_thinner_than_any_line_is_read_as_empty(tmp_path: Path) -> None:
     strip.save(path)
 
     assert read_page(_request(path)).lines == ()
+
+
+def test_what_another_pdf_was_is_not_said_of_this_one(tmp_path: Path) -> None:
+    """PDFium keeps its last error, and gives none of its own for a document without pages."""
+    out = io.BytesIO()
+    with pikepdf.open(io.BytesIO(_pdf(TEXT))) as pdf:
+        pdf.save(out, encryption=pikepdf.Encryption(owner="owner", user="user"))
+    with pytest.raises(Encrypted):
+        _contents(_put(tmp_path, out.getvalue()))
+
+    empty = io.BytesIO()
+    pikepdf.new().save(empty)
+    with pytest.raises(Damaged):
+        _contents(_put(tmp_path, empty.getvalue()))

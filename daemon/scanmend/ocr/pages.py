@@ -113,6 +113,7 @@ def _pdf(path: str, passwords: Sequence[str]) -> Iterator[tuple[pypdfium2.PdfDoc
 
 def _unlocked(path: str, name: str, password: str | None) -> pypdfium2.PdfDocument | None:
     """The document; None when it takes another password."""
+    _forget()
     try:
         return pypdfium2.PdfDocument(path, password)
     except pypdfium2.PdfiumError as error:
@@ -122,6 +123,12 @@ def _unlocked(path: str, name: str, password: str | None) -> pypdfium2.PdfDocume
         raise Damaged(
             f"{name}: the PDF can't be opened ({error}); export or scan it again"
         ) from None
+
+
+def _forget() -> None:
+    """PDFium's last error lasts: where it then gives none, a file would fail for what another one was."""
+    nothing = b"none"
+    pdfium.FPDF_LoadMemDocument(nothing, len(nothing), None)  # sets the plainest one
 
 
 def _pdf_page(request: PageRequest) -> Rendered:
