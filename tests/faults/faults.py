@@ -38,6 +38,7 @@ class Run:
         self.environment: dict[str, str] = {}
         self.process: subprocess.Popen[str] | None = None
         self.starts = 0
+        self.log_at_start = 0
         models = tree.state / "models"
         models.mkdir(parents=True, exist_ok=True)
         tinygguf.write(models / "tiny-q8_0.gguf")
@@ -45,19 +46,20 @@ class Run:
     def keep_alive(self) -> None:
         """Start it when it does not run."""
         if self.process is None or self.process.poll() is not None:
+            self.log_at_start = len(self.tree.said())
             self.process = self.tree.start(wait=False, before=self.before, **self.environment)
             self.starts += 1
 
     def ready(self) -> None:
         """Start it, and wait until it says so."""
-        offset = len(self.tree.said())
         self.keep_alive()
         assert self.process is not None
         process = self.process
-        self.tree.eventually(
-            lambda: "ready" in self.tree.said()[offset:] or process.poll() is not None, 120
-        )
+        self.tree.eventually(lambda: self._is_ready() or process.poll() is not None)
         assert process.poll() is None, self.tree.said()
+
+    def _is_ready(self) -> bool:
+        return "ready" in self.tree.said()[self.log_at_start :]
 
     def daemon(self) -> psutil.Process:
         """The daemon itself; what runs before it has become it."""
@@ -90,6 +92,7 @@ class Run:
     def finish(self, limit: float = 600) -> list[str]:
         """Until every file has its end and the daemon has stopped by itself; what is wrong then."""
         eventually(lambda: self._alive_and(lambda: self.ledger.settled(self.tree)), limit, self.tree.said()[-3000:])  # fmt: skip
+        self.ready()  # a signal before that would end a process that does not know it yet
         assert self.process is not None
         code = self.tree.stop(self.process)
         wrong = self.ledger.violations(self.tree)
