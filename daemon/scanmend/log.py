@@ -53,9 +53,15 @@ def set_up(settings: Log, stream: TextIO | None = None) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=out),
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(
-        stream=out, level=logging.WARNING, format="%(name)s: %(message)s", force=True
-    )
+    logging.basicConfig(handlers=[_Libraries()], level=logging.WARNING, force=True)
+    logging.captureWarnings(True)
+
+
+class _Libraries(logging.Handler):
+    """What libraries log and warn of, as entries like ours: a file's name may be in it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        get(record.name).warning("a library says", reason=record.getMessage().strip())
 
 
 def get(stage: str) -> Logger:
