@@ -34,6 +34,9 @@ from scanmend.keys import (
     whole,
 )
 
+BUILTIN = "builtin"  # llm.model: the corrector that comes with scanmend
+REFERENCE = "Qwen/Qwen2.5-3B-Instruct-GGUF"
+
 
 def key(default: Any, parse: Parser, *, reload: bool = True) -> Any:
     """A field with its parser; ``default`` is written as in the YAML. ``reload``: SIGHUP can change it."""
@@ -116,14 +119,17 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Llm:
-    """The corrector; seconds, bytes. ``gpu_layers`` None: as many as fit."""
+    """The corrector; seconds, bytes. ``gpu_layers`` None: as many as fit.
+
+    ``model``: the built-in one, but "auto" where a server or a repository is named and no model is.
+    """
 
     enabled: bool = key(True, flag)
     backend: str = key("local", choice("local", "openai"))
     base_url: str = key("http://127.0.0.1:8080/v1", text)
     api_key_file: str | None = key(None, optional)
-    model: str = key("auto", text)
-    repo_id: str = key("Qwen/Qwen2.5-3B-Instruct-GGUF", text)
+    model: str = key(None, optional)
+    repo_id: str = key(None, optional)
     quantization: str = key("int8", text)
     auto_download: bool = key(True, flag)
     gpu_layers: int | None = key("auto", auto_or(whole(0, 10_000)))
@@ -134,6 +140,13 @@ class Llm:
     page_timeout: float = key("5m", quantity(TIME, "5m", low=1))
     memory: float = key("32GiB", size_of)
     on_unavailable: str = key("publish", choice("publish", "wait"))
+
+    def __post_init__(self) -> None:
+        """What is not said follows from what is."""
+        server = self.backend == "openai" and self.model in (None, BUILTIN)
+        named = "auto" if server or self.repo_id else BUILTIN
+        object.__setattr__(self, "model", named if server else self.model or named)
+        object.__setattr__(self, "repo_id", self.repo_id or REFERENCE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ import sys
 from dataclasses import dataclass
 
 from scanmend.child import Child
-from scanmend.config import Folders, Settings
+from scanmend.config import BUILTIN, Folders, Settings
 from scanmend.download import environment
 from scanmend.engines import choose, probe
 from scanmend.errors import ScanmendError
 from scanmend.lock import running
-from scanmend.modelfiles import ModelFile, files
+from scanmend.modelfiles import ModelFile, builtin, files
 from scanmend.mounts import choose_method, free_bytes, kind_of
 from scanmend.sandbox import Sandbox, lacking
 
@@ -129,12 +129,25 @@ def _models(settings: Settings) -> list[Finding]:
     if llm.backend == "openai":
         return [Finding("model", True, f"llm.backend is openai: {llm.base_url}")]
     found = files(directory or "")
+    if llm.model == BUILTIN:
+        return [_builtin(), *map(_unused, found)]
     if not found:
         how = f"put a .gguf file into {directory}, or set llm.auto_download: true"
         if llm.auto_download:
             how = _download(settings)
         return [Finding("model", False, f"no .gguf file in {directory}", how, optional=True)]
     return [_model(file) for file in found]
+
+
+def _builtin() -> Finding:
+    there = os.path.exists(builtin())
+    found = f"{builtin()}, built in" if there else f"{builtin()} is missing"
+    return Finding("model", there, found, "" if there else "install scanmend again")
+
+
+def _unused(file: ModelFile) -> Finding:
+    found = f"{file.path} is not used: llm.model is {BUILTIN}"
+    return Finding("model", False, found, "set llm.model: auto to use it", optional=True)
 
 
 def _download(settings: Settings) -> str:

@@ -9,10 +9,9 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from importlib import resources
 from pathlib import Path
 
-from scanmend import config
+from scanmend import config, shipped
 from scanmend.config import Folders, Settings
 from scanmend.errors import MachineError, UsageError
 
@@ -144,11 +143,7 @@ def _version() -> int:
 
 
 def _text(name: str) -> str:
-    """A file that came with the package, or lies in the source tree."""
-    packaged = resources.files("scanmend").joinpath(name)
-    if packaged.is_file():
-        return packaged.read_text("utf-8")
-    return (Path(__file__).parents[2] / name).read_text("utf-8")
+    return shipped.place(name).read_text("utf-8")
 
 
 def _write(place: Path, text: str) -> Step:

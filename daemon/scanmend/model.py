@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from scanmend import gpu, log, metrics
 from scanmend.child import Child
-from scanmend.config import Llm
+from scanmend.config import BUILTIN, Llm
 from scanmend.download import Download, environment
 from scanmend.errors import (
     ChildError,
@@ -25,7 +25,7 @@ from scanmend.errors import (
     ScanmendError,
     TimedOut,
 )
-from scanmend.modelfiles import chosen, stamp
+from scanmend.modelfiles import builtin, chosen, stamp
 from scanmend.notes import Notes
 from scanmend.profiles import Profile
 from scanmend.sandbox import Sandbox
@@ -244,17 +244,25 @@ class Model:
         return {
             "do": "load",
             "path": path,
-            "gpu_layers": self._settings.gpu_layers,
+            "gpu_layers": self._layers,
             "context": self._settings.context,
             "threads": self._settings.threads,
             "gpu": memory.key if memory else "",
             "most_layers": self._most_layers,
         }
 
+    @property
+    def _layers(self) -> int | None:
+        """The built-in model is fast on a CPU, and the GPU is for others."""
+        builtin = self._settings.model == BUILTIN
+        return 0 if builtin and self._settings.gpu_layers is None else self._settings.gpu_layers
+
     def _loading(self, step: dict[str, object]) -> None:
         if "layers" in step:
             self._tried = int(str(step["layers"]))
         elif "note" in step:
+            if self._settings.model == BUILTIN:
+                return  # it lies among the program's files
             with contextlib.suppress(OSError):  # the file went away meanwhile
                 Notes(self._place()).update(step["note"])  # type: ignore[arg-type]
         else:
@@ -327,7 +335,9 @@ class Model:
         """No file: start the download, or say why there is none."""
         if self._download and self._download.running:
             return
-        if self._settings.model != "auto":
+        if self._settings.model == BUILTIN:
+            self._none(f"{builtin()} is missing: install scanmend again, or set llm.model: auto")
+        elif self._settings.model != "auto":
             where = os.path.join(self._directory, self._settings.model)
             self._none(f"llm.model: {where} is not there; put it there, or set llm.model: auto")
         elif not self._settings.auto_download:

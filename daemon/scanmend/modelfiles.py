@@ -5,7 +5,8 @@ import os
 import re
 from dataclasses import dataclass
 
-from scanmend.config import Llm
+from scanmend.config import BUILTIN, Llm
+from scanmend.shipped import place
 
 WORDS = {"int8": ("q8_0",), "int4": ("q4_k_m",), "fp16": ("fp16", "f16")}
 _LATER_PART = re.compile(r"-(?!00001)\d{5}-of-\d{5}\.gguf$")
@@ -51,8 +52,15 @@ def files(directory: str) -> list[ModelFile]:
     return models
 
 
+def builtin() -> str:
+    """The corrector that comes with scanmend."""
+    return str(place("models/corrector.gguf"))
+
+
 def chosen(settings: Llm, directory: str) -> str | None:
     """The file to load: the one named, the one of repository and quantization, or any; None: not there."""
+    if settings.model == BUILTIN:
+        return builtin() if os.path.exists(builtin()) else None
     if settings.model != "auto":
         path = os.path.join(directory, os.path.expanduser(settings.model))
         return path if os.path.exists(path) else None

@@ -48,7 +48,9 @@ def correct(settings: Settings, files: list[str], profile: str | None, structure
     assert directory is not None
     local = settings.llm.backend == "local"
     if local and chosen(settings.llm, directory) is None:
-        raise ModelUnavailable(f"no model in {directory}: get one with: scanmend models pull")
+        raise ModelUnavailable(
+            f"no model in {directory}: get one with: scanmend models pull, or set llm.model: builtin"
+        )
     model = Model(replace(settings.llm, auto_download=False), directory, lambda *_: None)
     failed = 0
     try:

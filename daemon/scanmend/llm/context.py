@@ -60,6 +60,8 @@ class Context:
         self._pointer = pointer
         self._memory = llama.llama_get_memory(pointer)
         self.cells = int(llama.llama_n_ctx(pointer))
+        # of one sequence: beyond what the model was trained on it writes nonsense
+        self.reach = min(self.cells, int(llama.llama_model_n_ctx_train(model)) or self.cells)
         self._batch = _Batch()
         self.calls = self.tokens = 0
 

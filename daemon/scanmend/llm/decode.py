@@ -1,7 +1,7 @@
 """A page's lines in, a proposal for each line that was asked for out. Only a proposal: the gate decides."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from scanmend.errors import ChildError
 from scanmend.llm.context import Entry, NoRoom
@@ -28,15 +28,13 @@ def correct(
     guided = Guided(context, loaded.curve, loaded.drafts)
     chosen = set(wanted)
     answers: dict[int, Answer] = {}
-    for numbers in _parts(loaded, lines):
+    for numbers in _parts(loaded, lines) if prompt.shows_page else [range(len(lines))]:
         asked = [n for n in numbers if n in chosen]
         if not asked or expired():
             continue
         page = context.tokenize(_bytes("\n".join(lines[n] for n in numbers)))[: _room(loaded)]
         shared = _share(loaded, prompt.before_lines(page))
-        answers |= guided.lines(
-            shared, [_request(loaded, prompt, n, lines[n]) for n in asked], expired
-        )
+        answers |= _answers(guided, loaded, prompt, shared, {n: lines[n] for n in asked}, expired)
     bounds = {answer.bound for answer in answers.values()} - {None}
     missed = "seconds" if expired() else "tokens" if len(answers) < len(chosen) else None
     return Proposal(
@@ -66,12 +64,54 @@ def _parts(loaded: Loaded, lines: Sequence[str]) -> Iterator[range]:
 
 
 def _room(loaded: Loaded) -> int:
-    return int(PAGE_SHARE * loaded.context.cells)
+    return int(PAGE_SHARE * loaded.context.reach)
 
 
-def _request(loaded: Loaded, prompt: Prompt, number: int, line: str) -> Request:
-    text = _bytes(line)
-    return Request(number, text, prompt.of_line(loaded.context.tokenize(text)))
+def _answers(
+    guided: Guided, loaded: Loaded, prompt: Prompt, shared: int, lines: dict[int, str], expired: Callable[[], bool]
+) -> dict[int, Answer]:  # fmt: skip
+    """An answer for each line; of a line that is given in pieces, those of its pieces behind each other."""
+    parts: list[tuple[int, bytes]] = []
+    for number, line in lines.items():
+        parts += [(number, piece) for piece in pieces(_bytes(line), loaded.most_bytes)]
+    requests = [
+        Request(n, text, prompt.of_line(loaded.context.tokenize(text)))
+        for n, (_, text) in enumerate(parts)
+    ]
+    found = guided.lines(shared, requests, expired)
+    answers: dict[int, Answer] = {}
+    for n, (number, text) in enumerate(parts):
+        if number not in answers:
+            answers[number] = found.get(n, Answer(bytearray(text), bound="tokens"))
+        else:
+            _append(answers[number], found.get(n, Answer(bytearray(text), bound="tokens")))
+    whole = {number for n, (number, _) in enumerate(parts) if n in found}
+    return {number: answer for number, answer in answers.items() if number in whole}
+
+
+def pieces(line: bytes, most: int) -> list[bytes]:
+    """The line in pieces of at most ``most`` bytes, cut at single spaces; whole when ``most`` is 0.
+
+    >>> pieces(b"the quick brown fox", 10)
+    [b'the quick', b'brown fox']
+    """
+    out = []
+    while most and len(line) > most:
+        cut = line.rfind(b" ", 1, most + 1)
+        while cut > 0 and (line[cut - 1 : cut] == b" " or line[cut + 1 : cut + 2] == b" "):
+            cut = line.rfind(b" ", 1, cut)  # the gap of a table stays whole
+        if cut <= 0:
+            break
+        out.append(line[:cut])
+        line = line[cut + 1 :]
+    return [*out, line]
+
+
+def _append(answer: Answer, more: Answer) -> None:
+    start = len(answer.written) + 1
+    answer.written += b" " + more.written
+    answer.departures += [(start + a, start + b, margin) for a, b, margin in more.departures]
+    answer.bound = answer.bound or more.bound
 
 
 def _bytes(text: str) -> bytes:

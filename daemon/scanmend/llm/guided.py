@@ -130,7 +130,11 @@ class Guided:
             request = waiting[0]
             tokens = [*self._context.tokenize(request.text), self._context.end]
             most = int(GROWTH * (len(tokens) - 1)) + SPARE
-            free -= len(request.suffix) + most
+            need = len(request.suffix) + most
+            if shared + need > self._context.reach:
+                waiting.popleft()  # left as it is: no model of this kind can take it
+                continue
+            free -= need
             if free < 0:
                 return
             waiting.popleft()

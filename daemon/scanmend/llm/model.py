@@ -28,7 +28,8 @@ class Loaded:
     """A model in memory, with what it was found to be able to do.
 
     ``drafts``: its memory can be cut, so that drafts can be verified. ``method``: the rung of the ladder, for
-    the sidecar. ``held``: the tokens in the shared sequence.
+    the sidecar. ``most_bytes``: longer lines are given to it in pieces; 0: whole. ``held``: the tokens in the
+    shared sequence.
     """
 
     model: Any
@@ -38,6 +39,7 @@ class Loaded:
     curve: speed.Curve
     drafts: bool
     method: str
+    most_bytes: int = 0
     held: list[int] = field(default_factory=list)
     prompts: dict[str, Prompt] = field(default_factory=dict)
 
@@ -202,6 +204,7 @@ def _try(wish: Wish, layers: int, notes: Notes) -> Loaded:
         [tuple(c) for c in curve],
         drafts,
         lines if drafts else "greedy",
+        int(_metadata(model, "scanmend.line_bytes") or 0),
     )
 
 
@@ -210,15 +213,13 @@ def _try(wish: Wish, layers: int, notes: Notes) -> Loaded:
 
 def _context(model: Any, wish: Wish, layers: int) -> tuple[Context, bool]:
     """The best context that this model and machine bear, and whether its memory can be cut."""
-    train = int(llama.llama_model_n_ctx_train(model))
-    cells = min(wish.context, max(train, 512)) if train else wish.context
     error: Exception | None = None
     for lanes in (1,) if wish.method in ("single", "greedy") else (LANES, 1):
         for backend in (
             (True, False) if layers else (False,)
         ):  # on a CPU the logits are at hand anyway
             try:
-                context = Context(model, cells, wish.threads, lanes, backend)
+                context = Context(model, wish.context, wish.threads, lanes, backend)
             except OutOfMemory as found:
                 error = found
                 continue
