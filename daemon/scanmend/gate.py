@@ -21,6 +21,8 @@ from rapidfuzz.distance import Levenshtein
 
 from scanmend.align import Span, spans
 from scanmend.confusions import by_runs, inflected, opposed, plausible, regular_case
+from scanmend.evidence import SPLIT_MARGIN, Evidence, evidence, near
+from scanmend.lexicon import Lexicon
 from scanmend.profiles import Profile
 from scanmend.tokens import protected, repairs
 from scanmend.values import Edit, Line, Proposed
@@ -52,11 +54,18 @@ RULES = {
     "opposed": "the meaning would turn",
     "inflection": "another ending is grammar, not a misreading",
     "sure-characters": "the engine is sure of the characters that would change",
+    "real-word": "a known word would change, or become one that is not known",
     "margin": "the model is not sure enough (min_margin)",
     "line-budget": "all edits together change more than max_edit_ratio of the line",
     "ambiguous": "the line would change again if it were corrected again",
     "ocr-plausible": "accepted",
+    "known-word": "accepted: no word was read, a known one is meant, and the model is sure",
 }
+# what a known word and a sure model overrule
+_DOUBTS = frozenset({"short-word", "too-much", "implausible", "no-new-words", "inflection", "sure-characters"})  # fmt: skip
+
+
+ACCEPTED = frozenset({"ocr-plausible", "known-word"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +76,19 @@ class Gated:
     edits: tuple[Edit, ...]
 
 
-def gate(lines: Sequence[Line], proposed: Sequence[Proposed | None], rules: Profile) -> Gated:
-    """Decide on a page. ``proposed`` has one for each line, or None where there is nothing to decide."""
+def gate(
+    lines: Sequence[Line],
+    proposed: Sequence[Proposed | None],
+    rules: Profile,
+    lexicon: Lexicon | None = None,
+) -> Gated:
+    """Decide on a page. ``proposed`` has one for each line, or None where there is nothing to decide.
+
+    ``lexicon``: evidence on edits whose margin is known.
+    """
     texts, edits = [], []
     for number, (line, proposal) in enumerate(zip(lines, proposed, strict=True)):
-        decided = _line(number, line, proposal, rules)
+        decided = _line(number, line, proposal, rules, lexicon)
         texts.append(apply(line.text, decided))
         edits += decided
     return Gated(tuple(texts), tuple(edits))
@@ -100,7 +117,9 @@ def revert(published: str, edits: Sequence[Edit]) -> str:
     return published
 
 
-def _line(number: int, line: Line, proposal: Proposed | None, rules: Profile) -> list[Edit]:
+def _line(
+    number: int, line: Line, proposal: Proposed | None, rules: Profile, lexicon: Lexicon | None
+) -> list[Edit]:
     """The rules' repairs first, then what the model makes of the repaired line: a repair keeps every offset."""
     found = repairs(line.text, line.unsure)
     fixed = [Edit(number, r.start, r.before, r.after, True, r.rule) for r in found]
@@ -108,10 +127,10 @@ def _line(number: int, line: Line, proposal: Proposed | None, rules: Profile) ->
         return fixed
     repaired = dataclasses.replace(line, text=apply(line.text, fixed))
     kept = [r.span for r in found]
-    edits = _judged(number, repaired, proposal, rules, kept)
+    edits = _judged(number, repaired, proposal, rules, lexicon, kept)
     if any(e.accepted for e in edits):  # what is published must stand when it is gated again
         published = _published(repaired, edits)
-        again = _judged(number, published, proposal, rules, ())
+        again = _judged(number, published, proposal, rules, lexicon, ())
         if any(e.accepted for e in again) or repairs(published.text, published.unsure):
             edits = [
                 dataclasses.replace(e, accepted=False, rule="ambiguous") if e.accepted else e
@@ -137,8 +156,9 @@ def _published(line: Line, edits: Sequence[Edit]) -> Line:
 
 
 def _judged(
-    number: int, line: Line, proposal: Proposed, rules: Profile, repaired: Sequence[tuple[int, int]]
-) -> list[Edit]:
+    number: int, line: Line, proposal: Proposed, rules: Profile, lexicon: Lexicon | None,
+    repaired: Sequence[tuple[int, int]],
+) -> list[Edit]:  # fmt: skip
     text = line.text
     whole = _whole_line(line, proposal.text, rules)
     if whole:
@@ -147,19 +167,38 @@ def _judged(
     if not found:
         return []
     kept = [*protected(text, rules.patterns), *repaired]
-    judged = [(span, _reject(span, line, kept, rules), _margin(span, proposal)) for span in found]
-    judged = [
-        (s, rule or ("margin" if m is not None and m < rules.min_margin else None), m)
-        for s, rule, m in judged
-    ]
-    spent = sum(Levenshtein.distance(s.before, s.after) for s, rule, _ in judged if rule is None)
-    passed = "ocr-plausible"
-    if spent > max(2, rules.max_edit_ratio * len(text)):
-        passed = "line-budget"
+    judged = []
+    for span in found:
+        margin = _margin(span, proposal)
+        rule = _reject(span, line, kept, rules) or "ocr-plausible"
+        if margin is not None:
+            rule = _weighed(span, rule, margin, rules, lexicon)
+        judged.append((span, rule, margin))
+    passed = {s: Levenshtein.distance(s.before, s.after) for s, rule, _ in judged if rule in ACCEPTED}  # fmt: skip
+    much = sum(passed.values()) > max(2, rules.max_edit_ratio * len(text))
     return [
-        Edit(number, s.start, s.before, s.after, (rule or passed) == "ocr-plausible", rule or passed, m)
+        Edit(number, s.start, s.before, s.after, rule in ACCEPTED and not much,
+             "line-budget" if much and rule in ACCEPTED else rule, m)
         for s, rule, m in judged
     ]  # fmt: skip
+
+
+def _weighed(
+    span: Span, rule: str, margin: float, rules: Profile, lexicon: Lexicon | None
+) -> str:  # fmt: skip
+    """The rule that decides when the model's margin is known, and the lexicon has been asked."""
+    if lexicon is not None and (rule in ACCEPTED or rule in _DOUBTS):
+        found = evidence(span.before, span.after, lexicon)
+        splits = len(span.after.split()) > len(span.before.split())
+        if found is Evidence.AGAINST and rule in ACCEPTED:
+            return "real-word"
+        if found is Evidence.NONE and rule in ACCEPTED and margin < 2 * rules.min_margin:
+            return "margin"
+        if found is Evidence.FOR and rule in _DOUBTS and near(span.before, span.after):
+            rule = "known-word"
+        if found is Evidence.FOR and splits and margin < SPLIT_MARGIN:
+            return "margin"
+    return "margin" if rule in ACCEPTED and margin < rules.min_margin else rule
 
 
 def _whole_line(line: Line, proposal: str, rules: Profile) -> str | None:
