@@ -23,7 +23,7 @@ profiles: {{directory: profiles}}
 settle: {{quiet: 300ms}}
 watch: {{poll_interval: 300ms, reconcile_interval: 2s}}
 ocr: {{workers: 1, idle_unload: 30s}}
-llm: {{auto_download: false}}
+llm: {{model: auto, auto_download: false}}
 """
 
 

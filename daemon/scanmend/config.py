@@ -121,15 +121,16 @@ class Limits:
 class Llm:
     """The corrector; seconds, bytes. ``gpu_layers`` None: as many as fit.
 
-    ``model``: the built-in one, but "auto" where a server or a repository is named and no model is.
+    ``model`` None: a .gguf that lies in the models' folder, else the built-in one; but "auto" where a server or a
+    repository is named.
     """
 
     enabled: bool = key(True, flag)
     backend: str = key("local", choice("local", "openai"))
     base_url: str = key("http://127.0.0.1:8080/v1", text)
     api_key_file: str | None = key(None, optional)
-    model: str = key(None, optional)
-    repo_id: str = key(None, optional)
+    model: str | None = key(None, optional)
+    repo_id: str | None = key(None, optional)
     quantization: str = key("int8", text)
     auto_download: bool = key(True, flag)
     gpu_layers: int | None = key("auto", auto_or(whole(0, 10_000)))
@@ -141,12 +142,17 @@ class Llm:
     memory: float = key("32GiB", size_of)
     on_unavailable: str = key("publish", choice("publish", "wait"))
 
-    def __post_init__(self) -> None:
-        """What is not said follows from what is."""
-        server = self.backend == "openai" and self.model in (None, BUILTIN)
-        named = "auto" if server or self.repo_id else BUILTIN
-        object.__setattr__(self, "model", named if server else self.model or named)
-        object.__setattr__(self, "repo_id", self.repo_id or REFERENCE)
+    @property
+    def repository(self) -> str:
+        """On the Hub, of the model that is downloaded."""
+        return self.repo_id or REFERENCE
+
+    @property
+    def wanted(self) -> str | None:
+        """``model``, where it is not named what follows from what else is."""
+        if self.backend == "openai":
+            return "auto" if self.model in (None, BUILTIN) else self.model
+        return "auto" if self.model is None and self.repo_id else self.model
 
 
 @dataclass(frozen=True, slots=True)

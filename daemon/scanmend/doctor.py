@@ -129,7 +129,7 @@ def _models(settings: Settings) -> list[Finding]:
     if llm.backend == "openai":
         return [Finding("model", True, f"llm.backend is openai: {llm.base_url}")]
     found = files(directory or "")
-    if llm.model == BUILTIN:
+    if llm.wanted == BUILTIN or (llm.wanted is None and not found):
         return [_builtin(), *map(_unused, found)]
     if not found:
         how = f"put a .gguf file into {directory}, or set llm.auto_download: true"
@@ -155,7 +155,7 @@ def _download(settings: Settings) -> str:
     llm = settings.llm
     request = {
         "do": "listing",
-        "repo_id": llm.repo_id,
+        "repo_id": llm.repository,
         "revision": None,
         "quantization": llm.quantization,
         "directory": settings.models.directory,
@@ -169,7 +169,7 @@ def _download(settings: Settings) -> str:
         child.end()
     names = ", ".join(f["name"] for f in files)
     size = sum(f["size"] for f in files) / 1e9
-    return f"{names} of {llm.repo_id} ({size:.2f} GB) is downloaded when the first page needs it, or now: scanmend models pull"
+    return f"{names} of {llm.repository} ({size:.2f} GB) is downloaded when the first page needs it, or now: scanmend models pull"
 
 
 def _model(file: ModelFile) -> Finding:

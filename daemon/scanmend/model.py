@@ -193,7 +193,7 @@ class Model:
         if self._free_at:
             gpu.wait_until_free(*self._free_at)
             self._free_at = None
-        before = None if self._remote else gpu.memory()
+        before = None if self._remote or self._layers(path) == 0 else gpu.memory()
         self._tried = None
         box = Sandbox(self._scratch, network=self._remote)
         child = Child("scanmend.llm", "LLM", environment(), int(self._settings.memory), box)
@@ -238,30 +238,29 @@ class Model:
             return {
                 "do": "connect",
                 "base_url": path,
-                "model": self._settings.model,
+                "model": self._settings.wanted,
                 "key": _secret(self._settings.api_key_file),
             }
         return {
             "do": "load",
             "path": path,
-            "gpu_layers": self._layers,
+            "gpu_layers": self._layers(path),
             "context": self._settings.context,
             "threads": self._settings.threads,
             "gpu": memory.key if memory else "",
             "most_layers": self._most_layers,
         }
 
-    @property
-    def _layers(self) -> int | None:
+    def _layers(self, path: str) -> int | None:
         """The built-in model is fast on a CPU, and the GPU is for others."""
-        builtin = self._settings.model == BUILTIN
-        return 0 if builtin and self._settings.gpu_layers is None else self._settings.gpu_layers
+        layers = self._settings.gpu_layers
+        return 0 if path == builtin() and layers is None else layers
 
     def _loading(self, step: dict[str, object]) -> None:
         if "layers" in step:
             self._tried = int(str(step["layers"]))
         elif "note" in step:
-            if self._settings.model == BUILTIN:
+            if self._place() == builtin():
                 return  # it lies among the program's files
             with contextlib.suppress(OSError):  # the file went away meanwhile
                 Notes(self._place()).update(step["note"])  # type: ignore[arg-type]
@@ -335,10 +334,10 @@ class Model:
         """No file: start the download, or say why there is none."""
         if self._download and self._download.running:
             return
-        if self._settings.model == BUILTIN:
+        if self._settings.wanted in (BUILTIN, None):
             self._none(f"{builtin()} is missing: install scanmend again, or set llm.model: auto")
-        elif self._settings.model != "auto":
-            where = os.path.join(self._directory, self._settings.model)
+        elif self._settings.wanted != "auto":
+            where = os.path.join(self._directory, self._settings.wanted)
             self._none(f"llm.model: {where} is not there; put it there, or set llm.model: auto")
         elif not self._settings.auto_download:
             self._none(
@@ -348,11 +347,11 @@ class Model:
             return
         else:
             self._reason = (
-                f"{self._settings.repo_id} ({self._settings.quantization}) is being downloaded"
+                f"{self._settings.repository} ({self._settings.quantization}) is being downloaded"
             )
             self._move(S.DOWNLOADING, self._reason)
             request: dict[str, object] = {
-                "repo_id": self._settings.repo_id,
+                "repo_id": self._settings.repository,
                 "quantization": self._settings.quantization,
                 "directory": self._directory,
             }
@@ -378,7 +377,7 @@ class Model:
 
     def _progress(self, step: dict[str, object]) -> None:
         if "licence" in step:
-            self._tell(S.DOWNLOADING, f"{self._settings.repo_id}, licence: {step['licence']}")
+            self._tell(S.DOWNLOADING, f"{self._settings.repository}, licence: {step['licence']}")
         elif step.get("total"):
             done, total = int(str(step["done"])), int(str(step["total"]))
             self._reason = f"{step['file']}: {done / 1e6:.0f} of {total / 1e6:.0f} MB ({100 * done // total} %)"

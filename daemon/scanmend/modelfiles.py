@@ -58,13 +58,13 @@ def builtin() -> str:
 
 
 def chosen(settings: Llm, directory: str) -> str | None:
-    """The file to load: the one named, the one of repository and quantization, or any; None: not there."""
-    if settings.model == BUILTIN:
-        return builtin() if os.path.exists(builtin()) else None
-    if settings.model != "auto":
-        path = os.path.join(directory, os.path.expanduser(settings.model))
+    """The file to load: the one named, the one of repository and quantization, any, the built-in one; None: not there."""
+    if settings.wanted == BUILTIN:
+        return _builtin()
+    if settings.wanted not in ("auto", None):
+        path = os.path.join(directory, os.path.expanduser(settings.wanted))
         return path if os.path.exists(path) else None
-    repository = settings.repo_id.replace("/", "--").lower()
+    repository = settings.repository.replace("/", "--").lower()
     words = WORDS.get(settings.quantization.lower(), (settings.quantization.lower(),))
 
     def fits(model: ModelFile) -> tuple[bool, bool]:
@@ -72,7 +72,13 @@ def chosen(settings: Llm, directory: str) -> str | None:
         return (repository not in model.path.lower(), not any(word in name for word in words))
 
     best = min(files(directory), key=fits, default=None)
+    if best is None and settings.wanted is None:
+        return _builtin()
     return best.path if best else None
+
+
+def _builtin() -> str | None:
+    return builtin() if os.path.exists(builtin()) else None
 
 
 def stamp(path: str) -> tuple[str, int, int] | None:

@@ -54,14 +54,14 @@ def pull(settings: Settings, repository: str | None, quantization: str | None) -
     """Download a model; its licence is shown before."""
     llm = replace(
         settings.llm,
-        repo_id=repository or settings.llm.repo_id,
+        repo_id=repository or settings.llm.repository,
         quantization=quantization or settings.llm.quantization,
     )
     directory = _directory(settings)
     os.makedirs(directory, exist_ok=True)
     request = {
         "do": "fetch",
-        "repo_id": llm.repo_id,
+        "repo_id": llm.repository,
         "quantization": llm.quantization,
         "directory": directory,
     }
@@ -97,7 +97,7 @@ def verify(settings: Settings, names: list[str]) -> int:
 def _verify(settings: Settings, path: str) -> tuple[int, str]:
     digest = _ask({"do": "digest", "path": path}, VERIFY_SECONDS)["sha256"]
     noted = Notes(path)
-    repository = noted.get("repo_id") or settings.llm.repo_id
+    repository = noted.get("repo_id") or settings.llm.repository
     name = noted.get("file") or os.path.basename(path)
     where = "the Hub's"
     try:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from scanmend.gate import gate
 from scanmend.hyphens import hyphenated
+from scanmend.lexicon import shipped
 from scanmend.profiles import Profile
 from scanmend.suspects import suspects
 from scanmend.values import Correction, PageResult, PageText, Proposal, Proposed
@@ -17,7 +18,7 @@ def review(
     correction: Correction,
 ) -> PageResult:
     """The page's result."""
-    gated = gate(page.lines, proposed, profile)
+    gated = gate(page.lines, proposed, profile, shipped())
     return PageResult(
         page,
         gated.lines,

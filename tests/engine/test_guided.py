@@ -3,11 +3,13 @@
 import doctest
 import random
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import tinygguf
 from scanmend.errors import ChildError, ModelUnavailable
+from scanmend.llm import decode as decode_module
 from scanmend.llm import draft as draft_module
 from scanmend.llm import speed
 from scanmend.llm.context import LANES, Context
@@ -45,8 +47,22 @@ def _noisy(rng: random.Random, text: str, share: float) -> str:
     return out
 
 
-def test_the_documented_examples() -> None:
-    assert doctest.testmod(draft_module).failed == 0
+@pytest.mark.parametrize("module", [draft_module, decode_module], ids=["draft", "decode"])
+def test_the_documented_examples(module: ModuleType) -> None:
+    result = doctest.testmod(module)
+
+    assert result.attempted > 0
+    assert result.failed == 0
+
+
+def test_a_line_is_cut_into_pieces_where_words_end_and_no_table_is_torn() -> None:
+    text = b"one two   three four " + b"x" * 30 + b" end"
+
+    assert decode_module.pieces(text, 0) == [text]
+    for most in range(1, len(text) + 5):
+        cut = decode_module.pieces(text, most)
+        assert b" ".join(cut) == text
+        assert all(piece == piece.strip(b" ") for piece in cut)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.1, 0.5])

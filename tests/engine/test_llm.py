@@ -30,7 +30,9 @@ LINES = tuple(
 )
 ALL = range(len(LINES))
 PROFILE = Profile("default", "Correct the lines.")
-SETTINGS = replace(Llm(), auto_download=False, context=1024, load_timeout=120.0, page_timeout=60.0)
+SETTINGS = replace(
+    Llm(), model="auto", auto_download=False, context=1024, load_timeout=120.0, page_timeout=60.0
+)
 
 
 class Told(list[tuple[str, str]]):

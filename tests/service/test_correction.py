@@ -20,7 +20,7 @@ from samples import encoded, page, put
 
 TUTORIAL = ["Invoic # 12345", "Total: $1O0.00", "Date: 2023-07-15"]
 ANSWERS = {"#": "Invoice # 12345", "$": "The total is $900.00", "-": "Date: 2023-07-51"}
-LLM = "llm: {auto_download: false, context: 1024}"
+LLM = "llm: {model: auto, auto_download: false, context: 1024}"
 
 
 def test_the_example_from_the_tutorials(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from scanmend.hooks import Hooks
 from scanmend.journal import Journal
 from scanmend.lock import lock
 
-LLM = "llm: {auto_download: false}"
+LLM = "llm: {model: auto, auto_download: false}"
 
 
 def _script(path: Path, body: str) -> Path:

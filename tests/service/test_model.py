@@ -10,7 +10,7 @@ from hub import Hub, serving
 from running import Tree, tree
 from samples import encoded, numbered, put
 
-LLM = "llm: {auto_download: false, context: 1024, idle_unload: %s, on_unavailable: %s}"
+LLM = "llm: {model: auto, auto_download: false, context: 1024, idle_unload: %s, on_unavailable: %s}"
 
 
 def _children(made: Tree) -> list[str]:
@@ -118,7 +118,7 @@ def test_a_download_goes_on_beside_and_is_shown(tmp_path: Path) -> None:
 
 
 def test_a_hub_out_of_reach_is_said_in_the_sidecar(tmp_path: Path) -> None:
-    with tree(tmp_path, "llm: {context: 1024}") as made:
+    with tree(tmp_path, "llm: {model: auto, context: 1024}") as made:
         made.start(HF_ENDPOINT="http://127.0.0.1:9", HF_HOME=str(tmp_path / "hf"))
         put(made.inbox, "a.png", encoded("png", numbered(1)))
         assert "is being downloaded" in made.published("a")["correction"]["reason"]

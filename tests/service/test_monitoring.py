@@ -14,7 +14,7 @@ from samples import encoded, numbered, put
 from scanmend.states import Document
 from scanmend.status import LONG_WHILE, SHORT_WHILE, Status, troubles
 
-LLM = "llm: {auto_download: false}"
+LLM = "llm: {model: auto, auto_download: false}"
 
 
 class _Unix(http.client.HTTPConnection):

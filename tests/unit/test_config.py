@@ -32,8 +32,23 @@ def test_the_shipped_file_says_every_key_with_its_default() -> None:
             assert default == getattr(shipped, section.name)
             continue
         assert {f.name for f in dataclasses.fields(default)} == set(keys[section.name])
+        if section.name == "llm":  # the file names what is meant when nothing is
+            default = dataclasses.replace(
+                config.Llm(), model=config.BUILTIN, repo_id=config.REFERENCE
+            )
         if section.name not in ("folders", "models", "profiles"):  # made absolute
             assert default == getattr(shipped, section.name)
+
+
+def test_which_model_is_meant_when_none_is_named(tmp_path: Path) -> None:
+    assert _load(tmp_path, "").llm.wanted is None
+    assert _load(tmp_path, "llm: {model: builtin}").llm.wanted == config.BUILTIN
+    assert _load(tmp_path, "llm: {repo_id: a/b}").llm.wanted == "auto"
+    assert _load(tmp_path, "llm: {repo_id: a/b, model: builtin}").llm.wanted == config.BUILTIN
+    assert _load(tmp_path, "llm: {backend: openai}").llm.wanted == "auto"
+    assert _load(tmp_path, "llm: {backend: openai, model: builtin}").llm.wanted == "auto"
+    assert _load(tmp_path, "llm: {backend: openai, model: big}").llm.wanted == "big"
+    assert _load(tmp_path, "llm: {}").llm.repository == config.REFERENCE
 
 
 def test_a_mistake_in_the_passwords_does_not_tell_them(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from scanmend import tokens as tokens_module
 from scanmend.gate import RULES as NAMED
 from scanmend.gate import apply, gate, revert
 from scanmend.hyphens import hyphenated
+from scanmend.lexicon import shipped
 from scanmend.profiles import Profile
 from scanmend.suspects import suspects
 from scanmend.tokens import repairs
@@ -371,8 +372,10 @@ TEXT = st.one_of(st.text(max_size=60), st.lists(WORDS, max_size=10).map(" ".join
 
 
 @st.composite
-def _case(draw: st.DrawFn) -> tuple[str, str, tuple[int, ...] | None]:
-    """A line, what is proposed (often a small change of it), and what the engine was unsure of."""
+def _case(
+    draw: st.DrawFn,
+) -> tuple[str, str, tuple[int, ...] | None, tuple[Departure, ...] | None]:
+    """A line, what is proposed (often a small change of it), what the engine was unsure of, and the model sure."""
     text = draw(TEXT)
     proposal = draw(TEXT)
     if draw(st.booleans()) and text:
@@ -385,7 +388,8 @@ def _case(draw: st.DrawFn) -> tuple[str, str, tuple[int, ...] | None]:
     unsure = draw(
         st.none() | st.lists(st.integers(0, 60), max_size=5).map(lambda n: tuple(sorted(n)))
     )
-    return text, proposal, unsure
+    sure = st.just((Departure(0, len(proposal), draw(st.floats(0, 20))),))
+    return text, proposal, unsure, draw(st.none() | sure)
 
 
 def _digits(text: str) -> str:
@@ -394,12 +398,15 @@ def _digits(text: str) -> str:
 
 @settings(max_examples=CASES, deadline=None)
 @given(_case())
-def test_properties(case: tuple[str, str, tuple[int, ...] | None]) -> None:
+def test_properties(
+    case: tuple[str, str, tuple[int, ...] | None, tuple[Departure, ...] | None],
+) -> None:
     """(a) digits, (b) lines, (c) rejected edits, (d) there and back, (e) stable."""
-    text, proposal, unsure = case
+    text, said, unsure, departures = case
+    proposal = Proposed(said, departures)
     line = Line(text, Box(0, 0, 1, 1), 0.5, unsure=unsure)
 
-    gated = gate([line], [Proposed(proposal)], RULES)
+    gated = gate([line], [proposal], RULES, shipped())
 
     assert len(gated.lines) == 1
     published, edits = gated.lines[0], list(gated.edits)
@@ -417,7 +424,7 @@ def test_properties(case: tuple[str, str, tuple[int, ...] | None]) -> None:
             assert edit.rule in NAMED
             assert not (edit.accepted and _digits(edit.before + edit.after))
     sure_no_more = Line(published, line.box, 0.5, unsure=None if unsure is None else ())
-    assert gate([sure_no_more], [Proposed(proposal)], RULES).lines == gated.lines
+    assert gate([sure_no_more], [proposal], RULES, shipped()).lines == gated.lines
 
 
 @settings(max_examples=2000, deadline=None)

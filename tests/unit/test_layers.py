@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "daemon" / "scanmend"
 LAYERS = [
-    {"__init__", "values", "errors"},
+    {"__init__", "values", "errors", "shipped"},
     {
         "states",
         "serve",
@@ -28,6 +28,8 @@ LAYERS = [
         "tokens",
         "align",
         "confusions",
+        "lexicon",
+        "evidence",
         "gpu",
         "notify",
         "pulse",

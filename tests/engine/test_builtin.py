@@ -1,0 +1,105 @@
+"""The built-in corrector: the real file, through the real llama.cpp and the gate."""
+
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import llama_cpp
+import numpy as np
+import pytest
+from rapidfuzz.distance import Levenshtein
+
+from scanmend.config import Llm
+from scanmend.gate import gate
+from scanmend.lexicon import shipped
+from scanmend.llm.model import Wish, load
+from scanmend.model import Model
+from scanmend.modelfiles import builtin
+from scanmend.profiles import Profile
+from scanmend.values import Box, Line
+
+LOGITS = Path(__file__).resolve().parents[2] / "models" / "corrector" / "logits.npz"
+SEP, END = 257, 258
+PROFILE = Profile("default", "Correct.")
+TRUTH = [
+    "The committee will meet again on Tuesday to consider the matter.",
+    "Please return the signed form to our office before the end of the month.",
+    "The goods remain our property until the invoice has been paid in full.",
+    "He walked slowly along the river and thought of nothing in particular.",
+    "Received with thanks the sum of 1,250.00 for the repair of the roof.",
+    "Mit freundlichen Grüßen",
+    "Die Rechnung ist innerhalb von 14 Tagen ohne Abzug zu bezahlen.",
+    "Nous vous prions de bien vouloir nous retourner ce document.",
+]
+LOOKS = {"e": "c", "n": "u", "h": "b", "l": "i", "m": "rn"}
+
+
+def _misread(rng: random.Random, text: str, count: int) -> str:
+    for _ in range(count):
+        places = [n for n, c in enumerate(text) if c in LOOKS]
+        at = rng.choice(places)
+        text = text[:at] + LOOKS[text[at]] + text[at + 1 :]
+    return text
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return Model(replace(Llm(), model="builtin"), "", lambda *_: None)
+
+
+def _published(model: Model, texts: list[str]) -> tuple[str, ...]:
+    lines = [Line(text, Box(0, 0, 1, 1), None) for text in texts]
+    proposal = model.propose(lines, range(len(texts)), PROFILE)
+    return gate(lines, proposal.lines, PROFILE, shipped()).lines
+
+
+def test_its_logits_are_those_of_the_training() -> None:
+    """logits.npz: what PyTorch reckoned, written by models/corrector/check.py with the model."""
+    model = llama_cpp.Llama(builtin(), n_ctx=1024, logits_all=True, verbose=False, n_threads=1)
+    expected = np.load(LOGITS)
+    for name in expected["lines"]:
+        line = str(name)
+        tokens = [*line.encode(), SEP, *line.encode(), END]
+        model.reset()
+        model.eval(tokens)
+        found, wanted = model.scores[: len(tokens)], expected[line].astype(np.float32)
+
+        assert (found.argmax(-1) == wanted.argmax(-1)).mean() > 0.98
+        assert np.abs(found - wanted).max() < 0.5
+
+
+def test_misread_words_are_mended(model: Model) -> None:
+    rng = random.Random(3)
+    read = [_misread(rng, text, 2) for text in TRUTH]
+
+    published = _published(model, read)
+
+    before = sum(Levenshtein.distance(a, b) for a, b in zip(read, TRUTH, strict=True))
+    after = sum(Levenshtein.distance(a, b) for a, b in zip(published, TRUTH, strict=True))
+    assert after < 0.8 * before
+
+
+def test_clean_lines_stay(model: Model) -> None:
+    assert list(_published(model, TRUTH)) == TRUTH
+
+
+def test_a_long_paragraph_stays_whole(model: Model) -> None:
+    paragraph = " ".join(TRUTH * 8)
+
+    assert len(paragraph) > 2000
+    assert _published(model, [paragraph, TRUTH[0]]) == (paragraph, TRUTH[0])
+
+
+def test_a_word_that_is_longer_than_the_model_was_trained_on_is_left_alone(model: Model) -> None:
+    endless = "n" * 3000
+
+    assert _published(model, [endless, TRUTH[0]]) == (endless, TRUTH[0])
+
+
+def test_it_says_what_it_is() -> None:
+    loaded = load(Wish(builtin()), lambda _: None)
+
+    assert loaded.most_bytes == 200
+    assert loaded.drafts
+    assert loaded.method == "parallel"
+    assert not loaded.prompt("Correct.").shows_page

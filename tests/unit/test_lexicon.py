@@ -1,0 +1,112 @@
+"""The lexicon, and what the gate makes of its evidence."""
+
+import struct
+import zlib
+
+import pytest
+
+from scanmend.evidence import Evidence, evidence, near
+from scanmend.gate import gate
+from scanmend.lexicon import MAGIC, Lexicon, shipped
+from scanmend.profiles import Profile
+from scanmend.values import Box, Departure, Line, Proposed
+
+RULES = Profile("default", "correct")
+
+
+def lexicon(**words: int) -> Lexicon:
+    """One of these words and their classes."""
+    rows = sorted((zlib.crc32(word.encode()), kind) for word, kind in words.items())
+    numbers = b"".join(struct.pack("<I", number) for number, _ in rows)
+    return Lexicon(MAGIC + struct.pack("<I", len(rows)) + numbers + bytes(k for _, k in rows))
+
+
+WORDS = lexicon(the=20, of=20, tho=8, form=13, farm=11, house=12, it=19, and_=1)
+WORDS_OF_EACH = {
+    "en": "the between house invoice received",
+    "de": "zwischen Straße Rechnung Umsatzsteuer Bürgermeister",
+    "es": "entre después señor había",
+    "fr": "entre après monsieur l'homme août",
+    "it": "fattura totale",
+    "nl": "factuur bedrag",
+}
+
+
+def _decided(before: str, after: str, margin: float | None = 9.0, words: Lexicon = WORDS) -> str:
+    """The rule that decides on one word within a line."""
+    text, said = f"Here lies {before} 12", f"Here lies {after} 12"
+    departures = None if margin is None else (Departure(10, 10 + len(after), margin),)
+    gated = gate([Line(text, Box(0, 0, 1, 1), 0.5)], [Proposed(said, departures)], RULES, words)
+    assert gated.lines[0] == (said if gated.edits[0].accepted else text)
+    return gated.edits[0].rule
+
+
+def test_words_are_looked_up_whatever_surrounds_them() -> None:
+    words = lexicon(the=20, homme=12, l=15, geschichte=9)
+
+    assert words.frequency("the") == words.frequency("“The,") == 20
+    assert words.frequency("l'homme") == words.frequency("l’homme") == 12
+    assert words.frequency("Geſchichte") == 9
+    assert words.frequency("tho") == words.frequency("") == words.frequency("12") == 0
+    assert Lexicon().frequency("the") == 0
+
+
+def test_another_file_is_no_lexicon() -> None:
+    with pytest.raises(ValueError, match="no lexicon"):
+        Lexicon(b"GGUF....")
+
+
+@pytest.mark.parametrize("language", WORDS_OF_EACH)
+def test_the_one_that_comes_along_knows_words_of(language: str) -> None:
+    words = WORDS_OF_EACH[language].split()
+
+    assert {
+        word: shipped().frequency(word) for word in words if not shipped().frequency(word)
+    } == {}
+    assert shipped().frequency("tlie") == shipped().frequency("qzxv") == 0
+
+
+def test_what_speaks_for_an_edit_and_what_against() -> None:
+    assert evidence("tbe", "the", WORDS) is Evidence.FOR
+    assert evidence("tho", "the", WORDS) is Evidence.FOR  # a word, but 4,000 times as rare
+    assert evidence("ofthe", "of the", WORDS) is Evidence.FOR
+    assert evidence("form", "farm", WORDS) is Evidence.AGAINST
+    assert evidence("house", "hause", WORDS) is Evidence.AGAINST
+    assert evidence("Kovaes", "Kovacs", WORDS) is Evidence.NONE
+
+
+def test_a_word_may_be_read_badly_but_not_into_any_other() -> None:
+    assert near("tbe", "the")
+    assert near("Commilteo", "Committee")
+    assert not near("tlie", "the")
+    assert not near("Modedirne", "Mode")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "rule"),
+    [
+        ("tbe", "the", "known-word"),
+        ("form", "farm", "short-word"),
+        ("Kovaes", "Kovacs", "ocr-plausible"),
+        ("housc", "house", "ocr-plausible"),
+        ("house", "housc", "real-word"),
+        ("12", "the", "digits"),
+        ("1t", "it", "digits"),
+        ("hou5e", "house", "digits"),
+    ],
+)
+def test_the_gate_hears_the_lexicon_when_the_model_is_sure(
+    before: str, after: str, rule: str
+) -> None:
+    assert _decided(before, after) == rule
+
+
+def test_without_a_margin_the_lexicon_says_nothing() -> None:
+    assert _decided("tbe", "the", None) == "short-word"
+    assert _decided("house", "housc", None) == "ocr-plausible"
+
+
+def test_what_no_lexicon_knows_takes_a_model_that_is_twice_as_sure() -> None:
+    assert _decided("Kovaes", "Kovacs", 1.5 * RULES.min_margin) == "margin"
+    assert _decided("housc", "house", 1.5 * RULES.min_margin) == "ocr-plausible"
+    assert _decided("tbe", "the", 0.5 * RULES.min_margin) == "margin"
