@@ -9,13 +9,14 @@ from typing import Any
 
 from scanmend import terminal
 from scanmend.child import Child
-from scanmend.config import Settings
+from scanmend.config import BUILTIN, Settings
 from scanmend.download import SECONDS, environment
 from scanmend.errors import ScanmendError, UsageError
-from scanmend.modelfiles import ModelFile, chosen, files
+from scanmend.modelfiles import ModelFile, builtin, chosen, files
 from scanmend.notes import NOTES, Notes
 from scanmend.sandbox import Sandbox
 
+OURS = "apache-2.0"
 VERIFY_SECONDS = 24 * 3600.0
 
 
@@ -23,31 +24,37 @@ def show_list(settings: Settings, as_json: bool) -> int:
     """Print the models of the folder; the one that the configuration means is marked."""
     directory = _directory(settings)
     used = chosen(settings.llm, directory)
-    models = files(directory)
-    rows = [
-        {
-            "name": os.path.relpath(m.path, directory),
-            "size": m.size,
-            "files": len(m.parts),
-            "whole": m.whole,
-            "used": m.path == used,
-            "licence": Notes(m.path).get("licence"),
-        }
-        for m in models
-    ]
+    rows = [_row(m, os.path.relpath(m.path, directory), used) for m in files(directory)]
+    rows += [_row(m, BUILTIN, used) for m in files(os.path.dirname(builtin()))]
     if as_json:
         print(json.dumps({"directory": directory, "models": rows}, indent=1))
         return 0
-    if not rows:
+    if len(rows) == 1:
         print(f"no model in {directory}; get one with: scanmend models pull")
     for row in rows:
         mark = "*" if row["used"] else " "
         state = "" if row["whole"] else "  DAMAGED, or a part is missing"
         licence = f"  {row['licence']}" if row["licence"] else ""
-        print(f"{mark} {row['name']}  {int(str(row['size'])) / 1e9:.2f} GB{licence}{state}")
-    if rows and used:
+        print(f"{mark} {row['name']}  {_size(row['size'])}{licence}{state}")
+    if used:
         print("(* is used: llm.model, llm.repo_id and llm.quantization choose it)")
     return 0
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.2f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
+
+
+def _row(model: ModelFile, name: str, used: str | None) -> dict[str, Any]:
+    licence = OURS if name == BUILTIN else Notes(model.path).get("licence")
+    return {
+        "name": name,
+        "size": model.size,
+        "files": len(model.parts),
+        "whole": model.whole,
+        "used": model.path == used,
+        "licence": licence,
+    }
 
 
 def pull(settings: Settings, repository: str | None, quantization: str | None) -> int:

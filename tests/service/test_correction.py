@@ -44,6 +44,31 @@ def test_the_example_from_the_tutorials(tmp_path: Path) -> None:
         assert sidecar["pages"][0]["correction"]["method"] == "parallel"
 
 
+def test_where_no_model_is_named_the_built_in_one_corrects(tmp_path: Path) -> None:
+    """No download, no GPU, nothing to set."""
+    read = "The comrnittee will meet again on Tuesday to consider tbe matter. Total: $1O0.00"
+    with tree(tmp_path, "llm: {context: 8192}") as made:
+        made.start(HF_ENDPOINT="http://127.0.0.1:9")
+        put(
+            made.inbox,
+            "letter.png",
+            encoded("png", [page([read[:65], read[66:]], size=(1100, 260))]),
+        )
+
+        sidecar = made.published("letter")
+
+        assert sidecar["pages"][0]["correction"]["status"] == "done"
+        assert sidecar["model"]["name"] == "corrector.gguf"
+        assert sidecar["model"]["gpu_layers"] == 0
+        assert "$100.00" in made.text("letter")
+        assert made.status()["facts"]["model"]["value"] in ("busy", "idle", "loaded")
+        listed = made.command("models", "list").stdout
+        assert "* builtin" in listed
+        assert "no model in" in listed
+        assert made.command("correct", stdin=read).stdout.startswith("The comm")
+        assert [f.name for f in (made.state / "models").rglob("*")] == []
+
+
 def test_text_that_others_have_read(tmp_path: Path) -> None:
     with tree(tmp_path, LLM) as made:
         tinygguf.scripted(made.state / "models" / "scripted-f32.gguf", ANSWERS)
