@@ -1,5 +1,5 @@
 # `make run` and `make test` do everything on a fresh Debian 12 or Ubuntu 24.04 machine.
-.PHONY: run test check bench bench-llm bench-gate faults fuzz shares setup clean
+.PHONY: run test check bench bench-llm bench-gate eval-corrector faults fuzz shares setup clean
 BIN := .venv/bin
 
 run:
@@ -30,6 +30,11 @@ bench-llm:
 bench-gate:
 	@./setup.sh test
 	PYTHONPATH=tests $(BIN)/python tests/bench/gate.py $(or $(CASES),1000000)
+
+# what the corrector does to text with a truth, by the product's whole way; ARGS: see tests/bench/corrector.py --help
+eval-corrector:
+	@./setup.sh test
+	PYTHONPATH=tests $(BIN)/python -m bench.corrector $(ARGS)
 
 # the daemon under kills, full disks, failing shares, power cuts …; ARGS: see tests/faults/run.py --help
 faults:
