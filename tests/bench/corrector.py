@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bench import corrector_reading as reading
 from bench import corrector_sets as sets
 from bench import corrector_table as table
 from bench.corrector_figures import Judged, Outcome, figures
@@ -26,7 +27,7 @@ from scanmend.review import review
 from scanmend.values import Correction, EngineInfo, PageText, Proposed
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-SETS = (*sets.POSTED,)
+SETS = ("receipts", "magazine", *sets.POSTED)
 
 
 @dataclass(slots=True)
@@ -120,8 +121,11 @@ def collect(options: argparse.Namespace) -> list[sets.Document]:
     for name in options.sets:
         if not os.path.isdir(options.data):
             print(f"{options.data}: not there, so there is no {name}; --data FOLDER says where it is", file=sys.stderr)  # fmt: skip
-            continue
-        found += sets.posted(options.data, name)
+        elif name in sets.POSTED:
+            found += sets.posted(options.data, name)
+        else:
+            pictures = reading.receipts if name == "receipts" else reading.magazine
+            found += pictures(options.data, options.cache, options.jobs)
     if options.languages:
         found = [d for d in found if d.language in options.languages]
     return sets.some(found, options.documents, options.lines)
@@ -148,6 +152,25 @@ def judge(
     return found
 
 
+def spelled(documents: Sequence[sets.Document], data: str) -> dict[tuple[str, ...], list[Outcome]]:
+    """The documents by SymSpell; empty where it is not installed."""
+    found: dict[tuple[str, ...], list[Outcome]] = {}
+    try:
+        from bench.symspell import corrector
+    except ImportError:
+        print("symspellpy is not installed: no figures for a dictionary; ./setup.sh test installs it", file=sys.stderr)  # fmt: skip
+        return found
+    correctors = {
+        language: corrector(language, data) for language in {d.language for d in documents}
+    }
+    for document in documents:
+        correct = correctors[document.language]
+        if correct:
+            texts = [[correct(line.text) for line in page.lines] for page in document.pages]
+            found.setdefault(document.group, []).append(plainly(document, texts))
+    return found
+
+
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", required=True, help="a GGUF")
@@ -158,7 +181,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--lines", type=int, help="of each set, level and language, about")
     parser.add_argument("--profile", default="default")
     parser.add_argument("--margins", nargs="+", type=float, help="values of min_margin to compare; default: the profile's")  # fmt: skip
-    parser.add_argument("--threads", type=int)
+    parser.add_argument("--threads", type=int, help="of the model; default: all cores")
+    parser.add_argument("--cache", default=os.path.join(ROOT, "var", "eval-corrector"), help="keeps what OCR read")  # fmt: skip
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, help="pages read at a time"
+    )
+    parser.add_argument("--no-dictionary", action="store_true", help="leave SymSpell out")
     parser.add_argument(
         "--show", type=int, default=0, help="lines made worse, and better, to print"
     )
@@ -180,6 +208,8 @@ def main() -> int:
     load_average = os.getloadavg()[0]
     margins = options.margins or [profile.min_margin]
     outcomes = judge(said, profile, margins)
+    if not options.no_dictionary:
+        outcomes["SymSpell"] = spelled(documents, options.data)
     results: dict[str, Any] = {
         name: {" ".join(group): figures(of) for group, of in groups.items()}
         for name, groups in outcomes.items()
