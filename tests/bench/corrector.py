@@ -19,6 +19,7 @@ from bench import corrector_reading as reading
 from bench import corrector_sets as sets
 from bench import corrector_table as table
 from bench.corrector_figures import Judged, Outcome, figures
+from bench.documents import LANGUAGES
 from scanmend.config import Llm, load
 from scanmend.gate import needs
 from scanmend.model import Model
@@ -27,7 +28,7 @@ from scanmend.review import review
 from scanmend.values import Correction, EngineInfo, PageText, Proposed
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-SETS = ("receipts", "magazine", *sets.POSTED)
+SETS = ("ours", "receipts", "magazine", *sets.POSTED)
 
 
 @dataclass(slots=True)
@@ -119,7 +120,10 @@ def collect(options: argparse.Namespace) -> list[sets.Document]:
     """The documents of the chosen sets."""
     found: list[sets.Document] = []
     for name in options.sets:
-        if not os.path.isdir(options.data):
+        if name == "ours":
+            languages = [x for x in LANGUAGES if x in (options.languages or LANGUAGES)]
+            found += reading.ours(options.cache, options.jobs, options.fonts, options.copies, languages)  # fmt: skip
+        elif not os.path.isdir(options.data):
             print(f"{options.data}: not there, so there is no {name}; --data FOLDER says where it is", file=sys.stderr)  # fmt: skip
         elif name in sets.POSTED:
             found += sets.posted(options.data, name)

@@ -6,10 +6,11 @@ import json
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench import quality
+from bench import documents, quality
 from bench.corrector_sets import Document, Page, paired
 from bench.corrector_table import progress
 from scanmend.values import PageRequest, PageText
@@ -27,6 +28,22 @@ def magazine(data: str, cache: str, jobs: int) -> Iterator[Document]:
     """One page of a magazine, in columns."""
     found = [p for p in quality.find(os.path.join(data, "pages"), None) if "magazine" in p]
     yield from _documents(found, ("magazine", "en"), cache, jobs, fold=False)
+
+
+def ours(
+    cache: str, jobs: int, folders: Sequence[str], copies: int, languages: Sequence[str]
+) -> Iterator[Document]:
+    """Documents of our own at three levels of wear, in the held-out fonts that are there."""
+    fonts = documents.fonts(folders)
+    missing = sorted(set(documents.FONTS) - set(fonts))
+    if not fonts:
+        raise SystemExit(f"no font to set documents in: apt-get install {documents.PACKAGES}")
+    if missing:
+        print(f"without {', '.join(missing)}: apt-get install {documents.PACKAGES}, or --fonts FOLDER", file=sys.stderr)  # fmt: skip
+    made = list(documents.pictures(os.path.join(cache, "documents"), fonts, copies, languages))
+    readings = read([(path, text.language) for text, _, path in made], cache, jobs)
+    for (text, level, path), reading in zip(made, readings, strict=True):
+        yield Document(os.path.basename(path), ("ours", level, text.language), (page(reading, text.truth),))  # fmt: skip
 
 
 def _documents(
