@@ -19,6 +19,7 @@ from bench import corrector_reading as reading
 from bench import corrector_sets as sets
 from bench import corrector_table as table
 from bench.corrector_figures import Judged, Outcome, figures
+from bench.corrector_plot import plot
 from bench.documents import LANGUAGES
 from scanmend.config import Llm, load
 from scanmend.gate import needs
@@ -187,6 +188,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--margins", nargs="+", type=float, help="values of min_margin to compare; default: the profile's")  # fmt: skip
     parser.add_argument("--threads", type=int, help="of the model; default: all cores")
     parser.add_argument("--cache", default=os.path.join(ROOT, "var", "eval-corrector"), help="keeps what OCR read")  # fmt: skip
+    parser.add_argument("--fonts", nargs="+", default=[], help="folders with fonts for documents of ours, besides the system's")  # fmt: skip
+    parser.add_argument("--copies", type=int, default=2, help="of each document of ours, at each level, in other fonts")  # fmt: skip
     parser.add_argument(
         "--jobs", type=int, default=os.cpu_count() or 1, help="pages read at a time"
     )
@@ -194,6 +197,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--show", type=int, default=0, help="lines made worse, and better, to print"
     )
+    parser.add_argument("--plot", help="a picture (PNG) of CER before against after")
     parser.add_argument("--json", help="write all figures here")
     return parser.parse_args()
 
@@ -221,9 +225,14 @@ def main() -> int:
     table.show(results)
     table.rules(results)
     table.confidence(results)
+    table.pages(results)
+    table.wishes(results)
     if options.show:
         table.examples(outcomes, options.show)
     print(f"\n{time.monotonic() - started:.0f} s; load average {load_average:.1f} on {os.cpu_count()} cores")  # fmt: skip
+    if options.plot:
+        way = next(iter(outcomes))
+        plot(options.plot, f"{os.path.basename(options.model)}: {way}", outcomes[way])
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump(results, file, ensure_ascii=False, indent=1)

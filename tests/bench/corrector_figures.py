@@ -5,6 +5,7 @@ White space is made single spaces before anything is counted: a gap between a ta
 HIPE-OCRepair: lower-cased, what is no word character a space, (S + D + I) / (H + S + D + I).
 """
 
+import bisect
 import collections
 import itertools
 import re
@@ -20,6 +21,7 @@ from scanmend.gate import apply
 from scanmend.values import Edit
 
 BINS = (0.0, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 1.01)  # of the engine's confidence in a line
+STEPS = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0)  # of the model's margin
 ROUNDS = 1000  # of the bootstrap
 MODEL_RULE = (
     "ocr-plausible"  # by which the gate lets an edit of the model pass; others are repairs by rule
@@ -220,18 +222,25 @@ def interval(pairs: Sequence[tuple[int, int]]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def rules(outcomes: Sequence[Outcome]) -> dict[str, dict[str, int]]:
-    """For each rule of the gate: its edits, and how many of them bring the line nearer to the truth, or farther."""
-    found: dict[str, dict[str, int]] = {}
+def rules(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
+    """For each rule of the gate: its edits, and how many of them bring the line nearer to the truth, or farther.
+
+    ``steps``: good and bad ones for each step of the model's margin.
+    """
+    found: dict[str, dict[str, Any]] = {}
     for outcome in outcomes:
         for line in outcome.lines:
             for edit in line.edits:
-                row = found.setdefault(edit.rule, {"edits": 0, "accepted": 0, "good": 0, "bad": 0})
+                if edit.rule not in found:
+                    found[edit.rule] = {"edits": 0, "accepted": 0, "good": 0, "bad": 0, "steps": [[0, 0] for _ in STEPS]}  # fmt: skip
+                row = found[edit.rule]
                 better = gain(line, edit, outcome.fold)
                 row["edits"] += 1
                 row["accepted"] += edit.accepted
                 row["good"] += better > 0
                 row["bad"] += better < 0
+                if edit.margin is not None and better:
+                    row["steps"][bisect.bisect(STEPS, edit.margin) - 1][better < 0] += 1
     return dict(sorted(found.items(), key=lambda item: -item[1]["edits"]))
 
 

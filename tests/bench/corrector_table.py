@@ -3,7 +3,7 @@
 import sys
 from typing import Any
 
-from bench.corrector_figures import MODEL_RULE, Outcome, distances, gain
+from bench.corrector_figures import MODEL_RULE, STEPS, Outcome, distances, gain
 
 Results = dict[str, dict[str, dict[str, Any]]]
 Outcomes = dict[str, dict[tuple[str, ...], list[Outcome]]]
@@ -49,19 +49,99 @@ def _row(group: str, way: str, f: dict[str, Any]) -> str:
 
 
 def rules(results: Results) -> None:
-    """What each rule of the gate decided, and whether it was right: over all sets, for each way."""
-    for way, groups in results.items():
-        sums: dict[str, dict[str, int]] = {}
-        for found in groups.values():
-            for rule, row in found.get("rules", {}).items():
-                mine = sums.setdefault(rule, dict.fromkeys(row, 0))
-                for key in row:
-                    mine[key] += row[key]
+    """What each rule of the gate decided, and whether it was right: over all sets; the first way by margin too."""
+    for number, (way, groups) in enumerate(results.items()):
+        sums = _sums(groups)
         if not sums:
             continue
-        print(f"\n{way}: {'rule':20} {'edits':>6} {'accepted':>8} {'good':>6} {'bad':>6}   (each alone, nearer to the truth or farther)")  # fmt: skip
+        steps = "".join(f"{f'from {step:g}':>11}" for step in STEPS) if not number else ""
+        print(f"\n{way}: {'rule':20} {'edits':>6} {'accepted':>8} {'good':>6} {'bad':>6}{steps}")
         for rule, row in sorted(sums.items(), key=lambda item: -item[1]["edits"]):
-            print(f"{'':{len(way) + 1}} {rule:20} {row['edits']:6} {row['accepted']:8} {row['good']:6} {row['bad']:6}")  # fmt: skip
+            steps = "" if number else "".join(f"{good:6}/{bad:<4}" for good, bad in row["steps"])
+            print(f"{'':{len(way) + 1}} {rule:20} {row['edits']:6} {row['accepted']:8} {row['good']:6} {row['bad']:6}{steps}")  # fmt: skip
+        if not number:
+            print(
+                "good, bad: each edit alone, nearer to the truth or farther; from N: the same by the model's margin"
+            )
+
+
+def _sums(groups: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The rules' figures of all sets together."""
+    sums: dict[str, dict[str, Any]] = {}
+    for found in groups.values():
+        for rule, row in found.get("rules", {}).items():
+            if rule not in sums:
+                sums[rule] = {**row, "steps": [list(step) for step in row["steps"]]}
+                continue
+            for key in ("edits", "accepted", "good", "bad"):
+                sums[rule][key] += row[key]
+            for mine, step in zip(sums[rule]["steps"], row["steps"], strict=True):
+                mine[0] += step[0]
+                mine[1] += step[1]
+    return sums
+
+
+def pages(results: Results) -> None:
+    """The pages' whole texts, with what OCR left out or put elsewhere, for the first way: CER, word F1."""
+    way, groups = next(iter(results.items()))
+    print(f"\n{way}, the pages' whole texts:")
+    for group, f in groups.items():
+        if f["lines"]:
+            cer, f1, changes = f["page_cer"], f["page_f1"], f["f1_changes"]
+            print(
+                f"{group:22} CER {100 * cer[0]:5.2f} > {100 * cer[1]:5.2f} %  word F1 {f1[0]:.4f} > {f1[1]:.4f}"
+                f"  a document's F1: {100 * min(changes):+.2f} to {100 * max(changes):+.2f} points,"
+                f" {sum(c > 0 for c in changes)} up, {sum(c < 0 for c in changes)} down"
+            )
+
+
+def wishes(results: Results) -> None:
+    """What issue 5 wishes for and the first way does not give."""
+    _, groups = next(iter(results.items()))
+    missed = []
+    for group, f in groups.items():
+        if not f["lines"]:
+            continue
+        missed += [
+            f"{group}: {what}"
+            for what, met in (
+                ("more errors than without correction", f["reduction"] >= 0),
+                ("more documents made worse than better", f["preference"] >= 0),
+                ("more errors by HIPE's match error", f["match_reduction"] >= 0),
+                ("a digit changed", not f["digits_changed"]),
+                (
+                    "0.3 % of the clean lines touched, or more",
+                    f["clean_touched"] <= 0.003 * f["clean"],
+                ),
+                ("2 % of the lines made worse, or more", f["worse"] <= 0.02 * f["lines"]),
+                ("more than 1 s for 2,000 characters", f["seconds_of_2000"] <= 1),
+                *((text, met) for prefix, text, met in _aims(f) if group.startswith(prefix)),
+            )
+            if not met
+        ]
+    print("\nwished for and missed:" if missed else "\nnothing missed of what is wished for")
+    for line in missed:
+        print(f"  {line}")
+
+
+def _aims(f: dict[str, Any]) -> list[tuple[str, str, bool]]:
+    """Wishes for one set alone, by how the set's name begins."""
+    return [
+        ("ours middle en", "less than 30 % of the errors gone", f["reduction"] >= 0.3),
+        ("ours middle", "less than 20 % of the errors gone", f["reduction"] >= 0.2),
+        ("overproof", "less than 20 % of the errors gone", f["reduction"] >= 0.2),
+        ("overproof", "preference below 0.4", f["preference"] >= 0.4),
+        *(
+            (name, "less than 15 % of the errors gone", f["reduction"] >= 0.15)
+            for name in ("dta19", "icdar2017", "impresso")
+        ),
+        ("receipts", "word F1 not up", f["page_f1"][1] > f["page_f1"][0]),
+        (
+            "receipts",
+            "a receipt's word F1 down by more than a point",
+            min(f["f1_changes"]) >= -0.01,
+        ),
+    ]
 
 
 def confidence(results: Results) -> None:

@@ -1,0 +1,63 @@
+"""CER before against after, a dot for each document: `make eval-corrector ARGS="--plot FILE.png"`.
+
+Below the diagonal the correction helped. Both axes are logarithmic; what has no error stands on the edge.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from PIL import Image, ImageDraw, ImageFont
+
+from bench.corrector_figures import Outcome, distances, plain
+
+SIDE, EDGE = 900, 110  # pixels: of the square, and around it
+LEAST, MOST = 0.0005, 1.0  # CER at the ends of the axes
+TICKS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#8c564b", "#e377c2", "#17becf", "#7f7f7f", "#bcbd22")  # fmt: skip
+
+
+def plot(path: str, title: str, groups: Mapping[tuple[str, ...], Sequence[Outcome]]) -> None:
+    """Write the picture."""
+    image = Image.new("RGB", (SIDE + 2 * EDGE + 140, SIDE + 2 * EDGE), "white")
+    draw = ImageDraw.Draw(image)
+    font = ImageFont.load_default(20)
+    _axes(draw, font, title)
+    for number, (group, outcomes) in enumerate(groups.items()):
+        colour = COLOURS[number % len(COLOURS)]
+        for outcome in outcomes:
+            cer = _cer(outcome)
+            if cer:
+                x, y = EDGE + _at(cer[0]), EDGE + SIDE - _at(cer[1])
+                draw.ellipse((x - 4, y - 4, x + 4, y + 4), outline=colour, width=2)
+        top = EDGE + 26 * number
+        draw.rectangle((SIDE + EDGE + 15, top + 5, SIDE + EDGE + 27, top + 17), fill=colour)
+        draw.text((SIDE + EDGE + 34, top), " ".join(group), font=font, fill="black")
+    image.save(path)
+
+
+def _axes(draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, title: str) -> None:  # fmt: skip
+    draw.rectangle((EDGE, EDGE, EDGE + SIDE, EDGE + SIDE), outline="black")
+    draw.line((EDGE, EDGE + SIDE, EDGE + SIDE, EDGE), fill="grey")
+    for tick in TICKS:
+        at = _at(tick)
+        draw.line((EDGE + at, EDGE + SIDE, EDGE + at, EDGE + SIDE + 8), fill="black")
+        draw.line((EDGE - 8, EDGE + SIDE - at, EDGE, EDGE + SIDE - at), fill="black")
+        text = f"{100 * tick:g}"
+        draw.text((EDGE + at - 10, EDGE + SIDE + 14), text, font=font, fill="black")
+        draw.text((EDGE - 50, EDGE + SIDE - at - 12), text, font=font, fill="black")
+    draw.text((EDGE, 30), title, font=font, fill="black")
+    draw.text((EDGE, 60), "CER of a document in %: across as read, up as published", font=font, fill="black")  # fmt: skip
+
+
+def _cer(outcome: Outcome) -> tuple[float, float] | None:
+    characters = sum(len(plain(line.truth)) for line in outcome.lines)
+    if not characters:
+        return None
+    pairs = [distances(line, outcome.fold) for line in outcome.lines]
+    return sum(b for b, _ in pairs) / characters, sum(a for _, a in pairs) / characters
+
+
+def _at(cer: float) -> float:
+    """Pixels from the axes' meeting point."""
+    inside = min(MOST, max(LEAST, cer))
+    return SIDE * math.log(inside / LEAST) / math.log(MOST / LEAST)
