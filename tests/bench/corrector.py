@@ -5,116 +5,27 @@ lines through the model without the gate, and through SymSpell. See --help; ARGS
 """
 
 import argparse
-import contextlib
+import collections
 import dataclasses
 import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench import corrector_reading as reading
 from bench import corrector_sets as sets
 from bench import corrector_table as table
-from bench.corrector_figures import Judged, Outcome, figures
+from bench.corrector_figures import Outcome, figures
 from bench.corrector_plot import plot
+from bench.corrector_run import Said, asked, gated, plainly, ungated
 from bench.documents import LANGUAGES
-from scanmend.config import Llm, load
-from scanmend.gate import needs
-from scanmend.model import Model
+from scanmend.config import load
 from scanmend.profiles import Profile, load_profiles
-from scanmend.review import review
-from scanmend.values import Correction, EngineInfo, PageText, Proposed
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SETS = ("ours", "receipts", "magazine", *sets.POSTED)
-
-
-@dataclass(slots=True)
-class Said:
-    """A document with what the model made of each page, and how long that took it."""
-
-    document: sets.Document
-    proposals: list[tuple[Proposed | None, ...]]
-    seconds: float = 0.0
-    characters: int = 0
-
-
-@contextlib.contextmanager
-def model(path: str, threads: int | None) -> Iterator[Model]:
-    """The model's real child; its states go to nobody."""
-    settings = Llm(model=os.path.basename(path), auto_download=False, threads=threads)
-    running = Model(settings, os.path.dirname(os.path.abspath(path)), lambda *_: None)
-    try:
-        yield running
-    finally:
-        running.close()
-
-
-def ask(running: Model, documents: Sequence[sets.Document], profile: Profile) -> Iterator[Said]:
-    """Each page once, as the correct step asks."""
-    for number, document in enumerate(documents):
-        said = Said(document, [])
-        for page in document.pages:
-            wanted = [n for n, line in enumerate(page.lines) if needs(line, profile)]
-            said.characters += sum(len(line.text) for line in page.lines)
-            if not wanted:
-                said.proposals.append((None,) * len(page.lines))
-                continue
-            proposal = running.propose(page.lines, wanted, profile)
-            said.proposals.append(proposal.lines)
-            said.seconds += proposal.seconds
-        table.progress(number + 1, len(documents), document.name)
-        yield said
-
-
-def gated(said: Said, profile: Profile) -> Outcome:
-    """The document through the gate."""
-    lines, pages = [], []
-    for page, proposed in zip(said.document.pages, said.proposals, strict=True):
-        text = PageText(0, 1, 1, 72, 0, page.lines, EngineInfo("given", ""))
-        result = review(text, proposed, profile, Correction("done"))
-        for n, (line, truth) in enumerate(zip(page.lines, page.truths, strict=True)):
-            if truth is not None:
-                edits = tuple(e for e in result.edits if e.line == n)
-                one = proposed[n]
-                lines.append(
-                    Judged(
-                        line.text,
-                        result.lines[n],
-                        truth,
-                        line.confidence,
-                        edits,
-                        one.text if one else None,
-                    )
-                )
-        pages.append(("\n".join(x.text for x in page.lines), "\n".join(result.lines), page.truth))
-    document = said.document
-    return Outcome(document.name, tuple(lines), tuple(pages), document.fold, said.seconds, said.characters)  # fmt: skip
-
-
-def ungated(said: Said) -> Outcome:
-    """The document as the model says it."""
-    texts = [
-        [p.text if p else line.text for line, p in zip(page.lines, proposed, strict=True)]
-        for page, proposed in zip(said.document.pages, said.proposals, strict=True)
-    ]
-    return plainly(said.document, texts)
-
-
-def plainly(document: sets.Document, texts: Sequence[Sequence[str]]) -> Outcome:
-    """The document with these lines in place of its own."""
-    lines, pages = [], []
-    for page, new in zip(document.pages, texts, strict=True):
-        lines += [
-            Judged(line.text, text, truth, line.confidence)
-            for line, text, truth in zip(page.lines, new, page.truths, strict=True)
-            if truth is not None
-        ]
-        pages.append(("\n".join(x.text for x in page.lines), "\n".join(new), page.truth))
-    return Outcome(document.name, tuple(lines), tuple(pages), document.fold)
 
 
 def collect(options: argparse.Namespace) -> list[sets.Document]:
@@ -123,7 +34,10 @@ def collect(options: argparse.Namespace) -> list[sets.Document]:
     for name in options.sets:
         if name == "ours":
             languages = [x for x in LANGUAGES if x in (options.languages or LANGUAGES)]
-            found += reading.ours(options.cache, options.jobs, options.fonts, options.copies, languages)  # fmt: skip
+            most = options.documents or (
+                options.lines and 1 + options.lines // (22 * options.copies)
+            )
+            found += reading.ours(options.cache, options.jobs, options.fonts, options.copies, languages, most)  # fmt: skip
         elif not os.path.isdir(options.data):
             print(f"{options.data}: not there, so there is no {name}; --data FOLDER says where it is", file=sys.stderr)  # fmt: skip
         elif name in sets.POSTED:
@@ -143,7 +57,7 @@ def profile_of(name: str) -> Profile:
 
 
 def judge(
-    said: Sequence[Said], profile: Profile, margins: Sequence[float]
+    said: Sequence[Said], profile: Profile, margins: Sequence[float], allowed: Mapping[str, float]
 ) -> dict[str, dict[tuple[str, ...], list[Outcome]]]:
     """For each way of correcting, the outcomes of each group."""
     found: dict[str, dict[tuple[str, ...], list[Outcome]]] = {}
@@ -153,6 +67,9 @@ def judge(
             name = f"scanmend, margin {margin:g}"
             rules = dataclasses.replace(profile, min_margin=margin)
             found.setdefault(name, {}).setdefault(group, []).append(gated(one, rules))
+            if allowed:
+                name += " +"
+                found.setdefault(name, {}).setdefault(group, []).append(gated(one, rules, allowed))
         found.setdefault("model, no gate", {}).setdefault(group, []).append(ungated(one))
     return found
 
@@ -186,6 +103,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--lines", type=int, help="of each set, level and language, about")
     parser.add_argument("--profile", default="default")
     parser.add_argument("--margins", nargs="+", type=float, help="values of min_margin to compare; default: the profile's")  # fmt: skip
+    parser.add_argument("--allow", nargs="+", default=[], metavar="RULE:MARGIN", help="also: as if the gate let edits pass that this rule rejects, from this margin on; as short-word:2")  # fmt: skip
+    parser.add_argument("--said", help="keeps what the model said: the next run with this file asks for nothing twice")  # fmt: skip
     parser.add_argument("--threads", type=int, help="of the model; default: all cores")
     parser.add_argument("--cache", default=os.path.join(ROOT, "var", "eval-corrector"), help="keeps what OCR read")  # fmt: skip
     parser.add_argument("--fonts", nargs="+", default=[], help="folders with fonts for documents of ours, besides the system's")  # fmt: skip
@@ -211,11 +130,12 @@ def main() -> int:
         print("nothing to read", file=sys.stderr)
         return 1
     started = time.monotonic()
-    with model(options.model, options.threads) as running:
-        said = list(ask(running, documents, profile))
+    with asked(options.model, options.threads, options.said) as running:
+        said = list(running.documents(documents, profile))
     load_average = os.getloadavg()[0]
     margins = options.margins or [profile.min_margin]
-    outcomes = judge(said, profile, margins)
+    allowed = {rule: float(least) for rule, _, least in (x.partition(":") for x in options.allow)}
+    outcomes = judge(said, profile, margins, allowed)
     if not options.no_dictionary:
         outcomes["SymSpell"] = spelled(documents, options.data)
     results: dict[str, Any] = {
@@ -229,6 +149,9 @@ def main() -> int:
     table.wishes(results)
     if options.show:
         table.examples(outcomes, options.show)
+    cut = collections.Counter(bound for one in said for bound in one.cut)
+    if cut or any(one.missed for one in said):
+        print(f"\npages that a bound cut short: {dict(cut)}; lines asked for in vain: {sum(one.missed for one in said)}")  # fmt: skip
     print(f"\n{time.monotonic() - started:.0f} s; load average {load_average:.1f} on {os.cpu_count()} cores")  # fmt: skip
     if options.plot:
         way = next(iter(outcomes))

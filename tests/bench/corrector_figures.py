@@ -225,20 +225,22 @@ def interval(pairs: Sequence[tuple[int, int]]) -> tuple[float, float]:
 def rules(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
     """For each rule of the gate: its edits, and how many of them bring the line nearer to the truth, or farther.
 
-    ``steps``: good and bad ones for each step of the model's margin.
+    ``clean``: those in lines without error. ``steps``: good and bad ones for each step of the model's margin.
     """
     found: dict[str, dict[str, Any]] = {}
     for outcome in outcomes:
         for line in outcome.lines:
+            clean = not distances(line, outcome.fold)[0]
             for edit in line.edits:
                 if edit.rule not in found:
-                    found[edit.rule] = {"edits": 0, "accepted": 0, "good": 0, "bad": 0, "steps": [[0, 0] for _ in STEPS]}  # fmt: skip
+                    found[edit.rule] = {"edits": 0, "accepted": 0, "good": 0, "bad": 0, "clean": 0, "steps": [[0, 0] for _ in STEPS]}  # fmt: skip
                 row = found[edit.rule]
                 better = gain(line, edit, outcome.fold)
                 row["edits"] += 1
                 row["accepted"] += edit.accepted
                 row["good"] += better > 0
                 row["bad"] += better < 0
+                row["clean"] += clean
                 if edit.margin is not None and better:
                     row["steps"][bisect.bisect(STEPS, edit.margin) - 1][better < 0] += 1
     return dict(sorted(found.items(), key=lambda item: -item[1]["edits"]))

@@ -31,16 +31,23 @@ def magazine(data: str, cache: str, jobs: int) -> Iterator[Document]:
 
 
 def ours(
-    cache: str, jobs: int, folders: Sequence[str], copies: int, languages: Sequence[str]
+    cache: str,
+    jobs: int,
+    folders: Sequence[str],
+    copies: int,
+    languages: Sequence[str],
+    most: int | None,
 ) -> Iterator[Document]:
-    """Documents of our own at three levels of wear, in the held-out fonts that are there."""
+    """Documents of our own at three levels of wear, in the held-out fonts that are there; ``most`` a language."""
     fonts = documents.fonts(folders)
     missing = sorted(set(documents.FONTS) - set(fonts))
     if not fonts:
         raise SystemExit(f"no font to set documents in: apt-get install {documents.PACKAGES}")
     if missing:
         print(f"without {', '.join(missing)}: apt-get install {documents.PACKAGES}, or --fonts FOLDER", file=sys.stderr)  # fmt: skip
-    made = list(documents.pictures(os.path.join(cache, "documents"), fonts, copies, languages))
+    made = list(
+        documents.pictures(os.path.join(cache, "documents"), fonts, copies, languages, most)
+    )
     readings = read([(path, text.language) for text, _, path in made], cache, jobs)
     for (text, level, path), reading in zip(made, readings, strict=True):
         yield Document(os.path.basename(path), ("ours", level, text.language), (page(reading, text.truth),))  # fmt: skip

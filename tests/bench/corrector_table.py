@@ -55,13 +55,15 @@ def rules(results: Results) -> None:
         if not sums:
             continue
         steps = "".join(f"{f'from {step:g}':>11}" for step in STEPS) if not number else ""
-        print(f"\n{way}: {'rule':20} {'edits':>6} {'accepted':>8} {'good':>6} {'bad':>6}{steps}")
+        print(
+            f"\n{way}: {'rule':20} {'edits':>6} {'accepted':>8} {'good':>6} {'bad':>6} {'clean':>6}{steps}"
+        )
         for rule, row in sorted(sums.items(), key=lambda item: -item[1]["edits"]):
             steps = "" if number else "".join(f"{good:6}/{bad:<4}" for good, bad in row["steps"])
-            print(f"{'':{len(way) + 1}} {rule:20} {row['edits']:6} {row['accepted']:8} {row['good']:6} {row['bad']:6}{steps}")  # fmt: skip
+            print(f"{'':{len(way) + 1}} {rule:20} {row['edits']:6} {row['accepted']:8} {row['good']:6} {row['bad']:6} {row['clean']:6}{steps}")  # fmt: skip
         if not number:
             print(
-                "good, bad: each edit alone, nearer to the truth or farther; from N: the same by the model's margin"
+                "good, bad: each edit alone, nearer to the truth or farther; clean: in a line without error; from N: the same by the model's margin"
             )
 
 
@@ -73,7 +75,7 @@ def _sums(groups: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
             if rule not in sums:
                 sums[rule] = {**row, "steps": [list(step) for step in row["steps"]]}
                 continue
-            for key in ("edits", "accepted", "good", "bad"):
+            for key in ("edits", "accepted", "good", "bad", "clean"):
                 sums[rule][key] += row[key]
             for mine, step in zip(sums[rule]["steps"], row["steps"], strict=True):
                 mine[0] += step[0]

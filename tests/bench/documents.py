@@ -68,7 +68,7 @@ class Wear:
 
 WEAR = {
     "light": Wear((105, 150), (0.62, 0.8), (6, 10), (40, 70), 0.4, (0.55, 0.8), 0.2, 0.08, 0.1),
-    "middle": Wear((100, 140), (0.74, 0.86), (8, 12), (30, 45), 0.7, (0.5, 0.68), 0.22, 0.1, 0.2),
+    "middle": Wear((100, 140), (0.77, 0.88), (8, 12), (30, 45), 0.7, (0.5, 0.68), 0.22, 0.1, 0.2),
     "heavy": Wear((95, 130), (0.82, 0.94), (9, 13), (25, 38), 1.0, (0.48, 0.62), 0.25, 0.14, 0.2),
 }
 
@@ -101,11 +101,16 @@ def fonts(folders: Sequence[str] = ()) -> dict[str, str]:
 
 
 def pictures(
-    folder: str, places: dict[str, str], copies: int, languages: Sequence[str] = LANGUAGES
+    folder: str,
+    places: dict[str, str],
+    copies: int,
+    languages: Sequence[str] = LANGUAGES,
+    most: int | None = None,
 ) -> Iterator[tuple[Text, str, str]]:
-    """Each text at each level, ``copies`` times in other fonts: (text, level, file)."""
+    """Each text (``most`` of a language) at each level, ``copies`` times in other fonts: (text, level, file)."""
     os.makedirs(folder, exist_ok=True)
-    for text in texts(languages):
+    chosen = [text for language in languages for text in list(texts((language,)))[:most]]
+    for text in chosen:
         for level in LEVELS:
             for copy in range(copies):
                 rng = random.Random(f"{text.language} {text.name} {level} {copy}")
@@ -256,7 +261,7 @@ def worn(page: Image.Image, wear: Wear, rng: random.Random) -> Image.Image:
     grey = grey + noise.normal(0, amount, ink.shape)
     if bilevel:
         around = np.asarray(Image.fromarray(_bytes(grey)).filter(ImageFilter.BoxBlur(25)), np.float32) / 255  # fmt: skip
-        grey = np.where(grey > around - rng.uniform(0.35, 0.5) * contrast * 0.6, 1.0, 0.0)
+        grey = np.where(grey > around - rng.uniform(0.13, 0.19) * contrast, 1.0, 0.0)
     return Image.fromarray(_bytes(grey))
 
 
