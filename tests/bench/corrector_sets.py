@@ -16,7 +16,8 @@ from scanmend.values import Box, Line
 PAGE_LINES = 60  # at most, of a page made of lines that have none
 WRAPPED = 85  # characters of a printed line, where a set gives paragraphs as one
 LONG = 240  # characters: a longer line is no line of print
-ALIKE = 0.5  # least likeness of a line and its truth
+ALIKE = 0.6  # least likeness of a line and its truth
+JOINED = 4  # lines of the truth that the reading may have as one, the cells of a row
 SKIP = 0.45  # what it costs to leave a line without its counterpart
 
 POSTED = {
@@ -107,32 +108,31 @@ def wrapped(ocr: str, truth: str) -> list[tuple[str, str | None]]:
 
 
 def paired(ocr: Sequence[str], truth: Sequence[str], fold: bool = False) -> list[str | None]:
-    """For each line as read the line of the truth that it is; in order, by likeness."""
+    """For each line as read the line of the truth that it is, or the few that it joins; in order, by likeness."""
     ours = [plain(t, fold) for t in ocr]
     theirs = [plain(t, fold) for t in truth]
-    costs = [[Levenshtein.normalized_distance(a, b) for b in theirs] for a in ours]
     best = [[0.0] * (len(theirs) + 1) for _ in range(len(ours) + 1)]
+    step: dict[tuple[int, int], tuple[int, int]] = {}
     for i in range(len(ours), -1, -1):
         for j in range(len(theirs), -1, -1):
             ways = []
-            if i < len(ours) and j < len(theirs):
-                ways.append(costs[i][j] + best[i + 1][j + 1])
             if i < len(ours):
-                ways.append(SKIP + best[i + 1][j])
+                ways.append((SKIP + best[i + 1][j], (1, 0)))
             if j < len(theirs):
-                ways.append(SKIP + best[i][j + 1])
-            best[i][j] = min(ways, default=0.0)
+                ways.append((SKIP + best[i][j + 1], (0, 1)))
+            for count in range(1, min(JOINED, len(theirs) - j) + 1 if i < len(ours) else 1):
+                cost = Levenshtein.normalized_distance(ours[i], " ".join(theirs[j : j + count]))
+                if cost <= 1 - ALIKE:
+                    ways.append((cost + best[i + 1][j + count], (1, count)))
+            if ways:
+                best[i][j], step[i, j] = min(ways)
     found: list[str | None] = [None] * len(ours)
     i = j = 0
-    while i < len(ours) and j < len(theirs):
-        if best[i][j] == costs[i][j] + best[i + 1][j + 1]:
-            if costs[i][j] <= 1 - ALIKE:
-                found[i] = truth[j]
-            i, j = i + 1, j + 1
-        elif best[i][j] == SKIP + best[i + 1][j]:
-            i += 1
-        else:
-            j += 1
+    while (i, j) in step:
+        more, count = step[i, j]
+        if more and count:
+            found[i] = " ".join(truth[j : j + count])
+        i, j = i + more, j + count
     return found
 
 

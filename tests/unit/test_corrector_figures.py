@@ -97,6 +97,10 @@ def test_lines_find_their_truth_by_likeness() -> None:
 
     assert paired(["tbe first Iine", "xx", "the secoud one"], truth) == [truth[0], None, truth[1]]
     assert paired([], truth) == []
+    assert paired(["a lost one", "the second one a tlilrd"], truth) == [
+        None,
+        "the second one a third",
+    ]
 
 
 def test_a_paragraph_is_wrapped_at_spaces_of_both() -> None:
