@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from bench import corrector_reading as reading
@@ -93,9 +94,14 @@ def spelled(documents: Sequence[sets.Document], data: str) -> dict[tuple[str, ..
     return found
 
 
+def built_in() -> str | None:
+    """The model that comes with the source."""
+    return next(map(str, sorted(Path(ROOT, "models").rglob("*.gguf"))), None)
+
+
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", required=True, help="a GGUF")
+    parser.add_argument("--model", default=built_in(), help="a GGUF; default: the built-in one")
     parser.add_argument("--data", default=os.path.join(ROOT, "..", "shared", "data"))
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
     parser.add_argument("--languages", nargs="+", help="only these, as: en de")
@@ -118,7 +124,10 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--plot", help="a picture (PNG) of CER before against after")
     parser.add_argument("--json", help="write all figures here")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if not options.model:
+        parser.error("there is no built-in model in models/: --model FILE.gguf")
+    return options
 
 
 def main() -> int:
