@@ -20,7 +20,7 @@ from bench import corrector_sets as sets
 from bench import corrector_table as table
 from bench.corrector_figures import Outcome, figures
 from bench.corrector_plot import plot
-from bench.corrector_run import Said, asked, gated, plainly, ungated
+from bench.corrector_run import Said, asked, gated, perfect, plainly, ungated
 from bench.documents import LANGUAGES
 from scanmend.config import load
 from scanmend.profiles import Profile, load_profiles
@@ -69,8 +69,11 @@ def judge(
             rules = dataclasses.replace(profile, min_margin=margin)
             found.setdefault(name, {}).setdefault(group, []).append(gated(one, rules))
             if allowed:
-                name += " +"
-                found.setdefault(name, {}).setdefault(group, []).append(gated(one, rules, allowed))
+                found.setdefault(name + " +", {}).setdefault(group, []).append(gated(one, rules, allowed))  # fmt: skip
+        truth = perfect(one.document)
+        found.setdefault("a perfect model", {}).setdefault(group, []).append(gated(truth, profile))
+        if allowed:
+            found.setdefault("a perfect model +", {}).setdefault(group, []).append(gated(truth, profile, allowed))  # fmt: skip
         found.setdefault("model, no gate", {}).setdefault(group, []).append(ungated(one))
     return found
 

@@ -259,7 +259,8 @@ def by_confidence(lines: Sequence[tuple[Judged, bool]]) -> list[dict[str, Any]]:
             {
                 "from": low,
                 "lines": len(chosen),
-                "cer": [_part(sum(p[n] for p in pairs), characters) for n in (0, 1)],
+                "characters": characters,
+                "errors": [sum(p[n] for p in pairs) for n in (0, 1)],
                 "better": sum(b > a for b, a in pairs),
                 "worse": sum(b < a for b, a in pairs),
             }
