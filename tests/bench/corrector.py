@@ -130,6 +130,8 @@ def arguments() -> argparse.Namespace:
     options = parser.parse_args()
     if not options.model:
         parser.error("there is no built-in model in models/: --model FILE.gguf")
+    if not os.path.isfile(options.model):
+        parser.error(f"--model {options.model}: there is no such file")
     return options
 
 
