@@ -203,7 +203,8 @@ def _weighed(
 
 def _whole_line(line: Line, proposal: str, rules: Profile) -> str | None:
     """Why a proposal is not looked at word by word."""
-    if not proposal.isprintable() and any(unicodedata.category(c) in _UNSAFE for c in proposal):
+    new = set(proposal) - set(line.text)
+    if any(not c.isprintable() and unicodedata.category(c) in _UNSAFE for c in new):
         return "unsafe-characters"
     long = len(line.text)
     if long > LONGEST or len(proposal) > 1.5 * long + 8 or len(proposal) < 0.5 * long - 8:
@@ -234,7 +235,7 @@ def _reject(span: Span, line: Line, kept: list[tuple[int, int]], rules: Profile)
     end = span.start + len(before)
     if any(a < end and span.start < b for a, b in kept):
         return "protected"
-    if not _same_script(after, line.text):
+    if not _same_script(after, line.text) or _marks(before) != _marks(after):
         return "foreign-characters"
     if " " * COLUMN_GAP in before:
         return "column-gap"
@@ -293,6 +294,13 @@ def _same_script(after: str, text: str) -> bool:
     return after.isascii() or all(
         c in text or c.isascii() or unicodedata.name(c, "").startswith("LATIN") for c in after
     )
+
+
+def _marks(text: str) -> str:
+    """Combining characters that no letter holds, as the small e of old German print."""
+    if text.isascii():
+        return ""
+    return "".join(c for c in unicodedata.normalize("NFC", text) if unicodedata.combining(c))
 
 
 def _letters(word: str) -> str:

@@ -58,11 +58,12 @@ def test_the_documented_examples(module: ModuleType) -> None:
 def test_a_line_is_cut_into_pieces_where_words_end_and_no_table_is_torn() -> None:
     text = b"one two   three four " + b"x" * 30 + b" end"
 
-    assert decode_module.pieces(text, 0) == [text]
-    for most in range(1, len(text) + 5):
-        cut = decode_module.pieces(text, most)
-        assert b" ".join(cut) == text
-        assert all(piece == piece.strip(b" ") for piece in cut)
+    assert decode_module.pieces(text, 0) == [(text, b"")]
+    for line in (text, b"   " + text, text + b"  ", b"a  b", b""):
+        for most in range(1, len(text) + 5):
+            cut = decode_module.pieces(line, most)
+            assert b"".join(piece + space for piece, space in cut) == line
+            assert all(len(piece) <= most or b" " not in piece.strip() for piece, _ in cut)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.1, 0.5])

@@ -162,6 +162,7 @@ def test_models_are_listed_pulled_verified_and_removed(tmp_path: Path) -> None:
         assert pulled.splitlines()[-1].endswith("Linden--Tiny-GGUF/tiny-q8_0.gguf")
         listed = json.loads(made.command("models", "list", "--json").stdout)["models"]
         assert {m["name"]: m["used"] for m in listed} == {
+            "builtin": False,
             "Linden--Tiny-GGUF/tiny-q8_0.gguf": True,
             "Linden--Tiny-GGUF/tiny-q4_k_m.gguf": False,
             "by-hand.gguf": False,

@@ -1,5 +1,6 @@
 """A page's lines in, a proposal for each line that was asked for out. Only a proposal: the gate decides."""
 
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -10,6 +11,7 @@ from scanmend.llm.model import Loaded
 from scanmend.llm.prompt import Prompt
 from scanmend.values import Proposal
 
+_CELL = re.compile(rb"(.+?)( {3,}|$)", re.DOTALL)
 PAGE_SHARE = 0.4  # of the context: what the page may take, the lines in work have the rest
 
 
@@ -71,47 +73,53 @@ def _answers(
     guided: Guided, loaded: Loaded, prompt: Prompt, shared: int, lines: dict[int, str], expired: Callable[[], bool]
 ) -> dict[int, Answer]:  # fmt: skip
     """An answer for each line; of a line that is given in pieces, those of its pieces behind each other."""
-    parts: list[tuple[int, bytes]] = []
+    parts: list[tuple[int, bytes, bytes]] = []
     for number, line in lines.items():
-        parts += [(number, piece) for piece in pieces(_bytes(line), loaded.most_bytes)]
+        parts += [(number, *piece) for piece in pieces(_bytes(line), loaded.most_bytes)]
     requests = [
         Request(n, text, prompt.of_line(loaded.context.tokenize(text)))
-        for n, (_, text) in enumerate(parts)
+        for n, (_, text, _) in enumerate(parts)
+        if text
     ]
     found = guided.lines(shared, requests, expired)
     answers: dict[int, Answer] = {}
-    for n, (number, text) in enumerate(parts):
-        if number not in answers:
-            answers[number] = found.get(n, Answer(bytearray(text), bound="tokens"))
-        else:
-            _append(answers[number], found.get(n, Answer(bytearray(text), bound="tokens")))
-    whole = {number for n, (number, _) in enumerate(parts) if n in found}
-    return {number: answer for number, answer in answers.items() if number in whole}
+    for n, (number, text, space) in enumerate(parts):
+        _append(answers.setdefault(number, Answer()), found.get(n), text, space)
+    asked = {number for n, (number, _, _) in enumerate(parts) if n in found}
+    return {number: answer for number, answer in answers.items() if number in asked}
 
 
-def pieces(line: bytes, most: int) -> list[bytes]:
-    """The line in pieces of at most ``most`` bytes, cut at single spaces; whole when ``most`` is 0.
+def pieces(line: bytes, most: int) -> list[tuple[bytes, bytes]]:
+    """The line in pieces, each with the spaces behind it; whole when ``most`` is 0.
+
+    Cut at the gaps of a table, for a small model does not count spaces; and where a piece would have more than
+    ``most`` bytes, between words.
 
     >>> pieces(b"the quick brown fox", 10)
-    [b'the quick', b'brown fox']
+    [(b'the quick', b' '), (b'brown fox', b'')]
+    >>> pieces(b"Total    12.50", 200)
+    [(b'Total', b'    '), (b'12.50', b'')]
     """
+    if not most:
+        return [(line, b"")]
     out = []
-    while most and len(line) > most:
-        cut = line.rfind(b" ", 1, most + 1)
-        while cut > 0 and (line[cut - 1 : cut] == b" " or line[cut + 1 : cut + 2] == b" "):
-            cut = line.rfind(b" ", 1, cut)  # the gap of a table stays whole
-        if cut <= 0:
-            break
-        out.append(line[:cut])
-        line = line[cut + 1 :]
-    return [*out, line]
+    for cell, gap in _CELL.findall(line):
+        while len(cell) > most and b" " in cell:
+            cut = cell.rfind(b" ", 0, most + 1)
+            cut = cell.find(b" ") if cut < 0 else cut
+            out.append((cell[:cut], b" "))
+            cell = cell[cut + 1 :]  # noqa: PLW2901
+        out.append((cell, gap))
+    return out
 
 
-def _append(answer: Answer, more: Answer) -> None:
-    start = len(answer.written) + 1
-    answer.written += b" " + more.written
-    answer.departures += [(start + a, start + b, margin) for a, b, margin in more.departures]
-    answer.bound = answer.bound or more.bound
+def _append(answer: Answer, more: Answer | None, text: bytes, space: bytes) -> None:
+    """``more``: what was written for ``text``; None: nothing was asked, or there was no room."""
+    start = len(answer.written)
+    answer.written += (text if more is None else more.written) + space
+    if more:
+        answer.departures += [(start + a, start + b, margin) for a, b, margin in more.departures]
+        answer.bound = answer.bound or more.bound
 
 
 def _bytes(text: str) -> bytes:
