@@ -7,14 +7,14 @@ edits; a known word into any other, or into none that is known, in 20.
 """
 
 import enum
-from collections.abc import Sequence
 
 from rapidfuzz.distance import Levenshtein
 
 from scanmend.lexicon import Lexicon
 
 RARER = 8  # classes of frequency: at least 256 times as common
-KNOWN = 3  # class from which on a word counts as one: seen four times
+BADLY = 0.45  # share of a word that may be misread
+DIRT = frozenset("«»*^<>|~■•\\{}_¦§¢¥£@#=+")  # within a word, or at its end in a letter's place
 SPLIT_MARGIN = 2.0  # a word into several: German writes its compounds in one
 
 
@@ -24,12 +24,18 @@ class Evidence(enum.Enum):
     FOR = "for"  # no word was read, one is meant
     NONE = "none"  # neither is known
     AGAINST = "against"  # what was read is a word, or what is meant is none
+    SAME = "same"  # the words are the same, only their signs or spaces change
 
 
 def evidence(before: str, after: str, lexicon: Lexicon) -> Evidence:
     """Of the words ``before``, as read, and ``after``, as proposed; parted by spaces."""
-    old, new = _rarest(before.split(), lexicon), _rarest(after.split(), lexicon)
-    if new >= KNOWN and (old == 0 or new - old >= RARER):
+    ours, theirs = _words(before), _words(after)
+    if [lexicon.bare(w) for w in ours] == [lexicon.bare(w) for w in theirs]:
+        return Evidence.SAME
+    old = min((0 if _dirty(w, after) else lexicon.frequency(w) for w in ours), default=0)
+    new = min(map(lexicon.frequency, theirs), default=0)
+    joined = len(theirs) == 1 < len(ours) and "".join(ours) == theirs[0]
+    if new and (old == 0 or new - old >= (1 if joined else RARER)):
         return Evidence.FOR
     return Evidence.NONE if old == new == 0 else Evidence.AGAINST
 
@@ -37,8 +43,13 @@ def evidence(before: str, after: str, lexicon: Lexicon) -> Evidence:
 def near(before: str, after: str) -> bool:
     """Whether one may be the other misread badly: one character, or less than half."""
     distance = Levenshtein.distance(before, after)
-    return distance <= 1 or 2 * distance < min(len(before), len(after))
+    return distance <= 1 or distance <= BADLY * max(len(before), len(after))
 
 
-def _rarest(words: Sequence[str], lexicon: Lexicon) -> int:
-    return min((lexicon.frequency(w) for w in words if any(map(str.isalpha, w))), default=0)
+def _words(text: str) -> list[str]:
+    return [word for word in text.split() if any(map(str.isalpha, word))]
+
+
+def _dirty(word: str, after: str) -> bool:
+    """Whether a sign stands where the other text has a letter."""
+    return any(c in DIRT and c not in after for c in word)

@@ -43,11 +43,16 @@ class Lexicon:
 
         Of what is put together by a hyphen or an apostrophe, that of the rarest part. Signs at its ends don't count.
         """
-        bare = _bare(_normal(word))
+        bare = self.bare(word)
         found = self._one(bare)
         if not found and _PARTS.search(bare):
             found = min(map(self._one, filter(None, _PARTS.split(bare))), default=0)
         return found
+
+    @staticmethod
+    def bare(word: str) -> str:
+        """The word as it is looked up."""
+        return _bare(_normal(word))
 
     def _one(self, word: str) -> int:
         number = zlib.crc32(word.encode("utf-8", "replace"))

@@ -18,7 +18,7 @@ from scanmend.gate import apply, needs
 from scanmend.model import Model
 from scanmend.profiles import Profile
 from scanmend.review import review
-from scanmend.values import Correction, Edit, EngineInfo, PageText, Proposal, Proposed
+from scanmend.values import Correction, Departure, Edit, EngineInfo, PageText, Proposal, Proposed
 
 
 @dataclass(slots=True)
@@ -149,8 +149,12 @@ def perfect(document: Document) -> Said:
     """As if a model had said the truth: what the gate lets pass of that is the most that any model can bring."""
     said = Said(document)
     for page in document.pages:
-        said.proposals.append(tuple(None if t is None else Proposed(t) for t in page.truths))
+        said.proposals.append(tuple(None if t is None else _sure(t) for t in page.truths))
     return said
+
+
+def _sure(text: str) -> Proposed:
+    return Proposed(text, (Departure(0, len(text), 99.0),))
 
 
 def ungated(said: Said) -> Outcome:
