@@ -1,6 +1,6 @@
 """Trains the corrector: a small byte-level llama that writes a line of OCR text anew.
 
-    python train.py --data SHARED_DATA --out FOLDER --minutes 60 [--size small|large]
+    python train.py --data SHARED_DATA --out FOLDER --minutes 75 [--more manuals.txt.xz] [--pairs rapidocr.jsonl]
 
 A sequence is ``<OCR line> SEP <true line> EOS``; the loss is on what follows SEP. Checkpoints are written every
 few minutes and at the end, and an interrupted training goes on from the last one. bf16 autocast on CPU and GPU.
@@ -19,17 +19,24 @@ from typing import Any
 
 import numpy as np
 import torch
+from rapidfuzz.distance import Levenshtein
 from torch import Tensor, nn
 from torch.nn import functional
 
-from data.clean import Prose, lines
-from data.noise import Noise, fit, pairs
+from data.clean import Prose, files_of, lines
+from data.noise import Noise, fit, pairs, wanted
+from greedy import EOS, SEP, WORDS, correct
 
-SEP, EOS, WORDS = 257, 258, 259  # 256 is the merge that llama.cpp's tokenizer asks for, and never occurs
-LONGEST = 250  # tokens of a sequence
+LONGEST = 256  # tokens of a sequence
+ROUND = 16  # sequences are padded to a multiple: few shapes are compiled and cached
 CLEAN = 0.42  # share of lines without an error
-SAVE_EVERY = 240.0  # seconds
+REAL = 0.3  # share of the noisy lines that are real pairs
+SAME = 0.25  # share of the real pairs without an error that is kept
+RELOAD = 20_000  # lines
+LEVEL, MOST = 0.03, 0.12  # errors a character: mean and most
+SAVE_EVERY, KEEP_EVERY = 240.0, 900.0  # seconds: checkpoints to go on from, models to look at later
 LOG_EVERY = 50  # steps
+DEV_LINES = 64
 
 
 @dataclass(frozen=True)
@@ -59,9 +66,18 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         b, t, d = x.shape
-        q, k, v = (f(x).view(b, t, self.heads, -1).transpose(1, 2) for f in (self.q, self.k, self.v))
+        q, k, v = (
+            f(x).view(b, t, self.heads, -1).transpose(1, 2) for f in (self.q, self.k, self.v)
+        )
         q, k = (_turned(y, cos[:t], sin[:t]) for y in (q, k))
-        y = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+        if x.is_cuda:
+            y = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+        else:  # its backward pass on a CPU takes longer than all the rest of the model
+            later = torch.ones(t, t, dtype=torch.bool, device=x.device).triu(1)
+            likely = (q @ k.transpose(-1, -2) * (d // self.heads) ** -0.5).masked_fill(
+                later, -torch.inf
+            )
+            y = likely.softmax(-1).type_as(v) @ v
         out: Tensor = self.o(y.transpose(1, 2).reshape(b, t, d))
         return out
 
@@ -126,49 +142,57 @@ def sequence(ocr: str, truth: str) -> list[int]:
     return [*ocr.encode(), SEP, *truth.encode(), EOS]
 
 
-def examples(folder: Path, fitted: Path, seed: int, real: float) -> Iterator[tuple[str, str]]:
-    """Pairs for ever; a share ``real`` of the noisy ones from old newspapers."""
+@dataclass(frozen=True)
+class Sources:
+    """Where examples come from. ``pairs``: files of real OCR text and truth."""
+
+    texts: list[Path]
+    pairs: list[Path]
+    fitted: Path
+
+
+def examples(sources: Sources, seed: int) -> Iterator[tuple[str, str]]:
+    """Pairs of OCR text and target for ever."""
     rng = random.Random(seed)
-    files = [folder / f"{n}.txt.xz" for n in ("books", "novels-de", "novels-es", "novels-fr", "law-de", "law-fr")]
-    prose = Prose([f for f in files if f.exists()], 12_000_000)
-    noise = Noise(fitted)
-    old = list(pairs(folder / "post-ocr" / "overproof-train.jsonl.gz"))
-    for line in lines(prose, rng):
+    prose = Prose(sources.texts)
+    noise = Noise(sources.fitted)
+    real: list[list[tuple[str, str]]] = []
+    for n, line in enumerate(lines(prose, rng)):
+        if n % RELOAD == 0:  # the renderer may have written more
+            real = [found for file in sources.pairs if (found := _worth(rng, file))]
         if rng.random() < CLEAN:
             yield line, line
-        elif rng.random() < real:
-            yield rng.choice(old)
+        elif real and rng.random() < REAL:
+            yield rng.choice(rng.choice(real))
         else:
-            rate = min(0.15, rng.expovariate(1 / 0.025))
-            yield noise.apply(rng, line, rate), line
+            ocr = noise.apply(rng, line, min(MOST, rng.expovariate(1 / LEVEL)))
+            yield ocr, wanted(ocr, line)
 
 
-def batches(folder: Path, fitted: Path, seed: int, tokens: int) -> Iterator[np.ndarray[Any, Any]]:
+def _worth(rng: random.Random, file: Path) -> list[tuple[str, str]]:
+    return [(a, b) for a, b in pairs(file) if a != b or rng.random() < SAME]
+
+
+def batches(sources: Sources, seed: int, tokens: int) -> Iterator[np.ndarray[Any, Any]]:
     """Batches of about ``tokens`` tokens, of sequences of similar length, padded with -1."""
-    pool: list[list[int]] = []
-    rng = random.Random(seed)
-    for ocr, truth in examples(folder, fitted, seed, 0.15):
+    pool: dict[int, list[list[int]]] = {}
+    for ocr, truth in examples(sources, seed):
         row = sequence(ocr, truth)
-        if len(row) <= LONGEST:
-            pool.append(row)
-        if len(pool) == 4000:
-            pool.sort(key=len)
-            groups: list[list[list[int]]] = [[]]
-            for row in pool:
-                if groups[-1] and (len(groups[-1]) + 1) * len(row) > tokens:
-                    groups.append([])
-                groups[-1].append(row)
-            rng.shuffle(groups)
-            for group in groups:
-                out = np.full((len(group), max(map(len, group))), -1, np.int16)
-                for n, row in enumerate(group):
-                    out[n, : len(row)] = row
-                yield out
-            pool = []
+        wide = -(-len(row) // ROUND) * ROUND
+        if wide > LONGEST:
+            continue
+        waiting = pool.setdefault(wide, [])
+        waiting.append(row)
+        if len(waiting) == tokens // wide:
+            out = np.full((len(waiting), wide), -1, np.int16)
+            for n, done in enumerate(waiting):
+                out[n, : len(done)] = done
+            yield out
+            waiting.clear()
 
 
-def _produce(queue: Any, folder: Path, fitted: Path, seed: int, tokens: int) -> None:
-    for batch in batches(folder, fitted, seed, tokens):
+def _produce(queue: Any, sources: Sources, seed: int, tokens: int) -> None:
+    for batch in batches(sources, seed, tokens):
         queue.put(batch)
 
 
@@ -178,95 +202,170 @@ def loss_of(model: nn.Module, batch: Tensor) -> Tensor:
     after = (inputs == SEP).cumsum(1) > 0
     targets[~after] = -1
     logits = model(inputs)
-    return functional.cross_entropy(logits.flatten(0, 1).float(), targets.flatten().long(), ignore_index=-1)
+    return functional.cross_entropy(
+        logits.flatten(0, 1).float(), targets.flatten().long(), ignore_index=-1
+    )
 
 
 # training -------------------------------------------------------------------------------------------
 
 
+class Run:
+    """A training: the model, its optimizer, and how far they are."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        torch.manual_seed(1)
+        self.model = Corrector(SIZES[options.size]).to(self.device)
+        decayed = [p for p in self.model.parameters() if p.dim() > 1]
+        other = [p for p in self.model.parameters() if p.dim() <= 1]
+        self.optimizer = torch.optim.AdamW(
+            [{"params": decayed, "weight_decay": 0.05}, {"params": other, "weight_decay": 0.0}],
+            lr=options.rate, betas=(0.9, 0.98),
+        )  # fmt: skip
+        self.step, self.seen, self.spent = 0, 0, 0.0
+        self.checkpoint = options.out / "checkpoint.pt"
+        if self.checkpoint.exists():
+            saved = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+            self.model.load_state_dict(saved["model"])
+            self.optimizer.load_state_dict(saved["optimizer"])
+            self.step, self.seen, self.spent = saved["step"], saved["seen"], saved["spent"]
+        elif options.start:
+            saved = torch.load(options.start, map_location=self.device, weights_only=True)
+            self.model.load_state_dict(saved["model"])
+        self.run = (
+            torch.compile(self.model, dynamic=True)
+            if options.compile or self.device == "cuda"
+            else self.model
+        )
+
+    def learn(self, batch: Tensor, rate: float) -> float:
+        """One step; the loss."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        with torch.autocast(self.device, torch.bfloat16):
+            loss = loss_of(self.run, batch.to(self.device))
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        self.step += 1
+        self.seen += int((batch >= 0).sum())
+        return loss.item()
+
+    def rate(self, now: float) -> float:
+        """Of learning: warm-up by steps, then a cosine by the clock."""
+        warm = min(1.0, (self.step + 1) / 300)
+        share = min(1.0, now / (self.options.minutes * 60))
+        return float(
+            self.options.rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
+        )
+
+    def save(self, now: float) -> None:
+        """All that is needed to go on; never a half file."""
+        state = {
+            "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "shape": asdict(self.model.shape),
+            "step": self.step, "seen": self.seen, "spent": now,
+        }  # fmt: skip
+        half = self.checkpoint.with_suffix(".tmp")
+        torch.save(state, half)
+        half.replace(self.checkpoint)
+
+    def keep(self) -> None:
+        """The weights alone, for later."""
+        path = self.options.out / f"model-{self.step:06}.pt"
+        torch.save({"model": self.model.state_dict(), "shape": asdict(self.model.shape)}, path)
+
+
+def dev_figures(model: Corrector, dev: list[tuple[str, str]]) -> dict[str, float]:
+    """Character error rate before and after, and the share of clean lines that are touched."""
+    out = {"before": _cer([ocr for ocr, _ in dev], dev)}
+    for margin in (0.0, 2.0):
+        said = correct(model, [ocr for ocr, _ in dev], margin)
+        clean = [a != b for a, (ocr, b) in zip(said, dev, strict=True) if ocr == b]
+        out[f"cer_{margin:.0f}"] = _cer(said, dev)
+        out[f"touched_{margin:.0f}"] = sum(clean) / max(1, len(clean))
+    return {name: round(value, 4) for name, value in out.items()}
+
+
+def _cer(said: list[str], dev: list[tuple[str, str]]) -> float:
+    wrong = sum(Levenshtein.distance(a, b) for a, (_, b) in zip(said, dev, strict=True))
+    return wrong / sum(len(b) for _, b in dev)
+
+
 def train(options: argparse.Namespace) -> None:
     """Until the minutes are over; the schedule follows the clock."""
     options.out.mkdir(parents=True, exist_ok=True)
-    fitted = options.out / "noise.json"
-    if not fitted.exists():
-        fit(options.data / "post-ocr" / "overproof-train.jsonl.gz", fitted)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    torch.manual_seed(1)
-    shape = SIZES[options.size]
-    model = Corrector(shape).to(device)
-    decayed = [p for p in model.parameters() if p.dim() > 1]
-    other = [p for p in model.parameters() if p.dim() <= 1]
-    optimizer = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": 0.05}, {"params": other, "weight_decay": 0.0}],
-        lr=options.rate, betas=(0.9, 0.98),
-    )  # fmt: skip
-    checkpoint = options.out / "checkpoint.pt"
-    step, seen, spent = 0, 0, 0.0
-    if checkpoint.exists():
-        saved = torch.load(checkpoint, map_location=device, weights_only=True)
-        model.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
-        step, seen, spent = saved["step"], saved["seen"], saved["spent"]
+    old = options.data / "post-ocr" / "overproof-train.jsonl.gz"
+    sources = Sources(
+        files_of(options.data, options.more), [old, *options.pairs], options.out / "noise.json"
+    )
+    if not sources.fitted.exists():
+        fit(sources.pairs, sources.fitted)
+    dev = random.Random(5).sample(
+        list(pairs(options.data / "post-ocr" / "overproof-dev.jsonl.gz")), DEV_LINES
+    )
+    training = Run(options)
     context = multiprocessing.get_context("spawn")
-    queue = context.Queue(64)
+    queue = context.Queue(32)
     maker = context.Process(
-        target=_produce, args=(queue, options.data, fitted, 1000 + step, options.batch), daemon=True
+        target=_produce, args=(queue, sources, 1000 + training.step, options.batch), daemon=True
     )
     maker.start()
-    begun, saved_at, losses = time.monotonic(), time.monotonic(), []
-    total = options.minutes * 60
-    run = torch.compile(model) if device == "cuda" else model
-    while True:
-        now = spent + time.monotonic() - begun
-        if now >= total:
-            break
-        warm = min(1.0, (step + 1) / 300)
-        rate = options.rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * now / total)))
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        batch = torch.from_numpy(queue.get()).long().to(device)
-        with torch.autocast(device, torch.bfloat16):
-            loss = loss_of(run, batch)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        losses.append(loss.item())
-        step += 1
-        seen += int((batch >= 0).sum())
-        if step % LOG_EVERY == 0:
-            said = {"step": step, "seconds": round(now), "bytes": seen, "rate": rate, "loss": float(np.mean(losses))}
-            print(json.dumps(said), flush=True)
+    begun, saved, kept, losses = time.monotonic(), time.monotonic(), time.monotonic(), []
+    now = training.spent
+    while now < options.minutes * 60:
+        losses.append(training.learn(torch.from_numpy(queue.get()).long(), training.rate(now)))
+        now = training.spent + time.monotonic() - begun
+        if training.step % LOG_EVERY == 0:
+            say(
+                step=training.step,
+                seconds=round(now),
+                bytes=training.seen,
+                rate=training.rate(now),
+                loss=float(np.mean(losses)),
+            )
             losses = []
-        if time.monotonic() - saved_at > SAVE_EVERY:
-            save(checkpoint, model, optimizer, step, seen, spent + time.monotonic() - begun)
-            saved_at = time.monotonic()
-    save(checkpoint, model, optimizer, step, seen, spent + time.monotonic() - begun)
+        if time.monotonic() - saved > SAVE_EVERY:
+            training.save(now)
+            saved = time.monotonic()
+        if time.monotonic() - kept > KEEP_EVERY:
+            training.keep()
+            say(step=training.step, **dev_figures(training.model, dev))
+            kept = time.monotonic()
+    training.save(now)
+    training.keep()
+    say(step=training.step, **dev_figures(training.model, dev))
     maker.terminate()
 
 
-def save(
-    path: Path, model: Corrector, optimizer: Any, step: int, seen: int, spent: float
-) -> None:
-    """All that is needed to go on; never a half file."""
-    state = {
-        "model": model.state_dict(), "optimizer": optimizer.state_dict(), "shape": asdict(model.shape),
-        "step": step, "seen": seen, "spent": spent,
-    }  # fmt: skip
-    torch.save(state, path.with_suffix(".tmp"))
-    path.with_suffix(".tmp").replace(path)
+def say(**figures: float) -> None:
+    """A line of the log."""
+    print(json.dumps(figures), flush=True)
 
 
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="books.txt.xz, novels-*, law-*, post-ocr/")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="books.txt.xz, novels-*, law-*, post-ocr/"
+    )
+    parser.add_argument("--more", type=Path, nargs="*", default=[], help="other clean text, .xz")
+    parser.add_argument(
+        "--pairs", type=Path, nargs="*", default=[], help="pairs that render wrote, .jsonl"
+    )
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--start", type=Path, help="a checkpoint whose weights are the beginning")
+    parser.add_argument("--minutes", type=float, default=75)
     parser.add_argument("--size", choices=SIZES, default="small")
     parser.add_argument("--batch", type=int, default=8192, help="tokens")
     parser.add_argument("--rate", type=float, default=1.5e-3)
-    train(parser.parse_args())
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--compile", action="store_true", help="on a CPU too")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    train(options)
 
 
 if __name__ == "__main__":

@@ -1,41 +1,92 @@
-"""Clean lines as they stand in print: prose cut into lines, and lines of documents that we make up.
+"""Clean lines as they stand in print: prose cut into lines, lines of documents that we make up, and oddities.
 
-Prose comes from the text files named on the command line (one paragraph a line, .xz). Typography is varied:
-quotes, dashes, hyphens at the line's end, bullets, capitals. Document lines come from ``documents``.
+Prose comes from text files (one paragraph a line, .xz). Typography is varied: quotes, dashes, hyphens at the
+line's end, bullets, capitals, signs. Document lines come from ``documents``. Oddities are names, made-up words,
+codes and signs: what a corrector must copy though no dictionary holds it.
+
+    python -m data.clean --data FOLDER [--more FILE] --lines 100000 --out LINES.txt
 """
 
+import argparse
 import lzma
 import random
 import re
-from collections.abc import Iterator
+import string
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from data.documents import document_line
+from data.documents import code, document_line, foreign_name
 
-QUOTES = [("“", "”", "’"), ("„", "“", "’"), ("«", "»", "’"), ('"', '"', "'"), ("‘", "’", "’")]
-DASHES = ["—", "–", " — ", " – ", "--", "-", "- "]
-BULLETS = ["• ", "- ", "– ", "* ", "→ ", "· ", "(a) ", "(i) ", "1. ", "2) ", "§ 3 ", "► ", "□ ", "■ "]
-HYPHENS = "-----¬\u00ad‐"
+LONGEST = 120  # characters
+QUOTES = [("“", "”", "’"), ("„", "“", "’"), ("«", "»", "’"), ('"', '"', "'"), ("‘", "’", "’"), ("»", "«", "’"),
+          ("« ", " »", "’"), ("“", "”", "'"), ("''", "''", "'"), ("``", "''", "'")]  # fmt: skip
+DASHES = ["—", "–", " — ", " – ", "--", "-", " - ", "- ", "―", "−"]
+BULLETS = ["• ", "- ", "– ", "— ", "* ", "→ ", "· ", "(a) ", "(i) ", "(iv) ", "1. ", "2) ", "§ 3 ", "► ", "□ ", "■ ",
+           "● ", "○ ", "✓ ", "☐ ", "☒ ", "> ", "» ", "a) ", "I. ", "IV. ", "A. ", "† ", "‡ ", "¶ ", "# ", "+ ", "| "]  # fmt: skip
+SIGNS = list("→←↑↓⇒•·●■□▪★☆✓✗†‡§¶©®™°²³½¼¾×÷±≤≥≈≠∞µ€£$¥¢%‰&@#~^_|\\/<>{}[]=+*…¬«»‹›“”„‘’‚–—ªº¿¡№ſßæœøåðþłđčšžćńşğıőűαβγδπΣΩλμ")  # fmt: skip
+HYPHENS = "-------¬¬\u00ad‐–—="
+SHARES = {
+    "books": 0.40,
+    "novels-de": 0.11,
+    "novels-es": 0.10,
+    "novels-fr": 0.11,
+    "law-de": 0.06,
+    "law-fr": 0.06,
+}
+OTHER = 0.16  # share of a file that SHARES does not name
 
 
 class Prose:
-    """Random paragraphs of large text files, held in memory compactly."""
+    """Random paragraphs of large text files, held in memory."""
 
-    def __init__(self, files: list[Path], most: int) -> None:
-        """``most``: bytes that are read of each file."""
+    def __init__(self, files: Sequence[Path], most: int = 20_000_000) -> None:
+        """``most``: characters that are kept of each file."""
         self._texts = []
+        self._shares = [SHARES.get(file.name.partition(".")[0], OTHER) for file in files]
         for file in files:
             with lzma.open(file, "rt", encoding="utf-8") as opened:
-                self._texts.append(opened.read(most))
+                self._texts.append(re.sub(r"\n\s*\n", "\n", opened.read(most)))
 
     def paragraph(self, rng: random.Random) -> str:
         """One paragraph of at least some words."""
         while True:
-            text = rng.choice(self._texts)
+            text = rng.choices(self._texts, self._shares)[0]
             start = text.find("\n", rng.randrange(len(text))) + 1
             paragraph = text[start : text.find("\n", start)]
-            if len(paragraph) > 40:
-                return re.sub(r"\s+", " ", paragraph[:3000])
+            if len(paragraph) > 20:
+                return re.sub(r"\s+", " ", paragraph[:3000]).strip()
+
+
+def files_of(folder: Path, more: Sequence[Path] = ()) -> list[Path]:
+    """The training texts of the data folder, and others."""
+    return [f for f in (folder / f"{name}.txt.xz" for name in SHARES) if f.exists()] + list(more)
+
+
+def lines(
+    prose: Prose, rng: random.Random, documents: float = 0.3, odd: float = 0.04
+) -> Iterator[str]:
+    """Clean lines for ever, at most LONGEST characters; ``documents`` and ``odd``: shares of these."""
+    while True:
+        kind = rng.random()
+        if kind < documents:
+            made = [document_line(rng)]
+        elif kind < documents + odd:
+            made = [oddity(rng)]
+        else:
+            made = printed(prose.paragraph(rng), rng)
+        for line in made:
+            line = line[:LONGEST].strip()  # noqa: PLW2901
+            if line and line.replace("\u00ad", "").isprintable():
+                yield line
+
+
+def printed(text: str, rng: random.Random) -> list[str]:
+    """Some lines of a paragraph as they might be set."""
+    if rng.random() < 0.7:
+        text = _typography(rng, text)
+    cut = list(_cut(rng, text, rng.randrange(20, 110)))
+    chosen = rng.sample(cut, min(len(cut), 3))
+    return [_styled(rng, line) for line in chosen]
 
 
 def _typography(rng: random.Random, text: str) -> str:
@@ -43,19 +94,26 @@ def _typography(rng: random.Random, text: str) -> str:
     text = re.sub(r'["“„«](?=\w)', opening, text)
     text = re.sub(r'["”“»]', closing, text)
     text = re.sub(r"(?<=\w)['’](?=\w)", apostrophe, text)
-    return re.sub(r"\s*(?:--|—|–)\s*", lambda _: rng.choice(DASHES), text)
+    if rng.random() < 0.15:
+        text = text.replace("...", "…")
+    if rng.random() < 0.03:
+        text = re.sub(r"s(?=[a-z])", "ſ", text)
+    if rng.random() < 0.03:
+        text = text.replace("fi", "ﬁ").replace("fl", "ﬂ")
+    dash = rng.choice(DASHES)
+    return re.sub(r"\s*(?:--|—|–)\s*", dash, text)
 
 
 def _cut(rng: random.Random, text: str, width: int) -> Iterator[str]:
-    """Lines of about ``width`` characters; long words are sometimes hyphenated."""
-    line = ""
+    """Lines of about ``width`` characters; long words are often hyphenated."""
+    line, hyphen = "", rng.choice(HYPHENS)
     for word in text.split(" "):
         if len(line) + 1 + len(word) <= width or not line:
             line = f"{line} {word}" if line else word
             continue
         room = width - len(line) - 2
-        if room >= 3 and len(word) - room >= 3 and word.isalpha() and rng.random() < 0.5:
-            yield f"{line} {word[:room]}{rng.choice(HYPHENS)}"
+        if room >= 2 and len(word) - room >= 2 and word[:-1].isalpha() and rng.random() < 0.7:
+            yield f"{line} {word[:room]}{hyphen}"
             line = word[room:]
         else:
             yield line
@@ -63,23 +121,59 @@ def _cut(rng: random.Random, text: str, width: int) -> Iterator[str]:
     yield line
 
 
-def lines(prose: Prose, rng: random.Random, documents: float = 0.35) -> Iterator[str]:
-    """Clean lines for ever, at most 120 characters; a share of them from documents."""
-    while True:
-        if rng.random() < documents:
-            yield document_line(rng)[:120]
-            continue
-        text = prose.paragraph(rng)
-        if rng.random() < 0.7:
-            text = _typography(rng, text)
-        cut = list(_cut(rng, text, rng.randrange(24, 100)))
-        for line in rng.sample(cut, min(len(cut), 3)):
-            kind = rng.random()
-            if kind < 0.05:
-                line = line.upper()  # noqa: PLW2901
-            elif kind < 0.08:
-                line = line.title()  # noqa: PLW2901
-            elif kind < 0.12:
-                line = rng.choice(BULLETS) + line  # noqa: PLW2901
-            if line.strip():
-                yield line[:120].strip()
+def _styled(rng: random.Random, line: str) -> str:
+    kind = rng.random()
+    if kind < 0.06:
+        return line.upper()
+    if kind < 0.09:
+        return line.title()
+    if kind < 0.13:
+        return rng.choice(BULLETS) + line
+    if kind < 0.16:
+        return _with_sign(rng, line)
+    if kind < 0.18:
+        return f"{line} {'.' * rng.randrange(2, 20)} {rng.randrange(1, 400)}"
+    if kind < 0.20:
+        return f"{line} {rng.choice(['*', '¹', '²', '(1)', '[2]', '†', '1)', ')', ']', ';', ':', '/', '|'])}"
+    return line
+
+
+def _with_sign(rng: random.Random, line: str) -> str:
+    at = rng.choice([n for n, c in enumerate(line) if c == " "] or [0])
+    return f"{line[:at]} {rng.choice(SIGNS)}{line[at:]}".strip()
+
+
+def oddity(rng: random.Random) -> str:
+    """Names of many languages, words that no dictionary holds, codes and signs in a row."""
+    makers = [foreign_name, code, _made_up, _made_up, lambda rng: rng.choice(SIGNS), lambda rng: str(rng.randrange(10**rng.randrange(1, 8)))]  # fmt: skip
+    line = " ".join(rng.choice(makers)(rng) for _ in range(rng.randrange(1, 9)))
+    return line if len(line) > 3 else f"{line} {_made_up(rng)}"
+
+
+def _made_up(rng: random.Random) -> str:
+    if rng.random() < 0.3:
+        return "".join(rng.choices(string.ascii_letters + string.digits, k=rng.randrange(2, 12)))
+    word = "".join(
+        rng.choice("bcdfghjklmnprstvwxz") + rng.choice("aeiouyäöüéèáíó")
+        for _ in range(rng.randrange(1, 5))
+    )
+    return rng.choice([str, str.title, str.upper])(word + rng.choice(["", "n", "s", "x", "-", "."]))
+
+
+def main() -> None:
+    """Write some lines, for the renderer and for a look."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--more", type=Path, nargs="*", default=[])
+    parser.add_argument("--lines", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    made = lines(Prose(files_of(options.data, options.more)), random.Random(options.seed))
+    with options.out.open("w", encoding="utf-8") as out:
+        for _ in range(options.lines):
+            out.write(next(made) + "\n")
+
+
+if __name__ == "__main__":
+    main()

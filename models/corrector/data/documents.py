@@ -11,6 +11,19 @@ from typing import Any
 from faker import Faker
 
 LOCALES = {"en": "en_GB", "de": "de_DE", "es": "es_ES", "fr": "fr_FR", "it": "it_IT", "nl": "nl_NL"}
+FOREIGN = (
+    "pl_PL",
+    "cs_CZ",
+    "tr_TR",
+    "hu_HU",
+    "ro_RO",
+    "sv_SE",
+    "pt_PT",
+    "da_DK",
+    "hr_HR",
+    "fi_FI",
+    "el_GR",
+)
 WORDS: dict[str, dict[str, list[str]]] = {
     "en": {
         "total": ["Total", "Subtotal", "Amount due", "Balance", "Net amount", "Grand total", "VAT", "Sales tax", "Discount", "Change", "Cash"],
@@ -55,7 +68,13 @@ UNITS = ["mg", "ml", "g", "µg", "IE", "kg", "m", "cm", "mm", "l", "pcs", "Stk",
 
 @functools.cache
 def _faker(language: str) -> Any:
-    return Faker(LOCALES[language])
+    return Faker(LOCALES.get(language, language))
+
+
+def foreign_name(rng: random.Random) -> str:
+    """A name, a place or a firm of a language that the prose does not cover."""
+    fake = _faker(rng.choice(FOREIGN))
+    return str(rng.choice([fake.name, fake.last_name, fake.city, fake.company])())
 
 
 def _amount(rng: random.Random, language: str) -> str:
@@ -68,10 +87,15 @@ def _amount(rng: random.Random, language: str) -> str:
     return rng.choice([text, f"{text} €", f"€ {text}", f"{text} EUR", f"EUR {text}"])
 
 
-def _code(rng: random.Random) -> str:
+def code(rng: random.Random) -> str:
+    """A number of an invoice, an article, a customer."""
     shape = rng.choice(["######", "AA-####", "####/##", "A##-###A", "##.###.##", "RE-####-###", "AAA#####", "#A#A#A#", "6204-#AA", "AA ## ### ###"])  # fmt: skip
     return "".join(
-        rng.choice(string.digits) if c == "#" else rng.choice(string.ascii_uppercase) if c == "A" else c
+        rng.choice(string.digits)
+        if c == "#"
+        else rng.choice(string.ascii_uppercase)
+        if c == "A"
+        else c
         for c in shape
     )
 
@@ -85,25 +109,32 @@ def document_line(rng: random.Random) -> str:
     """One line of one layout."""
     language = rng.choice([*WORDS, "en", "en"])
     words, fake = WORDS[language], _faker(language)
-    total, label, item, phrase = (rng.choice(words[k]) for k in ("total", "label", "item", "phrase"))
+    total, label, item, phrase = (
+        rng.choice(words[k]) for k in ("total", "label", "item", "phrase")
+    )
     gap = " " * rng.choice([1, 1, 2, 4, 8])
-    amount, code, date, count = _amount(rng, language), _code(rng), _date(rng), rng.randrange(1, 200)
+    amount, number, date, count = (
+        _amount(rng, language),
+        code(rng),
+        _date(rng),
+        rng.randrange(1, 200),
+    )
     layouts = [
         lambda: f"{total}:{gap}{amount}", lambda: f"{total}{gap}{amount}", lambda: f"{total} {rng.choice([7, 19, 20, 21])}%{gap}{amount}",
-        lambda: f"{label} {code}", lambda: f"{label}: {code}", lambda: f"{label}{gap}{date}", lambda: f"{label} {code} {date}",
-        lambda: f"{count} {item}{gap}{amount}", lambda: f"{count} x {item} {amount}", lambda: f"{code}{gap}{item}{gap}{count}{gap}{amount}",
+        lambda: f"{label} {number}", lambda: f"{label}: {number}", lambda: f"{label}{gap}{date}", lambda: f"{label} {number} {date}",
+        lambda: f"{count} {item}{gap}{amount}", lambda: f"{count} x {item} {amount}", lambda: f"{number}{gap}{item}{gap}{count}{gap}{amount}",
         lambda: f"{item}{gap}{amount}", lambda: f"{item}, {rng.choice(words['item']).lower()}", lambda: item, lambda: phrase,
-        lambda: f"{phrase} {date}", lambda: fake.name(), lambda: fake.company(), lambda: fake.street_address().replace("\n", ", "),
-        lambda: f"{fake.postcode()} {fake.city()}", lambda: fake.city(), lambda: f"{fake.name()}, {fake.city()}",
-        lambda: f"Tel. {fake.phone_number()}", lambda: f"{fake.email()}", lambda: f"www.{fake.domain_name()}", lambda: f"IBAN {fake.iban()}",
+        lambda: f"{phrase} {date}", fake.name, fake.company, lambda: fake.street_address().replace("\n", ", "),
+        lambda: f"{fake.postcode()} {fake.city()}", fake.city, lambda: f"{fake.name()}, {fake.city()}",
+        lambda: f"Tel. {fake.phone_number()}", fake.email, lambda: f"www.{fake.domain_name()}", lambda: f"IBAN {fake.iban()}",
         lambda: f"{rng.choice(DRUGS)} {rng.choice([5, 10, 20, 100, 250, 500])} {rng.choice(UNITS[:5])} {rng.randrange(2)}-{rng.randrange(2)}-{rng.randrange(2)}",
         lambda: f"{rng.choice(DRUGS)} {rng.choice(['Tabl.', 'N1', 'N2', 'Filmtabletten', 'Tropfen', 'tablets'])}",
-        lambda: f"{fake.job()}", lambda: f"{fake.last_name()}, {fake.first_name()}", lambda: f"{date}{gap}{item}{gap}{amount}",
+        fake.job, lambda: f"{fake.last_name()}, {fake.first_name()}", lambda: f"{date}{gap}{item}{gap}{amount}",
         lambda: f"{date} {fake.company()} {amount}", lambda: f"{count},{rng.randrange(10)} {rng.choice(UNITS)}", lambda: f"{label}: {fake.name()}",
         lambda: fake.sentence(nb_words=rng.randrange(4, 11)), lambda: fake.catch_phrase() if language in ("en", "es", "it") else phrase,
         lambda: f"{rng.choice('ABCDEF')}) {phrase}", lambda: f"{rng.randrange(1, 30)}. {phrase}", lambda: f"{phrase} {rng.choice(words['phrase'])}",
         lambda: f"[ ] {item}   [x] {rng.choice(words['item'])}", lambda: f"| {item} | {count} | {amount} |", lambda: f"{total.upper()}{gap}{amount}",
         lambda: f"{item.upper()}{gap}{amount}", lambda: f"{fake.company().upper()}", lambda: f"def {fake.user_name()}(x): return x[{count}]",
-        lambda: f"{fake.user_name()}@{fake.domain_name()} {code}", lambda: f"{label} ........ {count}", lambda: f"{phrase} ({label} {code})",
+        lambda: f"{fake.user_name()}@{fake.domain_name()} {number}", lambda: f"{label} ........ {count}", lambda: f"{phrase} ({label} {number})",
     ]  # fmt: skip
     return " ".join(rng.choice(layouts)().split("\n")).strip() or item

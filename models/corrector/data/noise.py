@@ -1,32 +1,56 @@
-"""A noise channel: what OCR engines do to a line, at a chosen level.
+"""A noise channel: what OCR engines do to a line, at a chosen level, and what a corrector should make of it.
 
 The substitutions are the look-alikes of the field, with weights that ``fit`` counts on real pairs of OCR text
-and truth. Digits are never taken for other digits: the corrector is to copy what it can't know.
+and truth. Digits are never taken for others, nor letters for digits: the corrector is to copy what it can't
+know. Only in numbers a digit may become a letter.
 """
 
 import gzip
 import json
 import random
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from rapidfuzz.distance import Levenshtein
 
 BASE: dict[str, dict[str, float]] = {
-    "e": {"c": 4, "o": 2, "é": 0.3}, "c": {"e": 3, "o": 1}, "o": {"c": 1, "0": 0.7, "a": 0.5, "e": 1}, "a": {"o": 1, "u": 0.5, "s": 0.4},
-    "l": {"1": 2, "I": 2, "i": 1, "t": 0.5, "|": 0.5}, "I": {"l": 3, "1": 2, "|": 0.5, "T": 0.3}, "i": {"l": 1, "1": 0.7, "j": 0.4, "": 0.5},
-    "m": {"rn": 3, "in": 0.7, "n": 0.7, "nn": 0.5}, "n": {"u": 1.5, "ri": 0.7, "h": 0.4, "ii": 0.3}, "u": {"n": 1.5, "ii": 0.6, "v": 0.4},
-    "h": {"b": 1.5, "li": 1, "n": 0.5}, "b": {"h": 1, "6": 0.3}, "d": {"cl": 1.5, "a": 0.3}, "w": {"vv": 2, "v": 0.5}, "v": {"y": 0.5, "r": 0.3},
-    "t": {"l": 0.8, "f": 0.8, "r": 0.4, "i": 0.4}, "f": {"t": 0.8, "r": 0.4, "ſ": 0.1}, "r": {"t": 0.4, "i": 0.3, "v": 0.2}, "s": {"5": 0.3, "a": 0.3, "S": 0.3},
-    "g": {"q": 0.6, "9": 0.3, "y": 0.2}, "q": {"g": 0.5}, "y": {"v": 0.4, "g": 0.2}, "k": {"lc": 0.3}, "z": {"2": 0.3, "s": 0.3}, "S": {"5": 1, "s": 0.5, "8": 0.3},
-    "O": {"0": 2, "Q": 0.7, "C": 0.5, "o": 0.5}, "B": {"8": 0.8, "E": 0.4, "R": 0.4}, "D": {"O": 0.5, "0": 0.4}, "G": {"C": 0.7, "6": 0.4}, "C": {"G": 0.6, "c": 0.5, "O": 0.3},
-    "E": {"F": 0.6, "B": 0.4}, "F": {"E": 0.4, "P": 0.4}, "P": {"F": 0.3, "R": 0.3}, "R": {"B": 0.4, "P": 0.3}, "T": {"I": 0.4, "1": 0.2}, "Z": {"2": 0.7}, "M": {"N": 0.4}, "N": {"M": 0.3}, "H": {"N": 0.4},
-    "U": {"V": 0.3, "u": 0.3}, "V": {"v": 0.4, "Y": 0.3}, "W": {"w": 0.4, "VV": 0.4}, "0": {"O": 1, "o": 0.3}, "1": {"l": 1, "I": 1}, "5": {"S": 0.7}, "8": {"B": 0.4}, "2": {"Z": 0.3}, "6": {"G": 0.2},
-    "é": {"e": 2, "è": 0.7}, "è": {"e": 1.5, "é": 0.7}, "ü": {"u": 2, "ii": 0.3}, "ö": {"o": 2, "6": 0.1}, "ä": {"a": 2, "á": 0.2}, "à": {"a": 2}, "ç": {"c": 2}, "ñ": {"n": 2}, "ß": {"B": 1, "ss": 0.5, "8": 0.2},
-    "ê": {"e": 1.5, "é": 0.5}, "í": {"i": 2}, "ó": {"o": 2}, "á": {"a": 2}, "ú": {"u": 2}, "ï": {"i": 1.5}, "ë": {"e": 1}, "fi": {"ﬁ": 1}, "fl": {"ﬂ": 1},
+    "e": {"c": 4, "o": 2, "é": 0.3, "s": 0.3}, "c": {"e": 3, "o": 1, "r": 0.2}, "o": {"c": 1, "a": 0.5, "e": 1, "n": 0.2}, "a": {"o": 1, "u": 0.5, "s": 0.4, "n": 0.4, "e": 0.4},
+    "l": {"I": 2, "i": 1, "t": 0.5, "|": 0.5, "!": 0.2, "f": 0.2}, "I": {"l": 3, "|": 0.5, "T": 0.3, "J": 0.2, "i": 0.2}, "i": {"l": 1, "j": 0.4, "": 0.5, "t": 0.4, "í": 0.2, "ı": 0.1},
+    "m": {"rn": 3, "in": 0.7, "n": 0.7, "nn": 0.5, "ra": 0.2, "iu": 0.2}, "n": {"u": 1.5, "ri": 0.7, "h": 0.4, "ii": 0.3, "r": 0.3, "m": 0.3, "a": 0.2}, "u": {"n": 1.5, "ii": 0.6, "v": 0.4, "a": 0.3, "o": 0.2},
+    "h": {"b": 1.5, "li": 1, "n": 0.5, "k": 0.2, "lt": 0.1}, "b": {"h": 1, "l": 0.2, "o": 0.1}, "d": {"cl": 1.5, "a": 0.3, "el": 0.2}, "w": {"vv": 2, "v": 0.5, "u": 0.2, "iv": 0.2}, "v": {"y": 0.5, "r": 0.3, "u": 0.2},
+    "t": {"l": 0.8, "f": 0.8, "r": 0.4, "i": 0.4, "c": 0.2}, "f": {"t": 0.8, "r": 0.4, "l": 0.3}, "r": {"t": 0.4, "i": 0.3, "v": 0.2, "n": 0.2, "e": 0.2}, "s": {"a": 0.3, "S": 0.3, "e": 0.3, "z": 0.1, "": 0.1},
+    "g": {"q": 0.6, "y": 0.2, "p": 0.1, "e": 0.1}, "q": {"g": 0.5}, "y": {"v": 0.4, "g": 0.2, "r": 0.1, "j": 0.1}, "k": {"lc": 0.3, "h": 0.3}, "z": {"s": 0.3, "x": 0.1}, "x": {"z": 0.2, "s": 0.1}, "p": {"n": 0.2, "j": 0.1, "g": 0.1, "o": 0.1}, "j": {"i": 0.4},
+    "O": {"Q": 0.7, "C": 0.5, "o": 0.5, "D": 0.3}, "B": {"E": 0.4, "R": 0.4, "H": 0.2}, "D": {"O": 0.5, "I)": 0.1}, "G": {"C": 0.7, "O": 0.2}, "C": {"G": 0.6, "c": 0.5, "O": 0.3, "(": 0.2}, "Q": {"O": 0.5},
+    "E": {"F": 0.6, "B": 0.4}, "F": {"E": 0.4, "P": 0.4, "T": 0.1}, "P": {"F": 0.3, "R": 0.3, "I": 0.1}, "R": {"B": 0.4, "P": 0.3, "K": 0.2}, "T": {"I": 0.4, "F": 0.1, "Y": 0.1}, "M": {"N": 0.4, "IVI": 0.1}, "N": {"M": 0.3, "H": 0.2, "IV": 0.1},
+    "H": {"N": 0.4, "II": 0.3, "B": 0.1}, "U": {"V": 0.3, "u": 0.3, "L": 0.1}, "V": {"v": 0.4, "Y": 0.3}, "W": {"w": 0.4, "VV": 0.4}, "S": {"s": 0.5, "": 0.1}, "J": {"I": 0.3}, "K": {"R": 0.3, "X": 0.1}, "L": {"I": 0.3, "1": 0.0, "E": 0.1}, "A": {"Λ": 0.05, "a": 0.1},
+    "é": {"e": 2, "è": 0.7, "ć": 0.1}, "è": {"e": 1.5, "é": 0.7}, "ü": {"u": 2, "ii": 0.3, "ú": 0.2}, "ö": {"o": 2, "ó": 0.3}, "ä": {"a": 2, "á": 0.2, "à": 0.2}, "à": {"a": 2, "á": 0.3}, "ç": {"c": 2, "g": 0.2}, "ñ": {"n": 2, "fi": 0.2}, "ß": {"B": 1, "ss": 0.5, "b": 0.2},
+    "ê": {"e": 1.5, "é": 0.5, "è": 0.2}, "í": {"i": 2, "ì": 0.2}, "ó": {"o": 2, "ò": 0.2}, "á": {"a": 2, "à": 0.2}, "ú": {"u": 2}, "ï": {"i": 1.5}, "ë": {"e": 1}, "ô": {"o": 1.5}, "î": {"i": 1.5}, "û": {"u": 1.5, "ù": 0.2}, "â": {"a": 1.5}, "ì": {"i": 1}, "ò": {"o": 1}, "ù": {"u": 1}, "œ": {"oe": 1, "æ": 0.5}, "Ü": {"U": 1}, "Ö": {"O": 1}, "Ä": {"A": 1}, "É": {"E": 1},
+    "rn": {"m": 2}, "fi": {"ﬁ": 0.3, "fl": 0.4, "h": 0.3}, "fl": {"ﬂ": 0.3, "fi": 0.4}, "cl": {"d": 1.5}, "li": {"h": 0.8, "ii": 0.2}, "vv": {"w": 1}, "ri": {"n": 0.6}, "nn": {"m": 0.4, "rm": 0.1}, "in": {"m": 0.6}, "tt": {"ti": 0.2, "it": 0.2}, "ll": {"Il": 0.3, "ii": 0.2, "U": 0.2, "h": 0.1}, "ff": {"fi": 0.2, "f": 0.2}, "th": {"tli": 0.5, "tb": 0.5, "lh": 0.3}, "he": {"be": 0.5, "lie": 0.3}, "ce": {"ee": 0.3}, "ss": {"s": 0.1},
 }  # fmt: skip
-SPACE_LOST, SPACE_EXTRA, LOST, DOUBLED, CASE = 0.22, 0.08, 0.08, 0.05, 0.04  # shares of all errors
+IN_NUMBERS = {"0": "OoO", "1": "lI|", "5": "S", "8": "B", "2": "Z", "6": "b"}
+MARKS = {
+    ",": ".;",
+    ".": ",:",
+    ";": ":,",
+    ":": ";.",
+    "'": "`,’",
+    "’": "'‘",
+    "“": '"',
+    "”": '"',
+    "—": "-–",
+    "–": "-—",
+    "-": "—~",
+    "!": "l|",
+    "(": "C{",
+}
+PAIRED = 0.35  # share of the places of a pair of letters at which the pair is taken, not the letter
+EXTRA, LOST, DOUBLED, CASE, WILD = 0.08, 0.08, 0.03, 0.03, 0.05  # shares of a letter's errors
+DIRT = ".,'`-~·:;|_*^\"°"
+EDGES = re.compile(r"(\W*)(.*?)(\W*)", re.DOTALL)
+HYPHENS = ("-", "¬", "\u00ad", "—", "–", "‐")
+ANYTHING = "abcdefghijklmnopqrstuvwxyz"
 
 
 class Noise:
@@ -35,80 +59,153 @@ class Noise:
     def __init__(self, fitted: Path | None = None) -> None:
         self._table = {c: dict(options) for c, options in BASE.items()}
         if fitted and fitted.exists():
-            counts = json.loads(fitted.read_text())
-            for c, options in counts.items():
+            for c, options in json.loads(fitted.read_text()).items():
                 total = sum(options.values())
                 mine = self._table.setdefault(c, {})
                 for to, n in options.items():
-                    if not (c.isdigit() and to.isdigit()):
+                    if not any(x.isdigit() for x in c + to):
                         mine[to] = mine.get(to, 0.0) + 4.0 * n / total
 
     def apply(self, rng: random.Random, line: str, rate: float) -> str:
-        """The line with about ``rate`` errors a character."""
+        """The line with about ``rate`` errors a character; some words take more of them than others."""
+        words = line.split(" ")
+        spoilt = [self._word(rng, word, rate * min(3.0, rng.expovariate(1))) for word in words]
+        out = spoilt[0]
+        for n in range(1, len(words)):
+            number = words[n - 1][-1:].isdigit() or words[n][:1].isdigit()
+            lost = not number and rng.random() < 1.5 * rate
+            out += ("" if lost else " ") + spoilt[n]
+        return out
+
+    def _word(self, rng: random.Random, word: str, rate: float) -> str:
+        if any(c.isdigit() for c in word):
+            return "".join(
+                rng.choice(IN_NUMBERS[c]) if c in IN_NUMBERS and rng.random() < rate / 4 else c
+                for c in word
+            )
         out: list[str] = []
-        skip = False
-        for n, c in enumerate(line):
-            if skip:
-                skip = False
-                continue
-            if rng.random() >= rate * (3.0 if c == " " else 0.8):
+        n = 0
+        while n < len(word):
+            c, pair = word[n], word[n : n + 2]
+            n += 1
+            if rng.random() >= rate:
                 out.append(c)
-                continue
-            pair = line[n : n + 2]
-            kind = rng.random()
-            if c == " ":
-                out.append("" if kind < 0.75 and _keeps_numbers(line, n) else " ")
-            elif kind < SPACE_EXTRA and c.isalpha():
-                out.append(c + " ")
-            elif kind < SPACE_EXTRA + LOST and c.isalpha():
-                out.append("")
-            elif kind < SPACE_EXTRA + LOST + DOUBLED and c.isalpha():
-                out.append(c + c)
-            elif kind < SPACE_EXTRA + LOST + DOUBLED + CASE and c.isalpha():
-                out.append(c.swapcase())
-            elif pair in self._table:
+            elif not c.isalpha():
+                out.append(
+                    rng.choice(["", rng.choice(MARKS.get(c, c)), rng.choice(MARKS.get(c, c))])
+                )
+            elif pair in self._table and rng.random() < PAIRED:
                 out.append(self._draw(rng, pair))
-                skip = True
+                n += 1
             else:
-                out.append(self._draw(rng, c) if c in self._table else c)
+                out.append(self._letter(rng, c))
+        if rng.random() < rate / 2:
+            out.insert(rng.randrange(len(out) + 1), rng.choice(DIRT))
         return "".join(out)
+
+    def _letter(self, rng: random.Random, c: str) -> str:
+        kind = rng.random()
+        for share, made in (
+            (EXTRA, c + " "),
+            (LOST, ""),
+            (DOUBLED, c + c),
+            (CASE, c.swapcase()),
+            (WILD, rng.choice(ANYTHING)),
+        ):
+            if kind < share:
+                return made
+            kind -= share
+        return self._draw(rng, c) if c in self._table else c
 
     def _draw(self, rng: random.Random, c: str) -> str:
         options = self._table[c]
         return rng.choices(list(options), list(options.values()))[0]
 
 
-def _keeps_numbers(line: str, n: int) -> bool:
-    """A space between two numbers is not lost: the corrector could not put it back."""
-    return not (line[n - 1 : n].isdigit() and line[n + 1 : n + 2].isdigit())
+def wanted(ocr: str, truth: str) -> str:
+    """The truth as far as a corrector should restore it: numbers and punctuation stay as they were read."""
+    return " ".join(_of_words(before, after) for before, after in _words(ocr, truth))
+
+
+def _words(ocr: str, truth: str) -> Iterator[tuple[str, str]]:
+    """Words beside each other, parted at the spaces that both texts have; some are joined, some split."""
+    x = y = 0
+    for code in Levenshtein.opcodes(ocr, truth):
+        if code.tag == "equal":
+            for n in range(code.src_end - code.src_start):
+                if ocr[code.src_start + n] == " ":
+                    yield ocr[x : code.src_start + n], truth[y : code.dest_start + n]
+                    x, y = code.src_start + n + 1, code.dest_start + n + 1
+    yield ocr[x:], truth[y:]
+
+
+def _of_words(before: str, after: str) -> str:
+    if before == after:
+        return before
+    letters, true = _letters(before), _letters(after)
+    if any(c.isdigit() for c in before + after):
+        repaired = len(before) == len(after) and all(
+            a == b or a in IN_NUMBERS.get(b, "") for a, b in zip(before, after, strict=True)
+        )
+        return after if repaired else before
+    if letters.casefold() == true.casefold() and (
+        letters.islower() or letters.isupper() or letters.istitle() or not letters
+    ):
+        return after if before.replace(" ", "") == after.replace(" ", "") else before
+    if Levenshtein.normalized_distance(before, after) > 0.6 or not letters or not true:
+        return before
+    head, core, tail = EDGES.fullmatch(before).groups()  # type: ignore[union-attr] # all text matches
+    true_head, true_core, true_tail = EDGES.fullmatch(after).groups()  # type: ignore[union-attr]
+    if len(core) == len(true_core):
+        return f"{head}{true_core}{tail}"
+    return (
+        f"{true_head}{true_core}{tail if tail in HYPHENS and true_tail in HYPHENS else true_tail}"
+    )
+
+
+def _letters(text: str) -> str:
+    return "".join(c for c in text if c.isalpha())
 
 
 def pairs(file: Path) -> Iterator[tuple[str, str]]:
-    """Lines of OCR text and truth of a HIPE-OCRepair file, where both have as many lines."""
+    """Lines of OCR text and truth: of a HIPE-OCRepair file (.gz), or as ``render`` writes them."""
+    for ocr, truth in _rendered(file) if file.suffix == ".jsonl" else _hipe(file):
+        near = Levenshtein.distance(ocr, truth) <= 0.3 * max(len(ocr), len(truth))
+        if near and 4 <= len(ocr) <= 130:
+            yield ocr, wanted(ocr, truth)
+
+
+def _rendered(file: Path) -> Iterator[tuple[str, str]]:
+    for row in file.read_text(encoding="utf-8").splitlines():
+        ocr, truth = json.loads(row)
+        yield ocr.strip(), truth
+
+
+def _hipe(file: Path) -> Iterator[tuple[str, str]]:
+    """Of the documents that have as many lines in both."""
     with gzip.open(file, "rt", encoding="utf-8") as opened:
         for row in opened:
             record = json.loads(row)
             ocr = record["ocr_hypothesis"]["transcription_unit"].split("\n")
             truth = record["ground_truth"]["transcription_unit"].split("\n")
-            if len(ocr) != len(truth):
-                continue
-            for a, true in zip(ocr, truth, strict=True):
-                # the truth writes every hyphen of a line's end as ¬, whatever was printed
-                b = true[:-1] + "-" if true.endswith("¬") and a.endswith("-") else true
-                digits = "".join(c for c in a if c.isdigit()), "".join(c for c in b if c.isdigit())
-                near = Levenshtein.distance(a, b) <= 0.25 * max(len(a), len(b))
-                if 8 <= len(b) <= 120 and len(a) <= 130 and near and digits[0] == digits[1]:
-                    yield a.strip(), b.strip()
+            if len(ocr) == len(truth):
+                yield from ((a.strip(), b.strip()) for a, b in zip(ocr, truth, strict=True))
 
 
-def fit(file: Path, out: Path) -> None:
-    """Count the substitutions of one character by up to two, and write them as JSON."""
+def fit(files: Iterable[Path], out: Path) -> None:
+    """Count the substitutions of one or two characters by up to two, and write them as JSON."""
     counts: dict[str, Counter[str]] = {}
-    for ocr, truth in pairs(file):
-        for code in Levenshtein.opcodes(truth, ocr):
-            before = truth[code.src_start : code.src_end]
-            after = ocr[code.dest_start : code.dest_end]
-            if code.tag == "replace" and len(before) == 1 and len(after) <= 2 and before != " ":
-                counts.setdefault(before, Counter())[after] += 1
+    for file in files:
+        for ocr, truth in pairs(file):
+            for code in Levenshtein.opcodes(truth, ocr):
+                before = truth[code.src_start : code.src_end]
+                after = ocr[code.dest_start : code.dest_end]
+                if (
+                    code.tag == "replace"
+                    and before.isalpha()
+                    and len(before) <= 2
+                    and len(after) <= 2
+                ):
+                    counts.setdefault(before, Counter())[after] += 1
     kept = {c: dict(n.most_common(8)) for c, n in counts.items() if sum(n.values()) >= 20}
     out.write_text(json.dumps(kept, ensure_ascii=False))

@@ -1,0 +1,139 @@
+"""Real errors: lines are drawn in many fonts, spoilt as scans are, and read by an engine of ours.
+
+    python -m data.render --lines LINES.txt --fonts FOLDER --engine rapidocr --out PAIRS.jsonl
+
+Needs scanmend itself (its recogniser reads the line images) and tesseract. Pairs are appended one by one, so
+it may be stopped and started again; it goes on behind the lines that it has done.
+"""
+
+import argparse
+import io
+import json
+import random
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
+
+AT_ONCE = 12  # lines
+
+
+def draw(text: str, font: ImageFont.FreeTypeFont, rng: random.Random) -> Image.Image:
+    """Dark on light, with a margin as a detector leaves it."""
+    left, top, right, bottom = font.getbbox(text)
+    margin = rng.randrange(1, 8)
+    paper, ink = rng.randrange(190, 256), rng.randrange(0, 110)
+    image = Image.new("L", (int(right - left) + 2 * margin, int(bottom - top) + 2 * margin), paper)
+    ImageDraw.Draw(image).text((margin - left, margin - top), text, fill=ink, font=font)
+    return image
+
+
+def spoil(image: Image.Image, rng: random.Random) -> Image.Image:
+    """Some of what scanners, copiers, cameras and time do to a line."""
+    if rng.random() < 0.4:
+        image = image.rotate(
+            rng.gauss(0, 0.5),
+            Image.Resampling.BICUBIC,
+            expand=True,
+            fillcolor=image.getpixel((0, 0)),
+        )
+    if rng.random() < 0.5:
+        factor = rng.uniform(0.3, 0.9)
+        small = (max(8, int(image.width * factor)), max(8, int(image.height * factor)))
+        image = image.resize(small, Image.Resampling.BOX)
+    if rng.random() < 0.5:
+        image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.6)))
+    pixels = np.asarray(image, np.float32)
+    noise = np.random.default_rng(rng.randrange(2**32))
+    if rng.random() < 0.5:
+        pixels = pixels + noise.normal(0, rng.uniform(2, 40), pixels.shape)
+    if rng.random() < 0.2:  # faded: stripes of less ink, as thermal paper and old ribbons leave
+        stripes = np.interp(
+            np.linspace(0, 9, pixels.shape[1]), np.arange(10), noise.uniform(0.2, 1, 10)
+        )
+        pixels = 255 - (255 - pixels) * stripes
+    if rng.random() < 0.15:  # bleed-through
+        pixels = np.minimum(pixels, 255 - (255 - pixels[::-1, ::-1]) * rng.uniform(0.1, 0.35))
+    if rng.random() < 0.25:
+        pixels = np.where(pixels > rng.uniform(0.35, 0.75) * pixels.max(), 255.0, 0.0)
+    if rng.random() < 0.15:
+        pixels[noise.random(pixels.shape) < rng.uniform(0.002, 0.03)] = rng.choice([0, 255])
+    if rng.random() < 0.1:  # a ruled line or a stroke
+        row = rng.randrange(pixels.shape[0])
+        pixels[row : row + rng.randrange(1, 3)] = rng.randrange(0, 160)
+    if rng.random() < 0.1:
+        image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).filter(
+            rng.choice([ImageFilter.MinFilter(3), ImageFilter.MaxFilter(3)])
+        )
+    else:
+        image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+    if rng.random() < 0.4:
+        packed = io.BytesIO()
+        image.save(packed, "JPEG", quality=rng.randrange(8, 60))
+        image = Image.open(packed).convert("L")
+    return image
+
+
+def rapidocr() -> Callable[[Sequence[Image.Image]], list[str]]:
+    """The recogniser of the product alone."""
+    from scanmend.ocr.rapid import Rapid, as_bgr  # noqa: PLC0415 - only one engine is needed
+
+    engine = Rapid(("en",))
+    return lambda images: [line.text for line in engine.recognise([as_bgr(i) for i in images])]
+
+
+def tesseract(images: Sequence[Image.Image]) -> list[str]:
+    """All lines on one tall sheet would be parted wrongly: one call a line."""
+    return [_tesseract(image) for image in images]
+
+
+def _tesseract(image: Image.Image) -> str:
+    packed = io.BytesIO()
+    image.save(packed, "PNG")
+    command = ["tesseract", "-", "-", "--psm", "7", "--dpi", "200"]
+    done = subprocess.run(command, input=packed.getvalue(), capture_output=True, check=False)
+    return done.stdout.decode("utf-8", "replace").strip()
+
+
+def readable(
+    lines: Sequence[str], fonts: Sequence[Path], rng: random.Random
+) -> Iterator[tuple[str, Image.Image]]:
+    """Each line with its spoilt image, in a font that has its letters."""
+    for text in lines:
+        font = ImageFont.truetype(str(rng.choice(fonts)), rng.randrange(14, 44))
+        blank = font.getmask("\uffff").getbbox(), bytes(font.getmask("\uffff"))
+        if all(
+            c == " " or (font.getmask(c).getbbox(), bytes(font.getmask(c))) != blank
+            for c in set(text)
+        ):
+            yield text, spoil(draw(text, font, rng), rng)
+
+
+def main() -> None:
+    """Read lines until there are none."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--lines", type=Path, required=True)
+    parser.add_argument("--fonts", type=Path, required=True)
+    parser.add_argument("--engine", choices=["rapidocr", "tesseract"], default="rapidocr")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    fonts = sorted(f for f in options.fonts.rglob("*.[to]tf") if "Math" not in f.name)
+    read = rapidocr() if options.engine == "rapidocr" else tesseract
+    texts = options.lines.read_text(encoding="utf-8").split("\n")
+    counter = options.out.with_suffix(".done")
+    done = int(counter.read_text()) if counter.exists() else 0
+    rng = random.Random(options.seed + done)
+    with options.out.open("a", encoding="utf-8") as out:
+        for start in range(done, len(texts), AT_ONCE):
+            pairs = list(readable(texts[start : start + AT_ONCE], fonts, rng))
+            for (truth, _), ocr in zip(pairs, read([image for _, image in pairs]), strict=True):
+                out.write(json.dumps([ocr, truth], ensure_ascii=False) + "\n")
+            out.flush()
+            counter.write_text(str(start + AT_ONCE))
+
+
+if __name__ == "__main__":
+    main()
