@@ -10,6 +10,7 @@ import argparse
 import json
 import math
 import multiprocessing
+import queue
 import random
 import time
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ from data.clean import Prose, files_of, lines
 from data.noise import Noise, fit, pairs, wanted
 from greedy import EOS, SEP, WORDS, correct
 
-LONGEST = 256  # tokens of a sequence
+LONGEST = 512  # tokens of a sequence
 ROUND = 16  # sequences are padded to a multiple: few shapes are compiled and cached
 CLEAN = 0.42  # share of lines without an error
 REAL = 0.3  # share of the noisy lines that are real pairs
@@ -191,9 +192,17 @@ def batches(sources: Sources, seed: int, tokens: int) -> Iterator[np.ndarray[Any
             waiting.clear()
 
 
-def _produce(queue: Any, sources: Sources, seed: int, tokens: int) -> None:
+def _produce(out: Any, sources: Sources, seed: int, tokens: int) -> None:
+    parent = multiprocessing.parent_process()
     for batch in batches(sources, seed, tokens):
-        queue.put(batch)
+        while parent and parent.is_alive():
+            try:
+                out.put(batch, timeout=5)
+                break
+            except queue.Full:
+                continue
+        else:
+            return
 
 
 def loss_of(model: nn.Module, batch: Tensor) -> Tensor:
@@ -308,15 +317,15 @@ def train(options: argparse.Namespace) -> None:
     )
     training = Run(options)
     context = multiprocessing.get_context("spawn")
-    queue = context.Queue(32)
+    made = context.Queue(32)
     maker = context.Process(
-        target=_produce, args=(queue, sources, 1000 + training.step, options.batch), daemon=True
+        target=_produce, args=(made, sources, 1000 + training.step, options.batch), daemon=True
     )
     maker.start()
     begun, saved, kept, losses = time.monotonic(), time.monotonic(), time.monotonic(), []
     now = training.spent
     while now < options.minutes * 60:
-        losses.append(training.learn(torch.from_numpy(queue.get()).long(), training.rate(now)))
+        losses.append(training.learn(torch.from_numpy(made.get()).long(), training.rate(now)))
         now = training.spent + time.monotonic() - begun
         if training.step % LOG_EVERY == 0:
             say(

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from data.documents import code, document_line, foreign_name
 
-LONGEST = 120  # characters
+LONGEST = 235  # characters
+WIDE = 0.07  # share of the paragraphs that are set in wide lines
 QUOTES = [("“", "”", "’"), ("„", "“", "’"), ("«", "»", "’"), ('"', '"', "'"), ("‘", "’", "’"), ("»", "«", "’"),
           ("« ", " »", "’"), ("“", "”", "'"), ("''", "''", "'"), ("``", "''", "'")]  # fmt: skip
 DASHES = ["—", "–", " — ", " – ", "--", "-", " - ", "- ", "―", "−"]
@@ -84,7 +85,8 @@ def printed(text: str, rng: random.Random) -> list[str]:
     """Some lines of a paragraph as they might be set."""
     if rng.random() < 0.7:
         text = _typography(rng, text)
-    cut = list(_cut(rng, text, rng.randrange(20, 110)))
+    width = rng.randrange(110, 230) if rng.random() < WIDE else rng.randrange(20, 110)
+    cut = list(_cut(rng, text, width))
     chosen = rng.sample(cut, min(len(cut), 3))
     return [_styled(rng, line) for line in chosen]
 

@@ -168,17 +168,28 @@ def _letters(text: str) -> str:
 
 
 def pairs(file: Path) -> Iterator[tuple[str, str]]:
-    """Lines of OCR text and truth: of a HIPE-OCRepair file (.gz), or as ``render`` writes them."""
-    for ocr, truth in _rendered(file) if file.suffix == ".jsonl" else _hipe(file):
+    """Lines of OCR text and what is wanted of them, of those that are near enough to learn from."""
+    for ocr, truth in raw(file):
         near = Levenshtein.distance(ocr, truth) <= 0.3 * max(len(ocr), len(truth))
-        if near and 4 <= len(ocr) <= 130:
+        if near and 4 <= len(ocr) <= 200:
             yield ocr, wanted(ocr, truth)
+
+
+def raw(file: Path) -> Iterator[tuple[str, str]]:
+    """Lines of OCR text and truth: of a HIPE-OCRepair file (.gz), or as ``render`` writes them."""
+    return _rendered(file) if file.suffix == ".jsonl" else _hipe(file)
 
 
 def _rendered(file: Path) -> Iterator[tuple[str, str]]:
     for row in file.read_text(encoding="utf-8").splitlines():
         ocr, truth = json.loads(row)
-        yield ocr.strip(), truth
+        for old, new in (
+            ("ſ", "s"),
+            ("ﬁ", "fi"),
+            ("ﬂ", "fl"),
+        ):  # an engine that reads f for ſ means s
+            truth = truth.replace(old, new)
+        yield ocr.strip(), " ".join(truth.split())
 
 
 def _hipe(file: Path) -> Iterator[tuple[str, str]]:
