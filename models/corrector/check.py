@@ -31,7 +31,7 @@ def with_torch(checkpoint: Path, out: Path) -> None:
             str(n): model(torch.tensor([sequence(line, line)]))[0].numpy()
             for n, line in enumerate(LINES)
         }
-    np.savez(out, **found)  # type: ignore[arg-type] # a dictionary of arrays
+    np.savez(out, **found)
 
 
 def with_llama(path: Path, logits: Path) -> None:

@@ -243,7 +243,7 @@ class Run:
         elif options.start:
             saved = torch.load(options.start, map_location=self.device, weights_only=True)
             self.model.load_state_dict(saved["model"])
-        self.run = (
+        self.run: Any = (
             torch.compile(self.model, dynamic=True)
             if options.compile or self.device == "cuda"
             else self.model
@@ -256,7 +256,7 @@ class Run:
         with torch.autocast(self.device, torch.bfloat16):
             loss = loss_of(self.run, batch.to(self.device))
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         self.step += 1

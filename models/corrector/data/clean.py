@@ -12,7 +12,7 @@ import lzma
 import random
 import re
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from data.documents import code, document_line, foreign_name
@@ -147,9 +147,24 @@ def _with_sign(rng: random.Random, line: str) -> str:
 
 def oddity(rng: random.Random) -> str:
     """Names of many languages, words that no dictionary holds, codes and signs in a row."""
-    makers = [foreign_name, code, _made_up, _made_up, lambda rng: rng.choice(SIGNS), lambda rng: str(rng.randrange(10**rng.randrange(1, 8)))]  # fmt: skip
+    makers: list[Callable[[random.Random], str]] = [
+        foreign_name,
+        code,
+        _made_up,
+        _made_up,
+        _sign,
+        _number,
+    ]
     line = " ".join(rng.choice(makers)(rng) for _ in range(rng.randrange(1, 9)))
     return line if len(line) > 3 else f"{line} {_made_up(rng)}"
+
+
+def _sign(rng: random.Random) -> str:
+    return rng.choice(SIGNS)
+
+
+def _number(rng: random.Random) -> str:
+    return str(rng.randrange(10 ** rng.randrange(1, 8)))
 
 
 def _made_up(rng: random.Random) -> str:
@@ -159,7 +174,8 @@ def _made_up(rng: random.Random) -> str:
         rng.choice("bcdfghjklmnprstvwxz") + rng.choice("aeiouyäöüéèáíó")
         for _ in range(rng.randrange(1, 5))
     )
-    return rng.choice([str, str.title, str.upper])(word + rng.choice(["", "n", "s", "x", "-", "."]))
+    word += rng.choice(["", "n", "s", "x", "-", "."])
+    return rng.choice([word, word.title(), word.upper()])
 
 
 def main() -> None:

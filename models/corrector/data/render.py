@@ -13,6 +13,7 @@ import random
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
@@ -45,7 +46,7 @@ def spoil(image: Image.Image, rng: random.Random) -> Image.Image:
         image = image.resize(small, Image.Resampling.BOX)
     if rng.random() < 0.5:
         image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.6)))
-    pixels = np.asarray(image, np.float32)
+    pixels: np.ndarray[Any, Any] = np.asarray(image, np.float32)
     noise = np.random.default_rng(rng.randrange(2**32))
     if rng.random() < 0.5:
         pixels = pixels + noise.normal(0, rng.uniform(2, 40), pixels.shape)
