@@ -103,7 +103,7 @@ def readable(
 ) -> Iterator[tuple[str, Image.Image]]:
     """Each line with its spoilt image, in a font that has its letters."""
     for text in lines:
-        font = ImageFont.truetype(str(rng.choice(fonts)), rng.randrange(14, 44))
+        font = ImageFont.truetype(str(rng.choice(fonts)), rng.randrange(11, 34))
         blank = font.getmask("\uffff").getbbox(), bytes(font.getmask("\uffff"))
         if all(
             c == " " or (font.getmask(c).getbbox(), bytes(font.getmask(c))) != blank
