@@ -18,8 +18,9 @@ import torch
 from greedy import EOS, SEP, WORDS
 
 SEP_TEXT, EOS_TEXT = "<|sep|>", "<|end|>"
-TEMPLATE = "{{ messages[-1]['content'].split('\\n\\nThe line:\\n')[-1] }}" + SEP_TEXT
+TEMPLATE = "{{ messages[-1]['content'].split('\\n')[-1] }}" + SEP_TEXT
 DESCRIPTION = "Corrects a line of OCR text, byte by byte. Made for scanmend, whose gate decides what is taken."
+LINE = 200  # bytes: a longer line is given to it in pieces
 NAMES = {
     "attention_norm": "attn_norm",
     "attention.q": "attn_q",
@@ -62,6 +63,7 @@ def write(checkpoint: Path, path: Path, kind: str, notes: dict[str, str]) -> Non
     out.add_license("apache-2.0")
     out.add_author("The scanmend contributors")
     out.add_languages(["en", "de", "es", "fr", "it", "nl"])
+    out.add_uint32("scanmend.line_bytes", LINE)
     for key, value in notes.items():
         out.add_string(f"scanmend.{key}", value)
     out.add_context_length(shape["context"])

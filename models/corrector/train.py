@@ -31,7 +31,7 @@ from greedy import EOS, SEP, WORDS, correct
 LONGEST = 512  # tokens of a sequence
 ROUND = 16  # sequences are padded to a multiple: few shapes are compiled and cached
 CLEAN = 0.42  # share of lines without an error
-REAL = 0.3  # share of the noisy lines that are real pairs
+REAL = 0.45  # share of the noisy lines that are real pairs
 SAME = 0.25  # share of the real pairs without an error that is kept
 RELOAD = 20_000  # lines
 LEVEL, MOST = 0.03, 0.12  # errors a character: mean and most
@@ -227,18 +227,20 @@ class Run:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         torch.manual_seed(1)
         self.model = Corrector(SIZES[options.size]).to(self.device)
-        decayed = [p for p in self.model.parameters() if p.dim() > 1]
-        other = [p for p in self.model.parameters() if p.dim() <= 1]
-        self.optimizer = torch.optim.AdamW(
-            [{"params": decayed, "weight_decay": 0.05}, {"params": other, "weight_decay": 0.0}],
-            lr=options.rate, betas=(0.9, 0.98),
-        )  # fmt: skip
+        inner = [p for p in self.model.blocks.parameters() if p.dim() > 1]
+        held = set(map(id, inner))
+        outer = [p for p in self.model.parameters() if id(p) not in held]
+        self.optimizers = [
+            torch.optim.Muon(inner, lr=options.rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
+            torch.optim.AdamW(outer, lr=options.rate, betas=(0.9, 0.98), weight_decay=0.0),
+        ]
         self.step, self.seen, self.spent = 0, 0, 0.0
         self.checkpoint = options.out / "checkpoint.pt"
         if self.checkpoint.exists():
             saved = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
             self.model.load_state_dict(saved["model"])
-            self.optimizer.load_state_dict(saved["optimizer"])
+            for optimizer, state in zip(self.optimizers, saved["optimizers"], strict=True):
+                optimizer.load_state_dict(state)
             self.step, self.seen, self.spent = saved["step"], saved["seen"], saved["spent"]
         elif options.start:
             saved = torch.load(options.start, map_location=self.device, weights_only=True)
@@ -251,14 +253,16 @@ class Run:
 
     def learn(self, batch: Tensor, rate: float) -> float:
         """One step; the loss."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
         with torch.autocast(self.device, torch.bfloat16):
             loss = loss_of(self.run, batch.to(self.device))
-        self.optimizer.zero_grad(set_to_none=True)
+        self.model.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         self.step += 1
         self.seen += int((batch >= 0).sum())
         return loss.item()
@@ -274,7 +278,7 @@ class Run:
     def save(self, now: float) -> None:
         """All that is needed to go on; never a half file."""
         state = {
-            "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "shape": asdict(self.model.shape),
+            "model": self.model.state_dict(), "optimizers": [o.state_dict() for o in self.optimizers], "shape": asdict(self.model.shape),
             "step": self.step, "seen": self.seen, "spent": now,
         }  # fmt: skip
         half = self.checkpoint.with_suffix(".tmp")
