@@ -1,7 +1,7 @@
 """Compares the logits of PyTorch and llama.cpp, in two steps, for the two don't share an environment.
 
-python check.py torch CHECKPOINT.pt LOGITS.npz          (with torch)
-python check.py llama MODEL.gguf LOGITS.npz             (with llama_cpp; says the largest difference)
+python check.py torch CHECKPOINT.pt logits.npz          (with torch; the project's tests read logits.npz)
+python check.py llama MODEL.gguf logits.npz             (with llama_cpp; says the largest difference)
 """
 
 import sys
@@ -28,10 +28,10 @@ def with_torch(checkpoint: Path, out: Path) -> None:
     model.load_state_dict(saved["model"])
     with torch.no_grad():
         found = {
-            str(n): model(torch.tensor([sequence(line, line)]))[0].numpy()
+            str(n): model(torch.tensor([sequence(line, line)]))[0].numpy().astype(np.float16)
             for n, line in enumerate(LINES)
         }
-    np.savez(out, **found)
+    np.savez_compressed(out, lines=np.array(LINES), **found)  # type: ignore[arg-type] # both are arrays
 
 
 def with_llama(path: Path, logits: Path) -> None:

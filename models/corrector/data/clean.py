@@ -25,6 +25,7 @@ DASHES = ["—", "–", " — ", " – ", "--", "-", " - ", "- ", "―", "−"]
 BULLETS = ["• ", "- ", "– ", "— ", "* ", "→ ", "· ", "(a) ", "(i) ", "(iv) ", "1. ", "2) ", "§ 3 ", "► ", "□ ", "■ ",
            "● ", "○ ", "✓ ", "☐ ", "☒ ", "> ", "» ", "a) ", "I. ", "IV. ", "A. ", "† ", "‡ ", "¶ ", "# ", "+ ", "| "]  # fmt: skip
 SIGNS = list("→←↑↓⇒•·●■□▪★☆✓✗†‡§¶©®™°²³½¼¾×÷±≤≥≈≠∞µ€£$¥¢%‰&@#~^_|\\/<>{}[]=+*…¬«»‹›“”„‘’‚–—ªº¿¡№ſßæœøåðþłđčšžćńşğıőűαβγδπΣΩλμ")  # fmt: skip
+SMALL_E = str.maketrans({"ä": "a\u0364", "ö": "o\u0364", "ü": "u\u0364"})
 HYPHENS = "-------¬¬\u00ad‐–—="
 SHARES = {
     "books": 0.40,
@@ -102,6 +103,8 @@ def _typography(rng: random.Random, text: str) -> str:
         text = re.sub(r"s(?=[a-z])", "ſ", text)
     if rng.random() < 0.03:
         text = text.replace("fi", "ﬁ").replace("fl", "ﬂ")
+    if rng.random() < 0.03:  # as editions of old German print have it
+        text = text.translate(SMALL_E)
     dash = rng.choice(DASHES)
     return re.sub(r"\s*(?:--|—|–)\s*", dash, text)
 
