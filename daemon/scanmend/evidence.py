@@ -13,7 +13,7 @@ from rapidfuzz.distance import Levenshtein
 from scanmend.lexicon import Lexicon
 
 RARER = 8  # classes of frequency: at least 256 times as common
-BADLY = 0.45  # share of a word that may be misread
+BADLY = 4 / 3  # how much more of a word may be misread than otherwise
 DIRT = frozenset("«»*^<>|~■•\\{}_¦§¢¥£@#=+")  # within a word, or at its end in a letter's place
 SPLIT_MARGIN = 2.0  # a word into several: German writes its compounds in one
 
@@ -40,10 +40,10 @@ def evidence(before: str, after: str, lexicon: Lexicon) -> Evidence:
     return Evidence.NONE if old == new == 0 else Evidence.AGAINST
 
 
-def near(before: str, after: str) -> bool:
-    """Whether one may be the other misread badly: one character, or less than half."""
+def near(before: str, after: str, share: float) -> bool:
+    """Whether one may be the other misread badly: in one character, or a third more than ``share`` of them."""
     distance = Levenshtein.distance(before, after)
-    return distance <= 1 or distance <= BADLY * max(len(before), len(after))
+    return distance <= max(1, BADLY * share * max(len(before), len(after)))
 
 
 def _words(text: str) -> list[str]:

@@ -62,7 +62,7 @@ RULES = {
     "known-word": "accepted: no word was read, a known one is meant, and the model is sure",
 }
 # what a known word and a sure model overrule
-_DOUBTS = frozenset({"short-word", "too-much", "implausible", "no-new-words", "inflection", "sure-characters"})  # fmt: skip
+_DOUBTS = frozenset({"short-word", "too-much", "implausible", "no-new-words", "inflection"})
 
 
 ACCEPTED = frozenset({"ocr-plausible", "known-word"})
@@ -172,7 +172,7 @@ def _judged(
         margin = _margin(span, proposal)
         rule = _reject(span, line, kept, rules) or "ocr-plausible"
         if margin is not None:
-            rule = _weighed(span, rule, margin, rules, lexicon)
+            rule = _weighed(span, line, rule, margin, rules, lexicon)
         judged.append((span, rule, margin))
     passed = {s: Levenshtein.distance(s.before, s.after) for s, rule, _ in judged if rule in ACCEPTED}  # fmt: skip
     much = sum(passed.values()) > max(2, rules.max_edit_ratio * len(text))
@@ -184,18 +184,24 @@ def _judged(
 
 
 def _weighed(
-    span: Span, rule: str, margin: float, rules: Profile, lexicon: Lexicon | None
+    span: Span, line: Line, rule: str, margin: float, rules: Profile, lexicon: Lexicon | None
 ) -> str:  # fmt: skip
     """The rule that decides when the model's margin is known, and the lexicon has been asked."""
     if lexicon is not None and (rule in ACCEPTED or rule in _DOUBTS):
         found = evidence(span.before, span.after, lexicon)
         splits = len(span.after.split()) > len(span.before.split())
+        turned = opposed(_letters(span.before), _letters(span.after))
         if found is Evidence.AGAINST and rule in ACCEPTED:
             return "real-word"
         if found is Evidence.NONE and rule in ACCEPTED and margin < 2 * rules.min_margin:
             return "margin"
-        if found is Evidence.FOR and rule in _DOUBTS and near(span.before, span.after):
-            rule = "known-word"
+        if (
+            found is Evidence.FOR
+            and rule in _DOUBTS
+            and not turned
+            and near(span.before, span.after, rules.max_edit_ratio)
+        ):
+            rule = _sure(span, line) or "known-word"
         if found is Evidence.FOR and splits and margin < SPLIT_MARGIN:
             return "margin"
     return "margin" if rule in ACCEPTED and margin < rules.min_margin else rule
