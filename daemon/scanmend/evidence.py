@@ -15,7 +15,11 @@ from scanmend.lexicon import Lexicon
 RARER = 8  # classes of frequency: at least 256 times as common
 BADLY = 4 / 3  # how much more of a word may be misread than otherwise
 DIRT = frozenset("«»*^<>|~■•\\{}_¦§¢¥£@#=+")  # within a word, or at its end in a letter's place
-SPLIT_MARGIN = 2.0  # a word into several: German writes its compounds in one
+PART = 9  # class of each word that one is split into: German writes its compounds in one
+KNOWN, UNKNOWN = (
+    0.5,
+    2.0,
+)  # shares of min_margin that an edit takes into a known word, and between unknown ones
 
 
 class Evidence(enum.Enum):
@@ -38,6 +42,11 @@ def evidence(before: str, after: str, lexicon: Lexicon) -> Evidence:
     if new and (old == 0 or new - old >= (1 if joined else RARER)):
         return Evidence.FOR
     return Evidence.NONE if old == new == 0 else Evidence.AGAINST
+
+
+def splits(after: str, lexicon: Lexicon) -> bool:
+    """Whether these words are so common that the one that was read is rather all of them without their spaces."""
+    return min(map(lexicon.frequency, _words(after)), default=0) >= PART
 
 
 def near(before: str, after: str, share: float) -> bool:

@@ -21,7 +21,7 @@ from rapidfuzz.distance import Levenshtein
 
 from scanmend.align import Span, spans
 from scanmend.confusions import by_runs, inflected, opposed, plausible, regular_case
-from scanmend.evidence import SPLIT_MARGIN, Evidence, evidence, near
+from scanmend.evidence import KNOWN, UNKNOWN, Evidence, evidence, near, splits
 from scanmend.lexicon import Lexicon
 from scanmend.profiles import Profile
 from scanmend.tokens import protected, repairs
@@ -185,26 +185,30 @@ def _judged(
 
 def _weighed(
     span: Span, line: Line, rule: str, margin: float, rules: Profile, lexicon: Lexicon | None
-) -> str:  # fmt: skip
+) -> str:
     """The rule that decides when the model's margin is known, and the lexicon has been asked."""
+    least = rules.min_margin
     if lexicon is not None and (rule in ACCEPTED or rule in _DOUBTS):
         found = evidence(span.before, span.after, lexicon)
-        splits = len(span.after.split()) > len(span.before.split())
-        turned = opposed(_letters(span.before), _letters(span.after))
-        if found is Evidence.AGAINST and rule in ACCEPTED:
+        if len(span.after.split()) > len(span.before.split()):
+            if rule not in ACCEPTED or found is Evidence.SAME:
+                return rule if rule not in ACCEPTED or margin >= least else "margin"
+            if not splits(span.after, lexicon):
+                return "real-word"
+        elif found is Evidence.FOR:
+            least *= KNOWN
+            if rule in _DOUBTS and _badly_read(span, rules):
+                rule = _sure(span, line) or "known-word"
+        elif found is Evidence.AGAINST and rule in ACCEPTED:
             return "real-word"
-        if found is Evidence.NONE and rule in ACCEPTED and margin < 2 * rules.min_margin:
-            return "margin"
-        if (
-            found is Evidence.FOR
-            and rule in _DOUBTS
-            and not turned
-            and near(span.before, span.after, rules.max_edit_ratio)
-        ):
-            rule = _sure(span, line) or "known-word"
-        if found is Evidence.FOR and splits and margin < SPLIT_MARGIN:
-            return "margin"
-    return "margin" if rule in ACCEPTED and margin < rules.min_margin else rule
+        elif found is Evidence.NONE:
+            least *= UNKNOWN
+    return "margin" if rule in ACCEPTED and margin < least else rule
+
+
+def _badly_read(span: Span, rules: Profile) -> bool:
+    turned = opposed(_letters(span.before), _letters(span.after))
+    return not turned and near(span.before, span.after, rules.max_edit_ratio)
 
 
 def _whole_line(line: Line, proposal: str, rules: Profile) -> str | None:
