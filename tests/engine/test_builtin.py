@@ -98,7 +98,7 @@ def test_a_word_that_is_longer_than_the_model_was_trained_on_is_left_alone(model
 def test_it_says_what_it_is() -> None:
     loaded = load(Wish(builtin()), lambda _: None)
 
-    assert loaded.most_bytes == 200
+    assert loaded.most_bytes == 110
     assert loaded.drafts
     assert loaded.method == "parallel"
     assert not loaded.prompt("Correct.").shows_page

@@ -167,6 +167,8 @@ def _open(path: str, layers: int, only_header: bool = False) -> Any:
     parameters = llama.llama_model_default_params()
     parameters.n_gpu_layers = layers
     parameters.vocab_only = only_header  # the weights stay on the disk
+    # with AMX, quantized weights end the process at the first prompt (llama.cpp's issue 20824, its pull request 26954)
+    parameters.use_extra_bufts = b"AMX_INT8 = 1" not in llama.llama_print_system_info()
     model = llama.llama_model_load_from_file(os.fsencode(path), parameters)
     if not model:
         if _of_memory():
