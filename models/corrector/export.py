@@ -20,7 +20,7 @@ from greedy import EOS, SEP, WORDS
 SEP_TEXT, EOS_TEXT = "<|sep|>", "<|end|>"
 TEMPLATE = "{{ messages[-1]['content'].split('\\n')[-1] }}" + SEP_TEXT
 DESCRIPTION = "Corrects a line of OCR text, byte by byte. Made for scanmend, whose gate decides what is taken."
-LINE = 200  # bytes: a longer line is given to it in pieces
+LINE = 110  # bytes: a longer line is given to it in pieces, as long as most lines of the training
 NAMES = {
     "attention_norm": "attn_norm",
     "attention.q": "attn_q",

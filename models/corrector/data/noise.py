@@ -46,7 +46,9 @@ MARKS = {
     "(": "C{",
 }
 PAIRED = 0.35  # share of the places of a pair of letters at which the pair is taken, not the letter
-EXTRA, LOST, DOUBLED, CASE, WILD = 0.08, 0.08, 0.03, 0.03, 0.05  # shares of a letter's errors
+# shares of a letter's errors; BOTH: read twice, rightly and wrongly (fuür)
+EXTRA, LOST, DOUBLED, CASE, WILD, BOTH = 0.08, 0.08, 0.03, 0.03, 0.05, 0.04
+TORN = 5  # letters of a word that a space may part
 DIRT = ".,'`-~·:;|_*^\"°"
 EDGES = re.compile(r"(\W*)(.*?)(\W*)", re.DOTALL)
 HYPHENS = ("-", "¬", "\u00ad", "—", "–", "‐")
@@ -101,6 +103,8 @@ class Noise:
                 out.append(self._letter(rng, c))
         if rng.random() < rate / 2:
             out.insert(rng.randrange(len(out) + 1), rng.choice(DIRT))
+        if len(out) >= TORN and rng.random() < rate:
+            out.insert(rng.randrange(2, len(out) - 1), " ")
         return "".join(out)
 
     def _letter(self, rng: random.Random, c: str) -> str:
@@ -111,11 +115,16 @@ class Noise:
             (DOUBLED, c + c),
             (CASE, c.swapcase()),
             (WILD, rng.choice(ANYTHING)),
+            (BOTH, self._both(rng, c)),
         ):
             if kind < share:
                 return made
             kind -= share
         return self._draw(rng, c) if c in self._table else c
+
+    def _both(self, rng: random.Random, c: str) -> str:
+        other = self._draw(rng, c) if c in self._table else rng.choice(ANYTHING)
+        return rng.choice([c + other, other + c])
 
     def _draw(self, rng: random.Random, c: str) -> str:
         options = self._table[c]
