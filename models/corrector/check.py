@@ -35,29 +35,26 @@ def with_torch(checkpoint: Path, out: Path) -> None:
 
 
 def with_llama(path: Path, logits: Path) -> None:
-    """Compare; the tokenizer and the template are looked at as well."""
+    """Compare; the template is looked at as well."""
     import llama_cpp  # noqa: PLC0415
-    from llama_cpp.llama_chat_format import Jinja2ChatFormatter  # noqa: PLC0415
+    from scanmend.llm.context import Entry  # noqa: PLC0415
+    from scanmend.llm.model import Wish, load  # noqa: PLC0415
 
-    model = llama_cpp.Llama(str(path), n_ctx=1024, logits_all=True, verbose=False, n_threads=1)
-    formatter = Jinja2ChatFormatter(model.metadata["tokenizer.chat_template"], "<|end|>", "")
+    loaded = load(Wish(str(path)), lambda _: None)
+    context, prompt = loaded.context, loaded.prompt("Correct.")
+    assert prompt.before_lines([]) == []
     expected = np.load(logits)
     for n, line in enumerate(LINES):
-        prompt = formatter(messages=[{"role": "user", "content": line}]).prompt
-        tokens = model.tokenize(prompt.encode(), add_bos=False, special=True)
-        assert tokens == [*line.encode(), 257], tokens
-        tokens = [*tokens, *line.encode(), model.token_eos()]
-        found = _logits(model, tokens)
-        same = (found.argmax(-1) == expected[str(n)].argmax(-1)).mean()
-        print(
-            f"{np.abs(found - expected[str(n)]).max():.4f} at most, {same:.1%} of the choices the same"
-        )
-
-
-def _logits(model: Any, tokens: list[int]) -> Any:
-    model.reset()
-    model.eval(tokens)
-    return model.scores[: len(tokens)].copy()
+        text = list(line.encode())
+        assert context.tokenize(line.encode()) == text
+        tokens = [*prompt.of_line(text), *text, context.end]
+        context.clear()
+        context.decode([Entry(token, place, 0, -1) for place, token in enumerate(tokens)])
+        wanted = expected[str(n)].astype(np.float32)
+        pointer: Any = llama_cpp.llama_get_logits(context._pointer)  # noqa: SLF001
+        found = np.ctypeslib.as_array(pointer, wanted.shape)
+        same = (found.argmax(-1) == wanted.argmax(-1)).mean()
+        print(f"{np.abs(found - wanted).max():.4f} at most, {same:.1%} of the choices the same")
 
 
 if __name__ == "__main__":
