@@ -56,9 +56,9 @@ def test_a_picture_is_made_once(tmp_path: Path) -> None:
 
 
 def _said() -> Said:
-    line = Line("tho modem house", Box(0, 0, 1, 1), 0.9)
-    page = Page((line,), ("the modern house",), "the modern house")
-    proposed = Proposed("the modern house", (Departure(2, 3, 5.0), Departure(7, 9, 3.0)))
+    line = Line("farm modem house", Box(0, 0, 1, 1), 0.9)
+    page = Page((line,), ("form modern house",), "form modern house")
+    proposed = Proposed("form modern house", (Departure(1, 2, 5.0), Departure(8, 10, 3.0)))
     return Said(Document("one", ("given", "en"), (page,)), [(proposed,)])
 
 
@@ -66,12 +66,12 @@ def test_a_rule_may_be_lifted_to_see_what_it_costs() -> None:
     rules = Profile("default", "correct")
     as_it_is = gated(_said(), rules).lines[0]
 
-    assert as_it_is.published == "tho modern house"
-    assert gated(_said(), rules, {"short-word": 4.0}).lines[0].published == "the modern house"
+    assert as_it_is.published == "farm modern house"
+    assert gated(_said(), rules, {"short-word": 4.0}).lines[0].published == "form modern house"
     assert gated(_said(), rules, {"short-word": 6.0}).lines[0] == as_it_is
-    assert ungated(_said()).lines[0].published == "the modern house"
+    assert ungated(_said()).lines[0].published == "form modern house"
     assert plainly(_said().document, [["a"]]).pages == (
-        ("tho modem house", "a", "the modern house"),
+        ("farm modem house", "a", "form modern house"),
     )
 
 

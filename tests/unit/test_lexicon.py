@@ -107,7 +107,19 @@ def test_without_a_margin_the_lexicon_says_nothing() -> None:
     assert _decided("house", "housc", None) == "ocr-plausible"
 
 
-def test_what_no_lexicon_knows_takes_a_model_that_is_twice_as_sure() -> None:
-    assert _decided("Kovaes", "Kovacs", 1.5 * RULES.min_margin) == "margin"
-    assert _decided("housc", "house", 1.5 * RULES.min_margin) == "ocr-plausible"
-    assert _decided("tbe", "the", 0.5 * RULES.min_margin) == "margin"
+def test_how_sure_the_model_must_be_follows_from_the_evidence() -> None:
+    assert _decided("Kovaes", "Kovacs", 1.9 * RULES.min_margin) == "margin"
+    assert _decided("Kovaes", "Kovacs", 2.1 * RULES.min_margin) == "ocr-plausible"
+    assert _decided("housc", "house", 0.6 * RULES.min_margin) == "ocr-plausible"
+    assert _decided("tbe", "the", 0.6 * RULES.min_margin) == "known-word"
+    assert _decided("tbe", "the", 0.4 * RULES.min_margin) == "margin"
+
+
+def test_a_word_is_split_into_common_ones_only() -> None:
+    assert _decided("ofthe", "of the") == "ocr-plausible"
+    assert (
+        _decided("thefarmhouse", "the farm house", words=lexicon(the=20, farm=8, house=12))
+        == "real-word"
+    )
+    assert _decided("ofthe", "of the", 0.9 * RULES.min_margin) == "margin"
+    assert _decided("ofthc", "of the") == "no-new-words"
