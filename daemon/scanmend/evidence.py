@@ -1,9 +1,9 @@
 """What the lexicon says of an edit: whether a word that is none becomes one that is known.
 
 Where the model also tells how sure it is, that is better evidence than what engines usually misread, and it
-overrules the gate's rules of plausibility, in both directions. Measured on the edits of the built-in model on old
-newspapers: no word into a known one, or a rare one into one at least 256 times as common, was right in 96 of 100
-edits; a known word into any other, or into none that is known, in 20.
+overrules the gate's rules of plausibility, in both directions. Measured on what the built-in model wanted of single
+words on four sets of old print: into a common word brought nearer to the truth in 346 edits and farther in 12, into a
+rarer known one in 50 and 12, between unknown ones in 84 and 69, away from a known word in 35 and 44.
 """
 
 import enum
@@ -15,16 +15,14 @@ from scanmend.lexicon import Lexicon
 RARER = 8  # classes of frequency: at least 256 times as common
 BADLY = 4 / 3  # how much more of a word may be misread than otherwise
 DIRT = frozenset("«»*^<>|~■•\\{}_¦§¢¥£@#=+")  # within a word, or at its end in a letter's place
-PART = 9  # class of each word that one is split into: German writes its compounds in one
-KNOWN, UNKNOWN = (
-    0.5,
-    2.0,
-)  # shares of min_margin that an edit takes into a known word, and between unknown ones
+OFTEN = 9  # class of a common word; also of each that one is split into: German writes its compounds in one
+INTO_COMMON, UNKNOWN = 0.5, 2.0  # shares of min_margin: into a common word, between unknown ones
 
 
 class Evidence(enum.Enum):
     """What speaks for an edit."""
 
+    COMMON = "common"  # no word was read, a common one is meant
     FOR = "for"  # no word was read, one is meant
     NONE = "none"  # neither is known
     AGAINST = "against"  # what was read is a word, or what is meant is none
@@ -40,13 +38,13 @@ def evidence(before: str, after: str, lexicon: Lexicon) -> Evidence:
     new = min(map(lexicon.frequency, theirs), default=0)
     joined = len(theirs) == 1 < len(ours) and "".join(ours) == theirs[0]
     if new and (old == 0 or new - old >= (1 if joined else RARER)):
-        return Evidence.FOR
+        return Evidence.COMMON if new >= OFTEN else Evidence.FOR
     return Evidence.NONE if old == new == 0 else Evidence.AGAINST
 
 
 def splits(after: str, lexicon: Lexicon) -> bool:
     """Whether these words are so common that the one that was read is rather all of them without their spaces."""
-    return min(map(lexicon.frequency, _words(after)), default=0) >= PART
+    return min(map(lexicon.frequency, _words(after)), default=0) >= OFTEN
 
 
 def near(before: str, after: str, share: float) -> bool:

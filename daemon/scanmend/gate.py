@@ -21,7 +21,7 @@ from rapidfuzz.distance import Levenshtein
 
 from scanmend.align import Span, spans
 from scanmend.confusions import by_runs, inflected, opposed, plausible, regular_case
-from scanmend.evidence import KNOWN, UNKNOWN, Evidence, evidence, near, splits
+from scanmend.evidence import INTO_COMMON, UNKNOWN, Evidence, evidence, near, splits
 from scanmend.lexicon import Lexicon
 from scanmend.profiles import Profile
 from scanmend.tokens import protected, repairs
@@ -195,13 +195,13 @@ def _weighed(
                 return rule if rule not in ACCEPTED or margin >= least else "margin"
             if not splits(span.after, lexicon):
                 return "real-word"
-        elif found is Evidence.FOR:
-            least *= KNOWN
+        elif found in (Evidence.COMMON, Evidence.FOR):
+            least *= INTO_COMMON if found is Evidence.COMMON else 1
             if rule in _DOUBTS and _badly_read(span, rules):
                 rule = _sure(span, line) or "known-word"
         elif found is Evidence.AGAINST and rule in ACCEPTED:
             return "real-word"
-        elif found is Evidence.NONE:
+        elif found is Evidence.NONE or (found is Evidence.SAME and " " not in span.before):
             least *= UNKNOWN
     return "margin" if rule in ACCEPTED and margin < least else rule
 
@@ -252,7 +252,9 @@ def _reject(span: Span, line: Line, kept: list[tuple[int, int]], rules: Profile)
     ours, theirs = before.split(), after.split()
     old, new = "".join(ours), "".join(theirs)
     if len(ours) != len(theirs):
-        return None if old == new else "no-new-words"
+        if old == new:
+            return None if any(map(str.isalpha, old)) else "punctuation"
+        return "no-new-words"
     return _reject_word(old, new, rules) or _sure(span, line)
 
 

@@ -21,7 +21,9 @@ def lexicon(**words: int) -> Lexicon:
     return Lexicon(MAGIC + struct.pack("<I", len(rows)) + numbers + bytes(k for _, k in rows))
 
 
-WORDS = lexicon(the=20, of=20, tho=8, form=13, farm=11, house=12, hypotension=9, it=19, and_=1)
+WORDS = lexicon(
+    the=20, of=20, tho=8, form=13, farm=11, house=12, pinto=4, hypotension=9, it=19, and_=1
+)
 WORDS_OF_EACH = {
     "en": "the between house invoice received",
     "de": "zwischen Straße Rechnung Umsatzsteuer Bürgermeister",
@@ -67,9 +69,10 @@ def test_the_one_that_comes_along_knows_words_of(language: str) -> None:
 
 
 def test_what_speaks_for_an_edit_and_what_against() -> None:
-    assert evidence("tbe", "the", WORDS) is Evidence.FOR
-    assert evidence("tho", "the", WORDS) is Evidence.FOR  # a word, but 4,000 times as rare
-    assert evidence("ofthe", "of the", WORDS) is Evidence.FOR
+    assert evidence("tbe", "the", WORDS) is Evidence.COMMON
+    assert evidence("tho", "the", WORDS) is Evidence.COMMON  # a word, but 4,000 times as rare
+    assert evidence("ofthe", "of the", WORDS) is Evidence.COMMON
+    assert evidence("pint", "pinto", WORDS) is Evidence.FOR
     assert evidence("form", "farm", WORDS) is Evidence.AGAINST
     assert evidence("house", "hause", WORDS) is Evidence.AGAINST
     assert evidence("Kovaes", "Kovacs", WORDS) is Evidence.NONE
