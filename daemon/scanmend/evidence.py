@@ -15,7 +15,8 @@ from scanmend.lexicon import Lexicon
 RARER = 8  # classes of frequency: at least 256 times as common
 BADLY = 4 / 3  # how much more of a word may be misread than otherwise
 DIRT = frozenset("«»*^<>|~■•\\{}_¦§¢¥£@#=+")  # within a word, or at its end in a letter's place
-OFTEN = 9  # class of a common word; also of each that one is split into: German writes its compounds in one
+OFTEN = 9  # class of a common word
+PART = 12  # class of each word that one is split into: German writes its compounds in one, and names are compounds
 INTO_COMMON, UNKNOWN = 0.5, 2.0  # shares of min_margin: into a common word, between unknown ones
 
 
@@ -42,9 +43,10 @@ def evidence(before: str, after: str, lexicon: Lexicon) -> Evidence:
     return Evidence.NONE if old == new == 0 else Evidence.AGAINST
 
 
-def splits(after: str, lexicon: Lexicon) -> bool:
-    """Whether these words are so common that the one that was read is rather all of them without their spaces."""
-    return min(map(lexicon.frequency, _words(after)), default=0) >= OFTEN
+def splits(before: str, after: str, lexicon: Lexicon) -> bool:
+    """Whether no word was read, and these are so common that it is rather all of them without their spaces."""
+    parts = min(map(lexicon.frequency, _words(after)), default=0)
+    return parts >= PART and evidence(before, after, lexicon) is Evidence.COMMON
 
 
 def near(before: str, after: str, share: float) -> bool:

@@ -191,9 +191,11 @@ def _weighed(
     if lexicon is not None and (rule in ACCEPTED or rule in _DOUBTS):
         found = evidence(span.before, span.after, lexicon)
         if len(span.after.split()) > len(span.before.split()):
-            if rule not in ACCEPTED or found is Evidence.SAME:
-                return rule if rule not in ACCEPTED or margin >= least else "margin"
-            if not splits(span.after, lexicon):
+            if rule not in ACCEPTED:
+                return rule
+            if found is Evidence.SAME:
+                return "punctuation"
+            if not splits(span.before, span.after, lexicon):
                 return "real-word"
         elif found in (Evidence.COMMON, Evidence.FOR):
             least *= INTO_COMMON if found is Evidence.COMMON else 1

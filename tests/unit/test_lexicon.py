@@ -121,8 +121,11 @@ def test_how_sure_the_model_must_be_follows_from_the_evidence() -> None:
 def test_a_word_is_split_into_common_ones_only() -> None:
     assert _decided("ofthe", "of the") == "ocr-plausible"
     assert (
-        _decided("thefarmhouse", "the farm house", words=lexicon(the=20, farm=8, house=12))
+        _decided("thefarmhouse", "the farm house", words=lexicon(the=20, farm=11, house=12))
         == "real-word"
     )
     assert _decided("ofthe", "of the", 0.9 * RULES.min_margin) == "margin"
+    assert _decided("“house", "“ house") == "punctuation"
+    oranges = lexicon(orange=11, ange=13)
+    assert _decided("orange", "or ange", words=oranges) == "real-word"
     assert _decided("ofthc", "of the") == "no-new-words"
