@@ -90,7 +90,7 @@ class Guided:
 
         ``shared``: the number of tokens that the sequence ``SHARED`` holds. ``expired`` ends the work.
         """
-        waiting = deque(requests)
+        waiting = deque(r for r in requests if self._within_reach(shared, r))
         lanes: list[_Lane] = []
         answers: dict[int, Answer] = {}
         try:
@@ -118,6 +118,11 @@ class Guided:
                 self._context.cut(lane.sequence, 0)
         return answers
 
+    def _within_reach(self, shared: int, request: Request) -> bool:
+        """Whether the line and its answer are no longer than what the model was trained on."""
+        tokens = len(self._context.tokenize(request.text))
+        return shared + len(request.suffix) + _most(tokens) <= self._context.reach
+
     def _admit(self, shared: int, waiting: deque[Request], lanes: list[_Lane]) -> None:
         """Start the next lines as far as the memory reaches."""
         free = self._context.cells - shared - sum(len(x.request.suffix) + x.most for x in lanes)
@@ -129,12 +134,8 @@ class Guided:
                 continue
             request = waiting[0]
             tokens = [*self._context.tokenize(request.text), self._context.end]
-            most = int(GROWTH * (len(tokens) - 1)) + SPARE
-            need = len(request.suffix) + most
-            if shared + need > self._context.reach:
-                waiting.popleft()  # left as it is: no model of this kind can take it
-                continue
-            free -= need
+            most = _most(len(tokens) - 1)
+            free -= len(request.suffix) + most
             if free < 0:
                 return
             waiting.popleft()
@@ -260,6 +261,11 @@ class Guided:
         stray = bytes(lane.answer.written[lane.stray :])
         again = len(stray) > REPEATED and stray.find(stray[-REPEATED:]) < len(stray) - REPEATED
         return "repetition" if again else None
+
+
+def _most(tokens: int) -> int:
+    """Of the answer to a line of so many tokens."""
+    return int(GROWTH * tokens) + SPARE
 
 
 def _is_boundary(written: bytearray) -> bool:
