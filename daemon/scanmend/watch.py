@@ -136,14 +136,14 @@ class Watch:
             hurry, self._scan_again = self._scan_again, False
             interval = (
                 self._settings.reconcile_interval
-                if self._observer and self._blind < BLIND
+                if self._observer and not self._blind
                 else self._settings.poll_interval
             )
             self._next_scan = now + interval
             self._scan = self._scanning(self._listing.all(interval, hurry))
         if self._scan and next(self._scan, "end") == "end":
             self._scan = None
-            self._count_watches()
+            self._count_watches(now)
         while self._due and self._due[0][0] <= now:
             _, path = heapq.heappop(self._due)
             self._look(path, now)
@@ -318,10 +318,12 @@ class Watch:
         if self._observer is None and now >= self._observer_at:
             self._watch(now)
 
-    def _count_watches(self) -> None:
+    def _count_watches(self, now: float) -> None:
         """Some folders may have no watch: then they are polled, until they have."""
         missing = self._listing.folders - watches() if self._observer else 0
         was, self._blind = self._blind, self._blind + 1 if missing > 0 else 0
+        if self._blind:
+            self._next_scan = min(self._next_scan, now + self._settings.poll_interval)
         if self._blind == BLIND:
             self._log.warning("no events from the kernel for some folders, polling meanwhile", folders=missing, reason=LIMITS)  # fmt: skip
         if was >= BLIND and not self._blind:
