@@ -143,7 +143,6 @@ def environment(settings: Settings, engine: str) -> dict[str, str]:
         "OMP_THREAD_LIMIT": threads,
         "OPENBLAS_NUM_THREADS": threads,
         "MALLOC_ARENA_MAX": "2",
-        "ORT_DISABLE_TELEMETRY": "1",  # onnxruntime's: an office's scans are nobody's business
     }
     if engine == "aspose":
         env["DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"] = "1"  # it knows no ICU as new as today's

@@ -14,12 +14,14 @@ import os
 import re
 import sys
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from rapidfuzz.distance import Levenshtein
 
 from scanmend.values import PageRequest
 
+SHORT, ALIKE = 3, 4  # characters of a misreading at most, and of what agrees beside it at least
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 # sets of one kind that come under more than one name
 KINDS = {
@@ -33,7 +35,11 @@ KINDS |= {"fr": "fr-typewritten", "es": "es-print19", "de": "de-1500-1900"}
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One page, or the sum of several. ``edits``: insertions, deletions and substitutions."""
+    """One page, or the sum of several.
+
+    ``edits``: insertions, deletions and substitutions. ``wrong``, ``right``: characters read, and how many of
+    them the engine was unsure of.
+    """
 
     edits: int = 0
     characters: int = 0
@@ -41,6 +47,8 @@ class Score:
     all_words: int = 0
     seconds: float = 0.0
     pages: int = 0
+    wrong: tuple[int, int] = (0, 0)
+    right: tuple[int, int] = (0, 0)
 
     def __add__(self, other: "Score") -> "Score":
         return Score(
@@ -50,6 +58,8 @@ class Score:
             self.all_words + other.all_words,
             self.seconds + other.seconds,
             self.pages + other.pages,
+            (self.wrong[0] + other.wrong[0], self.wrong[1] + other.wrong[1]),
+            (self.right[0] + other.right[0], self.right[1] + other.right[1]),
         )
 
     def row(self, name: str) -> str:
@@ -57,13 +67,18 @@ class Score:
         f1 = 2 * self.shared_words / max(1, self.all_words)
         cer = self.edits / max(1, self.characters)
         each = self.seconds / max(1, self.pages)
-        return f"{name:16} {self.pages:5} {f1:8.3f} {cer:8.4f} {each:9.2f} {1 / each if each else 0:8.2f}"
+        unsure = " ".join(
+            f"{part / max(1, whole):7.1%}" for whole, part in (self.wrong, self.right)
+        )
+        return f"{name:16} {self.pages:5} {f1:8.3f} {cer:8.4f} {unsure} {each:9.2f} {1 / each if each else 0:8.2f}"
 
 
-def compare(truth: str, text: str, seconds: float = 0.0) -> Score:
-    """The score of one page's text."""
+def compare(truth: str, text: str, unsure: Collection[int] = (), seconds: float = 0.0) -> Score:
+    """The score of one page's text. ``unsure``: places in it."""
+    as_read, written = text, truth
     truth, text = (" ".join(t.casefold().split()) for t in (truth, text))
     wanted, found = collections.Counter(truth.split()), collections.Counter(text.split())
+    wrong, right = _sureness(_small(as_read), _small(written), set(unsure))
     return Score(
         Levenshtein.distance(truth, text),
         len(truth),
@@ -71,7 +86,36 @@ def compare(truth: str, text: str, seconds: float = 0.0) -> Score:
         wanted.total() + found.total(),
         seconds,
         1,
+        wrong,
+        right,
     )
+
+
+def _small(text: str) -> str:
+    """In small letters, each in its place."""
+    return "".join(small if len(small := c.lower()) == 1 else c for c in text)
+
+
+def _sureness(text: str, truth: str, unsure: set[int]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Characters misread and right, each with how many of them are unsure.
+
+    Only what was surely misread: up to three characters for others, between stretches that agree, for most of
+    the differences on a page with columns are of order.
+    """
+    counts = {True: [0, 0], False: [0, 0]}
+    steps = list(Levenshtein.opcodes(text, truth))
+    for before, step, after in zip([None, *steps], steps, [*steps[1:], None], strict=False):
+        length = step.src_end - step.src_start
+        among = all(
+            s and s.tag == "equal" and s.src_end - s.src_start >= ALIKE for s in (before, after)
+        )
+        short = max(length, step.dest_end - step.dest_start) <= SHORT
+        if step.tag == "equal" or (step.tag == "replace" and short and among):
+            for at in range(step.src_start, step.src_end):
+                if not text[at].isspace():
+                    counts[step.tag == "equal"][0] += 1
+                    counts[step.tag == "equal"][1] += at in unsure
+    return (counts[False][0], counts[False][1]), (counts[True][0], counts[True][1])
 
 
 def kind_of(path: str) -> str:
@@ -103,7 +147,11 @@ def score(job: tuple[str, str, tuple[str, ...]]) -> tuple[str, Score]:
     seconds = time.monotonic() - started - page.seconds.get("load", 0.0)
     with open(os.path.splitext(path)[0] + ".gt.txt", encoding="utf-8") as file:
         truth = file.read()
-    return path, compare(truth, "\n".join(line.text for line in page.lines), seconds)
+    text, unsure = "", []
+    for line in page.lines:
+        unsure += [len(text) + at for at in line.unsure or ()]
+        text += line.text + "\n"
+    return path, compare(truth, text, unsure, seconds)
 
 
 def main() -> int:
@@ -125,7 +173,9 @@ def main() -> int:
     jobs = [(path, options.engine, tuple(options.languages.split(","))) for path in paths]
     with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
         results = dict(pool.imap_unordered(score, jobs))
-    print(f"{'kind':16} {'pages':>5} {'word F1':>8} {'CER':>8} {'s a page':>9} {'pages/s':>8}")
+    print(
+        f"{'kind':16} {'pages':>5} {'word F1':>8} {'CER':>8} {'unsure:':>7} {'right':>7} {'s a page':>9} {'pages/s':>8}"
+    )
     sums: dict[str, Score] = collections.defaultdict(Score)
     for path, one in sorted(results.items()):
         sums[kind_of(path)] += one

@@ -1,7 +1,10 @@
 """The real RapidOCR on pages that the tests draw."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw, ImageFont
@@ -9,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scanmend.errors import EngineUnusable
 from scanmend.ocr import engine as engines
 from scanmend.ocr.layout import arrange
-from scanmend.ocr.rapid import Rapid
+from scanmend.ocr.rapid import Rapid, as_bgr
 
 LETTER = [
     "Dear Mrs Whitlock,",
@@ -140,7 +143,24 @@ def test_info_tells_how_it_was_read(rapid: Rapid) -> None:
     assert info.settings["model"] == "PP-OCRv6 small"
 
 
-def test_it_says_nothing_and_reaches_for_no_network() -> None:
+def test_line_images_come_in_few_sizes(rapid: Rapid, monkeypatch: pytest.MonkeyPatch) -> None:
+    # OpenVINO keeps memory for each size that it met
+    session, widths = rapid._recogniser.session, set()
+
+    def watched(batch: Any) -> Any:
+        widths.add(batch.shape[3])
+        return session(batch)
+
+    monkeypatch.setattr(rapid._recogniser, "session", watched)
+    image = Image.new("RGB", (1000, 30), "white")
+    rapid.recognise([as_bgr(image.crop((0, 0, width, 30))) for width in range(8, 1000, 8)])
+
+    assert min(widths) == 320
+    assert max(widths) >= 1584
+    assert all(width % 64 == 0 for width in widths)
+
+
+def test_it_says_nothing_leaves_nothing_and_reaches_for_no_network(tmp_path: Path) -> None:
     code = (
         "import socket, sys\n"
         "def refuse(*a, **k): raise AssertionError('network')\n"
@@ -149,5 +169,12 @@ def test_it_says_nothing_and_reaches_for_no_network() -> None:
         "from scanmend.ocr.engine import load\n"
         "load('rapidocr', ('en', 'de', 'fr'), None, False).read(Image.new('L', (600, 400), 255), 150)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "HOME": str(tmp_path)},
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert list(tmp_path.iterdir()) == []

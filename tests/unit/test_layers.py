@@ -64,7 +64,7 @@ LAYERS = [
 ]
 HEAVY = {
     "rapidocr",
-    "onnxruntime",
+    "openvino",
     "aspose",
     "numpy",
     "PIL",

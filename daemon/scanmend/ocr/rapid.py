@@ -1,4 +1,4 @@
-"""RapidOCR (PP-OCR models on onnxruntime): the embedded default.
+"""RapidOCR (PP-OCR models, run by OpenVINO): the embedded default.
 
 Its detector and recogniser are used by themselves: the detector works on a page scaled to what it was
 trained for, the recogniser on crops of the full resolution; the classifier that turns single lines upside
@@ -9,7 +9,9 @@ not write are put back from its own probabilities.
 import functools
 import importlib.metadata
 import logging
+import math
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +22,7 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 from rapidocr import RapidOCR
 from rapidocr.utils.process_img import get_rotate_crop_image
+from rapidocr.utils.typings import EngineType
 
 from scanmend.errors import EngineUnusable
 from scanmend.ocr.engine import Reading, Segment
@@ -36,8 +39,10 @@ SMALL_SIDE = 900  # a page smaller than this is enlarged for the detector
 LEAST_SIDE = 2  # pixels of the shorter side at which there is still something to detect
 ROW = 48  # pixels: the height of a line as the recogniser wants it
 BATCH = 6
-# Characters read with a lower probability are marked as unsure. On typed pages and receipts, 93 % and 70 % of the
-# misread characters lie below it, and 1 % and 6 % of those read right.
+LEAST_WIDTH = 320  # pixels of a line ROW high, what is narrower is filled up
+WIDTHS = 64  # in these steps: for each new size the runtime keeps memory
+# Characters read with a lower probability are marked as unsure. On typed pages and receipts, 95 % and 82 % of the
+# misread characters lie below it, and 1 % and 5 % of those read right (tests/bench/quality.py).
 SURE = 0.99
 LEAST_SCORE = 0.6  # a line below is noise, a picture or a stain
 # probability of a space between two characters from which it is written: within a word or a number the
@@ -63,12 +68,16 @@ def _models() -> tuple[Any, Any]:
     """Detector and recogniser, loaded once a process."""
     threads = int(os.environ.get("SCANMEND_THREADS", "1"))
     cv2.setNumThreads(threads)
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment] # it writes an identity into the home folder
     engine = RapidOCR(
         params={
             "Global.use_cls": False,
             "Global.log_level": "error",
-            "EngineConfig.onnxruntime.intra_op_num_threads": threads,
-            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+            "Det.engine_type": EngineType.OPENVINO,
+            "Rec.engine_type": EngineType.OPENVINO,
+            "EngineConfig.openvino.inference_num_threads": threads,
+            "EngineConfig.openvino.num_streams": 1,
+            "EngineConfig.openvino.enable_cpu_pinning": False,  # else each worker would sit on the same core
             "Det.limit_type": "max",
             "Det.limit_side_len": DETECT_SIDE,
         }
@@ -101,6 +110,7 @@ class Rapid:
             self._languages,
             {
                 "model": "PP-OCRv6 small",
+                "runtime": f"openvino {importlib.metadata.version('openvino')}",
                 "detect_side": DETECT_SIDE,
                 "least_score": LEAST_SCORE,
                 "sure": SURE,
@@ -158,7 +168,8 @@ class Rapid:
         results: dict[int, Recognised] = {}
         for start in range(0, len(order), BATCH):
             chosen = order[start : start + BATCH]
-            ratio = max(320 / ROW, *(crops[i].shape[1] / crops[i].shape[0] for i in chosen))
+            ratio = max(crops[i].shape[1] / crops[i].shape[0] for i in chosen)
+            ratio = max(LEAST_WIDTH, math.ceil(ROW * ratio / WIDTHS) * WIDTHS) / ROW
             batch = np.stack([self._recogniser.resize_norm_img(crops[i], ratio) for i in chosen])
             for i, probabilities in zip(
                 chosen, self._recogniser.session(batch.astype(np.float32)), strict=True
