@@ -41,7 +41,7 @@ ROW = 48  # pixels: the height of a line as the recogniser wants it
 BATCH = 6
 LEAST_WIDTH = 320  # pixels of a line ROW high, what is narrower is filled up
 WIDTHS = 64  # in these steps: for each new size the runtime keeps memory
-# Characters read with a lower probability are marked as unsure. On typed pages and receipts, 95 % and 82 % of the
+# Characters read with a lower probability are marked as unsure. On typed pages and receipts, 93 % and 82 % of the
 # misread characters lie below it, and 1 % and 5 % of those read right (tests/bench/quality.py).
 SURE = 0.99
 LEAST_SCORE = 0.6  # a line below is noise, a picture or a stain
