@@ -31,7 +31,7 @@ from greedy import EOS, SEP, WORDS, correct
 LONGEST = 512  # tokens of a sequence
 ROUND = 16  # sequences are padded to a multiple: few shapes are compiled and cached
 CLEAN = 0.42  # share of lines without an error
-REAL = 0.45  # share of the noisy lines that are real pairs
+REAL = 0.6  # share of the noisy lines that are real pairs
 SAME = 0.25  # share of the real pairs without an error that is kept
 RELOAD = 20_000  # lines
 LEVEL, MOST = 0.03, 0.12  # errors a character: mean and most
@@ -161,10 +161,11 @@ def examples(sources: Sources, seed: int) -> Iterator[tuple[str, str]]:
     for n, line in enumerate(lines(prose, rng)):
         if n % RELOAD == 0:  # the renderer may have written more
             real = [found for file in sources.pairs if (found := _worth(rng, file))]
+            shares = [math.sqrt(len(found)) for found in real]  # small ones would wear out
         if rng.random() < CLEAN:
             yield line, line
         elif real and rng.random() < REAL:
-            yield rng.choice(rng.choice(real))
+            yield rng.choice(rng.choices(real, shares)[0])
         else:
             ocr = noise.apply(rng, line, min(MOST, rng.expovariate(1 / LEVEL)))
             yield ocr, wanted(ocr, line)
@@ -231,9 +232,7 @@ class Run:
         held = set(map(id, inner))
         outer = [p for p in self.model.parameters() if id(p) not in held]
         self.optimizers = [
-            torch.optim.Muon(
-                inner, lr=options.rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"
-            ),
+            torch.optim.Muon(inner, lr=options.rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
             torch.optim.AdamW(outer, lr=options.rate, betas=(0.9, 0.98), weight_decay=0.0),
         ]
         self.step, self.seen, self.spent = 0, 0, 0.0
@@ -331,7 +330,8 @@ def train(options: argparse.Namespace) -> None:
     begun, saved, kept, losses = time.monotonic(), time.monotonic(), time.monotonic(), []
     now = training.spent
     while now < options.minutes * 60:
-        losses.append(training.learn(torch.from_numpy(made.get()).long(), training.rate(now)))
+        batch = torch.from_numpy(made.get(timeout=600)).long()  # its maker may have been killed
+        losses.append(training.learn(batch, training.rate(now)))
         now = training.spent + time.monotonic() - begun
         if training.step % LOG_EVERY == 0:
             say(
