@@ -232,7 +232,9 @@ class Run:
         held = set(map(id, inner))
         outer = [p for p in self.model.parameters() if id(p) not in held]
         self.optimizers = [
-            torch.optim.Muon(inner, lr=options.rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
+            torch.optim.Muon(
+                inner, lr=options.rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"
+            ),
             torch.optim.AdamW(outer, lr=options.rate, betas=(0.9, 0.98), weight_decay=0.0),
         ]
         self.step, self.seen, self.spent = 0, 0, 0.0
