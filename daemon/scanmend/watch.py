@@ -169,6 +169,7 @@ class Watch:
             if not self._listing.ignored(hint.path):
                 for _ in self._scanning(self._listing.below(hint.path)):
                     pass
+                self._scan_within(self._settings.poll_interval, now)  # it may have got no watch
         elif not self._listing.ignored(hint.path):
             self._look(hint.path, now, closed=hint.kind == "closed")
         return 0.0
@@ -318,12 +319,15 @@ class Watch:
         if self._observer is None and now >= self._observer_at:
             self._watch(now)
 
+    def _scan_within(self, seconds: float, now: float) -> None:
+        self._next_scan = min(self._next_scan, now + seconds)
+
     def _count_watches(self, now: float) -> None:
         """Some folders may have no watch: then they are polled, until they have."""
         missing = self._listing.folders - watches() if self._observer else 0
         was, self._blind = self._blind, self._blind + 1 if missing > 0 else 0
         if self._blind:
-            self._next_scan = min(self._next_scan, now + self._settings.poll_interval)
+            self._scan_within(self._settings.poll_interval, now)
         if self._blind == BLIND:
             self._log.warning("no events from the kernel for some folders, polling meanwhile", folders=missing, reason=LIMITS)  # fmt: skip
         if was >= BLIND and not self._blind:
