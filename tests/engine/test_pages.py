@@ -1,10 +1,11 @@
 """Opening files: every kind, hostile ones, and the text that a PDF carries."""
 
+import errno
 import io
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pikepdf
 import pytest
@@ -16,6 +17,7 @@ from scanmend.errors import Damaged, Encrypted, ScanmendError, TooBig, Unsupport
 from scanmend.ocr.__main__ import read_page
 from scanmend.ocr.pages import contents, open_page
 from scanmend.ocr.pictures import webp_size
+from scanmend.ocr.source import Source
 from scanmend.values import Contents, ContentsRequest, PageRequest
 
 MIME = {
@@ -348,6 +350,39 @@ def test_what_is_no_scan_is_named(tmp_path: Path, data: bytes, error: type[Scanm
 def test_a_file_that_is_gone_is_the_machines_affair(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         _contents(str(tmp_path / "gone.png"))
+
+
+@pytest.mark.parametrize("kind", sorted(MIME))
+def test_a_read_that_fails_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """A stand-in fails at the n-th read; tests/shares has a real share, which can't be told at which."""
+    noise = Image.effect_noise((300, 300), 90)
+    how = {"tiff": {"compression": "tiff_lzw", "save_all": True, "append_images": [noise]}}
+    path = _put(tmp_path, corpus.encoded(kind.upper(), noise, **how.get(kind, {})))
+    request = _request(path, index=1 if kind == "tiff" else 0, pdf_text="always_ocr")
+    whole = open_page(request).image
+    noting = Source._noting
+    reads = iter(range(0))
+
+    def failing(source: Source, read: Callable[..., Any], *given: Any) -> Any:
+        def one(*given: Any) -> Any:
+            if next(reads) == 0:
+                raise OSError(errno.EIO, "the disk fails")
+            return read(*given)
+
+        return noting(source, one, *given)
+
+    monkeypatch.setattr(Source, "_noting", failing)
+    reads = iter(range(-1, -1000, -1))
+    open_page(request)
+    for number in range(-next(reads) - 1):
+        reads = iter(range(number, -1000, -1))
+        with pytest.raises(OSError, match="the disk fails"):
+            open_page(request)
+    assert number
+    reads = iter(range(-1, -1000, -1))
+    assert open_page(request).image == whole
 
 
 def test_an_animation_gives_its_first_picture_and_a_warning(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ decoded. One page is in memory at a time.
 """
 
 import importlib.metadata
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -26,6 +25,7 @@ from scanmend.ocr.pictures import (
     plain_of,
     webp_size,
 )
+from scanmend.ocr.source import ForPdfium, Source
 from scanmend.values import Contents, ContentsRequest, EngineInfo, PageRequest
 
 MOST_DPI = 650  # a scan that is finer is rendered at ocr.dpi
@@ -46,15 +46,7 @@ def contents(request: ContentsRequest) -> Contents:
         opened_by = (f"{name} is encrypted; opened with a password of pdf.passwords",)
         found = Contents("application/pdf", pages, opened_by if locked else ())
     else:
-        # Pillow sets the whole canvas of a WebP aside when it opens it
-        check_pixels(webp_size(request.path), request.max_pixels, name)
-        with opened(request.path) as image:
-            pages = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
-            check_pixels(image.size, request.max_pixels, name)
-            notes: tuple[str, ...] = ()
-            if getattr(image, "n_frames", 1) > 1 and image.format in ("GIF", "WEBP"):
-                notes = (f"{name} is animated; only its first picture is read",)
-            found = Contents(Image.MIME.get(image.format or "", "image/unknown"), pages, notes)
+        found = _picture_contents(request, name)
     if not found.pages:
         raise Damaged(f"{name}: it has no pages; scan or export it again")
     if found.pages > request.max_pages:
@@ -69,6 +61,18 @@ def open_page(request: PageRequest) -> Rendered:
     return picture_page(request)
 
 
+def _picture_contents(request: ContentsRequest, name: str) -> Contents:
+    # Pillow sets the whole canvas of a WebP aside when it opens it
+    check_pixels(webp_size(request.path), request.max_pixels, name)
+    with opened(request.path) as image:
+        pages = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
+        check_pixels(image.size, request.max_pixels, name)
+        notes: tuple[str, ...] = ()
+        if getattr(image, "n_frames", 1) > 1 and image.format in ("GIF", "WEBP"):
+            notes = (f"{name} is animated; only its first picture is read",)
+        return Contents(Image.MIME.get(image.format or "", "image/unknown"), pages, notes)
+
+
 # PDF ----------------------------------------------------------------------------------------------
 
 
@@ -81,12 +85,19 @@ def _is_pdf(path: str) -> bool:
 
 @contextmanager
 def _pdf(path: str, passwords: Sequence[str]) -> Iterator[tuple[pypdfium2.PdfDocument, bool]]:
-    """The document, and whether one of the passwords was needed."""
+    """The document, and whether one of the passwords was needed. A read that failed is an OSError."""
     name = name_of(path)
-    os.stat(path)  # a file that is gone is not damaged
+    with ForPdfium(path) as source, _unlocked(source, name, passwords) as unlocked:
+        yield unlocked
+
+
+@contextmanager
+def _unlocked(
+    source: Source, name: str, passwords: Sequence[str]
+) -> Iterator[tuple[pypdfium2.PdfDocument, bool]]:
     document = None
     for password in (None, *passwords):
-        document = _unlocked(path, name, password)
+        document = _tried(source, name, password)
         if document is not None:
             break
     if document is None:
@@ -111,11 +122,11 @@ def _pdf(path: str, passwords: Sequence[str]) -> Iterator[tuple[pypdfium2.PdfDoc
         document.close()
 
 
-def _unlocked(path: str, name: str, password: str | None) -> pypdfium2.PdfDocument | None:
+def _tried(source: Source, name: str, password: str | None) -> pypdfium2.PdfDocument | None:
     """The document; None when it takes another password."""
     _forget()
     try:
-        return pypdfium2.PdfDocument(path, password)
+        return pypdfium2.PdfDocument(source, password)
     except pypdfium2.PdfiumError as error:
         code = getattr(error, "err_code", None)
         if code == pdfium.FPDF_ERR_PASSWORD or "password" in str(error).lower():

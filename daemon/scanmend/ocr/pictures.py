@@ -12,6 +12,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from scanmend.errors import Damaged, TooBig, Unsupported
 from scanmend.ocr.engine import Segment
+from scanmend.ocr.source import Source, Unmapped
 from scanmend.values import PageRequest, show
 
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP", "JPEG2000")
@@ -39,9 +40,18 @@ class Rendered:
 @contextmanager
 def opened(path: str) -> Iterator[Image.Image]:
     """The opened picture; Pillow's many errors as ours, but a failing disk as what it is."""
-    name = name_of(path)
+    with (
+        Source(path) as source,
+        Unmapped(source) as file,
+        _decodable(file, name_of(path)) as image,
+    ):
+        yield image
+
+
+@contextmanager
+def _decodable(file: Unmapped, name: str) -> Iterator[Image.Image]:
     try:
-        with open(path, "rb") as file, warnings.catch_warnings():
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
                 image = Image.open(file, formats=FORMATS)

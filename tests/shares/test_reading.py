@@ -1,0 +1,66 @@
+"""A page on a share that goes away while it is read: the machine's fault, not the file's."""
+
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hostile.corpus import encoded
+from scanmend.errors import FolderGone, machine_error
+from scanmend.ocr import pages, pictures
+from scanmend.values import PageRequest
+from shares.samba import Mount, Samba, impossible, mounted, samba
+
+WHY_NOT = impossible()
+pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
+
+
+@pytest.fixture
+def share(tmp_path: Path) -> Iterator[tuple[Samba, Mount]]:
+    with (
+        samba(tmp_path / "server", tmp_path / "share") as server,
+        mounted(server, tmp_path / "mount") as mount,
+    ):
+        yield server, mount
+
+
+def _noise() -> Image.Image:
+    """4 MB however it is packed: more than any reader takes in advance."""
+    return Image.fromarray(np.random.default_rng(1).integers(0, 255, (2000, 2000), dtype=np.uint8))
+
+
+HOW: dict[str, dict[str, Any]] = {
+    "pdf": {"quality": 95}, "tiff": {"compression": "tiff_lzw"}, "jpeg": {"quality": 100}, "png": {}, "bmp": {}, "gif": {}, "jpeg2000": {},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", HOW)
+def test_it_goes_away_in_the_middle_of_a_page(
+    share: tuple[Samba, Mount], monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    server, mount = share
+    (server.share / f"page.{kind}").write_bytes(encoded(kind.upper(), _noise(), **HOW[kind]))
+    request = PageRequest(str(mount.place / f"page.{kind}"), 0, "rapidocr", ("en",), 150, True, "auto", 50_000_000)  # fmt: skip
+    away: list[bool] = []
+
+    def first(step: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*given: Any) -> Any:
+            if not away:
+                away.append(True)
+                mount.signal(signal.SIGKILL)
+            return step(*given)
+
+        return call
+
+    monkeypatch.setattr(pages, "_flat", first(pages._flat))  # the file is open, its page unread
+    monkeypatch.setattr(pictures, "check_pixels", first(pictures.check_pixels))
+
+    with pytest.raises(OSError, match=r"Errno") as caught:
+        pages.open_page(request)
+
+    assert away
+    assert isinstance(machine_error(caught.value, "reading"), FolderGone)
