@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -151,9 +152,15 @@ class Mount:
         self.server = server
         self.place = place
         self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
 
     def start(self) -> None:
         """Mount it."""
+        with self._lock:
+            self._start()
+        eventually(lambda: os.path.ismount(self.place), 60, "rclone mounts")
+
+    def _start(self) -> None:
         self.place.mkdir(parents=True, exist_ok=True)
         command = [
             "rclone",
@@ -170,10 +177,13 @@ class Mount:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=said, stderr=said
             )
-        eventually(lambda: os.path.ismount(self.place), 60, "rclone mounts")
 
     def stop(self) -> None:
         """The mount is gone; its folder is there, and empty."""
+        with self._lock:
+            self._stop()
+
+    def _stop(self) -> None:
         if self._process:
             self._process.send_signal(signal.SIGCONT)
             subprocess.run(["umount", "-l", str(self.place)], check=False, capture_output=True)
@@ -184,6 +194,26 @@ class Mount:
                 self._process.kill()
                 self._process.wait()
             self._process = None
+
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[None]:
+        """Mounted again when rclone ends by itself, as a service would be: 1.60 crashes at a write that fails."""
+        over = threading.Event()
+
+        def keep() -> None:
+            while not over.wait(0.5):
+                with self._lock:
+                    if self._process and self._process.poll() is not None:
+                        self._stop()
+                        self._start()
+
+        keeper = threading.Thread(target=keep)
+        keeper.start()
+        try:
+            yield
+        finally:
+            over.set()
+            keeper.join()
 
     def signal(self, number: int) -> None:
         """SIGSTOP lets every access hang."""

@@ -83,16 +83,16 @@ def test_the_share_goes_away_in_every_stage_and_nothing_is_lost(far: Far, ledger
     run = Run(far.tree, ledger, seed=1)
     run.ready()
     part = len(ledger.dropped) // len(STAGES)
-    for number, marker in enumerate(STAGES.values()):
-        offset = len(far.tree.said()) if number else 0
-        last = number == len(STAGES) - 1
-        _arrive(far, ledger.dropped[number * part : None if last else (number + 1) * part])
-        far.tree.eventually(lambda: marker in far.tree.said()[offset:])  # noqa: B023
-        away(far)
-        _live_with_it(far, OUTAGE)
-        back(far)
-
-    wrong = run.finish(600)
+    with far.mount.kept():
+        for number, marker in enumerate(STAGES.values()):
+            offset = len(far.tree.said()) if number else 0
+            last = number == len(STAGES) - 1
+            _arrive(far, ledger.dropped[number * part : None if last else (number + 1) * part])
+            far.tree.eventually(lambda: marker in far.tree.said()[offset:])  # noqa: B023
+            away(far)
+            _live_with_it(far, OUTAGE)
+            back(far)
+        wrong = run.finish(600)
 
     assert wrong == []
     assert run.starts == 1
