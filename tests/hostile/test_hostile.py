@@ -19,7 +19,7 @@ from scanmend.states import Document, State
 
 LIMITS = """\
 settle: {quiet: 300ms, patience: 8s}
-ocr: {workers: 2, idle_unload: 30s, page_timeout: 15s, memory: 1GiB, attempts: 1}
+ocr: {workers: 2, idle_unload: 30s, page_timeout: 1m, memory: 1GiB, attempts: 1}
 limits: {file_size: 40MB, pages: 500, pixels: 20000000}
 """
 DAEMON = 200 * 2**20  # bytes that the daemon itself may take; it opens no file of theirs
