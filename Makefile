@@ -1,5 +1,5 @@
 # `make run` and `make test` do everything on a fresh Debian 12 or Ubuntu 24.04 machine.
-.PHONY: run test check bench bench-llm bench-gate eval-corrector faults fuzz shares setup clean
+.PHONY: run test check bench bench-peers bench-fairness bench-correction bench-llm bench-gate eval-corrector faults fuzz shares setup clean
 BIN := .venv/bin
 
 run:
@@ -17,9 +17,30 @@ check:
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+# what the daemon costs, then the benches below; into docs/bench, compared with the last committed run
+FOUND := .bench/found
 bench:
 	@./setup.sh test
-	$(BIN)/python tests/bench/bench.py
+	PYTHONPATH=tests $(BIN)/python tests/bench/bench.py --json $(FOUND)/daemon.json
+	@$(MAKE) --no-print-directory bench-peers bench-correction bench-fairness
+
+# beside the bare engine and OCRmyPDF, which gets a virtual environment of its own; ARGS: as --pages 30
+bench-peers:
+	@./setup.sh test
+	PYTHONPATH=tests $(BIN)/python -m bench.peers --json $(FOUND)/peers.json $(ARGS)
+	PYTHONPATH=tests $(BIN)/python -m bench.report $(FOUND)/peers.json
+
+# receipts behind a book of 500 pages, the book behind receipts; ARGS: as --pages 100
+bench-fairness:
+	@./setup.sh test
+	PYTHONPATH=tests $(BIN)/python -m bench.fairness --json $(FOUND)/fairness.json $(ARGS)
+	PYTHONPATH=tests $(BIN)/python -m bench.report $(FOUND)/fairness.json
+
+# what the built-in corrector adds to a document's time; ARGS: as --rounds 1
+bench-correction:
+	@./setup.sh test
+	PYTHONPATH=tests $(BIN)/python -m bench.correction --json $(FOUND)/correction.json $(ARGS)
+	PYTHONPATH=tests $(BIN)/python -m bench.report $(FOUND)/correction.json
 
 # MODEL=model.gguf; without it a shape of 118 M parameters. ARGS: see tests/bench/llm.py --help
 bench-llm:
@@ -52,4 +73,4 @@ fuzz:
 	PYTHONPATH=tests $(BIN)/python -m hostile.fuzz --minutes $(or $(MINUTES),30) $(ARGS)
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .bench .mypy_cache .ruff_cache .pytest_cache

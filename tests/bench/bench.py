@@ -4,6 +4,7 @@ Quality and pages per second per engine on real pages, when ../shared/data is th
 byte to the sidecar; what the idle daemon costs; the time to start.
 """
 
+import argparse
 import json
 import os
 import statistics
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +21,7 @@ import psutil
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
+from bench.results import Results, Row  # noqa: E402
 from running import Tree, tree  # noqa: E402
 from samples import encoded, page  # noqa: E402
 from scanmend.listing import Listing  # noqa: E402
@@ -27,13 +30,23 @@ DATA = ROOT.parent / "shared" / "data"
 IDLE_SECONDS = 20
 REPEATS = 9
 MANY = 100_000
+Found = tuple[str, float, str]  # what, how much, of which unit
 
 
 def main() -> None:
-    """Print everything."""
+    """Print everything, write what is no table yet."""
+    parser = argparse.ArgumentParser(description="what scanmend does and costs")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
     print(f"{datetime.now().astimezone():%Y-%m-%d}, {len(os.sched_getaffinity(0))} cores\n")
-    _daemon()
-    _listing()
+    found = [*_daemon(), *_listing()]
+    for what, value, unit in found:
+        print(f"{what:52} {value:8.2f} {unit}")
+    if options.json:
+        rows: list[Row] = [
+            {"what": f"{what}, {unit}", "value": value} for what, value, unit in found
+        ]
+        Results("daemon", "The daemon itself", rows).write(options.json)
     if not DATA.is_dir():
         print(f"\nno {DATA}: quality and pages per second are not measured")
         return
@@ -51,7 +64,7 @@ def main() -> None:
         )
 
 
-def _listing() -> None:
+def _listing() -> Iterator[Found]:
     """A large inbox whose files are all known, as it is polled every 5 seconds."""
     with tempfile.TemporaryDirectory() as home:
         for number in range(MANY):
@@ -65,29 +78,24 @@ def _listing() -> None:
         looked = [path for path in listing.all(5.0, hurry=False) if path is not None]
         seconds = time.process_time() - began
         assert b"new.pdf" in looked
-        print(
-            f"listing {MANY:,} known files        {seconds:6.2f} s of CPU, {len(looked):,} of them looked at again"
-        )
+        yield f"listing {MANY:,} known files", seconds, "s of CPU"
+        yield "  of them looked at again", float(len(looked)), "files"
 
 
-def _daemon() -> None:
+def _daemon() -> Iterator[Found]:
     with (
         tempfile.TemporaryDirectory() as home,
         tree(Path(home), "ocr: {workers: 1, idle_unload: 3s}") as made,
     ):
         started = time.monotonic()
         process = made.start()
-        print(f"time to start                      {time.monotonic() - started:6.2f} s")
+        yield "time to start", time.monotonic() - started, "s"
         overheads = [_drop(made, number) for number in range(REPEATS)]
-        print(
-            f"one page, last byte to sidecar     {statistics.median(o[0] for o in overheads):6.2f} s (median)"
-        )
-        print(
-            f"  beyond the time in the engine    {statistics.median(o[0] - o[1] for o in overheads):6.2f} s (median)"
-        )
-        print(
-            f"                                   {max(o[0] - o[1] for o in overheads[1:]):6.2f} s (most)"
-        )
+        beyond = [whole - engine for whole, engine in overheads]
+        whole = statistics.median(whole for whole, _ in overheads)
+        yield "one page, last byte to sidecar (median)", whole, "s"
+        yield "  beyond the time in the engine (median)", statistics.median(beyond), "s"
+        yield "  beyond the time in the engine (most)", max(beyond[1:]), "s"
         me = psutil.Process(process.pid)
         made.eventually(lambda: me.children(recursive=True) == [], 60)
         before = me.cpu_times()
@@ -95,10 +103,10 @@ def _daemon() -> None:
         time.sleep(IDLE_SECONDS)  # what is measured is what happens when nothing happens
         after, switched = me.cpu_times(), me.num_ctx_switches()
         busy = after.user + after.system - before.user - before.system
-        print(f"idle daemon, RSS                   {me.memory_info().rss / 2**20:6.1f} MiB")
-        print(f"idle daemon, CPU                   {busy / IDLE_SECONDS * 100:6.2f} % of a core")
+        yield "idle daemon, RSS", me.memory_info().rss / 2**20, "MiB"
+        yield "idle daemon, CPU", busy / IDLE_SECONDS * 100, "% of a core"
         wakes = (switched.voluntary - switches.voluntary) / IDLE_SECONDS
-        print(f"idle daemon, wake-ups              {wakes:6.1f} a second")
+        yield "idle daemon, wake-ups", wakes, "a second"
         made.stop(process)
 
 

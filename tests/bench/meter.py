@@ -1,0 +1,58 @@
+"""What a process and all below it cost: CPU seconds, and the peak of their memory together (PSS)."""
+
+import contextlib
+import threading
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+EVERY = 1.0  # seconds between two looks at the memory; a look costs milliseconds of the kernel's
+
+
+class Meter:
+    """Measures from its entry to its exit; the processes below must be quiet at both."""
+
+    def __init__(self, pid: int) -> None:
+        """``pid``: whose tree is measured."""
+        self._root = psutil.Process(pid)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self.cpu = 0.0  # seconds
+        self.peak = 0  # bytes, proportional set sizes
+
+    def __enter__(self) -> Self:
+        self.cpu = -self._cpu()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+        self.cpu += self._cpu()
+
+    def _tree(self) -> list[psutil.Process]:
+        return [self._root, *self._root.children(recursive=True)]
+
+    def _cpu(self) -> float:
+        """Of the living, and of those that they reaped."""
+        total = 0.0
+        for process in self._tree():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                total += sum(process.cpu_times()[:4])
+        return total
+
+    def _look(self) -> None:
+        while True:
+            pss = 0
+            for process in self._tree():
+                with contextlib.suppress(psutil.Error, OSError):
+                    pss += process.memory_full_info().pss
+            self.peak = max(self.peak, pss)
+            if self._stop.wait(EVERY):
+                return

@@ -1,0 +1,193 @@
+"""The ways from a file to its text that are compared, each measured by the same rule.
+
+All of them are warm before it begins (what they load is loaded, a page is read), all documents are there
+at once, and a document is done when its text is: so the waits are those of a morning's pile.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.meter import Meter
+from bench.peers_pages import Document
+from running import Tree, tree
+
+LOOP = Path(__file__).parent / "peers_loop.py"
+LIMIT = 3600.0  # seconds for one way, at most
+ONE_THREAD = {  # as the daemon's OCR children have it, with a worker for each core
+    "SCANMEND_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "OMP_THREAD_LIMIT": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "2",
+}
+DAEMON = """\
+settle: {{quiet: 2s}}
+watch: {{reconcile_interval: 5m}}
+ocr: {{engine: {engine}, workers: {workers}, rotate: {rotate}, idle_unload: 10m}}
+llm: {{{llm}}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one way took. ``waits``: seconds from the drop to the result, one for each document."""
+
+    way: str
+    engine: str
+    cores: int
+    pages: int
+    seconds: float
+    cpu: float
+    peak: int  # bytes
+    waits: tuple[float, ...]
+
+    @property
+    def speed(self) -> float:
+        """Pages a second."""
+        return self.pages / self.seconds
+
+    @property
+    def cost(self) -> float:
+        """CPU seconds a page."""
+        return self.cpu / self.pages
+
+    def wait(self, share: float) -> float:
+        """The wait that this share of the documents stays below."""
+        return sorted(self.waits)[min(len(self.waits) - 1, int(share * len(self.waits)))]
+
+
+def pinned(cores: int) -> list[str]:
+    """The beginning of a command that may use so many cores."""
+    mine = sorted(os.sched_getaffinity(0))[:cores]
+    return ["taskset", "-c", ",".join(map(str, mine))]
+
+
+def engine_alone(engine: str, cores: int, rotate: bool, given: Sequence[Document]) -> Run:
+    """(a) the limit: scanmend's engine and its preparation of a page in a loop, a process for each core."""
+    items = [(str(d.path), number) for d in given for number in range(d.pages)]
+    job = {"reader": "ours", "engine": engine, "rotate": rotate, "processes": cores}
+    return _loop("engine alone", engine, cores, given, items, job, env=ONE_THREAD)
+
+
+def library(python: str, cores: int, given: Sequence[Document]) -> Run:
+    """``RapidOCR()(image)`` in as many processes as cores, on pictures without loss."""
+    items = [(str(picture), 0) for d in given for picture in d.pictures]
+    job = {"reader": "library", "processes": cores}
+    return _loop("RapidOCR()(image)", "rapidocr", cores, given, items, job, python)
+
+
+def ocrmypdf(
+    python: str, way: str, cores: int, processes: int, given: Sequence[Document], **options: Any
+) -> Run:
+    """(c) OCRmyPDF in its own virtual environment; ``options`` as its call knows them."""
+    items = [(str(d.path), 0) for d in given]
+    job = {"reader": "ocrmypdf", "processes": processes, "options": options}
+    return _loop(way, "tesseract", cores, given, items, job, python)
+
+
+def _loop(
+    way: str,
+    engine: str,
+    cores: int,
+    given: Sequence[Document],
+    items: Sequence[tuple[str, int]],
+    job: dict[str, Any],
+    python: str = sys.executable,
+    env: Mapping[str, str] | None = None,
+) -> Run:
+    with tempfile.TemporaryDirectory() as folder:
+        job |= {"items": items, "warm": items[:1], "folder": folder}
+        process = subprocess.Popen(
+            [*pinned(cores), python, str(LOOP)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True, env={**os.environ, **(env or {})},
+        )  # fmt: skip
+        assert process.stdin
+        assert process.stdout
+        try:
+            print(json.dumps(job), file=process.stdin, flush=True)
+            assert process.stdout.readline() == "ready\n", f"{way}: it did not start"
+            with Meter(process.pid) as meter:
+                print("go", file=process.stdin, flush=True)
+                said = json.loads(process.stdout.readline())
+            process.stdin.close()
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
+            process.wait()
+    moments = _by_document(items, dict(said["ended"]))
+    waits = tuple(moment - said["began"] for moment in moments)
+    pages = sum(d.pages for d in given)
+    return Run(way, engine, cores, pages, max(waits), meter.cpu, meter.peak, waits)
+
+
+def _by_document(items: Sequence[tuple[str, int]], ended: Mapping[int, float]) -> list[float]:
+    """When the last page of each file was done."""
+    moments: dict[str, float] = {}
+    for number, moment in ended.items():
+        path = items[number][0]
+        moments[path] = max(moment, moments.get(path, 0.0))
+    return list(moments.values())
+
+
+def daemon(
+    engine: str, cores: int, rotate: bool, given: Sequence[Document], correct: bool = False
+) -> Run:
+    """(b) the daemon on as many cores, from the drop to the sidecar; all durability on."""
+    llm = "model: builtin" if correct else "enabled: false"
+    more = DAEMON.format(engine=engine, workers=cores, rotate=str(rotate).lower(), llm=llm)
+    with tempfile.TemporaryDirectory() as folder, tree(Path(folder, "tree"), more) as made:
+        shutil.rmtree(made.home / "profiles")
+        shutil.copytree(Path(__file__).parents[2] / "etc" / "profiles", made.home / "profiles")
+        process = made.start(before=pinned(cores))
+        warm = _beside(made, [given[0].path] * (cores + 1), "warm-")
+        ready = _beside(made, [d.path for d in given])
+        _drop(made, warm)  # more than workers, so that each has read a page
+        _all_there(made, len(warm))
+        with Meter(process.pid) as meter:
+            began = time.time()
+            _drop(made, ready)
+            _all_there(made, len(warm) + len(given))
+        made.stop(process)
+        waits = tuple(
+            path.stat().st_ctime - began  # the change is the rename: from then on it is there
+            for path in made.outbox.glob("*.json")
+            if not path.name.startswith("warm-")
+        )
+    way = "daemon, correcting" if correct else "daemon"
+    pages = sum(d.pages for d in given)
+    return Run(way, engine, cores, pages, max(waits), meter.cpu, meter.peak, waits)
+
+
+def _beside(made: Tree, paths: Iterable[Path], prefix: str = "") -> list[Path]:
+    """Copies on the inbox's file system, each with a name of its own."""
+    copies = []
+    for number, path in enumerate(paths):
+        copies.append(made.home / f"{prefix}{number:03}{path.suffix}")
+        shutil.copyfile(path, copies[-1])
+    return copies
+
+
+def _drop(made: Tree, paths: Iterable[Path]) -> None:
+    for path in paths:
+        path.rename(made.inbox / path.name)
+
+
+def _all_there(made: Tree, count: int) -> None:
+    deadline = time.monotonic() + LIMIT
+    while sum(name.endswith(".json") for name in _names(made.outbox)) < count:
+        assert time.monotonic() < deadline, made.said()[-3000:]
+        assert not _names(made.failed), made.said()[-3000:]
+        time.sleep(0.1)
+
+
+def _names(folder: Path) -> list[str]:
+    return os.listdir(folder) if folder.exists() else []

@@ -1,0 +1,111 @@
+"""`make bench`'s last step: the JSON of the benches → docs/bench: a table, plots, and what has changed.
+
+    python -m bench.report [--docs docs/bench] RESULT.json …
+
+Each result replaces the committed one of its name; numbers are compared with the copy in the last commit,
+row by row, as now / before.
+"""
+
+import argparse
+import collections
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.charts import svg
+from bench.results import Plot, Results, Target, shown, table, told
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs" / "bench"
+Result = Mapping[str, Any]
+
+
+def main() -> None:
+    """Take the new results in, write the page anew from all that are there."""
+    parser = argparse.ArgumentParser(description="docs/bench from the results of the benches")
+    parser.add_argument("results", nargs="*", type=Path)
+    parser.add_argument("--docs", type=Path, default=DOCS)
+    options = parser.parse_args()
+    options.docs.mkdir(parents=True, exist_ok=True)
+    for path in options.results:
+        take_in(path, options.docs)
+    lines = ["# Measured", "", "Written by `make bench`; the same numbers as JSON lie beside it."]
+    for path in sorted(options.docs.glob("*.json")):
+        result = json.loads(path.read_text("utf-8"))
+        lines += section(result, committed(path))
+        for plot in result["plots"]:
+            (options.docs / f"{plot['name']}.svg").write_text(svg(Plot(**plot)), "utf-8")
+    (options.docs / "README.md").write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def take_in(path: Path, docs: Path) -> None:
+    """A result to its place; bare rows are given a name and a machine."""
+    result = json.loads(path.read_text("utf-8"))
+    if isinstance(result, list):
+        Results(path.stem, path.stem.capitalize(), result).write(docs / f"{path.stem}.json")
+    elif path.resolve() != (target := docs / f"{result['bench']}.json").resolve():
+        shutil.copyfile(path, target)
+
+
+def committed(path: Path) -> Result | None:
+    """The same file as the last commit has it."""
+    shown_ = subprocess.run(
+        ["git", "show", f"HEAD:./{path.name}"],
+        cwd=path.parent, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if shown_.returncode:
+        return None
+    before: Result = json.loads(shown_.stdout)
+    return before
+
+
+def section(result: Result, before: Result | None) -> list[str]:
+    """One bench: what it ran on, its targets, its table, its plots, what has changed."""
+    about = result["about"]
+    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+    lines = ["", f"## {result['title']}", "", f"{about['date']}; {about['machine']}.", "", versions, ""]  # fmt: skip
+    if result["targets"]:
+        lines += [*(f"- {told(Target(**target))}" for target in result["targets"]), ""]
+    lines += table(result["rows"])
+    lines += ["", *result["notes"]]
+    lines += [f"\n![{plot['title']}]({plot['name']}.svg)" for plot in result["plots"]]
+    if before is not None and before != result:
+        lines += ["", f"Against the run of {before['about']['date']} ({before['about']['machine']}), now / before:", ""]  # fmt: skip
+        lines += table(list(changes(result["rows"], before["rows"]))) or ["no row is the same"]
+    return lines
+
+
+def changes(
+    rows: Sequence[Mapping[str, Any]], before: Sequence[Mapping[str, Any]]
+) -> Iterator[dict[str, str]]:
+    """The rows that both have, each number as now / before."""
+    known = dict(_named(before))
+    for name, row in _named(rows):
+        if name in known:
+            yield {
+                key: value if isinstance(value, str) else _ratio(value, known[name].get(key))
+                for key, value in row.items()
+            }
+
+
+def _named(
+    rows: Sequence[Mapping[str, Any]],
+) -> Iterator[tuple[tuple[Any, ...], Mapping[str, Any]]]:
+    """A row's name: its texts, and the how manieth of these it is."""
+    seen: collections.Counter[tuple[str, ...]] = collections.Counter()
+    for row in rows:
+        texts = tuple(f"{key}={value}" for key, value in row.items() if isinstance(value, str))
+        seen[texts] += 1
+        yield (*texts, seen[texts]), row
+
+
+def _ratio(now: Any, before: Any) -> str:
+    numbers = all(isinstance(value, (int, float)) for value in (now, before))
+    return shown(now / before) if numbers and before else ""
+
+
+if __name__ == "__main__":
+    main()
