@@ -1,8 +1,8 @@
 """Which page is read next: short documents overtake long ones, and nothing starves.
 
-The order is shortest remaining work first, with ageing: a document's place is its remaining pages plus
-the time it came, at ``PAGES_PER_SECOND``. All documents age alike, so a place only changes when pages are
-taken, and a heap keeps the order at O(log n).
+The order is shortest remaining work first. Who waits longest is overtaken by so many pages in a row and no
+more, then a page of its own is read: counted in pages, not in seconds, so that it is the same on a slow
+machine and a fast one. Heaps keep both orders at O(log n).
 """
 
 import heapq
@@ -10,7 +10,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-PAGES_PER_SECOND = 0.1  # a document that waited 10 s longer overtakes one that is a page shorter
+OVERTAKEN = 10  # pages in a row that are read before the document that waits longest
 CONTENTS = -1  # instead of a page number: find out what the file holds
 
 
@@ -31,6 +31,12 @@ class _Line:
     in_hand: set[int] = field(default_factory=set)
 
 
+_Entry = tuple[
+    float, float, int, int
+]  # two numbers for the order, the document, its line's version
+_ANY = 0  # a version: this order stays
+
+
 class Schedule:
     """The line of documents; thread-safe. Written by any thread, taken from by the read slots."""
 
@@ -38,13 +44,16 @@ class Schedule:
         """Empty and open."""
         self._changed = threading.Condition()
         self._lines: dict[int, _Line] = {}
-        self._heap: list[tuple[float, int, int, int]] = []  # place, tie by id, version, document
+        self._shortest: list[_Entry] = []
+        self._oldest: list[_Entry] = []
+        self._overtook = 0  # pages in a row that were not of the oldest
         self._closed = False
 
     def add(self, document: int, pages: list[int], came: float) -> None:
-        """Put a document in line with these page numbers; ``came`` by the wall clock, for the ageing."""
+        """Put a document in line with these page numbers; ``came`` by the wall clock: who waits longest."""
         with self._changed:
             line = self._lines.setdefault(document, _Line([], came))
+            self._enter(document, line)
             line.pages = sorted(pages, reverse=True)
             self._place(document)
             self._changed.notify_all()
@@ -56,6 +65,7 @@ class Schedule:
             if line is None:
                 return
             line.in_hand.discard(job.number)
+            self._enter(job.document, line)
             line.pages.append(job.number)
             line.held_until = time.monotonic() + delay
             self._place(job.document)
@@ -101,31 +111,47 @@ class Schedule:
         with self._changed:
             return len(self._lines)
 
+    def _enter(self, document: int, line: _Line) -> None:
+        """Among the oldest, when it had nothing to hand out; leaving is noticed when it comes first."""
+        if not line.pages:
+            heapq.heappush(self._oldest, (line.came, 0, document, _ANY))
+
     def _place(self, document: int) -> None:
         line = self._lines[document]
         line.version += 1
         if line.pages:
-            place = len(line.pages) + len(line.in_hand) + line.came * PAGES_PER_SECOND
-            heapq.heappush(self._heap, (place, document, line.version, document))
+            left = len(line.pages) + len(line.in_hand)
+            heapq.heappush(self._shortest, (left, line.came, document, line.version))
 
     def _next(self, now: float) -> tuple[Job | None, float]:
-        held: list[tuple[float, int, int, int]] = []
-        ready_in = 3600.0
-        job = None
-        while self._heap:
-            entry = heapq.heappop(self._heap)
-            document, version = entry[3], entry[2]
-            line = self._lines.get(document)
-            if line is None or line.version != version:
-                continue  # superseded
-            if line.held_until > now:
-                held.append(entry)
-                ready_in = min(ready_in, line.held_until - now)
-                continue
-            job = Job(document, line.pages.pop())
-            line.in_hand.add(job.number)
-            self._place(document)
-            break
-        for entry in held:
-            heapq.heappush(self._heap, entry)
+        document, ready_in = self._first(self._shortest, now)
+        oldest, _ = self._first(self._oldest, now)
+        if document is None or oldest is None:  # both or none: the same documents in another order
+            return None, ready_in
+        if self._overtook >= OVERTAKEN:
+            document = oldest
+        self._overtook = 0 if document == oldest else self._overtook + 1
+        line = self._lines[document]
+        job = Job(document, line.pages.pop())
+        line.in_hand.add(job.number)
+        self._place(document)
         return job, ready_in
+
+    def _first(self, heap: list[_Entry], now: float) -> tuple[int | None, float]:
+        """The first document that does not rest, which stays in the heap, or when one will have rested."""
+        held: list[_Entry] = []
+        ready_in = 3600.0
+        found = None
+        while heap and found is None:
+            entry = heap[0]
+            line = self._lines.get(entry[2])
+            if line is None or not line.pages or entry[3] not in (_ANY, line.version):
+                heapq.heappop(heap)  # superseded
+            elif line.held_until > now:
+                held.append(heapq.heappop(heap))
+                ready_in = min(ready_in, line.held_until - now)
+            else:
+                found = entry[2]
+        for entry in held:
+            heapq.heappush(heap, entry)
+        return found, ready_in

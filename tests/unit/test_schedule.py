@@ -1,6 +1,8 @@
 """The order of pages."""
 
-from scanmend.schedule import PAGES_PER_SECOND, Job, Schedule
+import pytest
+
+from scanmend.schedule import OVERTAKEN, Job, Schedule
 
 
 def _drain(schedule: Schedule) -> list[Job]:
@@ -29,7 +31,7 @@ def test_a_short_document_overtakes_a_long_one() -> None:
 
 
 def test_a_long_document_is_not_starved() -> None:
-    """A steady stream of one-page documents: the book's turn comes by its age."""
+    """A stream of one-page documents that never ends: the book gets its share of the pages."""
     schedule = Schedule()
     schedule.add(0, list(range(100)), came=0)
     served = []
@@ -40,9 +42,52 @@ def test_a_long_document_is_not_starved() -> None:
         served.append(job.document)
         schedule.done(job)
 
-    assert 0 in served
-    assert served.index(0) <= 100 / PAGES_PER_SECOND + 1
-    assert served.count(0) == 100
+    assert served[: OVERTAKEN + 1].count(0) == 1
+    assert served[: 100 * (OVERTAKEN + 1)].count(0) == 100
+
+
+@pytest.mark.parametrize("pages_a_second", [0.5, 1.0, 4.0])
+def test_a_receipt_waits_for_a_page_however_slow_the_engine(pages_a_second: float) -> None:
+    """Also behind a book that is nearly done and has waited for long."""
+    schedule = Schedule()
+    schedule.add(0, list(range(500)), came=0)
+    now, came, served = 0.0, [0.0], []
+    while len(schedule):
+        while now >= 5.0 * len(came) and 0 not in served:
+            schedule.add(len(came), [0], came=5.0 * len(came))
+            came.append(5.0 * len(came))
+        job = schedule.take(0)
+        assert job
+        now += 1 / pages_a_second
+        schedule.done(job)
+        if job.document:
+            assert now - came[job.document] <= 2 / pages_a_second
+        elif job.number == 499:
+            served.append(0)
+
+
+def test_of_two_that_wait_the_older_has_the_share() -> None:
+    schedule = Schedule()
+    schedule.add(1, list(range(60)), came=2)
+    schedule.add(2, list(range(50)), came=1)
+    schedule.add(3, list(range(40)), came=3)
+
+    jobs = [schedule.take(0) for _ in range(OVERTAKEN + 2)]
+
+    assert [Job(3, n) for n in range(OVERTAKEN)] == jobs[:OVERTAKEN]
+    assert [Job(2, 0), Job(3, OVERTAKEN)] == jobs[OVERTAKEN:]
+
+
+def test_the_share_of_one_that_rests_goes_to_the_next() -> None:
+    schedule = Schedule()
+    schedule.add(1, list(range(60)), came=1)
+    schedule.add(2, list(range(50)), came=2)
+    schedule.add(3, list(range(40)), came=3)
+    schedule.give_back(Job(1, 60), delay=3600)
+
+    jobs = [schedule.take(0) for _ in range(OVERTAKEN + 1)]
+
+    assert Job(2, 0) == jobs[-1]
 
 
 def test_a_job_given_back_is_taken_again_after_its_rest() -> None:
