@@ -10,6 +10,7 @@ import argparse
 import os
 import statistics
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from bench.peers import DATA
@@ -32,10 +33,12 @@ def main() -> None:
     targets = []
     with tempfile.TemporaryDirectory() as home:
         made = documents(Path(home), DATA, options.pages + 1)
-        for given in (max(made, key=lambda d: d.pages), min(made, key=lambda d: d.pages)):
+        book, single = (choose(made, key=lambda d: d.pages) for choose in (max, min))
+        for given in (book, single):
             pairs = []
             for _ in range(options.rounds):
-                pair = [daemon(options.engine, cores, rotate, [given], on) for on in (False, True)]
+                way = partial(daemon, options.engine, cores, rotate, [given], single)
+                pair = [way(correct=on) for on in (False, True)]
                 print(*(_said(run) for run in pair), sep="; ", flush=True)
                 pairs.append(pair)
             rows += [_row([pair[at] for pair in pairs]) for at in (0, 1)]

@@ -73,7 +73,7 @@ def _ways(
         pile = given if cores == options.cores else few
         if options.only != "rapidocr":
             yield partial(engine_alone, "tesseract", cores, False, pile)
-            yield partial(daemon, "tesseract", cores, False, pile)
+            yield partial(daemon, "tesseract", cores, False, pile, few[0])
             yield partial(ocrmypdf, python, WATCHER, cores, 1, pile, jobs=cores)
             if cores > 1:
                 beside = partial(ocrmypdf, python, processes=cores, cores=cores, given=pile, jobs=1)
@@ -81,7 +81,7 @@ def _ways(
                 yield partial(beside, way=TEXT_ONLY, output_type="none")
         if options.only != "tesseract":
             yield partial(engine_alone, "rapidocr", cores, True, pile)
-            yield partial(daemon, "rapidocr", cores, True, pile)
+            yield partial(daemon, "rapidocr", cores, True, pile, few[0])
     if options.only != "tesseract":
         yield partial(engine_alone, "rapidocr", options.cores, True, few)
         yield partial(library, python, options.cores, few)

@@ -4,9 +4,11 @@ All of them are warm before it begins (what they load is loaded, a page is read)
 at once, and a document is done when its text is: so the waits are those of a morning's pile.
 """
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -108,7 +110,7 @@ def _loop(
         job |= {"items": items, "warm": items[:1], "folder": folder}
         process = subprocess.Popen(
             [*pinned(cores), python, str(LOOP)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            text=True, env={**os.environ, **(env or {})},
+            text=True, env={**os.environ, **(env or {})}, start_new_session=True,
         )  # fmt: skip
         assert process.stdin
         assert process.stdout
@@ -121,7 +123,8 @@ def _loop(
             process.stdin.close()
             assert process.wait(60) == 0
         finally:
-            process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # what it left waiting, if it failed
             process.wait()
     moments = _by_document(items, dict(said["ended"]))
     waits = tuple(moment - said["began"] for moment in moments)
@@ -139,7 +142,12 @@ def _by_document(items: Sequence[tuple[str, int]], ended: Mapping[int, float]) -
 
 
 def daemon(
-    engine: str, cores: int, rotate: bool, given: Sequence[Document], correct: bool = False
+    engine: str,
+    cores: int,
+    rotate: bool,
+    given: Sequence[Document],
+    warm: Document,
+    correct: bool = False,
 ) -> Run:
     """(b) the daemon on as many cores, from the drop to the sidecar; all durability on."""
     llm = "model: builtin" if correct else "enabled: false"
@@ -148,14 +156,14 @@ def daemon(
         shutil.rmtree(made.home / "profiles")
         shutil.copytree(Path(__file__).parents[2] / "etc" / "profiles", made.home / "profiles")
         process = made.start(before=pinned(cores))
-        warm = _beside(made, [given[0].path] * (cores + 1), "warm-")
+        before = _beside(made, [warm.path] * (cores + 1), "warm-")
         ready = _beside(made, [d.path for d in given])
-        _drop(made, warm)  # more than workers, so that each has read a page
-        _all_there(made, len(warm))
+        _drop(made, before)  # more than workers, so that each has read a page
+        _all_there(made, len(before))
         with Meter(process.pid) as meter:
             began = time.time()
             _drop(made, ready)
-            _all_there(made, len(warm) + len(given))
+            _all_there(made, len(before) + len(given))
         made.stop(process)
         waits = tuple(
             path.stat().st_ctime - began  # the change is the rename: from then on it is there
