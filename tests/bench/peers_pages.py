@@ -79,7 +79,7 @@ def _written(folder: Path, stem: str, kind: str, images: Sequence[Image.Image]) 
     pictures = []
     for number, image in enumerate(images):
         pictures.append(folder / f"{stem}-{number}.png")
-        image.save(pictures[-1], dpi=image.info["dpi"])
+        image.save(pictures[-1], dpi=image.info["dpi"], compress_level=1)
     first = images[0]
     dpi = first.info["dpi"]
     if kind == "tiff":

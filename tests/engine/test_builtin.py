@@ -13,7 +13,7 @@ from rapidfuzz.distance import Levenshtein
 from scanmend.config import Llm
 from scanmend.gate import gate
 from scanmend.lexicon import shipped
-from scanmend.llm.context import Entry
+from scanmend.llm.context import FEW_LANES, Entry
 from scanmend.llm.model import Wish, load
 from scanmend.model import Model
 from scanmend.modelfiles import builtin
@@ -55,6 +55,11 @@ def _published(model: Model, texts: list[str]) -> tuple[str, ...]:
     lines = [Line(text, Box(0, 0, 1, 1), None) for text in texts]
     proposal = model.propose(lines, range(len(texts)), PROFILE)
     return gate(lines, proposal.lines, PROFILE, shipped()).lines
+
+
+def test_it_has_few_lines_in_memory_at_once() -> None:
+    """They share nothing, and its attention would look at all of them for each byte."""
+    assert load(Wish(builtin()), lambda _: None).context.lanes == FEW_LANES
 
 
 def test_its_logits_are_those_of_the_training() -> None:

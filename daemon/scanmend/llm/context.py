@@ -17,6 +17,8 @@ from scanmend.errors import ChildError, OutOfMemory
 
 BATCH = 512  # tokens that one call takes
 LANES = 64  # sequences besides the shared one
+# for a model that sees each line alone: llama.cpp's attention looks at each cell in use, and here all of them are other lines'
+FEW_LANES = 8
 TOP = 16  # candidates that the backend hands out for each place, instead of a logit for each of 150,000 tokens
 
 

@@ -9,7 +9,7 @@ import llama_cpp as llama
 
 from scanmend.errors import ChildError, ModelUnavailable, OutOfMemory
 from scanmend.llm import speed
-from scanmend.llm.context import LANES, Context, Entry
+from scanmend.llm.context import FEW_LANES, LANES, Context, Entry
 from scanmend.llm.prompt import Prompt, Template
 from scanmend.notes import Notes
 from scanmend.serve import Progress
@@ -216,7 +216,8 @@ def _try(wish: Wish, layers: int, notes: Notes) -> Loaded:
 def _context(model: Any, wish: Wish, layers: int) -> tuple[Context, bool]:
     """The best context that this model and machine bear, and whether its memory can be cut."""
     error: Exception | None = None
-    for lanes in (1,) if wish.method in ("single", "greedy") else (LANES, 1):
+    most = FEW_LANES if _metadata(model, "scanmend.line_bytes") else LANES
+    for lanes in (1,) if wish.method in ("single", "greedy") else (most, 1):
         for backend in (
             (True, False) if layers else (False,)
         ):  # on a CPU the logits are at hand anyway
