@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scanmend.ocr import layout
 from scanmend.ocr.engine import Segment
 from scanmend.ocr.layout import arrange
 from scanmend.values import Box
@@ -274,3 +275,27 @@ def test_one_table_with_a_wide_space_after_its_labels_stays_one() -> None:
     assert [text.split()[:2] for text in read(segments)] == [
         [f"label{n}-0", f"b{n}-0"] for n in range(10)
     ]
+
+
+def test_a_page_of_many_small_pieces_is_not_put_in_rows_for_each_gutter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each of a table's gutters could part columns, but no side of it has three pieces of prose."""
+    pieces = [
+        segment("12.50", 20 + 60 * column + 7 * (row % 3), 20 + 30 * row)
+        for row in range(30)
+        for column in range(16)
+    ]
+    words = [segment("two words of prose", 20 + 300 * column, 940) for column in range(3)]
+    asked: list[int] = []
+    rows = layout._rows
+
+    def counted(region: layout.Region) -> list[layout.Region]:
+        asked.append(len(region))
+        return rows(region)
+
+    monkeypatch.setattr(layout, "_rows", counted)
+
+    arrange(pieces + words, *PAGE)
+
+    assert len(asked) <= 2

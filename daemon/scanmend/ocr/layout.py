@@ -221,22 +221,28 @@ def _part(left: tuple[int, float], right: tuple[int, float]) -> bool:
 
 def _prose(side: Region, x: float, high: float) -> tuple[int, float]:
     """How many lines next to the gutter at ``x`` fill their column with text, and their share there."""
-    near = []
-    for row in _rows(side):
-        segment = row[-1] if _centre(row[0]) < x else row[0]
-        if min(abs(segment.box.x0 - x), abs(segment.box.x1 - x)) < REACH * high:
-            near.append(segment)
+    words = [s for s in side if _near(s, x, high) and _is_prose(s)]
+    if len(words) < PROSE_ROWS:  # for most gutters of a page of many small pieces; rows cost much
+        return 0, 0.0
+    ends = (row[-1] if _centre(row[0]) < x else row[0] for row in _rows(side))
+    near = [s for s in ends if _near(s, x, high)]
     if len(near) < PROSE_ROWS:
         return 0, 0.0
     left = quantiles([s.box.x0 for s in near], n=5, method="inclusive")[0]
     right = quantiles([s.box.x1 for s in near], n=5, method="inclusive")[-1]
-    full = sum(
-        s.box.width >= PROSE_FILL * (right - left)
-        and len(s.text) >= PROSE_CHARS
-        and sum(c.isalpha() or c.isspace() for c in s.text) >= PROSE_LETTERS * len(s.text)
-        for s in near
-    )
+    full = sum(s.box.width >= PROSE_FILL * (right - left) and _is_prose(s) for s in near)
     return full, full / len(near)
+
+
+def _near(segment: Segment, x: float, high: float) -> bool:
+    """Whether it begins or ends beside the gutter at ``x``."""
+    return min(abs(segment.box.x0 - x), abs(segment.box.x1 - x)) < REACH * high
+
+
+def _is_prose(segment: Segment) -> bool:
+    text = segment.text
+    letters = sum(c.isalpha() or c.isspace() for c in text)
+    return len(text) >= PROSE_CHARS and letters >= PROSE_LETTERS * len(text)
 
 
 # rows ---------------------------------------------------------------------------------------------
