@@ -21,6 +21,7 @@ from scanmend.keys import (
     choice,
     command,
     duration,
+    engine_of,
     flag,
     languages_of,
     listen,
@@ -80,7 +81,7 @@ class Settle:
 class Ocr:
     """The OCR children; seconds, bytes. ``workers`` None: one for each core."""
 
-    engine: str = key("auto", choice("auto", "rapidocr", "aspose", "tesseract"))
+    engine: str = key("auto", engine_of)
     languages: tuple[str, ...] = key(["en"], languages_of)
     workers: int | None = key("auto", auto_or(whole(1, 256)), reload=False)
     dpi: int = key(300, whole(50, 1200))

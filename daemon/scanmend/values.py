@@ -11,6 +11,8 @@ import typing
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+NULL_ALLOWED = "SCANMEND_NULL_ENGINE"  # in the environment: ocr.engine may be "null", for benches
+
 
 def show(path: bytes | str) -> str:
     """A path for people: bytes that are not UTF-8, and control characters, are escaped."""

@@ -8,6 +8,7 @@ import yaml
 
 from scanmend import config
 from scanmend.errors import ConfigError
+from scanmend.values import NULL_ALLOWED
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -104,6 +105,17 @@ def test_a_mistake_is_named(tmp_path: Path, text: str, said: list[str]) -> None:
 
     for words in said:
         assert words in str(error.value)
+
+
+def test_the_null_engine_is_for_benches_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = 'ocr: {engine: "null"}\n'
+    with pytest.raises(ConfigError, match=r"one of auto, rapidocr.*null reads nothing"):
+        _load(tmp_path, text)
+
+    monkeypatch.setenv(NULL_ALLOWED, "1")
+    assert _load(tmp_path, text).ocr.engine == "null"
 
 
 def test_all_mistakes_at_once(tmp_path: Path) -> None:

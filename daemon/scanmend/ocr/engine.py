@@ -54,6 +54,10 @@ def load(
         from scanmend.ocr.tesseract import Tesseract  # noqa: PLC0415
 
         return Tesseract(languages)
+    if name == "null":
+        from scanmend.ocr.null import Null  # noqa: PLC0415
+
+        return Null(languages)
     from scanmend.ocr.rapid import Rapid  # noqa: PLC0415
 
     return Rapid(languages)
