@@ -69,6 +69,10 @@ class Claim:
         """A file that has been quiet; from any thread."""
         self._queue.put(seen)
 
+    def backlog(self) -> int:
+        """Files before the claim."""
+        return self._queue.qsize()
+
     def close(self) -> None:
         """Let ``run`` end after the file in hand; what waits is found again at the next start."""
         self._queue.put(None)

@@ -11,6 +11,9 @@ class Intake(Protocol):
     def submit(self, seen: Seen) -> None:
         """A quiet file."""
 
+    def backlog(self) -> int:
+        """Quiet files that are not claimed yet."""
+
     def known(self, seen: Seen) -> bool:
         """Whether this very file is in hand already."""
 

@@ -8,7 +8,7 @@ machine and a fast one. Heaps keep both orders at O(log n).
 import heapq
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 OVERTAKEN = 10  # pages in a row that are read before the document that waits longest
 CONTENTS = -1  # instead of a page number: find out what the file holds
@@ -28,7 +28,7 @@ class _Line:
     came: float
     held_until: float = 0.0
     version: int = 0
-    in_hand: set[int] = field(default_factory=set)
+    in_hand: frozenset[int] = frozenset()  # the empty one is one for all: 100,000 may be in line
 
 
 _Entry = tuple[
@@ -55,6 +55,7 @@ class Schedule:
             line = self._lines.setdefault(document, _Line([], came))
             self._enter(document, line)
             line.pages = sorted(pages, reverse=True)
+            line.in_hand -= {CONTENTS}  # known now: no work that remains
             self._place(document)
             self._changed.notify_all()
 
@@ -64,7 +65,7 @@ class Schedule:
             line = self._lines.get(job.document)
             if line is None:
                 return
-            line.in_hand.discard(job.number)
+            line.in_hand -= {job.number}
             self._enter(job.document, line)
             line.pages.append(job.number)
             line.held_until = time.monotonic() + delay
@@ -77,7 +78,7 @@ class Schedule:
             line = self._lines.get(job.document)
             if line is None:
                 return
-            line.in_hand.discard(job.number)
+            line.in_hand -= {job.number}
             if not line.pages and not line.in_hand:
                 del self._lines[job.document]
 
@@ -133,7 +134,7 @@ class Schedule:
         self._overtook = 0 if document == oldest else self._overtook + 1
         line = self._lines[document]
         job = Job(document, line.pages.pop())
-        line.in_hand.add(job.number)
+        line.in_hand |= {job.number}
         self._place(document)
         return job, ready_in
 

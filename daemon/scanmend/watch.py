@@ -31,6 +31,11 @@ NOTICEABLE = 2.0  # seconds of waiting after which the journal is told
 LIMITS = "raise fs.inotify.max_user_watches or max_user_instances (sysctl)"
 TOO_DEEP = "its path is longer than the system takes; put it less deep into the inbox"
 BLIND = 2  # one listing may find a folder that is being made
+ENOUGH = (
+    1_000  # files that the claim has before it: the scan waits then, or 100,000 would be in memory
+)
+HELD = 1.0  # seconds until the scan looks whether it may go on; a claim wakes it earlier
+SLICES = 10  # of a new folder that are looked at by themselves
 TRY_AGAIN = 5.0  # seconds until what could not be noted is tried again
 
 
@@ -141,15 +146,17 @@ class Watch:
             )
             self._next_scan = now + interval
             self._scan = self._scanning(self._listing.all(interval, hurry))
-        if self._scan and next(self._scan, "end") == "end":
+        held = self._intake.backlog() >= ENOUGH
+        if self._scan and not held and next(self._scan, "end") == "end":
             self._scan = None
             self._count_watches(now)
         while self._due and self._due[0][0] <= now:
             _, path = heapq.heappop(self._due)
             self._look(path, now)
-        if self._scan:
+        if self._scan and not held:
             return self._listing.pause
-        wake = min(self._next_scan, self._due[0][0] if self._due else self._next_scan, now + 30)
+        scan = now + HELD if self._scan else self._next_scan
+        wake = min(scan, self._due[0][0] if self._due else scan, now + 30)
         return max(0.0, wake - time.monotonic())
 
     def _take(self, hint: Hint) -> float:
@@ -167,8 +174,12 @@ class Watch:
                 self._look(hint.path, now)
         elif hint.kind == "folder":
             if not self._listing.ignored(hint.path):
-                for _ in self._scanning(self._listing.below(hint.path)):
-                    pass
+                for slices, _ in enumerate(self._scanning(self._listing.below(hint.path)), 1):
+                    if (
+                        slices >= SLICES
+                    ):  # the scan lets others have their turn, and waits for the claim
+                        self._scan_again = True
+                        break
                 self._scan_within(self._settings.poll_interval, now)  # it may have got no watch
         elif not self._listing.ignored(hint.path):
             self._look(hint.path, now, closed=hint.kind == "closed")

@@ -46,6 +46,9 @@ class Notes:
         self.taken.add((seen.path, seen.identity))
         self.watch.claimed(seen)
 
+    def backlog(self) -> int:
+        return 0
+
     def known(self, seen: Seen) -> bool:
         return (seen.path, seen.identity) in self.taken
 

@@ -22,6 +22,9 @@ class Journal:
         self.new: list[bytes] = []
         self.asked = 0
 
+    def backlog(self) -> int:
+        return 0
+
     def known(self, seen: Seen) -> bool:
         self.asked += 1
         return seen.path.startswith(b"kept")

@@ -1,8 +1,10 @@
 """The order of pages."""
 
+import tracemalloc
+
 import pytest
 
-from scanmend.schedule import OVERTAKEN, Job, Schedule
+from scanmend.schedule import CONTENTS, OVERTAKEN, Job, Schedule
 
 
 def _drain(schedule: Schedule) -> list[Job]:
@@ -28,6 +30,33 @@ def test_a_short_document_overtakes_a_long_one() -> None:
 
     assert Job(2, 0) == schedule.take(0)
     assert Job(1, 1) == schedule.take(0)
+
+
+def test_a_document_that_was_looked_into_goes_on_before_later_ones_are_looked_into() -> None:
+    schedule = Schedule()
+    for number in range(3):
+        schedule.add(number, [CONTENTS], came=0.001 * number)
+    job = schedule.take(0)
+    assert job == Job(0, CONTENTS)
+
+    schedule.add(0, [0], came=0)
+    schedule.done(job)
+
+    assert schedule.take(0) == Job(0, 0)
+
+
+def test_100_000_in_line_are_held_in_little() -> None:
+    """By what each takes: the daemon's limit is 100 MB with that many."""
+    schedule = Schedule()
+    tracemalloc.start()
+    try:
+        for number in range(2_000):
+            schedule.add(number, [CONTENTS], came=1e9 + number)
+        taken = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+
+    assert taken < 2_000 * 600
 
 
 def test_a_long_document_is_not_starved() -> None:
