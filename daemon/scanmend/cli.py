@@ -7,7 +7,7 @@ import sys
 import time
 from typing import NoReturn
 
-from scanmend import __version__, config, log
+from scanmend import __version__, config
 from scanmend.config import Settings
 from scanmend.errors import ConfigError, ScanmendError, UsageError
 
@@ -45,7 +45,10 @@ def main(arguments: list[str] | None = None) -> int:
         settings = None
         if getattr(options, "needs_config", True):
             settings = _settings(options.config)
-            log.set_up(settings.log)
+            if getattr(options, "logs", True):
+                from scanmend import log  # noqa: PLC0415 - half of what an answer of status would take
+
+                log.set_up(settings.log)
         code: int = options.command(settings, options)
     except ScanmendError as error:
         print(f"scanmend: {error}", file=sys.stderr)
@@ -219,7 +222,7 @@ def _add_care(commands: "argparse._SubParsersAction[_Parser]") -> None:
     )
     status.add_argument("--json", action="store_true", help="for programs")
     status.add_argument("--check", action="store_true", help="for monitoring: exit code 1 and why, when something is wrong")  # fmt: skip
-    status.set_defaults(command=_status)
+    status.set_defaults(command=_status, logs=False)
 
     check = commands.add_parser("check-config", help="check the configuration and the profiles")
     check.set_defaults(command=_check_config)

@@ -164,6 +164,13 @@ class Models:
 
 
 @dataclass(frozen=True, slots=True)
+class Journal:
+    """How long the journal remembers documents that are done; seconds. Hooks are tried for a day."""
+
+    keep: float = key("365d", quantity(TIME, "365d", low=2 * TIME["d"]))
+
+
+@dataclass(frozen=True, slots=True)
 class Profiles:
     """Which prompt and rules go with which sub-folder of the inbox."""
 
@@ -216,6 +223,7 @@ class Settings:
     llm: Llm = field(default_factory=Llm)
     models: Models = field(default_factory=Models)
     profiles: Profiles = field(default_factory=Profiles)
+    journal: Journal = field(default_factory=Journal)
     log: Log = field(default_factory=Log)
     hooks: Hooks = field(default_factory=Hooks)
     web: Web = field(default_factory=Web)

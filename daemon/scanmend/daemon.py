@@ -6,6 +6,7 @@ import queue
 import shutil
 import signal
 import threading
+import time
 from types import FrameType
 
 from scanmend import __version__, config, durable, log, notify
@@ -26,6 +27,7 @@ from scanmend.watch import Watch
 from scanmend.web import Web
 
 LOOK_ROUND = 5.0  # seconds between two looks at the threads
+PRUNED = 200  # documents that the journal forgets at one look round: 3 million a day
 FIRST_LOOK = 30.0  # seconds that a start waits for the first look at the inbox; a share may hang
 FORCED = 128  # + the signal: the exit code of a second signal
 
@@ -132,6 +134,7 @@ class Daemon:
                     return 1
                 self._say_alive(line, journal)
                 remember_roots(journal, roots)
+                self._forget_old(journal)
                 continue
             if number == signal.SIGHUP:
                 notify.reloading()
@@ -174,6 +177,11 @@ class Daemon:
         if said != self._said:
             notify.status(said)
             self._said = said
+
+    def _forget_old(self, journal: Journal) -> None:
+        """A few at a time, so that nobody waits for the journal."""
+        with contextlib.suppress(MachineError):
+            journal.prune(time.time() - self._settings.journal.keep, PRUNED)
 
     def _reload(self, line: Line, watch: Watch) -> None:
         """All of the new configuration, or nothing of it."""

@@ -15,39 +15,11 @@ from collections.abc import Iterator
 from typing import Any, Self
 
 from scanmend.errors import ConfigError, DiskFull, MachineError
+from scanmend.schema import UNFINISHED, VERSION, upgrade
 from scanmend.states import ACTIVE, MOVES, Document, State
 from scanmend.values import Contents, PageResult, PageText, Seen
 
-_SCHEMA = """
-CREATE TABLE documents (
-    id INTEGER PRIMARY KEY,
-    path BLOB NOT NULL,             -- relative to the inbox
-    size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL,
-    sha256 TEXT NOT NULL DEFAULT '',
-    profile TEXT NOT NULL DEFAULT '',
-    media_type TEXT NOT NULL DEFAULT '',
-    pages INTEGER,                  -- NULL until an OCR child has looked
-    state TEXT NOT NULL, reason TEXT NOT NULL, since REAL NOT NULL,
-    first_seen REAL NOT NULL,
-    outcome TEXT NOT NULL DEFAULT '',   -- 'published' or the kind of the failure
-    stem TEXT,                      -- of the result's names, chosen before the first byte is written
-    put_away BLOB,                  -- where the original goes, chosen before it is moved
-    kept INTEGER NOT NULL DEFAULT 0,    -- the original stays in the inbox (originals: keep)
-    warnings TEXT NOT NULL DEFAULT '[]'
-);
-CREATE INDEX documents_path ON documents (path);
-CREATE INDEX documents_state ON documents (state);
-CREATE TABLE moves (document INTEGER NOT NULL, at REAL NOT NULL, old TEXT, new TEXT NOT NULL, reason TEXT NOT NULL);
-CREATE INDEX moves_document ON moves (document);
-CREATE TABLE pages (
-    document INTEGER NOT NULL, number INTEGER NOT NULL,    -- -1: the look at what the file holds
-    attempts INTEGER NOT NULL DEFAULT 0, failure TEXT NOT NULL DEFAULT '',
-    text TEXT, result TEXT,
-    PRIMARY KEY (document, number)
-) WITHOUT ROWID;
-CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL, reason TEXT NOT NULL, since REAL NOT NULL);
-"""
-_VERSION = 1
+OWNER_FACT = "owner:"  # the fact that is this daemon's name among those that share an inbox
 _IN_HAND = "(state IN ('queued', 'reading', 'publishing', 'putting-away') OR kept = 1)"
 
 
@@ -71,11 +43,10 @@ class Journal:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
             version = db.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
-                db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+            db.executescript(upgrade(version))
         except sqlite3.Error as error:
             raise ConfigError(f"{path}: the journal can't be opened: {error}") from None
-        if version not in (0, _VERSION):
+        if version > VERSION:
             raise ConfigError(
                 f"{path}: written by another version of scanmend (schema {version}); update it"
             )
@@ -91,12 +62,18 @@ class Journal:
             db = sqlite3.connect(
                 f"file:{_uri(path)}?mode=ro", uri=True, timeout=10, check_same_thread=False
             )
-            if db.execute("PRAGMA user_version").fetchone()[0] == 0:
-                db.close()
-                return None
+            version = db.execute("PRAGMA user_version").fetchone()[0]
         except sqlite3.Error as error:
             raise ConfigError(f"{path}: the journal can't be read: {error}") from None
-        return cls(db)
+        if version == VERSION:
+            return cls(db)
+        db.close()
+        if version == 0:
+            return None
+        raise ConfigError(
+            f"{path}: written by another version of scanmend (schema {version}, this is {VERSION});"
+            " start the daemon of this version: systemctl restart scanmend"
+        )
 
     def close(self) -> None:
         """Close; a statement of another thread that is under way ends first."""
@@ -229,16 +206,22 @@ class Journal:
         """The row of this id."""
         return self._rows("id = ?", number)[0]
 
-    def in_state(self, *states: State) -> list[Document]:
-        """All documents in these states, oldest first."""
+    def in_state(self, *states: State, limit: int = -1) -> Iterator[Document]:
+        """The documents in these states, oldest first, each as it is when it is come to; never all in memory."""
         marks = ", ".join("?" * len(states))
-        return self._rows(f"state IN ({marks}) ORDER BY id", *states)
+        with self._lock:
+            numbers = self._db.execute(
+                f"SELECT id FROM documents WHERE state IN ({marks}) ORDER BY id LIMIT ?",
+                (*states, limit),
+            ).fetchall()
+        for (number,) in numbers:
+            yield from self._rows(f"id = ? AND state IN ({marks})", number, *states)
 
     def counts(self) -> dict[State, int]:
         """How many documents are in each state."""
         with self._lock:
             rows = self._db.execute(
-                "SELECT state, count(*) FROM documents GROUP BY state"
+                "SELECT state, documents FROM counts WHERE documents > 0"
             ).fetchall()
         return {State(state): count for state, count in rows}
 
@@ -264,15 +247,14 @@ class Journal:
             ).fetchone()
             return (row[0], self.document(row[1]), State(row[2]), row[3]) if row else None
 
-    def oldest(self, *states: State) -> float:
-        """When the document that is longest in these states was first seen; 0 when there is none."""
-        marks = ", ".join("?" * len(states))
+    def oldest(self) -> float:
+        """When the unfinished document that waits longest was first seen; 0 when there is none."""
         with self._lock:
             row = self._db.execute(
-                f"SELECT min(first_seen) FROM documents WHERE state IN ({marks})",
-                states,
+                "SELECT first_seen FROM documents INDEXED BY documents_unfinished"
+                f" WHERE {UNFINISHED} ORDER BY first_seen LIMIT 1"
             ).fetchone()
-        return float(row[0] or 0.0)
+        return float(row[0]) if row else 0.0
 
     def written(self) -> float:
         """When anything was last written, by the files' times."""
@@ -354,8 +336,8 @@ class Journal:
         """Pages of documents that were finished while a page was still being read."""
         with self._change() as db:
             db.execute(
-                "DELETE FROM pages WHERE document IN (SELECT id FROM documents WHERE state IN"
-                " ('done', 'failed', 'gone'))"
+                "DELETE FROM pages WHERE (SELECT state FROM documents WHERE id = document) IN"
+                " ('done', 'failed', 'gone')"
             )
 
     def count_attempt(self, document: int, number: int, failure: str) -> int:
@@ -375,6 +357,26 @@ class Journal:
                 "SELECT coalesce(sum(attempts), 0) FROM pages WHERE document = ?", (document,)
             ).fetchone()[0]
         return total
+
+    # age ------------------------------------------------------------------------------------------
+
+    def prune(self, before: float, most: int) -> int:
+        """Forget documents that were done, or gone, before this moment, the oldest first; how many it were.
+
+        Those that stay in the inbox are never forgotten: they would be taken for new. Failed ones neither: a person
+        is to see them until they are dropped again. Nor the last ones: their numbers must not be given twice, hooks
+        remember how far they are by them.
+        """
+        with self._change() as db:
+            old = db.execute(
+                "SELECT id FROM documents WHERE state IN ('done', 'gone') AND kept = 0 AND since < ?"
+                " AND id <> (SELECT max(id) FROM documents)"
+                " AND id <> (SELECT document FROM moves ORDER BY rowid DESC LIMIT 1) LIMIT ?",
+                (before, most),
+            ).fetchall()
+            db.executemany("DELETE FROM moves WHERE document = ?", old)
+            db.executemany("DELETE FROM documents WHERE id = ?", old)
+        return len(old)
 
     # facts ----------------------------------------------------------------------------------------
 

@@ -30,12 +30,11 @@ from typing import Self
 from scanmend import log
 from scanmend.config import Watch
 from scanmend.errors import FolderGone, MachineError, machine_error
-from scanmend.journal import Journal
+from scanmend.journal import OWNER_FACT, Journal
 from scanmend.mounts import Root
 from scanmend.states import ACTIVE, State
 from scanmend.values import show
 
-OWNER_FACT = "owner:"  # this daemon's name, in its journal
 FOLDER = b".scanmend"  # in the inbox; the watcher passes dot folders over
 BEATS = 10  # in the time after which an owner without any is dead
 MOST_SUCCESSORS = 100
@@ -288,7 +287,7 @@ class Leases:
         latest = (
             self._journal.latest(state, LATEST) for state in (State.DONE, State.FAILED, State.GONE)
         )
-        for document in (*self._journal.in_state(*ACTIVE), *itertools.chain(*latest)):
+        for document in itertools.chain(self._journal.in_state(*ACTIVE), *latest):
             place = _place(document.path)
             with self._lock:
                 row = self._row(place)

@@ -99,14 +99,15 @@ class Line:
     def _resume(self) -> None:
         """A crash and a stop are taken up the same way: from the journal."""
         self.journal.drop_orphans()
-        left = self.journal.in_state(*ACTIVE)
-        for document in left:
+        left = 0
+        for document in self.journal.in_state(*ACTIVE):
+            left += 1
             if document.state in (State.PUBLISHING, State.PUTTING_AWAY):
                 self.publish.submit(document.id)
             else:
                 self._take_up(document)
         if left:
-            self._log.info("taking up what was left", documents=len(left))
+            self._log.info("taking up what was left", documents=left)
 
     def _take_up(self, document: Document) -> None:
         if document.pages is None:

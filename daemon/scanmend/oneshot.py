@@ -104,7 +104,7 @@ def _watch(journal: Journal, expected: int, refused: list[str]) -> list[Document
     final = (State.DONE, State.FAILED, State.GONE)
     started = time.monotonic()
     while True:
-        ended = journal.in_state(*final)
+        ended = list(journal.in_state(*final))
         if sys.stderr.isatty():
             _bar(journal, ended, expected, time.monotonic() - started)
         if len(ended) + len(refused) >= expected:
@@ -114,7 +114,7 @@ def _watch(journal: Journal, expected: int, refused: list[str]) -> list[Document
 
 
 def _bar(journal: Journal, ended: list[Document], expected: int, seconds: float) -> None:
-    active = journal.in_state(*ACTIVE)
+    active = list(journal.in_state(*ACTIVE))
     pages = sum(d.pages or 1 for d in [*active, *ended])
     done = sum(d.pages or 1 for d in ended) + sum(
         len(journal.page_progress(d.id)[1]) for d in active

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scanmend.config import Settings
-from scanmend.journal import Journal
-from scanmend.lease import OWNER_FACT
+from scanmend.journal import OWNER_FACT, Journal
 from scanmend.lock import running
 from scanmend.states import ACTIVE, Document, State
 
@@ -57,15 +56,15 @@ def look(settings: Settings) -> Status:
     if journal is None:
         return Status(process, {}, [], [], [], {})
     try:
-        working = journal.in_state(*ACTIVE[1:])
+        working = list(journal.in_state(*ACTIVE[1:], limit=_LISTED))
         return Status(
             process,
             journal.counts(),
             journal.latest(State.SETTLING, _LISTED),
-            [(d, sum(map(len, journal.page_progress(d.id)))) for d in working[:_LISTED]],
+            [(d, sum(map(len, journal.page_progress(d.id)))) for d in working],
             journal.latest(State.FAILED, _LISTED),
             {k: v for k, v in journal.facts().items() if not k.startswith(PRIVATE)},
-            journal.oldest(State.SETTLING, *ACTIVE),
+            journal.oldest(),
             journal.written(),
         )
     finally:

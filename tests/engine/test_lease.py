@@ -48,7 +48,7 @@ def _claimed(leases: Leases, path: bytes = FILE) -> None:
 def _end(leases: Leases, kept: int = 0) -> None:
     journal = leases._journal
     for state in (State.READING, State.PUBLISHING, State.PUTTING_AWAY, State.DONE):
-        document = journal.in_state(*State)[-1]
+        document = list(journal.in_state(*State))[-1]
         journal.move(document, state, "test", **({"kept": kept} if state == State.DONE else {}))
 
 

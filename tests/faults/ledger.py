@@ -96,7 +96,7 @@ class Ledger:
             return False
         try:
             final = {d.sha256 for d in journal.in_state(*FINAL)}
-            open_ = journal.in_state(*(s for s in State if s not in (*FINAL, State.GONE)))
+            open_ = list(journal.in_state(*(s for s in State if s not in (*FINAL, State.GONE))))
         finally:
             journal.close()
         return not open_ and {d.sha256 for d in self.dropped} <= final

@@ -13,6 +13,7 @@ LAYERS = [
     {"__init__", "values", "errors", "shipped"},
     {
         "states",
+        "schema",
         "serve",
         "keys",
         "events",
@@ -128,6 +129,19 @@ def test_the_daemon_loads_nothing_heavy() -> None:
     ).stdout
 
     assert set() == HEAVY & set(out.split())
+
+
+def test_status_loads_no_logging(tmp_path: Path) -> None:
+    """Half of the time of its answer; with it, asyncio and ssl."""
+    config = tmp_path / "scanmend.yaml"
+    config.write_text("base: .\n")
+    code = f"import sys, scanmend.cli as c; c.main(['--config', {str(config)!r}, 'status']); print(*sys.modules)"
+    out = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+
+    assert "scanmend.status" in out.split()
+    assert set() == {"structlog", "asyncio", "ssl", "subprocess"} & set(out.split())
 
 
 def test_daemon_is_no_package() -> None:

@@ -1,0 +1,60 @@
+"""The journal's tables: how they began, and each change since. A journal of any age is brought up to date."""
+
+FIRST = """
+CREATE TABLE documents (
+    id INTEGER PRIMARY KEY,
+    path BLOB NOT NULL,             -- relative to the inbox
+    size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL,
+    sha256 TEXT NOT NULL DEFAULT '',
+    profile TEXT NOT NULL DEFAULT '',
+    media_type TEXT NOT NULL DEFAULT '',
+    pages INTEGER,                  -- NULL until an OCR child has looked
+    state TEXT NOT NULL, reason TEXT NOT NULL, since REAL NOT NULL,
+    first_seen REAL NOT NULL,
+    outcome TEXT NOT NULL DEFAULT '',   -- 'published' or the kind of the failure
+    stem TEXT,                      -- of the result's names, chosen before the first byte is written
+    put_away BLOB,                  -- where the original goes, chosen before it is moved
+    kept INTEGER NOT NULL DEFAULT 0,    -- the original stays in the inbox (originals: keep)
+    warnings TEXT NOT NULL DEFAULT '[]'
+);
+CREATE INDEX documents_path ON documents (path);
+CREATE INDEX documents_state ON documents (state);
+CREATE TABLE moves (document INTEGER NOT NULL, at REAL NOT NULL, old TEXT, new TEXT NOT NULL, reason TEXT NOT NULL);
+CREATE INDEX moves_document ON moves (document);
+CREATE TABLE pages (
+    document INTEGER NOT NULL, number INTEGER NOT NULL,    -- -1: the look at what the file holds
+    attempts INTEGER NOT NULL DEFAULT 0, failure TEXT NOT NULL DEFAULT '',
+    text TEXT, result TEXT,
+    PRIMARY KEY (document, number)
+) WITHOUT ROWID;
+CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL, reason TEXT NOT NULL, since REAL NOT NULL);
+"""
+UNFINISHED = "state IN ('settling', 'queued', 'reading', 'publishing', 'putting-away')"
+
+# How many documents are in each state, kept by the database itself; the last and the first of a state by an index:
+# what is asked every few seconds costs the same with a million rows.
+COUNTED = f"""
+DROP INDEX documents_state;
+CREATE INDEX documents_state ON documents (state, since);
+CREATE INDEX documents_unfinished ON documents (first_seen) WHERE {UNFINISHED};
+CREATE TABLE counts (state TEXT PRIMARY KEY, documents INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO counts SELECT state, count(*) FROM documents GROUP BY state;
+CREATE TRIGGER count_new AFTER INSERT ON documents BEGIN
+    INSERT INTO counts VALUES (new.state, 1) ON CONFLICT DO UPDATE SET documents = documents + 1;
+END;
+CREATE TRIGGER count_moved AFTER UPDATE OF state ON documents BEGIN
+    UPDATE counts SET documents = documents - 1 WHERE state = old.state;
+    INSERT INTO counts VALUES (new.state, 1) ON CONFLICT DO UPDATE SET documents = documents + 1;
+END;
+CREATE TRIGGER count_pruned AFTER DELETE ON documents BEGIN
+    UPDATE counts SET documents = documents - 1 WHERE state = old.state;
+END;
+"""
+STEPS = (FIRST, COUNTED)
+VERSION = len(STEPS)
+
+
+def upgrade(version: int) -> str:
+    """What brings a journal of this version (0: an empty one) up to date, as one transaction; empty when it is."""
+    steps = STEPS[version:]
+    return f"BEGIN; {' '.join(steps)} PRAGMA user_version = {VERSION}; COMMIT;" if steps else ""
