@@ -1,5 +1,5 @@
 # `make run` and `make test` do everything on a fresh Debian 12 or Ubuntu 24.04 machine.
-.PHONY: run test check bench bench-peers bench-fairness bench-correction bench-llm bench-gate eval-corrector faults fuzz shares setup clean
+.PHONY: run test check bench bench-peers bench-fairness bench-correction bench-scale bench-cold bench-llm bench-gate eval-corrector faults fuzz shares setup clean
 BIN := .venv/bin
 
 run:
@@ -41,6 +41,16 @@ bench-correction:
 	@./setup.sh test
 	PYTHONPATH=tests $(BIN)/python -m bench.correction --json $(FOUND)/correction.json $(ARGS)
 	PYTHONPATH=tests $(BIN)/python -m bench.report $(FOUND)/correction.json
+
+# the daemon's own ceiling and what it costs at 1,000,000 rows, 100,000 files, 5,000 pages; ARGS: see tests/bench/scale.py --help
+bench-scale:
+	@./setup.sh test
+	PYTHONPATH=tests $(BIN)/python -m bench.scale $(ARGS)
+
+# from the start to the first result; what an idle daemon costs
+bench-cold:
+	@./setup.sh test
+	PYTHONPATH=tests $(BIN)/python -m bench.cold $(ARGS)
 
 # MODEL=model.gguf; without it a shape of 118 M parameters. ARGS: see tests/bench/llm.py --help
 bench-llm:

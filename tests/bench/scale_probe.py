@@ -1,0 +1,137 @@
+"""The daemon with a stop watch around each step: what `bench.scale` starts in place of `scanmend`.
+
+For each step and thread: wall and CPU seconds, and of the wall time what went into fsync, into waiting for the
+journal's lock, and into waiting for a child. What is left is waiting for the interpreter's lock and the CPU.
+"""
+
+import atexit
+import ctypes
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from scanmend.child import Child
+from scanmend.claim import Claim
+from scanmend.cli import main
+from scanmend.correct import Correct
+from scanmend.journal import Journal
+from scanmend.publish import Publish
+from scanmend.read import Read
+from scanmend.watch import Watch
+
+OUT = "SCALE_PROBE"  # in the environment: the file that the figures go to
+PRELOADED = "LD_PRELOAD"
+
+_mine = threading.local()
+_steps: dict[str, dict[str, float]] = {}
+_lock = threading.Lock()
+
+
+def _syncs() -> Callable[[], tuple[float, float]]:
+    path = os.environ.get(PRELOADED)
+    if not path:
+        return lambda: (0.0, 0.0)
+    library = ctypes.CDLL(path)
+    library.syncs_spent.restype = library.syncs_calls.restype = ctypes.c_ulonglong
+    return lambda: (library.syncs_spent() / 1e9, float(library.syncs_calls()))
+
+
+_synced = _syncs()
+
+
+def _waited(kind: str) -> float:
+    return float(getattr(_mine, kind, 0.0))
+
+
+def _wait(kind: str, seconds: float) -> None:
+    setattr(_mine, kind, _waited(kind) + seconds)
+
+
+def _reading() -> dict[str, float]:
+    spent, calls = _synced()
+    return {
+        "wall": time.monotonic(),
+        "cpu": time.thread_time(),
+        "fsync": spent,
+        "fsyncs": calls,
+        "lock": _waited("lock"),
+        "child": _waited("child"),
+    }
+
+
+def _timed(step: str, cls: Any, name: str) -> None:
+    real = getattr(cls, name)
+
+    def method(*arguments: Any, **named: Any) -> Any:
+        before = _reading()
+        try:
+            return real(*arguments, **named)
+        finally:
+            after = _reading()
+            with _lock:
+                total = _steps.setdefault(step, dict.fromkeys(("calls", *after), 0.0))
+                total["calls"] += 1
+                for key, value in after.items():
+                    total[key] += value - before[key]
+
+    setattr(cls, name, method)
+
+
+class _Lock:
+    """The journal's lock, with the time that its users wait for it."""
+
+    def __init__(self) -> None:
+        self._real = threading.RLock()
+
+    def __enter__(self) -> None:
+        begun = time.monotonic()
+        self._real.acquire()
+        _wait("lock", time.monotonic() - begun)
+
+    def __exit__(self, *_: object) -> None:
+        self._real.release()
+
+
+def _time_journal() -> None:
+    real = Journal.__init__
+
+    def init(self: Any, *arguments: Any) -> None:
+        real(self, *arguments)
+        self._lock = _Lock()
+
+    Journal.__init__ = init  # type: ignore[assignment,method-assign]
+
+
+def _time_child() -> None:
+    real = Child.ask
+
+    def ask(*arguments: Any, **named: Any) -> Any:
+        begun = time.monotonic()
+        try:
+            return real(*arguments, **named)
+        finally:
+            _wait("child", time.monotonic() - begun)
+
+    Child.ask = ask  # type: ignore[method-assign]
+
+
+def _write() -> None:
+    with open(os.environ[OUT], "w") as file:
+        json.dump({"steps": _steps, "process_cpu": time.process_time()}, file)
+
+
+if __name__ == "__main__":
+    _timed("watch", Watch, "turn")
+    _timed("watch", Watch, "_take")
+    _timed("claim", Claim, "claim")
+    _timed("read", Read, "turn")
+    _timed("correct", Correct, "turn")
+    _timed("publish", Publish, "turn")
+    _time_journal()
+    _time_child()
+    atexit.register(_write)
+    sys.exit(main())
