@@ -1,6 +1,7 @@
 """The daemon: put together, start, wait, stop in reverse. It imports no engine and parses no user's file."""
 
 import contextlib
+import functools
 import os
 import queue
 import shutil
@@ -27,7 +28,8 @@ from scanmend.watch import Watch
 from scanmend.web import Web
 
 LOOK_ROUND = 5.0  # seconds between two looks at the threads
-PRUNED = 200  # documents that the journal forgets at one look round: 3 million a day
+PRUNED = 1_000  # documents that the journal forgets at one look round; 20 ms
+FORGET_EVERY = 86400.0
 FIRST_LOOK = 30.0  # seconds that a start waits for the first look at the inbox; a share may hang
 FORCED = 128  # + the signal: the exit code of a second signal
 
@@ -42,6 +44,7 @@ class Daemon:
         self._line: Line | None = None
         self._stopping = False
         self._said = ""
+        self._forget_at = 0.0  # monotonic
         self._log = log.get("daemon")
 
     def run(self) -> int:
@@ -73,7 +76,7 @@ class Daemon:
             self._log.warning("not confined", reason=missing)
         forget_facts(journal)
         roots = remembered_roots(settings, journal)
-        clear_temp(settings, roots)
+        clear_scratch(settings)
         watch: Watch
 
         def look_again(path: bytes) -> None:
@@ -109,6 +112,7 @@ class Daemon:
         watch.begun.wait(FIRST_LOOK)
         self._log.info("ready", inbox=settings.folders.inbox, outbox=settings.folders.outbox)
         notify.ready(summary(journal))
+        self._start_sweep(roots, stack)
         return self._wait(line, watch, thread, journal, roots)
 
     def _wait(
@@ -163,6 +167,13 @@ class Daemon:
         stack.callback(close)
         thread.start()
 
+    def _start_sweep(self, roots: dict[str, Root], stack: contextlib.ExitStack) -> None:
+        """Temp files of a run that was killed: an archive of years takes minutes to walk, nobody waits for it."""
+        stop = threading.Event()
+        stack.callback(stop.set)
+        sweep = functools.partial(clear_temp, self._settings, roots, stop)
+        threading.Thread(target=sweep, name="sweep", daemon=True).start()
+
     def _say_alive(self, line: Line, journal: Journal) -> None:
         """The watchdog is fed only while every thread keeps its limits: one that hangs is worth a restart."""
         overdue = line.pulse.overdue()
@@ -179,9 +190,12 @@ class Daemon:
             self._said = said
 
     def _forget_old(self, journal: Journal) -> None:
-        """A few at a time, so that nobody waits for the journal."""
+        """Once a day, a few at a time: nobody waits for the journal, and `status` sees in it whether work goes on."""
+        if time.monotonic() < self._forget_at:
+            return
         with contextlib.suppress(MachineError):
-            journal.prune(time.time() - self._settings.journal.keep, PRUNED)
+            if not journal.prune(time.time() - self._settings.journal.keep, PRUNED):
+                self._forget_at = time.monotonic() + FORGET_EVERY
 
     def _reload(self, line: Line, watch: Watch) -> None:
         """All of the new configuration, or nothing of it."""
@@ -198,6 +212,7 @@ class Daemon:
         line.reload(new, profiles, engine.engine)
         watch.reload(new.watch, new.settle)
         self._settings = new
+        self._forget_at = 0.0
         self._log.info("configuration read again", config=new.file, engine=engine.engine)
         if fixed:
             self._log.warning("needs a restart to take effect", keys=", ".join(fixed))
@@ -276,10 +291,11 @@ def clear_scratch(settings: Settings) -> None:
     shutil.rmtree(os.path.join(settings.folders.state, "scratch"), ignore_errors=True)
 
 
-def clear_temp(settings: Settings, roots: dict[str, Root]) -> None:
-    """Half-written files of a run that was killed, and the folders of its children."""
-    clear_scratch(settings)
+def clear_temp(settings: Settings, roots: dict[str, Root], stop: threading.Event) -> None:
+    """Half-written files of a run that was killed."""
     for name in ("outbox", "archive", "failed"):
         if roots[name].check() is None:
-            for path in durable.clear_temp(os.fsencode(getattr(settings.folders, name))):
+            for path in durable.clear_temp(
+                os.fsencode(getattr(settings.folders, name)), stop.is_set
+            ):
                 log.get("daemon").info("removed a half-written file", path=path)

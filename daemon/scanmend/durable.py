@@ -10,9 +10,10 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 TEMP_PREFIX = b".scanmend-"  # a dot file: the watcher and most programs ignore it
+_OURS = TEMP_PREFIX + os.urandom(4).hex().encode()  # what this process is writing
 
 _left: set[bytes] = set()  # temp files whose removal failed
 NAME_MAX = 255  # bytes of a name on every file system that we meet
@@ -100,17 +101,22 @@ def sha256_of(path: bytes) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def clear_temp(folder: bytes) -> list[bytes]:
-    """Remove what an earlier run left half written below ``folder``; returns the paths."""
-    removed = []
+def clear_temp(folder: bytes, stop: Callable[[], bool]) -> Iterator[bytes]:
+    """Remove what earlier runs left half written below ``folder``, and tell each path; beside writers of this run."""
     for parent, _, names in os.walk(folder):
         for name in names:
-            if name.startswith(TEMP_PREFIX) and name.endswith(b".tmp"):
+            if (
+                name.startswith(TEMP_PREFIX)
+                and name.endswith(b".tmp")
+                and not name.startswith(_OURS)
+            ):
                 path = os.path.join(parent, name)
-                if stat.S_ISREG(os.lstat(path).st_mode):
-                    _remove(path)
-                    removed.append(path)
-    return removed
+                with contextlib.suppress(OSError):  # another daemon's, of this moment
+                    if stat.S_ISREG(os.lstat(path).st_mode):
+                        _remove(path)
+                        yield path
+        if stop():
+            return
 
 
 def safe_name(name: bytes) -> str:
@@ -153,7 +159,7 @@ def fit(stem: str, suffix: str) -> bytes:
 
 
 def _temp_beside(path: bytes) -> bytes:
-    return os.path.join(os.path.dirname(path), TEMP_PREFIX + os.urandom(8).hex().encode() + b".tmp")
+    return os.path.join(os.path.dirname(path), _OURS + os.urandom(8).hex().encode() + b".tmp")
 
 
 def _remove(path: bytes) -> None:

@@ -9,6 +9,19 @@ from running import tree
 DAY = 86400.0
 
 
+def test_what_a_killed_run_left_half_written_goes_after_the_start(tmp_path: Path) -> None:
+    with tree(tmp_path / "home") as made:
+        left = [made.outbox / "desk" / ".scanmend-00ff.tmp", made.archive / ".scanmend-01ff.tmp"]
+        for path in left:
+            path.parent.mkdir(parents=True)
+            path.write_text("half")
+        made.start()
+
+        made.eventually(lambda: not any(path.exists() for path in left))
+        said = made.said()
+        assert said.index("ready") < said.index("removed a half-written file")
+
+
 def test_it_is_pruned_while_documents_are_published(tmp_path: Path) -> None:
     with tree(tmp_path / "home", "journal: {keep: 2d}\nllm: {enabled: false}") as made:
         scale_made.fill_journal(made.state, 250, age=3 * DAY)

@@ -1,6 +1,7 @@
 """Writing and moving files, and the names they get."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,20 @@ def test_half_written_files_are_cleared(tmp_path: Path) -> None:
     (tmp_path / "sub" / ".scanmend-00ff.tmp").write_text("half")
     (tmp_path / "sub" / "mine.tmp").write_text("not ours")
 
-    durable.clear_temp(os.fsencode(tmp_path))
+    removed = list(durable.clear_temp(os.fsencode(tmp_path), lambda: False))
 
+    assert removed == [os.fsencode(tmp_path / "sub" / ".scanmend-00ff.tmp")]
     assert os.listdir(tmp_path / "sub") == ["mine.tmp"]
+
+
+def test_what_this_run_is_writing_is_not_cleared(tmp_path: Path) -> None:
+    """The daemon clears beside its own work."""
+
+    def half() -> Iterator[bytes]:
+        yield b"half"
+        assert list(durable.clear_temp(os.fsencode(tmp_path), lambda: False)) == []
+        yield b" and whole"
+
+    durable.write(os.fsencode(tmp_path / "result.txt"), half())
+
+    assert (tmp_path / "result.txt").read_text() == "half and whole"

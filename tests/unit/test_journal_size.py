@@ -1,5 +1,6 @@
 """What the journal costs does not grow with what it remembers, and it forgets in time."""
 
+import dataclasses
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -7,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from scanmend import config
+from scanmend.daemon import Daemon
 from scanmend.errors import ConfigError
 from scanmend.journal import Journal
 from scanmend.schema import FIRST
@@ -64,7 +67,7 @@ def test_what_is_asked_all_the_time_costs_the_same_with_many_documents(journal: 
         _done(journal, f"few-{number}")
         _claimed(journal, f"waits-{number}")
     few = ask()
-    for number in range(200):
+    for number in range(50):
         _done(journal, f"many-{number}")
         _claimed(journal, f"waits-too-{number}")
 
@@ -155,3 +158,19 @@ def test_documents_are_not_all_in_memory_at_once(journal: Journal) -> None:
     journal.move(second, State.GONE, "taken away")
 
     assert [d.id for d in found] == [third.id]
+
+
+def test_what_is_old_is_looked_for_once_a_day(journal: Journal) -> None:
+    """Each write into the journal is a sign of life to `status`; forgetting must not be one for ever."""
+    settings = dataclasses.replace(config.Settings(), journal=config.Journal(keep=-1.0))
+    daemon = Daemon(settings)
+    for number in range(3):
+        _done(journal, f"{number}")
+    daemon._forget_old(journal)
+    assert journal.counts() == {State.DONE: 1}  # the last one stays
+    daemon._forget_old(journal)
+
+    _done(journal, "aged meanwhile")
+    daemon._forget_old(journal)
+
+    assert journal.counts() == {State.DONE: 2}
