@@ -159,7 +159,7 @@ def _idle(method: str, entries: int, seconds: float) -> dict[str, Any]:
             "what": "idle",
             "watching": method,
             "entries": entries,
-            "CPU % of a core": round(busy / seconds * 100, 2),
+            "CPU % of a core": round(abs(busy) / seconds * 100, 2),
             "wake-ups/s": round((after - before) / seconds, 2),
             "threads": me.num_threads(),
             "children": len(me.children()),
