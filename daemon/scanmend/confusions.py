@@ -9,12 +9,12 @@ import unicodedata
 
 from rapidfuzz.distance import Levenshtein
 
-_ALIKE = ("Iil1|!jtfJT[]", "O0oQDCcGeU", "S5s8B", "Zz2", "aoesuc", "unvii", "hbkn", "gqy9", "mnrw", "vyuw", "ftr",
+_GROUPS = ("Iil1|!jtfJT[]", "O0oQDCcGeU", "S5s8B", "Zz2", "aoesuc", "unvii", "hbkn", "gqy9", "mnrw", "vyuw", "ftr",
           "xX", "kK", "pP", "cC", "sS", "vV", "wW", "uU", "EFRPB", "HNMW", "dao", "ceo", "lk", "YV")  # fmt: skip
-_RUNS = (("rn", "m"), ("nn", "m"), ("cl", "d"), ("vv", "w"), ("ii", "u"), ("li", "h"), ("ri", "n"), ("iii", "m"),
+RUNS = (("rn", "m"), ("nn", "m"), ("cl", "d"), ("vv", "w"), ("ii", "u"), ("li", "h"), ("ri", "n"), ("iii", "m"),
          ("ſ", "s"), ("ﬁ", "fi"), ("ﬂ", "fl"), ("ﬀ", "ff"), ("ﬃ", "ffi"), ("ﬄ", "ffl"), ("in", "m"), ("ni", "m"),
          ("lc", "k"), ("fi", "h"))  # fmt: skip
-_PAIRS = frozenset((a, b) for group in _ALIKE for a in group for b in group if a != b)
+ALIKE = frozenset((a, b) for group in _GROUPS for a in group for b in group if a != b)
 _ORDINARY_CASE = re.compile(r"[^\W\d_]?[^\W\d_A-ZÀ-ÖØ-Þ]*|[^\W\d_a-zß-öø-ÿ]+")
 
 # beginnings that are one letter or two apart and worlds apart in meaning
@@ -33,7 +33,7 @@ def regular_case(word: str) -> bool:
 
 def by_runs(before: str, after: str) -> bool:
     """Whether confusions of one kind over several characters explain it all (rn/m, cl/d, a broken ligature)."""
-    for a, b in _RUNS:
+    for a, b in RUNS:
         for x, y in ((a, b), (b, a)):
             start = before.find(x)
             while start >= 0:
@@ -69,10 +69,10 @@ def plausible(before: str, after: str) -> bool:
 def _alike(old: str, new: str, inside: bool) -> bool:
     if not new.isalpha() or not (old.isalpha() or inside):
         return False
-    if (old, new) in _PAIRS or old.casefold() == new.casefold():
+    if (old, new) in ALIKE or old.casefold() == new.casefold():
         return True
     base, new_base = (unicodedata.normalize("NFD", c)[0] for c in (old, new))
-    return base == new_base or (base, new_base) in _PAIRS
+    return base == new_base or (base, new_base) in ALIKE
 
 
 def opposed(before: str, after: str) -> bool:

@@ -25,18 +25,18 @@ class Lexicon:
 
     def __init__(self, data: bytes = b"") -> None:
         """``data``: the file. ValueError when it is another one."""
-        self._numbers = array("I")
-        self._classes = b""
+        self.numbers = array("I")
+        self.classes = b""
         if not data:
             return
         if not data.startswith(MAGIC):
             raise ValueError("this is no lexicon of scanmend's")
         (count,) = struct.unpack_from("<I", data, len(MAGIC))
         start = len(MAGIC) + 4
-        self._numbers.frombytes(data[start : start + 4 * count])
+        self.numbers.frombytes(data[start : start + 4 * count])
         if sys.byteorder == "big":
-            self._numbers.byteswap()
-        self._classes = data[start + 4 * count :]
+            self.numbers.byteswap()
+        self.classes = data[start + 4 * count :]
 
     def frequency(self, word: str) -> int:
         """0: not known; else 1 + the binary logarithm, rounded down, of how often it was seen.
@@ -44,9 +44,9 @@ class Lexicon:
         Of what is put together by a hyphen or an apostrophe, that of the rarest part. Signs at its ends don't count.
         """
         bare = self.bare(word)
-        found = self._one(bare)
+        found = self.exact(bare)
         if not found and _PARTS.search(bare):
-            found = min(map(self._one, filter(None, _PARTS.split(bare))), default=0)
+            found = min(map(self.exact, filter(None, _PARTS.split(bare))), default=0)
         return found
 
     @staticmethod
@@ -54,11 +54,12 @@ class Lexicon:
         """The word as it is looked up."""
         return _bare(_normal(word))
 
-    def _one(self, word: str) -> int:
+    def exact(self, word: str) -> int:
+        """Of a word that is ``bare`` already, and whole."""
         number = zlib.crc32(word.encode("utf-8", "replace"))
-        at = bisect_left(self._numbers, number)
-        there = at < len(self._numbers) and self._numbers[at] == number
-        return self._classes[at] if there else 0
+        at = bisect_left(self.numbers, number)
+        there = at < len(self.numbers) and self.numbers[at] == number
+        return self.classes[at] if there else 0
 
 
 def _normal(word: str) -> str:

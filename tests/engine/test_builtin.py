@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import llama_cpp
 import numpy as np
@@ -13,8 +14,11 @@ from rapidfuzz.distance import Levenshtein
 from scanmend.config import Llm
 from scanmend.gate import gate
 from scanmend.lexicon import shipped
+from scanmend.llm import suggest
 from scanmend.llm.context import FEW_LANES, Entry
+from scanmend.llm.guided import Guided, Request
 from scanmend.llm.model import Wish, load
+from scanmend.llm.suggest import Spot
 from scanmend.model import Model
 from scanmend.modelfiles import builtin
 from scanmend.profiles import Profile
@@ -113,3 +117,62 @@ def test_it_says_what_it_is() -> None:
     assert loaded.drafts
     assert loaded.method == "parallel"
     assert not loaded.prompt("Correct.").shows_page
+
+
+UNKNOWN = [
+    "The comnittee wiil rneet again on Tuesdav to considor the rnatter.",
+    "He walkod slowly along tho rivcr and thougbt of nothing in particnlar.",
+    "Die Rechnvng ist innerhalb von 14 Tagen obne Abzug zn bezahlen.",
+    "Wir bitten um Überweisvng auf das untcn genannte Konto.",
+    "The chaxrman spwke of hpusing, schqols and the prjce of brkad.",
+]
+
+
+class _Listening(Guided):
+    """Notes how likely the words are; and takes whatever is offered first."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.asked: list[tuple[bytes, bytes, list[bytes], bytes, list[float]]] = []
+
+    def _likely(self, lane: Any, spot: Spot, begin: int, start: int, end: int) -> list[float]:
+        found = super()._likely(lane, spot, begin, start, end)
+        written = bytes(lane.answer.written)
+        words = [w.encode() for w in (spot.word, *(c.text for c in spot.candidates))]
+        self.asked.append((lane.request.text, written[:start], words, written[end:], found))
+        return [0.0, 1000.0, *[0.0] * (len(found) - 2)]
+
+
+def test_what_the_lexicon_offers_is_weighed_by_the_model() -> None:
+    """In the memory of the lines in work as in an empty one; and what is taken stands where it belongs."""
+    loaded = load(Wish(builtin(), gpu_layers=0), lambda _: None)
+    context = loaded.context
+    guided = _Listening(context, loaded.curve, loaded.drafts, shipped())
+    requests = [Request(n, text.encode(), [SEP]) for n, text in enumerate(UNKNOWN)]
+    requests = [replace(r, suffix=[*r.text, SEP]) for r in requests]
+
+    answers = guided.lines(0, requests, lambda: False)
+
+    assert len(guided.asked) > 4
+    for text, head, words, tail, found in guided.asked:
+        behind = [*tail, END][: suggest.FOLLOW]
+        for word, likely in zip(words, found, strict=True):
+            tokens = [*text, SEP, *head, *word, *behind]
+            asked = len(word) + len(behind)
+            context.clear()
+            straight = context.likelihoods([
+                Entry(token, n, 0, tokens[n + 1] if n >= len(tokens) - asked - 1 else None)
+                for n, token in enumerate(tokens[:-1])
+            ])  # fmt: skip
+            assert sum(straight) == pytest.approx(likely, abs=0.3)
+    for n, answer in answers.items():
+        proposed = answer.proposed()
+        taken = {w[1].decode() for text, _, w, _, _ in guided.asked if text == requests[n].text}
+        marked = {proposed.text[d.start : d.end] for d in proposed.departures or () if d.margin > 100}  # fmt: skip
+        assert taken == marked
+
+
+def test_a_word_that_the_model_copies_is_mended_by_what_the_lexicon_offers(model: Model) -> None:
+    published = _published(model, UNKNOWN)
+
+    assert sum("comnittee" in line or "Rechnvng" in line for line in published) == 0

@@ -5,7 +5,7 @@ One ``Context`` is one model's memory (KV cache) with room for many sequences th
 
 import ctypes
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from scanmend.errors import ChildError, OutOfMemory
 BATCH = 512  # tokens that one call takes
 LANES = 64  # sequences besides the shared one
 # for a model that sees each line alone: llama.cpp's attention looks at each cell in use, and here all of them are other lines'
-FEW_LANES = 8
+FEW_LANES = 8 + 5  # the last ones for what the lexicon offers
 TOP = 16  # candidates that the backend hands out for each place, instead of a logit for each of 150,000 tokens
 
 
@@ -92,6 +92,26 @@ class Context:
         Raises NoRoom (nothing of the failing part is kept), ChildError when llama.cpp fails.
         """
         choices: list[Choice] = []
+        for asked in self._run(entries):
+            choices += self._top(asked) if self.backend else self._largest(asked)
+        return choices
+
+    def likelihoods(self, entries: Sequence[Entry]) -> list[float]:
+        """Run the entries: the natural logarithm of the probability of each ``against``. Not with a backend's sampler.
+
+        Raises as ``decode`` does.
+        """
+        found: list[float] = []
+        for asked in self._run(entries):
+            rows = self._logits(len(asked))
+            top = rows.max(axis=1, keepdims=True)
+            whole = top[:, 0] + np.log(np.exp(rows - top).sum(axis=1))
+            against = rows[np.arange(len(asked)), [token for _, token in asked]]
+            found += (against - whole).tolist()
+        return found
+
+    def _run(self, entries: Sequence[Entry]) -> Iterator[list[tuple[int, int]]]:
+        """Batch by batch: the places in it that ask, and what each is compared with."""
         for start in range(0, len(entries), BATCH):
             part = entries[start : start + BATCH]
             result = llama.llama_decode(self._pointer, self._batch.fill(part))
@@ -103,12 +123,15 @@ class Context:
                 raise ChildError(f"llama_decode returned {result}")
             asked = [(i, e.against) for i, e in enumerate(part) if e.against is not None]
             if asked:
-                choices += self._top(asked) if self.backend else self._largest(asked)
-        return choices
+                yield asked
+
+    def _logits(self, count: int) -> NDArray[np.float32]:
+        logits = llama.llama_get_logits(self._pointer)
+        rows: NDArray[np.float32] = np.ctypeslib.as_array(logits, (count, self._words))
+        return rows
 
     def _largest(self, asked: list[tuple[int, int]]) -> list[Choice]:
-        logits = llama.llama_get_logits(self._pointer)
-        rows: NDArray[np.float32] = np.ctypeslib.as_array(logits, (len(asked), self._words))
+        rows = self._logits(len(asked))
         best = rows.argmax(axis=1)
         numbers = np.arange(len(asked))
         against = np.array([token for _, token in asked])

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from scanmend.errors import ChildError
+from scanmend.lexicon import shipped
 from scanmend.llm.context import Entry, NoRoom
 from scanmend.llm.guided import SHARED, Answer, Guided, Request
 from scanmend.llm.model import Loaded
@@ -27,7 +28,9 @@ def correct(
 
     calls = context.calls
     prompt = loaded.prompt(instruction)
-    guided = Guided(context, loaded.curve, loaded.drafts)
+    # a model that is given lines by bytes is a corrector like the built-in one: its tokens are bytes
+    offers = bool(loaded.most_bytes) and loaded.drafts and context.lanes > 1 and not context.backend
+    guided = Guided(context, loaded.curve, loaded.drafts, shipped() if offers else None)
     chosen = set(wanted)
     answers: dict[int, Answer] = {}
     for numbers in _parts(loaded, lines) if prompt.shows_page else [range(len(lines))]:

@@ -6,10 +6,13 @@ model's own token after it, finds its way back to the OCR text (``draft``) and d
 text as token by token, but for float near-ties. An edit in one line costs the others nothing.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from scanmend.lexicon import Lexicon
+from scanmend.llm import suggest
 from scanmend.llm.context import Choice, Context, Entry, NoRoom
 from scanmend.llm.draft import Draft
 from scanmend.llm.speed import Curve, ahead, choose
@@ -73,12 +76,19 @@ class _Lane:
 class Guided:
     """Decodes the lines of one page."""
 
-    def __init__(self, context: Context, curve: Curve, drafts: bool) -> None:
-        """``drafts`` False: plain greedy decoding, for models whose memory can't be cut."""
+    def __init__(
+        self, context: Context, curve: Curve, drafts: bool, lexicon: Lexicon | None = None
+    ) -> None:
+        """``drafts`` False: plain greedy decoding, for models whose memory can't be cut.
+
+        ``lexicon``: offers words for unknown ones; for models whose tokens are bytes, with drafts.
+        """
         self._context = context
         self._curve = curve
         self._drafts = drafts
-        self._most_lanes = context.lanes
+        self._lexicon = lexicon
+        self._lanes = context.lanes - (suggest.MOST + 1 if lexicon else 0)
+        self._most_lanes = self._lanes
         self.count = 0  # tokens written
         self.drafted = 0  # tokens of drafts that were verified
         self.agreed = 0  # of them, those that the model would have written
@@ -109,7 +119,8 @@ class Guided:
                     self._make_room(waiting, lanes)
                     continue
                 for lane in [lane for lane in lanes if not lane.pending]:
-                    self._most_lanes = self._context.lanes
+                    self._most_lanes = self._lanes
+                    self._suggest(lane)
                     answers[lane.request.number] = lane.answer
                     self._context.cut(lane.sequence, 0)
                     lanes.remove(lane)
@@ -127,7 +138,7 @@ class Guided:
         """Start the next lines as far as the memory reaches."""
         free = self._context.cells - shared - sum(len(x.request.suffix) + x.most for x in lanes)
         used = {lane.sequence for lane in lanes}
-        for sequence in range(1, self._context.lanes + 1):
+        for sequence in range(1, self._lanes + 1):
             if not waiting or len(lanes) >= self._most_lanes:
                 return
             if sequence in used:
@@ -255,12 +266,73 @@ class Guided:
         if _is_boundary(written) and not (rest and rest[0] & 0xC0 == 0x80):
             lane.draft_tokens = [*self._context.tokenize(rest), self._context.end]
 
+    # what the lexicon offers ------------------------------------------------------------------------
+
+    def _suggest(self, lane: _Lane) -> None:
+        """Known words for unknown ones that the model copied, or changed without being sure; from the line's end on."""
+        answer = lane.answer
+        if self._lexicon is None or answer.bound:
+            return
+        read, text = (x.decode(errors="replace") for x in (lane.request.text, answer.written))
+        if (
+            not len(text.encode())
+            == len(answer.written)
+            == len(self._context.tokenize(text.encode()))
+        ):
+            return
+        begin = lane.place - len(answer.written)  # of the answer in the sequence
+        spots = suggest.spots(read, self._lexicon)
+        for spot, *ends in reversed(suggest.placed(spots, read, text)):
+            start, end = (len(text[:place].encode()) for place in ends)
+            near = [d for d in answer.departures if d[0] <= end and start <= d[1]]
+            if all(start <= a <= b <= end and margin < suggest.SURE for a, b, margin in near):
+                chosen = suggest.best(spot, self._likely(lane, spot, begin, start, end))
+                if chosen:
+                    _replace(answer, start, end, chosen[0].text.encode(), chosen[1])
+
+    def _likely(
+        self, lane: _Lane, spot: suggest.Spot, begin: int, start: int, end: int
+    ) -> list[float]:
+        """How likely the word that was read is from ``start`` on, and each candidate, with the bytes behind ``end``."""
+        written = bytes(lane.answer.written)
+        behind = [*self._context.tokenize(written[end:]), self._context.end][: suggest.FOLLOW]
+        before = [*lane.request.suffix, *self._context.tokenize(written[:start])][-1]
+        first = begin + start - 1  # of the token before the word; what follows that is forgotten
+        self._context.cut(lane.sequence, first)
+        entries, lengths = [], []
+        for number, text in enumerate([spot.word, *(c.text for c in spot.candidates)]):
+            sequence = self._lanes + 1 + number
+            self._context.copy(lane.sequence, sequence)
+            tokens = [before, *self._context.tokenize(text.encode()), *behind]
+            lengths.append(len(tokens) - 1)
+            entries += [
+                Entry(token, first + n, sequence, tokens[n + 1])
+                for n, token in enumerate(tokens[:-1])
+            ]
+        try:
+            found = iter(self._context.likelihoods(entries))
+            return [sum(next(found) for _ in range(length)) for length in lengths]
+        except NoRoom:
+            return [0.0] + [-math.inf] * len(spot.candidates)
+        finally:
+            for number in range(len(lengths)):
+                self._context.cut(self._lanes + 1 + number, 0)
+
     def _bound(self, lane: _Lane) -> str | None:
         if lane.count >= lane.most:
             return "tokens"
         stray = bytes(lane.answer.written[lane.stray :])
         again = len(stray) > REPEATED and stray.find(stray[-REPEATED:]) < len(stray) - REPEATED
         return "repetition" if again else None
+
+
+def _replace(answer: Answer, start: int, end: int, new: bytes, margin: float) -> None:
+    """Another word in the answer, in the place of its departures; those behind it move along."""
+    answer.written[start:end] = new
+    more = len(new) - (end - start)
+    others = [d for d in answer.departures if not start <= d[0] <= d[1] <= end]
+    moved = [(a + more, b + more, m) if a >= end else (a, b, m) for a, b, m in others]
+    answer.departures = sorted([*moved, (start, start + len(new), margin)])
 
 
 def _most(tokens: int) -> int:

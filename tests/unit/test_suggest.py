@@ -1,0 +1,113 @@
+"""What the lexicon offers for unknown words, and which of it is proposed."""
+
+import struct
+import zlib
+
+import pytest
+
+from scanmend.lexicon import MAGIC, Lexicon
+from scanmend.llm import suggest
+from scanmend.llm.suggest import Candidate, Spot, best, candidates, placed, spots
+
+
+def _lexicon(**words: int) -> Lexicon:
+    rows = sorted((zlib.crc32(word.encode()), kind) for word, kind in words.items())
+    numbers = b"".join(struct.pack("<I", number) for number, _ in rows)
+    return Lexicon(MAGIC + struct.pack("<I", len(rows)) + numbers + bytes(k for _, k in rows))
+
+
+WORDS = _lexicon(
+    which=16, mich=15, watch=11, the=20, of=20, productive=10, tive=3, work=14, días=13, modern=12, house=13,
+    clínica=4, rechnung=12, strasse=12,
+)  # fmt: skip
+
+
+def _offered(word: str) -> list[str]:
+    return [c.text for c in candidates(word, WORDS)]
+
+
+@pytest.mark.parametrize(
+    ("read", "meant"),
+    [
+        ("wnich", "which"),
+        ("whlch", "which"),
+        ("wlnch", "which"),  # two look-alikes
+        ("Rechnvng", "Rechnung"),
+        ("RECHNVNG", "RECHNUNG"),
+        ("modem", "modern"),
+        ("clinica", "clínica"),
+        ("Dias", "Días"),
+        ("hous", "house"),
+        ("houuse", "house"),
+        ("ofthe", "of the"),
+        ("h0use", "house"),
+        ("straBe", "straße"),
+    ],
+)
+def test_the_word_that_is_meant_is_offered(read: str, meant: str) -> None:
+    assert meant in _offered(read)
+
+
+def test_nothing_is_offered_where_nothing_is_near() -> None:
+    assert _offered("Mukherjee") == []
+    assert candidates("wnich", Lexicon()) == ()
+
+
+def test_what_is_seldom_misread_so_costs_more() -> None:
+    costs = {c.text: c.cost for c in candidates("wnich", WORDS)}
+
+    assert costs["which"] < costs["watch"]
+
+
+def test_a_known_word_a_number_and_a_short_one_are_not_questioned() -> None:
+    assert spots("which 12,50 the wo W-12 modern", WORDS) == []
+
+
+def test_the_share_of_unknown_words_is_told() -> None:
+    (spot,) = spots("the house of wnich", WORDS)
+
+    assert (spot.start, spot.word, spot.unknown) == (13, "wnich", 0.25)
+
+
+def test_signs_around_a_word_stay_outside() -> None:
+    (spot,) = spots("the (wnich), house", WORDS)
+
+    assert (spot.start, spot.end, spot.word) == (5, 10, "wnich")
+
+
+def test_a_torn_word_is_one_spot() -> None:
+    found = spots("the produc tive, work", WORDS)
+
+    assert [(s.word, [c.text for c in s.candidates]) for s in found] == [("produc tive", ["productive"])]  # fmt: skip
+
+
+def test_two_known_words_are_not_joined() -> None:
+    assert spots("of the house", _lexicon(of=20, the=20, ofthe=12, house=12)) == []
+
+
+def test_a_spot_is_found_again_in_what_the_model_wrote() -> None:
+    read = "the wnich of tho rnodem house"
+    found = spots(read, WORDS)
+    written = "the whiich of the modem house"
+
+    assert [written[a:b] for _, a, b in placed(found, read, written)] == ["whiich", "the", "modem"]
+    assert placed(found, read, "") == []
+    assert [(a, b) for _, a, b in placed(found, read, read)] == [(s.start, s.end) for s in found]
+
+
+def test_the_likely_one_is_proposed_and_nothing_when_none_is() -> None:
+    spot = Spot(0, "wnich", (Candidate("which", 16, 1.0), Candidate("watch", 11, 2.0)), 0.1)
+
+    chosen = best(spot, [-9.0, -2.0, -12.0])
+    assert chosen is not None
+    assert chosen[0].text == "which"
+    assert chosen[1] > suggest.MARGIN
+    assert best(spot, [-0.1, -15.0, -20.0]) is None
+
+
+def test_the_surer_the_model_the_greater_the_margin() -> None:
+    spot = Spot(0, "wnich", (Candidate("which", 16, 1.0),), 0.1)
+
+    margins = [found[1] for x in (-3.0, -2.0, -1.0) if (found := best(spot, [0.0, x]))]
+    assert len(margins) > 1
+    assert margins == sorted(margins)
