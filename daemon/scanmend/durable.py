@@ -105,11 +105,8 @@ def clear_temp(folder: bytes, stop: Callable[[], bool]) -> Iterator[bytes]:
     """Remove what earlier runs left half written below ``folder``, and tell each path; beside writers of this run."""
     for parent, _, names in os.walk(folder):
         for name in names:
-            if (
-                name.startswith(TEMP_PREFIX)
-                and name.endswith(b".tmp")
-                and not name.startswith(_OURS)
-            ):
+            theirs = name.startswith(TEMP_PREFIX) and not name.startswith(_OURS)
+            if theirs and name.endswith(b".tmp"):
                 path = os.path.join(parent, name)
                 with contextlib.suppress(OSError):  # another daemon's, of this moment
                     if stat.S_ISREG(os.lstat(path).st_mode):

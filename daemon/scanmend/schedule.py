@@ -31,9 +31,8 @@ class _Line:
     in_hand: frozenset[int] = frozenset()  # the empty one is one for all: 100,000 may be in line
 
 
-_Entry = tuple[
-    float, float, int, int
-]  # two numbers for the order, the document, its line's version
+# two numbers for the order, the document, its line's version
+_Entry = tuple[float, float, int, int]
 _ANY = 0  # a version: this order stays
 
 

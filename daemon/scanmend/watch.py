@@ -31,9 +31,8 @@ NOTICEABLE = 2.0  # seconds of waiting after which the journal is told
 LIMITS = "raise fs.inotify.max_user_watches or max_user_instances (sysctl)"
 TOO_DEEP = "its path is longer than the system takes; put it less deep into the inbox"
 BLIND = 2  # one listing may find a folder that is being made
-ENOUGH = (
-    1_000  # files that the claim has before it: the scan waits then, or 100,000 would be in memory
-)
+# files that the claim has before it: the scan waits then, or 100,000 would be in memory
+ENOUGH = 1_000
 HELD = 1.0  # seconds until the scan looks whether it may go on; a claim wakes it earlier
 SLICES = 10  # of a new folder that are looked at by themselves
 TRY_AGAIN = 5.0  # seconds until what could not be noted is tried again
@@ -175,9 +174,8 @@ class Watch:
         elif hint.kind == "folder":
             if not self._listing.ignored(hint.path):
                 for slices, _ in enumerate(self._scanning(self._listing.below(hint.path)), 1):
-                    if (
-                        slices >= SLICES
-                    ):  # the scan lets others have their turn, and waits for the claim
+                    # the scan lets others have their turn, and waits for the claim
+                    if slices >= SLICES:
                         self._scan_again = True
                         break
                 self._scan_within(self._settings.poll_interval, now)  # it may have got no watch

@@ -211,9 +211,8 @@ def _near(word: str) -> dict[str, float]:
 
 
 def _cost(old: str, new: str) -> float:
-    if _BARE.get(old, old) == _BARE.get(
-        new, new
-    ):  # engines lose accents, confuse them, and seldom see some
+    # engines lose accents, confuse them, and seldom see some
+    if _BARE.get(old, old) == _BARE.get(new, new):
         return ACCENT if old == _BARE[new] else 1.0 if new != _BARE[new] else 2.0
     return 1.0 if (old, new) in _OFTEN or old in _DIRT else 2.0
 
