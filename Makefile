@@ -22,7 +22,7 @@ FOUND := .bench/found
 bench:
 	@./setup.sh test
 	PYTHONPATH=tests $(BIN)/python tests/bench/bench.py --json $(FOUND)/daemon.json
-	@$(MAKE) --no-print-directory bench-peers bench-correction bench-fairness
+	@$(MAKE) --no-print-directory bench-peers bench-correction bench-fairness bench-scale bench-cold
 
 # beside the bare engine and OCRmyPDF, which gets a virtual environment of its own; ARGS: as --pages 30
 bench-peers:
@@ -45,12 +45,14 @@ bench-correction:
 # the daemon's own ceiling and what it costs at 1,000,000 rows, 100,000 files, 5,000 pages; ARGS: see tests/bench/scale.py --help
 bench-scale:
 	@./setup.sh test
-	PYTHONPATH=tests $(BIN)/python -m bench.scale $(ARGS)
+	PYTHONPATH=tests $(BIN)/python -m bench.scale --json $(FOUND)/scale.json $(ARGS)
+	PYTHONPATH=tests $(BIN)/python -m bench.report $(FOUND)/scale.json
 
 # from the start to the first result; what an idle daemon costs
 bench-cold:
 	@./setup.sh test
-	PYTHONPATH=tests $(BIN)/python -m bench.cold $(ARGS)
+	PYTHONPATH=tests $(BIN)/python -m bench.cold --json $(FOUND)/cold.json $(ARGS)
+	PYTHONPATH=tests $(BIN)/python -m bench.report $(FOUND)/cold.json
 
 # MODEL=model.gguf; without it a shape of 118 M parameters. ARGS: see tests/bench/llm.py --help
 bench-llm:

@@ -4,7 +4,6 @@ Under a real systemd where a container can be booted (root, systemd-nspawn), and
 """
 
 import argparse
-import json
 import os
 import sqlite3
 import statistics
@@ -19,7 +18,8 @@ from typing import Any
 import psutil
 
 from bench import scale_made as made
-from bench.scale import Rows, table
+from bench.results import Results, table
+from bench.scale import Rows
 from container import ROOT, Container, booted, impossible
 from running import Tree
 from samples import encoded, page
@@ -225,10 +225,10 @@ def main() -> None:
     rows: Rows = []
     for name in options.parts or PARTS:
         found = PARTS[name](options.quick)
-        print(table(found), flush=True)
+        print("\n".join(["", *table(found)]), flush=True)
         rows += found
     if options.json:
-        Path(options.json).write_text(json.dumps(rows, indent=1) + "\n")
+        Results("cold", "From the start, and idle", rows).write(Path(options.json))
 
 
 if __name__ == "__main__":

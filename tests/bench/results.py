@@ -92,10 +92,19 @@ def versions() -> dict[str, str]:
 
 
 def table(rows: Sequence[Row]) -> list[str]:
-    """As Markdown; numbers to three digits that count."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    lines = [f"| {' | '.join(names)} |", "|" + " --- |" * len(names)]
-    return lines + [f"| {' | '.join(shown(row.get(n)) for n in names)} |" for row in rows]
+    """As Markdown, a table for each run of rows with the same columns; numbers to three digits that count."""
+    lines: list[str] = []
+    head: list[str] = []
+    for row in rows:
+        if list(row) != head:
+            head = list(row)
+            lines += [
+                *([""] if lines else []),
+                f"| {' | '.join(head)} |",
+                "|" + " --- |" * len(head),
+            ]
+        lines.append(f"| {' | '.join(shown(row[name]) for name in head)} |")
+    return lines
 
 
 def shown(value: Any) -> str:

@@ -7,7 +7,6 @@ time in fsync is that disk's, and told apart.
 
 import argparse
 import dataclasses
-import json
 import shutil
 import tempfile
 import time
@@ -19,8 +18,10 @@ from typing import Any
 
 from bench import scale_made as made
 from bench import scale_run as run
+from bench.results import Plot, Results, table
 
 Rows = list[dict[str, Any]]
+CURVE = "ms/document over the progress"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ def _progress(
         "daemon MiB": round(seen.peak),
         "children MiB": round(seen.children),
         **seen.answers,
-        "ms/document over the progress": run.curve(moments),
+        CURVE: " ".join(map(str, run.curve(moments))),
         "daemon CPU ms/document": round(seen.cpu / len(moments) * 1000, 2),
     }
 
@@ -156,10 +157,10 @@ def long_book(bench: Bench) -> Rows:
             if published
             else None,
             "spooled in the journal": spooled,
-            "daemon MiB (first, second, last third, most)": [
-                round(max(mib for _, mib in part))
+            "daemon MiB (first, second, last third, most)": " ".join(
+                str(round(max(mib for _, mib in part)))
                 for part in (seen.rss[:third], seen.rss[third:-third], seen.rss[-third:], seen.rss)
-            ],
+            ),
             "children MiB": round(seen.children),
             **seen.answers,
         }
@@ -206,26 +207,18 @@ PARTS: dict[str, Callable[[Bench], Rows]] = {
 }
 
 
-def table(rows: Rows) -> str:
-    """Markdown, a table for each kind of row."""
-    out: list[str] = []
-    head: list[str] = []
-    for row in rows:
-        if list(row) != head:
-            head = list(row)
-            out += [
-                "",
-                "| " + " | ".join(head) + " |",
-                "| " + " | ".join("---" for _ in head) + " |",
-            ]
-        out.append("| " + " | ".join(_cell(value) for value in row.values()) + " |")
-    return "\n".join(out)
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, list):
-        return " ".join(map(str, value))
-    return f"{value:,}" if isinstance(value, int) else str(value)
+def _plot(rows: Rows) -> list[Plot]:
+    """What a document costs, over the progress through a backlog."""
+    points = [
+        (str(row["what"]), float(10 * n), float(value))
+        for row in rows
+        for n, value in enumerate(str(row.get(CURVE, "")).split(), 1)
+    ]
+    if not points:
+        return []
+    return [
+        Plot("scale", "A document's cost over the progress", "ms", points, "% of the documents")
+    ]
 
 
 def main() -> None:
@@ -247,12 +240,12 @@ def main() -> None:
         home = Path(tempfile.mkdtemp(prefix="scanmend-scale-", dir=options.home))
         try:
             found = PARTS[name](Bench(home, sizes, made.shim(home)))
-            print(table(found), flush=True)
+            print("\n".join(["", *table(found)]), flush=True)
             rows += found
         finally:
             shutil.rmtree(home)
     if options.json:
-        Path(options.json).write_text(json.dumps(rows, indent=1) + "\n")
+        Results("scale", "The daemon by itself", rows, plots=_plot(rows)).write(Path(options.json))
 
 
 if __name__ == "__main__":
