@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = json.loads((ROOT / "daemon" / "scanmend" / "sidecar.schema.json").read_text())
@@ -103,8 +104,14 @@ class Tree:
     def close(self) -> None:
         for process in self.processes:
             if process.poll() is None:
+                below = psutil.Process(process.pid).children(
+                    recursive=True
+                )  # faketime's, the daemon
                 process.kill()
                 process.wait()
+                for child in below:
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        child.kill()
 
     def said(self) -> str:
         """All that the daemon wrote so far."""
