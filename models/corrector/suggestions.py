@@ -109,7 +109,7 @@ def report(name: str, found: Sequence[Asked], weights: dict[str, float]) -> None
     print(
         f"{name}: {len(best)} unknown words with offers, {sum(max(a.gains) > 0 for a in found)} with a right one"
     )
-    for least in (3.5, 3.0, 2.5, 2.0, 1.5, 1.0):
+    for least in (3.5, 3.0, 2.5, 2.0, suggest.LEAST, 1.5, 1.0):
         taken = [gain for odds, gain in best if odds >= least]
         print(
             f"  from {least}: nearer {sum(g > 0 for g in taken)}, as far {taken.count(0)}, farther {sum(g < 0 for g in taken)}"

@@ -22,7 +22,7 @@ from scanmend.lexicon import Lexicon
 FOLLOW = 4  # bytes behind a word that count when its likelihood is asked for
 MOST = 4  # candidates of one word
 SHORT = 5  # letters below which a word is like many others
-LEAST = 1.5  # logarithm of the odds from which a candidate is proposed: 15 of 16 such are nearer to the truth
+LEAST = 1.8  # logarithm of the odds from which a candidate is proposed: 18 of 19 such are nearer to the truth
 MARGIN = 2.0  # what the least of them has
 HOPE = 3.0  # how much likelier than what was read a word seldom is
 SURE = 4.0  # the model's margin from which its own word stays
@@ -50,7 +50,7 @@ ODDS = {"one": -1.78, "likely": 0.36, "common": 0.15, "cost": -0.58, "accent": 0
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What may be meant. ``common``: its class of frequency. ``cost``: 0.5 for an accent, 1 for what is often misread so, up to 2."""
+    """What may be meant. ``common``: its class of frequency. ``cost``: 0.5 for an accent, 1 for what is often misread so, up to 3."""
 
     text: str
     common: int
@@ -213,7 +213,7 @@ def _near(word: str) -> dict[str, float]:
 def _cost(old: str, new: str) -> float:
     # engines lose accents, confuse them, and seldom see some
     if _BARE.get(old, old) == _BARE.get(new, new):
-        return ACCENT if old == _BARE[new] else 1.0 if new != _BARE[new] else 2.0
+        return ACCENT if old == _BARE[new] else 1.0 if new != _BARE[new] else 3.0
     return 1.0 if (old, new) in _OFTEN or old in _DIRT else 2.0
 
 
