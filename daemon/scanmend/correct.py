@@ -12,10 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from scanmend import log
-from scanmend.config import Settings
+from scanmend.config import BUILTIN, Settings
 from scanmend.errors import ChildError, MachineError, ModelUnavailable
 from scanmend.gate import needs
 from scanmend.journal import Journal
+from scanmend.lexicon import shipped
 from scanmend.metrics import EDITS, PAGES, SECONDS, SUSPECTS
 from scanmend.model import Model, ModelState
 from scanmend.profiles import Profile
@@ -195,12 +196,15 @@ class Correct:
 
     def correct(self, text: PageText, profile: Profile, document: Document) -> PageResult | None:
         """The page's result; None when the daemon stops in the middle of it."""
-        wanted = [n for n, line in enumerate(text.lines) if needs(line, profile)]
         if not self._settings.llm.enabled:
             return unasked(text, profile, Correction("off", "llm.enabled is false"))
+        # a large model is asked more: where it reads a number otherwise, a person should look
+        small = (self._settings.llm.backend, self._settings.llm.model) == ("local", BUILTIN)
+        words = shipped() if small else None
+        wanted = [n for n, line in enumerate(text.lines) if needs(line, profile, words)]
         if not wanted:
             some = any(line.text.strip() for line in text.lines)
-            reason = "the engine is sure of every line" if some else "no text on the page"
+            reason = "no line needs it" if some else "no text on the page"
             return unasked(text, profile, Correction("nothing", reason, profile=profile.name))
         started = time.monotonic()
         try:

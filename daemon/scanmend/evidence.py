@@ -7,6 +7,8 @@ rarer known one in 50 and 12, between unknown ones in 84 and 69, away from a kno
 """
 
 import enum
+import re
+from collections.abc import Collection
 
 from rapidfuzz.distance import Levenshtein
 
@@ -17,6 +19,8 @@ BADLY = 4 / 3  # how much more of a word may be misread than otherwise
 DIRT = frozenset("«»*^<>|~■•\\{}_¦§¢¥£@#=+")  # within a word, or at its end in a letter's place
 OFTEN = 9  # class of a common word
 PART = 12  # class of each word that one is split into: German writes its compounds in one, and names are compounds
+_TOKEN = re.compile(r"\S+")
+_CLOSING = frozenset(",.;:!?)")
 INTO_COMMON, UNKNOWN = 0.5, 2.0  # shares of min_margin: into a common word, between unknown ones
 
 
@@ -41,6 +45,26 @@ def evidence(before: str, after: str, lexicon: Lexicon) -> Evidence:
     if new and (old == 0 or new - old >= (1 if joined else RARER)):
         return Evidence.COMMON if new >= OFTEN else Evidence.FOR
     return Evidence.NONE if old == new == 0 else Evidence.AGAINST
+
+
+def doubtful(text: str, unsure: Collection[int] | None, lexicon: Lexicon) -> bool:
+    """Whether a word of a line may be another: it is none, or the engine doubted it and most words are more common.
+
+    Else hardly an edit would be taken. ``unsure``: characters that the engine doubted, by place; None: not known.
+    """
+    for match in _TOKEN.finditer(text):
+        word = match.group()
+        if not any(map(str.isalpha, word)):
+            if all(c in _CLOSING for c in word):
+                return True  # parted from its word
+        elif not any(map(str.isnumeric, word)):  # where there are digits, nothing is changed
+            common = 0 if DIRT & set(word) else lexicon.frequency(word)
+            if not common:
+                return True
+            doubted = unsure is None or any(match.start() <= place < match.end() for place in unsure)  # fmt: skip
+            if doubted and common <= lexicon.most - 2 * RARER:
+                return True
+    return False
 
 
 def splits(before: str, after: str, lexicon: Lexicon) -> bool:

@@ -21,7 +21,7 @@ from rapidfuzz.distance import Levenshtein
 
 from scanmend.align import Span, spans
 from scanmend.confusions import by_runs, inflected, opposed, plausible, regular_case
-from scanmend.evidence import INTO_COMMON, UNKNOWN, Evidence, evidence, near, splits
+from scanmend.evidence import INTO_COMMON, UNKNOWN, Evidence, doubtful, evidence, near, splits
 from scanmend.lexicon import Lexicon
 from scanmend.profiles import Profile
 from scanmend.tokens import protected, repairs
@@ -94,11 +94,16 @@ def gate(
     return Gated(tuple(texts), tuple(edits))
 
 
-def needs(line: Line, rules: Profile) -> bool:
-    """Whether a line is worth the model's time: it has letters, and the engine is not sure of it."""
+def needs(line: Line, rules: Profile, lexicon: Lexicon | None = None) -> bool:
+    """Whether a line is worth the model's time: it has letters, and the engine is not sure of it.
+
+    ``lexicon``, for models that tell their margins: nor is every word as well known as what may be meant.
+    """
     if line.confidence is not None and line.confidence >= rules.min_confidence_to_skip:
         return False
-    return len(line.text) <= LONGEST and any(c.isalpha() for c in line.text)
+    if len(line.text) > LONGEST or not any(c.isalpha() for c in line.text):
+        return False
+    return lexicon is None or doubtful(line.text, line.unsure, lexicon)
 
 
 def apply(text: str, edits: Sequence[Edit]) -> str:

@@ -27,6 +27,7 @@ class Lexicon:
         """``data``: the file. ValueError when it is another one."""
         self.numbers = array("I")
         self.classes = b""
+        self.most = 0  # the class of the most common word
         if not data:
             return
         if not data.startswith(MAGIC):
@@ -37,6 +38,7 @@ class Lexicon:
         if sys.byteorder == "big":
             self.numbers.byteswap()
         self.classes = data[start + 4 * count :]
+        self.most = max(self.classes, default=0)
 
     def frequency(self, word: str) -> int:
         """0: not known; else 1 + the binary logarithm, rounded down, of how often it was seen.

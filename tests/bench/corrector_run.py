@@ -15,6 +15,7 @@ from bench.corrector_table import progress
 from scanmend.config import Llm
 from scanmend.errors import ChildError
 from scanmend.gate import apply, needs
+from scanmend.lexicon import shipped
 from scanmend.model import Model
 from scanmend.profiles import Profile
 from scanmend.review import review
@@ -63,7 +64,7 @@ class Asked:
         for number, document in enumerate(documents):
             said = Said(document)
             for page in document.pages:
-                wanted = [n for n, line in enumerate(page.lines) if needs(line, profile)]
+                wanted = [n for n, line in enumerate(page.lines) if needs(line, profile, shipped())]
                 proposal = self._propose(page, wanted, profile) if wanted else None
                 lines = proposal.lines if proposal else (None,) * len(page.lines)
                 said.proposals.append(lines)

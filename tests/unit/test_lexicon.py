@@ -6,7 +6,7 @@ import zlib
 import pytest
 
 from scanmend.evidence import Evidence, evidence, near
-from scanmend.gate import gate
+from scanmend.gate import gate, needs
 from scanmend.lexicon import MAGIC, Lexicon, shipped
 from scanmend.profiles import Profile
 from scanmend.values import Box, Departure, Line, Proposed
@@ -129,3 +129,25 @@ def test_a_word_is_split_into_common_ones_only() -> None:
     oranges = lexicon(orange=11, ange=13)
     assert _decided("orange", "or ange", words=oranges) == "real-word"
     assert _decided("ofthc", "of the") == "no-new-words"
+
+
+def _needs(text: str, unsure: tuple[int, ...] | None = (), confidence: float = 0.9) -> bool:
+    words = lexicon(the=20, house=12, tho=2, of=19)
+    return needs(Line(text, Box(0, 0, 1, 1), confidence, unsure=unsure), RULES, words)
+
+
+def test_a_line_of_known_words_needs_no_model() -> None:
+    assert not _needs("The house of the house, 12.50 W-12")
+    assert not _needs("The house", unsure=(5,))
+    assert not _needs("12.50")
+    assert not _needs("tbe house", confidence=0.999)
+
+
+def test_a_line_that_may_be_read_wrong_needs_it() -> None:
+    assert _needs("tbe house")
+    assert _needs("the house , of")  # a sign parted from its word
+    assert _needs("the <house")
+    assert _needs("of tho house", unsure=(4,))
+    assert _needs("of tho house", unsure=None)
+    assert not _needs("of tho house", unsure=(0,))
+    assert needs(Line("the house", Box(0, 0, 1, 1), 0.9), RULES)  # without a lexicon
