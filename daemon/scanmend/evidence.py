@@ -47,10 +47,10 @@ def evidence(before: str, after: str, lexicon: Lexicon) -> Evidence:
     return Evidence.NONE if old == new == 0 else Evidence.AGAINST
 
 
-def doubtful(text: str, unsure: Collection[int] | None, lexicon: Lexicon) -> bool:
+def doubtful(text: str, unsure: Collection[int], lexicon: Lexicon) -> bool:
     """Whether a word of a line may be another: it is none, or the engine doubted it and most words are more common.
 
-    Else hardly an edit would be taken. ``unsure``: characters that the engine doubted, by place; None: not known.
+    Else hardly an edit would be taken. ``unsure``: characters that the engine doubted, by place.
     """
     for match in _TOKEN.finditer(text):
         word = match.group()
@@ -61,7 +61,7 @@ def doubtful(text: str, unsure: Collection[int] | None, lexicon: Lexicon) -> boo
             common = 0 if DIRT & set(word) else lexicon.frequency(word)
             if not common:
                 return True
-            doubted = unsure is None or any(match.start() <= place < match.end() for place in unsure)  # fmt: skip
+            doubted = any(match.start() <= place < match.end() for place in unsure)
             if doubted and common <= lexicon.most - 2 * RARER:
                 return True
     return False

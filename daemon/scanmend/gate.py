@@ -97,13 +97,13 @@ def gate(
 def needs(line: Line, rules: Profile, lexicon: Lexicon | None = None) -> bool:
     """Whether a line is worth the model's time: it has letters, and the engine is not sure of it.
 
-    ``lexicon``, for models that tell their margins: nor is every word as well known as what may be meant.
+    ``lexicon``: nor are all its words known, where the engine tells its doubts.
     """
     if line.confidence is not None and line.confidence >= rules.min_confidence_to_skip:
         return False
     if len(line.text) > LONGEST or not any(c.isalpha() for c in line.text):
         return False
-    return lexicon is None or doubtful(line.text, line.unsure, lexicon)
+    return lexicon is None or line.unsure is None or doubtful(line.text, line.unsure, lexicon)
 
 
 def apply(text: str, edits: Sequence[Edit]) -> str:

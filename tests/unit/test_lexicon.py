@@ -148,6 +148,6 @@ def test_a_line_that_may_be_read_wrong_needs_it() -> None:
     assert _needs("the house , of")  # a sign parted from its word
     assert _needs("the <house")
     assert _needs("of tho house", unsure=(4,))
-    assert _needs("of tho house", unsure=None)
+    assert _needs("of the house", unsure=None)  # an engine that tells no doubts
     assert not _needs("of tho house", unsure=(0,))
     assert needs(Line("the house", Box(0, 0, 1, 1), 0.9), RULES)  # without a lexicon
