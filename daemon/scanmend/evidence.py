@@ -7,6 +7,7 @@ rarer known one in 50 and 12, between unknown ones in 84 and 69, away from a kno
 """
 
 import enum
+import itertools
 import re
 from collections.abc import Collection
 
@@ -48,21 +49,24 @@ def evidence(before: str, after: str, lexicon: Lexicon) -> Evidence:
 
 
 def doubtful(text: str, unsure: Collection[int], lexicon: Lexicon) -> bool:
-    """Whether a word of a line may be another: it is none, or the engine doubted it and most words are more common.
+    """Whether a word of a line may be another: the engine doubted it, and it is none or most words are more common.
 
-    Else hardly an edit would be taken. ``unsure``: characters that the engine doubted, by place.
+    Or it is none, and one with the word behind it; or a sign is parted from its word. Else hardly an edit would be
+    taken: of 4,500 characters in lines that only have unknown words none of which was doubted, not one was.
+    ``unsure``: characters that the engine doubted, by place.
     """
-    for match in _TOKEN.finditer(text):
+    tokens = list(_TOKEN.finditer(text))
+    for match, behind in itertools.zip_longest(tokens, tokens[1:]):
         word = match.group()
         if not any(map(str.isalpha, word)):
             if all(c in _CLOSING for c in word):
-                return True  # parted from its word
+                return True
         elif not any(map(str.isnumeric, word)):  # where there are digits, nothing is changed
             common = 0 if DIRT & set(word) else lexicon.frequency(word)
-            if not common:
-                return True
-            doubted = any(match.start() <= place < match.end() for place in unsure)
+            doubted = any(match.start() - 1 <= place <= match.end() for place in unsure)
             if doubted and common <= lexicon.most - 2 * RARER:
+                return True
+            if behind and not common and lexicon.frequency(word + behind.group()):
                 return True
     return False
 

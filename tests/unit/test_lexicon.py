@@ -140,13 +140,16 @@ def test_a_line_of_known_words_needs_no_model() -> None:
     assert not _needs("The house of the house, 12.50 W-12")
     assert not _needs("The house", unsure=(5,))
     assert not _needs("12.50")
-    assert not _needs("tbe house", confidence=0.999)
+    assert not _needs("tbe house", unsure=(1,), confidence=0.999)
+    assert not _needs("tbe house")  # a name, as far as the engine can tell
 
 
 def test_a_line_that_may_be_read_wrong_needs_it() -> None:
-    assert _needs("tbe house")
+    assert _needs("tbe house", unsure=(1,))
+    assert _needs("rght of the house", unsure=(4,))  # beside what may be lost
+    assert _needs("of the ho use")
     assert _needs("the house , of")  # a sign parted from its word
-    assert _needs("the <house")
+    assert _needs("the <house", unsure=(4,))
     assert _needs("of tho house", unsure=(4,))
     assert _needs("of the house", unsure=None)  # an engine that tells no doubts
     assert not _needs("of tho house", unsure=(0,))
