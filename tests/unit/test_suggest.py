@@ -63,6 +63,11 @@ def test_a_known_word_a_number_and_a_short_one_are_not_questioned() -> None:
     assert spots("which 12,50 the wo W-12 modern", WORDS) == []
 
 
+def test_an_endless_word_is_not_questioned() -> None:
+    """Its candidates would take minutes."""
+    assert spots("the " + "wnich" * 40, WORDS) == []
+
+
 def test_the_share_of_unknown_words_is_told() -> None:
     (spot,) = spots("the house of wnich", WORDS)
 

@@ -274,13 +274,10 @@ class Guided:
         if self._lexicon is None or answer.bound:
             return
         read, text = (x.decode(errors="replace") for x in (lane.request.text, answer.written))
-        if (
-            not len(text.encode())
-            == len(answer.written)
-            == len(self._context.tokenize(text.encode()))
-        ):
+        count = len(answer.written)
+        if not count == len(text.encode()) == len(self._context.tokenize(text.encode())):
             return
-        begin = lane.place - len(answer.written)  # of the answer in the sequence
+        begin = lane.place - count  # of the answer in the sequence
         spots = suggest.spots(read, self._lexicon)
         for spot, *ends in reversed(suggest.placed(spots, read, text)):
             start, end = (len(text[:place].encode()) for place in ends)

@@ -26,7 +26,7 @@ LEAST = 1.8  # logarithm of the odds from which a candidate is proposed: 18 of 1
 MARGIN = 2.0  # what the least of them has
 HOPE = 3.0  # how much likelier than what was read a word seldom is
 SURE = 4.0  # the model's margin from which its own word stays
-SHORTEST = 3  # letters of a word that is questioned
+SHORTEST, LONGEST = 3, 30  # letters of a word that is questioned; candidates grow with their square
 BADLY = 5  # letters from which two characters may be misread
 RARE, RARE_BADLY = 3, 5  # least classes of frequency: one character misread, two
 ACCENT = 0.5  # cost
@@ -257,7 +257,9 @@ def _core(match: re.Match[str]) -> tuple[int, str]:
 def _questioned(word: str) -> bool:
     """Whether it can be a misread word: letters, and one sign or misread letter at most."""
     strange = [c for c in word if not c.isalpha()]
-    return len(word) >= SHORTEST and len(strange) <= 1 and all(c in _DIRT for c in strange)
+    return (
+        SHORTEST <= len(word) <= LONGEST and len(strange) <= 1 and all(c in _DIRT for c in strange)
+    )
 
 
 def _cased(word: str, other: str) -> str:
