@@ -1,4 +1,4 @@
-"""`make bench-cold`: from the start to the first result, what is loaded for it, and what an idle daemon costs (issue 6, 6).
+"""`make bench-cold`: from the start to the first result, what is loaded for it, and what an idle daemon costs.
 
 Under a real systemd where a container can be booted (root, systemd-nspawn), and from the process's start.
 """

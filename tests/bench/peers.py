@@ -127,7 +127,7 @@ def _middle(runs: Sequence[Run], value: Callable[[Run], float]) -> float:
 
 
 def targets(runs: Sequence[Run]) -> list[Target]:
-    """What issue 6 asks for: ratios within a round, the middle one of the rounds."""
+    """What is wished for: ratios within a round, the middle one of the rounds."""
     found = []
     ways = _by_way(runs)
     for (engine, cores, way, pages), same in ways.items():

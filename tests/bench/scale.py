@@ -1,4 +1,4 @@
-"""`make bench-scale`: the daemon's own ceiling, with an engine that takes no time (issue 6, demand 5).
+"""`make bench-scale`: the daemon's own ceiling, with an engine that takes no time.
 
 Nothing of it is about OCR or correction: how many documents a second the line carries with full durability,
 and what 1,000,000 rows, 100,000 files and 5,000 pages change about that. ``--home`` decides on which disk; the
