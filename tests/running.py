@@ -108,7 +108,7 @@ class Tree:
                     recursive=True
                 )  # faketime's, the daemon
                 process.kill()
-                process.wait()
+                process.wait(60)
                 for child in below:
                     with contextlib.suppress(psutil.NoSuchProcess):
                         child.kill()
