@@ -28,10 +28,10 @@ SIGNS = list("→←↑↓⇒•·●■□▪★☆✓✗†‡§¶©®™°²�
 SMALL_E = str.maketrans({"ä": "a\u0364", "ö": "o\u0364", "ü": "u\u0364"})
 HYPHENS = "-------¬¬\u00ad‐–—="
 SHARES = {
-    "books": 0.40,
-    "novels-de": 0.11,
-    "novels-es": 0.10,
-    "novels-fr": 0.11,
+    "books": 0.30,
+    "novels-de": 0.13,
+    "novels-es": 0.13,
+    "novels-fr": 0.13,
     "law-de": 0.06,
     "law-fr": 0.06,
 }

@@ -191,7 +191,7 @@ def raw(file: Path) -> Iterator[tuple[str, str]]:
 
 def _rendered(file: Path) -> Iterator[tuple[str, str]]:
     for row in file.read_text(encoding="utf-8").splitlines():
-        ocr, truth = json.loads(row)
+        ocr, truth, *_ = json.loads(row)
         for old, new in (
             ("ſ", "s"),
             ("ﬁ", "fi"),

@@ -99,10 +99,13 @@ def _tesseract(image: Image.Image) -> str:
 
 
 def readable(
-    lines: Sequence[str], fonts: Sequence[Path], rng: random.Random
+    lines: Sequence[str], fonts: Sequence[Path], rng: random.Random, *, page: bool
 ) -> Iterator[tuple[str, Image.Image]]:
-    """Each line with its spoilt image, in a font that has its letters."""
+    """Each line with its spoilt image, in a font that has its letters; ``page``: all in the same manner."""
+    seed = rng.randrange(2**32)
     for text in lines:
+        if page:
+            rng = random.Random(seed)
         font = ImageFont.truetype(str(rng.choice(fonts)), rng.randrange(11, 34))
         blank = font.getmask("\uffff").getbbox(), bytes(font.getmask("\uffff"))
         if all(
@@ -119,6 +122,11 @@ def main() -> None:
     parser.add_argument("--fonts", type=Path, required=True)
     parser.add_argument("--engine", choices=["rapidocr", "tesseract"], default="rapidocr")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--pages",
+        action="store_true",
+        help=f"{AT_ONCE} lines each in the same manner; their page is noted",
+    )
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     fonts = sorted(f for f in options.fonts.rglob("*.[to]tf") if "Math" not in f.name)
@@ -129,9 +137,10 @@ def main() -> None:
     rng = random.Random(options.seed + done)
     with options.out.open("a", encoding="utf-8") as out:
         for start in range(done, len(texts), AT_ONCE):
-            pairs = list(readable(texts[start : start + AT_ONCE], fonts, rng))
+            pairs = list(readable(texts[start : start + AT_ONCE], fonts, rng, page=options.pages))
             for (truth, _), ocr in zip(pairs, read([image for _, image in pairs]), strict=True):
-                out.write(json.dumps([ocr, truth], ensure_ascii=False) + "\n")
+                row = [ocr, truth, start] if options.pages else [ocr, truth]
+                out.write(json.dumps(row, ensure_ascii=False) + "\n")
             out.flush()
             counter.write_text(str(start + AT_ONCE))
 
