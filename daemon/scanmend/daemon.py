@@ -17,6 +17,7 @@ from scanmend.errors import ConfigError, MachineError, ScanmendError
 from scanmend.hooks import Hooks
 from scanmend.journal import Journal
 from scanmend.lease import Leases
+from scanmend.lexicon import shipped
 from scanmend.line import Line, workers
 from scanmend.lock import lock
 from scanmend.mounts import Root, choose_method, kind_of
@@ -54,6 +55,7 @@ class Daemon:
         settings = self._settings
         with contextlib.ExitStack() as stack:
             config.check_links(settings)
+            shipped()  # without it no page could be published as it should
             make_folders(settings)
             held = lock(settings.folders.state)
             stack.callback(os.close, held)

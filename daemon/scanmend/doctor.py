@@ -10,7 +10,8 @@ from scanmend.child import Child
 from scanmend.config import BUILTIN, Folders, Settings
 from scanmend.download import environment
 from scanmend.engines import choose, probe
-from scanmend.errors import ScanmendError
+from scanmend.errors import MachineError, ScanmendError
+from scanmend.lexicon import shipped
 from scanmend.lock import running
 from scanmend.modelfiles import ModelFile, builtin, files
 from scanmend.mounts import choose_method, free_bytes, kind_of
@@ -42,6 +43,7 @@ def examine(settings: Settings) -> list[Finding]:
         *_confined(),
         *_engines(settings),
         *_models(settings),
+        _lexicon(),
         _gpu(),
     ]
 
@@ -143,6 +145,14 @@ def _builtin() -> Finding:
     there = os.path.exists(builtin())
     found = f"{builtin()}, built in" if there else f"{builtin()} is missing"
     return Finding("model", there, found, "" if there else "install scanmend again")
+
+
+def _lexicon() -> Finding:
+    try:
+        words = len(shipped().numbers)
+    except MachineError as error:
+        return Finding("lexicon", False, str(error), "install scanmend again")
+    return Finding("lexicon", True, f"{words:,} words")
 
 
 def _unused(file: ModelFile) -> Finding:

@@ -14,17 +14,27 @@ digits are repaired by rule alone (``tokens.repairs``). What is not changed stay
 
 import dataclasses
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from rapidfuzz.distance import Levenshtein
 
 from scanmend.align import Span, spans
+from scanmend.commas import COMMA, commas
 from scanmend.confusions import by_runs, inflected, opposed, plausible, regular_case
-from scanmend.evidence import INTO_COMMON, UNKNOWN, Evidence, doubtful, evidence, near, splits
-from scanmend.lexicon import Lexicon
+from scanmend.evidence import (
+    INTO_COMMON,
+    UNKNOWN,
+    Evidence,
+    doubtful,
+    evidence,
+    near,
+    splits,
+)
+from scanmend.lexicon import Lexicon, core, neighbours
+from scanmend.lookalikes import FITTING, gain
 from scanmend.profiles import Profile
-from scanmend.tokens import protected, repairs
+from scanmend.tokens import Repair, protected, repairs
 from scanmend.values import Edit, Line, Proposed
 
 SHORT = 5  # letters: a shorter word is most often another real word away from itself (form, farm)
@@ -63,6 +73,7 @@ RULES = {
 }
 # what a known word and a sure model overrule
 _DOUBTS = frozenset({"short-word", "too-much", "implausible", "no-new-words", "inflection"})
+_SHORT_DOUBTS = frozenset({"short-word", "implausible"})  # what its neighbours overrule too
 
 
 ACCEPTED = frozenset({"ocr-plausible", "known-word"})
@@ -126,13 +137,12 @@ def _line(
     number: int, line: Line, proposal: Proposed | None, rules: Profile, lexicon: Lexicon | None
 ) -> list[Edit]:
     """The rules' repairs first, then what the model makes of the repaired line: a repair keeps every offset."""
-    found = repairs(line.text, line.unsure)
+    found = [*repairs(line.text, line.unsure), *commas(line.text, line.unsure)]
     fixed = [Edit(number, r.start, r.before, r.after, True, r.rule) for r in found]
     if proposal is None or proposal.text == line.text:
-        return fixed
+        return sorted(fixed, key=lambda e: e.start)
     repaired = dataclasses.replace(line, text=apply(line.text, fixed))
-    kept = [r.span for r in found]
-    edits = _judged(number, repaired, proposal, rules, lexicon, kept)
+    edits = _judged(number, repaired, proposal, rules, lexicon, found)
     if any(e.accepted for e in edits):  # what is published must stand when it is gated again
         published = _published(repaired, edits)
         again = _judged(number, published, proposal, rules, lexicon, ())
@@ -141,6 +151,8 @@ def _line(
                 dataclasses.replace(e, accepted=False, rule="ambiguous") if e.accepted else e
                 for e in edits
             ]
+    taken = {n for e in edits if e.accepted for n in range(e.start, e.start + len(e.before))}
+    fixed = [e for e in fixed if e.start not in taken]  # a comma behind a word that changes as well
     edits = [
         dataclasses.replace(e, before=line.text[e.start : e.start + len(e.before)]) for e in edits
     ]
@@ -162,7 +174,7 @@ def _published(line: Line, edits: Sequence[Edit]) -> Line:
 
 def _judged(
     number: int, line: Line, proposal: Proposed, rules: Profile, lexicon: Lexicon | None,
-    repaired: Sequence[tuple[int, int]],
+    repaired: Sequence[Repair],
 ) -> list[Edit]:  # fmt: skip
     text = line.text
     whole = _whole_line(line, proposal.text, rules)
@@ -171,9 +183,10 @@ def _judged(
     found = spans(text, proposal.text)
     if not found:
         return []
-    kept = [*protected(text, rules.patterns), *repaired]
+    marks = {r.start for r in repaired if r.rule == COMMA}
+    kept = [*protected(text, rules.patterns), *(r.span for r in repaired if r.rule != COMMA)]
     judged = []
-    for span in found:
+    for span in (_with_comma(span, marks) for span in found):
         margin = _margin(span, proposal)
         rule = _reject(span, line, kept, rules) or "ocr-plausible"
         if margin is not None:
@@ -186,6 +199,13 @@ def _judged(
              "line-budget" if much and rule in ACCEPTED else rule, m)
         for s, rule, m in judged
     ]  # fmt: skip
+
+
+def _with_comma(span: Span, marks: Collection[int]) -> Span:
+    """The model knows nothing of a full stop that the rules made a comma."""
+    if span.start + len(span.before) - 1 in marks and span.after.endswith("."):
+        return dataclasses.replace(span, after=span.after[:-1] + ",")
+    return span
 
 
 def _weighed(
@@ -206,11 +226,23 @@ def _weighed(
             least *= INTO_COMMON if found is Evidence.COMMON else 1
             if rule in _DOUBTS and _badly_read(span, rules):
                 rule = _sure(span, line) or "known-word"
+        elif found is Evidence.AGAINST and _fits_better(span, line, rules, lexicon):
+            if rule in _SHORT_DOUBTS:
+                rule = _sure(span, line) or "known-word"
         elif found is Evidence.AGAINST and rule in ACCEPTED:
             return "real-word"
         elif found is Evidence.NONE or (found is Evidence.SAME and " " not in span.before):
             least *= UNKNOWN
     return "margin" if rule in ACCEPTED and margin < least else rule
+
+
+def _fits_better(span: Span, line: Line, rules: Profile, lexicon: Lexicon) -> bool:
+    """Whether another known word is far more common than what was read between these neighbours."""
+    if " " in span.before or not lexicon.frequency(span.after) or not _badly_read(span, rules):
+        return False
+    start, end = core(span.before)
+    place = neighbours(line.text, span.start + start, span.start + end, lexicon)
+    return gain(span.before, span.after, place, lexicon) >= FITTING
 
 
 def _badly_read(span: Span, rules: Profile) -> bool:

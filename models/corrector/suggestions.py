@@ -1,15 +1,17 @@
 """How much speaks for a word that the lexicon offers: fits the weights of scanmend's ``llm/suggest.py``.
 
-    python suggestions.py --model ../corrector.gguf --fit pairs.jsonl [--skip N] [--check NAME=FILE ...]
+    python suggestions.py --model ../corrector.gguf --fit held.jsonl ... [--check NAME=FILE ...]
 
 Runs lines of OCR text through the model as the product does (llama.cpp, guided decoding), takes the likelihoods of
-all offered words, and fits a logistic regression of whether the best offer brings the line nearer to the truth
-rather than farther. Prints the weights, and how often what is proposed is right: on the lines of the fit and on others.
-Needs scanmend itself. Fit on lines that the model was not trained on.
+all offered words, and fits logistic regressions of whether the best offer brings the line nearer to the truth rather
+than farther: for unknown words, and for known ones. Prints the weights, and how often what is proposed is right: on a
+fifth of the lines that was held back, and on other files.
+Needs scanmend itself. Fit on lines of text that neither the model nor the lexicon has seen: what ``data.guides`` held
+back, read by the engine.
 """
 
 import argparse
-import random
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,27 +22,29 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 from scanmend.lexicon import shipped
 from scanmend.llm import suggest
+from scanmend.llm.answers import Request
 from scanmend.llm.decode import pieces
-from scanmend.llm.guided import Guided, Request
+from scanmend.llm.guided import Guided
 from scanmend.llm.model import Wish, load
+from scanmend.llm.offers import Finished, Offers
 
 from data.noise import raw
 
-AT_ONCE = 60  # lines
-LINES = 3000
+PAGE = 12  # lines, where their file tells no pages
 ROUNDS = 4000
+NEARLY = -3.0  # odds, by the weights so far
 
 
 @dataclass(frozen=True)
 class Asked:
-    """An unknown word that the model was asked about. ``gains``: characters nearer to the truth by each offer."""
+    """A word that the model was asked about. ``gains``: characters nearer to the truth by each offer."""
 
     spot: suggest.Spot
     likely: Sequence[float]
     gains: Sequence[int]
 
 
-class Listening(Guided):
+class Listening(Offers):
     """Notes what is asked, and proposes nothing."""
 
     truths: Sequence[str] = ()
@@ -49,34 +53,45 @@ class Listening(Guided):
         super().__init__(*what)
         self.asked: list[Asked] = []
 
-    def _likely(
-        self, lane: Any, spot: suggest.Spot, begin: int, start: int, end: int
-    ) -> list[float]:
-        likely = super()._likely(lane, spot, begin, start, end)
-        head, tail = lane.answer.written[:start].decode(), lane.answer.written[end:].decode()
-        truth = self.truths[lane.request.number]
+    def _likely(self, line: Finished, spot: suggest.Spot, start: int, end: int) -> list[float]:
+        likely = super()._likely(line, spot, start, end)
+        head, tail = line.answer.written[:start].decode(), line.answer.written[end:].decode()
+        truth = self.truths[line.request.number]
         now = Levenshtein.distance(head + spot.word + tail, truth)
         gains = [now - Levenshtein.distance(head + c.text + tail, truth) for c in spot.candidates]
         self.asked.append(Asked(spot, likely, gains))
         return [0.0] + [-np.inf] * len(spot.candidates)
 
 
-def asked(model: Any, pairs: Sequence[tuple[str, str]]) -> list[Asked]:
-    """What the model says of every unknown word of these lines."""
-    guided = Listening(model.context, model.curve, model.drafts, shipped())
+def asked(model: Any, pages: Sequence[Sequence[tuple[str, str]]]) -> list[Asked]:
+    """What the model says of every word of these lines that may be another."""
+    offers = Listening(model.context, shipped())
+    guided = Guided(model.context, model.curve, model.drafts, offers)
     prompt = model.prompt("")
     shared = len(prompt.before_lines([]))
     model.context.clear()
-    for start in range(0, len(pairs), AT_ONCE):
-        part = pairs[start : start + AT_ONCE]
-        guided.truths = [truth for _, truth in part]
+    for page in pages:
+        offers.truths = [truth for _, truth in page]
         requests = [
             Request(n, ocr.encode(), prompt.of_line(model.context.tokenize(ocr.encode())))
-            for n, (ocr, _) in enumerate(part)
+            for n, (ocr, _) in enumerate(page)
             if len(pieces(ocr.encode(), model.most_bytes)) == 1
         ]
         guided.lines(shared, requests, lambda: False)
-    return guided.asked
+    return offers.asked
+
+
+def pages(file: Path) -> list[list[tuple[str, str]]]:
+    """The readable lines of a file of pairs, page by page: as ``render --pages`` notes them."""
+    if file.suffix != ".jsonl":
+        pairs = [p for p in raw(file) if _readable(p)]
+        return [pairs[n : n + PAGE] for n in range(0, len(pairs), PAGE)]
+    found: dict[int, list[tuple[str, str]]] = {}
+    for n, row in enumerate(file.read_text(encoding="utf-8").splitlines()):
+        ocr, truth, *page = json.loads(row)
+        if _readable((ocr, truth)):
+            found.setdefault(page[0] if page else n // PAGE, []).append((ocr, truth))
+    return list(found.values())
 
 
 def fitted(found: Sequence[Asked], weights: dict[str, float]) -> dict[str, float]:
@@ -84,7 +99,7 @@ def fitted(found: Sequence[Asked], weights: dict[str, float]) -> dict[str, float
     for _ in range(3):  # which offer is the best depends on them
         chosen = [(a, _best(a, weights)) for a in found]
         chosen = [(a, n) for a, n in chosen if a.gains[n]]
-        rows = np.array([list(suggest.features(a.spot, n, a.likely).values()) for a, n in chosen])
+        rows = np.array([_row(a, n, weights) for a, n in chosen])
         right = np.array([a.gains[n] > 0 for a, n in chosen])
         w: NDArray[Any] = np.array(list(weights.values()))
         pace = 0.5 / np.maximum(0.02, (rows**2).mean(axis=0))
@@ -94,9 +109,13 @@ def fitted(found: Sequence[Asked], weights: dict[str, float]) -> dict[str, float
     return weights
 
 
-def _odds(one: Asked, number: int, weights: dict[str, float]) -> float:
+def _row(one: Asked, number: int, weights: dict[str, float]) -> list[float]:
     given = suggest.features(one.spot, number, one.likely)
-    return sum(weights[name] * value for name, value in given.items())
+    return [given[name] for name in weights]
+
+
+def _odds(one: Asked, number: int, weights: dict[str, float]) -> float:
+    return float(np.dot(_row(one, number, weights), list(weights.values())))
 
 
 def _best(one: Asked, weights: dict[str, float]) -> int:
@@ -106,34 +125,32 @@ def _best(one: Asked, weights: dict[str, float]) -> int:
 def report(name: str, found: Sequence[Asked], weights: dict[str, float]) -> None:
     """How often the best offer is right, by the odds from which it is taken."""
     best = [(_odds(a, n, weights), a.gains[n]) for a in found for n in [_best(a, weights)]]
-    print(
-        f"{name}: {len(best)} unknown words with offers, {sum(max(a.gains) > 0 for a in found)} with a right one"
-    )
-    for least in (3.5, 3.0, 2.5, 2.0, suggest.LEAST, 1.5, 1.0):
+    print(f"{name}: {len(best)} words with offers, {sum(max(a.gains) > 0 for a in found)} with a right one")  # fmt: skip
+    for least in (3.0, 2.5, 2.0, 1.5, 1.0, 0.5):
         taken = [gain for odds, gain in best if odds >= least]
-        print(
-            f"  from {least}: nearer {sum(g > 0 for g in taken)}, as far {taken.count(0)}, farther {sum(g < 0 for g in taken)}"
-        )
+        print(f"  from {least}: nearer {sum(g > 0 for g in taken)}, as far {taken.count(0)}, farther {sum(g < 0 for g in taken)}")  # fmt: skip
 
 
 def main() -> None:
     """Fit and check."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--fit", type=Path, required=True)
-    parser.add_argument("--skip", type=int, default=0, help="rows that the model was trained on")
+    parser.add_argument("--fit", type=Path, nargs="+", required=True)
     parser.add_argument("--check", nargs="*", default=[], help="NAME=FILE of pairs to report on")
     options = parser.parse_args()
     model = load(Wish(str(options.model), gpu_layers=0, threads=1), lambda _: None)
-    weights = dict(suggest.ODDS)
-    fit = [p for p in list(raw(options.fit))[options.skip :] if _readable(p)]
-    found = asked(model, random.Random(1).sample(fit, min(LINES, len(fit))))
-    weights = fitted(found, weights)
-    print({name: round(value, 2) for name, value in weights.items()})
-    report("fit", found, weights)
-    for name, _, file in (c.partition("=") for c in options.check):
-        pairs = [p for p in raw(Path(file)) if _readable(p)]
-        report(name, asked(model, pairs[:LINES]), weights)
+    suggest.LEAST = suggest.KNOWN_LEAST = NEARLY  # more are asked about than are proposed
+    found = asked(model, [page for file in options.fit for page in pages(file)])
+    named = (check.partition("=") for check in options.check)
+    checks = {name: asked(model, pages(Path(file))) for name, _, file in named}
+    for kind, start in (("unknown", suggest.ODDS), ("known", suggest.KNOWN_ODDS)):
+        mine = [a for a in found if bool(a.spot.common) == (kind == "known")]
+        weights = fitted(mine[len(mine) // 5 :], start)
+        report(f"{kind}, a fifth held back", mine[: len(mine) // 5], weights)
+        weights = fitted(mine, start)
+        print({name: round(value, 2) for name, value in weights.items()})
+        for name, others in checks.items():
+            report(f"{kind}, {name}", [a for a in others if bool(a.spot.common) == (kind == "known")], weights)  # fmt: skip
 
 
 def _readable(pair: tuple[str, str]) -> bool:

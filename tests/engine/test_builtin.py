@@ -13,11 +13,13 @@ from rapidfuzz.distance import Levenshtein
 
 from scanmend.config import Llm
 from scanmend.gate import gate
-from scanmend.lexicon import shipped
-from scanmend.llm import decode, suggest
+from scanmend.lexicon import Lexicon, shipped
+from scanmend.llm import decode
+from scanmend.llm.answers import Request
 from scanmend.llm.context import FEW_LANES, Entry
-from scanmend.llm.guided import Guided, Request
+from scanmend.llm.guided import Guided
 from scanmend.llm.model import Wish, load
+from scanmend.llm.offers import FOLLOW, Finished, Offers
 from scanmend.llm.suggest import Spot
 from scanmend.model import Model
 from scanmend.modelfiles import builtin
@@ -128,18 +130,18 @@ UNKNOWN = [
 ]
 
 
-class _Listening(Guided):
+class _Listening(Offers):
     """Notes how likely the words are; and takes whatever is offered first."""
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
         self.asked: list[tuple[bytes, bytes, list[bytes], bytes, list[float]]] = []
 
-    def _likely(self, lane: Any, spot: Spot, begin: int, start: int, end: int) -> list[float]:
-        found = super()._likely(lane, spot, begin, start, end)
-        written = bytes(lane.answer.written)
+    def _likely(self, line: Finished, spot: Spot, start: int, end: int) -> list[float]:
+        found = super()._likely(line, spot, start, end)
+        written = bytes(line.answer.written)
         words = [w.encode() for w in (spot.word, *(c.text for c in spot.candidates))]
-        self.asked.append((lane.request.text, written[:start], words, written[end:], found))
+        self.asked.append((line.request.text, written[:start], words, written[end:], found))
         return [0.0, 1000.0, *[0.0] * (len(found) - 2)]
 
 
@@ -147,15 +149,16 @@ def test_what_the_lexicon_offers_is_weighed_by_the_model() -> None:
     """In the memory of the lines in work as in an empty one; and what is taken stands where it belongs."""
     loaded = load(Wish(builtin(), gpu_layers=0), lambda _: None)
     context = loaded.context
-    guided = _Listening(context, loaded.curve, loaded.drafts, shipped())
+    offers = _Listening(context, shipped())
+    guided = Guided(context, loaded.curve, loaded.drafts, offers)
     requests = [Request(n, text.encode(), [SEP]) for n, text in enumerate(UNKNOWN)]
     requests = [replace(r, suffix=[*r.text, SEP]) for r in requests]
 
     answers = guided.lines(0, requests, lambda: False)
 
-    assert len(guided.asked) > 4
-    for text, head, words, tail, found in guided.asked:
-        behind = [*tail, END][: suggest.FOLLOW]
+    assert len(offers.asked) > 4
+    for text, head, words, tail, found in offers.asked:
+        behind = [*tail, END][:FOLLOW]
         for word, likely in zip(words, found, strict=True):
             tokens = [*text, SEP, *head, *word, *behind]
             asked = len(word) + len(behind)
@@ -167,7 +170,7 @@ def test_what_the_lexicon_offers_is_weighed_by_the_model() -> None:
             assert sum(straight) == pytest.approx(likely, abs=0.3)
     for n, answer in answers.items():
         proposed = answer.proposed()
-        taken = {w[1].decode() for text, _, w, _, _ in guided.asked if text == requests[n].text}
+        taken = {w[1].decode() for text, _, w, _, _ in offers.asked if text == requests[n].text}
         marked = {proposed.text[d.start : d.end] for d in proposed.departures or () if d.margin > 100}  # fmt: skip
         assert taken == marked
 
@@ -183,5 +186,5 @@ def test_a_word_that_the_model_copies_is_mended_by_what_the_lexicon_offers(
         return "\n".join(gate(lines, said, PROFILE, shipped()).lines)
 
     assert "spoke of housing" in published()
-    monkeypatch.setattr(decode, "shipped", lambda: None)
+    monkeypatch.setattr(decode, "shipped", Lexicon)
     assert "spwke of housing" in published()

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scanmend import align as align_module
+from scanmend import commas as commas_module
 from scanmend import gate as gate_module
 from scanmend import tokens as tokens_module
 from scanmend.gate import RULES as NAMED
@@ -45,7 +46,9 @@ def _gate(text: str, proposal: str | None, rules: Profile = RULES) -> str:
 
 
 @pytest.mark.parametrize(
-    "module", [gate_module, tokens_module, align_module], ids=["gate", "tokens", "align"]
+    "module",
+    [gate_module, tokens_module, commas_module, align_module],
+    ids=["gate", "tokens", "commas", "align"],
 )
 def test_the_documented_examples(module: object) -> None:
     result = doctest.testmod(module)  # type: ignore[arg-type]
@@ -297,6 +300,44 @@ def test_a_digit_of_an_iban_is_repaired_where_the_engine_was_unsure() -> None:
         _edits(misread, None, unsure=(5,))[0] == misread
     )  # it is sure of the wrong one: flagged, not changed
     assert _edits(misread, IBAN)[0] == misread  # a model's word counts for nothing
+
+
+def _read(text: str, *unsure: int) -> Line:
+    return Line(text, Box(0, 0, 1, 1), 0.5, unsure=unsure)
+
+
+COMMAS = [
+    ("iron nails. probably", "iron nails, probably"),
+    ("iron nails. Probably", None),
+    ("iron nails. 12 of them", None),
+    ("incl. delivery", None),
+    ("Nr. sieben", None),
+    ("see www.example. com", None),
+    ("(nails. probably", "(nails, probably"),
+]
+
+
+@pytest.mark.parametrize(("text", "published"), COMMAS)
+def test_a_doubted_full_stop_within_a_sentence_is_a_comma(text: str, published: str | None) -> None:
+    at = text.rindex(".")
+
+    doubted = gate([_read(text, at)], [None], RULES)
+    sure = gate([_read(text)], [None], RULES)
+
+    assert doubted.lines == (published or text,)
+    assert sure.lines == (text,)
+    if published:
+        assert [(e.start, e.before, e.after, e.rule) for e in doubted.edits] == [(at, ".", ",", "repair-comma")]  # fmt: skip
+
+
+def test_a_comma_stays_one_when_its_word_changes_too() -> None:
+    line = _read("iron dovels. probably old", 7, 11)
+
+    gated = gate([line], [Proposed("iron dowels. probably old")], RULES)
+
+    assert gated.lines == ("iron dowels, probably old",)
+    assert [(e.before, e.after) for e in gated.edits if e.accepted] == [("dovels.", "dowels,")]
+    assert revert(gated.lines[0], gated.edits) == line.text
 
 
 def test_no_iban_is_repaired_when_two_would_hold() -> None:

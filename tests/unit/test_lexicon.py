@@ -1,24 +1,19 @@
 """The lexicon, and what the gate makes of its evidence."""
 
-import struct
-import zlib
+from pathlib import Path
 
 import pytest
 
+from lexicons import lexicon
+from scanmend import lexicon as lexicon_module
+from scanmend.errors import MachineError
 from scanmend.evidence import Evidence, evidence, near
 from scanmend.gate import gate, needs
-from scanmend.lexicon import MAGIC, Lexicon, shipped
+from scanmend.lexicon import BOUNDARY, MAGIC, Lexicon, neighbours, shipped
 from scanmend.profiles import Profile
 from scanmend.values import Box, Departure, Line, Proposed
 
 RULES = Profile("default", "correct")
-
-
-def lexicon(**words: int) -> Lexicon:
-    """One of these words and their classes."""
-    rows = sorted((zlib.crc32(word.encode()), kind) for word, kind in words.items())
-    numbers = b"".join(struct.pack("<I", number) for number, _ in rows)
-    return Lexicon(MAGIC + struct.pack("<I", len(rows)) + numbers + bytes(k for _, k in rows))
 
 
 WORDS = lexicon(
@@ -58,6 +53,18 @@ def test_another_file_is_no_lexicon() -> None:
         Lexicon(b"GGUF....")
 
 
+@pytest.mark.parametrize("data", [None, b"GGUF....", MAGIC, MAGIC + b"\xff\xff\xff\xff"])
+def test_a_package_without_its_lexicon_is_said_to_be_broken(
+    data: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if data is not None:
+        (tmp_path / "lexicon.bin").write_bytes(data)
+    monkeypatch.setattr(lexicon_module, "place", lambda name: tmp_path / "lexicon.bin")
+
+    with pytest.raises(MachineError, match=r"lexicon\.bin: .*; install scanmend again"):
+        shipped.__wrapped__()
+
+
 @pytest.mark.parametrize("language", WORDS_OF_EACH)
 def test_the_one_that_comes_along_knows_words_of(language: str) -> None:
     words = WORDS_OF_EACH[language].split()
@@ -66,6 +73,51 @@ def test_the_one_that_comes_along_knows_words_of(language: str) -> None:
         word: shipped().frequency(word) for word in words if not shipped().frequency(word)
     } == {}
     assert shipped().frequency("tlie") == shipped().frequency("qzxv") == 0
+
+
+SIDE_BY_SIDE = lexicon(
+    {"thank you": 14, "you for": 12, "for your": 12, " thank": 9, "your ": 5},
+    others=27, thank=13, you=20, far=14, your=18, went=12, fur=12, **{"for": 20, "": 22},
+)  # fmt: skip
+
+
+def test_pairs_tell_what_stands_side_by_side() -> None:
+    assert SIDE_BY_SIDE.together("thank", "you") > 6
+    assert SIDE_BY_SIDE.together("you", "far") < 0  # it would be seen, were it usual
+    assert SIDE_BY_SIDE.together("went", "far") == 0  # both too rare to tell
+    assert SIDE_BY_SIDE.together("you", "qzxv") == 0
+    assert SIDE_BY_SIDE.fits("for", "you", "your") > SIDE_BY_SIDE.fits("far", "you", "your") + 7
+    assert SIDE_BY_SIDE.fits("for", None, None) == 0
+    assert SIDE_BY_SIDE.frequency(".") == 0  # the boundary is no word
+    assert shipped().together("of", "the") > 0 > shipped().together("the", "of")
+
+
+def test_neighbours_are_words_boundaries_or_nobody() -> None:
+    text = "Thank you. Far (your 12"
+
+    def of(word: str) -> tuple[str | None, str | None]:
+        start = text.index(word)
+        return neighbours(text, start, start + len(word), SIDE_BY_SIDE)
+
+    assert of("Thank") == (None, "you")
+    assert of("you") == ("thank", BOUNDARY)
+    assert of("Far") == (BOUNDARY, "your")
+    assert of("your") == ("far", None)  # a number is nobody
+    assert neighbours("Thank    you", 8, 12, SIDE_BY_SIDE) == (None, None)  # another column
+
+
+def test_a_known_word_changes_only_where_its_neighbours_want_it() -> None:
+    def decided(text: str, said: str) -> str:
+        at = text.index("far")
+        proposal = Proposed(said, (Departure(at, at + 3, 9.0),))
+        gated = gate([Line(text, Box(0, 0, 1, 1), 0.5)], [proposal], RULES, SIDE_BY_SIDE)
+        assert gated.lines[0] == (said if gated.edits[0].accepted else text)
+        return gated.edits[0].rule
+
+    assert decided("Thank you far your", "Thank you for your") == "known-word"
+    assert decided("Thank you far. Your", "Thank you for. Your") == "real-word"
+    assert decided("I went far", "I went for") == "short-word"
+    assert decided("Thank you far your", "Thank you fur your") == "short-word"
 
 
 def test_what_speaks_for_an_edit_and_what_against() -> None:
@@ -142,6 +194,15 @@ def test_a_line_of_known_words_needs_no_model() -> None:
     assert not _needs("12.50")
     assert not _needs("tbe house", unsure=(1,), confidence=0.999)
     assert not _needs("tbe house")  # a name, as far as the engine can tell
+
+
+def test_a_known_word_that_was_doubted_and_stands_oddly_needs_it() -> None:
+    def line(text: str, unsure: tuple[int, ...]) -> Line:
+        return Line(text, Box(0, 0, 1, 1), 0.9, unsure=unsure)
+
+    assert needs(line("Thank you far your", (11,)), RULES, SIDE_BY_SIDE)
+    assert not needs(line("Thank you far your", (1,)), RULES, SIDE_BY_SIDE)
+    assert not needs(line("Thank you for your", (11,)), RULES, SIDE_BY_SIDE)
 
 
 def test_a_line_that_may_be_read_wrong_needs_it() -> None:

@@ -1,25 +1,26 @@
 """What the lexicon offers for unknown words, and which of it is proposed."""
 
-import struct
-import zlib
-
 import pytest
 
-from scanmend.lexicon import MAGIC, Lexicon
+from lexicons import lexicon
+from scanmend.lexicon import Lexicon
 from scanmend.llm import suggest
-from scanmend.llm.suggest import Candidate, Spot, best, candidates, placed, spots
+from scanmend.llm.candidates import candidates
+from scanmend.llm.suggest import Spot, best, placed
+from scanmend.lookalikes import Candidate
 
-
-def _lexicon(**words: int) -> Lexicon:
-    rows = sorted((zlib.crc32(word.encode()), kind) for word, kind in words.items())
-    numbers = b"".join(struct.pack("<I", number) for number, _ in rows)
-    return Lexicon(MAGIC + struct.pack("<I", len(rows)) + numbers + bytes(k for _, k in rows))
-
-
-WORDS = _lexicon(
+WORDS = lexicon(
+    {"of which": 10, "the which": 10, "of the": 16, "the modern": 8, "modern house": 5},
+    others=27,
     which=16, mich=15, watch=11, the=20, of=20, productive=10, tive=3, work=14, días=13, modern=12, house=13,
     clínica=4, rechnung=12, strasse=12,
 )  # fmt: skip
+
+
+def spots(text: str, words: Lexicon) -> list[Spot]:
+    """Of a page of one line."""
+    (found,) = suggest.spots([text], words)
+    return found
 
 
 def _offered(word: str) -> list[str]:
@@ -54,9 +55,15 @@ def test_nothing_is_offered_where_nothing_is_near() -> None:
 
 
 def test_what_is_seldom_misread_so_costs_more() -> None:
-    costs = {c.text: c.cost for c in candidates("wnich", WORDS)}
+    often, seldom = candidates("wnich", WORDS)[0], candidates("wpich", WORDS)[0]
 
-    assert costs["which"] < costs["watch"]
+    assert (often.text, seldom.text) == ("which", "which")
+    assert often.cost < seldom.cost
+
+
+def test_an_accent_is_restored_and_never_taken() -> None:
+    assert _offered("clinica") == ["clínica"]
+    assert candidates("hoúse", lexicon(house=13)) == ()
 
 
 def test_a_known_word_a_number_and_a_short_one_are_not_questioned() -> None:
@@ -69,15 +76,37 @@ def test_an_endless_word_is_not_questioned() -> None:
 
 
 def test_the_share_of_unknown_words_is_told() -> None:
-    (spot,) = spots("the house of wnich", WORDS)
+    page = ["the house of wnich", "of the house", "work"]
+    (spot,), *others = suggest.spots(page, WORDS)
 
-    assert (spot.start, spot.word, spot.unknown) == (13, "wnich", 0.25)
+    assert (spot.start, spot.word, spot.unknown) == (13, "wnich", 1 / (8 + suggest.FEW))
+    assert others == [[], []]
 
 
 def test_signs_around_a_word_stay_outside() -> None:
     (spot,) = spots("the (wnich), house", WORDS)
 
     assert (spot.start, spot.end, spot.word) == (5, 10, "wnich")
+
+
+NEIGHBOURS = lexicon(
+    {"back on": 12, "on both": 11, "both seats": 6, " thank": 9, "thank you": 14, "you for": 12, "for your": 12,},
+    others=27, back=17, on=19, an=19, both=15, seats=12, morning=13, follows=11, normal=11, thank=13, you=20, far=14, your=18, **{"for": 20, "": 22},
+)  # fmt: skip
+
+
+def test_a_known_word_is_questioned_where_a_look_alike_fits_far_better_on_such_a_page() -> None:
+    line = "went back an both seats"
+    worn = "the marning follaws the narmal evening"
+
+    (spot,), others = suggest.spots([line, worn], NEIGHBOURS)
+
+    assert (spot.word, spot.common, spot.candidates[0].text) == ("an", 19, "on")
+    assert spot.candidates[0].fits > 8
+    assert spot.candidates[0].again == 2.0  # three other words have an a for an o
+    assert [s.candidates[0].text for s in others] == ["morning", "follows", "normal"]
+    assert spots(line, NEIGHBOURS) == []  # alone it may be meant
+    assert suggest.spots(["went back on both seats", worn], NEIGHBOURS)[0] == []
 
 
 def test_a_torn_word_is_one_spot() -> None:
@@ -87,7 +116,7 @@ def test_a_torn_word_is_one_spot() -> None:
 
 
 def test_two_known_words_are_not_joined() -> None:
-    assert spots("of the house", _lexicon(of=20, the=20, ofthe=12, house=12)) == []
+    assert spots("of the house", lexicon(of=20, the=20, ofthe=12, house=12)) == []
 
 
 def test_a_spot_is_found_again_in_what_the_model_wrote() -> None:

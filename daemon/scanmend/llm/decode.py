@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 from scanmend.errors import ChildError
 from scanmend.lexicon import shipped
+from scanmend.llm.answers import Answer, Request
 from scanmend.llm.context import Entry, NoRoom
-from scanmend.llm.guided import SHARED, Answer, Guided, Request
+from scanmend.llm.guided import SHARED, Guided
 from scanmend.llm.model import Loaded
+from scanmend.llm.offers import Offers
 from scanmend.llm.prompt import Prompt
 from scanmend.values import Proposal
 
@@ -30,7 +32,7 @@ def correct(
     prompt = loaded.prompt(instruction)
     # a model that is given lines by bytes is a corrector like the built-in one: its tokens are bytes
     offers = bool(loaded.most_bytes) and loaded.drafts and context.lanes > 1 and not context.backend
-    guided = Guided(context, loaded.curve, loaded.drafts, shipped() if offers else None)
+    guided = Guided(context, loaded.curve, loaded.drafts, Offers(context, shipped()) if offers else None)  # fmt: skip
     chosen = set(wanted)
     answers: dict[int, Answer] = {}
     for numbers in _parts(loaded, lines) if prompt.shows_page else [range(len(lines))]:

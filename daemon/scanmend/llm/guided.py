@@ -6,17 +6,15 @@ model's own token after it, finds its way back to the OCR text (``draft``) and d
 text as token by token, but for float near-ties. An edit in one line costs the others nothing.
 """
 
-import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from scanmend.lexicon import Lexicon
-from scanmend.llm import suggest
+from scanmend.llm.answers import Answer, Request
 from scanmend.llm.context import Choice, Context, Entry, NoRoom
 from scanmend.llm.draft import Draft
+from scanmend.llm.offers import Finished, Offers
 from scanmend.llm.speed import Curve, ahead, choose
-from scanmend.values import Departure, Proposed
 
 GROWTH = 1.3  # tokens out for each token of the line
 SPARE = 8  # tokens out besides, for each line
@@ -26,33 +24,6 @@ DOUBT = 0.5  # the same where the draft is a guess
 MOST_TRUST = 0.99  # the same after a long agreement
 TRUST_OF = 8  # tokens over which doubt goes
 SHARED = 0  # the sequence of the prompt
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A line to correct: its number, its text, and the tokens between the prompt and the answer."""
-
-    number: int
-    text: bytes
-    suffix: Sequence[int]
-
-
-@dataclass(slots=True)
-class Answer:
-    """What was written for a line. ``bound``: what cut it short."""
-
-    written: bytearray = field(default_factory=bytearray)
-    departures: list[tuple[int, int, float]] = field(default_factory=list)  # bytes
-    bound: str | None = None
-
-    def proposed(self) -> Proposed:
-        """The text, with the places in code points."""
-
-        def at(place: int) -> int:
-            return len(self.written[:place].decode(errors="ignore"))
-
-        text = self.written.decode(errors="replace")
-        return Proposed(text, tuple(Departure(at(a), at(b), m) for a, b, m in self.departures))
 
 
 @dataclass(slots=True)
@@ -77,17 +48,17 @@ class Guided:
     """Decodes the lines of one page."""
 
     def __init__(
-        self, context: Context, curve: Curve, drafts: bool, lexicon: Lexicon | None = None
+        self, context: Context, curve: Curve, drafts: bool, offers: Offers | None = None
     ) -> None:
         """``drafts`` False: plain greedy decoding, for models whose memory can't be cut.
 
-        ``lexicon``: offers words for unknown ones; for models whose tokens are bytes, with drafts.
+        ``offers``: other words for what was copied; for models whose tokens are bytes, with drafts.
         """
         self._context = context
         self._curve = curve
         self._drafts = drafts
-        self._lexicon = lexicon
-        self._lanes = context.lanes - (suggest.MOST + 1 if lexicon else 0)
+        self._offers = offers
+        self._lanes = offers.first - 1 if offers else context.lanes
         self._most_lanes = self._lanes
         self.count = 0  # tokens written
         self.drafted = 0  # tokens of drafts that were verified
@@ -101,6 +72,8 @@ class Guided:
         ``shared``: the number of tokens that the sequence ``SHARED`` holds. ``expired`` ends the work.
         """
         waiting = deque(r for r in requests if self._within_reach(shared, r))
+        if self._offers:
+            self._offers.page(waiting)
         lanes: list[_Lane] = []
         answers: dict[int, Answer] = {}
         try:
@@ -120,7 +93,9 @@ class Guided:
                     continue
                 for lane in [lane for lane in lanes if not lane.pending]:
                     self._most_lanes = self._lanes
-                    self._suggest(lane)
+                    if self._offers and not lane.answer.bound:
+                        begin = lane.place - len(lane.answer.written)
+                        self._offers.improve(Finished(lane.request, lane.answer, lane.sequence, begin))  # fmt: skip
                     answers[lane.request.number] = lane.answer
                     self._context.cut(lane.sequence, 0)
                     lanes.remove(lane)
@@ -266,70 +241,12 @@ class Guided:
         if _is_boundary(written) and not (rest and rest[0] & 0xC0 == 0x80):
             lane.draft_tokens = [*self._context.tokenize(rest), self._context.end]
 
-    # what the lexicon offers ------------------------------------------------------------------------
-
-    def _suggest(self, lane: _Lane) -> None:
-        """Known words for unknown ones that the model copied, or changed without being sure; from the line's end on."""
-        answer = lane.answer
-        if self._lexicon is None or answer.bound:
-            return
-        read, text = (x.decode(errors="replace") for x in (lane.request.text, answer.written))
-        count = len(answer.written)
-        if not count == len(text.encode()) == len(self._context.tokenize(text.encode())):
-            return
-        begin = lane.place - count  # of the answer in the sequence
-        spots = suggest.spots(read, self._lexicon)
-        for spot, *ends in reversed(suggest.placed(spots, read, text)):
-            start, end = (len(text[:place].encode()) for place in ends)
-            near = [d for d in answer.departures if d[0] <= end and start <= d[1]]
-            if all(start <= a <= b <= end and margin < suggest.SURE for a, b, margin in near):
-                chosen = suggest.best(spot, self._likely(lane, spot, begin, start, end))
-                if chosen:
-                    _replace(answer, start, end, chosen[0].text.encode(), chosen[1])
-
-    def _likely(
-        self, lane: _Lane, spot: suggest.Spot, begin: int, start: int, end: int
-    ) -> list[float]:
-        """How likely the word that was read is from ``start`` on, and each candidate, with the bytes behind ``end``."""
-        written = bytes(lane.answer.written)
-        behind = [*self._context.tokenize(written[end:]), self._context.end][: suggest.FOLLOW]
-        before = [*lane.request.suffix, *self._context.tokenize(written[:start])][-1]
-        first = begin + start - 1  # of the token before the word; what follows that is forgotten
-        self._context.cut(lane.sequence, first)
-        entries, lengths = [], []
-        for number, text in enumerate([spot.word, *(c.text for c in spot.candidates)]):
-            sequence = self._lanes + 1 + number
-            self._context.copy(lane.sequence, sequence)
-            tokens = [before, *self._context.tokenize(text.encode()), *behind]
-            lengths.append(len(tokens) - 1)
-            entries += [
-                Entry(token, first + n, sequence, tokens[n + 1])
-                for n, token in enumerate(tokens[:-1])
-            ]
-        try:
-            found = iter(self._context.likelihoods(entries))
-            return [sum(next(found) for _ in range(length)) for length in lengths]
-        except NoRoom:
-            return [0.0] + [-math.inf] * len(spot.candidates)
-        finally:
-            for number in range(len(lengths)):
-                self._context.cut(self._lanes + 1 + number, 0)
-
     def _bound(self, lane: _Lane) -> str | None:
         if lane.count >= lane.most:
             return "tokens"
         stray = bytes(lane.answer.written[lane.stray :])
         again = len(stray) > REPEATED and stray.find(stray[-REPEATED:]) < len(stray) - REPEATED
         return "repetition" if again else None
-
-
-def _replace(answer: Answer, start: int, end: int, new: bytes, margin: float) -> None:
-    """Another word in the answer, in the place of its departures; those behind it move along."""
-    answer.written[start:end] = new
-    more = len(new) - (end - start)
-    others = [d for d in answer.departures if not start <= d[0] <= d[1] <= end]
-    moved = [(a + more, b + more, m) if a >= end else (a, b, m) for a, b, m in others]
-    answer.departures = sorted([*moved, (start, start + len(new), margin)])
 
 
 def _most(tokens: int) -> int:
