@@ -140,6 +140,7 @@ def main() -> None:
     options = parser.parse_args()
     model = load(Wish(str(options.model), gpu_layers=0, threads=1), lambda _: None)
     suggest.LEAST = suggest.KNOWN_LEAST = NEARLY  # more are asked about than are proposed
+    suggest.BEHIND = -2 * NEARLY
     found = asked(model, [page for file in options.fit for page in pages(file)])
     named = (check.partition("=") for check in options.check)
     checks = {name: asked(model, pages(Path(file))) for name, _, file in named}
@@ -156,7 +157,7 @@ def main() -> None:
 def _readable(pair: tuple[str, str]) -> bool:
     """Not what nothing can be made of."""
     ocr, truth = pair
-    return 3 < len(ocr) <= 200 and Levenshtein.distance(ocr, truth) < 0.5 * len(truth)
+    return 3 < len(ocr) <= 200 and Levenshtein.distance(ocr, truth) < 0.3 * len(truth)
 
 
 if __name__ == "__main__":

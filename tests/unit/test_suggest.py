@@ -1,5 +1,7 @@
 """What the lexicon offers for unknown words, and which of it is proposed."""
 
+import math
+
 import pytest
 
 from lexicons import lexicon
@@ -105,8 +107,15 @@ def test_a_known_word_is_questioned_where_a_look_alike_fits_far_better_on_such_a
     assert spot.candidates[0].fits > 8
     assert spot.candidates[0].again == 2.0  # three other words have an a for an o
     assert [s.candidates[0].text for s in others] == ["morning", "follows", "normal"]
-    assert spots(line, NEIGHBOURS) == []  # alone it may be meant
+    assert [s.candidates[0].again for s in spots(line, NEIGHBOURS)] == [0.0]
     assert suggest.spots(["went back on both seats", worn], NEIGHBOURS)[0] == []
+
+
+def test_what_a_page_says_of_a_word_is_told() -> None:
+    first, second = suggest.spots(["Rechnvng. the Rechnvng", "the wnich Rechnvng."], WORDS)
+
+    assert [(s.same, s.dot) for s in first] == [(math.log2(3), True), (math.log2(3), False)]
+    assert [(s.same, s.dot) for s in second] == [(0.0, False), (math.log2(3), False)]
 
 
 def test_a_torn_word_is_one_spot() -> None:

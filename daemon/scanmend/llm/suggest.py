@@ -23,18 +23,19 @@ MOST = 4  # candidates of one word that the model is asked about
 SHORT = 5  # letters below which a word is like many others
 LEAST, KNOWN_LEAST = 1.0, 1.5  # logarithms of the odds from which a candidate is proposed
 MARGIN = 2.0  # what the least of them has
-HOPE = 3.0  # how much likelier than what was read a word seldom is
+HOPE = 0.7  # odds that the model seldom adds
+BEHIND = 2.5  # odds that it seldom makes up for between two candidates
 SHORTEST, LONGEST = (
     3,
     30,
 )  # letters of an unknown word that is questioned; candidates grow with their square
 FEW = 30  # words that are thought to be known besides: a few lines tell little of a page
-JOINED = 4  # class of what a torn word is together
+JOINED = 3  # class of what a torn word is together
 _WORD = re.compile(r"\S+")
 # of the logistic regressions: for unknown words, and for known ones
-ODDS = {"one": -1.76, "fits": 0.32, "sides": -0.1, "again": 0.78, "likely": 0.21, "common": 0.2, "cost": -0.7, "accent": 0.73,
+ODDS = {"one": -1.76, "same": 0.0, "dot": 0.0, "fits": 0.32, "sides": -0.1, "again": 0.78, "likely": 0.21, "common": 0.2, "cost": -0.7, "accent": 0.73,
         "letters": 0.24, "unknown": 1.3, "torn": -0.9, "together": -4.52, "ahead": 0.09, "model's": -0.09, "short": -1.17, "name": 0.11}  # fmt: skip
-KNOWN_ODDS = {"one": -1.99, "fits": 0.43, "own": -0.33, "sides": -0.64, "again": 1.26, "likely": 0.33, "common": 0.44, "cost": -2.31,
+KNOWN_ODDS = {"one": -1.99, "same": 0.0, "dot": 0.0, "fits": 0.43, "own": -0.33, "sides": -0.64, "again": 1.26, "likely": 0.33, "common": 0.44, "cost": -2.31,
               "accent": 1.31, "letters": -0.15, "unknown": 6.88, "ahead": 0.16, "model's": -1.52, "short": -1.19, "name": 1.2}  # fmt: skip
 
 
@@ -43,6 +44,8 @@ class Spot:
     """A word of a text that may be another, at ``start``. ``unknown``: the share of the page's words that are.
 
     ``common``: its class of frequency, 0 when it is unknown itself. ``sides``: on how many it has a known neighbour.
+    ``same``: how often it stands elsewhere on the page, as a binary logarithm of 1 more. ``dot``: a full stop follows,
+    and not at the end of the line, as of abbreviations.
     """
 
     start: int
@@ -51,6 +54,8 @@ class Spot:
     unknown: float
     common: int = 0
     sides: int = 0
+    same: float = 0.0
+    dot: bool = False
 
     @property
     def end(self) -> int:
@@ -66,8 +71,8 @@ def spots(texts: Sequence[str], lexicon: Lexicon) -> list[list[Spot]]:
     known = [common for words in page for _, common in words]
     share = known.count(0) / (len(known) + FEW)
     lines = [_questioned(text, words, share, lexicon) for text, words in zip(texts, page, strict=True)]  # fmt: skip
-    seen = Counter(change for line in lines for spot in line for change in _first_changes(spot))
-    return [[s for s in (_hopeful(_again(spot, seen)) for spot in line) if s.candidates] for line in lines]  # fmt: skip
+    seen = _Seen(lines)
+    return [[s for s in (_hopeful(seen.told(spot)) for spot in line) if s.candidates] for line in lines]  # fmt: skip
 
 
 def _words(text: str, lexicon: Lexicon) -> list[tuple[re.Match[str], int]]:
@@ -107,7 +112,9 @@ def _fitting(spot: Spot, text: str, lexicon: Lexicon) -> Spot:
         found = [replace(c, fits=lexicon.fits(c.text, *place)) for c in found]
     found.sort(key=lambda c: (3 * c.cost - c.common - c.fits, c.text))
     sides = sum(word is not None for word in place)
-    return replace(spot, candidates=tuple(found[:MOST]), sides=sides)
+    behind = text[spot.end :]
+    dot = behind.startswith(".") and bool(behind[1:].strip())
+    return replace(spot, candidates=tuple(found[:MOST]), sides=sides, dot=dot)
 
 
 def _changes(read: str, meant: str) -> list[tuple[str, str]]:
@@ -116,32 +123,40 @@ def _changes(read: str, meant: str) -> list[tuple[str, str]]:
     return [(a[o.src_start : o.src_end], b[o.dest_start : o.dest_end]) for o in Levenshtein.opcodes(a, b) if o.tag != "equal"]  # fmt: skip
 
 
-def _first_changes(spot: Spot) -> list[tuple[str, str]]:
-    """Of an unknown word's first candidate, when without the model more speaks for it than against it."""
-    if spot.common or " " in spot.word or _odds(spot, 0, [0.0] * (len(spot.candidates) + 1)) < 0:
-        return []
-    return _changes(spot.word, spot.candidates[0].text)
+class _Seen:
+    """What the questioned words of a page have in common."""
 
+    def __init__(self, lines: Sequence[Sequence[Spot]]) -> None:
+        spots = [spot for line in lines for spot in line]
+        self._words = Counter(spot.word for spot in spots)
+        self._changes = Counter(change for spot in spots for change in self._first(spot))
 
-def _again(spot: Spot, seen: Counter[tuple[str, str]]) -> Spot:
-    """With how often each candidate's changes are met elsewhere on the page."""
-    own = Counter(_first_changes(spot))
-    found = []
-    for candidate in spot.candidates:
-        times = max((seen[c] - own[c] for c in _changes(spot.word, candidate.text)), default=0)
-        found.append(replace(candidate, again=math.log2(1 + times)))
-    return replace(spot, candidates=tuple(found))
+    def told(self, spot: Spot) -> Spot:
+        """With how often it is there elsewhere, and each candidate's changes."""
+        own = Counter(self._first(spot))
+        found = []
+        for candidate in spot.candidates:
+            changes = _changes(spot.word, candidate.text)
+            times = max((self._changes[c] - own[c] for c in changes), default=0)
+            found.append(replace(candidate, again=math.log2(1 + times)))
+        same = math.log2(self._words[spot.word])
+        return replace(spot, candidates=tuple(found), same=same)
+
+    @staticmethod
+    def _first(spot: Spot) -> list[tuple[str, str]]:
+        """The changes to an unknown word's first candidate, when without the model more speaks for it than against."""
+        if spot.common or " " in spot.word or _odds(spot, 0, [0.0] * (len(spot.candidates) + 1)) < 0:  # fmt: skip
+            return []
+        return _changes(spot.word, spot.candidates[0].text)
 
 
 def _hopeful(spot: Spot) -> Spot:
-    """Without the candidates that would not be proposed however likely they were: the model's time is dear."""
-    count = len(spot.candidates)
-    hopeful = [
-        candidate
-        for n, candidate in enumerate(spot.candidates)
-        if _odds(spot, n, [0.0 if m != n + 1 else HOPE for m in range(count + 1)]) >= least(spot)
-    ]
-    return replace(spot, candidates=tuple(hopeful))
+    """Without the candidates that will not be proposed, however likely they are: the model's time is dear."""
+    nothing = [0.0] * (len(spot.candidates) + 1)
+    odds = [_odds(spot, n, nothing) for n in range(len(spot.candidates))]
+    most = max(least(spot) - HOPE, max(odds, default=0.0) - BEHIND)
+    found = [c for c, one in zip(spot.candidates, odds, strict=True) if one >= most]
+    return replace(spot, candidates=tuple(found))
 
 
 def placed(spots: Sequence[Spot], read: str, written: str) -> list[tuple[Spot, int, int]]:
@@ -184,6 +199,8 @@ def features(spot: Spot, number: int, likely: Sequence[float]) -> dict[str, floa
         "fits": max(-6.0, min(12.0, candidate.fits)),
         "own": spot.common,
         "sides": spot.sides,
+        "same": min(3.0, spot.same),
+        "dot": spot.dot,
         "again": min(4.0, candidate.again),
         "likely": likely[number + 1] - likely[0],
         "common": candidate.common,
