@@ -53,8 +53,8 @@ def doubtful(text: str, unsure: Collection[int], lexicon: Lexicon) -> bool:
     """Whether a word of a line may be another: the engine doubted it, and it is none or most words are more common.
 
     Or it is one, and a look-alike would stand far better between its neighbours; or it is none, and one with the word
-    behind it; or a sign is parted from its word. Else hardly an edit would be
-    taken: of 4,500 characters in lines that only have unknown words none of which was doubted, not one was.
+    behind it; or a sign is parted from its word. Else hardly an edit would be taken: of 4,500 characters in lines that
+    only have unknown words none of which was doubted, not one was.
     ``unsure``: characters that the engine doubted, by place.
     """
     tokens = list(_TOKEN.finditer(text))

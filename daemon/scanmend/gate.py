@@ -186,7 +186,7 @@ def _judged(
     marks = {r.start for r in repaired if r.rule == COMMA}
     kept = [*protected(text, rules.patterns), *(r.span for r in repaired if r.rule != COMMA)]
     judged = []
-    for span in (_with_comma(span, marks) for span in found):
+    for span in filter(None, (_with_comma(span, marks) for span in found)):
         margin = _margin(span, proposal)
         rule = _reject(span, line, kept, rules) or "ocr-plausible"
         if margin is not None:
@@ -201,11 +201,11 @@ def _judged(
     ]  # fmt: skip
 
 
-def _with_comma(span: Span, marks: Collection[int]) -> Span:
-    """The model knows nothing of a full stop that the rules made a comma."""
+def _with_comma(span: Span, marks: Collection[int]) -> Span | None:
+    """The model knows nothing of a full stop that the rules made a comma; None: it wants nothing else here."""
     if span.start + len(span.before) - 1 in marks and span.after.endswith("."):
-        return dataclasses.replace(span, after=span.after[:-1] + ",")
-    return span
+        span = dataclasses.replace(span, after=span.after[:-1] + ",")
+    return span if span.before != span.after else None
 
 
 def _weighed(

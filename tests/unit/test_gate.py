@@ -340,6 +340,15 @@ def test_a_comma_stays_one_when_its_word_changes_too() -> None:
     assert revert(gated.lines[0], gated.edits) == line.text
 
 
+def test_a_model_that_copies_the_full_stop_wants_nothing() -> None:
+    line = _read("iron nails. probably cld", 10)
+
+    gated = gate([line], [Proposed("iron nails. probably old")], RULES)
+
+    assert gated.lines[0].startswith("iron nails, probably ")
+    assert [(e.before, e.after) for e in gated.edits] == [(".", ","), ("cld", "old")]
+
+
 def test_no_iban_is_repaired_when_two_would_hold() -> None:
     misread = "DE89 3704 0044 0582 0130 00"  # 0532, or another digit elsewhere
 

@@ -77,6 +77,12 @@ def test_an_endless_word_is_not_questioned() -> None:
     assert spots("the " + "wnich" * 40, WORDS) == []
 
 
+def test_nothing_is_questioned_when_the_time_is_over() -> None:
+    times = iter([False, True])
+
+    assert [len(line) for line in suggest.spots(["the wnich", "the wnich"], WORDS, lambda: next(times))] == [1, 0]  # fmt: skip
+
+
 def test_the_share_of_unknown_words_is_told() -> None:
     page = ["the house of wnich", "of the house", "work"]
     (spot,), *others = suggest.spots(page, WORDS)

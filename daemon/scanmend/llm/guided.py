@@ -73,7 +73,7 @@ class Guided:
         """
         waiting = deque(r for r in requests if self._within_reach(shared, r))
         if self._offers:
-            self._offers.page(waiting)
+            self._offers.page(waiting, expired)
         lanes: list[_Lane] = []
         answers: dict[int, Answer] = {}
         try:

@@ -1,7 +1,7 @@
 """Better words in finished lines: ``suggest`` finds where and weighs, the model's memory of the line says how likely."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from scanmend.lexicon import Lexicon
@@ -34,10 +34,10 @@ class Offers:
         self._spots: dict[int, list[Spot]] = {}  # of each line, by its number
         self.first = context.lanes - suggest.MOST
 
-    def page(self, requests: Iterable[Request]) -> None:
+    def page(self, requests: Iterable[Request], expired: Callable[[], bool]) -> None:
         """These lines are the next to be finished: what they have in common counts as well."""
         texts = {r.number: r.text.decode(errors="replace") for r in requests}
-        found = suggest.spots(list(texts.values()), self._lexicon)
+        found = suggest.spots(list(texts.values()), self._lexicon, expired)
         self._spots = dict(zip(texts, found, strict=True))
 
     def improve(self, line: Finished) -> None:

@@ -10,7 +10,7 @@ weights, and says how often they are right.
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from rapidfuzz.distance import Levenshtein
@@ -25,10 +25,7 @@ LEAST, KNOWN_LEAST = 1.0, 1.5  # logarithms of the odds from which a candidate i
 MARGIN = 2.0  # what the least of them has
 HOPE = 0.7  # odds that the model seldom adds
 BEHIND = 2.5  # odds that it seldom makes up for between two candidates
-SHORTEST, LONGEST = (
-    3,
-    30,
-)  # letters of an unknown word that is questioned; candidates grow with their square
+SHORTEST, LONGEST = 3, 30  # letters of an unknown word that is questioned: candidates grow so
 FEW = 30  # words that are thought to be known besides: a few lines tell little of a page
 JOINED = 3  # class of what a torn word is together
 _WORD = re.compile(r"\S+")
@@ -62,15 +59,21 @@ class Spot:
         return self.start + len(self.word)
 
 
-def spots(texts: Sequence[str], lexicon: Lexicon) -> list[list[Spot]]:
+def spots(
+    texts: Sequence[str], lexicon: Lexicon, expired: Callable[[], bool] = lambda: False
+) -> list[list[Spot]]:
     """The words of a page's lines that may be others, in order; none overlaps another.
 
-    Unknown ones for which there are candidates, and known ones beside which a look-alike would fit better.
+    Unknown ones for which there are candidates, and known ones beside which a look-alike would fit better. None of
+    the lines that are left when the time has ``expired``.
     """
     page = [_words(text, lexicon) for text in texts]
     known = [common for words in page for _, common in words]
     share = known.count(0) / (len(known) + FEW)
-    lines = [_questioned(text, words, share, lexicon) for text, words in zip(texts, page, strict=True)]  # fmt: skip
+    lines = [
+        [] if expired() else _questioned(text, words, share, lexicon)
+        for text, words in zip(texts, page, strict=True)
+    ]
     seen = _Seen(lines)
     return [[s for s in (_hopeful(seen.told(spot)) for spot in line) if s.candidates] for line in lines]  # fmt: skip
 
