@@ -29,7 +29,7 @@ class Candidate:
     """What may be meant. ``common``: its class of frequency. ``cost``: 0.5 for an accent, 1 for what is often misread so, up to 2.
 
     ``fits``: how much better it stands between its neighbours than what was read (``Lexicon.fits``). ``again``: how
-    often elsewhere on the page the same characters seem to be misread, as a binary logarithm of 1 more.
+    often in other words of the page the same characters seem to be misread, as a binary logarithm of 1 more.
     """
 
     text: str

@@ -1,7 +1,5 @@
 """What the lexicon offers for unknown words, and which of it is proposed."""
 
-import math
-
 import pytest
 
 from lexicons import lexicon
@@ -117,11 +115,13 @@ def test_a_known_word_is_questioned_where_a_look_alike_fits_far_better_on_such_a
     assert suggest.spots(["went back on both seats", worn], NEIGHBOURS)[0] == []
 
 
-def test_what_a_page_says_of_a_word_is_told() -> None:
-    first, second = suggest.spots(["Rechnvng. the Rechnvng", "the wnich Rechnvng."], WORDS)
+def test_an_unknown_word_that_stands_twice_on_a_page_is_rather_a_name() -> None:
+    assert [s.word for s in spots("the Rechnvng house", WORDS)] == ["Rechnvng"]
+    assert suggest.spots(["the Rechnvng house", "the Rechnvng"], WORDS) == [[], []]
 
-    assert [(s.same, s.dot) for s in first] == [(math.log2(3), True), (math.log2(3), False)]
-    assert [(s.same, s.dot) for s in second] == [(0.0, False), (math.log2(3), False)]
+
+def test_a_full_stop_within_the_line_is_noted() -> None:
+    assert [s.dot for s in spots("the wnich. the wlnch.", WORDS)] == [True, False]
 
 
 def test_a_torn_word_is_one_spot() -> None:

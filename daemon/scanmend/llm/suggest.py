@@ -30,10 +30,12 @@ FEW = 30  # words that are thought to be known besides: a few lines tell little 
 JOINED = 3  # class of what a torn word is together
 _WORD = re.compile(r"\S+")
 # of the logistic regressions: for unknown words, and for known ones
-ODDS = {"one": -1.76, "same": 0.0, "dot": 0.0, "fits": 0.32, "sides": -0.1, "again": 0.78, "likely": 0.21, "common": 0.2, "cost": -0.7, "accent": 0.73,
-        "letters": 0.24, "unknown": 1.3, "torn": -0.9, "together": -4.52, "ahead": 0.09, "model's": -0.09, "short": -1.17, "name": 0.11}  # fmt: skip
-KNOWN_ODDS = {"one": -1.99, "same": 0.0, "dot": 0.0, "fits": 0.43, "own": -0.33, "sides": -0.64, "again": 1.26, "likely": 0.33, "common": 0.44, "cost": -2.31,
-              "accent": 1.31, "letters": -0.15, "unknown": 6.88, "ahead": 0.16, "model's": -1.52, "short": -1.19, "name": 1.2}  # fmt: skip
+ODDS = {"one": -1.16, "same": -2.83, "dot": -0.07, "fits": 0.33, "sides": -0.27, "again": 1.19, "likely": 0.22, "common": 0.25,
+        "cost": -0.76, "accent": 0.79, "letters": 0.17, "unknown": 2.19, "torn": 0.34, "together": -4.3, "ahead": 0.1,
+        "model's": -0.02, "short": -1.48, "name": 0.17}  # fmt: skip
+KNOWN_ODDS = {"one": -1.23, "same": -0.02, "dot": -1.3, "fits": 0.41, "own": -0.3, "sides": -0.46, "again": 1.41, "likely": 0.43,
+              "common": 0.41, "cost": -1.83, "accent": 1.93, "letters": -0.17, "unknown": 8.62, "ahead": 0.02, "model's": -1.64,
+              "short": -1.26, "name": 1.19}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +122,10 @@ def _fitting(spot: Spot, text: str, lexicon: Lexicon) -> Spot:
     return replace(spot, candidates=tuple(found[:MOST]), sides=sides, dot=dot)
 
 
-def _changes(read: str, meant: str) -> list[tuple[str, str]]:
+def _changes(read: str, meant: str) -> set[tuple[str, str]]:
     """What was read as what."""
     a, b = read.lower(), meant.lower()
-    return [(a[o.src_start : o.src_end], b[o.dest_start : o.dest_end]) for o in Levenshtein.opcodes(a, b) if o.tag != "equal"]  # fmt: skip
+    return {(a[o.src_start : o.src_end], b[o.dest_start : o.dest_end]) for o in Levenshtein.opcodes(a, b) if o.tag != "equal"}  # fmt: skip
 
 
 class _Seen:
@@ -132,24 +134,25 @@ class _Seen:
     def __init__(self, lines: Sequence[Sequence[Spot]]) -> None:
         spots = [spot for line in lines for spot in line]
         self._words = Counter(spot.word for spot in spots)
-        self._changes = Counter(change for spot in spots for change in self._first(spot))
+        self._first_of = {spot.word: self._first(spot) for spot in spots}
+        self._changes = Counter(c for changes in self._first_of.values() for c in changes)
 
     def told(self, spot: Spot) -> Spot:
-        """With how often it is there elsewhere, and each candidate's changes."""
-        own = Counter(self._first(spot))
+        """With how often it is there elsewhere, and each candidate's changes in other words."""
+        own = self._first_of[spot.word]
         found = []
         for candidate in spot.candidates:
             changes = _changes(spot.word, candidate.text)
-            times = max((self._changes[c] - own[c] for c in changes), default=0)
+            times = max((self._changes[c] - (c in own) for c in changes), default=0)
             found.append(replace(candidate, again=math.log2(1 + times)))
         same = math.log2(self._words[spot.word])
         return replace(spot, candidates=tuple(found), same=same)
 
     @staticmethod
-    def _first(spot: Spot) -> list[tuple[str, str]]:
+    def _first(spot: Spot) -> set[tuple[str, str]]:
         """The changes to an unknown word's first candidate, when without the model more speaks for it than against."""
         if spot.common or " " in spot.word or _odds(spot, 0, [0.0] * (len(spot.candidates) + 1)) < 0:  # fmt: skip
-            return []
+            return set()
         return _changes(spot.word, spot.candidates[0].text)
 
 
@@ -202,7 +205,7 @@ def features(spot: Spot, number: int, likely: Sequence[float]) -> dict[str, floa
         "fits": max(-6.0, min(12.0, candidate.fits)),
         "own": spot.common,
         "sides": spot.sides,
-        "same": min(3.0, spot.same),
+        "same": min(1.0, spot.same),
         "dot": spot.dot,
         "again": min(4.0, candidate.again),
         "likely": likely[number + 1] - likely[0],
