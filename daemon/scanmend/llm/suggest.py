@@ -21,7 +21,7 @@ from scanmend.lookalikes import ACCENT, DIRT, Candidate, better
 
 MOST = 4  # candidates of one word that the model is asked about
 SHORT = 5  # letters below which a word is like many others
-LEAST, KNOWN_LEAST = 1.0, 1.5  # logarithms of the odds from which a candidate is proposed
+LEAST, KNOWN_LEAST = 1.2, 1.5  # logarithms of the odds from which a candidate is proposed
 MARGIN = 2.0  # what the least of them has
 HOPE = 0.7  # odds that the model seldom adds
 BEHIND = 2.5  # odds that it seldom makes up for between two candidates
@@ -30,11 +30,11 @@ FEW = 30  # words that are thought to be known besides: a few lines tell little 
 JOINED = 3  # class of what a torn word is together
 _WORD = re.compile(r"\S+")
 # of the logistic regressions: for unknown words, and for known ones
-ODDS = {"one": -1.16, "same": -2.83, "dot": -0.07, "fits": 0.33, "sides": -0.27, "again": 1.19, "likely": 0.22, "common": 0.25,
-        "cost": -0.76, "accent": 0.79, "letters": 0.17, "unknown": 2.19, "torn": 0.34, "together": -4.3, "ahead": 0.1,
-        "model's": -0.02, "short": -1.48, "name": 0.17}  # fmt: skip
-KNOWN_ODDS = {"one": -1.23, "same": -0.02, "dot": -1.3, "fits": 0.41, "own": -0.3, "sides": -0.46, "again": 1.41, "likely": 0.43,
-              "common": 0.41, "cost": -1.83, "accent": 1.93, "letters": -0.17, "unknown": 8.62, "ahead": 0.02, "model's": -1.64,
+ODDS = {"one": -1.51, "same": -1.98, "dot": -0.14, "fits": 0.32, "sides": -0.25, "again": 1.28, "likely": 0.22, "common": 0.26,
+        "cost": -0.69, "accent": 0.9, "letters": 0.18, "unknown": 2.08, "torn": 0.46, "together": -4.22, "ahead": 0.1,
+        "model's": -0.07, "short": -1.44, "name": 0.12}  # fmt: skip
+KNOWN_ODDS = {"one": -1.16, "same": 0.06, "dot": -1.24, "fits": 0.41, "own": -0.3, "sides": -0.47, "again": 1.42, "likely": 0.43,
+              "common": 0.4, "cost": -1.92, "accent": 1.87, "letters": -0.18, "unknown": 8.42, "ahead": 0.05, "model's": -1.63,
               "short": -1.26, "name": 1.19}  # fmt: skip
 
 
