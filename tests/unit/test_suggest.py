@@ -70,6 +70,13 @@ def test_a_known_word_a_number_and_a_short_one_are_not_questioned() -> None:
     assert spots("which 12,50 the wo W-12 modern", WORDS) == []
 
 
+def test_an_abbreviation_in_capitals_is_not_questioned() -> None:
+    words = lexicon(jen=12, work=14, others=27)
+
+    assert spots("JLN", words) == []
+    assert [s.word for s in spots("jln wokk", words)] == ["jln", "wokk"]
+
+
 def test_an_endless_word_is_not_questioned() -> None:
     """Its candidates would take minutes."""
     assert spots("the " + "wnich" * 40, WORDS) == []

@@ -258,8 +258,11 @@ def _torn(
 
 
 def _readable(word: str) -> bool:
-    """Whether it can be a misread word: letters, and one sign or misread letter at most."""
+    """Whether it can be a misread word: letters, and one sign or misread letter at most; no abbreviation in capitals."""
     strange = [c for c in word if not c.isalpha()]
     return (
-        SHORTEST <= len(word) <= LONGEST and len(strange) <= 1 and all(c in DIRT for c in strange)
+        SHORTEST <= len(word) <= LONGEST
+        and len(strange) <= 1
+        and all(c in DIRT for c in strange)
+        and not (word.isupper() and len(word) < SHORT)
     )
