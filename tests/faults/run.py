@@ -188,10 +188,11 @@ def impossible() -> str | None:
     for program in ("setpriv", "faketime", "mkfs.btrfs", "fusermount3"):
         if shutil.which(program) is None:
             return f"{program} is not there"
-    tried = subprocess.run(["mount", "--bind", "/tmp", "/tmp"], capture_output=True, check=False)
-    if tried.returncode:
-        return "can't mount here"
-    subprocess.run(["umount", "/tmp"], check=True)
+    with tempfile.TemporaryDirectory() as folder:
+        mounting = ["mount", "-t", "tmpfs", "tmpfs", folder]
+        if subprocess.run(mounting, capture_output=True, check=False).returncode:
+            return "can't mount here"
+        subprocess.run(["umount", folder], check=True)
     return None if os.path.exists("/dev/fuse") else "no /dev/fuse"
 
 
