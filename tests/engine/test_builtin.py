@@ -127,6 +127,7 @@ UNKNOWN = [
     "Die Rechnvng ist innerhalb von 14 Tagen obne Abzug zn bezahlen.",
     "Wir bitten um Überweisvng auf das untcn genannte Konto.",
     "The chaxrman spwke of hpusing, schqols and the prjce of brkad.",
+    "Thank you far your letter. We are sorry that the delivery toak so lang.",
 ]
 
 
@@ -185,6 +186,8 @@ def test_a_word_that_the_model_copies_is_mended_by_what_the_lexicon_offers(
         said = decode.correct(loaded, "", UNKNOWN, range(len(UNKNOWN)), 600).lines
         return "\n".join(gate(lines, said, PROFILE, shipped()).lines)
 
-    assert "spoke of housing" in published()
+    assert "The chairman spoke of" in published()
+    assert "Thank you for your letter." in published()
     monkeypatch.setattr(decode, "shipped", Lexicon)
-    assert "spwke of housing" in published()
+    assert "The chaxrman spwke of" in published()
+    assert "Thank you far your letter." in published()

@@ -56,9 +56,9 @@ def test_a_picture_is_made_once(tmp_path: Path) -> None:
 
 
 def _said() -> Said:
-    line = Line("farm modem house", Box(0, 0, 1, 1), 0.9)
+    line = Line("farm rnodern house", Box(0, 0, 1, 1), 0.9)
     page = Page((line,), ("form modern house",), "form modern house")
-    proposed = Proposed("form modern house", (Departure(1, 2, 5.0), Departure(8, 10, 3.0)))
+    proposed = Proposed("form modern house", (Departure(1, 2, 5.0), Departure(5, 6, 3.0)))
     return Said(Document("one", ("given", "en"), (page,)), [(proposed,)])
 
 
@@ -71,7 +71,7 @@ def test_a_rule_may_be_lifted_to_see_what_it_costs() -> None:
     assert gated(_said(), rules, {"short-word": 6.0}).lines[0] == as_it_is
     assert ungated(_said()).lines[0].published == "form modern house"
     assert plainly(_said().document, [["a"]]).pages == (
-        ("farm modem house", "a", "form modern house"),
+        ("farm rnodern house", "a", "form modern house"),
     )
 
 
