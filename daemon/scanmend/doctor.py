@@ -151,7 +151,8 @@ def _lexicon() -> Finding:
     try:
         words = len(shipped().numbers)
     except MachineError as error:
-        return Finding("lexicon", False, str(error), "install scanmend again")
+        found, _, remedy = str(error).rpartition("; ")
+        return Finding("lexicon", False, found, remedy)
     return Finding("lexicon", True, f"{words:,} words")
 
 

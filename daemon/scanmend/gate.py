@@ -246,6 +246,9 @@ def _fits_better(span: Span, line: Line, rules: Profile, lexicon: Lexicon) -> bo
 
 
 def _badly_read(span: Span, rules: Profile) -> bool:
+    """Whether a word may be misread as far as this; a short one in capitals is rather an abbreviation (JLN)."""
+    if span.before.isupper() and len(_letters(span.before)) < SHORT:
+        return False
     turned = opposed(_letters(span.before), _letters(span.after))
     return not turned and near(span.before, span.after, rules.max_edit_ratio)
 

@@ -9,7 +9,6 @@ import functools
 import itertools
 import math
 import re
-import struct
 import sys
 import unicodedata
 import zlib
@@ -91,13 +90,15 @@ class Lexicon:
 
 def _table(data: bytes, start: int) -> tuple["array[int]", bytes, int]:
     """Checksums and classes that start there, and where they end."""
-    (count,) = struct.unpack_from("<I", data, start)
-    start += 4
+    count = int.from_bytes(data[start : start + 4], "little")
+    middle, end = start + 4 + 4 * count, start + 4 + 5 * count
+    if len(data) < max(end, start + 4):
+        raise ValueError("it is cut short")
     numbers = array("I")
-    numbers.frombytes(data[start : start + 4 * count])
+    numbers.frombytes(data[start + 4 : middle])
     if sys.byteorder == "big":
         numbers.byteswap()
-    return numbers, data[start + 4 * count : start + 5 * count], start + 5 * count
+    return numbers, data[middle:end], end
 
 
 def _class(numbers: "array[int]", classes: bytes, text: str) -> int:
@@ -143,5 +144,6 @@ def shipped() -> Lexicon:
     path = place("models/lexicon.bin")
     try:
         return Lexicon(path.read_bytes())
-    except (OSError, ValueError, struct.error) as error:
-        raise MachineError(f"{path}: {error}; install scanmend again") from error
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise MachineError(f"{path}: {why}; install scanmend again") from error

@@ -14,6 +14,7 @@ from scanmend.engines import choose
 from scanmend.errors import ConfigError, Damaged, ScanmendError, UsageError
 from scanmend.inbox import Inbox
 from scanmend.journal import Journal
+from scanmend.lexicon import shipped
 from scanmend.line import Line, workers
 from scanmend.mounts import Root
 from scanmend.profiles import Profile, load_profiles
@@ -34,6 +35,7 @@ def process(settings: Settings, files: list[str], out: str, profile: str | None)
     if profile and profile not in profiles:
         raise ConfigError(f"--profile {profile}: no such profile in {settings.profiles.directory}")
     engine = choose(settings).engine
+    shipped()  # without it every page would wait for it
     quiet = replace(
         settings, log=replace(settings.log, level="warning" if sys.stderr.isatty() else "info")
     )

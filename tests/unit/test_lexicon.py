@@ -1,10 +1,14 @@
 """The lexicon, and what the gate makes of its evidence."""
 
+import signal
 from pathlib import Path
 
 import pytest
 
 from lexicons import lexicon
+from running import Tree
+from samples import encoded, numbered
+from scanmend import cli
 from scanmend import lexicon as lexicon_module
 from scanmend.errors import MachineError
 from scanmend.evidence import Evidence, evidence, near
@@ -53,7 +57,9 @@ def test_another_file_is_no_lexicon() -> None:
         Lexicon(b"GGUF....")
 
 
-@pytest.mark.parametrize("data", [None, b"GGUF....", MAGIC, MAGIC + b"\xff\xff\xff\xff"])
+@pytest.mark.parametrize(
+    "data", [None, b"GGUF....", MAGIC, MAGIC + b"\xff\xff\xff\xff", MAGIC + bytes(7)]
+)
 def test_a_package_without_its_lexicon_is_said_to_be_broken(
     data: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,6 +79,27 @@ def test_the_one_that_comes_along_knows_words_of(language: str) -> None:
         word: shipped().frequency(word) for word in words if not shipped().frequency(word)
     } == {}
     assert shipped().frequency("tlie") == shipped().frequency("qzxv") == 0
+
+
+@pytest.mark.parametrize("command", ["process", "run"])
+def test_nothing_is_begun_without_the_lexicon(
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Every page would wait for it."""
+    made = Tree(tmp_path / "tree")
+    (tmp_path / "page.png").write_bytes(encoded("png", numbered(1)))
+    files = [str(tmp_path / "page.png"), "--out", str(tmp_path)] if command == "process" else []
+    monkeypatch.setattr(lexicon_module, "place", lambda name: tmp_path / "lexicon.bin")
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # the tests' own stay
+    shipped.cache_clear()
+    try:
+        assert cli.main(["--config", str(made.config), command, *files]) == MachineError.exit_code
+    finally:
+        shipped.cache_clear()
+    assert "lexicon.bin: No such file or directory; install scanmend again" in capsys.readouterr().err  # fmt: skip
 
 
 SIDE_BY_SIDE = lexicon(
@@ -155,6 +182,13 @@ def test_the_gate_hears_the_lexicon_when_the_model_is_sure(
     before: str, after: str, rule: str
 ) -> None:
     assert _decided(before, after) == rule
+
+
+def test_an_abbreviation_in_capitals_is_no_misread_word() -> None:
+    words = lexicon(jen=12, the=20)
+
+    assert _decided("JLN", "JEN", words=words) == "short-word"
+    assert _decided("tbe", "the", words=words) == "known-word"
 
 
 def test_without_a_margin_the_lexicon_says_nothing() -> None:
