@@ -1,5 +1,6 @@
 """What every test has: nothing may leak, and conditions are waited for, never slept for."""
 
+import logging
 import os
 import threading
 import time
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 import hypothesis
 import psutil
 import pytest
+import structlog
 
 os.environ.setdefault(
     "OMP_WAIT_POLICY", "passive"
@@ -39,6 +41,17 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("SCANMEND_", "HF_")):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """What a test set up in this process may write to a stream that ends with the test."""
+    handlers, level = logging.root.handlers[:], logging.root.level
+    yield
+    structlog.reset_defaults()
+    logging.captureWarnings(False)
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
 
 
 @pytest.fixture(autouse=True)
