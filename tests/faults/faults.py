@@ -177,6 +177,7 @@ def troubled(folder: Path) -> Iterator[Path]:
     finally:
         control.write_text("")
         subprocess.run(["umount", "-l", str(folder)], check=True)
+        server.terminate()  # another test's container may have the mount too, and keep it up
         server.wait(30)
 
 
