@@ -9,12 +9,14 @@ rarer known one in 50 and 12, between unknown ones in 84 and 69, away from a kno
 import enum
 import itertools
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from rapidfuzz.distance import Levenshtein
 
-from scanmend.lexicon import Lexicon
+from scanmend.lexicon import Lexicon, core
 from scanmend.lookalikes import better
+from scanmend.sight import readings, seen
+from scanmend.values import Doubt
 
 RARER = 8  # classes of frequency: at least 256 times as common
 BADLY = 4 / 3  # how much more of a word may be misread than otherwise
@@ -23,6 +25,7 @@ OFTEN = 9  # class of a common word
 PART = 12  # class of each word that one is split into: German writes its compounds in one, and names are compounds
 _TOKEN = re.compile(r"\S+")
 _CLOSING = frozenset(",.;:!?)")
+NEARLY = -3.0  # logarithm of how many times less likely than what was read, at least
 INTO_COMMON, UNKNOWN = 0.5, 2.0  # shares of min_margin: into a common word, between unknown ones
 
 
@@ -49,12 +52,14 @@ def evidence(before: str, after: str, lexicon: Lexicon) -> Evidence:
     return Evidence.NONE if old == new == 0 else Evidence.AGAINST
 
 
-def doubtful(text: str, unsure: Collection[int], lexicon: Lexicon) -> bool:
+def doubtful(
+    text: str, unsure: Collection[int], lexicon: Lexicon, doubts: Sequence[Doubt] | None = None
+) -> bool:
     """Whether a word of a line may be another: the engine doubted it, and it is none or most words are more common.
 
-    Or it is one, and a look-alike would stand far better between its neighbours; or it is none, and one with the word
-    behind it; or a sign is parted from its word. Else hardly an edit would be taken: of 4,500 characters in lines that
-    only have unknown words none of which was doubted, not one was.
+    Or it is one, and a look-alike would stand far better between its neighbours, or the engine nearly read another; or
+    it is none, and one with the word behind it; or a sign is parted from its word. Else hardly an edit would be taken:
+    of 4,500 characters in lines that only have unknown words none of which was doubted, not one was.
     ``unsure``: characters that the engine doubted, by place.
     """
     tokens = list(_TOKEN.finditer(text))
@@ -68,9 +73,27 @@ def doubtful(text: str, unsure: Collection[int], lexicon: Lexicon) -> bool:
             doubted = any(match.start() - 1 <= place <= match.end() for place in unsure)
             if doubted and (common <= lexicon.most - 2 * RARER or better(match, lexicon)):
                 return True
+            if doubted and doubts and _another(match, doubts, lexicon):
+                return True
             if behind and not common and lexicon.frequency(word + behind.group()):
                 return True
     return False
+
+
+def nearly_read(
+    doubts: Sequence[Doubt], start: int, end: int, text: str, other: str, lexicon: Lexicon
+) -> bool:
+    """Whether the engine nearly read other words from ``start`` to ``end`` of a line, which are known."""
+    if not all(map(lexicon.frequency, other.split())):
+        return False
+    return seen(doubts, start, end, text, [other])[0] >= NEARLY
+
+
+def _another(match: re.Match[str], doubts: Sequence[Doubt], lexicon: Lexicon) -> bool:
+    """Whether the engine nearly read another known word than this one."""
+    start, end = (match.start() + at for at in core(match[0]))
+    others = (r for r in readings(doubts, start, end, match.string) if r.isalpha())
+    return any(nearly_read(doubts, start, end, match.string, r, lexicon) for r in others)
 
 
 def splits(before: str, after: str, lexicon: Lexicon) -> bool:

@@ -29,6 +29,7 @@ from scanmend.evidence import (
     doubtful,
     evidence,
     near,
+    nearly_read,
     splits,
 )
 from scanmend.lexicon import Lexicon, core, neighbours
@@ -114,7 +115,11 @@ def needs(line: Line, rules: Profile, lexicon: Lexicon | None = None) -> bool:
         return False
     if len(line.text) > LONGEST or not any(c.isalpha() for c in line.text):
         return False
-    return lexicon is None or line.unsure is None or doubtful(line.text, line.unsure, lexicon)
+    return (
+        lexicon is None
+        or line.unsure is None
+        or doubtful(line.text, line.unsure, lexicon, line.doubts)
+    )
 
 
 def apply(text: str, edits: Sequence[Edit]) -> str:
@@ -162,14 +167,19 @@ def _line(
 def _published(line: Line, edits: Sequence[Edit]) -> Line:
     """The line as it would be published; what the engine was unsure of moves along."""
     accepted = [e for e in edits if e.accepted]
-    unsure = None
-    if line.unsure is not None:
-        unsure = tuple(
-            place + sum(len(e.after) - len(e.before) for e in accepted if e.start < place)
-            for place in line.unsure
-            if not any(e.start <= place < e.start + len(e.before) for e in accepted)
-        )
-    return dataclasses.replace(line, text=apply(line.text, edits), unsure=unsure)
+
+    def moved(place: int) -> int | None:
+        if any(e.start <= place < e.start + len(e.before) for e in accepted):
+            return None
+        return place + sum(len(e.after) - len(e.before) for e in accepted if e.start < place)
+
+    unsure, doubts = line.unsure, line.doubts
+    if unsure is not None:
+        unsure = tuple(at for place in unsure if (at := moved(place)) is not None)
+    if doubts is not None:
+        there = ((d, moved(d.at)) for d in doubts)
+        doubts = tuple(d.moved(at - d.at) for d, at in there if at is not None)
+    return dataclasses.replace(line, text=apply(line.text, edits), unsure=unsure, doubts=doubts)
 
 
 def _judged(
@@ -220,13 +230,15 @@ def _weighed(
                 return rule
             if found is Evidence.SAME:
                 return "punctuation"
-            if not splits(span.before, span.after, lexicon):
+            if not (splits(span.before, span.after, lexicon) or _nearly_read(span, line, lexicon)):
                 return "real-word"
         elif found in (Evidence.COMMON, Evidence.FOR):
             least *= INTO_COMMON if found is Evidence.COMMON else 1
             if rule in _DOUBTS and _badly_read(span, rules):
                 rule = _sure(span, line) or "known-word"
-        elif found is Evidence.AGAINST and _fits_better(span, line, rules, lexicon):
+        elif found is Evidence.AGAINST and (
+            _fits_better(span, line, rules, lexicon) or _nearly_read(span, line, lexicon)
+        ):
             if rule in _SHORT_DOUBTS:
                 rule = _sure(span, line) or "known-word"
         elif found is Evidence.AGAINST and rule in ACCEPTED:
@@ -243,6 +255,11 @@ def _fits_better(span: Span, line: Line, rules: Profile, lexicon: Lexicon) -> bo
     start, end = core(span.before)
     place = neighbours(line.text, span.start + start, span.start + end, lexicon)
     return gain(span.before, span.after, place, lexicon) >= FITTING
+
+
+def _nearly_read(span: Span, line: Line, lexicon: Lexicon) -> bool:
+    end = span.start + len(span.before)
+    return line.doubts is not None and nearly_read(line.doubts, span.start, end, line.text, span.after, lexicon)  # fmt: skip
 
 
 def _badly_read(span: Span, rules: Profile) -> bool:

@@ -29,7 +29,8 @@ class Candidate:
     """What may be meant. ``common``: its class of frequency. ``cost``: 0.5 for an accent, 1 for what is often misread so, up to 2.
 
     ``fits``: how much better it stands between its neighbours than what was read (``Lexicon.fits``). ``again``: how
-    often in other words of the page the same characters seem to be misread, as a binary logarithm of 1 more.
+    often in other words of the page the same characters seem to be misread, as a binary logarithm of 1 more. ``seen``:
+    the logarithm of how many times likelier than what was read it makes what the engine saw (``sight.seen``).
     """
 
     text: str
@@ -37,6 +38,7 @@ class Candidate:
     cost: float
     fits: float = 0.0
     again: float = 0.0
+    seen: float = 0.0
 
 
 def better(match: re.Match[str], lexicon: Lexicon) -> list[Candidate]:

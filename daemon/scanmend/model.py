@@ -126,6 +126,11 @@ class Model:
             "lines": [line.text for line in lines],
             "wanted": list(wanted),
             "seconds": self._settings.page_timeout,
+            "doubts": {
+                n: [d.to_json() for d in told]
+                for n in wanted
+                if (told := lines[n].doubts) is not None
+            },
         }
         self._move(S.BUSY, f"{len(wanted)} lines")
         try:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from scanmend.gate import gate
 from scanmend.hyphens import hyphenated
@@ -17,10 +18,10 @@ def review(
     profile: Profile,
     correction: Correction,
 ) -> PageResult:
-    """The page's result."""
+    """The page's result; what the engine doubted has been weighed, and goes."""
     gated = gate(page.lines, proposed, profile, shipped())
     return PageResult(
-        page,
+        replace(page, lines=tuple(replace(line, doubts=None) for line in page.lines)),
         gated.lines,
         gated.edits,
         correction,

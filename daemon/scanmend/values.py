@@ -102,12 +102,29 @@ class Box(Json):
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt(Json):
+    """What an engine saw in the place of the character at ``at`` of a line; ``between``: just before it, where it read none.
+
+    ``saw``: the probabilities of the likeliest characters, and of none as "".
+    """
+
+    at: int
+    saw: dict[str, float]
+    between: bool = False
+
+    def moved(self, by: int) -> Self:
+        """The same, so many characters further on."""
+        return dataclasses.replace(self, at=self.at + by)
+
+
+@dataclass(frozen=True, slots=True)
 class Line(Json):
     """One line of a page in reading order.
 
     ``confidence`` is 0..1, or None when the source has none (a PDF's own text). ``block`` counts the blocks
     (columns, paragraphs, tables) of the page from 0; an empty line is published between blocks.
-    ``unsure``: offsets of the characters that the engine was not sure of; None when it does not tell.
+    ``unsure``: offsets of the characters that the engine was not sure of; None when it does not tell. ``doubts``: what
+    it saw there and elsewhere, from left to right; None when it does not tell.
     """
 
     text: str
@@ -115,6 +132,7 @@ class Line(Json):
     confidence: float | None
     block: int = 0
     unsure: tuple[int, ...] | None = None
+    doubts: tuple[Doubt, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

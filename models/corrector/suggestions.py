@@ -1,11 +1,11 @@
-"""How much speaks for a word that the lexicon offers: fits the weights of scanmend's ``llm/suggest.py``.
+"""How much speaks for a word that the lexicon offers: fits the weights of scanmend's ``llm/weigh.py``.
 
     python suggestions.py --model ../corrector.gguf --fit held.jsonl ... [--check NAME=FILE ...]
 
 Runs lines of OCR text through the model as the product does (llama.cpp, guided decoding), takes the likelihoods of
 all offered words, and fits logistic regressions of whether the best offer brings the line nearer to the truth rather
-than farther: for unknown words, and for known ones. Prints the weights, and how often what is proposed is right: on a
-fifth of the lines that was held back, and on other files.
+than farther: for unknown words and for known ones, with what the engine doubted and without. Prints the weights, and how
+often what is proposed is right: on a fifth of the lines that was held back, and on other files.
 Needs scanmend itself. Fit on lines of text that neither the model nor the lexicon has seen: what ``data.guides`` held
 back, read by the engine.
 """
@@ -21,25 +21,38 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 from scanmend.lexicon import shipped
-from scanmend.llm import suggest
+from scanmend.llm import suggest, weigh
 from scanmend.llm.answers import Request
 from scanmend.llm.decode import pieces
 from scanmend.llm.guided import Guided
 from scanmend.llm.model import Wish, load
 from scanmend.llm.offers import Finished, Offers
+from scanmend.values import Doubt
 
 from data.noise import raw
 
 PAGE = 12  # lines, where their file tells no pages
 ROUNDS = 4000
 NEARLY = -3.0  # odds, by the weights so far
+KINDS = {
+    name: getattr(weigh, name) for name in ("ODDS", "KNOWN_ODDS", "SEEN_ODDS", "KNOWN_SEEN_ODDS")
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line as an engine read it. ``doubts`` None: it did not tell."""
+
+    ocr: str
+    truth: str
+    doubts: Sequence[Doubt] | None = None
 
 
 @dataclass(frozen=True)
 class Asked:
     """A word that the model was asked about. ``gains``: characters nearer to the truth by each offer."""
 
-    spot: suggest.Spot
+    spot: weigh.Spot
     likely: Sequence[float]
     gains: Sequence[int]
 
@@ -53,7 +66,7 @@ class Listening(Offers):
         super().__init__(*what)
         self.asked: list[Asked] = []
 
-    def _likely(self, line: Finished, spot: suggest.Spot, start: int, end: int) -> list[float]:
+    def _likely(self, line: Finished, spot: weigh.Spot, start: int, end: int) -> list[float]:
         likely = super()._likely(line, spot, start, end)
         head, tail = line.answer.written[:start].decode(), line.answer.written[end:].decode()
         truth = self.truths[line.request.number]
@@ -63,7 +76,7 @@ class Listening(Offers):
         return [0.0] + [-np.inf] * len(spot.candidates)
 
 
-def asked(model: Any, pages: Sequence[Sequence[tuple[str, str]]]) -> list[Asked]:
+def asked(model: Any, pages: Sequence[Sequence[Line]]) -> list[Asked]:
     """What the model says of every word of these lines that may be another."""
     offers = Listening(model.context, shipped())
     guided = Guided(model.context, model.curve, model.drafts, offers)
@@ -71,27 +84,34 @@ def asked(model: Any, pages: Sequence[Sequence[tuple[str, str]]]) -> list[Asked]
     shared = len(prompt.before_lines([]))
     model.context.clear()
     for page in pages:
-        offers.truths = [truth for _, truth in page]
+        offers.truths = [line.truth for line in page]
+        texts = [line.ocr.encode() for line in page]
         requests = [
-            Request(n, ocr.encode(), prompt.of_line(model.context.tokenize(ocr.encode())))
-            for n, (ocr, _) in enumerate(page)
-            if len(pieces(ocr.encode(), model.most_bytes)) == 1
+            Request(n, text, prompt.of_line(model.context.tokenize(text)), line.doubts)
+            for n, (text, line) in enumerate(zip(texts, page, strict=True))
+            if len(pieces(text, model.most_bytes)) == 1
         ]
         guided.lines(shared, requests, lambda: False)
     return offers.asked
 
 
-def pages(file: Path) -> list[list[tuple[str, str]]]:
+def pages(file: Path) -> list[list[Line]]:
     """The readable lines of a file of pairs, page by page: as ``render --pages`` notes them."""
     if file.suffix != ".jsonl":
-        pairs = [p for p in raw(file) if _readable(p)]
-        return [pairs[n : n + PAGE] for n in range(0, len(pairs), PAGE)]
-    found: dict[int, list[tuple[str, str]]] = {}
-    for n, row in enumerate(file.read_text(encoding="utf-8").splitlines()):
-        ocr, truth, *page = json.loads(row)
-        if _readable((ocr, truth)):
-            found.setdefault(page[0] if page else n // PAGE, []).append((ocr, truth))
+        lines = [Line(*pair) for pair in raw(file) if _readable(*pair)]
+        return [lines[n : n + PAGE] for n in range(0, len(lines), PAGE)]
+    found: dict[int, list[Line]] = {}
+    for row in file.read_text(encoding="utf-8").splitlines():
+        ocr, truth, page, doubts = json.loads(row)
+        if _readable(ocr, truth):
+            told = None if doubts is None else [Doubt.from_json(d) for d in doubts]
+            found.setdefault(page, []).append(Line(ocr, truth, told))
     return list(found.values())
+
+
+def untold(pages: Sequence[Sequence[Line]]) -> list[list[Line]]:
+    """As of an engine that does not tell what it doubted."""
+    return [[Line(line.ocr, line.truth) for line in page] for page in pages]
 
 
 def fitted(found: Sequence[Asked], weights: dict[str, float]) -> dict[str, float]:
@@ -110,7 +130,7 @@ def fitted(found: Sequence[Asked], weights: dict[str, float]) -> dict[str, float
 
 
 def _row(one: Asked, number: int, weights: dict[str, float]) -> list[float]:
-    given = suggest.features(one.spot, number, one.likely)
+    given = weigh.features(one.spot, number, one.likely)
     return [given[name] for name in weights]
 
 
@@ -139,24 +159,24 @@ def main() -> None:
     parser.add_argument("--check", nargs="*", default=[], help="NAME=FILE of pairs to report on")
     options = parser.parse_args()
     model = load(Wish(str(options.model), gpu_layers=0, threads=1), lambda _: None)
-    suggest.LEAST = suggest.KNOWN_LEAST = NEARLY  # more are asked about than are proposed
+    suggest.least = lambda _: NEARLY  # more are asked about than are proposed
     suggest.BEHIND = -2 * NEARLY
-    found = asked(model, [page for file in options.fit for page in pages(file)])
+    read = [page for file in options.fit for page in pages(file)]
+    found = asked(model, read) + asked(model, untold(read))
     named = (check.partition("=") for check in options.check)
     checks = {name: asked(model, pages(Path(file))) for name, _, file in named}
-    for kind, start in (("unknown", suggest.ODDS), ("known", suggest.KNOWN_ODDS)):
-        mine = [a for a in found if bool(a.spot.common) == (kind == "known")]
+    for name, start in KINDS.items():
+        mine = [a for a in found if weigh.weights(a.spot) is start]
         weights = fitted(mine[len(mine) // 5 :], start)
-        report(f"{kind}, a fifth held back", mine[: len(mine) // 5], weights)
+        report(f"{name}, a fifth held back", mine[: len(mine) // 5], weights)
         weights = fitted(mine, start)
-        print({name: round(value, 2) for name, value in weights.items()})
-        for name, others in checks.items():
-            report(f"{kind}, {name}", [a for a in others if bool(a.spot.common) == (kind == "known")], weights)  # fmt: skip
+        print(name, {name: round(value, 2) for name, value in weights.items()})
+        for other, others in checks.items():
+            report(f"{name}, {other}", [a for a in others if weigh.weights(a.spot) is start], weights)  # fmt: skip
 
 
-def _readable(pair: tuple[str, str]) -> bool:
+def _readable(ocr: str, truth: str) -> bool:
     """Not what nothing can be made of."""
-    ocr, truth = pair
     return 3 < len(ocr) <= 200 and Levenshtein.distance(ocr, truth) < 0.3 * len(truth)
 
 

@@ -20,7 +20,7 @@ from scanmend.llm.context import FEW_LANES, Entry
 from scanmend.llm.guided import Guided
 from scanmend.llm.model import Wish, load
 from scanmend.llm.offers import FOLLOW, Finished, Offers
-from scanmend.llm.suggest import Spot
+from scanmend.llm.weigh import Spot
 from scanmend.model import Model
 from scanmend.modelfiles import builtin
 from scanmend.profiles import Profile

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
@@ -13,6 +14,7 @@ from scanmend.errors import EngineUnusable
 from scanmend.ocr import engine as engines
 from scanmend.ocr.layout import arrange
 from scanmend.ocr.rapid import Rapid, as_bgr
+from scanmend.sight import LEAST, seen
 
 LETTER = [
     "Dear Mrs Whitlock,",
@@ -116,6 +118,38 @@ def test_accents(rapid: Rapid) -> None:
     image = Image.new("L", (1240, 300), 255)
     ImageDraw.Draw(image).text((60, 100), line, fill=0, font=font)
     assert text_of(rapid, image) == [line]
+
+
+def test_what_it_doubts_is_told_with_what_it_saw(rapid: Rapid) -> None:
+    """On a worn page: what was read is among what it saw, and what stands on the paper often is as well."""
+    image = page([(40, 40 + 50 * n, line) for n, line in enumerate(LETTER)], points=22)
+    pixels = np.asarray(image.resize((500, 363)).resize(image.size), np.float32)
+    pixels += np.random.default_rng(7).normal(0, 45, pixels.shape)
+    worn = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+
+    lines = arrange(rapid.read(worn, 150).segments, *worn.size)
+
+    looks = []
+    for line, truth in zip(lines, LETTER, strict=True):
+        assert line.doubts is not None
+        assert line.unsure is not None
+        of_characters = [d for d in line.doubts if not d.between]
+        assert {d.at for d in of_characters} >= set(line.unsure)
+        assert all(line.text[d.at] in d.saw for d in of_characters)
+        assert all(0 < p <= 1 for d in line.doubts for p in d.saw.values())
+        assert [d.at for d in line.doubts] == sorted(d.at for d in line.doubts)
+        if line.text != truth:
+            looks += seen(line.doubts, 0, len(line.text), line.text, [truth])
+    assert looks
+    assert max(looks) > LEAST
+
+
+def test_a_page_that_is_read_well_is_hardly_doubted(rapid: Rapid) -> None:
+    image = page([(100, 80 + 90 * n, line) for n, line in enumerate(LETTER)])
+
+    lines = arrange(rapid.read(image, 150).segments, *image.size)
+
+    assert sum(len(line.doubts or ()) for line in lines) < sum(len(line.text) for line in lines) / 20  # fmt: skip
 
 
 @pytest.mark.parametrize("size", [(1240, 900), (40, 30), (3000, 40)])

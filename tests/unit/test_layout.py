@@ -1,5 +1,7 @@
 """Reading order from boxes alone. Pages are 1000 × 1400, lines 20 high, 10 a character."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from scanmend.ocr import layout
 from scanmend.ocr.engine import Segment
 from scanmend.ocr.layout import arrange
-from scanmend.values import Box
+from scanmend.values import Box, Doubt
 
 PAGE = (1000, 1400)
 PROSE = [
@@ -138,6 +140,25 @@ def test_a_line_across_the_gutter_is_parted_when_its_widest_space_is_there() -> 
     assert lines[0] == "aaaaaaaa " * 3 + "aaaaaaaa"
     assert lines[11] == "bbbbbbbb " * 3 + "bbbbbbbb"
     assert firsts(page) == [*names("a", 10), *names("b", 10)]
+
+
+def test_what_the_engine_doubted_keeps_its_place() -> None:
+    def doubted(text: str, x: float, *places: int) -> Segment:
+        told = tuple(Doubt(place, {text[place]: 0.6, "": 0.4}) for place in places)
+        return replace(segment(text, x, 100), unsure=places, doubts=told)
+
+    (line,) = arrange([doubted("first", 50, 1), doubted("second", 400, 0, 5)], *PAGE)
+
+    assert [line.text[n] for n in line.unsure or ()] == ["i", "s", "d"]
+    assert [d.at for d in line.doubts or ()] == list(line.unsure or ())
+    assert arrange([doubted("first", 50, 1), segment("second", 400, 100)], *PAGE)[0].doubts is None
+
+    whole = doubted("first second", 50, 2, 6, 11)
+    parts = whole.part(0, 5, whole.box, ()), whole.part(6, 12, whole.box, ())
+    assert [(p.text, p.unsure, [d.at for d in p.doubts or ()]) for p in parts] == [
+        ("first", (2,), [2]),
+        ("second", (0, 5), [0, 5]),
+    ]
 
 
 def test_a_heading_with_even_spaces_is_not_parted() -> None:

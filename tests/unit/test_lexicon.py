@@ -15,7 +15,7 @@ from scanmend.evidence import Evidence, evidence, near
 from scanmend.gate import gate, needs
 from scanmend.lexicon import BOUNDARY, MAGIC, Lexicon, neighbours, shipped
 from scanmend.profiles import Profile
-from scanmend.values import Box, Departure, Line, Proposed
+from scanmend.values import Box, Departure, Doubt, Line, Proposed
 
 RULES = Profile("default", "correct")
 
@@ -191,6 +191,22 @@ def test_an_abbreviation_in_capitals_is_no_misread_word() -> None:
     assert _decided("tbe", "the", words=words) == "known-word"
 
 
+def test_a_known_word_becomes_another_that_the_engine_nearly_read() -> None:
+    words = lexicon(chair=15, choir=14, an=19, on=19, farm=10, house=12, others=27)
+
+    def decided(before: str, after: str, *doubts: Doubt) -> str:
+        line = Line(f"lies {before}", Box(0, 0, 1, 1), 0.5, unsure=tuple(d.at for d in doubts), doubts=doubts)  # fmt: skip
+        said = Proposed(f"lies {after}", (Departure(5, 5 + len(after), 2.5),))
+        return gate([line], [said], RULES, words).edits[0].rule
+
+    assert decided("chair", "choir", Doubt(7, {"a": 0.6, "o": 0.4})) == "ocr-plausible"
+    assert decided("chair", "choir", Doubt(7, {"a": 0.98, "o": 0.02})) == "real-word"
+    assert decided("an", "on", Doubt(5, {"a": 0.6, "o": 0.4})) == "known-word"
+    assert decided("an", "on", Doubt(5, {"a": 0.6, "u": 0.4})) == "short-word"
+    assert decided("farmhouse", "farm house", Doubt(9, {"": 0.9, " ": 0.1}, between=True)) == "ocr-plausible"  # fmt: skip
+    assert decided("farmhouse", "farm house") == "real-word"
+
+
 def test_without_a_margin_the_lexicon_says_nothing() -> None:
     assert _decided("tbe", "the", None) == "short-word"
     assert _decided("house", "housc", None) == "ocr-plausible"
@@ -237,6 +253,17 @@ def test_a_known_word_that_was_doubted_and_stands_oddly_needs_it() -> None:
     assert needs(line("Thank you far your", (11,)), RULES, SIDE_BY_SIDE)
     assert not needs(line("Thank you far your", (1,)), RULES, SIDE_BY_SIDE)
     assert not needs(line("Thank you for your", (11,)), RULES, SIDE_BY_SIDE)
+
+
+def test_a_known_word_beside_which_the_engine_saw_another_needs_it() -> None:
+    words = lexicon(the=20, chair=15, choir=14, others=20)
+
+    def line(saw: dict[str, float]) -> Line:
+        return Line("the chair.", Box(0, 0, 1, 1), 0.9, unsure=(6,), doubts=(Doubt(6, saw),))
+
+    assert needs(line({"a": 0.6, "o": 0.4}), RULES, words)
+    assert not needs(line({"a": 0.6, "u": 0.4}), RULES, words)
+    assert not needs(line({"a": 0.97, "o": 0.03}), RULES, words)
 
 
 def test_a_line_that_may_be_read_wrong_needs_it() -> None:

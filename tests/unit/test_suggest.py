@@ -6,8 +6,10 @@ from lexicons import lexicon
 from scanmend.lexicon import Lexicon
 from scanmend.llm import suggest
 from scanmend.llm.candidates import candidates
-from scanmend.llm.suggest import Spot, best, placed
+from scanmend.llm.suggest import placed
+from scanmend.llm.weigh import MARGIN, Spot, best
 from scanmend.lookalikes import Candidate
+from scanmend.values import Doubt
 
 WORDS = lexicon(
     {"of which": 10, "the which": 10, "of the": 16, "the modern": 8, "modern house": 5},
@@ -157,7 +159,7 @@ def test_the_likely_one_is_proposed_and_nothing_when_none_is() -> None:
     chosen = best(spot, [-9.0, -2.0, -12.0])
     assert chosen is not None
     assert chosen[0].text == "which"
-    assert chosen[1] > suggest.MARGIN
+    assert chosen[1] > MARGIN
     assert best(spot, [-0.1, -15.0, -20.0]) is None
 
 
@@ -167,3 +169,31 @@ def test_the_surer_the_model_the_greater_the_margin() -> None:
     margins = [found[1] for x in (-3.0, -2.0, -1.0) if (found := best(spot, [0.0, x]))]
     assert len(margins) > 1
     assert margins == sorted(margins)
+
+
+def test_a_word_that_the_engine_nearly_read_is_offered_however_far_it_is() -> None:
+    words = lexicon(others=27, following=15, week=14, the=20)
+    saw = [Doubt(5, {"a": 0.6, "o": 0.4}), Doubt(8, {"a": 0.7, "o": 0.3}), Doubt(9, {"v": 0.9, "w": 0.1})]  # fmt: skip
+
+    ((spot,),) = suggest.spots(["the fallaving week"], words, doubts=[saw])
+
+    assert spot.told
+    assert [c.text for c in spot.candidates] == ["following"]
+    assert spot.candidates[0].seen > -4
+    assert spots("the fallaving week", words) == []
+
+
+def test_a_known_word_is_questioned_where_the_engine_nearly_read_another() -> None:
+    words = lexicon(others=27, chair=15, choir=14, the=20)
+    saw = [Doubt(6, {"a": 0.5, "o": 0.5})]
+
+    ((spot,),) = suggest.spots(["the chair"], words, doubts=[saw])
+
+    assert (spot.word, [c.text for c in spot.candidates]) == ("chair", ["choir"])
+    assert suggest.spots(["the chair"], words, doubts=[[]]) == [[]]
+
+
+def test_no_accent_is_taken_away() -> None:
+    words = lexicon(others=27, kerguelen=9, the=20)
+
+    assert suggest.spots(["the Kerguélen"], words, doubts=[[Doubt(8, {"é": 0.6, "e": 0.4})]]) == [[]]  # fmt: skip

@@ -12,6 +12,7 @@ from typing import Any
 
 from scanmend.errors import Died
 from scanmend.serve import Progress, serve
+from scanmend.values import Doubt
 
 
 class Worker:
@@ -39,7 +40,7 @@ class Worker:
         return info
 
     def correct(self, request: dict[str, Any], _progress: Progress) -> dict[str, Any]:
-        """{prompt, lines, wanted, seconds} -> Proposal."""
+        """{prompt, lines, wanted, seconds, doubts} -> Proposal."""
         page = (request["prompt"], request["lines"], request["wanted"], request["seconds"])
         if self._server is not None:
             answer: dict[str, Any] = self._server.correct(*page).to_json()
@@ -48,7 +49,11 @@ class Worker:
             raise Died("the process that held the model ended, and this is a new one")
         from scanmend.llm.decode import correct  # noqa: PLC0415
 
-        return correct(self._loaded, *page).to_json()
+        doubts = {
+            int(number): [Doubt.from_json(one) for one in found]
+            for number, found in request["doubts"].items()
+        }
+        return correct(self._loaded, *page, doubts).to_json()
 
 
 def fetch(request: dict[str, Any], progress: Progress) -> dict[str, Any]:

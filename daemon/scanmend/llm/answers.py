@@ -3,16 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from scanmend.values import Departure, Proposed
+from scanmend.values import Departure, Doubt, Proposed
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A line to correct: its number, its text, and the tokens between the prompt and the answer."""
+    """A line to correct: its number, its text, and the tokens between the prompt and the answer.
+
+    ``doubts``: of the engine that read it, by code points of the text; None when it does not tell.
+    """
 
     number: int
     text: bytes
     suffix: Sequence[int]
+    doubts: Sequence[Doubt] | None = None
 
 
 @dataclass(slots=True)

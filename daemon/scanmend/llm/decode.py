@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from scanmend.errors import ChildError
 from scanmend.lexicon import shipped
@@ -12,16 +12,24 @@ from scanmend.llm.guided import SHARED, Guided
 from scanmend.llm.model import Loaded
 from scanmend.llm.offers import Offers
 from scanmend.llm.prompt import Prompt
-from scanmend.values import Proposal
+from scanmend.values import Doubt, Proposal
 
 _CELL = re.compile(rb"(.+?)( {3,}|$)", re.DOTALL)
 PAGE_SHARE = 0.4  # of the context: what the page may take, the lines in work have the rest
 
 
 def correct(
-    loaded: Loaded, instruction: str, lines: Sequence[str], wanted: Sequence[int], seconds: float
+    loaded: Loaded,
+    instruction: str,
+    lines: Sequence[str],
+    wanted: Sequence[int],
+    seconds: float,
+    doubts: Mapping[int, Sequence[Doubt]] | None = None,
 ) -> Proposal:
-    """Ask the model for the ``wanted`` lines; a line that there was no time or room for is None."""
+    """Ask the model for the ``wanted`` lines; a line that there was no time or room for is None.
+
+    ``doubts``: of the engine, by line, where it tells them.
+    """
     context = loaded.context
     started = time.monotonic()
 
@@ -41,7 +49,8 @@ def correct(
             continue
         page = context.tokenize(_bytes("\n".join(lines[n] for n in numbers)))[: _room(loaded)]
         shared = _share(loaded, prompt.before_lines(page))
-        answers |= _answers(guided, loaded, prompt, shared, {n: lines[n] for n in asked}, expired)
+        known = {n: (doubts or {}).get(n) for n in asked}
+        answers |= _answers(guided, loaded, prompt, shared, {n: lines[n] for n in asked}, known, expired)  # fmt: skip
     bounds = {answer.bound for answer in answers.values()} - {None}
     missed = "seconds" if expired() else "tokens" if len(answers) < len(chosen) else None
     return Proposal(
@@ -75,17 +84,24 @@ def _room(loaded: Loaded) -> int:
 
 
 def _answers(
-    guided: Guided, loaded: Loaded, prompt: Prompt, shared: int, lines: dict[int, str], expired: Callable[[], bool]
+    guided: Guided, loaded: Loaded, prompt: Prompt, shared: int, lines: dict[int, str],
+    doubts: Mapping[int, Sequence[Doubt] | None], expired: Callable[[], bool],
 ) -> dict[int, Answer]:  # fmt: skip
     """An answer for each line; of a line that is given in pieces, those of its pieces behind each other."""
     parts: list[tuple[int, bytes, bytes]] = []
+    requests: list[Request] = []
     for number, line in lines.items():
-        parts += [(number, *piece) for piece in pieces(_bytes(line), loaded.most_bytes)]
-    requests = [
-        Request(n, text, prompt.of_line(loaded.context.tokenize(text)))
-        for n, (_, text, _) in enumerate(parts)
-        if text
-    ]
+        at = 0
+        for text, space in pieces(_bytes(line), loaded.most_bytes):
+            long = len(text.decode(errors="replace"))
+            known = doubts[number]
+            if known is not None:
+                known = [d.moved(-at) for d in known if at <= d.at < at + long]
+            if text:
+                suffix = prompt.of_line(loaded.context.tokenize(text))
+                requests.append(Request(len(parts), text, suffix, known))
+            parts.append((number, text, space))
+            at += long + len(space)
     found = guided.lines(shared, requests, expired)
     answers: dict[int, Answer] = {}
     for n, (number, text, space) in enumerate(parts):

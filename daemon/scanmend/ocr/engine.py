@@ -1,11 +1,11 @@
 """What every OCR engine is to the rest: an image in, segments of text with boxes and confidences out."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
 
 from PIL.Image import Image
 
-from scanmend.values import Box, EngineInfo
+from scanmend.values import Box, Doubt, EngineInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +18,21 @@ class Segment:
     text: str
     box: Box
     confidence: float | None
-    unsure: tuple[int, ...] | None = None  # as in values.Line
+    unsure: tuple[int, ...] | None = None  # as in values.Line, and ``doubts``
     # middle and width of each space in ``text``, in pixels of the page, where the engine knows them
     spaces: tuple[tuple[float, float], ...] = ()
+    doubts: tuple[Doubt, ...] | None = None
+
+    def part(self, start: int, end: int, box: Box, spaces: tuple[tuple[float, float], ...]) -> Self:
+        """The characters from ``start`` to ``end``, which end where words do; they have this box."""
+        unsure, doubts = self.unsure, self.doubts
+        if unsure is not None:
+            unsure = tuple(n - start for n in unsure if start <= n < end)
+        if doubts is not None:
+            doubts = tuple(d.moved(-start) for d in doubts if start <= d.at < end)
+        return replace(
+            self, text=self.text[start:end], box=box, unsure=unsure, spaces=spaces, doubts=doubts
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,14 +165,10 @@ def _halves(segment: Segment, x: float, high: float) -> Region:
     words, box = segment.text.split(" "), segment.box
     left = Box(box.x0, box.y0, at - widths[number] / 4, box.y1)
     right = Box(at + widths[number] / 4, box.y0, box.x1, box.y1)
-    first, second = " ".join(words[: number + 1]), " ".join(words[number + 1 :])
-    unsure, unsure_second = None, None
-    if segment.unsure is not None:
-        unsure = tuple(n for n in segment.unsure if n < len(first))
-        unsure_second = tuple(n - len(first) - 1 for n in segment.unsure if n > len(first))
+    cut = len(" ".join(words[: number + 1]))
     return [
-        Segment(first, left, segment.confidence, unsure, segment.spaces[:number]),
-        Segment(second, right, segment.confidence, unsure_second, segment.spaces[number + 1 :]),
+        segment.part(0, cut, left, segment.spaces[:number]),
+        segment.part(cut + 1, len(segment.text), right, segment.spaces[number + 1 :]),
     ]
 
 
@@ -279,11 +275,13 @@ def _beside(row: Region, segment: Segment) -> bool:
 
 
 def _line(row: Region, high: float, block: int) -> Line:
-    text, unsure = row[0].text, list(row[0].unsure or ())
+    text = row[0].text
+    unsure, doubts = list(row[0].unsure or ()), list(row[0].doubts or ())
     for before, segment in itertools.pairwise(row):
         gap = segment.box.x0 - before.box.x1
         text += " " * max(1, min(MOST_SPACES, round(gap / (0.5 * high))))
         unsure += [len(text) + n for n in segment.unsure or ()]
+        doubts += [d.moved(len(text)) for d in segment.doubts or ()]
         text += segment.text
     known = [(s.confidence, len(s.text)) for s in row if s.confidence is not None]
     total = sum(length for _, length in known)
@@ -294,8 +292,14 @@ def _line(row: Region, high: float, block: int) -> Line:
         max(s.box.x1 for s in row),
         max(s.box.y1 for s in row),
     )
-    tells = all(s.unsure is not None for s in row)
-    return Line(text, box, confidence, block, tuple(unsure) if tells else None)
+    return Line(
+        text,
+        box,
+        confidence,
+        block,
+        tuple(unsure) if all(s.unsure is not None for s in row) else None,
+        tuple(doubts) if all(s.doubts is not None for s in row) else None,
+    )
 
 
 def _top(row: Region) -> float:

@@ -26,7 +26,7 @@ from rapidocr.utils.typings import EngineType
 
 from scanmend.errors import EngineUnusable
 from scanmend.ocr.engine import Reading, Segment
-from scanmend.values import Box, EngineInfo
+from scanmend.values import Box, Doubt, EngineInfo
 
 # what the recogniser in the wheel (PP-OCRv6 small) knows: Chinese, Japanese and the Latin alphabets;
 # not Vietnamese, of which it lists the language but lacks two letters in three
@@ -44,6 +44,10 @@ WIDTHS = 64  # in these steps: for each new size the runtime keeps memory
 # Characters read with a lower probability are marked as unsure. On typed pages and receipts, 93 % and 82 % of the
 # misread characters lie below it, and 1 % and 5 % of those read right (tests/bench/quality.py).
 SURE = 0.99
+FAINT, ALIKE = (
+    0.01,
+    4,
+)  # the probability from which what may stand in a place is told, and how much of it
 LEAST_SCORE = 0.6  # a line below is noise, a picture or a stain
 # probability of a space between two characters from which it is written: within a word or a number the
 # recogniser must be surer than beside capitals, brackets and signs
@@ -61,6 +65,7 @@ class Recognised:
     confidence: float
     unsure: tuple[int, ...] = ()  # offsets of characters
     spaces: tuple[tuple[float, float], ...] = ()  # middle and width of each, as shares of the crop
+    doubts: tuple[Doubt, ...] = ()
 
 
 @functools.cache
@@ -188,6 +193,7 @@ class Rapid:
         best = probabilities.argmax(axis=1)
         likely = probabilities[:, len(self._characters) - 1]
         text: list[str] = []
+        times: list[int] = []  # of the characters
         sure: list[float] = []
         unsure: list[int] = []
         spaces: list[tuple[float, float]] = []
@@ -200,15 +206,47 @@ class Rapid:
             sure.append(float(probabilities[time, token]))
             if character.isspace():
                 continue
-            if text and likely[last + 1 : time].max(initial=0.0) >= _needed(text[-1], character):
+            space = likely[last + 1 : time]
+            if text and space.max(initial=0.0) >= _needed(text[-1], character):
                 text.append(" ")
+                times.append(last + 1 + int(space.argmax()))
                 spaces.append(((last + time + 1) / 2 * STEP / width, (time - last) * STEP / width))
             if probabilities[time, token] < SURE:
                 unsure.append(len(text))
             text.append(character)
+            times.append(time)
             last = time
         confidence = float(np.mean(sure)) if sure else 0.0
-        return Recognised("".join(text), confidence, tuple(unsure), tuple(spaces))
+        doubts = self._doubts(probabilities, best, "".join(text), times)
+        return Recognised("".join(text), confidence, tuple(unsure), tuple(spaces), doubts)
+
+    def _doubts(
+        self, probabilities: Array, best: Array, text: str, times: Sequence[int]
+    ) -> tuple[Doubt, ...]:
+        """What else may be there. ``times``: of the characters of the text."""
+        found = []
+        last = -1
+        for place, time in enumerate([*times, len(best)]):
+            around = ("", text[place - 1 : place], text[place : place + 1])
+            for between in range(last + 1, time):
+                step = self._step(probabilities[between])
+                if any(p > 1 - SURE for c, p in step.items() if c not in around):
+                    found.append(Doubt(place, step, between=True))
+            if place < len(text):
+                step = self._step(probabilities[time])
+                if step.get(text[place], 0.0) < SURE:
+                    found.append(Doubt(place, step))
+            last = time
+        return tuple(found)
+
+    def _step(self, probabilities: Array) -> dict[str, float]:
+        """The characters that may be there at one time."""
+        step: dict[str, float] = {}
+        for token in sorted(np.nonzero(probabilities >= FAINT)[0], key=lambda n: -probabilities[n])[
+            :ALIKE
+        ]:
+            step[self._characters[token] if token else ""] = round(float(probabilities[token]), 3)
+        return step
 
 
 def _needed(before: str, after: str) -> float:
@@ -220,7 +258,7 @@ def _needed(before: str, after: str) -> float:
 
 def _segment(line: Recognised, box: Box) -> Segment:
     spaces = tuple((box.x0 + at * box.width, wide * box.width) for at, wide in line.spaces)
-    return Segment(line.text, box, line.confidence, line.unsure, spaces)
+    return Segment(line.text, box, line.confidence, line.unsure, spaces, line.doubts)
 
 
 def as_bgr(image: Image) -> Array:

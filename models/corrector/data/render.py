@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 AT_ONCE = 12  # lines
+Read = tuple[str, list[dict[str, Any]] | None]  # a line's text, and what the engine doubted
 
 
 def draw(text: str, font: ImageFont.FreeTypeFont, rng: random.Random) -> Image.Image:
@@ -77,17 +78,20 @@ def spoil(image: Image.Image, rng: random.Random) -> Image.Image:
     return image
 
 
-def rapidocr() -> Callable[[Sequence[Image.Image]], list[str]]:
+def rapidocr() -> Callable[[Sequence[Image.Image]], list[Read]]:
     """The recogniser of the product alone."""
     from scanmend.ocr.rapid import Rapid, as_bgr  # noqa: PLC0415 - only one engine is needed
 
     engine = Rapid(("en",))
-    return lambda images: [line.text for line in engine.recognise([as_bgr(i) for i in images])]
+    return lambda images: [
+        (line.text, [doubt.to_json() for doubt in line.doubts])
+        for line in engine.recognise([as_bgr(i) for i in images])
+    ]
 
 
-def tesseract(images: Sequence[Image.Image]) -> list[str]:
+def tesseract(images: Sequence[Image.Image]) -> list[Read]:
     """All lines on one tall sheet would be parted wrongly: one call a line."""
-    return [_tesseract(image) for image in images]
+    return [(_tesseract(image), None) for image in images]
 
 
 def _tesseract(image: Image.Image) -> str:
@@ -125,7 +129,7 @@ def main() -> None:
     parser.add_argument(
         "--pages",
         action="store_true",
-        help=f"{AT_ONCE} lines each in the same manner; their page is noted",
+        help=f"{AT_ONCE} lines each in the same manner; their page is noted, and what the engine doubted",
     )
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
@@ -138,8 +142,9 @@ def main() -> None:
     with options.out.open("a", encoding="utf-8") as out:
         for start in range(done, len(texts), AT_ONCE):
             pairs = list(readable(texts[start : start + AT_ONCE], fonts, rng, page=options.pages))
-            for (truth, _), ocr in zip(pairs, read([image for _, image in pairs]), strict=True):
-                row = [ocr, truth, start] if options.pages else [ocr, truth]
+            found = read([image for _, image in pairs])
+            for (truth, _), (ocr, doubts) in zip(pairs, found, strict=True):
+                row = [ocr, truth, start, doubts] if options.pages else [ocr, truth]
                 out.write(json.dumps(row, ensure_ascii=False) + "\n")
             out.flush()
             counter.write_text(str(start + AT_ONCE))
