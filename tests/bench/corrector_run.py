@@ -81,7 +81,7 @@ class Asked:
         asked = [
             self._digest,
             profile.prompt_sha256,
-            [line.text for line in page.lines],
+            [(line.text, [d.to_json() for d in line.doubts or ()]) for line in page.lines],
             list(wanted),
         ]
         key = hashlib.sha256(json.dumps(asked).encode()).hexdigest()

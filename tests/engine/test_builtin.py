@@ -24,7 +24,7 @@ from scanmend.llm.weigh import Spot
 from scanmend.model import Model
 from scanmend.modelfiles import builtin
 from scanmend.profiles import Profile
-from scanmend.values import Box, Line
+from scanmend.values import Box, Doubt, Line
 
 LOGITS = Path(__file__).resolve().parents[2] / "models" / "corrector" / "logits.npz"
 SEP, END = 257, 258
@@ -96,6 +96,23 @@ def test_misread_words_are_mended(model: Model) -> None:
 
 def test_clean_lines_stay(model: Model) -> None:
     assert list(_published(model, TRUTH)) == TRUTH
+
+
+def test_what_the_engine_saw_is_heard(model: Model) -> None:
+    """Also of a line that is given to the model in pieces."""
+    saw = ({"a": 0.6, "o": 0.4}, {"a": 0.7, "o": 0.3}, {"v": 0.8, "w": 0.2})
+
+    def published(text: str, *doubts: Doubt) -> str:
+        line = Line(text, Box(0, 0, 1, 1), 0.9, unsure=tuple(d.at for d in doubts), doubts=doubts)
+        proposal = model.propose([line], [0], PROFILE)
+        return gate([line], proposal.lines, PROFILE, shipped()).lines[0]
+
+    for text in ("We expect to finish the chair in the fallaving week.",
+                 "Item 12      to be sent in the fallaving week"):  # fmt: skip
+        at = text.index("fallaving")
+        doubts = [Doubt(at + n, s) for n, s in zip((1, 4, 5), saw, strict=True)]
+        assert published(text, *doubts) == text.replace("fallaving", "following")
+        assert published(text) == text
 
 
 def test_a_long_paragraph_stays_whole(model: Model) -> None:

@@ -14,7 +14,7 @@ from scanmend.llm.weigh import Spot, best
 from scanmend.values import Doubt
 
 FOLLOW = 4  # bytes behind a word that count when its likelihood is asked for
-SURE = 4.0  # the model's margin from which its own word stays
+SURE = 4.0  # the model's margin from which its own word stays, if it is known
 # What the engine saw and what the model thinks of an edit count alike, measured on 700 words of worn print. This is
 # what a margin was worth before the engine was asked.
 ASKED = 4.0  # of an unknown word; a known one is rather what it is
@@ -47,7 +47,7 @@ class Offers:
         self._spots = dict(zip((r.number for r in requests), found, strict=True))
 
     def improve(self, line: Finished) -> None:
-        """Known words for what the model copied, or changed without being sure; from the line's end on."""
+        """Known words for what the model copied, changed without being sure, or made none; from the line's end on."""
         answer = line.answer
         read, text = (x.decode(errors="replace") for x in (line.request.text, answer.written))
         count = len(answer.written)
@@ -59,7 +59,9 @@ class Offers:
         for spot, *ends in reversed(suggest.placed(spots, read, text)):
             start, end = (len(text[:place].encode()) for place in ends)
             near = [d for d in answer.departures if d[0] <= end and start <= d[1]]
-            if all(start <= a <= b <= end and margin < SURE for a, b, margin in near):
+            word = answer.written[start:end].decode(errors="replace")
+            trust = SURE if self._lexicon.frequency(word) else math.inf
+            if all(start <= a <= b <= end and margin < trust for a, b, margin in near):
                 chosen = best(spot, self._likely(line, spot, start, end))
                 if chosen:
                     answer.put(start, end, chosen[0].text.encode(), chosen[1])
