@@ -13,6 +13,7 @@ from scanmend.values import Doubt
 UNSEEN = 1e-4  # probability of a character where the engine saw none of it
 LEAST, MOST = -10.0, 6.0  # logarithms: beyond, nothing is told
 SEVERAL = 40  # texts that are followed, of all that may be there
+LONGEST = 80  # characters that are looked at together: the work grows with their square
 NEARLY = 1e-4  # the least probability of one, beside the likeliest
 
 Steps = Sequence[dict[str, float]]
@@ -50,7 +51,9 @@ def readings(doubts: Sequence[Doubt], start: int, end: int, read: str) -> list[s
 
 
 def _steps(doubts: Sequence[Doubt], start: int, end: int, read: str) -> Steps | None:
-    """What was seen from ``start`` to ``end``; None: just what was read."""
+    """What was seen from ``start`` to ``end``; None: just what was read, or too much to be looked at."""
+    if end - start > LONGEST:
+        return None
     there = [d for d in doubts if start <= d.at < end or (d.at == end and d.between)]
     if not there:
         return None

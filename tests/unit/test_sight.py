@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanmend.sight import LEAST, MOST, UNSEEN, readings, seen
+from scanmend.sight import LEAST, LONGEST, MOST, UNSEEN, readings, seen
 from scanmend.values import Doubt
 
 LINE = "the fallaving week"
@@ -66,6 +66,14 @@ def test_a_letter_may_be_there_twice() -> None:
     once, twice = seen(doubts, 0, 4, "alle", ["ale", "olle"])
     assert twice == pytest.approx(math.log(0.1 / 0.9), abs=0.01)
     assert once < math.log(UNSEEN) + 2  # a step between them was sure to be none
+
+
+def test_of_what_is_no_word_nothing_is_told() -> None:
+    long = "a" * (LONGEST + 1)
+    doubts = [Doubt(n, {"a": 0.6, "o": 0.4}) for n in range(len(long))]
+
+    assert seen(doubts, 0, len(long), long, ["o" + long[1:]]) == [LEAST]
+    assert readings(doubts, 0, len(long), long) == []
 
 
 STEP = st.dictionaries(st.sampled_from(["", "a", "b"]), st.sampled_from([0.1, 0.3, 0.6]), min_size=1)  # fmt: skip

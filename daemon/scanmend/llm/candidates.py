@@ -14,15 +14,18 @@ RARE_BADLY = 5  # least class of frequency, of those
 PART = 11  # of each of two words that were run together
 
 
-def candidates(word: str, lexicon: Lexicon) -> tuple[Candidate, ...]:
-    """The known words that may have been misread as this one, those first for which most speaks."""
+def candidates(word: str, lexicon: Lexicon, *, twice: bool = True) -> tuple[Candidate, ...]:
+    """The known words that may have been misread as this one, those first for which most speaks.
+
+    ``twice``: also those that are two misreadings away.
+    """
     small = word.lower()
     costs = _near(small)
     del costs[small]
     found = _offered(word, costs, RARE, lexicon)
-    if len(small) >= BADLY and not any(c.cost <= 1 for c in found):  # thousands, and dear
-        twice = {w for once in confused(small) for w in confused(once)} - costs.keys() - {small}
-        found += _offered(word, dict.fromkeys(twice, 2.0), RARE_BADLY, lexicon)
+    if twice and len(small) >= BADLY and not any(c.cost <= 1 for c in found):  # thousands, and dear
+        far = {w for once in confused(small) for w in confused(once)} - costs.keys() - {small}
+        found += _offered(word, dict.fromkeys(far, 2.0), RARE_BADLY, lexicon)
     cuts = [(small[:n], small[n:]) for n in range(1, len(small))]
     common_parts = dict(_known([part for cut in cuts for part in cut], lexicon))
     for head, tail in cuts:

@@ -98,7 +98,8 @@ def _questioned(
         elif common:
             spot = Spot(start, word, tuple(better(match, lexicon)), share, common)
         else:
-            offered = candidates(word, lexicon) if _readable(word) else ()
+            # what the engine nearly read is better than what is two misreadings away
+            offered = candidates(word, lexicon, twice=doubts is None) if _readable(word) else ()
             spot = Spot(start, word, offered, share, form=_is_form(word, lexicon))
         if doubts is not None:
             spot = _looked_at(spot, text, doubts, lexicon)
@@ -128,8 +129,16 @@ def _looked_at(spot: Spot, text: str, doubts: Doubts, lexicon: Lexicon) -> Spot:
         others = [replace(c, fits=gain(spot.word, c.text, place, lexicon)) for c in others]
     found = [*spot.candidates, *others]
     looks = sight.seen(doubts, spot.start, spot.end, text, [c.text for c in found])
-    seen = tuple(replace(c, seen=look) for c, look in zip(found, looks, strict=True))
-    return replace(spot, candidates=seen, told=True)
+    seen = (replace(c, seen=look) for c, look in zip(found, looks, strict=True))
+    # of a word that it did not doubt, the gate lets no character go
+    kept = tuple(c for c in seen if c.seen > sight.LEAST or _only_adds(spot.word, c.text))
+    return replace(spot, candidates=kept, told=True)
+
+
+def _only_adds(word: str, other: str) -> bool:
+    """Whether nothing of the word is lost but spaces."""
+    rest = iter(other)
+    return all(c in rest for c in word if c != " ")
 
 
 def _loses_accents(word: str, reading: str) -> bool:
