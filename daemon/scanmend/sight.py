@@ -14,7 +14,7 @@ UNSEEN = 1e-4  # probability of a character where the engine saw none of it
 LEAST, MOST = -10.0, 6.0  # logarithms: beyond, nothing is told
 SEVERAL = 40  # texts that are followed, of all that may be there
 LONGEST = 80  # characters that are looked at together: the work grows with their square
-NEARLY = 1e-4  # the least probability of one, beside the likeliest
+FAINT = 1e-4  # the least probability of one, beside the likeliest
 
 Steps = Sequence[dict[str, float]]
 
@@ -46,7 +46,7 @@ def readings(doubts: Sequence[Doubt], start: int, end: int, read: str) -> list[s
                 more[text + character] = more.get(text + character, 0.0) + probability * p
         most = max(more.values())
         best = heapq.nlargest(SEVERAL, more, key=more.__getitem__)
-        found = {text: more[text] for text in best if more[text] >= NEARLY * most}
+        found = {text: more[text] for text in best if more[text] >= FAINT * most}
     return [text for text in found if text != read[start:end]]
 
 

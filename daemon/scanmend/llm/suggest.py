@@ -29,25 +29,7 @@ SHORTEST, LONGEST = 3, 30  # letters of an unknown word that is questioned: cand
 FEW = 30  # words that are thought to be known besides: a few lines tell little of a page
 NEARLY_READ = 1.0  # cost of what the engine nearly read
 STEM = 4  # letters of a known word that may have an ending, at least
-ENDINGS = (
-    "s",
-    "n",
-    "t",
-    "e",
-    "r",
-    "m",
-    "es",
-    "en",
-    "et",
-    "er",
-    "em",
-    "st",
-    "nt",
-    "ed",
-    "ing",
-    "ly",
-    "'s",
-)
+ENDINGS = ("s", "n", "t", "e", "r", "m", "es", "en", "et", "er", "em", "st", "nt", "ed", "ing", "ly", "'s")  # fmt: skip
 JOINED = 3  # class of what a torn word is together
 _WORD = re.compile(r"\S+")
 

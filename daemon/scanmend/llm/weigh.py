@@ -11,20 +11,21 @@ from scanmend.lookalikes import ACCENT, Candidate
 
 SHORT = 5  # letters below which a word is like many others
 MARGIN = 2.0  # what the least of what is proposed has
-# for unknown words and known ones, where the engine does not tell what it saw
-ODDS = {"form": 0.0, "one": -1.51, "same": -1.98, "dot": -0.14, "fits": 0.32, "sides": -0.25, "again": 1.28, "likely": 0.22, "common": 0.26,
+# for unknown words and known ones, where the engine does not tell what it saw; fitted on another drawing of the same
+# lines: with those of the last one, more lines of old newspapers were made worse
+ODDS = {"one": -1.51, "same": -1.98, "dot": -0.14, "fits": 0.32, "sides": -0.25, "again": 1.28, "likely": 0.22, "common": 0.26,
         "cost": -0.69, "accent": 0.9, "letters": 0.18, "unknown": 2.08, "torn": 0.46, "together": -4.22, "ahead": 0.1,
         "model's": -0.07, "short": -1.44, "name": 0.12}  # fmt: skip
 KNOWN_ODDS = {"one": -1.16, "same": 0.06, "dot": -1.24, "fits": 0.41, "own": -0.3, "sides": -0.47, "again": 1.42, "likely": 0.43,
               "common": 0.4, "cost": -1.92, "accent": 1.87, "letters": -0.18, "unknown": 8.42, "ahead": 0.05, "model's": -1.63,
               "short": -1.26, "name": 1.19}  # fmt: skip
 # and where it does
-SEEN_ODDS = {"form": 0.0, "seen": 0.36, "one": 0.77, "same": -0.68, "dot": 0.52, "fits": 0.32, "sides": -0.16, "again": 0.96, "likely":
-             0.16, "common": 0.2, "cost": -0.79, "accent": 0.82, "letters": 0.22, "unknown": 2.24, "torn": -2.14, "together":
-             -2.61, "ahead": 0.06, "model's": 0.29, "short": -1.16, "name": 0.45}  # fmt: skip
-KNOWN_SEEN_ODDS = {"seen": 0.7, "one": 1.95, "same": -0.67, "dot": 0.35, "fits": 0.49, "own": -0.19, "sides": -0.33, "again": 0.69,
-                   "likely": 0.22, "common": 0.2, "cost": -0.44, "accent": 2.42, "letters": -0.06, "unknown": -1.8, "ahead": 0.06,
-                   "model's": 0.58, "short": -0.35, "name": 0.25}  # fmt: skip
+SEEN_ODDS = {"form": -0.37, "seen": 0.4, "one": 0.84, "same": -0.22, "dot": 0.25, "fits": 0.36, "sides": -0.18, "again":
+             0.86, "likely": 0.14, "common": 0.2, "cost": -0.9, "accent": 0.76, "letters": 0.25, "unknown": 0.75, "torn":
+             -2.29, "together": -3.84, "ahead": 0.1, "model's": 0.82, "short": -1.14, "name": 0.23}  # fmt: skip
+KNOWN_SEEN_ODDS = {"seen": 0.69, "one": 2.31, "same": -0.77, "dot": 0.42, "fits": 0.51, "own": -0.18, "sides": -0.31, "again":
+                   0.66, "likely": 0.24, "common": 0.2, "cost": -0.63, "accent": 1.65, "letters": -0.05, "unknown": -1.96, "ahead":
+                   0.03, "model's": 0.29, "short": -0.41, "name": 0.16}  # fmt: skip
 # logarithms of the odds from which a candidate is proposed: a known word is rather what it is
 LEAST, KNOWN_LEAST = 1.2, 1.5
 SEEN_LEAST, KNOWN_SEEN_LEAST = 0.5, 1.2
