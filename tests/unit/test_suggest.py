@@ -197,3 +197,25 @@ def test_no_accent_is_taken_away() -> None:
     words = lexicon(others=27, kerguelen=9, the=20)
 
     assert suggest.spots(["the Kerguélen"], words, doubts=[[Doubt(8, {"é": 0.6, "e": 0.4})]]) == [[]]  # fmt: skip
+
+
+def test_of_a_word_that_the_engine_did_not_doubt_no_letter_is_lost() -> None:
+    words = lexicon({"the permission": 14}, others=27, which=16, permission=18, the=20)
+
+    def offered(word: str, *doubts: Doubt) -> list[str]:
+        (found,) = suggest.spots([f"the {word}"], words, doubts=[doubts])
+        return [c.text for spot in found for c in spot.candidates]
+
+    assert offered("permisson") == ["permission"]
+    assert offered("permiscion") == offered("wnich") == []
+    assert offered("wnich", Doubt(5, {"n": 0.7, "h": 0.3})) == ["which"]
+
+
+def test_a_known_word_with_an_ending_is_noted() -> None:
+    words = lexicon(others=27, hecht=9, recht=15, rechtes=13, the=20)
+
+    (spot,) = spots("the Hechtes", words)
+    (other,) = spots("the wnich", WORDS)
+
+    assert (spot.word, spot.form) == ("Hechtes", True)
+    assert not other.form
