@@ -217,16 +217,14 @@ class Rapid:
             times.append(time)
             last = time
         confidence = float(np.mean(sure)) if sure else 0.0
-        doubts = self._doubts(probabilities, best, "".join(text), times)
+        doubts = self._doubts(probabilities, "".join(text), times)
         return Recognised("".join(text), confidence, tuple(unsure), tuple(spaces), doubts)
 
-    def _doubts(
-        self, probabilities: Array, best: Array, text: str, times: Sequence[int]
-    ) -> tuple[Doubt, ...]:
+    def _doubts(self, probabilities: Array, text: str, times: Sequence[int]) -> tuple[Doubt, ...]:
         """What else may be there. ``times``: of the characters of the text."""
         found = []
         last = -1
-        for place, time in enumerate([*times, len(best)]):
+        for place, time in enumerate([*times, len(probabilities)]):
             around = ("", text[place - 1 : place], text[place : place + 1])
             for between in range(last + 1, time):
                 step = self._step(probabilities[between])
@@ -240,13 +238,13 @@ class Rapid:
         return tuple(found)
 
     def _step(self, probabilities: Array) -> dict[str, float]:
-        """The characters that may be there at one time."""
-        step: dict[str, float] = {}
-        for token in sorted(np.nonzero(probabilities >= FAINT)[0], key=lambda n: -probabilities[n])[
-            :ALIKE
-        ]:
-            step[self._characters[token] if token else ""] = round(float(probabilities[token]), 3)
-        return step
+        """The likeliest characters at one time, and "" for none."""
+        there = np.nonzero(probabilities >= FAINT)[0]
+        likeliest = sorted(there, key=lambda token: -probabilities[token])[:ALIKE]
+        return {
+            self._characters[token] if token else "": round(float(probabilities[token]), 3)
+            for token in likeliest
+        }
 
 
 def _needed(before: str, after: str) -> float:
