@@ -13,7 +13,8 @@ from scanmend.values import Doubt
 UNSEEN = 1e-4  # probability of a character where the engine saw none of it
 LEAST, MOST = -10.0, 6.0  # logarithms: beyond, nothing is told
 SEVERAL = 40  # texts that are followed, of all that may be there
-LONGEST = 80  # characters that are looked at together: the work grows with their square
+LONGEST = 160  # characters and doubts that are looked at together: the work grows with their square
+LITTLE = 1e-99  # probability that is not told from none
 FAINT = 1e-4  # the least probability of one, beside the likeliest
 
 Steps = Sequence[dict[str, float]]
@@ -29,8 +30,9 @@ def seen(
     steps = _steps(doubts, start, end, read)
     if steps is None:
         return [LEAST for _ in others]
-    own = _likely(steps, read[start:end])
-    return [min(MOST, max(LEAST, math.log(max(_likely(steps, x), 1e-99) / own))) for x in others]
+    own = math.log(max(_likely(steps, read[start:end]), LITTLE))
+    found = (math.log(max(_likely(steps, other), LITTLE)) for other in others)
+    return [min(MOST, max(LEAST, one - own)) for one in found]
 
 
 def readings(doubts: Sequence[Doubt], start: int, end: int, read: str) -> list[str]:
@@ -52,10 +54,8 @@ def readings(doubts: Sequence[Doubt], start: int, end: int, read: str) -> list[s
 
 def _steps(doubts: Sequence[Doubt], start: int, end: int, read: str) -> Steps | None:
     """What was seen from ``start`` to ``end``; None: just what was read, or too much to be looked at."""
-    if end - start > LONGEST:
-        return None
     there = [d for d in doubts if start <= d.at < end or (d.at == end and d.between)]
-    if not there:
+    if not there or end - start + len(there) > LONGEST:
         return None
     steps = []
     for place in range(start, end + 1):

@@ -76,6 +76,14 @@ def test_of_what_is_no_word_nothing_is_told() -> None:
     assert readings(doubts, 0, len(long), long) == []
 
 
+def test_what_hardly_anything_speaks_for_is_told_too() -> None:
+    """So many doubts that nothing of a probability is left."""
+    line = "a" * 70
+    doubts = [Doubt(n, {"o": 0.99}) for n in range(len(line))]
+
+    assert seen(doubts, 0, len(line), line, ["u" * 70, "o" * 70]) == [0.0, MOST]
+
+
 STEP = st.dictionaries(st.sampled_from(["", "a", "b"]), st.sampled_from([0.1, 0.3, 0.6]), min_size=1)  # fmt: skip
 
 
