@@ -12,6 +12,7 @@ back, read by the engine.
 
 import argparse
 import json
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ from scanmend.llm.answers import Request
 from scanmend.llm.decode import pieces
 from scanmend.llm.guided import Guided
 from scanmend.llm.model import Wish, load
-from scanmend.llm.offers import Finished, Offers
+from scanmend.llm.offers import Offers, Place, questioned
 from scanmend.values import Doubt
 
 from data.noise import raw
@@ -66,14 +67,19 @@ class Listening(Offers):
         super().__init__(*what)
         self.asked: list[Asked] = []
 
-    def _likely(self, line: Finished, spot: weigh.Spot, start: int, end: int) -> list[float]:
-        likely = super()._likely(line, spot, start, end)
-        head, tail = line.answer.written[:start].decode(), line.answer.written[end:].decode()
-        truth = self.truths[line.request.number]
+    def _likely(self, places: Sequence[Place]) -> list[list[float]]:
+        found = super()._likely(places)
+        self.asked += [
+            Asked(p.spot, one, self._gains(p)) for p, one in zip(places, found, strict=True)
+        ]
+        return [[0.0] + [-np.inf] * len(place.spot.candidates) for place in places]
+
+    def _gains(self, place: Place) -> list[int]:
+        written, spot = place.line.answer.written, place.spot
+        head, tail = written[: place.start].decode(), written[place.end :].decode()
+        truth = self.truths[place.line.request.number]
         now = Levenshtein.distance(head + spot.word + tail, truth)
-        gains = [now - Levenshtein.distance(head + c.text + tail, truth) for c in spot.candidates]
-        self.asked.append(Asked(spot, likely, gains))
-        return [0.0] + [-np.inf] * len(spot.candidates)
+        return [now - Levenshtein.distance(head + c.text + tail, truth) for c in spot.candidates]
 
 
 def asked(model: Any, pages: Sequence[Sequence[Line]]) -> list[Asked]:
@@ -91,7 +97,8 @@ def asked(model: Any, pages: Sequence[Sequence[Line]]) -> list[Asked]:
             for n, (text, line) in enumerate(zip(texts, page, strict=True))
             if len(pieces(text, model.most_bytes)) == 1
         ]
-        guided.lines(shared, requests, lambda: False)
+        requests = questioned(requests, shipped(), lambda: False)
+        guided.lines(shared, deque(requests), lambda: False)
     return offers.asked
 
 

@@ -1,7 +1,8 @@
 """The built-in corrector: the real file, through the real llama.cpp and the gate."""
 
 import random
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,7 @@ from scanmend.llm.answers import Request
 from scanmend.llm.context import FEW_LANES, Entry
 from scanmend.llm.guided import Guided
 from scanmend.llm.model import Wish, load
-from scanmend.llm.offers import FOLLOW, Finished, Offers
-from scanmend.llm.weigh import Spot
+from scanmend.llm.offers import FOLLOW, Offers, Place, questioned
 from scanmend.model import Model
 from scanmend.modelfiles import builtin
 from scanmend.profiles import Profile
@@ -63,9 +63,32 @@ def _published(model: Model, texts: list[str]) -> tuple[str, ...]:
     return gate(lines, proposal.lines, PROFILE, shipped()).lines
 
 
-def test_it_has_few_lines_in_memory_at_once() -> None:
-    """They share nothing, and its attention would look at all of them for each byte."""
-    assert load(Wish(builtin()), lambda _: None).context.lanes == FEW_LANES
+def test_each_thread_has_one_line_in_its_memory() -> None:
+    """Lines share nothing, and its attention would look at all of them for each byte."""
+    loaded = load(Wish(builtin(), threads=3), lambda _: None)
+
+    assert [context.lanes for context in loaded.contexts] == [FEW_LANES] * 3
+    assert [context.threads for context in loaded.contexts] == [1] * 3
+    assert Offers(loaded.context, shipped()).first == 2
+
+
+def test_so_many_threads_say_the_same() -> None:
+    rng = random.Random(3)
+    lines = [_misread(rng, text, 2) for text in TRUTH]
+    said, shares = [], []
+    for threads in (1, 3):
+        loaded = load(Wish(builtin(), threads=threads), lambda _: None)
+        loaded.curve = [
+            (1, 1.0),
+            (512, 200.0),
+        ]  # not as measured: how far to draft decides near-ties
+        said.append(decode.correct(loaded, "", lines, range(len(lines)), 600.0).lines)
+        shares.append([context.tokens for context in loaded.contexts])
+
+    assert said[0] == said[1]
+    assert any(one and one.text != line for one, line in zip(said[0], lines, strict=True))
+    assert len(shares[1]) == 3
+    assert all(0 < tokens < shares[0][0] for tokens in shares[1])
 
 
 def test_its_logits_are_those_of_the_training() -> None:
@@ -155,12 +178,23 @@ class _Listening(Offers):
         super().__init__(*given)
         self.asked: list[tuple[bytes, bytes, list[bytes], bytes, list[float]]] = []
 
-    def _likely(self, line: Finished, spot: Spot, start: int, end: int) -> list[float]:
-        found = super()._likely(line, spot, start, end)
-        written = bytes(line.answer.written)
-        words = [w.encode() for w in (spot.word, *(c.text for c in spot.candidates))]
-        self.asked.append((line.request.text, written[:start], words, written[end:], found))
-        return [0.0, 1000.0, *[0.0] * (len(found) - 2)]
+    def _likely(self, places: Sequence[Place]) -> list[list[float]]:
+        found = super()._likely(places)
+        for place, likely in zip(places, found, strict=True):
+            written = bytes(place.line.answer.written)
+            words = [
+                w.encode() for w in (place.spot.word, *(c.text for c in place.spot.candidates))
+            ]
+            self.asked.append(
+                (
+                    place.line.request.text,
+                    written[: place.start],
+                    words,
+                    written[place.end :],
+                    likely,
+                )
+            )
+        return [[0.0, 1000.0, *[0.0] * (len(likely) - 2)] for likely in found]
 
 
 def test_what_the_lexicon_offers_is_weighed_by_the_model() -> None:
@@ -171,8 +205,9 @@ def test_what_the_lexicon_offers_is_weighed_by_the_model() -> None:
     guided = Guided(context, loaded.curve, loaded.drafts, offers)
     requests = [Request(n, text.encode(), [SEP]) for n, text in enumerate(UNKNOWN)]
     requests = [replace(r, suffix=[*r.text, SEP]) for r in requests]
+    requests = questioned(requests, shipped(), lambda: False)
 
-    answers = guided.lines(0, requests, lambda: False)
+    answers = guided.lines(0, deque(requests), lambda: False)
 
     assert len(offers.asked) > 4
     for text, head, words, tail, found in offers.asked:

@@ -208,7 +208,7 @@ def test_the_backend_picks_what_the_logits_say(tmp_path: Path) -> None:
     loaded = _load(tinygguf.write(tmp_path / "random.gguf"))
     from scanmend.llm.context import Entry
 
-    backend = Context(loaded.model, 1024, None, LANES, True)
+    backend = Context(loaded.model, 1024, 2, LANES, True)
     entries = [Entry(t, n, 0, 40 + n) for n, t in enumerate(b"the modem house rnade of stone")]
     theirs, ours = backend.decode(entries), loaded.context.decode(entries)
 

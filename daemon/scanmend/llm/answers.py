@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from scanmend.llm.weigh import Spot
 from scanmend.values import Departure, Doubt, Proposed
 
 
@@ -10,13 +11,15 @@ from scanmend.values import Departure, Doubt, Proposed
 class Request:
     """A line to correct: its number, its text, and the tokens between the prompt and the answer.
 
-    ``doubts``: of the engine that read it, by code points of the text; None when it does not tell.
+    ``doubts``: of the engine that read it, by code points of the text; None when it does not tell. ``spots``: its
+    words that may be others.
     """
 
     number: int
     text: bytes
     suffix: Sequence[int]
     doubts: Sequence[Doubt] | None = None
+    spots: Sequence[Spot] = ()
 
 
 @dataclass(slots=True)

@@ -4,7 +4,6 @@ One ``Context`` is one model's memory (KV cache) with room for many sequences th
 """
 
 import ctypes
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,8 +16,8 @@ from scanmend.errors import ChildError, OutOfMemory
 
 BATCH = 512  # tokens that one call takes
 LANES = 64  # sequences besides the shared one
-# for a model that sees each line alone: llama.cpp's attention looks at each cell in use, and here all of them are other lines'
-FEW_LANES = 8 + 5  # the last ones for what the lexicon offers
+# for a model that sees each line alone: llama.cpp's attention looks at each cell in use, and more of them are other lines'
+FEW_LANES = 1 + 30  # the last ones for what the lexicon offers
 TOP = 16  # candidates that the backend hands out for each place, instead of a logit for each of 150,000 tokens
 
 
@@ -48,15 +47,19 @@ class Context:
     """A model's memory. ``calls`` counts the decoder's runs, ``tokens`` what went through it."""
 
     def __init__(
-        self, model: Any, cells: int, threads: int | None, lanes: int, backend: bool
+        self, model: Any, cells: int, threads: int, lanes: int, backend: bool, flash: bool = True
     ) -> None:
-        """``cells``: tokens of all sequences together. OutOfMemory when the context can't be made."""
+        """``cells``: tokens of all sequences together. ``flash``: llama.cpp's flash attention, where there is one.
+
+        OutOfMemory when the context can't be made.
+        """
         self._vocab = llama.llama_model_get_vocab(model)
         self._words = int(llama.llama_vocab_n_tokens(self._vocab))
         self.lanes = lanes
+        self.threads = threads
         self.backend = backend
         self._chains = _chains(lanes + 1) if backend else None
-        pointer = llama.llama_init_from_model(model, self._parameters(cells, threads))
+        pointer = llama.llama_init_from_model(model, self._parameters(cells, threads, flash))
         if not pointer:
             raise OutOfMemory("no memory for the model's context")
         self._pointer = pointer
@@ -66,14 +69,17 @@ class Context:
         self.reach = min(self.cells, int(llama.llama_model_n_ctx_train(model)) or self.cells)
         self._batch = _Batch()
         self.calls = self.tokens = 0
+        self.held: list[int] = []  # tokens of the shared sequence, 0
 
-    def _parameters(self, cells: int, threads: int | None) -> Any:
+    def _parameters(self, cells: int, threads: int, flash: bool) -> Any:
         parameters = llama.llama_context_default_params()
         parameters.n_ctx = cells
         parameters.n_batch = parameters.n_ubatch = BATCH
         parameters.n_seq_max = self.lanes + 1
         parameters.kv_unified = True
-        parameters.n_threads = parameters.n_threads_batch = threads or len(os.sched_getaffinity(0))
+        parameters.n_threads = parameters.n_threads_batch = threads
+        if not flash:
+            parameters.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
         if self._chains is not None:
             parameters.samplers = ctypes.cast(self._chains, type(parameters.samplers))
             parameters.n_samplers = self.lanes + 1
@@ -155,9 +161,9 @@ class Context:
 
     # memory ---------------------------------------------------------------------------------------
 
-    def copy(self, source: int, target: int) -> None:
-        """Let a sequence begin as another one does; the cells are shared."""
-        llama.llama_memory_seq_cp(self._memory, source, target, -1, -1)
+    def copy(self, source: int, target: int, end: int = -1) -> None:
+        """Let a sequence begin as another one does, up to the place ``end``; the cells are shared."""
+        llama.llama_memory_seq_cp(self._memory, source, target, -1, end)
 
     def cut(self, sequence: int, place: int) -> bool:
         """Forget a sequence from a place on; False when this model's memory can't be cut there."""

@@ -2,15 +2,17 @@
 
 import re
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from scanmend.errors import ChildError
 from scanmend.lexicon import shipped
 from scanmend.llm.answers import Answer, Request
-from scanmend.llm.context import Entry, NoRoom
-from scanmend.llm.guided import SHARED, Guided
+from scanmend.llm.context import Context, Entry, NoRoom
+from scanmend.llm.guided import SHARED, Guided, within_reach
 from scanmend.llm.model import Loaded
-from scanmend.llm.offers import Offers
+from scanmend.llm.offers import Offers, questioned
 from scanmend.llm.prompt import Prompt
 from scanmend.values import Doubt, Proposal
 
@@ -30,39 +32,39 @@ def correct(
 
     ``doubts``: of the engine, by line, where it tells them.
     """
-    context = loaded.context
     started = time.monotonic()
 
     def expired() -> bool:
         return time.monotonic() - started >= seconds
 
-    calls = context.calls
+    calls = sum(context.calls for context in loaded.contexts)
     prompt = loaded.prompt(instruction)
     # a model that is given lines by bytes is a corrector like the built-in one: its tokens are bytes
-    offers = bool(loaded.most_bytes) and loaded.drafts and context.lanes > 1 and not context.backend
-    guided = Guided(context, loaded.curve, loaded.drafts, Offers(context, shipped()) if offers else None)  # fmt: skip
+    first = loaded.context
+    offers = bool(loaded.most_bytes) and loaded.drafts and first.lanes > 1 and not first.backend
+    crew = [Guided(c, loaded.curve, loaded.drafts, Offers(c, shipped()) if offers else None) for c in loaded.contexts]  # fmt: skip
     chosen = set(wanted)
     answers: dict[int, Answer] = {}
     for numbers in _parts(loaded, lines) if prompt.shows_page else [range(len(lines))]:
         asked = [n for n in numbers if n in chosen]
         if not asked or expired():
             continue
-        page = context.tokenize(_bytes("\n".join(lines[n] for n in numbers)))[: _room(loaded)]
-        shared = _share(loaded, prompt.before_lines(page))
+        page = first.tokenize(_bytes("\n".join(lines[n] for n in numbers)))[: _room(loaded)]
+        before = prompt.before_lines(page)
         known = {n: (doubts or {}).get(n) for n in asked}
-        answers |= _answers(guided, loaded, prompt, shared, {n: lines[n] for n in asked}, known, expired)  # fmt: skip
+        answers |= _answers(crew, loaded, prompt, before, {n: lines[n] for n in asked}, known, expired)  # fmt: skip
     bounds = {answer.bound for answer in answers.values()} - {None}
     missed = "seconds" if expired() else "tokens" if len(answers) < len(chosen) else None
     return Proposal(
         tuple(answers[n].proposed() if n in answers else None for n in range(len(lines))),
         loaded.info,
-        guided.count,
+        sum(guided.count for guided in crew),
         time.monotonic() - started,
         missed or next(iter(sorted(b for b in bounds if b)), None),
-        context.calls - calls,
+        sum(context.calls for context in loaded.contexts) - calls,
         loaded.method,
-        guided.drafted,
-        guided.agreed,
+        sum(guided.drafted for guided in crew),
+        sum(guided.agreed for guided in crew),
     )
 
 
@@ -84,7 +86,7 @@ def _room(loaded: Loaded) -> int:
 
 
 def _answers(
-    guided: Guided, loaded: Loaded, prompt: Prompt, shared: int, lines: dict[int, str],
+    crew: Sequence[Guided], loaded: Loaded, prompt: Prompt, before: list[int], lines: dict[int, str],
     doubts: Mapping[int, Sequence[Doubt] | None], expired: Callable[[], bool],
 ) -> dict[int, Answer]:  # fmt: skip
     """An answer for each line; of a line that is given in pieces, those of its pieces behind each other."""
@@ -99,15 +101,36 @@ def _answers(
                 known = [d.moved(-at) for d in known if at <= d.at < at + long]
             if text:
                 suffix = prompt.of_line(loaded.context.tokenize(text))
-                requests.append(Request(len(parts), text, suffix, known))
+                request = Request(len(parts), text, suffix, known)
+                if within_reach(loaded.context, len(before), request):
+                    requests.append(request)
             parts.append((number, text, space))
             at += long + len(space)
-    found = guided.lines(shared, requests, expired)
+    if crew[0].offers:
+        requests = questioned(requests, shipped(), expired)
+    found = _together(crew, before, requests, expired)
     answers: dict[int, Answer] = {}
     for n, (number, text, space) in enumerate(parts):
         _append(answers.setdefault(number, Answer()), found.get(n), text, space)
     asked = {number for n, (number, _, _) in enumerate(parts) if n in found}
     return {number: answer for number, answer in answers.items() if number in asked}
+
+
+def _together(
+    crew: Sequence[Guided], before: list[int], requests: Sequence[Request], expired: Callable[[], bool]
+) -> dict[int, Answer]:  # fmt: skip
+    """Each of the crew takes the next line when it is done with one."""
+    waiting = deque(requests)
+
+    def work(guided: Guided) -> dict[int, Answer]:
+        _share(guided.context, before)
+        return guided.lines(len(before), waiting, expired)
+
+    answers: dict[int, Answer] = {}
+    with ThreadPoolExecutor(len(crew)) as pool:
+        for found in pool.map(work, crew):
+            answers |= found
+    return answers
 
 
 def pieces(line: bytes, most: int) -> list[tuple[bytes, bytes]]:
@@ -147,9 +170,9 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "replace")  # a PDF's text may hold half a surrogate pair
 
 
-def _share(loaded: Loaded, tokens: list[int]) -> int:
-    """Bring the shared sequence to these tokens; what it holds of them already stays. Their number."""
-    context, held = loaded.context, loaded.held
+def _share(context: Context, tokens: list[int]) -> None:
+    """Bring the shared sequence to these tokens; what it holds of them already stays."""
+    held = context.held
     same = 0
     while same < min(len(held), len(tokens)) and held[same] == tokens[same]:
         same += 1
@@ -166,4 +189,3 @@ def _share(loaded: Loaded, tokens: list[int]) -> int:
             f"the prompt and the page are {len(tokens)} tokens: raise llm.context ({context.cells})"
         ) from None
     held[:] = tokens
-    return len(tokens)

@@ -1,4 +1,4 @@
-"""Input-guided decoding, all lines of a page at once.
+"""Input-guided decoding, many lines of a page at once.
 
 The lines are parallel sequences over one shared prompt that holds the page. Each line's draft is its OCR text:
 one call of the decoder verifies the drafts of all lines, each line takes its longest agreed beginning and the
@@ -7,7 +7,7 @@ text as token by token, but for float near-ties. An edit in one line costs the o
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from scanmend.llm.answers import Answer, Request
@@ -45,7 +45,7 @@ class _Lane:
 
 
 class Guided:
-    """Decodes the lines of one page."""
+    """Decodes lines of a page with one context."""
 
     def __init__(
         self, context: Context, curve: Curve, drafts: bool, offers: Offers | None = None
@@ -54,10 +54,10 @@ class Guided:
 
         ``offers``: other words for what was copied; for models whose tokens are bytes, with drafts.
         """
-        self._context = context
+        self.context = context
         self._curve = curve
         self._drafts = drafts
-        self._offers = offers
+        self.offers = offers
         self._lanes = offers.first - 1 if offers else context.lanes
         self._most_lanes = self._lanes
         self.count = 0  # tokens written
@@ -65,15 +65,13 @@ class Guided:
         self.agreed = 0  # of them, those that the model would have written
 
     def lines(
-        self, shared: int, requests: Sequence[Request], expired: Callable[[], bool]
+        self, shared: int, waiting: deque[Request], expired: Callable[[], bool]
     ) -> dict[int, Answer]:
-        """An answer for each request that there was time and room for.
+        """An answer for each request that is taken from ``waiting``, as far as there is time and room.
 
-        ``shared``: the number of tokens that the sequence ``SHARED`` holds. ``expired`` ends the work.
+        Others may take from it, too, each with a context of their own. ``shared``: the number of tokens that the
+        sequence ``SHARED`` holds. ``expired`` ends the work.
         """
-        waiting = deque(r for r in requests if self._within_reach(shared, r))
-        if self._offers:
-            self._offers.page(waiting, expired)
         lanes: list[_Lane] = []
         answers: dict[int, Answer] = {}
         try:
@@ -91,41 +89,39 @@ class Guided:
                 except NoRoom:
                     self._make_room(waiting, lanes)
                     continue
-                for lane in [lane for lane in lanes if not lane.pending]:
+                done = [lane for lane in lanes if not lane.pending]
+                if self.offers:
+                    self.offers.improve([_finished(x) for x in done if not x.answer.bound])
+                for lane in done:
                     self._most_lanes = self._lanes
-                    if self._offers and not lane.answer.bound:
-                        begin = lane.place - len(lane.answer.written)
-                        self._offers.improve(Finished(lane.request, lane.answer, lane.sequence, begin))  # fmt: skip
                     answers[lane.request.number] = lane.answer
-                    self._context.cut(lane.sequence, 0)
+                    self.context.cut(lane.sequence, 0)
                     lanes.remove(lane)
         finally:
             for lane in lanes:
-                self._context.cut(lane.sequence, 0)
+                self.context.cut(lane.sequence, 0)
         return answers
-
-    def _within_reach(self, shared: int, request: Request) -> bool:
-        """Whether the line and its answer are no longer than what the model was trained on."""
-        tokens = len(self._context.tokenize(request.text))
-        return shared + len(request.suffix) + _most(tokens) <= self._context.reach
 
     def _admit(self, shared: int, waiting: deque[Request], lanes: list[_Lane]) -> None:
         """Start the next lines as far as the memory reaches."""
-        free = self._context.cells - shared - sum(len(x.request.suffix) + x.most for x in lanes)
+        free = self.context.cells - shared - sum(len(x.request.suffix) + x.most for x in lanes)
         used = {lane.sequence for lane in lanes}
         for sequence in range(1, self._lanes + 1):
-            if not waiting or len(lanes) >= self._most_lanes:
+            if len(lanes) >= self._most_lanes:
                 return
             if sequence in used:
                 continue
-            request = waiting[0]
-            tokens = [*self._context.tokenize(request.text), self._context.end]
+            try:
+                request = waiting.popleft()
+            except IndexError:
+                return
+            tokens = [*self.context.tokenize(request.text), self.context.end]
             most = _most(len(tokens) - 1)
             free -= len(request.suffix) + most
             if free < 0:
+                waiting.appendleft(request)
                 return
-            waiting.popleft()
-            self._context.copy(SHARED, sequence)
+            self.context.copy(SHARED, sequence)
             lanes.append(
                 _Lane(
                     request,
@@ -141,12 +137,12 @@ class Guided:
     def _make_room(self, waiting: deque[Request], lanes: list[_Lane]) -> None:
         """The last line comes later; what the failed call left of the others is forgotten."""
         last = lanes.pop()
-        self._context.cut(last.sequence, 0)
+        self.context.cut(last.sequence, 0)
         self._most_lanes = max(1, len(lanes))  # until one of them is done
         if lanes:
             waiting.appendleft(last.request)
         for lane in lanes:
-            self._context.cut(lane.sequence, lane.place)
+            self.context.cut(lane.sequence, lane.place)
 
     def _step(self, lanes: list[_Lane]) -> None:
         """One call: verify what each line expects, and take what the model says."""
@@ -170,7 +166,7 @@ class Guided:
                     rest = lane.draft_tokens[number - first :]
                     against = rest[0] if rest else -1
                 entries.append(Entry(token, lane.place + number, lane.sequence, against))
-        choices = iter(self._context.decode(entries))
+        choices = iter(self.context.decode(entries))
         for lane, count in zip(lanes, counts, strict=True):
             self._take(lane, [next(choices) for _ in range(count + 1)])
 
@@ -184,7 +180,7 @@ class Guided:
             self._copy(lane, token)
         lane.place += len(lane.pending) + agreed
         if agreed < drafted:
-            self._context.cut(lane.sequence, lane.place)
+            self.context.cut(lane.sequence, lane.place)
         expected = lane.draft_tokens[agreed] if agreed < len(lane.draft_tokens) else None
         lane.draft_tokens = lane.draft_tokens[agreed:]
         if agreed == drafted >= 2:  # the way back is found
@@ -194,7 +190,7 @@ class Guided:
         self._follow(lane, choices[agreed], expected)
 
     def _copy(self, lane: _Lane, token: int) -> None:
-        piece = self._context.piece(token)
+        piece = self.context.piece(token)
         lane.answer.written += piece
         lane.at += len(piece)
         lane.stray = len(lane.answer.written)
@@ -206,8 +202,8 @@ class Guided:
         """Take the model's own token: the expected one, another, or the end."""
         written = lane.answer.written
         start = len(written)
-        if self._context.ends(choice.token):
-            if expected is not None and not self._context.ends(expected):
+        if self.context.ends(choice.token):
+            if expected is not None and not self.context.ends(expected):
                 lane.answer.departures.append((start, start, choice.margin))
             lane.pending = []
             return
@@ -224,7 +220,7 @@ class Guided:
 
     def _depart(self, lane: _Lane, choice: Choice, expected: int | None) -> None:
         """The model leaves the OCR text: note it, and guess where copying goes on."""
-        piece = self._context.piece(choice.token)
+        piece = self.context.piece(choice.token)
         written, departures = lane.answer.written, lane.answer.departures
         start = len(written)
         written += piece
@@ -239,7 +235,7 @@ class Guided:
         rest = lane.request.text[lane.at :]
         lane.draft_tokens = []
         if _is_boundary(written) and not (rest and rest[0] & 0xC0 == 0x80):
-            lane.draft_tokens = [*self._context.tokenize(rest), self._context.end]
+            lane.draft_tokens = [*self.context.tokenize(rest), self.context.end]
 
     def _bound(self, lane: _Lane) -> str | None:
         if lane.count >= lane.most:
@@ -247,6 +243,17 @@ class Guided:
         stray = bytes(lane.answer.written[lane.stray :])
         again = len(stray) > REPEATED and stray.find(stray[-REPEATED:]) < len(stray) - REPEATED
         return "repetition" if again else None
+
+
+def within_reach(context: Context, shared: int, request: Request) -> bool:
+    """Whether the line and its answer are no longer than what the model was trained on."""
+    tokens = len(context.tokenize(request.text))
+    return shared + len(request.suffix) + _most(tokens) <= context.reach
+
+
+def _finished(lane: _Lane) -> Finished:
+    begin = lane.place - len(lane.answer.written)
+    return Finished(lane.request, lane.answer, lane.sequence, begin)
 
 
 def _most(tokens: int) -> int:

@@ -17,6 +17,8 @@ from scanmend.values import ModelInfo
 
 _MEMORY = ("out of memory", "failed to allocate", "cudamalloc failed", "unable to allocate", "not enough memory",
            "outofdevicememory", "out_of_device_memory")  # fmt: skip
+MOST_THREADS = 8  # that decode lines of a page side by side
+CELLS = 2048  # for one line at a time, and what the lexicon offers for it
 _KEPT = 200  # lines of llama.cpp's log that are kept for the reason
 _BACKENDS = ("cuda", "vulkan", "hip", "metal", "sycl", "musa")
 
@@ -28,20 +30,24 @@ class Loaded:
     """A model in memory, with what it was found to be able to do.
 
     ``drafts``: its memory can be cut, so that drafts can be verified. ``method``: the rung of the ladder, for
-    the sidecar. ``most_bytes``: longer lines are given to it in pieces; 0: whole. ``held``: the tokens in the
-    shared sequence.
+    the sidecar. ``most_bytes``: longer lines are given to it in pieces; 0: whole. ``contexts``: as many as lines are
+    to be decoded at a time, each in a thread of its own.
     """
 
     model: Any
-    context: Context
+    contexts: tuple[Context, ...]
     info: ModelInfo
     template: Template
     curve: speed.Curve
     drafts: bool
     method: str
     most_bytes: int = 0
-    held: list[int] = field(default_factory=list)
     prompts: dict[str, Prompt] = field(default_factory=dict)
+
+    @property
+    def context(self) -> Context:
+        """The first, for what all have in common."""
+        return self.contexts[0]
 
     def prompt(self, instruction: str) -> Prompt:
         """The tokens around the data, for this system prompt."""
@@ -180,17 +186,18 @@ def _open(path: str, layers: int, only_header: bool = False) -> Any:
 def _try(wish: Wish, layers: int, notes: Notes) -> Loaded:
     """One number of layers; the first decodings count as part of loading, since they too need memory."""
     model = _open(wish.path, layers)
-    context = None
+    contexts: list[Context] = []
     try:
-        context, drafts = _context(model, wish, layers)
+        drafts = _contexts(model, wish, layers, contexts)
+        context = contexts[0]
         template = Template(model, context)
-        name = f"speed of {layers} layers, {wish.threads} threads"
+        name = f"speed of {layers} layers, {context.threads} threads"
         curve = notes.get(name)
         if not curve:
             curve = speed.measure(context)
             notes.set(name, curve)
     except (OutOfMemory, ChildError, ModelUnavailable):
-        if context:
+        for context in contexts:
             context.close()
         llama.llama_model_free(model)
         raise
@@ -200,7 +207,7 @@ def _try(wish: Wish, layers: int, notes: Notes) -> Loaded:
     )  # fmt: skip
     return Loaded(
         model,
-        context,
+        tuple(contexts),
         info,
         template,
         [tuple(c) for c in curve],
@@ -213,25 +220,44 @@ def _try(wish: Wish, layers: int, notes: Notes) -> Loaded:
 # the ladder of methods ------------------------------------------------------------------------------
 
 
-def _context(model: Any, wish: Wish, layers: int) -> tuple[Context, bool]:
-    """The best context that this model and machine bear, and whether its memory can be cut."""
+def _contexts(model: Any, wish: Wish, layers: int, made: list[Context]) -> bool:
+    """Make what this model and machine bear best; whether the memory can be cut."""
     error: Exception | None = None
-    most = FEW_LANES if _metadata(model, "scanmend.line_bytes") else LANES
+    by_line = bool(_metadata(model, "scanmend.line_bytes"))
+    most = FEW_LANES if by_line else LANES
     for lanes in (1,) if wish.method in ("single", "greedy") else (most, 1):
         for backend in (
             (True, False) if layers else (False,)
         ):  # on a CPU the logits are at hand anyway
+            each = by_line and not layers
             try:
-                context = Context(model, wish.context, wish.threads, lanes, backend)
+                made += [_context(model, wish, lanes, backend, each)]
             except OutOfMemory as found:
                 error = found
                 continue
-            works, cuts = _works(context)
+            works, cuts = _works(made[0])
             if works and (cuts or lanes == 1):
-                return context, cuts and wish.method != "greedy"
-            context.close()
+                if each:
+                    made += [_context(model, wish, lanes, backend, each) for _ in range(1, min(MOST_THREADS, _threads(wish)))]  # fmt: skip
+                return cuts and wish.method != "greedy"
+            made.pop().close()
             error = ChildError("the model does not decode the same twice")
     raise error or OutOfMemory("no memory for the model's context")
+
+
+def _context(model: Any, wish: Wish, lanes: int, backend: bool, each: bool) -> Context:
+    """``each``: of a small model on the CPU, whose lines have a thread each.
+
+    Threads that share its little work mostly wait for each other, and llama.cpp's flash attention goes through heads
+    of 32 cell by cell: 64 tokens took 375 us each with it, 157 without.
+    """
+    if each:
+        return Context(model, min(wish.context, CELLS), 1, lanes, backend, flash=False)
+    return Context(model, wish.context, _threads(wish), lanes, backend)
+
+
+def _threads(wish: Wish) -> int:
+    return wish.threads or len(os.sched_getaffinity(0))
 
 
 def _works(context: Context) -> tuple[bool, bool]:
