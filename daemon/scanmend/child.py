@@ -20,10 +20,18 @@ from collections.abc import Callable, Iterator, Mapping
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from scanmend.errors import Babbled, ChildError, Died, OutOfMemory, TimedOut, by_kind, machine_error
+from scanmend.errors import (
+    Babbled,
+    ChildError,
+    Died,
+    OutOfMemory,
+    TimedOut,
+    by_kind,
+    machine_error,
+    show,
+)
 from scanmend.sandbox import Sandbox
 from scanmend.serve import MEMORY_LIMIT, PARENT_PID, SOCKET_FD
-from scanmend.values import show
 
 MAX_FRAME = 64 * 2**20  # bytes of one reply; a page of text is far below
 LAST_WORDS = 8 * 2**10  # bytes of stderr that are kept for the message

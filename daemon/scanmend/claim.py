@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 from scanmend import log
 from scanmend.complete import Incomplete, is_complete
 from scanmend.config import Settings
-from scanmend.errors import MachineError
+from scanmend.errors import MachineError, show
 from scanmend.inbox import Inbox
 from scanmend.journal import Journal
 from scanmend.lease import Holder, Leases
@@ -22,7 +22,7 @@ from scanmend.profiles import Profile, select
 from scanmend.retry import back_off
 from scanmend.schedule import CONTENTS, Schedule
 from scanmend.states import Document, State
-from scanmend.values import Seen, show
+from scanmend.values import Seen
 
 _NOT_YET = {
     errno.EBUSY,
@@ -34,6 +34,7 @@ _NOT_YET = {
     errno.EIO,
 }
 
+BEHIND = 20  # documents that may wait to be published while more are claimed
 TOO_BIG = "too-big"  # in place of a sha256
 
 
@@ -49,9 +50,13 @@ class Claim:
         profiles: dict[str, Profile],
         put_away: Callable[[int], None],
         paused: Callable[[], bool],
+        let_pass: Callable[[int, threading.Event], None],
         leases: Leases | None = None,
     ) -> None:
-        """``put_away`` takes the id of a failed document; ``paused``: the machine can't take more in."""
+        """``put_away`` takes the id of a failed document; ``paused``: the machine can't take more in.
+
+        ``let_pass``: ``Publish.let_pass``.
+        """
         self.settings = settings
         self.profiles = profiles
         self.unsettled: Callable[..., None] = lambda *_: None  # set by who builds the line
@@ -61,6 +66,7 @@ class Claim:
         self._schedule = schedule
         self._put_away = put_away
         self._paused = paused
+        self._let_pass = let_pass
         self._leases = leases
         self._queue: queue.SimpleQueue[Seen | None] = queue.SimpleQueue()
         self._log = log.get("claim")
@@ -80,6 +86,7 @@ class Claim:
     def run(self, stop: threading.Event) -> None:
         """Claim one file after the other until told to stop."""
         while (seen := self._queue.get()) is not None and not stop.is_set():
+            self._let_pass(BEHIND, stop)
             step = 0
             while not stop.is_set():
                 try:

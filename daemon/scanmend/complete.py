@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from scanmend.values import show
+from scanmend.errors import show
 
 BUDGET = 20_000  # reads (PNG chunks, TIFF directories …) before the check gives up as Unknown
 CHUNK = 64 * 2**10

@@ -11,11 +11,22 @@
     └ MachineError          this machine's fault: wait and try again, for ever
       ├ FolderGone  DiskFull  EngineUnusable  ModelUnavailable
 
-Each message says what happened, to which file, and what to do.
+Each message says what happened, to which file (``show``), and what to do.
 """
 
 import errno
 from typing import ClassVar
+
+NULL_ALLOWED = "SCANMEND_NULL_ENGINE"  # in the environment: ocr.engine may be "null", for benches; else it is unusable
+
+
+def show(path: bytes | str) -> str:
+    """A path for people: bytes that are not UTF-8, and control characters, are escaped."""
+    text = path.decode("utf-8", "backslashreplace") if isinstance(path, bytes) else path
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode()
+        for c in text
+    )
 
 
 class ScanmendError(Exception):

@@ -4,8 +4,7 @@ import os
 
 from scanmend import durable
 from scanmend.config import Folders
-from scanmend.errors import UsageError
-from scanmend.values import show
+from scanmend.errors import UsageError, show
 
 REPORT = b".error.json"
 

@@ -20,12 +20,11 @@ from typing import Any
 
 from scanmend import durable, log
 from scanmend.config import Settings
-from scanmend.errors import MachineError
+from scanmend.errors import MachineError, show
 from scanmend.journal import Journal
 from scanmend.retry import back_off
 from scanmend.states import Document, State
 from scanmend.status import TOLD_FACT, look, troubles
-from scanmend.values import show
 
 LOOK = 1.0  # seconds between two looks for news
 ALARM_EVERY = 15.0  # seconds between two looks for trouble

@@ -4,6 +4,8 @@ SQLite in WAL mode, each state change one transaction with full fsync.
 One connection under a lock serves all threads of the daemon; others read with ``Journal.read_only``.
 """
 
+from __future__ import annotations
+
 import contextlib
 import dataclasses
 import json
@@ -12,12 +14,14 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from scanmend.errors import ConfigError, DiskFull, MachineError
 from scanmend.schema import UNFINISHED, VERSION, upgrade
 from scanmend.states import ACTIVE, MOVES, Document, State
-from scanmend.values import Contents, PageResult, PageText, Seen
+
+if TYPE_CHECKING:  # `scanmend status` reads no page, and a sixth of its time went into these
+    from scanmend.values import Contents, PageResult, PageText, Seen
 
 OWNER_FACT = "owner:"  # the fact that is this daemon's name among those that share an inbox
 _IN_HAND = "(state IN ('queued', 'reading', 'publishing', 'putting-away') OR kept = 1)"
@@ -319,11 +323,15 @@ class Journal:
 
     def text(self, document: int, number: int) -> PageText | None:
         """A page that was read; None when it is corrected already."""
+        from scanmend.values import PageText  # noqa: PLC0415
+
         value = self._page(document, number, "text")
         return PageText.from_json(json.loads(value)) if value else None
 
     def result(self, document: int, number: int) -> PageResult:
         """A page that was corrected."""
+        from scanmend.values import PageResult  # noqa: PLC0415
+
         return PageResult.from_json(json.loads(self._page(document, number, "result")))
 
     def _page(self, document: int, number: int, column: str) -> Any:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from scanmend.values import NULL_ALLOWED
+from scanmend.errors import NULL_ALLOWED
 
 Parser = Callable[[Any], Any]  # raises ValueError with what is allowed
 

@@ -29,11 +29,10 @@ from typing import Self
 
 from scanmend import log
 from scanmend.config import Watch
-from scanmend.errors import FolderGone, MachineError, machine_error
+from scanmend.errors import FolderGone, MachineError, machine_error, show
 from scanmend.journal import OWNER_FACT, Journal
 from scanmend.mounts import Root
 from scanmend.states import ACTIVE, State
-from scanmend.values import show
 
 FOLDER = b".scanmend"  # in the inbox; the watcher passes dot folders over
 BEATS = 10  # in the time after which an owner without any is dead

@@ -65,6 +65,7 @@ class Line:
             self.correct.submit,
             self.publish.submit,
             self.pulse,
+            self.publish.let_pass,
         )
         self.claim = Claim(
             inbox,
@@ -74,6 +75,7 @@ class Line:
             profiles,
             self.publish.submit,
             lambda: bool(self.publish.stuck),
+            self.publish.let_pass,
             leases,
         )
         self._leases = leases

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 import structlog
 
 from scanmend.config import Log
-from scanmend.values import show
+from scanmend.errors import show
 
 _PRIORITIES = {
     "debug": 7,

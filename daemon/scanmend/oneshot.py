@@ -11,7 +11,7 @@ from scanmend import durable, log, terminal
 from scanmend.complete import Incomplete, is_complete
 from scanmend.config import Folders, Settings
 from scanmend.engines import choose
-from scanmend.errors import ConfigError, Damaged, ScanmendError, UsageError
+from scanmend.errors import ConfigError, Damaged, ScanmendError, UsageError, show
 from scanmend.inbox import Inbox
 from scanmend.journal import Journal
 from scanmend.lexicon import shipped
@@ -19,7 +19,6 @@ from scanmend.line import Line, workers
 from scanmend.mounts import Root
 from scanmend.profiles import Profile, load_profiles
 from scanmend.states import ACTIVE, Document, State
-from scanmend.values import show
 
 _LOOK = 0.1  # seconds between two looks at the journal
 

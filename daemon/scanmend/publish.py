@@ -13,14 +13,16 @@ from collections.abc import Callable, Iterator
 
 from scanmend import durable, log, sidecar
 from scanmend.config import Folders
-from scanmend.errors import DiskFull, FolderGone, MachineError, machine_error
+from scanmend.errors import DiskFull, FolderGone, MachineError, machine_error, show
 from scanmend.inbox import Inbox
 from scanmend.journal import Journal
 from scanmend.lease import Leases
 from scanmend.mounts import Root
 from scanmend.retry import back_off
 from scanmend.states import Document, State
-from scanmend.values import PageResult, show
+from scanmend.values import PageResult
+
+TURN = 0.02  # seconds until who lets others pass looks again
 
 
 class Publish:
@@ -57,6 +59,11 @@ class Publish:
     def submit(self, document: int) -> None:
         """A document whose pages are all there, or that failed."""
         self._queue.put(document)
+
+    def let_pass(self, most: int, stop: threading.Event) -> None:
+        """Return when no more than ``most`` documents are before this step: results first, then more work."""
+        while self._queue.qsize() > most and not stop.wait(TURN):
+            pass
 
     def close(self) -> None:
         """Let ``run`` end after the document in hand."""

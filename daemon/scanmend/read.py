@@ -27,6 +27,7 @@ _REMEDIES = {
     "timed-out": f"raise ocr.page_timeout, or {_REMEDY}",
     "out-of-memory": f"raise ocr.memory, or {_REMEDY}",
 }
+BEHIND = 100  # documents that may wait to be published while more are read
 RECYCLE_AFTER = (
     500  # pages that one child reads: what a library leaks does not add up over the years
 )
@@ -45,8 +46,12 @@ class Read:
         correct: Callable[[int, int], None],
         put_away: Callable[[int], None],
         pulse: Pulse,
+        let_pass: Callable[[int, threading.Event], None],
     ) -> None:
-        """``engine`` as chosen; ``correct`` takes a document's id and page, ``put_away`` a failed one's id."""
+        """``engine`` as chosen; ``correct`` takes a document's id and page, ``put_away`` a failed one's id.
+
+        ``let_pass``: ``Publish.let_pass``.
+        """
         self.settings = settings
         self.engine = engine
         self._inbox = inbox
@@ -55,6 +60,7 @@ class Read:
         self._correct = correct
         self._put_away = put_away
         self._pulse = pulse
+        self._let_pass = let_pass
         self._begin = (
             threading.Lock()
         )  # two slots may take the first two pages of a resumed document
@@ -70,6 +76,7 @@ class Read:
         engine = self.engine
         try:
             while not stop.is_set():
+                self._let_pass(BEHIND, stop)
                 job = self._schedule.take(self.settings.ocr.idle_unload)
                 if job is None or pages >= RECYCLE_AFTER or engine != self.engine:
                     child.end()

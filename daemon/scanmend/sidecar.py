@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scanmend import __version__
+from scanmend.errors import show
 from scanmend.states import Document
-from scanmend.values import Edit, EngineInfo, Line, ModelInfo, PageResult, show
+from scanmend.values import Edit, EngineInfo, Line, ModelInfo, PageResult
 
 SCHEMA_VERSION = 1
 _HEAD = 64 * 2**10  # bytes in which the source stands

@@ -3,7 +3,7 @@
 import enum
 from dataclasses import dataclass
 
-from scanmend.values import show
+from scanmend.errors import show
 
 
 class State(enum.StrEnum):

@@ -11,17 +11,6 @@ import typing
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-NULL_ALLOWED = "SCANMEND_NULL_ENGINE"  # in the environment: ocr.engine may be "null", for benches
-
-
-def show(path: bytes | str) -> str:
-    """A path for people: bytes that are not UTF-8, and control characters, are escaped."""
-    text = path.decode("utf-8", "backslashreplace") if isinstance(path, bytes) else path
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode()
-        for c in text
-    )
-
 
 class Json:
     """Gives a dataclass ``to_json`` and ``from_json`` by its type hints."""

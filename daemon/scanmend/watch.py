@@ -18,14 +18,14 @@ import time
 from collections.abc import Callable, Iterator
 
 from scanmend import config, log
-from scanmend.errors import MachineError
+from scanmend.errors import MachineError, show
 from scanmend.events import Hint, Observer, OverflowListener, alive, end, observe, watches
 from scanmend.intake import Intake
 from scanmend.listing import Listing
 from scanmend.mounts import Method, Root
 from scanmend.retry import back_off
 from scanmend.settle import NeverCompleted, NotYet, Quiet, Track, settle
-from scanmend.values import Seen, show
+from scanmend.values import Seen
 
 NOTICEABLE = 2.0  # seconds of waiting after which the journal is told
 LIMITS = "raise fs.inotify.max_user_watches or max_user_instances (sysctl)"

@@ -23,8 +23,8 @@ from bench.scale import Rows
 from container import ROOT, Container, booted, impossible
 from running import Tree
 from samples import encoded, page
+from scanmend.errors import NULL_ALLOWED
 from scanmend.journal import Journal
-from scanmend.values import NULL_ALLOWED
 
 PROGRAM = str(Path(sys.executable).parent / "scanmend")
 HEAVY = ("rapidocr", "openvino", "aspose", "numpy", "PIL", "pypdfium2", "llama_cpp", "cv2")

@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 
 from running import Tree
-from scanmend.values import NULL_ALLOWED
+from scanmend.errors import NULL_ALLOWED
 
 HERE = Path(__file__).resolve().parent
 STATUS_EVERY = 5.0

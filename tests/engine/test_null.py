@@ -6,10 +6,9 @@ import pytest
 
 import samples
 from running import tree
-from scanmend.errors import EngineUnusable
+from scanmend.errors import NULL_ALLOWED, EngineUnusable
 from scanmend.ocr.engine import load
 from scanmend.ocr.null import LINE
-from scanmend.values import NULL_ALLOWED
 
 
 def test_it_goes_through_the_whole_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

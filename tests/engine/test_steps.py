@@ -1,5 +1,6 @@
 """What a step does when things go wrong that the whole daemon is seldom in."""
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from scanmend.inbox import Inbox
 from scanmend.journal import Journal
 from scanmend.mounts import Root
 from scanmend.profiles import Profile
+from scanmend.publish import Publish
 from scanmend.pulse import Pulse
 from scanmend.read import Read
 from scanmend.schedule import Job, Schedule
@@ -32,7 +34,7 @@ def test_a_page_waits_while_the_inbox_is_away(tmp_path: Path) -> None:
     schedule = Schedule()
     inbox = Inbox(Root(str(tmp_path / "away")))
     none = lambda *_: None  # noqa: E731
-    read = Read(inbox, journal, schedule, config.Settings(), "rapidocr", none, none, Pulse())
+    read = Read(inbox, journal, schedule, config.Settings(), "rapidocr", none, none, Pulse(), none)
     try:
         document = _reading(journal)
         schedule.add(document.id, [0], 0.0)
@@ -45,6 +47,35 @@ def test_a_page_waits_while_the_inbox_is_away(tmp_path: Path) -> None:
         assert "waits" in journal.document(document.id).reason
         assert journal.attempts(document.id) == 0
     finally:
+        journal.close()
+
+
+def test_who_begins_work_lets_finished_work_pass(tmp_path: Path) -> None:
+    """Else, of 100,000 files, all are claimed and read before the machine gets round to publishing."""
+    journal = Journal.open(str(tmp_path))
+    inbox = Inbox(Root(str(tmp_path)))
+    publish = Publish(inbox, journal, config.Folders(), "archive", {}, lambda _: None)
+    stop, passed = threading.Event(), threading.Event()
+
+    def begin() -> None:
+        publish.let_pass(2, stop)
+        passed.set()
+
+    try:
+        for number in range(3):
+            publish.submit(number)
+        publish.let_pass(3, stop)
+        waiting = threading.Thread(target=begin)
+        waiting.start()
+        assert not passed.wait(0.2)
+        publish._queue.get()
+        assert passed.wait(30)
+        publish.submit(3)
+        stop.set()
+        publish.let_pass(0, stop)  # the daemon stops: nobody waits
+    finally:
+        stop.set()
+        waiting.join(30)
         journal.close()
 
 

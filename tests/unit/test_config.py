@@ -7,8 +7,7 @@ import pytest
 import yaml
 
 from scanmend import config
-from scanmend.errors import ConfigError
-from scanmend.values import NULL_ALLOWED
+from scanmend.errors import NULL_ALLOWED, ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -4,9 +4,9 @@ import os
 
 from PIL.Image import Image
 
-from scanmend.errors import EngineUnusable
+from scanmend.errors import NULL_ALLOWED, EngineUnusable
 from scanmend.ocr.engine import Reading, Segment
-from scanmend.values import NULL_ALLOWED, Box, EngineInfo
+from scanmend.values import Box, EngineInfo
 
 LINE = "scanmend's null engine was here; this page was not read"
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from scanmend.errors import Damaged, TooBig, Unsupported
+from scanmend.errors import Damaged, TooBig, Unsupported, show
 from scanmend.ocr.engine import Segment
 from scanmend.ocr.source import Source, Unmapped
-from scanmend.values import PageRequest, show
+from scanmend.values import PageRequest
 
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP", "JPEG2000")
 READABLE = "PDF, JPEG, PNG, TIFF, WebP, GIF, BMP, JPEG 2000"
