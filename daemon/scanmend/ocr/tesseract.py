@@ -1,12 +1,12 @@
-"""Tesseract 5, the system's program: a page in on standard input, words with boxes out as TSV."""
+"""Tesseract 5, the system's library: a page in, words with boxes out as TSV."""
 
 import csv
+import ctypes
 import io
 import os
 import re
-import shutil
-import subprocess
 from dataclasses import dataclass
+from typing import Any
 
 from PIL.Image import Image
 
@@ -28,75 +28,83 @@ NAMES: dict[str, str] = dict(
 )
 LEAST_DPI = 70  # Tesseract distrusts less, and says so
 GAP = 1.2  # line heights: words farther apart are segments of their own
+LIBRARY = "libtesseract.so.5"  # the number of its interface is that of the version
+PAGE_SEGMENTATION = 3  # automatic, without the page's orientation
+COLUMNS = ("level", "page_num", "block_num", "par_num", "line_num", "word_num", "left", "top", "width", "height", "conf",
+           "text")  # fmt: skip
 HOW_TO_INSTALL = "install it with: apt install tesseract-ocr"
 
 
 class Tesseract:
-    """The engine; each page is one run of the program."""
+    """The engine: the library that the program of this name uses, kept in memory from page to page."""
 
     def __init__(self, languages: tuple[str, ...]) -> None:
-        """EngineUnusable when the program or a language is missing, with the package to install."""
-        program = shutil.which("tesseract")
-        if program is None:
-            raise EngineUnusable(
-                f"ocr.engine: the program tesseract is not there; {HOW_TO_INSTALL}"
-            )
-        self._program = program
+        """EngineUnusable when the library or a language is missing, with the package to install."""
+        self._library = _library()
         self._languages = languages
-        self._version = self._ask("--version").partition("\n")[0].removeprefix("tesseract").strip()
-        if int((re.match(r"v?(\d+)", self._version) or ["", "0"])[1]) < 5:
-            raise EngineUnusable(
-                f"ocr.engine: tesseract {self._version} is too old, 5 is needed; {HOW_TO_INSTALL}"
-            )
-        self._names = _traineddata(languages, set(self._ask("--list-langs").split()))
+        self._version = self._library.TessVersion().decode()
+        self._names = [NAMES.get(code.split("-")[0], code) for code in languages or ("en",)]
+        self._api = self._library.TessBaseAPICreate()
+        if self._library.TessBaseAPIInit3(self._api, None, "+".join(self._names).encode()) != 0:
+            raise self._without_data()
+        self._library.TessBaseAPISetVariable(self._api, b"debug_file", os.devnull.encode())
+        self._library.TessBaseAPISetPageSegMode(self._api, PAGE_SEGMENTATION)
+
+    def _without_data(self) -> EngineUnusable:
+        """Why the languages can't be loaded."""
+        folder = (self._library.TessBaseAPIGetDatapath(self._api) or b"").decode()
+        for code, name in zip(self._languages or ("en",), self._names, strict=True):
+            package = f"tesseract-ocr-{name.replace('_', '-')}"
+            if not os.path.exists(os.path.join(folder, f"{name}.traineddata")):
+                return EngineUnusable(
+                    f"ocr.languages: tesseract has no data for {code!r}; install it with: apt install {package}"
+                )
+        return EngineUnusable(
+            f"{folder}: tesseract can't load {', '.join(self._names)}; install them again: apt install --reinstall {package}"
+        )
 
     def info(self) -> EngineInfo:
         """Name, version, languages and settings."""
-        settings = {"traineddata": "+".join(self._names), "psm": 3}
+        settings = {"traineddata": "+".join(self._names), "psm": PAGE_SEGMENTATION}
         return EngineInfo("tesseract", self._version, self._languages, settings)
 
     def read(self, image: Image, dpi: float) -> Reading:
-        """Read an upright page; ChildError when the program fails on it."""
-        page = io.BytesIO()
-        image.convert("L").save(page, "ppm")
-        command = [self._program, "-", "-", "-l", "+".join(self._names), "--psm", "3"]
-        command += ["--dpi", str(max(LEAST_DPI, round(dpi))), "tsv"]
-        done = subprocess.run(
-            command, input=page.getvalue(), capture_output=True, check=False, env=_environment()
-        )
-        if done.returncode != 0:
-            said = done.stderr.decode("utf-8", "replace").strip()
-            raise ChildError(f"tesseract ended with status {done.returncode}: {said[-500:]}")
-        return Reading(tuple(_segments(_words(done.stdout.decode("utf-8", "replace")))))
-
-    def _ask(self, option: str) -> str:
-        done = subprocess.run(
-            [self._program, option], capture_output=True, check=False, env=_environment()
-        )
-        if done.returncode != 0:
-            said = done.stderr.decode("utf-8", "replace").strip()
-            raise EngineUnusable(
-                f"ocr.engine: tesseract {option} fails: {said[-500:]}; {HOW_TO_INSTALL}"
-            )
-        return (done.stdout or done.stderr).decode("utf-8", "replace")
+        """Read an upright page; ChildError when the library fails on it."""
+        grey = image.convert("L")
+        width, height = grey.size
+        library, api = self._library, self._api
+        library.TessBaseAPISetImage(api, grey.tobytes(), width, height, 1, width)
+        library.TessBaseAPISetSourceResolution(api, max(LEAST_DPI, round(dpi)))
+        try:
+            if library.TessBaseAPIRecognize(api, None) != 0:
+                raise ChildError("tesseract can't read this page; it does not say why")
+            found = library.TessBaseAPIGetTsvText(api, 0)
+            try:
+                rows = ctypes.string_at(found).decode("utf-8", "replace")
+            finally:
+                library.TessDeleteText(found)
+        finally:
+            library.TessBaseAPIClear(api)
+        return Reading(tuple(_segments(_words(rows))))
 
 
-def _traineddata(languages: tuple[str, ...], installed: set[str]) -> list[str]:
-    """The traineddata files for ISO 639-1 codes; EngineUnusable for the first that is missing."""
-    names = []
-    for code in languages or ("en",):
-        name = NAMES.get(code.split("-")[0], code)
-        if name not in installed:
-            package = f"tesseract-ocr-{name.replace('_', '-')}"
-            raise EngineUnusable(
-                f"ocr.languages: tesseract has no data for {code!r}; install it with: apt install {package}"
-            )
-        names.append(name)
-    return names
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, "OMP_THREAD_LIMIT": os.environ.get("SCANMEND_THREADS", "1")}
+def _library() -> Any:
+    """Tesseract's C interface (capi.h). Without the program's start for each page, it takes three quarters of the CPU."""
+    try:
+        library = ctypes.CDLL(LIBRARY)
+    except OSError:
+        raise EngineUnusable(f"ocr.engine: {LIBRARY} is not there; {HOW_TO_INSTALL}") from None
+    api, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
+    library.TessVersion.restype = library.TessBaseAPIGetDatapath.restype = text
+    library.TessBaseAPICreate.restype = library.TessBaseAPIGetTsvText.restype = api
+    library.TessBaseAPIGetDatapath.argtypes = library.TessBaseAPIClear.argtypes = [api]
+    library.TessBaseAPIInit3.argtypes = library.TessBaseAPISetVariable.argtypes = [api, text, text]
+    library.TessBaseAPISetImage.argtypes = [api, text, number, number, number, number]
+    for name in ("SetPageSegMode", "SetSourceResolution", "GetTsvText"):
+        getattr(library, f"TessBaseAPI{name}").argtypes = [api, number]
+    library.TessBaseAPIRecognize.argtypes = [api, api]
+    library.TessDeleteText.argtypes = [api]
+    return library
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +117,7 @@ class _Word:
 
 def _words(tsv: str) -> list[_Word]:
     words = []
-    for row in csv.DictReader(io.StringIO(tsv), delimiter="\t", quoting=csv.QUOTE_NONE):
+    for row in csv.DictReader(io.StringIO(tsv), COLUMNS, delimiter="\t", quoting=csv.QUOTE_NONE):
         text = (row["text"] or "").strip()
         if row["level"] != "5" or not text:
             continue
