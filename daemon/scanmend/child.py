@@ -211,6 +211,18 @@ class Child:
             os.close(self._stderr)  # end of file: nothing more to wait for
             self._stderr = os.open(os.devnull, os.O_RDWR)
 
+    def memory(self) -> int:
+        """Bytes of the process that count against its limit; 0 when there is none."""
+        with self._lock:
+            process = self._process
+        if process is None:
+            return 0
+        try:
+            with open(f"/proc/{process.pid}/status", encoding="ascii", errors="replace") as file:
+                return next(int(x.split()[1]) * 1024 for x in file if x.startswith("VmData:"))
+        except (OSError, StopIteration):
+            return 0
+
     def kill(self) -> None:
         """End the whole process group at once; from any thread. The owner's ``ask`` raises Died."""
         with self._lock:

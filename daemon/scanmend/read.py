@@ -27,6 +27,7 @@ _REMEDIES = {
     "timed-out": f"raise ocr.page_timeout, or {_REMEDY}",
     "out-of-memory": f"raise ocr.memory, or {_REMEDY}",
 }
+WORN = 0.75  # share of ocr.memory from which a child is replaced
 BEHIND = 100  # documents that may wait to be published while more are read
 RECYCLE_AFTER = (
     500  # pages that one child reads: what a library leaks does not add up over the years
@@ -78,7 +79,12 @@ class Read:
             while not stop.is_set():
                 self._let_pass(BEHIND, stop)
                 job = self._schedule.take(self.settings.ocr.idle_unload)
-                if job is None or pages >= RECYCLE_AFTER or engine != self.engine:
+                if (
+                    job is None
+                    or pages >= RECYCLE_AFTER
+                    or engine != self.engine
+                    or self._worn(child)
+                ):
                     child.end()
                     pages = 0
                     if engine != self.engine:
@@ -107,6 +113,10 @@ class Read:
         self._children.add(child)
         return child
 
+    def _worn(self, child: Child) -> bool:
+        """Whether it has grown so large that the next page might not have room."""
+        return child.memory() > WORN * self.settings.ocr.memory > 0
+
     def _careful_turn(self, child: Child, job: Job) -> None:
         """The mouth of the loop: a bug of ours costs time, not the slot."""
         try:
@@ -133,6 +143,8 @@ class Read:
             self._pauses = 0
             self._schedule.done(job)
         except ScanmendError as error:
+            if isinstance(error, ChildError):
+                child.end()  # after an error that nobody foresaw, a library may answer with the page before
             self._failed(job, error)
 
     def _contents(self, child: Child, document: Document) -> None:

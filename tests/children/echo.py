@@ -8,6 +8,9 @@ import time
 from scanmend.serve import serve
 
 
+kept = []
+
+
 def run(request, progress):
     what = request["what"]
     if what == "echo":
@@ -31,6 +34,9 @@ def run(request, progress):
     if what == "eat":
         block = bytearray(request["bytes"])
         return {"size": len(block)}
+    if what == "keep":
+        kept.append(bytearray(request["bytes"]))
+        return {}
     if what == "lie":
         os.write(int(os.environ["SCANMEND_FD"]), b"\0\0\0\5hello")
         time.sleep(3600)

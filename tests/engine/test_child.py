@@ -72,6 +72,18 @@ def test_memory_is_bounded(child: Child) -> None:
     assert _ask(child, "eat", bytes=1000) == {"size": 1000}
 
 
+def test_it_is_known_how_much_memory_it_has(child: Child) -> None:
+    assert child.memory() == 0
+    _ask(child, "echo", text="hello")
+    before = child.memory()
+    assert 2**20 < before < 2**28
+    _ask(child, "keep", bytes=2**26)
+    assert child.memory() >= before + 2**26
+
+    child.end()
+    assert child.memory() == 0
+
+
 def test_a_flood_on_stdout_harms_nobody(child: Child) -> None:
     assert _ask(child, "flood") == {"said": "after the flood"}
 

@@ -1,13 +1,17 @@
 """What a step does when things go wrong that the whole daemon is seldom in."""
 
+import contextlib
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import tinygguf
+from running import eventually
 from scanmend import config, correct
+from scanmend.child import Child
 from scanmend.errors import FolderGone
 from scanmend.inbox import Inbox
 from scanmend.journal import Journal
@@ -21,11 +25,32 @@ from scanmend.states import Document, State
 from scanmend.values import Box, Contents, EngineInfo, Line, PageText, Seen
 
 
-def _reading(journal: Journal) -> Document:
-    document = journal.claim(Seen(b"a.png", 3, 4, 5), "f00", "default")
+def _reading(journal: Journal, folder: Path | None = None) -> Document:
+    """``folder``: where the file is; without it, it is nowhere."""
+    seen = Seen.of(b"a.png", (folder / "a.png").lstat()) if folder else Seen(b"a.png", 3, 4, 5)
+    document = journal.claim(seen, "f00", "default")
     assert document is not None
     document = journal.keep_contents(document, Contents("image/png", 1))
     return journal.move(document, State.READING, "")
+
+
+@contextlib.contextmanager
+def _reader(tmp_path: Path) -> Iterator[tuple[Read, Child, Schedule]]:
+    """The read step with a child, over a journal and an inbox with the file that ``_reading`` claims."""
+    (tmp_path / "a.png").write_bytes(b"...")
+    (tmp_path / "state").mkdir()
+    journal, schedule = Journal.open(str(tmp_path / "state")), Schedule()
+    base = config.Settings()
+    settings = replace(base, folders=replace(base.folders, state=str(tmp_path / "state")))
+    none = lambda *_: None  # noqa: E731
+    inbox = Inbox(Root(str(tmp_path)))
+    read = Read(inbox, journal, schedule, settings, "null", none, none, Pulse(), none)
+    child = read._new_child()
+    try:
+        yield read, child, schedule
+    finally:
+        child.end()
+        journal.close()
 
 
 def test_a_page_waits_while_the_inbox_is_away(tmp_path: Path) -> None:
@@ -48,6 +73,36 @@ def test_a_page_waits_while_the_inbox_is_away(tmp_path: Path) -> None:
         assert journal.attempts(document.id) == 0
     finally:
         journal.close()
+
+
+def test_a_child_that_has_grown_is_replaced(tmp_path: Path) -> None:
+    with _reader(tmp_path) as (read, child, _):
+        child.start()
+        eventually(lambda: child.memory() > 2**20)
+        for limit, worn in ((2 * child.memory(), False), (child.memory(), True), (0, False)):
+            read.settings = replace(read.settings, ocr=replace(read.settings.ocr, memory=limit))
+            assert read._worn(child) == worn
+
+
+def test_after_an_error_that_nobody_foresaw_the_page_is_tried_in_a_new_child(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenVINO without memory failed, and then gave its last good answer for the pages after.
+
+    Its memory can't be made scarce at the right moment: the error is another one, of a request that no child knows.
+    """
+    with _reader(tmp_path) as (read, child, schedule):
+        document = _reading(read._journal, tmp_path)
+        schedule.add(document.id, [0], 0.0)
+        job = schedule.take(0)
+        assert job
+        child.start()
+        monkeypatch.setattr(Read, "_page", lambda *_: child.ask({"do": "nothing known"}, 30))
+
+        read.turn(child, job)
+
+        assert not child.alive
+        assert read._journal.attempts(document.id) == 1
 
 
 def test_who_begins_work_lets_finished_work_pass(tmp_path: Path) -> None:

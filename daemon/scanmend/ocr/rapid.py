@@ -74,6 +74,7 @@ def _models() -> tuple[Any, Any]:
     threads = int(os.environ.get("SCANMEND_THREADS", "1"))
     cv2.setNumThreads(threads)
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment] # it writes an identity into the home folder
+    _forget_sizes()
     engine = RapidOCR(
         params={
             "Global.use_cls": False,
@@ -90,6 +91,21 @@ def _models() -> tuple[Any, Any]:
     logging.getLogger("RapidOCR").setLevel(logging.ERROR)
     # not the public call, which runs both on one scale
     return engine._load_det_model(), engine._load_rec_model()  # noqa: SLF001
+
+
+def _forget_sizes() -> None:
+    """OpenVINO would keep what it made for each size of page and line, 30 MB a page, until ocr.memory ends it.
+
+    RapidOCR has no key for this setting.
+    """
+    from rapidocr.inference_engine.openvino import main as runtime  # noqa: PLC0415 - not before the telemetry is gone
+
+    configured = runtime.CPUConfig.get_config
+
+    def get_config(self: Any) -> dict[str, Any]:
+        return {**configured(self), "CPU_RUNTIME_CACHE_CAPACITY": "0"}
+
+    runtime.CPUConfig.get_config = get_config
 
 
 class Rapid:
