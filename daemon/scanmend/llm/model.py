@@ -188,11 +188,12 @@ def _try(wish: Wish, layers: int, notes: Notes) -> Loaded:
     model = _open(wish.path, layers)
     contexts: list[Context] = []
     try:
-        drafts = _contexts(model, wish, layers, contexts)
+        each = not layers and bool(_metadata(model, "scanmend.line_bytes"))
+        drafts = _contexts(model, wish, layers, each, contexts)
         context = contexts[0]
         template = Template(model, context)
-        name = f"speed of {layers} layers, {context.threads} threads"
-        curve = notes.get(name)
+        name = f"speed of {layers} layers, {wish.threads} threads"
+        curve = speed.ONE_THREAD if each else notes.get(name)
         if not curve:
             curve = speed.measure(context)
             notes.set(name, curve)
@@ -220,16 +221,14 @@ def _try(wish: Wish, layers: int, notes: Notes) -> Loaded:
 # the ladder of methods ------------------------------------------------------------------------------
 
 
-def _contexts(model: Any, wish: Wish, layers: int, made: list[Context]) -> bool:
+def _contexts(model: Any, wish: Wish, layers: int, each: bool, made: list[Context]) -> bool:
     """Make what this model and machine bear best; whether the memory can be cut."""
     error: Exception | None = None
-    by_line = bool(_metadata(model, "scanmend.line_bytes"))
-    most = FEW_LANES if by_line else LANES
+    most = FEW_LANES if each else LANES
     for lanes in (1,) if wish.method in ("single", "greedy") else (most, 1):
         for backend in (
             (True, False) if layers else (False,)
         ):  # on a CPU the logits are at hand anyway
-            each = by_line and not layers
             try:
                 made += [_context(model, wish, lanes, backend, each)]
             except OutOfMemory as found:

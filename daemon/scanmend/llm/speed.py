@@ -15,6 +15,9 @@ ENOUGH = 3.0  # seconds of measuring
 LENGTHS = (0, 1, 2, 4, 8, 16, 32, 64)  # of drafts; longer ones gain nothing above 0.5 % errors
 
 Curve = list[tuple[int, float]]  # tokens in a batch, seconds; rising
+# Of a small model by one thread, in tokens: a batch costs its own and three more (0.4 ms and 0.15 for each). Not
+# measured at each load, beside busy OCR: what the measurement got wrong made a page take twice as long.
+ONE_THREAD: Curve = [(1, 4.0), (BATCH, BATCH + 3.0)]
 
 
 def measure(context: Context) -> Curve:
