@@ -170,9 +170,9 @@ def _idle(method: str, entries: int, seconds: float) -> dict[str, Any]:
 
 
 def _settled(me: psutil.Process) -> None:
-    """Wait until the first listing is over: no CPU to speak of for three seconds."""
-    last = -1.0
-    while (now := sum(me.cpu_times()[:2])) - last > 0.1:
+    """Wait until the first listing is over: no CPU to speak of for three seconds, or a minute: who polls never rests."""
+    last, deadline = -1.0, time.monotonic() + 60.0
+    while (now := sum(me.cpu_times()[:2])) - last > 0.1 and time.monotonic() < deadline:
         last = now
         time.sleep(3.0)
 
