@@ -75,6 +75,13 @@ def test_a_missing_language_names_its_package(
 
 
 @needs_tesseract
+def test_a_language_that_is_missing_beside_one_that_is_there() -> None:
+    """The library itself would go on without it, and read Welsh as English."""
+    with pytest.raises(EngineUnusable, match=r"'cy'.*apt install tesseract-ocr-cym"):
+        Tesseract(("en", "cy"))
+
+
+@needs_tesseract
 def test_data_that_can_not_be_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TESSDATA_PREFIX", str(tmp_path))
     (tmp_path / "eng.traineddata").write_bytes(b"not a model")

@@ -45,23 +45,25 @@ class Tesseract:
         self._version = self._library.TessVersion().decode()
         self._names = [NAMES.get(code.split("-")[0], code) for code in languages or ("en",)]
         self._api = self._library.TessBaseAPICreate()
-        if self._library.TessBaseAPIInit3(self._api, None, "+".join(self._names).encode()) != 0:
-            raise self._without_data()
+        names = "+".join(self._names).encode()
+        failed = self._library.TessBaseAPIInit3(self._api, None, names) != 0
+        self._look_for_data(failed)
         self._library.TessBaseAPISetVariable(self._api, b"debug_file", os.devnull.encode())
         self._library.TessBaseAPISetPageSegMode(self._api, PAGE_SEGMENTATION)
 
-    def _without_data(self) -> EngineUnusable:
-        """Why the languages can't be loaded."""
+    def _look_for_data(self, failed: bool) -> None:
+        """EngineUnusable when a language is missing (with another one beside it, the library reads on), or none was loaded."""
         folder = (self._library.TessBaseAPIGetDatapath(self._api) or b"").decode()
         for code, name in zip(self._languages or ("en",), self._names, strict=True):
             package = f"tesseract-ocr-{name.replace('_', '-')}"
             if not os.path.exists(os.path.join(folder, f"{name}.traineddata")):
-                return EngineUnusable(
+                raise EngineUnusable(
                     f"ocr.languages: tesseract has no data for {code!r}; install it with: apt install {package}"
                 )
-        return EngineUnusable(
-            f"{folder}: tesseract can't load {', '.join(self._names)}; install them again: apt install --reinstall {package}"
-        )
+        if failed:
+            raise EngineUnusable(
+                f"{folder}: tesseract can't load {', '.join(self._names)}; install them again: apt install --reinstall {package}"
+            )
 
     def info(self) -> EngineInfo:
         """Name, version, languages and settings."""
@@ -79,6 +81,8 @@ class Tesseract:
             if library.TessBaseAPIRecognize(api, None) != 0:
                 raise ChildError("tesseract can't read this page; it does not say why")
             found = library.TessBaseAPIGetTsvText(api, 0)
+            if not found:
+                raise ChildError("tesseract gives no result for this page; it does not say why")
             try:
                 rows = ctypes.string_at(found).decode("utf-8", "replace")
             finally:
