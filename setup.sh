@@ -11,9 +11,11 @@ python=${PYTHON:-python3}
 stamp=.venv/.ready-$what
 say() { printf '\033[1mscanmend:\033[0m %s\n' "$*"; }
 stop() { printf 'scanmend: %s\n' "$*" >&2; exit 1; }
+# a service's user can't write here: without this, each of its starts, and each status, would compile the source
+compile() { .venv/bin/python -m compileall -q daemon; }
 
 wanted=$(cat pyproject.toml setup.sh | sha256sum; printf '%s' "${CMAKE_ARGS:-}")
-[ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && exit 0
+[ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && compile && exit 0
 
 # pkg-config and libsystemd-dev: systemd-python is built here; the compiler: llama-cpp-python is, too
 packages=(python3-venv python3-dev build-essential pkg-config libsystemd-dev tesseract-ocr tesseract-ocr-osd)
@@ -63,4 +65,5 @@ fi
 say "installing scanmend and its engines"
 extra=; [ "$what" = test ] && extra='[test]'
 .venv/bin/pip install -qq --disable-pip-version-check -e ".$extra"
+compile
 printf '%s' "$wanted" >"$stamp"

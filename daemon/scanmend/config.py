@@ -35,6 +35,9 @@ from scanmend.keys import (
     whole,
 )
 
+# libyaml's, where PyYAML has it: 15 times as fast, a tenth of what status takes
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 BUILTIN = "builtin"  # llm.model: the corrector that comes with scanmend
 REFERENCE = "Qwen/Qwen2.5-3B-Instruct-GGUF"
 
@@ -251,7 +254,7 @@ def read(path: str, cls: Any) -> Any:
     """A YAML file as the dataclass ``cls``, whose fields were made by ``key``."""
     try:
         with open(path, encoding="utf-8") as file:
-            node = yaml.compose(file, Loader=yaml.SafeLoader)
+            node = yaml.compose(file, Loader=_LOADER)
     except OSError as error:
         raise ConfigError(
             f"{path}: can't be read: {error.strerror}; name another with --config"

@@ -1,12 +1,13 @@
 """`make bench-peers`: the daemon beside the bare engine and OCRmyPDF, on the same pages.
 
-    python -m bench.peers [--pages 120] [--few 30] [--rounds 1] [--only tesseract|rapidocr] [--json FILE]
+    python -m bench.peers [--pages 120] [--few 12] [--rounds 3] [--only tesseract|rapidocr] [--json FILE]
 
 (a) scanmend's engine in a loop, a process for each core: the limit. (b) the daemon, from the drop to the
 sidecar, correction off. (c) OCRmyPDF with a sidecar: one file after the other as its watcher does it, N
 side by side, and N side by side without a PDF (the least that it can do). With one core, and for the
-library as it comes, fewer pages. Nobody turns pages with Tesseract (OCRmyPDF doesn't unless it is asked);
-with RapidOCR (a) and (b) do.
+library as it comes, fewer pages. Each round has its pages in another order: which of them comes last, when
+the other cores have nothing left, is luck. OCRmyPDF, far from the rest, has one round. Nobody turns pages
+with Tesseract (OCRmyPDF doesn't unless it is asked); with RapidOCR (a) and (b) do.
 """
 
 import argparse
@@ -37,12 +38,10 @@ def main() -> None:
     options = _options()
     python, versions = install()
     with tempfile.TemporaryDirectory() as home:
-        folder = Path(home)
-        given = documents(folder, DATA, options.pages)
-        few = [d for d in given if d.pages == 1][: options.few]
         runs = []
         for number in range(options.rounds):
-            for way in _ways(options, python, given, few):
+            given = documents(Path(home, f"{number}"), DATA, options.pages, number)
+            for way in _ways(options, python, given, first=number == 0):
                 runs.append(way())
                 print(_said(number, runs[-1]), flush=True)
     results = Results(
@@ -57,8 +56,8 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="scanmend beside the bare engine and OCRmyPDF")
     parser.add_argument("--pages", type=int, default=120)
-    parser.add_argument("--few", type=int, default=30, help="pages with one core, and for RapidOCR()(image)")  # fmt: skip
-    parser.add_argument("--rounds", type=int, default=1, help="all of it so often; medians are told")  # fmt: skip
+    parser.add_argument("--few", type=int, default=12, help="pages with one core, and for RapidOCR()(image)")  # fmt: skip
+    parser.add_argument("--rounds", type=int, default=3, help="so often, but OCRmyPDF; medians are told")  # fmt: skip
     parser.add_argument("--only", choices=("tesseract", "rapidocr"))
     parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--json", type=Path)
@@ -66,16 +65,19 @@ def _options() -> argparse.Namespace:
 
 
 def _ways(
-    options: argparse.Namespace, python: str, given: Sequence[Document], few: Sequence[Document]
+    options: argparse.Namespace, python: str, given: Sequence[Document], *, first: bool
 ) -> Iterator[Way]:
     """All of them, what is compared side by side in time."""
-    for cores in sorted({1, options.cores}):
-        pile = given if cores == options.cores else few
+    few = [d for d in given if d.pages == 1][: options.few]
+    powers = {2**n for n in range(options.cores.bit_length())}
+    for cores in sorted({n for n in powers if n < options.cores} | {options.cores}):
+        pile = given if cores > 1 else few
         if options.only != "rapidocr":
             yield partial(engine_alone, "tesseract", cores, False, pile)
             yield partial(daemon, "tesseract", cores, False, pile, few[0])
-            yield partial(ocrmypdf, python, WATCHER, cores, 1, pile, jobs=cores)
-            if cores > 1:
+            if first:
+                yield partial(ocrmypdf, python, WATCHER, cores, 1, pile, jobs=cores)
+            if first and cores > 1:
                 beside = partial(ocrmypdf, python, processes=cores, cores=cores, given=pile, jobs=1)
                 yield partial(beside, way=SIDE_BY_SIDE)
                 yield partial(beside, way=TEXT_ONLY, output_type="none")
@@ -151,7 +153,7 @@ def targets(runs: Sequence[Run]) -> list[Target]:
 def _ratio(ours: Sequence[Run], theirs: Sequence[Run], *, speed: bool) -> float:
     return statistics.median(
         our.speed / their.speed if speed else our.cost / their.cost
-        for our, their in zip(ours, theirs, strict=False)  # the engine may have run twice a round
+        for our, their in zip(ours, theirs, strict=False)  # not all ways run in all rounds
     )
 
 
@@ -172,7 +174,7 @@ def _notes(options: argparse.Namespace, given: Sequence[Document]) -> list[str]:
     pile = ", ".join(f"{count} × {kind}" for kind, count in kinds.items())
     source = "receipts and pages of ../shared/data" if DATA.is_dir() else "made-up pages"
     return [
-        f"{pile}; {source}; all dropped at once, everything warm; {options.rounds} round(s).",
+        f"{pile}; {source}; all dropped at once, everything warm; {options.rounds} round(s), in another order each; OCRmyPDF: one.",
         "engine alone: scanmend's own opening, righting (RapidOCR only) and engine object in a loop, one process a core.",
         "Nobody turns pages with Tesseract. Memory: the proportional set sizes of all processes together, looked at each second.",
     ]

@@ -18,7 +18,6 @@ from samples import page
 BOOK = 20  # pages of a long PDF
 DPI = 200  # of pages that don't tell, or tell what no scanner has
 REAL = ("receipts/*.jpg", "pages/*.jpg", "pages/*.png", "pages/*.tif")
-SEED = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +33,10 @@ class Document:
         return len(self.pictures)
 
 
-def documents(folder: Path, data: Path, pages: int) -> list[Document]:
-    """At least ``pages`` pages as files in ``folder``, in an order that mixes the kinds; the same each time."""
-    sources = itertools.cycle(_sources(data))
+def documents(folder: Path, data: Path, pages: int, seed: int) -> list[Document]:
+    """At least ``pages`` pages as files in ``folder``, in an order that mixes the kinds; the same for a seed."""
+    folder.mkdir()
+    sources = itertools.cycle(_sources(data, seed))
     books = max(1, round(pages / 3 / BOOK)) if pages >= BOOK else 0
     singles = max(0, pages - books * BOOK)
     kinds = ["pdf", "tiff"] * (singles // 2 + 1)
@@ -50,10 +50,10 @@ def documents(folder: Path, data: Path, pages: int) -> list[Document]:
     return made
 
 
-def _sources(data: Path) -> Sequence[Path | Sequence[str]]:
+def _sources(data: Path, seed: int) -> Sequence[Path | Sequence[str]]:
     real = sorted(path for pattern in REAL for path in data.glob(pattern))
     found: list[Path | Sequence[str]] = [*real] if real else [*_made_up()]
-    random.Random(SEED).shuffle(found)
+    random.Random(seed).shuffle(found)
     return found
 
 
