@@ -1,5 +1,5 @@
 # `make run` and `make test` do everything on a fresh Debian 12 or Ubuntu 24.04 machine.
-.PHONY: run test check bench bench-peers bench-fairness bench-correction bench-scale bench-cold bench-llm bench-gate eval-corrector faults fuzz shares setup clean
+.PHONY: run test check bench bench-daemon bench-peers bench-fairness bench-correction bench-scale bench-cold bench-llm bench-gate eval-corrector faults fuzz shares setup clean
 BIN := .venv/bin
 
 run:
@@ -17,12 +17,16 @@ check:
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-# what the daemon costs, then the benches below; into docs/bench, compared with the last committed run
+# all of them, an hour on 2 cores; tables and plots into docs/bench, compared with the last committed run
 FOUND := .bench/found
 bench:
+	@$(MAKE) --no-print-directory bench-daemon bench-peers bench-correction bench-fairness bench-scale bench-cold
+
+# one page by itself, and how well the engines read
+bench-daemon:
 	@./setup.sh test
-	PYTHONPATH=tests $(BIN)/python tests/bench/bench.py --json $(FOUND)/daemon.json
-	@$(MAKE) --no-print-directory bench-peers bench-correction bench-fairness bench-scale bench-cold
+	PYTHONPATH=tests $(BIN)/python -m bench.daemon --json $(FOUND)/daemon.json
+	PYTHONPATH=tests $(BIN)/python -m bench.report $(FOUND)/daemon.json
 
 # beside the bare engine and OCRmyPDF, which gets a virtual environment of its own; ARGS: as --pages 30
 bench-peers:

@@ -1,6 +1,6 @@
 """Word F1 and order-sensitive character error rate of the product's own reading, by kind of page.
 
-    python tests/bench/quality.py DATA_DIR [--engine rapidocr|tesseract] [--kind KIND] [--jobs N] [--pages]
+    PYTHONPATH=tests python -m bench.quality DATA_DIR [--engine rapidocr|tesseract] [--kind KIND] [--jobs N] [--pages]
 
 Every picture NAME.* with a NAME.gt.txt beside it, anywhere below DATA_DIR, is read as the OCR child reads it
 (open, upright, recognise, arrange) and compared with the truth: case-folded, white space made single spaces,
@@ -14,7 +14,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from rapidfuzz.distance import Levenshtein
@@ -62,15 +62,23 @@ class Score:
             (self.right[0] + other.right[0], self.right[1] + other.right[1]),
         )
 
+    @property
+    def f1(self) -> float:
+        """Of the words, in any order."""
+        return 2 * self.shared_words / max(1, self.all_words)
+
+    @property
+    def cer(self) -> float:
+        """Of the characters, in order."""
+        return self.edits / max(1, self.characters)
+
     def row(self, name: str) -> str:
         """One line of the table."""
-        f1 = 2 * self.shared_words / max(1, self.all_words)
-        cer = self.edits / max(1, self.characters)
         each = self.seconds / max(1, self.pages)
         unsure = " ".join(
             f"{part / max(1, whole):7.1%}" for whole, part in (self.wrong, self.right)
         )
-        return f"{name:16} {self.pages:5} {f1:8.3f} {cer:8.4f} {unsure} {each:9.2f} {1 / each if each else 0:8.2f}"
+        return f"{name:16} {self.pages:5} {self.f1:8.3f} {self.cer:8.4f} {unsure} {each:9.2f} {1 / each if each else 0:8.2f}"
 
 
 def compare(truth: str, text: str, unsure: Collection[int] = (), seconds: float = 0.0) -> Score:
@@ -154,6 +162,23 @@ def score(job: tuple[str, str, tuple[str, ...]]) -> tuple[str, Score]:
     return path, compare(truth, text, unsure, seconds)
 
 
+def scores(
+    paths: Sequence[str], engine: str, languages: str = "en", jobs: int = 1
+) -> dict[str, Score]:
+    """Each page's, by its path."""
+    asked = [(path, engine, tuple(languages.split(","))) for path in paths]
+    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
+        return dict(sorted(pool.imap_unordered(score, asked)))
+
+
+def by_kind(results: Mapping[str, Score]) -> dict[str, Score]:
+    """The sum of each kind, and of all."""
+    sums: dict[str, Score] = collections.defaultdict(Score)
+    for path, one in results.items():
+        sums[kind_of(path)] += one
+    return {**dict(sorted(sums.items())), "all (micro)": sum(results.values(), Score())}
+
+
 def main() -> int:
     """The table, on standard output."""
     parser = argparse.ArgumentParser(description="OCR quality by kind of page")
@@ -170,18 +195,12 @@ def main() -> int:
     if not paths:
         print(f"{options.folder}: no pictures with a NAME.gt.txt beside them", file=sys.stderr)
         return 1
-    jobs = [(path, options.engine, tuple(options.languages.split(","))) for path in paths]
-    with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
-        results = dict(pool.imap_unordered(score, jobs))
+    results = scores(paths, options.engine, options.languages, options.jobs)
     print(
         f"{'kind':16} {'pages':>5} {'word F1':>8} {'CER':>8} {'unsure:':>7} {'right':>7} {'s a page':>9} {'pages/s':>8}"
     )
-    sums: dict[str, Score] = collections.defaultdict(Score)
-    for path, one in sorted(results.items()):
-        sums[kind_of(path)] += one
-    for kind, total in sorted(sums.items()):
+    for kind, total in by_kind(results).items():
         print(total.row(kind))
-    print(sum(results.values(), Score()).row("all (micro)"))
     if options.pages:
         for path, one in sorted(
             results.items(), key=lambda item: -item[1].edits / max(1, item[1].characters)
