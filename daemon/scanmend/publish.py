@@ -154,9 +154,9 @@ class Publish:
             document = self._journal.note(document, stem=self._free_stem(folder, document))
         assert document.stem is not None
         text_name = durable.fit(document.stem, ".txt")
-        durable.write(os.path.join(folder, text_name), self._text(document))
+        summary = sidecar.Summary()
+        durable.write(os.path.join(folder, text_name), self._text(document, summary))
         times = {"seen": document.first_seen, "published": time.time()}
-        summary = self._summary(document)
         durable.write(
             os.path.join(folder, durable.fit(document.stem, ".json")),
             sidecar.chunks(
@@ -184,15 +184,11 @@ class Publish:
     def _results(self, document: Document) -> Iterator[PageResult]:
         return (self._journal.result(document.id, n) for n in range(document.pages or 0))
 
-    def _text(self, document: Document) -> Iterator[bytes]:
+    def _text(self, document: Document, summary: sidecar.Summary) -> Iterator[bytes]:
+        """Page by page; ``summary`` grows with it: the sidecar begins with what is known at the end."""
         for number, result in enumerate(self._results(document)):
-            yield (b"\f" if number else b"") + sidecar.text_of(result).encode("utf-8", "replace")
-
-    def _summary(self, document: Document) -> sidecar.Summary:
-        summary = sidecar.Summary()
-        for result in self._results(document):
             summary.add(result)
-        return summary
+            yield (b"\f" if number else b"") + sidecar.text_of(result).encode("utf-8", "replace")
 
     def _result_folder(self, document: Document) -> bytes:
         return durable.result_folder(self._folders["outbox"], document.path)

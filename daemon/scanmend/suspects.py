@@ -52,7 +52,7 @@ def suspects(
     """What to look at on a page: its lines as read, their texts as published, the edits of both."""
     found: list[Suspect] = []
     for number, (line, text) in enumerate(zip(lines, texts, strict=True)):
-        if any(c.isdigit() for c in text):
+        if any(map(str.isdigit, text)):
             found += _checks(number, text)
             found += _doubts(number, line, text, edits)
     found += _model(edits, texts)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from rapidfuzz.distance import Levenshtein
 
+from bench.peers_ways import ONE_THREAD
 from scanmend.values import PageRequest
 
 SHORT, ALIKE = 3, 4  # characters of a misreading at most, and of what agrees beside it at least
@@ -165,9 +166,9 @@ def score(job: tuple[str, str, tuple[str, ...]]) -> tuple[str, Score]:
 def scores(
     paths: Sequence[str], engine: str, languages: str = "en", jobs: int = 1
 ) -> dict[str, Score]:
-    """Each page's, by its path."""
+    """Each page's, by its path; read by one thread, as where the daemon has a child for each core."""
     asked = [(path, engine, tuple(languages.split(","))) for path in paths]
-    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
+    with multiprocessing.get_context("spawn").Pool(jobs, os.environ.update, (ONE_THREAD,)) as pool:
         return dict(sorted(pool.imap_unordered(score, asked)))
 
 
