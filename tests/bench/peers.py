@@ -1,13 +1,14 @@
 """`make bench-peers`: the daemon beside the bare engine and OCRmyPDF, on the same pages.
 
-    python -m bench.peers [--pages 120] [--few 12] [--rounds 3] [--only tesseract|rapidocr] [--json FILE]
+    python -m bench.peers [--pages 120] [--few 12] [--rounds 2] [--only tesseract|rapidocr] [--json FILE]
 
 (a) scanmend's engine in a loop, a process for each core: the limit. (b) the daemon, from the drop to the
 sidecar, correction off. (c) OCRmyPDF with a sidecar: one file after the other as its watcher does it, N
 side by side, and N side by side without a PDF (the least that it can do). With one core, and for the
 library as it comes, fewer pages. Each round has its pages in another order: which of them comes last, when
-the other cores have nothing left, is luck. OCRmyPDF, far from the rest, has one round. Nobody turns pages
-with Tesseract (OCRmyPDF doesn't unless it is asked); with RapidOCR (a) and (b) do.
+the other cores have nothing left, is luck; and (a) and (b) change places, for a machine that gets slower or
+faster meanwhile. OCRmyPDF, far from the rest, has one round. Nobody turns pages with Tesseract (OCRmyPDF
+doesn't unless it is asked); with RapidOCR (a) and (b) do.
 """
 
 import argparse
@@ -41,7 +42,7 @@ def main() -> None:
         runs = []
         for number in range(options.rounds):
             given = documents(Path(home, f"{number}"), DATA, options.pages, number)
-            for way in _ways(options, python, given, first=number == 0):
+            for way in _ways(options, python, given, number):
                 runs.append(way())
                 print(_said(number, runs[-1]), flush=True)
     results = Results(
@@ -57,7 +58,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="scanmend beside the bare engine and OCRmyPDF")
     parser.add_argument("--pages", type=int, default=120)
     parser.add_argument("--few", type=int, default=12, help="pages with one core, and for RapidOCR()(image)")  # fmt: skip
-    parser.add_argument("--rounds", type=int, default=3, help="so often, but OCRmyPDF; medians are told")  # fmt: skip
+    parser.add_argument("--rounds", type=int, default=2, help="so often, but OCRmyPDF; medians are told")  # fmt: skip
     parser.add_argument("--only", choices=("tesseract", "rapidocr"))
     parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--json", type=Path)
@@ -65,7 +66,7 @@ def _options() -> argparse.Namespace:
 
 
 def _ways(
-    options: argparse.Namespace, python: str, given: Sequence[Document], *, first: bool
+    options: argparse.Namespace, python: str, given: Sequence[Document], number: int
 ) -> Iterator[Way]:
     """All of them, what is compared side by side in time."""
     few = [d for d in given if d.pages == 1][: options.few]
@@ -73,20 +74,29 @@ def _ways(
     for cores in sorted({n for n in powers if n < options.cores} | {options.cores}):
         pile = given if cores > 1 else few
         if options.only != "rapidocr":
-            yield partial(engine_alone, "tesseract", cores, False, pile)
-            yield partial(daemon, "tesseract", cores, False, pile, few[0])
-            if first:
+            yield from _both("tesseract", cores, False, pile, few[0], number)
+            if number == 0:
                 yield partial(ocrmypdf, python, WATCHER, cores, 1, pile, jobs=cores)
-            if first and cores > 1:
+            if number == 0 and cores > 1:
                 beside = partial(ocrmypdf, python, processes=cores, cores=cores, given=pile, jobs=1)
                 yield partial(beside, way=SIDE_BY_SIDE)
                 yield partial(beside, way=TEXT_ONLY, output_type="none")
         if options.only != "tesseract":
-            yield partial(engine_alone, "rapidocr", cores, True, pile)
-            yield partial(daemon, "rapidocr", cores, True, pile, few[0])
+            yield from _both("rapidocr", cores, True, pile, few[0], number)
     if options.only != "tesseract":
         yield partial(engine_alone, "rapidocr", options.cores, True, few)
         yield partial(library, python, options.cores, few)
+
+
+def _both(
+    engine: str, cores: int, rotate: bool, pile: Sequence[Document], warm: Document, number: int
+) -> Sequence[Way]:
+    """(a) and (b), in another order each round."""
+    ways: list[Way] = [
+        partial(engine_alone, engine, cores, rotate, pile),
+        partial(daemon, engine, cores, rotate, pile, warm),
+    ]
+    return ways if number % 2 == 0 else ways[::-1]
 
 
 def _said(number: int, run: Run) -> str:
@@ -174,7 +184,7 @@ def _notes(options: argparse.Namespace, given: Sequence[Document]) -> list[str]:
     pile = ", ".join(f"{count} × {kind}" for kind, count in kinds.items())
     source = "receipts and pages of ../shared/data" if DATA.is_dir() else "made-up pages"
     return [
-        f"{pile}; {source}; all dropped at once, everything warm; {options.rounds} round(s), in another order each; OCRmyPDF: one.",
+        f"{pile}; {source}; all dropped at once, everything warm; {options.rounds} rounds, in another order each; OCRmyPDF: one.",
         "engine alone: scanmend's own opening, righting (RapidOCR only) and engine object in a loop, one process a core.",
         "Nobody turns pages with Tesseract. Memory: the proportional set sizes of all processes together, looked at each second.",
     ]
