@@ -163,12 +163,16 @@ def score(job: tuple[str, str, tuple[str, ...]]) -> tuple[str, Score]:
     return path, compare(truth, text, unsure, seconds)
 
 
+def _with_one_thread() -> None:
+    os.environ.update(ONE_THREAD)
+
+
 def scores(
     paths: Sequence[str], engine: str, languages: str = "en", jobs: int = 1
 ) -> dict[str, Score]:
     """Each page's, by its path; read by one thread, as where the daemon has a child for each core."""
     asked = [(path, engine, tuple(languages.split(","))) for path in paths]
-    with multiprocessing.get_context("spawn").Pool(jobs, os.environ.update, (ONE_THREAD,)) as pool:
+    with multiprocessing.get_context("spawn").Pool(jobs, _with_one_thread) as pool:
         return dict(sorted(pool.imap_unordered(score, asked)))
 
 
