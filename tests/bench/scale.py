@@ -33,7 +33,7 @@ class Sizes:
     burst: int = 10_000
     backlog: int = 100_000
     pages: int = 5_000
-    seconds: float = 600.0
+    seconds: float = 150.0
 
 
 QUICK = Sizes(200, 50_000, 500, 5_000, 300, 60.0)
