@@ -11,8 +11,9 @@ python=${PYTHON:-python3}
 stamp=.venv/.ready-$what
 say() { printf '\033[1mscanmend:\033[0m %s\n' "$*"; }
 stop() { printf 'scanmend: %s\n' "$*" >&2; exit 1; }
-# a service's user can't write here: without this, each of its starts, and each status, would compile the source
-compile() { .venv/bin/python -m compileall -q daemon; }
+# a service's user can't write here: without this, each of its starts, and each status, would compile the source;
+# where it fails, they do
+compile() { .venv/bin/python -m compileall -q daemon || true; }
 
 wanted=$(cat pyproject.toml setup.sh | sha256sum; printf '%s' "${CMAKE_ARGS:-}")
 [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && compile && exit 0
