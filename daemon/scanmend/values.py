@@ -16,14 +16,13 @@ from typing import Any, Self
 class Json:
     """Gives a dataclass ``to_json`` and ``from_json`` by its type hints, which are looked at once.
 
-    A page goes through them seven times: with ``dataclasses.asdict``, and hints looked at each time, that was two
-    thirds of what the daemon's own process takes for a page.
+    A page goes through them seven times; ``dataclasses.asdict`` takes nine times as long, hints each time thrice.
     """
 
     __slots__ = ()
 
     def to_json(self) -> dict[str, Any]:
-        """This value as what ``json.dumps`` takes; lists of plain values and dicts in it are this value's own."""
+        """This value as what ``json.dumps`` takes; it shares its dicts with this value."""
         ways = _ways(type(self))  # type: ignore[arg-type]  # mypy doubts that a class is hashable
         return {
             name: value if (value := getattr(self, name)) is None or way is None else way[0](value)

@@ -5,8 +5,8 @@
 (a) scanmend's engine in a loop, a process for each core: the limit. (b) the daemon, from the drop to the
 sidecar, correction off. (c) OCRmyPDF with a sidecar: one file after the other as its watcher does it, N
 side by side, and N side by side without a PDF (the least that it can do). With one core, and for the
-library as it comes, fewer pages. Each round has its pages in another order: which of them comes last, when
-the other cores have nothing left, is luck; and (a) and (b) change places, for a machine that gets slower or
+library as it comes, fewer pages. Each round draws its pages anew: which of them comes last, when the other
+cores have nothing left, is luck; and (a) and (b) change places, for a machine that gets slower or
 faster meanwhile. OCRmyPDF, far from the rest, has one round. Nobody turns pages with Tesseract (OCRmyPDF
 doesn't unless it is asked); with RapidOCR (a) and (b) do.
 """
@@ -184,7 +184,7 @@ def _notes(options: argparse.Namespace, given: Sequence[Document]) -> list[str]:
     pile = ", ".join(f"{count} × {kind}" for kind, count in kinds.items())
     source = "receipts and pages of ../shared/data" if DATA.is_dir() else "made-up pages"
     return [
-        f"{pile}; {source}; all dropped at once, everything warm; {options.rounds} rounds, in another order each; OCRmyPDF: one.",
+        f"{pile}; {source}; all dropped at once, everything warm; {options.rounds} rounds, their pages drawn anew; OCRmyPDF: one.",
         "engine alone: scanmend's own opening, righting (RapidOCR only) and engine object in a loop, one process a core.",
         "Nobody turns pages with Tesseract. Memory: the proportional set sizes of all processes together, looked at each second.",
     ]
