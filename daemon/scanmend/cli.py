@@ -1,11 +1,12 @@
 """The command line: one function for each command, exit codes, nothing else."""
 
 import argparse
+import contextlib
 import json
 import os
 import sys
 import time
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from scanmend import __version__, config
 from scanmend.config import Settings
@@ -161,7 +162,23 @@ def _settings(path: str | None) -> Settings:
     )
 
 
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """As wide as the terminal, told without shutil: argparse asks at each argument, and status is to be quick."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    with contextlib.suppress(ValueError, OSError):
+        return int(os.environ.get("COLUMNS") or os.get_terminal_size().columns) or 80
+    return 80
+
+
 class _Parser(argparse.ArgumentParser):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(formatter_class=_Help, **options)
+
     def error(self, message: str) -> NoReturn:
         raise SystemExit(self._complain(message))
 
@@ -171,15 +188,10 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="scanmend",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = _Parser(prog="scanmend", description=_DESCRIPTION, epilog=_EPILOG)
     parser.add_argument("--config", metavar="FILE", help="the configuration (see below)")
     parser.add_argument("--version", action="version", version=f"scanmend {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(prog="scanmend", metavar="COMMAND", required=True)
 
     _add_work(commands)
     _add_care(commands)
@@ -239,7 +251,9 @@ def _add_care(commands: "argparse._SubParsersAction[_Parser]") -> None:
 
 def _add_models(commands: "argparse._SubParsersAction[_Parser]") -> None:
     models = commands.add_parser("models", help="list, get, check and remove models")
-    actions = models.add_subparsers(metavar="ACTION", required=True, dest="action")
+    actions = models.add_subparsers(
+        prog="scanmend models", metavar="ACTION", required=True, dest="action"
+    )
     listing = actions.add_parser("list", help="the models in models.directory; * is the one in use")
     listing.add_argument("--json", action="store_true", help="for programs")
     pull = actions.add_parser("pull", help="get a model from the Hugging Face Hub")

@@ -4,7 +4,6 @@ Each field of a section carries its parser; the walk over the YAML nodes knows n
 """
 
 import dataclasses
-import difflib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from scanmend.keys import (
     languages_of,
     listen,
     mapping,
+    nearest,
     optional,
     passwords,
     quantity,
@@ -283,8 +283,8 @@ def _section(cls: Any, node: Any, path: str, prefix: str, mistakes: list[str]) -
         name = str(key_node.value)
         where = f"{_at(path, key_node)}: {prefix}{name}"
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1, 0.5)
-            hint = f"did you mean {prefix}{near[0]}?" if near else "known here: " + ", ".join(known)
+            near = nearest(name, known, 0.5)
+            hint = f"did you mean {prefix}{near}?" if near else "known here: " + ", ".join(known)
             mistakes.append(f"{where}: unknown key; {hint}")
         elif name in values:
             mistakes.append(f"{where}: given twice; keep one")

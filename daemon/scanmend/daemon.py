@@ -32,6 +32,7 @@ LOOK_ROUND = 5.0  # seconds between two looks at the threads
 PRUNED = 1_000  # documents that the journal forgets at one look round; 20 ms
 FORGET_EVERY = 86400.0
 FIRST_LOOK = 30.0  # seconds that a start waits for the first look at the inbox; a share may hang
+NICENESS = 5  # as in the unit: whoever asks for the status, or works on this machine, comes first
 FORCED = 128  # + the signal: the exit code of a second signal
 
 
@@ -52,6 +53,8 @@ class Daemon:
         """Start, work until a signal, stop. Raises ConfigError, AlreadyRunning or MachineError at the start."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._on_signal)
+        if not os.getpriority(os.PRIO_PROCESS, 0):  # any other was somebody's choice
+            os.nice(NICENESS)
         settings = self._settings
         with contextlib.ExitStack() as stack:
             config.check_links(settings)

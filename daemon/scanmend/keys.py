@@ -3,10 +3,9 @@
 Each raises ValueError with the end of the sentence "it must be …".
 """
 
-import difflib
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from scanmend.errors import NULL_ALLOWED
@@ -59,11 +58,18 @@ def auto_or(parser: Parser) -> Parser:
     return parse
 
 
+def nearest(word: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
+    """What was probably meant; ``likeness`` is difflib's, 0 to 1."""
+    import difflib  # noqa: PLC0415 - for mistakes alone
+
+    return next(iter(difflib.get_close_matches(word, list(known), 1, likeness)), None)
+
+
 def choice(*words: str) -> Parser:
     def parse(value: Any) -> str:
         if value not in words:
-            near = difflib.get_close_matches(str(value), words, 1)
-            hint = f" (did you mean {near[0]}?)" if near else ""
+            near = nearest(str(value), words)
+            hint = f" (did you mean {near}?)" if near else ""
             raise ValueError("one of " + ", ".join(words) + hint)
         return str(value)
 
