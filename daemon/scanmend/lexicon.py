@@ -63,6 +63,7 @@ class Lexicon:
         normal = _normal(word)
         return normal[slice(*core(normal))]
 
+    @functools.lru_cache(8192)  # noqa: B019 - there is one, for ever
     def exact(self, word: str) -> int:
         """Of a word that is ``bare`` already, and whole."""
         return _class(self.numbers, self.classes, word)

@@ -1,5 +1,6 @@
 """What engines misread as what, letter by letter and word by word."""
 
+import functools
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -45,12 +46,11 @@ def better(match: re.Match[str], lexicon: Lexicon) -> list[Candidate]:
     """The look-alikes of a known word of a text that would stand far better between its neighbours."""
     start, end = core(match[0])
     word = match[0][start:end]
-    found = look_alikes(word, lexicon)
-    if not found:
-        return []
     place = neighbours(match.string, match.start() + start, match.start() + end, lexicon)
-    found = [replace(c, fits=gain(word, c.text, place, lexicon)) for c in found]
-    return [c for c in found if c.fits >= FITTING]
+    if place == (None, None):
+        return []
+    gains = ((c, gain(word, c.text, place, lexicon)) for c in look_alikes(word, lexicon))
+    return [replace(c, fits=fits) for c, fits in gains if fits >= FITTING]
 
 
 def gain(word: str, other: str, place: tuple[str | None, str | None], lexicon: Lexicon) -> float:
@@ -59,17 +59,18 @@ def gain(word: str, other: str, place: tuple[str | None, str | None], lexicon: L
     return fits - lexicon.fits(word, *place) if fits >= USUAL else 0.0
 
 
-def look_alikes(word: str, lexicon: Lexicon) -> list[Candidate]:
-    """The known words that are often misread as this one, which is known itself."""
+@functools.lru_cache(4096)
+def look_alikes(word: str, lexicon: Lexicon) -> tuple[Candidate, ...]:
+    """The known words that are often misread as this one, which is known itself. Few words make most of a text."""
     small = word.lower()
     if len(small) < 2 or not small.isalpha():
-        return []
+        return ()
     costs = dict.fromkeys(confused(small), 1.0)
     for at, old in enumerate(small):
         for new in _ACCENTED.get(old, ""):
             costs[small[:at] + new + small[at + 1 :]] = ACCENT
     known = ((near, lexicon.exact(near)) for near in costs if near.isalpha() and len(near) > 1)
-    return [Candidate(cased(word, near), common, costs[near]) for near, common in known if common >= RARE]  # fmt: skip
+    return tuple(Candidate(cased(word, near), common, costs[near]) for near, common in known if common >= RARE)  # fmt: skip
 
 
 def confused(word: str) -> Iterator[str]:
