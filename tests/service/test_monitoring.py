@@ -11,6 +11,7 @@ import pytest
 
 from running import tree
 from samples import encoded, numbered, put
+from scanmend.daemon import NICENESS
 from scanmend.states import Document
 from scanmend.status import LONG_WHILE, SHORT_WHILE, Status, troubles
 
@@ -106,6 +107,14 @@ def test_status_check_for_monitoring(tmp_path: Path) -> None:
         made.start()
         assert made.command("status", "--check").stdout == "ok\n"
         assert json.loads(made.command("status", "--json").stdout)["troubles"] == []
+
+
+def test_who_asks_comes_first(tmp_path: Path) -> None:
+    mine = os.getpriority(os.PRIO_PROCESS, 0)
+    for more, niceness in ((0, mine or NICENESS), (9, mine + 9)):  # the second was somebody's choice
+        with tree(tmp_path / str(more), LLM) as made:
+            process = made.start(before=("nice", "-n", str(more)))
+            assert os.getpriority(os.PRIO_PROCESS, process.pid) == niceness
 
 
 def _status(**changes: object) -> Status:
