@@ -25,6 +25,7 @@ from samples import LETTER, page
 
 RECEIPTS = ROOT.parent / "shared" / "data" / "receipts"
 IDLE = 12  # receipts on the idle daemon
+PAGE = (1240, 1754)  # pixels: A4 at 150 dpi, full of text, so that many receipts come while the book is in work
 LONG = 4  # pages of the document that must not starve
 WAITING = 3  # short documents in line for each worker, all the time
 LIMIT = 3600.0  # seconds for one document, at most
@@ -117,7 +118,7 @@ def _receipts() -> Iterator[Path]:
 
 
 def _write_book(path: Path, pages: int) -> None:
-    images = [page([f"Page {number + 1}", *LETTER], size=(1000, 500)) for number in range(pages)]
+    images = [page([f"Page {number + 1}", *LETTER * 6], size=PAGE) for number in range(pages)]
     images[0].save(path, save_all=True, append_images=images[1:], resolution=150)
 
 
