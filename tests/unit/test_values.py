@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from scanmend.jsonable import Json
 from scanmend.values import (
     Box,
     Correction,
@@ -13,7 +14,6 @@ from scanmend.values import (
     Edit,
     EngineInfo,
     Hyphenated,
-    Json,
     Line,
     ModelInfo,
     PageResult,
