@@ -25,7 +25,7 @@ from samples import LETTER, page
 
 RECEIPTS = ROOT.parent / "shared" / "data" / "receipts"
 IDLE = 12  # receipts on the idle daemon
-PAGE = (1240, 1754)  # pixels: A4 at 150 dpi, full of text, so that many receipts come beside the book
+PAGE = (1240, 1754)  # pixels: A4 at 150 dpi, full, so that many receipts come beside the book
 LONG = 4  # pages of the document that must not starve
 WAITING = 3  # short documents in line for each worker, all the time
 LIMIT = 3600.0  # seconds for one document, at most
