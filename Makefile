@@ -1,5 +1,5 @@
 # `make run` and `make test` do everything on a fresh Debian 12 or Ubuntu 24.04 machine.
-.PHONY: run test check bench bench-daemon bench-peers bench-fairness bench-correction bench-scale bench-cold bench-llm bench-gate eval-corrector faults fuzz shares setup clean
+.PHONY: run test check bench bench-daemon bench-peers bench-fairness bench-correction bench-scale bench-cold bench-engine bench-llm bench-gate eval-corrector faults fuzz shares setup clean
 BIN := .venv/bin
 
 run:
@@ -57,6 +57,12 @@ bench-cold:
 	@./setup.sh test
 	PYTHONPATH=tests $(BIN)/python -m bench.cold --json $(FOUND)/cold.json $(ARGS)
 	PYTHONPATH=tests $(BIN)/python -m bench.report $(FOUND)/cold.json
+
+# what makes RapidOCR quick, each by itself; onnxruntime and nncf (int8) where they are installed; ARGS: as --pages 5
+bench-engine:
+	@./setup.sh test
+	PYTHONPATH=tests $(BIN)/python -m bench.engine --json $(FOUND)/engine.json $(ARGS)
+	PYTHONPATH=tests $(BIN)/python -m bench.report $(FOUND)/engine.json
 
 # MODEL=model.gguf; without it a shape of 118 M parameters. ARGS: see tests/bench/llm.py --help
 bench-llm:

@@ -1,0 +1,302 @@
+"""`make bench-engine`: what makes RapidOCR quick here, each by itself, against what is shipped.
+
+    python -m bench.engine [DATA_DIR] [--kinds KIND ...] [--pages N] [--only NAME ...] [--json FILE]
+
+Receipts and typed pages (the magazine page among them) with their truth. Each page is read in every way before the
+next one, by one thread in a process for each core: a machine that gets slower meanwhile slows all of them. What
+needs a package that scanmend has no use for (onnxruntime; nncf for int8) is left out where it is not installed.
+"""
+
+import argparse
+import builtins
+import importlib
+import importlib.util
+import multiprocessing
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from bench.peers_ways import ONE_THREAD
+from bench.quality import Score, find, kind_of, score
+from bench.results import Results, Row, table
+
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+KINDS = ("receipts", "isri-unlv")
+SHIPPED = "as it is"
+SMALL = 960  # pixels of the longer side at which the page's text height is looked for; the direction has it already
+CALIBRATION = "form-funsd"  # pages that are not scored
+
+Way = Callable[[], Any]  # gives a context manager, inside which pages are read in this way
+Told = tuple[str, str, float, Score]  # way, path, CPU seconds, how well
+
+
+def ways() -> dict[str, Way]:
+    """What is compared; built in the process that reads."""
+    found: dict[str, Way] = {SHIPPED: ExitStack}
+    for side in (960, 1280, 1600):
+        found[f"detector sees {side} pixels, not 2000"] = partial(_detector_side, side)
+    for pixels in (12, 18, 24):
+        found[f"detector sees lines {pixels} pixels high"] = partial(_text_height, pixels)
+    for size in (1, 16):
+        found[f"lines recognised {size} at a time, not 6"] = partial(_rapid, BATCH=size)
+    found["lines recognised in reading order, not by width"] = partial(_rapid, create=True, sorted=_as_is)  # fmt: skip
+    found["grey made three channels, not colour"] = partial(_rapid, as_bgr=_grey)
+    found["no look whether the page is blank"] = _not_blank
+    found["OpenVINO in f32"] = _loaded({"INFERENCE_PRECISION_HINT": "f32"})
+    found["OpenVINO for throughput"] = _loaded({"PERFORMANCE_HINT": "THROUGHPUT"})
+    if importlib.util.find_spec("onnxruntime"):
+        found["onnxruntime, one thread"] = _onnxruntime()
+    if importlib.util.find_spec("nncf"):
+        found["OpenVINO, int8 by NNCF"] = _int8()
+    return found
+
+
+@contextmanager
+def _rapid(create: bool = False, **changes: Any) -> Iterator[None]:
+    from scanmend.ocr import rapid
+
+    with patch.multiple(rapid, create=create, **changes):
+        yield
+
+
+def _as_is(items: Any, key: Any = None) -> list[Any]:
+    return list(items) if isinstance(items, range) else builtins.sorted(items, key=key)
+
+
+def _grey(image: Any) -> Any:
+    import numpy as np
+
+    return np.ascontiguousarray(np.asarray(image.convert("L").convert("RGB")))
+
+
+@contextmanager
+def _detector_side(side: int) -> Iterator[None]:
+    from scanmend.ocr.rapid import Rapid
+
+    with patch.object(Rapid.detect, "__defaults__", (side,)):
+        yield
+
+
+@contextmanager
+def _text_height(pixels: int) -> Iterator[None]:
+    """The side at which the middling line is so high, as a look at a small page tells."""
+    from scanmend.ocr.rapid import DETECT_SIDE, Rapid, bounds
+
+    plain = Rapid.detect
+
+    def detect(self: Rapid, page: Any, side: int | None = None) -> list[Any]:
+        if side is not None:  # the page's direction
+            return plain(self, page, side)
+        quads = plain(self, page, SMALL)
+        if not quads:
+            return plain(self, page)
+        height = statistics.median(bounds(quad).height for quad in quads)
+        wanted = int(max(page.shape[:2]) * pixels / max(1.0, height))
+        return quads if wanted <= SMALL else plain(self, page, min(wanted, DETECT_SIDE))
+
+    with patch.object(Rapid, "detect", detect):
+        yield
+
+
+@contextmanager
+def _not_blank() -> Iterator[None]:
+    from scanmend.ocr import __main__ as child
+
+    with patch.object(child, "BLANK", -1):
+        yield
+
+
+def _loaded(settings: dict[str, str]) -> Way:
+    """Models compiled with these settings of OpenVINO's."""
+    from rapidocr.inference_engine.openvino import main as runtime
+
+    from scanmend.ocr import rapid
+
+    plain = runtime.CPUConfig.get_config
+    with patch.object(runtime.CPUConfig, "get_config", lambda self: {**plain(self), **settings}):
+        return _models(rapid._models.__wrapped__())
+
+
+def _onnxruntime() -> Way:
+    from rapidocr import RapidOCR
+    from rapidocr.utils.typings import EngineType
+
+    from scanmend.ocr import rapid
+
+    made = RapidOCR(
+        params={
+            "Global.use_cls": False,
+            "Global.log_level": "error",
+            "Det.engine_type": EngineType.ONNXRUNTIME,
+            "Rec.engine_type": EngineType.ONNXRUNTIME,
+            "EngineConfig.onnxruntime.intra_op_num_threads": 1,
+            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+            "Det.limit_type": "max",
+            "Det.limit_side_len": rapid.DETECT_SIDE,
+        }
+    )
+    return _models((made._load_det_model(), made._load_rec_model()))
+
+
+def _int8() -> Way:
+    """Both models quantized after their training, calibrated on pages that are not scored."""
+    import openvino
+
+    from scanmend.ocr import rapid
+
+    nncf: Any = importlib.import_module("nncf")  # not scanmend's
+    both = rapid._models.__wrapped__()
+    plain = [model.session for model in both]
+    seen: list[list[Any]] = [[], []]
+
+    def noted(number: int, batch: Any) -> Any:
+        seen[number].append(batch.copy())
+        return plain[number](batch)
+
+    for number, model in enumerate(both):
+        model.session = partial(noted, number)
+    with _models(both)():
+        for path in find(str(DATA), CALIBRATION)[:4]:
+            score((path, "rapidocr", ("en",)))
+    for model, session, inputs in zip(both, plain, seen, strict=True):
+        small = nncf.quantize(session.model, nncf.Dataset(inputs[::2]))
+        request = openvino.Core().compile_model(small, "CPU", {"INFERENCE_NUM_THREADS": 1}).create_infer_request()  # fmt: skip
+        model.session = partial(_infer, request)
+    return _models(both)
+
+
+def _infer(request: Any, batch: Any) -> Any:
+    request.infer(inputs=[batch])
+    return request.get_output_tensor().data
+
+
+def _models(both: tuple[Any, Any]) -> Way:
+    @contextmanager
+    def way() -> Iterator[None]:
+        from scanmend.ocr import __main__ as child
+        from scanmend.ocr import rapid
+
+        with patch.object(rapid, "_models", lambda: both):
+            engine = rapid.Rapid(("en",))
+            with patch.object(child, "_engine", lambda *_: engine):
+                yield
+
+    return way
+
+
+def read(job: tuple[int, str, Sequence[str]]) -> list[Told]:
+    """One page in every way, in a process of the pool; each page begins with another way."""
+    number, path, only = job
+    found = list(_ready(tuple(only)).items())
+    first = number % len(found)
+    _timed(ExitStack, path)  # the first reading of a page is dearer
+    return [(name, path, *_timed(way, path)) for name, way in found[first:] + found[:first]]
+
+
+_made: dict[str, Way] = {}
+
+
+def _ready(only: Sequence[str]) -> dict[str, Way]:
+    if not _made:
+        _made.update({n: w for n, w in ways().items() if n == SHIPPED or not only or n in only})
+    return _made
+
+
+def _timed(way: Way, path: str) -> tuple[float, Score]:
+    with way():
+        begun = time.process_time()
+        _, found = score((path, "rapidocr", ("en",)))
+        return time.process_time() - begun, found
+
+
+def warm(path: str, only: Sequence[str]) -> None:
+    """Load everything, and read a page in each way."""
+    os.environ.update(ONE_THREAD)
+    read((0, path, only))
+
+
+def rows(told: Sequence[Told], kinds: Sequence[str]) -> list[Row]:
+    """A row for each way and kind; the ratio is of all pages' CPU seconds together."""
+    found: list[Row] = []
+    for kind in kinds:
+        seconds: dict[str, float] = {}
+        for name in dict.fromkeys([SHIPPED, *sorted(name for name, *_ in told)]):
+            mine = [(cpu, one) for n, path, cpu, one in told if n == name and kind_of(path) == kind]
+            if not mine:
+                continue
+            seconds[name] = sum(cpu for cpu, _ in mine)
+            whole = sum((one for _, one in mine), Score())
+            found.append(
+                {
+                    "kind": kind,
+                    "way": name,
+                    "pages": f"{len(mine)}",
+                    "CPU s a page": seconds[name] / len(mine),
+                    "against as it is": seconds[name] / seconds[SHIPPED],
+                    "word F1": whole.f1,
+                    "CER": whole.cer,
+                }
+            )
+    return found
+
+
+def _load(env: dict[str, str], path: str, gate: Any) -> None:
+    os.environ.update(env)
+    score((path, "rapidocr", ("en",)))
+    gate.wait()
+
+
+def processes(paths: Sequence[str]) -> list[Row]:
+    """Two processes of one thread against one of two, by the wall clock, in turn."""
+    found: dict[str, list[float]] = {}
+    for _ in range(2):
+        for count, threads in ((2, 1), (1, 2)):
+            env = {**ONE_THREAD, "SCANMEND_THREADS": f"{threads}", "OMP_NUM_THREADS": f"{threads}"}
+            env["OMP_THREAD_LIMIT"] = f"{threads}"
+            context = multiprocessing.get_context("spawn")
+            gate = context.Barrier(count + 1)
+            with context.Pool(count, _load, (env, paths[0], gate)) as pool:
+                gate.wait()
+                jobs = [(path, "rapidocr", ("en",)) for path in paths]
+                begun = time.monotonic()
+                pool.map(score, jobs, 1)
+                name = f"{count} process(es) of {threads} thread(s)"
+                found.setdefault(name, []).append(len(jobs) / (time.monotonic() - begun))
+    return [{"way": name, "pages/s": statistics.mean(speeds)} for name, speeds in found.items()]
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description="what makes RapidOCR quick here")
+    parser.add_argument("data", nargs="?", default=str(DATA))
+    parser.add_argument("--kinds", nargs="*", default=KINDS, help="of pages, as bench.quality names them")  # fmt: skip
+    parser.add_argument("--pages", type=int, help="of each kind, at most")
+    parser.add_argument("--only", nargs="*", default=[], help="ways, besides what is shipped")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    paths = [path for kind in options.kinds for path in find(options.data, kind)[: options.pages]]
+    if not paths:
+        raise SystemExit(f"{options.data}: no receipts and no typed pages with their truth there")
+    cores = len(os.sched_getaffinity(0))
+    told: list[Told] = []
+    with multiprocessing.get_context("spawn").Pool(cores, warm, (paths[0], options.only)) as pool:
+        for page in pool.imap_unordered(
+            read, [(n, path, options.only) for n, path in enumerate(paths)]
+        ):
+            told += page
+    found = rows(told, options.kinds)
+    print("\n".join(table(found)), flush=True)
+    beside = processes(paths[-16:])
+    print("\n".join(["", *table(beside)]))
+    if options.json:
+        Results("engine", "RapidOCR, way by way", [*found, *beside]).write(options.json)
+
+
+if __name__ == "__main__":
+    main()
