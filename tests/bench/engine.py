@@ -29,7 +29,6 @@ from bench.results import Results, Row, table
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 KINDS = ("receipts", "isri-unlv")
 SHIPPED = "as it is"
-SMALL = 960  # pixels of the longer side at which the page's text height is looked for; the direction has it already
 CALIBRATION = "form-funsd"  # pages that are not scored
 
 Way = Callable[[], Any]  # gives a context manager, inside which pages are read in this way
@@ -39,10 +38,13 @@ Told = tuple[str, str, float, Score]  # way, path, CPU seconds, how well
 def ways() -> dict[str, Way]:
     """What is compared; built in the process that reads."""
     found: dict[str, Way] = {SHIPPED: ExitStack}
-    for side in (960, 1280, 1600):
-        found[f"detector sees {side} pixels, not 2000"] = partial(_detector_side, side)
-    for pixels in (12, 18, 24):
-        found[f"detector sees lines {pixels} pixels high"] = partial(_text_height, pixels)
+    for side in (960, 1280, 1600, 2000):
+        found[f"detector sees {side} pixels, whatever the page"] = partial(
+            _looks, lines=_always(side)
+        )
+    for pixels in (14, 16, 24, 28):
+        found[f"detector sees lines {pixels} pixels high"] = partial(_looks, TEXT_HEIGHT=pixels)
+    found["nothing kept of the first look"] = partial(_looks, MISSED=0)
     for size in (1, 16):
         found[f"lines recognised {size} at a time, not 6"] = partial(_rapid, BATCH=size)
     found["lines recognised in reading order, not by width"] = partial(_rapid, create=True, sorted=_as_is)  # fmt: skip
@@ -76,32 +78,18 @@ def _grey(image: Any) -> Any:
 
 
 @contextmanager
-def _detector_side(side: int) -> Iterator[None]:
-    from scanmend.ocr.rapid import Rapid
+def _looks(**changes: Any) -> Iterator[None]:
+    from scanmend.ocr import detect
 
-    with patch.object(Rapid.detect, "__defaults__", (side,)):
+    with patch.multiple(detect, **changes):
         yield
 
 
-@contextmanager
-def _text_height(pixels: int) -> Iterator[None]:
-    """The side at which the middling line is so high, as a look at a small page tells."""
-    from scanmend.ocr.rapid import DETECT_SIDE, Rapid, bounds
+def _always(side: int) -> Any:
+    """In place of detect.lines: one picture of this size, whatever the page, and nothing of the first look."""
+    from scanmend.ocr.detect import _detect
 
-    plain = Rapid.detect
-
-    def detect(self: Rapid, page: Any, side: int | None = None) -> list[Any]:
-        if side is not None:  # the page's direction
-            return plain(self, page, side)
-        quads = plain(self, page, SMALL)
-        if not quads:
-            return plain(self, page)
-        height = statistics.median(bounds(quad).height for quad in quads)
-        wanted = int(max(page.shape[:2]) * pixels / max(1.0, height))
-        return quads if wanted <= SMALL else plain(self, page, min(wanted, DETECT_SIDE))
-
-    with patch.object(Rapid, "detect", detect):
-        yield
+    return lambda detector, pixels, _first: _detect(detector, pixels, side)
 
 
 @contextmanager
@@ -127,7 +115,7 @@ def _onnxruntime() -> Way:
     from rapidocr import RapidOCR
     from rapidocr.utils.typings import EngineType
 
-    from scanmend.ocr import rapid
+    from scanmend.ocr import detect
 
     made = RapidOCR(
         params={
@@ -138,7 +126,7 @@ def _onnxruntime() -> Way:
             "EngineConfig.onnxruntime.intra_op_num_threads": 1,
             "EngineConfig.onnxruntime.inter_op_num_threads": 1,
             "Det.limit_type": "max",
-            "Det.limit_side_len": rapid.DETECT_SIDE,
+            "Det.limit_side_len": detect.MOST_SIDE,
         }
     )
     return _models((made._load_det_model(), made._load_rec_model()))

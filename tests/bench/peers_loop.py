@@ -23,7 +23,7 @@ Reader = Callable[[str, int], object]
 
 def ours(job: dict[str, Any]) -> Reader:
     """The engine's own object of scanmend, after scanmend's own opening and righting of the page."""
-    from scanmend.ocr.engine import load
+    from scanmend.ocr.engine import Upright, load
     from scanmend.ocr.orient import upright
     from scanmend.ocr.pages import open_page
     from scanmend.values import PageRequest
@@ -35,8 +35,7 @@ def ours(job: dict[str, Any]) -> Reader:
         page = open_page(request)
         image = page.image
         assert image is not None
-        turn = upright(image) if job["rotate"] else 0
-        return engine.read(image.rotate(-turn, expand=True) if turn else image, page.dpi)
+        return engine.read(upright(image, page.dpi) if job["rotate"] else Upright(image, page.dpi))
 
     return read
 

@@ -2,8 +2,8 @@
 
     python -m bench.report [--docs docs/bench] RESULT.json …
 
-Each result replaces the committed one of its name; numbers are compared with the copy in the last commit,
-row by row, as now / before.
+Each result replaces the committed one of its name; numbers are compared with the last committed copy that is
+another, row by row, as now / before.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def main() -> None:
     lines = ["# Measured", "", "Written by `make bench`; the same numbers as JSON lie beside it."]
     for path in sorted(options.docs.glob("*.json")):
         result = json.loads(path.read_text("utf-8"))
-        lines += section(result, committed(path))
+        lines += section(result, before(path))
         for plot in result["plots"]:
             (options.docs / f"{plot['name']}.svg").write_text(svg(Plot(**plot)), "utf-8")
     (options.docs / "README.md").write_text("\n".join(lines) + "\n", "utf-8")
@@ -50,19 +50,25 @@ def take_in(path: Path, docs: Path) -> None:
         shutil.copyfile(path, target)
 
 
-def committed(path: Path) -> Result | None:
-    """The same file as the last commit has it."""
-    shown_ = subprocess.run(
-        ["git", "show", f"HEAD:./{path.name}"],
-        cwd=path.parent, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if shown_.returncode:
-        return None
-    before: Result = json.loads(shown_.stdout)
-    return before
+def before(path: Path) -> Result | None:
+    """The same file as it was last committed with another content."""
+    now = path.read_text("utf-8")
+    for commit in _git(path, "log", "-n2", "--format=%H", "--", path.name).split():
+        then = _git(path, "show", f"{commit}:./{path.name}")
+        if then and then != now:
+            found: Result = json.loads(then)
+            return found
+    return None
 
 
-def section(result: Result, before: Result | None) -> list[str]:
+def _git(path: Path, *words: str) -> str:
+    """What git says in the file's folder; nothing where it fails."""
+    return subprocess.run(
+        ["git", *words], cwd=path.parent, capture_output=True, text=True, check=False
+    ).stdout
+
+
+def section(result: Result, last: Result | None) -> list[str]:
     """One bench: what it ran on, its targets, its table, its plots, what has changed."""
     about = result["about"]
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
@@ -72,9 +78,9 @@ def section(result: Result, before: Result | None) -> list[str]:
     lines += table(result["rows"])
     lines += ["", *result["notes"]]
     lines += [f"\n![{plot['title']}]({plot['name']}.svg)" for plot in result["plots"]]
-    if before is not None and before != result:
-        lines += ["", f"Against the run of {before['about']['date']} ({before['about']['machine']}), now / before:", ""]  # fmt: skip
-        lines += table(list(changes(result["rows"], before["rows"]))) or ["no row is the same"]
+    if last is not None:
+        lines += ["", f"Against the run of {last['about']['date']} ({last['about']['machine']}), now / before:", ""]  # fmt: skip
+        lines += table(list(changes(result["rows"], last["rows"]))) or ["no row is the same"]
     return lines
 
 

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scanmend.errors import EngineUnusable
 from scanmend.ocr import engine as engines
 from scanmend.ocr import tesseract
+from scanmend.ocr.engine import Upright
 from scanmend.ocr.layout import arrange
 from scanmend.ocr.tesseract import Tesseract, _segments, _words
 
@@ -36,7 +37,7 @@ def test_a_letter_with_boxes_and_confidence() -> None:
         "The amount is 1,284.50 EUR.",
     ]
     image = page([(100, 80 + 90 * n, line) for n, line in enumerate(wanted)])
-    reading = Tesseract(("en",)).read(image, 150)
+    reading = Tesseract(("en",)).read(Upright(image, 150))
     assert [line.text for line in arrange(reading.segments, *image.size)] == wanted
     for number, segment in enumerate(reading.segments):
         assert abs(segment.box.x0 - 100) < 10
@@ -50,7 +51,7 @@ def test_a_wide_gap_parts_segments() -> None:
     image = page(
         [(60, 100, "Bread and milk"), (800, 100, "12.49"), (60, 200, "Apples"), (800, 200, "3.05")]
     )
-    reading = Tesseract(("en",)).read(image, 150)
+    reading = Tesseract(("en",)).read(Upright(image, 150))
     lines = [line.text for line in arrange(reading.segments, *image.size)]
     assert [line.split() for line in lines] == [
         ["Bread", "and", "milk", "12.49"],
@@ -61,7 +62,7 @@ def test_a_wide_gap_parts_segments() -> None:
 
 @needs_tesseract
 def test_an_empty_page_has_no_segments() -> None:
-    assert Tesseract(("en",)).read(page([]), 150).segments == ()
+    assert Tesseract(("en",)).read(Upright(page([]), 150)).segments == ()
 
 
 @needs_tesseract
@@ -103,7 +104,9 @@ def test_it_reads_page_after_page_as_the_program_reads_each() -> None:
         said = subprocess.run(command, input=file.getvalue(), capture_output=True, check=True)
 
         rows = said.stdout.decode().splitlines()[1:]
-        assert engine.read(image, 150).segments == tuple(_segments(_words("\n".join(rows))))
+        assert engine.read(Upright(image, 150)).segments == tuple(
+            _segments(_words("\n".join(rows)))
+        )
 
 
 @needs_tesseract

@@ -10,8 +10,11 @@ import functools
 import time
 from typing import Any
 
+from PIL.Image import Image
+
 from scanmend.errors import ScanmendError
 from scanmend.ocr import engine as engines
+from scanmend.ocr.engine import Upright
 from scanmend.ocr.layout import arrange
 from scanmend.ocr.pages import TEXT_LAYER, contents, open_page
 from scanmend.serve import Progress, serve
@@ -47,19 +50,17 @@ def read_page(request: PageRequest) -> PageText:
     if high - low < BLANK:  # type: ignore[operator]
         return PageText(request.index, *image.size, page.dpi, 0, (), reader.info(), seconds=seconds)
     clock.lap("load")
-    turn = _turn(image) if request.rotate else 0
-    if turn:
-        image = image.rotate(-turn, expand=True)
+    upright = _upright(image, page.dpi) if request.rotate else Upright(image, page.dpi)
     clock.lap("orient")
-    reading = reader.read(image, page.dpi)
+    reading = reader.read(upright)
     clock.lap("ocr")
-    lines = arrange(reading.segments, *image.size)
+    lines = arrange(reading.segments, *upright.image.size)
     clock.lap("layout")
     return PageText(
         request.index,
-        *image.size,
+        *upright.image.size,
         page.dpi,
-        turn,
+        upright.turn,
         lines,
         reader.info(),
         "ocr",
@@ -69,10 +70,10 @@ def read_page(request: PageRequest) -> PageText:
     )
 
 
-def _turn(image: Any) -> int:
+def _upright(image: Image, dpi: float) -> Upright:
     from scanmend.ocr.orient import upright  # noqa: PLC0415 - loads an engine of its own
 
-    return upright(image)
+    return upright(image, dpi)
 
 
 class _Clock:

@@ -9,10 +9,8 @@ import importlib.metadata
 import os
 import tempfile
 
-from PIL.Image import Image
-
 from scanmend.errors import EngineUnusable
-from scanmend.ocr.engine import Reading, Segment
+from scanmend.ocr.engine import Reading, Segment, Upright
 from scanmend.values import Box, EngineInfo
 
 LANGUAGES = {
@@ -56,7 +54,7 @@ class Aspose:
             self._evaluation,
         )
 
-    def read(self, image: Image, dpi: float) -> Reading:  # noqa: ARG002 - works on pixels
+    def read(self, page: Upright) -> Reading:
         """Read an upright page."""
         api = self._api
         settings = api.RecognitionSettings()
@@ -67,7 +65,7 @@ class Aspose:
             settings.language = getattr(api.Language, LANGUAGES[self._languages[0]])
         with tempfile.TemporaryDirectory(prefix="scanmend-") as scratch:
             path = os.path.join(scratch, "page.png")
-            image.save(path, compress_level=1)
+            page.image.save(path, compress_level=1)
             pages = api.OcrInput(api.InputType.SINGLE_IMAGE)
             pages.add(path)
             result = self._engine.recognize(pages, settings)[0]
@@ -76,7 +74,7 @@ class Aspose:
         if not self._evaluation:
             return Reading(tuple(line for line in lines if line.text))
         return Reading(
-            _granted(lines, granted, Box(0, 0, *map(float, image.size))),
+            _granted(lines, granted, Box(0, 0, *map(float, page.image.size))),
             truncated=True,
             warnings=("aspose without a licence: truncated",),
         )

@@ -1,8 +1,9 @@
 """What every OCR engine is to the rest: an image in, segments of text with boxes and confidences out."""
 
 from dataclasses import dataclass, replace
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
+from numpy.typing import NDArray
 from PIL.Image import Image
 
 from scanmend.values import Box, Doubt, EngineInfo
@@ -36,6 +37,20 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class Upright:
+    """A page as it is to be read, mode L or RGB.
+
+    ``turn``: degrees clockwise (0, 90, 180, 270) by which it was turned; ``lines``: quadrangles of those that the
+    look at its direction found (detect.look), None where it was not looked at as it is now.
+    """
+
+    image: Image
+    dpi: float
+    turn: int = 0
+    lines: list[NDArray[Any]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """All segments of a page, in no order. ``truncated``: the engine gave less than the page holds."""
 
@@ -50,8 +65,8 @@ class Engine(Protocol):
     def info(self) -> EngineInfo:
         """Name, version, languages and settings, for the sidecar."""
 
-    def read(self, image: Image, dpi: float) -> Reading:
-        """Read an upright page, mode L or RGB."""
+    def read(self, page: Upright) -> Reading:
+        """Read a page."""
 
 
 def load(

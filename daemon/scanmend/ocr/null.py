@@ -2,10 +2,8 @@
 
 import os
 
-from PIL.Image import Image
-
 from scanmend.errors import NULL_ALLOWED, EngineUnusable
-from scanmend.ocr.engine import Reading, Segment
+from scanmend.ocr.engine import Reading, Segment, Upright
 from scanmend.values import Box, EngineInfo
 
 LINE = "scanmend's null engine was here; this page was not read"
@@ -24,6 +22,6 @@ class Null:
         """Its name says in the sidecar that this is no reading."""
         return EngineInfo("null", "0", self._languages)
 
-    def read(self, image: Image, dpi: float) -> Reading:  # noqa: ARG002
+    def read(self, page: Upright) -> Reading:
         """The line, over the whole page."""
-        return Reading((Segment(LINE, Box(0, 0, *image.size), 1.0),))
+        return Reading((Segment(LINE, Box(0, 0, *page.image.size), 1.0),))

@@ -5,12 +5,12 @@ round, tells which way is up. In doubt a page is left as it is.
 """
 
 import cv2
-import numpy as np
 from PIL.Image import Image
 
-from scanmend.ocr.rapid import Array, Rapid, as_bgr, crop
+from scanmend.ocr.detect import Array, as_bgr, crop, sides
+from scanmend.ocr.engine import Upright
+from scanmend.ocr.rapid import Rapid
 
-DETECT_SIDE = 960  # pixels of the longer side: enough to find lines, whatever they say
 SAMPLE = 6  # lines that are read
 SURE = 0.9  # confidence of lines that need not be tried the other way round
 MARGIN = 0.1  # by how much the other way round must be more confident
@@ -19,11 +19,19 @@ SIDEWAYS = 0.7  # share of all lines' length that runs up and down when a page l
 LEAST_CHARACTERS = 8  # that must be read for a page to be turned
 
 
-def upright(image: Image) -> int:
-    """Degrees clockwise (0, 90, 180, 270) by which to turn the page so that its text is upright."""
+def upright(image: Image, dpi: float) -> Upright:
+    """The page turned so that its text is upright."""
     rapid = Rapid(())
     pixels = as_bgr(image)
-    lines = [quad for quad in rapid.detect(pixels, DETECT_SIDE) if _slender(quad)]
+    lines = rapid.look(pixels)
+    turn = _turn(rapid, pixels, lines)
+    if turn:
+        return Upright(image.rotate(-turn, expand=True), dpi, turn)
+    return Upright(image, dpi, lines=lines)
+
+
+def _turn(rapid: Rapid, pixels: Array, lines: list[Array]) -> int:
+    lines = [quad for quad in lines if _slender(quad)]
     if not lines:
         return 0
     down = sum(_length(quad) for quad in lines if _runs_down(quad))
@@ -58,19 +66,15 @@ def _sample(quads: list[Array]) -> list[Array]:
     return middle[::step][:SAMPLE]
 
 
-def _sides(quad: Array) -> tuple[float, float]:
-    return float(np.linalg.norm(quad[0] - quad[1])), float(np.linalg.norm(quad[0] - quad[3]))
-
-
 def _length(quad: Array) -> float:
-    return max(_sides(quad))
+    return max(sides(quad))
 
 
 def _slender(quad: Array) -> bool:
-    across, down = _sides(quad)
+    across, down = sides(quad)
     return max(across, down) >= SLENDER * min(across, down)
 
 
 def _runs_down(quad: Array) -> bool:
-    across, down = _sides(quad)
+    across, down = sides(quad)
     return down > across

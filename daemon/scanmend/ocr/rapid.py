@@ -1,7 +1,7 @@
 """RapidOCR (PP-OCR models, run by OpenVINO): the embedded default.
 
-Its detector and recogniser are used by themselves: the detector works on a page scaled to what it was
-trained for, the recogniser on crops of the full resolution; the classifier that turns single lines upside
+Its detector and recogniser are used by themselves: the detector works on a page scaled to its text's height
+(``detect``), the recogniser on crops of the full resolution; the classifier that turns single lines upside
 down is left out (the page's direction is found in ``orient``). Word spaces that the recogniser saw but did
 not write are put back from its own probabilities.
 """
@@ -18,14 +18,13 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
-from PIL.Image import Image
 from rapidocr import RapidOCR
-from rapidocr.utils.process_img import get_rotate_crop_image
 from rapidocr.utils.typings import EngineType
 
 from scanmend.errors import EngineUnusable
-from scanmend.ocr.engine import Reading, Segment
+from scanmend.ocr import detect
+from scanmend.ocr.detect import Array, as_bgr, bounds, crop
+from scanmend.ocr.engine import Reading, Segment, Upright
 from scanmend.values import Box, Doubt, EngineInfo
 
 # what the recogniser in the wheel (PP-OCRv6 small) knows: Chinese, Japanese and the Latin alphabets;
@@ -34,9 +33,7 @@ LANGUAGES = frozenset(
     "af az bs ca cs cy da de en es et eu fi fr ga gl hr hu id is it ja ku la lb lt lv mi ms mt nl no oc "  # noqa: SIM905
     "pl pt qu rm ro rs sk sl sq sr sv sw tl tr uz zh".split()
 )
-DETECT_SIDE = 2000  # pixels of the longer side that the detector sees; more finds no more, less loses small print
-SMALL_SIDE = 900  # a page smaller than this is enlarged for the detector
-LEAST_SIDE = 2  # pixels of the shorter side at which there is still something to detect
+LINE = 0.3  # middling probability of text in what is taken for a line; with rapidocr's 0.5, footers are lost
 ROW = 48  # pixels: the height of a line as the recogniser wants it
 BATCH = 6
 LEAST_WIDTH = 320  # pixels of a line ROW high, what is narrower is filled up
@@ -53,8 +50,6 @@ LEAST_SCORE = 0.6  # a line below is noise, a picture or a stain
 # recogniser must be surer than beside capitals, brackets and signs
 SPACE, SPACE_WITHIN = 0.05, 0.2
 STEP = 8  # pixels of a crop ROW high that one step in time of the recogniser stands for
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +80,8 @@ def _models() -> tuple[Any, Any]:
             "EngineConfig.openvino.num_streams": 1,
             "EngineConfig.openvino.enable_cpu_pinning": False,  # else each worker would sit on the same core
             "Det.limit_type": "max",
-            "Det.limit_side_len": DETECT_SIDE,
+            "Det.limit_side_len": detect.MOST_SIDE,
+            "Det.box_thresh": LINE,
         }
     )
     logging.getLogger("RapidOCR").setLevel(logging.ERROR)
@@ -132,7 +128,9 @@ class Rapid:
             {
                 "model": "PP-OCRv6 small",
                 "runtime": f"openvino {importlib.metadata.version('openvino')}",
-                "detect_side": DETECT_SIDE,
+                "detect_side": detect.MOST_SIDE,
+                "detect_height": detect.TEXT_HEIGHT,
+                "line": LINE,
                 "least_score": LEAST_SCORE,
                 "sure": SURE,
                 "space": SPACE,
@@ -140,10 +138,11 @@ class Rapid:
             },
         )
 
-    def read(self, image: Image, dpi: float) -> Reading:  # noqa: ARG002 - works on pixels
+    def read(self, page: Upright) -> Reading:
         """Read an upright page."""
-        pixels = as_bgr(image)
-        quads = self.detect(pixels)
+        pixels = as_bgr(page.image)
+        first = self.look(pixels) if page.lines is None else page.lines
+        quads = detect.lines(self._detector, pixels, first)
         lines = self.recognise([crop(pixels, quad) for quad in quads])
         return Reading(
             tuple(
@@ -153,35 +152,9 @@ class Rapid:
             )
         )
 
-    def detect(self, pixels: Array, side: int = DETECT_SIDE) -> list[Array]:
-        """The text lines of a page (BGR) as quadrangles (4 × 2, clockwise from the top left).
-
-        ``side``: pixels to which the page's longer side is brought down for it.
-        """
-        height, width = pixels.shape[:2]
-        scale = min(1.0, side / max(height, width))
-        if max(height, width) < SMALL_SIDE:
-            scale = SMALL_SIDE / max(height, width)
-        if min(height, width) * scale < LEAST_SIDE:  # a strip that no line of text has room in
-            return []
-        small = (
-            pixels
-            if scale == 1.0
-            else cv2.resize(
-                pixels,
-                None,
-                fx=scale,
-                fy=scale,
-                interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC,
-            )
-        )
-        found = self._detector(small)
-        if found.boxes is None:
-            return []
-        return [
-            np.clip(quad / scale, 0, [width - 1, height - 1]).astype(np.float32)
-            for quad in found.boxes
-        ]
+    def look(self, pixels: Array) -> list[Array]:
+        """Most lines of a page (BGR) as quadrangles, found in a small picture of it."""
+        return detect.look(self._detector, pixels)
 
     def recognise(self, crops: Sequence[Array]) -> list[Recognised]:
         """The text of each line image; similar widths go through together."""
@@ -245,11 +218,11 @@ class Rapid:
             for between in range(last + 1, time):
                 step = self._step(probabilities[between])
                 if any(p > 1 - SURE for c, p in step.items() if c not in around):
-                    found.append(Doubt(place, step, between=True))
+                    found.append(Doubt(place, _told(step), between=True))
             if place < len(text):
                 step = self._step(probabilities[time])
                 if step.get(text[place], 0.0) < SURE:
-                    found.append(Doubt(place, step))
+                    found.append(Doubt(place, _told(step)))
             last = time
         return tuple(found)
 
@@ -258,9 +231,13 @@ class Rapid:
         there = np.nonzero(probabilities >= FAINT)[0]
         likeliest = sorted(there, key=lambda token: -probabilities[token])[:ALIKE]
         return {
-            self._characters[token] if token else "": round(float(probabilities[token]), 3)
+            self._characters[token] if token else "": float(probabilities[token])
             for token in likeliest
         }
+
+
+def _told(step: dict[str, float]) -> dict[str, float]:
+    return {character: round(probability, 3) for character, probability in step.items()}
 
 
 def _needed(before: str, after: str) -> float:
@@ -273,21 +250,3 @@ def _needed(before: str, after: str) -> float:
 def _segment(line: Recognised, box: Box) -> Segment:
     spaces = tuple((box.x0 + at * box.width, wide * box.width) for at, wide in line.spaces)
     return Segment(line.text, box, line.confidence, line.unsure, spaces, line.doubts)
-
-
-def as_bgr(image: Image) -> Array:
-    """The page as OpenCV wants it; contiguous, for else each crop would copy the page."""
-    return np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])
-
-
-def crop(pixels: Array, quad: Array) -> Array:
-    """The line inside the quadrangle, levelled."""
-    image: Array = get_rotate_crop_image(pixels, quad.copy())
-    return image
-
-
-def bounds(quad: Array) -> Box:
-    """The upright rectangle that a quadrangle leans about: a skewed line does not reach into its neighbours."""
-    left, right = float(quad[[0, 3], 0].mean()), float(quad[[1, 2], 0].mean())
-    top, bottom = float(quad[[0, 1], 1].mean()), float(quad[[2, 3], 1].mean())
-    return Box(left, top, right, bottom)

@@ -8,10 +8,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from PIL.Image import Image
-
 from scanmend.errors import ChildError, EngineUnusable
-from scanmend.ocr.engine import Reading, Segment
+from scanmend.ocr.engine import Reading, Segment, Upright
 from scanmend.values import Box, EngineInfo
 
 # ISO 639-1 -> the names of the traineddata files, where these are not "ISO 639-2/T" by themselves
@@ -70,13 +68,13 @@ class Tesseract:
         settings = {"traineddata": "+".join(self._names), "psm": PAGE_SEGMENTATION}
         return EngineInfo("tesseract", self._version, self._languages, settings)
 
-    def read(self, image: Image, dpi: float) -> Reading:
+    def read(self, page: Upright) -> Reading:
         """Read an upright page; ChildError when the library fails on it."""
-        grey = image.convert("L")
+        grey = page.image.convert("L")
         width, height = grey.size
         library, api = self._library, self._api
         library.TessBaseAPISetImage(api, grey.tobytes(), width, height, 1, width)
-        library.TessBaseAPISetSourceResolution(api, max(LEAST_DPI, round(dpi)))
+        library.TessBaseAPISetSourceResolution(api, max(LEAST_DPI, round(page.dpi)))
         try:
             if library.TessBaseAPIRecognize(api, None) != 0:
                 raise ChildError("tesseract can't read this page; it does not say why")
