@@ -24,8 +24,10 @@ from scanmend.commas import COMMA, commas
 from scanmend.confusions import by_runs, inflected, opposed, plausible, regular_case
 from scanmend.evidence import (
     INTO_COMMON,
+    SHORT,
     UNKNOWN,
     Evidence,
+    abbreviated,
     doubtful,
     evidence,
     near,
@@ -38,7 +40,6 @@ from scanmend.profiles import Profile
 from scanmend.tokens import Repair, protected, repairs
 from scanmend.values import Edit, Line, Proposed
 
-SHORT = 5  # letters: a shorter word is most often another real word away from itself (form, farm)
 LONGEST = 4000  # characters of a line; a longer one is no line of print
 COLUMN_GAP = 3  # spaces that part cells of a table: no words are joined over them
 
@@ -263,8 +264,8 @@ def _nearly_read(span: Span, line: Line, lexicon: Lexicon) -> bool:
 
 
 def _badly_read(span: Span, rules: Profile) -> bool:
-    """Whether a word may be misread as far as this; a short one in capitals is rather an abbreviation (JLN)."""
-    if span.before.isupper() and len(_letters(span.before)) < SHORT:
+    """Whether a word may be misread as far as this; an abbreviation not."""
+    if abbreviated(span.before):
         return False
     turned = opposed(_letters(span.before), _letters(span.after))
     return not turned and near(span.before, span.after, rules.max_edit_ratio)

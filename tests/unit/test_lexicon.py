@@ -268,11 +268,13 @@ def test_a_known_word_beside_which_the_engine_saw_another_needs_it() -> None:
 
 def test_a_line_that_may_be_read_wrong_needs_it() -> None:
     assert _needs("tbe house", unsure=(1,))
-    assert _needs("rght of the house", unsure=(4,))  # beside what may be lost
     assert _needs("of the ho use")
-    assert _needs("the house , of")  # a sign parted from its word
     assert _needs("the <house", unsure=(4,))
     assert _needs("of tho house", unsure=(4,))
     assert _needs("of the house", unsure=None)  # an engine that tells no doubts
     assert not _needs("of tho house", unsure=(0,))
+    assert not _needs("of tho, house", unsure=(6,))  # a sign
+    assert not _needs("THO of the house", unsure=(1,))  # rather an abbreviation
+    lost = (Doubt(0, {"": 0.6, "b": 0.4}, between=True),)
+    assert needs(Line("ouse", Box(0, 0, 1, 1), 0.9, unsure=(), doubts=lost), RULES, WORDS)
     assert needs(Line("the house", Box(0, 0, 1, 1), 0.9), RULES)  # without a lexicon

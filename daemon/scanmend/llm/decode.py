@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from scanmend.errors import ChildError
+from scanmend.evidence import doubtful
 from scanmend.lexicon import shipped
 from scanmend.llm.answers import Answer, Request
 from scanmend.llm.context import Context, Entry, NoRoom
@@ -90,30 +91,42 @@ def _answers(
     doubts: Mapping[int, Sequence[Doubt] | None], expired: Callable[[], bool],
 ) -> dict[int, Answer]:  # fmt: skip
     """An answer for each line; of a line that is given in pieces, those of its pieces behind each other."""
+    offers = bool(crew[0].offers)
     parts: list[tuple[int, bytes, bytes]] = []
     requests: list[Request] = []
+    left = set()  # lines of which nothing was to be asked
     for number, line in lines.items():
         at = 0
+        left.add(number)
         for text, space in pieces(_bytes(line), loaded.most_bytes):
             long = len(text.decode(errors="replace"))
             known = doubts[number]
             if known is not None:
                 known = [d.moved(-at) for d in known if at <= d.at < at + long]
-            if text:
+            if text and not (offers and _sure(text, known)):
+                left.discard(number)
                 suffix = prompt.of_line(loaded.context.tokenize(text))
                 request = Request(len(parts), text, suffix, known)
                 if within_reach(loaded.context, len(before), request):
                     requests.append(request)
             parts.append((number, text, space))
             at += long + len(space)
-    if crew[0].offers:
+    if offers:
         requests = questioned(requests, shipped(), expired)
     found = _together(crew, before, requests, expired)
     answers: dict[int, Answer] = {}
     for n, (number, text, space) in enumerate(parts):
         _append(answers.setdefault(number, Answer()), found.get(n), text, space)
-    asked = {number for n, (number, _, _) in enumerate(parts) if n in found}
+    asked = left | {number for n, (number, _, _) in enumerate(parts) if n in found}
     return {number: answer for number, answer in answers.items() if number in asked}
+
+
+def _sure(text: bytes, doubts: Sequence[Doubt] | None) -> bool:
+    """Whether nothing in a piece of a line would be changed, as in lines that are not sent at all."""
+    if doubts is None:
+        return False
+    unsure = {d.at for d in doubts if not d.between}
+    return not doubtful(text.decode(errors="replace"), unsure, shipped(), doubts)
 
 
 def _together(
