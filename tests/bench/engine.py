@@ -19,8 +19,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
+
+from PIL import Image
 
 from bench.peers_ways import ONE_THREAD
 from bench.quality import Score, find, kind_of, score
@@ -28,6 +31,7 @@ from bench.results import Results, Row, table
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 KINDS = ("receipts", "isri-unlv")
+BLANK = "blank"
 SHIPPED = "as it is"
 CALIBRATION = "form-funsd"  # pages that are not scored
 
@@ -53,7 +57,8 @@ def ways() -> dict[str, Way]:
     found["OpenVINO in f32"] = _loaded({"INFERENCE_PRECISION_HINT": "f32"})
     found["OpenVINO for throughput"] = _loaded({"PERFORMANCE_HINT": "THROUGHPUT"})
     if importlib.util.find_spec("onnxruntime"):
-        found["onnxruntime, one thread"] = _onnxruntime()
+        found["onnxruntime, one thread"] = _onnxruntime(arena=False)
+        found["onnxruntime, one thread, memory kept in its arena"] = _onnxruntime(arena=True)
     if importlib.util.find_spec("nncf"):
         found["OpenVINO, int8 by NNCF"] = _int8()
     return found
@@ -111,7 +116,7 @@ def _loaded(settings: dict[str, str]) -> Way:
         return _models(rapid._models.__wrapped__())
 
 
-def _onnxruntime() -> Way:
+def _onnxruntime(arena: bool) -> Way:
     from rapidocr import RapidOCR
     from rapidocr.utils.typings import EngineType
 
@@ -125,6 +130,7 @@ def _onnxruntime() -> Way:
             "Rec.engine_type": EngineType.ONNXRUNTIME,
             "EngineConfig.onnxruntime.intra_op_num_threads": 1,
             "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+            "EngineConfig.onnxruntime.enable_cpu_mem_arena": arena,
             "Det.limit_type": "max",
             "Det.limit_side_len": detect.MOST_SIDE,
         }
@@ -153,7 +159,7 @@ def _int8() -> Way:
         for path in find(str(DATA), CALIBRATION)[:4]:
             score((path, "rapidocr", ("en",)))
     for model, session, inputs in zip(both, plain, seen, strict=True):
-        small = nncf.quantize(session.model, nncf.Dataset(inputs[::2]))
+        small = nncf.quantize(session.plain.model, nncf.Dataset(inputs[::2]))
         request = openvino.Core().compile_model(small, "CPU", {"INFERENCE_NUM_THREADS": 1}).create_infer_request()  # fmt: skip
         model.session = partial(_infer, request)
     return _models(both)
@@ -234,6 +240,16 @@ def rows(told: Sequence[Told], kinds: Sequence[str]) -> list[Row]:
     return found
 
 
+def blanks(home: str) -> list[str]:
+    """Empty sheets, DIN A4 at 300 dpi, with what is written on them."""
+    os.mkdir(os.path.join(home, BLANK))
+    paths = [os.path.join(home, BLANK, f"{n}.png") for n in range(4)]
+    for path in paths:
+        Image.new("RGB", (2480, 3508), (250, 250, 248)).save(path)
+        Path(path).with_suffix(".gt.txt").touch()
+    return paths
+
+
 def _load(env: dict[str, str], path: str, gate: Any) -> None:
     os.environ.update(env)
     score((path, "rapidocr", ("en",)))
@@ -273,12 +289,16 @@ def main() -> None:
         raise SystemExit(f"{options.data}: no receipts and no typed pages with their truth there")
     cores = len(os.sched_getaffinity(0))
     told: list[Told] = []
-    with multiprocessing.get_context("spawn").Pool(cores, warm, (paths[0], options.only)) as pool:
+    with (
+        TemporaryDirectory() as home,
+        multiprocessing.get_context("spawn").Pool(cores, warm, (paths[0], options.only)) as pool,
+    ):
+        given = [*paths, *blanks(home)]
         for page in pool.imap_unordered(
-            read, [(n, path, options.only) for n, path in enumerate(paths)]
+            read, [(n, path, options.only) for n, path in enumerate(given)]
         ):
             told += page
-    found = rows(told, options.kinds)
+    found = rows(told, [*options.kinds, BLANK])
     print("\n".join(table(found)), flush=True)
     beside = processes(paths[-16:])
     print("\n".join(["", *table(beside)]))

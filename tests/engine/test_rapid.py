@@ -255,6 +255,42 @@ def test_pages_of_many_sizes_leave_nothing_in_memory() -> None:
     assert int(said.stdout) < 100  # MiB; it was 200 to 350
 
 
+EXHAUSTED = """
+import resource
+from test_rapid import LETTER, Rapid, Upright, page
+
+def read(rapid, text, width):
+    image = page([(20, 30, text)], (width, 120))
+    return [segment.text for segment in rapid.read(Upright(image, 150)).segments]
+
+rapid = Rapid(("en",))
+for number, text in enumerate(LETTER):  # each shape once: only what is new needs memory
+    assert read(rapid, text, 1000) == [text], text
+with open("/proc/self/status") as file:
+    held = next(int(line.split()[1]) << 10 for line in file if line.startswith("VmData:"))
+resource.setrlimit(resource.RLIMIT_DATA, (held, held))
+failed = 0
+for width in range(1000, 3000, 40):
+    for text in LETTER:
+        try:
+            assert read(rapid, text, width) == [text], (width, text)
+        except Exception as error:
+            if isinstance(error, AssertionError):
+                raise
+            failed += 1
+print(failed)
+"""
+
+
+def test_without_memory_it_fails_and_never_answers_with_the_page_before() -> None:
+    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    env = {**os.environ, "PYTHONPATH": path, "SCANMEND_THREADS": "1"}
+    said = subprocess.run([sys.executable, "-c", EXHAUSTED], capture_output=True, text=True, env=env, check=False)  # fmt: skip
+
+    assert said.returncode == 0, said.stderr[-1000:]
+    assert int(said.stdout) > 0
+
+
 def test_it_says_nothing_leaves_nothing_and_reaches_for_no_network(tmp_path: Path) -> None:
     code = (
         "import socket, sys\n"

@@ -151,6 +151,7 @@ class Fuzz:
         except (Died, TimedOut, OutOfMemory) as error:
             self.found[error.kind] += 1
             print(f"{error.kind}: {error}", file=sys.stderr)
+            self._child.end()  # as the daemon does
         except ChildError as error:
             self.bugs.append((str(error), data))
         if time.monotonic() - began > 2 * SECONDS + 30:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -88,6 +89,7 @@ def _decodable(file: Unmapped, name: str) -> Iterator[Image.Image]:
         IndexError,
         OverflowError,
         ArithmeticError,
+        struct.error,
     ) as error:
         raise Damaged(
             f"{name}: the picture can't be decoded ({error}); scan or copy it again"

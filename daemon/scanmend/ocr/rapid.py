@@ -11,7 +11,6 @@ import importlib.metadata
 import logging
 import math
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +21,7 @@ from rapidocr import RapidOCR
 from rapidocr.utils.typings import EngineType
 
 from scanmend.errors import EngineUnusable
-from scanmend.ocr import detect
+from scanmend.ocr import detect, runtime
 from scanmend.ocr.detect import Array, as_bgr, bounds, crop
 from scanmend.ocr.engine import Reading, Segment, Upright
 from scanmend.values import Box, Doubt, EngineInfo
@@ -68,8 +67,7 @@ def _models() -> tuple[Any, Any]:
     """Detector and recogniser, loaded once a process."""
     threads = int(os.environ.get("SCANMEND_THREADS", "1"))
     cv2.setNumThreads(threads)
-    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment] # it writes an identity into the home folder
-    _forget_sizes()
+    runtime.prepare()
     engine = RapidOCR(
         params={
             "Global.use_cls": False,
@@ -86,22 +84,10 @@ def _models() -> tuple[Any, Any]:
     )
     logging.getLogger("RapidOCR").setLevel(logging.ERROR)
     # not the public call, which runs both on one scale
-    return engine._load_det_model(), engine._load_rec_model()  # noqa: SLF001
-
-
-def _forget_sizes() -> None:
-    """OpenVINO would keep what it made for each size of page and line, 30 MB a page, until ocr.memory ends it.
-
-    RapidOCR has no key for this setting.
-    """
-    from rapidocr.inference_engine.openvino import main as runtime  # noqa: PLC0415 - not before the telemetry is gone
-
-    configured = runtime.CPUConfig.get_config
-
-    def get_config(self: Any) -> dict[str, Any]:
-        return {**configured(self), "CPU_RUNTIME_CACHE_CAPACITY": "0"}
-
-    runtime.CPUConfig.get_config = get_config
+    both = engine._load_det_model(), engine._load_rec_model()  # noqa: SLF001
+    for model in both:
+        model.session = runtime.Watched(model.session)
+    return both
 
 
 class Rapid:
