@@ -9,7 +9,7 @@ rarer known one in 50 and 12, between unknown ones in 84 and 69, away from a kno
 import enum
 import itertools
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from rapidfuzz.distance import Levenshtein
 
@@ -54,13 +54,13 @@ def evidence(before: str, after: str, lexicon: Lexicon) -> Evidence:
 
 def doubtful(
     text: str, unsure: Collection[int], lexicon: Lexicon, doubts: Sequence[Doubt] | None = None
-) -> bool:
-    """Whether a word of a line may be another: the engine doubted one of its letters, and it is none.
+) -> Iterator[tuple[int, int]]:
+    """The words of a line that may be others, from where to where: the engine doubted a letter of one that is none.
 
-    Or it is one, and a look-alike would stand far better between its neighbours, or the engine nearly read another; or
-    it is none, and one with the word behind it. Else hardly an edit would be taken: when any sign or space that was
-    doubted, any rarer word and any abbreviation counted, a quarter more text was sent, for 3 of 931 edits.
-    ``unsure``: characters that the engine doubted, by place.
+    Or of one that is, and a look-alike would stand far better between its neighbours, or the engine nearly read
+    another; or it is none, and one with the word behind it. Of the rest hardly an edit would be taken: when any sign
+    or space that was doubted, any rarer word and any abbreviation counted, a quarter more text was sent, for 3 of 931
+    edits. ``unsure``: characters that the engine doubted, by place.
     """
     tokens = list(_TOKEN.finditer(text))
     for match, behind in itertools.zip_longest(tokens, tokens[1:]):
@@ -71,7 +71,8 @@ def doubtful(
         dirty = DIRT & set(word)
         common = 0 if dirty else lexicon.frequency(word)
         if behind and not common and lexicon.frequency(word + behind.group()):
-            return True
+            yield match.start(), behind.end()
+            continue
         start, end = (0, len(word)) if dirty else core(word)
         start, end = match.start() + start, match.start() + end
         doubted = any(start <= place < end for place in unsure)
@@ -79,11 +80,13 @@ def doubtful(
             continue
         if not dirty and abbreviated(word):
             continue
-        if not common or _rare(word, common, lexicon) or better(match, lexicon):
-            return True
-        if doubts and _another(match, doubts, lexicon):
-            return True
-    return False
+        if (
+            not common
+            or _rare(word, common, lexicon)
+            or better(match, lexicon)
+            or (doubts and _another(match, doubts, lexicon))
+        ):
+            yield match.span()
 
 
 def _rare(word: str, common: int, lexicon: Lexicon) -> bool:

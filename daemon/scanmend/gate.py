@@ -119,7 +119,7 @@ def needs(line: Line, rules: Profile, lexicon: Lexicon | None = None) -> bool:
     return (
         lexicon is None
         or line.unsure is None
-        or doubtful(line.text, line.unsure, lexicon, line.doubts)
+        or any(doubtful(line.text, line.unsure, lexicon, line.doubts))
     )
 
 

@@ -130,8 +130,12 @@ def test_what_the_engine_saw_is_heard(model: Model) -> None:
         proposal = model.propose([line], [0], PROFILE)
         return gate([line], proposal.lines, PROFILE, shipped()).lines[0]
 
+    behind = "week of the year, and the house was built at the end of it by the same people"
     for text in ("We expect to finish the chair in the fallaving week.",
-                 "Item 12      to be sent in the fallaving week"):  # fmt: skip
+                 "Item 12      to be sent in the fallaving week",
+                 f"the fallaving {behind}",
+                 f"{behind}; we expect it in the fallaving",
+                 f"{behind}; in the fallaving {behind}"):  # fmt: skip
         at = text.index("fallaving")
         doubts = [Doubt(at + n, s) for n, s in zip((1, 4, 5), saw, strict=True)]
         assert published(text, *doubts) == text.replace("fallaving", "following")

@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 from scanmend.errors import ChildError
 from scanmend.evidence import doubtful
@@ -18,6 +19,7 @@ from scanmend.llm.prompt import Prompt
 from scanmend.values import Doubt, Proposal
 
 _CELL = re.compile(rb"(.+?)( {3,}|$)", re.DOTALL)
+AROUND = 16  # characters on each side of what may be another word that the model sees, and the rest of their words
 PAGE_SHARE = 0.4  # of the context: what the page may take, the lines in work have the rest
 
 
@@ -92,41 +94,70 @@ def _answers(
 ) -> dict[int, Answer]:  # fmt: skip
     """An answer for each line; of a line that is given in pieces, those of its pieces behind each other."""
     offers = bool(crew[0].offers)
-    parts: list[tuple[int, bytes, bytes]] = []
+    parts: list[_Part] = []
     requests: list[Request] = []
-    left = set()  # lines of which nothing was to be asked
     for number, line in lines.items():
         at = 0
-        left.add(number)
         for text, space in pieces(_bytes(line), loaded.most_bytes):
             long = len(text.decode(errors="replace"))
             known = doubts[number]
             if known is not None:
                 known = [d.moved(-at) for d in known if at <= d.at < at + long]
-            if text and not (offers and _sure(text, known)):
-                left.discard(number)
-                suffix = prompt.of_line(loaded.context.tokenize(text))
-                request = Request(len(parts), text, suffix, known)
-                if within_reach(loaded.context, len(before), request):
-                    requests.append(request)
-            parts.append((number, text, space))
+            if text:
+                requests.append(Request(len(parts), text, (), known))
+            parts.append(_Part(number, text, space))
             at += long + len(space)
     if offers:
-        requests = questioned(requests, shipped(), expired)
+        places = {r.number: _doubtful(r) for r in requests}
+        requests = questioned([r for r in requests if places[r.number]], shipped(), expired)
+        requests = [_narrowed(r, parts[r.number], places[r.number]) for r in requests]
+    requests = [replace(r, suffix=prompt.of_line(loaded.context.tokenize(r.text))) for r in requests]  # fmt: skip
+    left = set(lines) - {parts[r.number].line for r in requests}  # nothing is to be asked of them
+    requests = [r for r in requests if within_reach(loaded.context, len(before), r)]
     found = _together(crew, before, requests, expired)
     answers: dict[int, Answer] = {}
-    for n, (number, text, space) in enumerate(parts):
-        _append(answers.setdefault(number, Answer()), found.get(n), text, space)
-    asked = left | {number for n, (number, _, _) in enumerate(parts) if n in found}
+    for n, part in enumerate(parts):
+        _append(answers.setdefault(part.line, Answer()), found.get(n), part)
+    asked = left | {parts[n].line for n in found}
     return {number: answer for number, answer in answers.items() if number in asked}
 
 
-def _sure(text: bytes, doubts: Sequence[Doubt] | None) -> bool:
-    """Whether nothing in a piece of a line would be changed, as in lines that are not sent at all."""
-    if doubts is None:
-        return False
-    unsure = {d.at for d in doubts if not d.between}
-    return not doubtful(text.decode(errors="replace"), unsure, shipped(), doubts)
+@dataclass(slots=True)
+class _Part:
+    """A piece of a line and the spaces behind it; of the piece, what is not asked about before and behind the rest."""
+
+    line: int
+    text: bytes
+    space: bytes
+    head: bytes = b""
+    tail: bytes = b""
+
+
+def _doubtful(request: Request) -> list[tuple[int, int]]:
+    """Where its words are that may be others; all of it where the engine does not tell its doubts."""
+    text = request.text.decode(errors="replace")
+    if request.doubts is None:
+        return [(0, len(text))]
+    unsure = {d.at for d in request.doubts if not d.between}
+    return list(doubtful(text, unsure, shipped(), request.doubts))
+
+
+def _narrowed(request: Request, part: _Part, places: Sequence[tuple[int, int]]) -> Request:
+    """Only the words that may be others, and what stands around them."""
+    text = request.text.decode(errors="replace")
+    places = [*places, *((spot.start, spot.end) for spot in request.spots)]
+    start = text.rfind(" ", 0, max(0, min(a for a, _ in places) - AROUND)) + 1
+    end = text.find(" ", max(b for _, b in places) + AROUND)
+    end = len(text) if end < 0 else end
+    part.head, part.tail = text[:start].encode(), text[end:].encode()
+    return replace(
+        request,
+        text=text[start:end].encode(),
+        doubts=None
+        if request.doubts is None
+        else [d.moved(-start) for d in request.doubts if start <= d.at < end],
+        spots=[replace(s, start=s.start - start) for s in request.spots],
+    )
 
 
 def _together(
@@ -170,13 +201,15 @@ def pieces(line: bytes, most: int) -> list[tuple[bytes, bytes]]:
     return out
 
 
-def _append(answer: Answer, more: Answer | None, text: bytes, space: bytes) -> None:
-    """``more``: what was written for ``text``; None: nothing was asked, or there was no room."""
-    start = len(answer.written)
-    answer.written += (text if more is None else more.written) + space
-    if more:
-        answer.departures += [(start + a, start + b, margin) for a, b, margin in more.departures]
-        answer.bound = answer.bound or more.bound
+def _append(answer: Answer, more: Answer | None, part: _Part) -> None:
+    """``more``: what was written for the part; None: nothing was asked, or there was no room."""
+    start = len(answer.written) + len(part.head)
+    if more is None:
+        answer.written += part.text + part.space
+        return
+    answer.written += part.head + more.written + part.tail + part.space
+    answer.departures += [(start + a, start + b, margin) for a, b, margin in more.departures]
+    answer.bound = answer.bound or more.bound
 
 
 def _bytes(text: str) -> bytes:
