@@ -85,7 +85,7 @@ def test_a_dead_daemons_files_are_taken_over_and_its_return_does_no_harm(
 ) -> None:
     one, other = two
     process = one.start()
-    put(one.inbox, "book.tiff", encoded("tiff", numbered(12)))
+    put(one.inbox, "book.tiff", encoded("tiff", numbered(60)))
     one.eventually(lambda: "page read" in one.said())
     other.start()
     put(one.inbox, "more.png", encoded("png", numbered(1)))
@@ -98,7 +98,7 @@ def test_a_dead_daemons_files_are_taken_over_and_its_return_does_no_harm(
     one.start()
     one.eventually(lambda: one.status()["in_work"] == [])
     _finished(one, ["book.tiff", "more.png"])
-    assert len(numbered(12)) == other.text("book").count("\f") + 1
+    assert len(numbered(60)) == other.text("book").count("\f") + 1
 
 
 def test_who_was_stopped_for_too_long_publishes_nothing_twice(two: tuple[Tree, Tree]) -> None:
