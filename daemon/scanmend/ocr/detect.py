@@ -22,9 +22,7 @@ TEXT_HEIGHT = 20  # pixels that nine lines in ten shall have in it, at least
 NEARLY = 1.1  # times the first look's size: too little to look again
 SMALL_SIDE = 900  # a page smaller than this is enlarged
 LEAST_SIDE = 2  # pixels of the shorter side at which there is still something to detect
-MISSED = (
-    1 / 3
-)  # of a line's length in the first look: with less of it found in the second, it was missed there
+MISSED = 0.33  # share of a line of the first look: with less of it found in the second, it was overlooked there
 PLACES = 64  # along a line, at which is asked whether it was found
 
 Array = NDArray[Any]
