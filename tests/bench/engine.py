@@ -133,6 +133,7 @@ def _onnxruntime(arena: bool) -> Way:
             "EngineConfig.onnxruntime.enable_cpu_mem_arena": arena,
             "Det.limit_type": "max",
             "Det.limit_side_len": detect.MOST_SIDE,
+            "Det.box_thresh": rapid.LINE,
         }
     )
     return _models((made._load_det_model(), made._load_rec_model()))
