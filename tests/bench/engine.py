@@ -120,7 +120,7 @@ def _onnxruntime(arena: bool) -> Way:
     from rapidocr import RapidOCR
     from rapidocr.utils.typings import EngineType
 
-    from scanmend.ocr import detect
+    from scanmend.ocr import detect, rapid
 
     made = RapidOCR(
         params={

@@ -113,7 +113,7 @@ def test_children_import_only_values_and_their_own(folder: str) -> None:
     of_words = {"lexicon", "lookalikes", "sight", "evidence", "align"}
     knows = {"llm": of_words, "ocr": set[str]()}[folder]
     shared = {"values", "errors", "serve", "log", "notes"}
-    for file in (PACKAGE / folder).glob("*.py"):
+    for file in (PACKAGE / folder).rglob("*.py"):
         assert _imports(file) <= shared | knows | {folder}, file.name
 
 

@@ -5,18 +5,16 @@ decoded. One page is in memory at a time.
 """
 
 import importlib.metadata
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 
 import numpy as np
 import pypdfium2
 from PIL import Image
 from pypdfium2 import raw as pdfium
 
-from scanmend.errors import Damaged, Encrypted, TooBig
+from scanmend.errors import Damaged, TooBig
+from scanmend.ocr.pdf.document import is_pdf, open_pdf
 from scanmend.ocr.pdftext import text_layer
 from scanmend.ocr.pictures import (
-    MARKS,
     Rendered,
     check_pixels,
     name_of,
@@ -25,7 +23,6 @@ from scanmend.ocr.pictures import (
     plain_of,
     webp_size,
 )
-from scanmend.ocr.source import ForPdfium, Source
 from scanmend.values import Contents, ContentsRequest, EngineInfo, PageRequest
 
 MOST_DPI = 650  # a scan that is finer is rendered at ocr.dpi
@@ -40,8 +37,8 @@ TEXT_LAYER = EngineInfo("pdf-text", importlib.metadata.version("pypdfium2"))
 def contents(request: ContentsRequest) -> Contents:
     """What the file holds. Raises Damaged, Encrypted, TooBig or Unsupported; OSError is the machine's."""
     name = name_of(request.path)
-    if _is_pdf(request.path):
-        with _pdf(request.path, request.passwords) as (document, locked):
+    if is_pdf(request.path):
+        with open_pdf(request.path, request.passwords) as (document, locked):
             pages = len(document)
         opened_by = (f"{name} is encrypted; opened with a password of pdf.passwords",)
         found = Contents("application/pdf", pages, opened_by if locked else ())
@@ -56,7 +53,7 @@ def contents(request: ContentsRequest) -> Contents:
 
 def open_page(request: PageRequest) -> Rendered:
     """One page; the same errors as ``contents``."""
-    if _is_pdf(request.path):
+    if is_pdf(request.path):
         return _pdf_page(request)
     return picture_page(request)
 
@@ -76,75 +73,9 @@ def _picture_contents(request: ContentsRequest, name: str) -> Contents:
 # PDF ----------------------------------------------------------------------------------------------
 
 
-def _is_pdf(path: str) -> bool:
-    """By the rule of PDF readers: the mark within the first 1024 bytes; but not in a picture's metadata."""
-    with open(path, "rb") as file:
-        head = file.read(1024)
-    return b"%PDF-" in head and not head.startswith(MARKS)
-
-
-@contextmanager
-def _pdf(path: str, passwords: Sequence[str]) -> Iterator[tuple[pypdfium2.PdfDocument, bool]]:
-    """The document, and whether one of the passwords was needed. A read that failed is an OSError."""
-    name = name_of(path)
-    with ForPdfium(path) as source, _unlocked(source, name, passwords) as unlocked:
-        yield unlocked
-
-
-@contextmanager
-def _unlocked(
-    source: Source, name: str, passwords: Sequence[str]
-) -> Iterator[tuple[pypdfium2.PdfDocument, bool]]:
-    document = None
-    for password in (None, *passwords):
-        document = _tried(source, name, password)
-        if document is not None:
-            break
-    if document is None:
-        tried = (
-            f"none of the {len(passwords)} in pdf.passwords opens it"
-            if passwords
-            else "none is known"
-        )
-        raise Encrypted(
-            f"{name}: protected by a password, and {tried}; add it to pdf.passwords and run scanmend retry,"
-            " or remove it, as with qpdf --decrypt, and drop the file again"
-        )
-    try:
-        if document.get_formtype():
-            document.init_forms()  # else what was filled in is not drawn
-        yield document, password is not None
-    except pypdfium2.PdfiumError as error:
-        raise Damaged(
-            f"{name}: a page of the PDF can't be read ({error}); export or scan it again"
-        ) from None
-    finally:
-        document.close()
-
-
-def _tried(source: Source, name: str, password: str | None) -> pypdfium2.PdfDocument | None:
-    """The document; None when it takes another password."""
-    _forget()
-    try:
-        return pypdfium2.PdfDocument(source, password)
-    except pypdfium2.PdfiumError as error:
-        code = getattr(error, "err_code", None)
-        if code == pdfium.FPDF_ERR_PASSWORD or "password" in str(error).lower():
-            return None
-        raise Damaged(
-            f"{name}: the PDF can't be opened ({error}); export or scan it again"
-        ) from None
-
-
-def _forget() -> None:
-    """PDFium's last error lasts: where it then gives none, a file would fail for what another one was."""
-    nothing = b"none"
-    pdfium.FPDF_LoadMemDocument(nothing, len(nothing), None)  # sets the plainest one
-
-
 def _pdf_page(request: PageRequest) -> Rendered:
     name = name_of(request.path)
-    with _pdf(request.path, request.passwords) as (document, _):
+    with open_pdf(request.path, request.passwords) as (document, _):
         page = _flat(document, request.index)
         try:
             width, height = page.get_size()
