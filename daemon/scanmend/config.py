@@ -108,7 +108,7 @@ class Aspose:
 class Pdf:
     """How PDFs are read."""
 
-    text: str = key("auto", choice("auto", "always_ocr"))
+    text: str = key("auto", choice("auto", "always_ocr", "trust"))
     passwords: tuple[str, ...] = key([], passwords)
 
 

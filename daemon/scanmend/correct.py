@@ -203,8 +203,7 @@ class Correct:
         words = shipped() if small else None
         wanted = [n for n, line in enumerate(text.lines) if needs(line, profile, words)]
         if not wanted:
-            some = any(line.text.strip() for line in text.lines)
-            reason = "no line needs it" if some else "no text on the page"
+            reason = _why_nothing(text)
             return unasked(text, profile, Correction("nothing", reason, profile=profile.name))
         started = time.monotonic()
         try:
@@ -261,6 +260,15 @@ class Correct:
             self._journal.set_fact("model", state, reason)
         except MachineError as error:
             self._log.warning("the model's state can't be noted", reason=str(error))
+
+
+def _why_nothing(text: PageText) -> str:
+    """Return why no line of the page is worth the model's time."""
+    if not any(line.text.strip() for line in text.lines):
+        return "no text on the page"
+    if all(line.exact for line in text.lines):
+        return "drawn text is exact"
+    return "no line needs it"
 
 
 def _count(result: PageResult) -> None:

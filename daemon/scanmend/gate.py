@@ -101,17 +101,19 @@ def gate(
     """
     texts, edits = [], []
     for number, (line, proposal) in enumerate(zip(lines, proposed, strict=True)):
-        decided = _line(number, line, proposal, rules, lexicon)
+        decided = [] if line.exact else _line(number, line, proposal, rules, lexicon)
         texts.append(apply(line.text, decided))
         edits += decided
     return Gated(tuple(texts), tuple(edits))
 
 
 def needs(line: Line, rules: Profile, lexicon: Lexicon | None = None) -> bool:
-    """Whether a line is worth the model's time: it has letters, and the engine is not sure of it.
+    """Return whether a line is worth the model's time: it has letters, and the engine is not sure of it.
 
-    ``lexicon``: nor are all its words known, where the engine tells its doubts.
+    ``lexicon``: nor are all its words known, where the engine tells its doubts. Text that a PDF draws is exact.
     """
+    if line.exact:
+        return False
     if line.confidence is not None and line.confidence >= rules.min_confidence_to_skip:
         return False
     if len(line.text) > LONGEST or not any(c.isalpha() for c in line.text):

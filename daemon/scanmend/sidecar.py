@@ -20,7 +20,16 @@ from typing import Any
 from scanmend import __version__
 from scanmend.errors import show
 from scanmend.states import Document
-from scanmend.values import Edit, EngineInfo, Line, ModelInfo, PageResult
+from scanmend.values import (
+    RECOGNISED,
+    TEXT_LAYER,
+    Box,
+    Edit,
+    EngineInfo,
+    Line,
+    ModelInfo,
+    PageResult,
+)
 
 SCHEMA_VERSION = 1
 _HEAD = 64 * 2**10  # bytes in which the source stands
@@ -46,9 +55,9 @@ class Summary:
     def add(self, result: PageResult) -> None:
         """One page more."""
         page, correction = result.page, result.correction
-        if page.source == "pdf-text":
-            self.text_layer = page.engine
-        else:
+        if page.source != RECOGNISED:
+            self.text_layer = EngineInfo(TEXT_LAYER, importlib.metadata.version("pypdfium2"))
+        if page.engine.name != TEXT_LAYER:
             self.engine = page.engine
         self.truncated |= page.truncated
         self.model = correction.model or self.model
@@ -156,6 +165,9 @@ def as_json(result: PageResult) -> dict[str, Any]:
         },
         "seconds": {stage: round(s, 4) for stage, s in seconds.items()},
         "warnings": list(page.warnings),
+        "hidden": [
+            {"text": h.text, "box": _rounded(h.box), "reason": h.reason} for h in page.hidden
+        ],
         "suspects": [
             {"line": s.line, "offset": s.start, "text": s.text, "kind": s.kind, "reason": s.reason}
             for s in result.suspects
@@ -183,16 +195,20 @@ def _edit(edit: Edit) -> dict[str, Any]:
 
 
 def _line(line: Line, text: str, edits: list[dict[str, Any]]) -> dict[str, Any]:
-    box = line.box
     return {
         "ocr": line.text,
         "text": text,
-        "box": [round(v, 1) for v in (box.x0, box.y0, box.x1, box.y1)],
+        "source": line.source,
+        "box": _rounded(line.box),
         "confidence": None if line.confidence is None else round(line.confidence, 4),
         "unsure": None if line.unsure is None else list(line.unsure),
         "block": line.block,
         "edits": edits,
     }
+
+
+def _rounded(box: Box) -> list[float]:
+    return [round(v, 1) for v in (box.x0, box.y0, box.x1, box.y1)]
 
 
 def text_of(result: PageResult) -> str:

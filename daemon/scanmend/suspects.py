@@ -7,7 +7,7 @@ from stdnum import ean, iban, isbn, luhn
 from stdnum.eu import vat
 
 from scanmend.tokens import DIGIT_LIKE, valid_date
-from scanmend.values import Edit, Line, Suspect
+from scanmend.values import DRAWN, Edit, Line, Suspect
 
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b")
 _VAT = re.compile(
@@ -49,14 +49,18 @@ _NO_TAX = re.compile(
 def suspects(
     lines: Sequence[Line], texts: Sequence[str], edits: Sequence[Edit]
 ) -> tuple[Suspect, ...]:
-    """What to look at on a page: its lines as read, their texts as published, the edits of both."""
+    """Return what to look at on a page: its lines as read, their texts as published, the edits of both.
+
+    Text that a PDF draws is exact: nothing of it can have been misread.
+    """
     found: list[Suspect] = []
     for number, (line, text) in enumerate(zip(lines, texts, strict=True)):
-        if any(map(str.isdigit, text)):
+        if line.source != DRAWN and any(map(str.isdigit, text)):
             found += _checks(number, text)
             found += _doubts(number, line, text, edits)
     found += _model(edits, texts)
-    found += _sum(texts)
+    if any(line.source != DRAWN for line in lines):
+        found += _sum(texts)
     return tuple(sorted(found, key=lambda s: (s.line, s.start)))
 
 

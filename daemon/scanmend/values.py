@@ -10,6 +10,13 @@ from typing import Any, Self
 
 from scanmend.jsonable import Json
 
+RECOGNISED = "ocr"  # by the engine, from the picture
+DRAWN = "pdf-text"  # from the PDF, which draws it as text
+EARLIER = "pdf-ocr"  # from the PDF: what an OCR program read in its pictures
+MIXED = "mixed"  # drawn text and recognised text
+TEXT_LAYER = "pdf-text"  # the name of the engine of a page that a PDF's text layer tells whole
+SOURCES = (RECOGNISED, DRAWN, EARLIER, MIXED)
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -77,7 +84,8 @@ class Line(Json):
     ``confidence`` is 0..1, or None when the source has none (a PDF's own text). ``block`` counts the blocks
     (columns, paragraphs, tables) of the page from 0; an empty line is published between blocks.
     ``unsure``: offsets of the characters that the engine was not sure of; None when it does not tell. ``doubts``: what
-    it saw there and elsewhere, from left to right; None when it does not tell.
+    it saw there and elsewhere, from left to right; None when it does not tell. ``source``: where the text is from, one
+    of ``SOURCES``.
     """
 
     text: str
@@ -86,6 +94,25 @@ class Line(Json):
     block: int = 0
     unsure: tuple[int, ...] | None = None
     doubts: tuple[Doubt, ...] | None = None
+    source: str = "ocr"
+
+    @property
+    def exact(self) -> bool:
+        """Whether the file carries this text and draws it: nothing corrects it."""
+        return self.source in (DRAWN, MIXED)
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden(Json):
+    """Text that a page carries and does not show.
+
+    ``reason``: "off-page" (outside the page's box), "layer-off" (an optional layer that is switched off),
+    "invisible" (a text rendering mode that draws nothing) or "unseen" (white, clipped, or behind something).
+    """
+
+    text: str
+    box: Box
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +139,7 @@ class PageRequest(Json):
     """To an OCR child: read page ``index`` (from 0) of this file.
 
     ``engine``: "rapidocr", "aspose" or "tesseract". ``dpi``: at which PDF pages are rendered.
-    ``rotate``: find out which way up the page lies. ``pdf_text``: "auto" or "always_ocr".
+    ``rotate``: find out which way up the page lies. ``pdf_text``: "auto", "always_ocr" or "trust".
     """
 
     path: str
@@ -156,8 +183,8 @@ class PageText(Json):
     """One page as read.
 
     ``width`` and ``height`` in pixels of the upright rendered page, at ``dpi``. ``rotation``: degrees
-    clockwise by which the page was turned to be upright (0, 90, 180, 270). ``source``: "ocr" or "pdf-text".
-    ``truncated``: the engine gave less than the page holds (Aspose without a licence).
+    clockwise by which the page was turned to be upright (0, 90, 180, 270). ``source``: one of ``SOURCES``; of a mixed page each line has its own.
+    ``hidden``: what the PDF carries and the page does not show. ``truncated``: the engine gave less than the page holds (Aspose without a licence).
     ``seconds``: per stage, as "render", "ocr".
     """
 
@@ -172,6 +199,7 @@ class PageText(Json):
     truncated: bool = False
     seconds: dict[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    hidden: tuple[Hidden, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

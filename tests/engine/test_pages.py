@@ -142,36 +142,28 @@ def test_a_pdf_of_one_scan_is_not_resampled(tmp_path: Path) -> None:
 def test_a_page_that_carries_text_gives_it_with_boxes(tmp_path: Path) -> None:
     path = _put(tmp_path, _pdf(TEXT))
 
-    rendered = open_page(_request(path))
+    found = read_page(_request(path))
 
-    assert rendered.text is not None
-    assert [s.text for s in rendered.text] == TEXT.split("\n")
-    box = rendered.text[0].box
+    assert [line.text for line in found.lines] == TEXT.split("\n")
+    assert {line.source for line in found.lines} == {"pdf-text"}
+    box = found.lines[0].box
     scale = 150 / 72
     assert box.x0 == pytest.approx(60 * scale, abs=5)
     assert box.y0 == pytest.approx((792 - 712) * scale, abs=12)
-    assert open_page(_request(path, pdf_text="always_ocr")).text is None
+    assert read_page(_request(path, pdf_text="always_ocr")).source == "ocr"
 
 
 @pytest.mark.parametrize("rotate", [90, 180, 270])
 def test_boxes_follow_a_turned_page(tmp_path: Path, rotate: int) -> None:
-    rendered = open_page(_request(_put(tmp_path, _pdf(TEXT, rotate=rotate))))
+    """/Rotate lays the text on its side; the page is turned until its text is upright."""
+    found = read_page(_request(_put(tmp_path, _pdf(TEXT, rotate=rotate))))
 
-    assert rendered.text is not None
-    for segment in rendered.text:
-        assert 0 <= segment.box.x0 < segment.box.x1 <= rendered.width
-        assert 0 <= segment.box.y0 < segment.box.y1 <= rendered.height
-    assert (rendered.width > rendered.height) == (rotate in (90, 270))
-
-
-def test_a_stamp_on_a_scan_is_not_the_pages_text(tmp_path: Path) -> None:
-    stamped = open_page(
-        _request(_put(tmp_path, _pdf("Received 12 March 2026 by the office", picture=True)))
-    )
-    ocred = open_page(_request(_put(tmp_path, _pdf("\n".join([TEXT] * 8), picture=True))))
-
-    assert stamped.text is None
-    assert ocred.text is not None
+    assert found.rotation == 360 - rotate
+    assert [line.text for line in found.lines] == TEXT.split("\n")
+    assert (found.width, found.height) == (1275, 1650)
+    for line in found.lines:
+        assert 0 <= line.box.x0 < line.box.x1 <= found.width
+        assert 0 <= line.box.y0 < line.box.y1 <= found.height
 
 
 def _scan_pdf(change: Callable[[pikepdf.Pdf], None]) -> bytes:
@@ -277,11 +269,11 @@ def test_passwords_are_tried_in_turn(tmp_path: Path, revision: Literal[3, 4, 6])
     passwords = ("wrong", "grünes Tor", "worse")
 
     found = contents(ContentsRequest(path, 100, 10**8, passwords))
-    page = open_page(replace(_request(path), passwords=passwords))
+    page = read_page(replace(_request(path), passwords=passwords))
 
     assert found.pages == 1
     assert found.warnings == ("scan is encrypted; opened with a password of pdf.passwords",)
-    assert page.text is not None
+    assert page.lines[0].text == TEXT.split("\n", maxsplit=1)[0]
     assert "grünes" not in repr(found)
 
 
@@ -439,10 +431,9 @@ def test_a_picture_without_height_harms_no_page(tmp_path: Path) -> None:
 
 
 def test_what_steers_a_terminal_is_no_text(tmp_path: Path) -> None:
-    rendered = open_page(_request(_put(tmp_path, _pdf("Pay \\033[2J\\007the office today"))))
+    found = read_page(_request(_put(tmp_path, _pdf("Pay \\033[2J\\007the office today"))))
 
-    assert rendered.text is not None
-    assert [s.text for s in rendered.text] == ["Pay [2Jthe office today"]
+    assert [line.text for line in found.lines] == ["Pay [2Jthe office today"]
 
 
 def _one_page(content: bytes, box: bytes) -> bytes:
@@ -463,7 +454,7 @@ def test_a_page_of_more_text_than_print_holds_is_read_from_its_picture(tmp_path:
         box=b"0 0 100000 20",
     )
 
-    assert open_page(_request(_put(tmp_path, much))).text is None
+    assert read_page(_request(_put(tmp_path, much))).source == "ocr"
 
 
 def test_a_line_longer_than_print_is_read_from_its_picture(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 from hostile.corpus import encoded
 from scanmend.errors import FolderGone, machine_error
 from scanmend.ocr import pages, pictures
+from scanmend.ocr.pdf import qpdf
 from scanmend.values import PageRequest
 from shares.samba import Mount, Samba, impossible, mounted, samba
 
@@ -56,7 +57,9 @@ def test_it_goes_away_in_the_middle_of_a_page(
 
         return call
 
-    monkeypatch.setattr(pages, "_flat", first(pages._flat))  # the file is open, its page unread
+    monkeypatch.setattr(
+        qpdf, "has_shown_annotations", first(qpdf.has_shown_annotations)
+    )  # its picture is unread
     monkeypatch.setattr(pictures, "check_pixels", first(pictures.check_pixels))
 
     with pytest.raises(OSError, match=r"Errno") as caught:

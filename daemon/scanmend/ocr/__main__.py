@@ -7,6 +7,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", os.environ.get("SCANMEND_THREADS",
 
 import dataclasses
 import functools
+import importlib.metadata
 import time
 from typing import Any
 
@@ -14,41 +15,111 @@ from PIL.Image import Image
 
 from scanmend.errors import ScanmendError
 from scanmend.ocr import engine as engines
-from scanmend.ocr.engine import Upright
+from scanmend.ocr.engine import Segment, Upright
+from scanmend.ocr.eyes import RapidEyes
 from scanmend.ocr.layout import arrange
-from scanmend.ocr.pages import TEXT_LAYER, contents, open_page
+from scanmend.ocr.pages import contents, open_page
+from scanmend.ocr.pdf.document import is_pdf
+from scanmend.ocr.pdf.layer import Layer, checked, main_turn, trusted
+from scanmend.ocr.pdf.order import ordered, uncovered_segments
+from scanmend.ocr.pdf.page import OpenPage, opened_page
+from scanmend.ocr.pictures import Rendered
 from scanmend.serve import Progress, serve
-from scanmend.values import ContentsRequest, EngineStatus, PageRequest, PageText
+from scanmend.values import (
+    MIXED,
+    RECOGNISED,
+    TEXT_LAYER,
+    ContentsRequest,
+    EngineInfo,
+    EngineStatus,
+    PageRequest,
+    PageText,
+)
 
 _engine = functools.lru_cache(maxsize=1)(engines.load)
 LONGEST = (
     2000  # characters of a line that can be print; a page of longer ones is read from its picture
 )
 BLANK = 12  # grey levels between a page's darkest and lightest pixel below which nothing is on it
+LAYER_INFO = EngineInfo(TEXT_LAYER, importlib.metadata.version("pypdfium2"))
 
 
 def read_page(request: PageRequest) -> PageText:
-    """Render, right, read and arrange one page."""
-    seconds: dict[str, float] = {}
-    clock = _Clock(seconds)
-    page = open_page(request)
-    clock.lap("render")
-    if page.text is not None:
-        lines = arrange(page.text, page.width, page.height)
-        clock.lap("layout")
-        if all(len(line.text) <= LONGEST for line in lines):
-            size = (page.width, page.height)
-            return PageText(
-                request.index, *size, page.dpi, 0, lines, TEXT_LAYER, "pdf-text", seconds=seconds
-            )
-        page = open_page(dataclasses.replace(request, pdf_text="always_ocr"))
+    """Return one page as read: what its text layer is good for, the rest by the engine."""
+    clock = _Clock()
+    if not is_pdf(request.path):
+        page = open_page(request)
         clock.lap("render")
+        return _recognised(request, page, clock)
+    with opened_page(request) as opened:
+        layer = _layer(opened, request)
+        clock.lap("text")
+        if layer.runs:
+            text = _with_layer(request, opened, layer, clock)
+            if all(len(line.text) <= LONGEST for line in text.lines):
+                return text
+        page = opened.picture()
+        clock.lap("render")
+    found = _recognised(request, page, clock)
+    return dataclasses.replace(
+        found, hidden=layer.hidden, warnings=(*layer.warnings, *found.warnings)
+    )
+
+
+def _layer(opened: OpenPage, request: PageRequest) -> Layer:
+    """Return what counts of the page's text layer by ``pdf.text``."""
+    if request.pdf_text == "always_ocr":
+        return Layer()
+    if request.pdf_text == "trust":
+        return trusted(opened)
+    return checked(opened, request.path, None if request.engine == "null" else RapidEyes())
+
+
+def _with_layer(request: PageRequest, opened: OpenPage, layer: Layer, clock: "_Clock") -> PageText:
+    """Return the page by its text layer, with what the page shows besides by the engine."""
+    turn = main_turn(layer.runs)
+    engine, warnings = LAYER_INFO, layer.warnings
+    segments: tuple[Segment, ...] = ()
+    truncated = False
+    if layer.more:
+        reader = _reader(request)
+        image = opened.without_text().image
+        assert image is not None
+        clock.lap("render")
+        reading = reader.read(Upright(image.rotate(-turn, expand=True), opened.dpi, turn))
+        segments = uncovered_segments(
+            reading.segments, layer, turn, opened.sheet.size, request.languages
+        )
+        clock.lap("ocr")
+        if segments:
+            engine, truncated, warnings = (
+                reader.info(),
+                reading.truncated,
+                (*warnings, *reading.warnings),
+            )
+    lines = ordered(layer, segments, turn, opened.sheet.size)
+    clock.lap("layout")
+    sources = {line.source for line in lines}
+    width, height = opened.size if turn in (0, 180) else opened.size[::-1]
+    return PageText(
+        request.index, width, height, opened.dpi, turn, lines, engine,
+        sources.pop() if len(sources) == 1 else MIXED, truncated, clock.seconds, warnings, layer.hidden,
+    )  # fmt: skip
+
+
+def _reader(request: PageRequest) -> engines.Engine:
+    return _engine(request.engine, request.languages, request.licence, request.allow_evaluation)
+
+
+def _recognised(request: PageRequest, page: Rendered, clock: "_Clock") -> PageText:
+    """Return a page's picture as read: righted, recognised and arranged."""
     image = page.image
-    assert image is not None
-    reader = _engine(request.engine, request.languages, request.licence, request.allow_evaluation)
+    reader = _reader(request)
     low, high = image.convert("L").getextrema()
     if high - low < BLANK:  # type: ignore[operator]
-        return PageText(request.index, *image.size, page.dpi, 0, (), reader.info(), seconds=seconds)
+        return PageText(
+            request.index, *image.size, page.dpi, 0, (), reader.info(), seconds=clock.seconds
+        )
     clock.lap("load")
     upright = _upright(image, page.dpi) if request.rotate else Upright(image, page.dpi)
     clock.lap("orient")
@@ -63,9 +134,9 @@ def read_page(request: PageRequest) -> PageText:
         upright.turn,
         lines,
         reader.info(),
-        "ocr",
+        RECOGNISED,
         reading.truncated,
-        seconds,
+        clock.seconds,
         reading.warnings,
     )
 
@@ -77,15 +148,16 @@ def _upright(image: Image, dpi: float) -> Upright:
 
 
 class _Clock:
-    """Laps of a stop watch."""
+    """Seconds that each stage of a page takes."""
 
-    def __init__(self, seconds: dict[str, float]) -> None:
-        self._seconds = seconds
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
         self._last = time.monotonic()
 
     def lap(self, name: str) -> None:
+        """End a stage; one that comes twice is added up."""
         now = time.monotonic()
-        self._seconds[name] = now - self._last
+        self.seconds[name] = self.seconds.get(name, 0.0) + now - self._last
         self._last = now
 
 

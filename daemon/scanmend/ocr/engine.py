@@ -6,7 +6,7 @@ from typing import Any, Protocol, Self
 from numpy.typing import NDArray
 from PIL.Image import Image
 
-from scanmend.values import Box, Doubt, EngineInfo
+from scanmend.values import RECOGNISED, Box, Doubt, EngineInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class Segment:
     # middle and width of each space in ``text``, in pixels of the page, where the engine knows them
     spaces: tuple[tuple[float, float], ...] = ()
     doubts: tuple[Doubt, ...] | None = None
+    source: str = RECOGNISED  # as in values.Line
 
     def part(self, start: int, end: int, box: Box, spaces: tuple[tuple[float, float], ...]) -> Self:
         """The characters from ``start`` to ``end``, which end where words do; they have this box."""

@@ -14,7 +14,7 @@ from statistics import median, quantiles
 
 from scanmend.ocr.engine import Segment
 from scanmend.ocr.tables import side_by_side
-from scanmend.values import Box, Line
+from scanmend.values import MIXED, Box, Line
 
 PROSE_ROWS = 3  # full lines that a column has at least
 PROSE_SHARE = 0.4  # of a column's lines that are full
@@ -299,6 +299,7 @@ def _line(row: Region, high: float, block: int) -> Line:
         block,
         tuple(unsure) if all(s.unsure is not None for s in row) else None,
         tuple(doubts) if all(s.doubts is not None for s in row) else None,
+        row[0].source if len({s.source for s in row}) == 1 else MIXED,
     )
 
 

@@ -1,37 +1,23 @@
-"""Opening a file: what it holds, and one page of it as a picture or as the text that it carries.
+"""Opening a file: what it holds, and one page of it as a picture.
 
 The kind of a file is told by its bytes. Limits are checked on what the headers say, before anything is
 decoded. One page is in memory at a time.
 """
 
-import importlib.metadata
-
-import numpy as np
-import pypdfium2
 from PIL import Image
-from pypdfium2 import raw as pdfium
 
 from scanmend.errors import Damaged, TooBig
 from scanmend.ocr.pdf.document import is_pdf, open_pdf
-from scanmend.ocr.pdftext import text_layer
+from scanmend.ocr.pdf.page import opened_page
 from scanmend.ocr.pictures import (
     Rendered,
     check_pixels,
     name_of,
     opened,
     picture_page,
-    plain_of,
     webp_size,
 )
-from scanmend.values import Contents, ContentsRequest, EngineInfo, PageRequest
-
-MOST_DPI = 650  # a scan that is finer is rendered at ocr.dpi
-PROBE = 640  # pixels of the longer side at which a page is compared with its only picture
-ALIKE = 40.0  # grey levels by which a tile of 16 pixels may differ: thin lines come out differently
-LEAST_DPI = 100  # a PDF page that only fits the pixel limit below this is refused
-
-
-TEXT_LAYER = EngineInfo("pdf-text", importlib.metadata.version("pypdfium2"))
+from scanmend.values import Contents, ContentsRequest, PageRequest
 
 
 def contents(request: ContentsRequest) -> Contents:
@@ -52,9 +38,10 @@ def contents(request: ContentsRequest) -> Contents:
 
 
 def open_page(request: PageRequest) -> Rendered:
-    """One page; the same errors as ``contents``."""
+    """Return the picture of one page; the same errors as ``contents``."""
     if is_pdf(request.path):
-        return _pdf_page(request)
+        with opened_page(request) as page:
+            return page.picture()
     return picture_page(request)
 
 
@@ -71,80 +58,3 @@ def _picture_contents(request: ContentsRequest, name: str) -> Contents:
 
 
 # PDF ----------------------------------------------------------------------------------------------
-
-
-def _pdf_page(request: PageRequest) -> Rendered:
-    name = name_of(request.path)
-    with open_pdf(request.path, request.passwords) as (document, _):
-        page = _flat(document, request.index)
-        try:
-            width, height = page.get_size()
-            dpi = _fitting_dpi(width, height, request, name)
-            scale = dpi / 72
-            size = (max(1, round(width * scale)), max(1, round(height * scale)))
-            if request.pdf_text == "auto":
-                text = text_layer(page, scale)
-                if text is not None:
-                    return Rendered(*size, dpi, None, text)
-            scan = _only_picture(page, request.max_pixels)
-            if scan is not None:
-                return Rendered(scan.width, scan.height, round(scan.width / width * 72, 1), scan)
-            plain = plain_of(page.render(scale=scale).to_pil())
-        finally:
-            page.close()
-    return Rendered(plain.width, plain.height, dpi, plain)
-
-
-def _flat(document: pypdfium2.PdfDocument, index: int) -> pypdfium2.PdfPage:
-    """The page with its annotations and filled form fields as part of it, as a reader sees it."""
-    page = document[index]
-    if pdfium.FPDFPage_GetAnnotCount(page) > 0:
-        pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY)
-        page.close()
-        page = document[index]
-    return page
-
-
-def _fitting_dpi(width: float, height: float, request: PageRequest, name: str) -> float:
-    """``ocr.dpi``, or what the pixel limit allows."""
-    if width <= 0 or height <= 0:
-        raise Damaged(f"{name}: page {request.index + 1} has no size; export it again")
-    most = 72 * (request.max_pixels / (width * height)) ** 0.5
-    if most < LEAST_DPI:
-        raise TooBig(
-            f"{name}: page {request.index + 1} of {width:.0f} × {height:.0f} points needs more than"
-            f" {request.max_pixels:,} pixels (limits.pixels)"
-        )
-    return float(min(request.dpi, int(most)))
-
-
-def _only_picture(page: pypdfium2.PdfPage, max_pixels: int) -> Image.Image | None:
-    """The scan itself, when the page is one upright picture and shows just that: no resampling."""
-    objects = list(page.get_objects(max_depth=1))
-    if len(objects) != 1 or objects[0].type != pdfium.FPDF_PAGEOBJ_IMAGE or page.get_rotation():
-        return None
-    picture = objects[0]
-    width, height = page.get_size()
-    wide, high = picture.get_px_size()
-    if not wide or not high:
-        return None
-    dpi = wide / width * 72
-    same_ratio = abs(wide / high - width / height) < 0.02 * width / height
-    if wide * high > max_pixels or not LEAST_DPI <= dpi <= MOST_DPI or not same_ratio:
-        return None
-    try:
-        scan = plain_of(picture.get_bitmap(render=False).to_pil())
-    except (pypdfium2.PdfiumError, ValueError, OSError):
-        return None  # then the page is rendered
-    shown = page.render(scale=PROBE / max(width, height)).to_pil().convert("L")
-    return scan if _looks_like(scan, shown) else None
-
-
-def _looks_like(scan: Image.Image, shown: Image.Image) -> bool:
-    """Whether the picture is what the page shows: not cropped, clipped, masked, inverted or drawn over."""
-    small = scan.convert("L").resize(shown.size, Image.Resampling.BOX)
-    tiles = (max(1, shown.width // 16), max(1, shown.height // 16))
-    ours, theirs = (
-        np.asarray(i.resize(tiles, Image.Resampling.BOX), dtype=float) for i in (small, shown)
-    )
-    return float(np.abs(ours - theirs).max()) < ALIKE

@@ -12,7 +12,6 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from scanmend.errors import Damaged, TooBig, Unsupported, show
-from scanmend.ocr.engine import Segment
 from scanmend.ocr.source import Source, Unmapped
 from scanmend.values import PageRequest
 
@@ -26,16 +25,12 @@ Image.MAX_IMAGE_PIXELS = None  # the limit is ours: a clear error, not a warning
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A page: its picture (mode L or RGB, as it lies in the file but for EXIF and /Rotate) or its own text.
-
-    ``text``: what a PDF page carries; None when it is to be recognised. The picture is then not rendered.
-    """
+    """The picture of a page: mode L or RGB, as it lies in the file but for EXIF and /Rotate."""
 
     width: int
     height: int
     dpi: float
-    image: Image.Image | None
-    text: tuple[Segment, ...] | None = None
+    image: Image.Image
 
 
 @contextmanager

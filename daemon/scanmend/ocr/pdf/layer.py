@@ -1,0 +1,235 @@
+"""The text layer of a page, as far as the page shows it and agrees with it.
+
+A layer is evidence, not the page. Of its characters those count that are drawn, and those that an OCR program laid
+over a picture in which the same can be read. What the page shows besides is told to the caller, to be recognised.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from scanmend.ocr.eyes import Array, Eyes
+from scanmend.ocr.pdf import qpdf
+from scanmend.ocr.pdf.agreement import (
+    MOST_UNMAPPED,
+    MOST_UNMAPPED_SHARE,
+    Fonts,
+    Piece,
+    drawn_disagrees,
+    earlier_disagrees,
+    fonts_of,
+)
+from scanmend.ocr.pdf.characters import MOST, UNMAPPED, Glyph, Reader, joined
+from scanmend.ocr.pdf.coverage import uncovered
+from scanmend.ocr.pdf.lines import Frame, Run, runs
+from scanmend.ocr.pdf.page import OpenPage
+from scanmend.ocr.pdf.visible import Hidden as HiddenGlyph
+from scanmend.ocr.pdf.visible import Seen, see
+from scanmend.values import Box, Hidden
+
+PIECE_DPI = 200  # at which pieces are recognised
+PIECE_EM = 28.0  # pixels of an em for which that is enough
+MOST_HIDDEN = 100  # stretches of hidden text that are told
+MOST_HIDDEN_CHARACTERS = 500  # of one of them
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """What of a text layer counts. ``more``: the page also shows lines that none of it covers."""
+
+    drawn: tuple[Run, ...] = ()
+    earlier: tuple[Run, ...] = ()
+    hidden: tuple[Hidden, ...] = ()
+    warnings: tuple[str, ...] = ()
+    more: bool = True
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """All text that counts."""
+        return self.drawn + self.earlier
+
+
+def trusted(page: OpenPage) -> Layer:
+    """Return the layer without a look at the page's picture."""
+    glyphs = _glyphs(page)
+    wide, high = page.sheet.size
+    inside = [g for g in glyphs if 0 <= g.cell.x0 < wide and g.cell.y1 >= 0 and g.cell.y0 < high]
+    return Layer(tuple(runs(inside)), more=False)
+
+
+def checked(page: OpenPage, path: str, eyes: Eyes | None) -> Layer:
+    """Return what of the layer the page shows and agrees with; ``eyes`` None: nothing can be compared."""
+    glyphs = _glyphs(page)
+    if not glyphs:
+        return Layer()
+    seen = see(page.page, glyphs, page.sheet.size, page.sheet.scale)
+    hidden = _told(seen.hidden)
+    warnings = [_hidden_warning(seen.hidden)] if seen.hidden else []
+    warnings += _missing_warnings(seen.missing)
+    exact = sorted((*seen.drawn, *seen.missing), key=lambda g: g.index)
+    drawn = tuple(runs(exact))
+    drawn, unmapped, signs = _meaning(drawn)
+    if unmapped > max(MOST_UNMAPPED, MOST_UNMAPPED_SHARE * len(exact)):
+        why = f"{unmapped} of its {len(exact)} characters have no meaning"
+        return Layer((), (), hidden, (*warnings, _disagreement(why)))
+    if signs or unmapped:
+        warnings.append(f"{signs + unmapped} signs have no meaning in the PDF, as icons have none")
+    compare = _Comparison(page, eyes)
+    if eyes is not None and (
+        why := drawn_disagrees(_drawn_only(drawn), _fonts(path), compare.read)
+    ):
+        return Layer((), (), hidden, (*warnings, _disagreement(why)))
+    earlier = tuple(runs(seen.over))
+    if eyes is not None and (why := earlier_disagrees(earlier, compare.read)):
+        earlier = ()
+        warnings.append(_disagreement(why))
+    more = eyes is not None and _more(seen, drawn + earlier, eyes)
+    return Layer(drawn, earlier, hidden, tuple(warnings), more)
+
+
+def _glyphs(page: OpenPage) -> list[Glyph]:
+    text = page.page.get_textpage()
+    try:
+        if text.count_chars() > MOST:
+            return []
+        return joined(Reader(text, page.sheet).glyphs())
+    finally:
+        text.close()
+
+
+def _meaning(found: Sequence[Run]) -> tuple[tuple[Run, ...], int, int]:
+    """Return the runs without signs that stand alone and mean nothing; the number of those in words; and alone."""
+    kept = []
+    in_words = alone = 0
+    for run in found:
+        words = run.text.split(" ")
+        in_words += sum(word.count(UNMAPPED) for word in words if word != UNMAPPED)
+        alone += words.count(UNMAPPED)
+        text = " ".join(word for word in words if word != UNMAPPED)
+        if text:
+            kept.append(run if text == run.text else replace(run, text=text))
+    return tuple(kept), in_words, alone
+
+
+def _fonts(path: str) -> Fonts:
+    return fonts_of(qpdf.identity(path))
+
+
+def _drawn_only(found: Sequence[Run]) -> list[Run]:
+    """Return the runs without those that this machine has no font for: nothing is to be seen of them."""
+    return [run for run in found if not any(glyph.blank for glyph in run.glyphs)]
+
+
+def _more(seen: Seen, published: Sequence[Run], eyes: Eyes) -> bool:
+    boxes = [_scaled(run.page_box, seen.scale) for run in published]
+    return bool(uncovered(seen.rest, boxes, eyes.look))
+
+
+def _scaled(box: Box, by: float) -> Box:
+    return Box(box.x0 * by, box.y0 * by, box.x1 * by, box.y1 * by)
+
+
+# comparison ---------------------------------------------------------------------------------------
+
+
+class _Comparison:
+    """Reads pieces of the layer from the page's picture, which is rendered once, when it is needed."""
+
+    def __init__(self, page: OpenPage, eyes: Eyes | None) -> None:
+        self._page = page
+        self._eyes = eyes
+        self._pixels: Array | None = None
+        self._factor = 1.0
+
+    def read(self, pieces: Sequence[Piece]) -> list[tuple[str, float]]:
+        """Return what is read of each piece, and how surely."""
+        assert self._eyes is not None
+        if self._pixels is None:
+            em = sorted(p.run.glyphs[0].paint.size for p in pieces)[len(pieces) // 2]
+            self._factor = min(1.0, max(PIECE_DPI / self._page.dpi, PIECE_EM / max(1.0, em)))
+            self._pixels = self._page.grey(self._factor)
+        return self._eyes.read([self._crop(piece) for piece in pieces])
+
+    def _crop(self, piece: Piece) -> Array:
+        assert self._pixels is not None
+        frame = piece.run.frame
+        high = piece.box.height
+        around = Box(
+            piece.box.x0 - 0.2 * high,
+            piece.box.y0 - 0.15 * high,
+            piece.box.x1 + 0.2 * high,
+            piece.box.y1 + 0.1 * high,
+        )
+        box = _scaled(frame.page_box(around), self._factor)
+        rows, columns = self._pixels.shape
+        y0, y1 = max(0, int(box.y0)), min(rows, int(box.y1) + 1)
+        x0, x1 = max(0, int(box.x0)), min(columns, int(box.x1) + 1)
+        part = self._pixels[y0:y1, x0:x1]
+        if part.size == 0:
+            part = np.full((8, 8), 255, np.uint8)
+        part = np.rot90(part, -round(frame.angle / 90) % 4)
+        colour: Array = cv2.cvtColor(np.ascontiguousarray(part), cv2.COLOR_GRAY2BGR)
+        return colour
+
+
+# what is told -------------------------------------------------------------------------------------
+
+
+def _told(hidden: Sequence[HiddenGlyph]) -> tuple[Hidden, ...]:
+    """Return the hidden characters as stretches of text with their boxes."""
+    by_reason: dict[str, list[Glyph]] = defaultdict(list)
+    for one in hidden:
+        by_reason[one.reason].append(one.glyph)
+    found = [
+        Hidden(run.text[:MOST_HIDDEN_CHARACTERS], run.page_box, reason)
+        for reason, glyphs in by_reason.items()
+        for run in runs(glyphs)
+    ]
+    found.sort(key=lambda h: (h.box.y0, h.box.x0))
+    return tuple(found[:MOST_HIDDEN])
+
+
+def _hidden_warning(hidden: Sequence[HiddenGlyph]) -> str:
+    reasons = sorted({one.reason for one in hidden})
+    return f"the page carries {len(hidden)} characters that it does not show ({', '.join(reasons)}); they are not published"
+
+
+def _missing_warnings(missing: Sequence[Glyph]) -> list[str]:
+    fonts: dict[str, int] = defaultdict(int)
+    for glyph in missing:
+        fonts[glyph.paint.font] += 1
+    return [
+        f"the font {font or 'without a name'} is not in the PDF and no font of this machine replaces it:"
+        f" {count} characters were taken from the text layer unseen"
+        for font, count in fonts.items()
+    ]
+
+
+def _disagreement(why: str) -> str:
+    return f"the text layer is not what the page shows: {why}; the page was recognised"
+
+
+def turned(box: Box, turn: int, size: tuple[float, float]) -> Box:
+    """Return a box of a page of this size after the page was turned clockwise by 0, 90, 180 or 270 degrees."""
+    wide, high = size
+    if turn == 90:
+        return Box(high - box.y1, box.x0, high - box.y0, box.x1)
+    if turn == 180:
+        return Box(wide - box.x1, high - box.y1, wide - box.x0, high - box.y0)
+    if turn == 270:
+        return Box(box.y0, wide - box.x1, box.y1, wide - box.x0)
+    return box
+
+
+def main_turn(found: Sequence[Run]) -> int:
+    """Return by how many degrees clockwise the page is to be turned for most of its text to be upright."""
+    letters: dict[int, int] = defaultdict(int)
+    for run in found:
+        column = run.frame == Frame(-90.0) and not run.glyphs[0].paint.angle
+        angle = 0 if column else round(run.frame.angle / 90) * 90 % 360
+        if not run.frame.mirrored and abs((run.frame.angle - angle + 180) % 360 - 180) < 15:
+            letters[angle] += len(run.glyphs)
+    return max(letters, key=lambda angle: (letters[angle], angle == 0), default=0)

@@ -1,0 +1,106 @@
+"""The lines of a page with a text layer, in reading order: its main direction first, other directions after it."""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import replace
+
+from scanmend.ocr.engine import Segment
+from scanmend.ocr.layout import arrange
+from scanmend.ocr.pdf.coverage import COVERED, share_covered
+from scanmend.ocr.pdf.layer import Layer, turned
+from scanmend.ocr.pdf.lines import Frame, Run
+from scanmend.values import DRAWN, EARLIER, Box, Line
+
+MOST_ICON = 2  # Chinese characters that a drawing may be taken for
+_FAR_EAST = frozenset({"zh", "ja", "ko"})
+NEARLY = 5.0  # degrees by which text of the main direction may lean
+
+
+def ordered(
+    layer: Layer, recognised: Sequence[Segment], turn: int, size: tuple[float, float]
+) -> tuple[Line, ...]:
+    """Return the page's lines, boxes in pixels of the page turned by ``turn`` degrees clockwise.
+
+    ``recognised``: in these pixels, too. ``size``: width and height of the page before it is turned.
+    """
+    upright = [(run, DRAWN) for run in layer.drawn] + [(run, EARLIER) for run in layer.earlier]
+    main: list[Segment] = list(recognised)
+    others: dict[Frame, list[tuple[Run, str]]] = {}
+    for run, source in upright:
+        if _is_main(run, turn):
+            main.append(Segment(run.text, turned(run.page_box, turn, size), None, source=source))
+        else:
+            others.setdefault(_like(run.frame, others), []).append((run, source))
+    groups = [arrange(main, 0, 0)]
+    groups += [_arranged(frame, found, turn, size) for frame, found in others.items()]
+    if sum(len(line.text) for line in groups[0]) < max(
+        (sum(len(line.text) for line in g) for g in groups[1:]), default=0
+    ):
+        groups.sort(key=lambda g: -sum(len(line.text) for line in g))
+    lines: list[Line] = []
+    for group in groups:
+        first = lines[-1].block + 1 if lines else 0
+        lines += [replace(line, block=line.block + first) for line in group]
+    return tuple(lines)
+
+
+def uncovered_segments(
+    segments: Sequence[Segment],
+    layer: Layer,
+    turn: int,
+    size: tuple[float, float],
+    languages: Sequence[str],
+) -> tuple[Segment, ...]:
+    """Return the recognised segments where no text of the layer stands; an icon is no letter."""
+    boxes = [turned(run.page_box, turn, size) for run in layer.runs]
+    far_east = any(code.split("-")[0] in _FAR_EAST for code in languages)
+    return tuple(
+        s
+        for s in segments
+        if share_covered(s.box, boxes) < COVERED and (far_east or not _is_icon(s.text))
+    )
+
+
+def _is_icon(text: str) -> bool:
+    """Return whether a few Chinese characters were read, and nothing else, on a page in other languages."""
+    signs = [c for c in text if not c.isspace()]
+    return len(signs) <= MOST_ICON and all(unicodedata.east_asian_width(c) in "WF" for c in signs)
+
+
+def _is_main(run: Run, turn: int) -> bool:
+    column = run.frame.angle == -90 and not run.glyphs[0].paint.angle
+    leans = abs((run.frame.angle - turn + 180) % 360 - 180)
+    return leans < NEARLY and not run.frame.mirrored and not column
+
+
+def _like(frame: Frame, known: dict[Frame, list[tuple[Run, str]]]) -> Frame:
+    """Return the known frame of this direction, else the frame itself."""
+    for other in known:
+        if (
+            other.mirrored == frame.mirrored
+            and abs((other.angle - frame.angle + 180) % 360 - 180) < NEARLY
+        ):
+            return other
+    return frame
+
+
+def _arranged(
+    frame: Frame, found: Sequence[tuple[Run, str]], turn: int, size: tuple[float, float]
+) -> tuple[Line, ...]:
+    """Return the lines of one direction: arranged as if they were upright, then put back where they are."""
+    boxes = [frame.box(run.page_box) if run.frame != frame else run.box for run, _ in found]
+    left, top = min(b.x0 for b in boxes), min(b.y0 for b in boxes)
+    segments = [
+        Segment(
+            run.text, Box(b.x0 - left, b.y0 - top, b.x1 - left, b.y1 - top), None, source=source
+        )
+        for (run, source), b in zip(found, boxes, strict=True)
+    ]
+    return tuple(
+        replace(line, box=turned(frame.page_box(_moved(line.box, left, top)), turn, size))
+        for line in arrange(segments, 0, 0)
+    )
+
+
+def _moved(box: Box, x: float, y: float) -> Box:
+    return Box(box.x0 + x, box.y0 + y, box.x1 + x, box.y1 + y)

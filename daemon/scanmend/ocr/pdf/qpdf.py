@@ -1,0 +1,123 @@
+"""What qpdf knows of a PDF that PDFium does not tell, and the page as a viewer shows it, with its fields filled in.
+
+PDFium's own flattening empties pages that inherit their resources and crops those that inherit their box; qpdf's,
+on a copy in memory, does neither. The original is never changed.
+"""
+
+import functools
+import io
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import pypdfium2
+from pypdfium2 import raw as pdfium
+
+from scanmend.ocr.source import Source
+
+if TYPE_CHECKING:
+    import pikepdf
+
+WHOLE = 32 * 2**20  # bytes of a file that is flattened as a whole, once for all its pages
+_PASSIVE = frozenset({pdfium.FPDF_ANNOT_LINK, pdfium.FPDF_ANNOT_POPUP})
+_NOT_SHOWN = 1 << 1 | 1 << 5  # annotation flags: hidden, no view (ISO 32000-1, table 165)
+
+Identity = tuple[str, int, int, int]
+
+
+def identity(path: str) -> Identity:
+    """Return what changes with the file: path, size, mtime, inode."""
+    status = os.stat(path)
+    return path, status.st_size, status.st_mtime_ns, status.st_ino
+
+
+@contextmanager
+def opened(path: str, passwords: Sequence[str]) -> Iterator["pikepdf.Pdf | None"]:
+    """Yield the file as qpdf sees it; None when qpdf can't open it. OSError when a read failed."""
+    import pikepdf  # noqa: PLC0415 - most pictures never need it
+
+    document = None
+    with Source(path) as source:
+        for password in ("", *passwords):
+            with suppress(pikepdf.PdfError, pikepdf.PasswordError, ValueError, RuntimeError):
+                document = pikepdf.open(source, password=password, suppress_warnings=True)
+                break
+        try:
+            yield document
+        finally:
+            if document is not None:
+                document.close()
+
+
+def user_unit(path: str, passwords: Sequence[str], index: int) -> float:
+    """Return how many points one unit of the page takes: /UserUnit, else 1."""
+    return _user_units(identity(path), tuple(passwords)).get(index, 1.0)
+
+
+@functools.lru_cache(maxsize=4)
+def _user_units(file: Identity, passwords: tuple[str, ...]) -> dict[int, float]:
+    """Return the pages of the file whose unit is no point."""
+    found: dict[int, float] = {}
+    with opened(file[0], passwords) as document, suppress(Exception):
+        for number, page in enumerate(document.pages if document else ()):
+            unit = page.obj.get("/UserUnit")
+            if unit is not None and 0 < float(unit) <= 75_000:
+                found[number] = float(unit)
+    return found
+
+
+def has_shown_annotations(page: pypdfium2.PdfPage) -> bool:
+    """Return whether the page has fields, notes or stamps, which are no part of its content yet."""
+    for number in range(pdfium.FPDFPage_GetAnnotCount(page)):
+        annotation = pdfium.FPDFPage_GetAnnot(page, number)
+        if not annotation:
+            continue
+        try:
+            kind = pdfium.FPDFAnnot_GetSubtype(annotation)
+            if kind not in _PASSIVE and not pdfium.FPDFAnnot_GetFlags(annotation) & _NOT_SHOWN:
+                return True
+        finally:
+            pdfium.FPDFPage_CloseAnnot(annotation)
+    return False
+
+
+def flattened(path: str, passwords: Sequence[str], index: int) -> tuple[bytes, int] | None:
+    """Return a PDF in which fields and annotations are part of the pages, and the page's index in it.
+
+    None when qpdf can't do it.
+    """
+    file = identity(path)
+    if file[1] <= WHOLE:
+        whole = _flattened(file, tuple(passwords), None)
+        return (whole, index) if whole else None
+    single = _flattened(file, tuple(passwords), index)
+    return (single, 0) if single else None
+
+
+@functools.lru_cache(maxsize=2)
+def _flattened(file: Identity, passwords: tuple[str, ...], index: int | None) -> bytes | None:
+    import pikepdf  # noqa: PLC0415
+
+    with opened(file[0], passwords) as document:
+        if document is None:
+            return None
+        with suppress(
+            pikepdf.PdfError,
+            ValueError,
+            RuntimeError,
+            TypeError,
+            KeyError,
+            IndexError,
+            AttributeError,
+        ):
+            copy: Any = document
+            if index is not None:
+                copy = pikepdf.new()
+                copy.pages.append(document.pages[index])
+            copy.generate_appearance_streams()
+            copy.flatten_annotations("screen")
+            out = io.BytesIO()
+            copy.save(out, encryption=False)
+            return out.getvalue()
+    return None

@@ -1,0 +1,196 @@
+"""What of a page's characters the page shows: told by their ink, not by their place in the file.
+
+The page is rendered twice at low resolution, with its text and without. Where the two pictures differ a character
+is drawn; where they don't it is white, clipped, covered, switched off or invisible, whatever the reason. What a
+character that is not drawn lies upon decides further: over ink of a picture it may be the text that an OCR program
+read in it, over blank paper it is hidden.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pypdfium2
+from numpy.typing import NDArray
+from pypdfium2 import raw as pdfium
+
+from scanmend.ocr.pdf.characters import INVISIBLE_MODES, Glyph
+from scanmend.values import Box
+
+Grey = NDArray[np.uint8]
+
+LEAST_EM = 7.0  # pixels that the page's small print takes in the pictures
+SIDE = 960, 2400  # pixels of their longer side
+INK = 10  # grey levels by which a character must change the page to be seen
+CONTRAST = 40  # grey levels between paper and ink under a character that is not drawn
+MOST_DEPTH = 16  # forms within forms
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """A character that the page does not show, and why: "off-page", "layer-off", "invisible" or "unseen"."""
+
+    glyph: Glyph
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A page's characters, parted by what the page shows, and the page without them.
+
+    ``drawn`` leave ink; ``missing`` would, but no font of this machine has their shape; ``over`` leave none and
+    lie on the ink of a picture. ``rest``: the page without its text, grey, ``scale`` times the glyphs' pixels.
+    """
+
+    drawn: tuple[Glyph, ...]
+    missing: tuple[Glyph, ...]
+    over: tuple[Glyph, ...]
+    hidden: tuple[Hidden, ...]
+    rest: Grey
+    scale: float
+
+
+def text_objects(page: pypdfium2.PdfPage) -> Iterator[Any]:
+    """Yield the handle of each text object of the page, also within forms."""
+    yield from _texts(page, pdfium.FPDFPage_CountObjects, pdfium.FPDFPage_GetObject, 0)
+
+
+def _texts(holder: Any, count: Any, get: Any, depth: int) -> Iterator[Any]:
+    for number in range(count(holder)):
+        handle = get(holder, number)
+        kind = pdfium.FPDFPageObj_GetType(handle)
+        if kind == pdfium.FPDF_PAGEOBJ_TEXT:
+            yield handle
+        elif kind == pdfium.FPDF_PAGEOBJ_FORM and depth < MOST_DEPTH:
+            yield from _texts(
+                handle, pdfium.FPDFFormObj_CountObjects, pdfium.FPDFFormObj_GetObject, depth + 1
+            )
+
+
+def show_text(page: pypdfium2.PdfPage, shown: bool) -> None:
+    """Draw the page's text, or leave it out, from the next rendering on."""
+    for handle in text_objects(page):
+        pdfium.FPDFPageObj_SetIsActive(handle, shown)
+
+
+def see(
+    page: pypdfium2.PdfPage, glyphs: Sequence[Glyph], size: tuple[float, float], scale: float
+) -> Seen:
+    """Part the glyphs by what the page shows.
+
+    ``size``: of the page in the glyphs' pixels, of which ``scale`` make a point. Leaves the page's text undrawn.
+    """
+    factor = _factor(glyphs, size)
+    full = _grey(page, scale * factor)
+    show_text(page, False)
+    rest = _grey(page, scale * factor)
+    changed = np.abs(full.astype(np.int16) - rest) > INK
+    ink = _Count(changed)
+    contrast = _Contrast(rest)
+    drawn: list[Glyph] = []
+    missing: list[Glyph] = []
+    over: list[Glyph] = []
+    hidden: list[Hidden] = []
+    for glyph, lies in zip(glyphs, _lying(glyphs, contrast, factor), strict=True):
+        if not _on_page(glyph, size):
+            hidden.append(Hidden(glyph, "off-page"))
+        elif not glyph.blank and ink.any(glyph.box, factor):
+            drawn.append(glyph)
+        elif _missing(glyph):
+            missing.append(glyph)
+        elif lies:
+            over.append(glyph)
+        else:
+            hidden.append(Hidden(glyph, _reason(glyph)))
+    return Seen(tuple(drawn), tuple(missing), tuple(over), tuple(hidden), rest, factor)
+
+
+def _factor(glyphs: Sequence[Glyph], size: tuple[float, float]) -> float:
+    """Return how large the low resolution is, of the glyphs' pixels: small print must leave a trace in it."""
+    longer = max(size)
+    ems = sorted(g.paint.size for g in glyphs)
+    small = max(0.5, ems[len(ems) // 20]) if ems else LEAST_EM
+    return min(1.0, max(LEAST_EM / small, SIDE[0] / longer), SIDE[1] / longer)
+
+
+def _grey(page: pypdfium2.PdfPage, scale: float) -> Grey:
+    pixels: Grey = page.render(scale=scale, grayscale=True, may_draw_forms=True).to_numpy()
+    return pixels[:, :, 0] if pixels.ndim == 3 else pixels
+
+
+def _on_page(glyph: Glyph, size: tuple[float, float]) -> bool:
+    box = glyph.cell if glyph.blank else glyph.box
+    x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
+    return 0 <= x <= size[0] and 0 <= y <= size[1]
+
+
+def _missing(glyph: Glyph) -> bool:
+    """Return whether the glyph would be drawn, had this machine a font with its shape."""
+    paint = glyph.paint
+    return (
+        not paint.embedded and paint.mode not in INVISIBLE_MODES and glyph.blank and not paint.layer
+    )
+
+
+def _reason(glyph: Glyph) -> str:
+    if glyph.paint.mode in INVISIBLE_MODES:
+        return "invisible"
+    return "layer-off" if glyph.paint.layer else "unseen"
+
+
+def _lying(glyphs: Sequence[Glyph], contrast: "_Contrast", factor: float) -> list[bool]:
+    """Return for each glyph whether it lies on ink, as most of its neighbours in the same text do."""
+    found = [contrast.at(glyph.cell, factor) for glyph in glyphs]
+    start = 0
+    while start < len(glyphs):
+        end = start + 1
+        while end < len(glyphs) and glyphs[end].paint is glyphs[start].paint:
+            end += 1
+        most = 2 * sum(found[start:end]) >= end - start
+        found[start:end] = [most] * (end - start)
+        start = end
+    return found
+
+
+def _span(box: Box, factor: float, shape: tuple[int, ...]) -> tuple[int, int, int, int] | None:
+    """Return rows and columns of a box, at least one pixel each; None outside the picture."""
+    x0, x1 = int(box.x0 * factor), int(np.ceil(box.x1 * factor))
+    y0, y1 = int(box.y0 * factor), int(np.ceil(box.y1 * factor))
+    x0, y0 = max(0, x0), max(0, y0)
+    x1, y1 = min(shape[1], max(x1, x0 + 1)), min(shape[0], max(y1, y0 + 1))
+    return (y0, y1, x0, x1) if x0 < x1 and y0 < y1 else None
+
+
+class _Count:
+    """Counts of marked pixels in boxes, by a summed-area table."""
+
+    def __init__(self, mask: NDArray[np.bool_]) -> None:
+        self._shape = mask.shape
+        self._sum = np.zeros((mask.shape[0] + 1, mask.shape[1] + 1), np.int64)
+        np.cumsum(np.cumsum(mask, 0, dtype=np.int64), 1, out=self._sum[1:, 1:])
+
+    def any(self, box: Box, factor: float) -> bool:
+        """Return whether a pixel of the box is marked."""
+        span = _span(box, factor, self._shape)
+        if span is None:
+            return False
+        y0, y1, x0, x1 = span
+        table = self._sum
+        return bool(table[y1, x1] - table[y0, x1] - table[y1, x0] + table[y0, x0] > 0)
+
+
+class _Contrast:
+    """Whether ink and paper meet in a box."""
+
+    def __init__(self, pixels: Grey) -> None:
+        self._pixels = pixels
+
+    def at(self, box: Box, factor: float) -> bool:
+        """Return whether light and dark pixels stand in the box."""
+        span = _span(box, factor, self._pixels.shape)
+        if span is None:
+            return False
+        y0, y1, x0, x1 = span
+        part = self._pixels[y0:y1, x0:x1]
+        return int(part.max()) - int(part.min()) > CONTRAST
