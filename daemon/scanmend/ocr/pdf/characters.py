@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pypdfium2
 from pypdfium2 import raw as pdfium
@@ -44,9 +45,10 @@ class Paint:
 
     ``font``: the name of its font; ``size``: one em in pixels; ``angle``: of the baseline, in degrees
     anti-clockwise from left-to-right on the upright page; ``mirrored``: as in a mirror; ``layer``: it stands in
-    marked content of an optional layer.
+    marked content of an optional layer; ``address``: of the object, while its page is open.
     """
 
+    address: int
     font: str
     embedded: bool
     mode: int
@@ -174,7 +176,7 @@ class Reader:
         cell = self._sheet.box(loose.left, loose.bottom, loose.right, loose.top)
         return Glyph(text, index, *self._sheet.point(across, up), box, cell, gap, paint)
 
-    def _paint(self, handle: object, index: int) -> Paint:
+    def _paint(self, handle: Any, index: int) -> Paint:
         matrix = pdfium.FS_MATRIX()
         pdfium.FPDFText_GetMatrix(self._raw, index, matrix)
         font = pdfium.FPDFTextObj_GetFont(handle)
@@ -186,6 +188,7 @@ class Reader:
         angle = math.degrees(math.atan2(matrix.b, matrix.a)) - self._sheet.rotation
         mirrored = matrix.a * matrix.d - matrix.b * matrix.c < 0 and matrix.a < 0
         return Paint(
+            ctypes.cast(handle, ctypes.c_void_p).value or 0,
             name.value.decode("utf-8", "replace"),
             bool(pdfium.FPDFFont_GetIsEmbedded(font)),
             pdfium.FPDFTextObj_GetTextRenderMode(handle),
@@ -200,7 +203,7 @@ def _has_area(box: Box, em: float) -> bool:
     return min(box.width, box.height) > NO_AREA * em
 
 
-def _in_layer(handle: object) -> bool:
+def _in_layer(handle: Any) -> bool:
     """Return whether a page object stands in marked content of an optional layer (/OC)."""
     name = (ctypes.c_ushort * 16)()
     length = ctypes.c_ulong()

@@ -149,14 +149,17 @@ def _once(glyphs: Sequence[Glyph]) -> list[_Placed]:
             for dy in (-1, 0, 1)
             for other in grid.get((glyph.text, column + dx, row + dy), ())
         )
-        if any(_same(other, glyph) for other in near):
+        if any(printed_twice(other, glyph) for other in near):
             continue
         grid[glyph.text, column, row].append(glyph)
         kept.append(_placed(glyph, number))
     return kept
 
 
-def _same(one: Glyph, other: Glyph) -> bool:
+def printed_twice(one: Glyph, other: Glyph) -> bool:
+    """Return whether two glyphs are one letter, printed again to look bold or to throw a shadow."""
+    if one.text != other.text:
+        return False
     size = one.paint.size
     if not 0.8 < other.paint.size / size < 1.25:
         return False
@@ -304,7 +307,7 @@ def _lines(baseline: list[_Chain]) -> list[list[_Placed]]:
         else:
             line.glyphs += chain.glyphs
     for line in lines:
-        line.glyphs.sort(key=lambda p: (p.u0 + p.u1) / 2)
+        line.glyphs.sort(key=lambda p: p.u0)
     return [line.glyphs for line in lines]
 
 

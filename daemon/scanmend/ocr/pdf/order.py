@@ -12,6 +12,7 @@ from scanmend.ocr.pdf.lines import Frame, Run
 from scanmend.values import DRAWN, EARLIER, Box, Line
 
 MOST_ICON = 2  # Chinese characters that a drawing may be taken for
+_RINGS = frozenset("oO○●•·∘◦.-–—_|")  # the marks of ratings, leaders and rules
 _FAR_EAST = frozenset({"zh", "ja", "ko"})
 NEARLY = 5.0  # degrees by which text of the main direction may lean
 
@@ -57,14 +58,17 @@ def uncovered_segments(
     return tuple(
         s
         for s in segments
-        if share_covered(s.box, boxes) < COVERED and (far_east or not _is_icon(s.text))
+        if share_covered(s.box, boxes) < COVERED and not _is_icon(s.text, far_east)
     )
 
 
-def _is_icon(text: str) -> bool:
-    """Return whether a few Chinese characters were read, and nothing else, on a page in other languages."""
+def _is_icon(text: str, far_east: bool) -> bool:
+    """Return whether a drawing was read as a few signs: dots and rings, or a Chinese letter among other languages."""
     signs = [c for c in text if not c.isspace()]
-    return len(signs) <= MOST_ICON and all(unicodedata.east_asian_width(c) in "WF" for c in signs)
+    if set(signs) <= _RINGS:
+        return True
+    chinese = all(unicodedata.east_asian_width(c) in "WF" for c in signs)
+    return chinese and not far_east and len(signs) <= MOST_ICON
 
 
 def _is_main(run: Run, turn: int) -> bool:

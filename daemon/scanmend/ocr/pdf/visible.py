@@ -6,6 +6,8 @@ character that is not drawn lies upon decides further: over ink of a picture it 
 read in it, over blank paper it is hidden.
 """
 
+import ctypes
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +17,8 @@ import pypdfium2
 from numpy.typing import NDArray
 from pypdfium2 import raw as pdfium
 
-from scanmend.ocr.pdf.characters import INVISIBLE_MODES, Glyph
+from scanmend.ocr.pdf.characters import INVISIBLE_MODES, Glyph, Paint
+from scanmend.ocr.pdf.lines import printed_twice
 from scanmend.values import Box
 
 Grey = NDArray[np.uint8]
@@ -24,6 +27,10 @@ LEAST_EM = 7.0  # pixels that the page's small print takes in the pictures
 SIDE = 960, 2400  # pixels of their longer side
 INK = 10  # grey levels by which a character must change the page to be seen
 CONTRAST = 40  # grey levels between paper and ink under a character that is not drawn
+OVERLAP = 0.3  # share of a glyph that another one covers: then both are looked at
+LARGER = 2.5  # times the size: a watermark
+MOST_CONTESTED = 24  # text objects that are looked at one by one
+TINY = 2.0  # pixels of a glyph's side: its ink may fall beside its box
 MOST_DEPTH = 16  # forms within forms
 
 
@@ -83,10 +90,10 @@ def see(
     """
     factor = _factor(glyphs, size)
     full = _grey(page, scale * factor)
+    covered = _covered(page, glyphs, full, scale * factor, factor)
     show_text(page, False)
     rest = _grey(page, scale * factor)
-    changed = np.abs(full.astype(np.int16) - rest) > INK
-    ink = _Count(changed)
+    ink = _Count(np.abs(full.astype(np.int16) - rest) > INK)
     contrast = _Contrast(rest)
     drawn: list[Glyph] = []
     missing: list[Glyph] = []
@@ -95,15 +102,71 @@ def see(
     for glyph, lies in zip(glyphs, _lying(glyphs, contrast, factor), strict=True):
         if not _on_page(glyph, size):
             hidden.append(Hidden(glyph, "off-page"))
-        elif not glyph.blank and ink.any(glyph.box, factor):
+        elif not glyph.blank and ink.any(glyph.box, factor) and glyph.index not in covered:
             drawn.append(glyph)
         elif _missing(glyph):
             missing.append(glyph)
-        elif lies:
+        elif lies and glyph.index not in covered:
             over.append(glyph)
         else:
             hidden.append(Hidden(glyph, _reason(glyph)))
     return Seen(tuple(drawn), tuple(missing), tuple(over), tuple(hidden), rest, factor)
+
+
+def _covered(
+    page: pypdfium2.PdfPage, glyphs: Sequence[Glyph], full: Grey, scale: float, factor: float
+) -> set[int]:
+    """Return the indices of glyphs that stand where others do, and leave no ink of their own.
+
+    Each text object that others overlap is left out once: what then stays as it was is clipped or covered.
+    """
+    covered: set[int] = set()
+    contested = _contested(glyphs)
+    if len(contested) > MOST_CONTESTED:
+        return covered
+    for address in contested:
+        handle = ctypes.cast(address, pdfium.FPDF_PAGEOBJECT)
+        pdfium.FPDFPageObj_SetIsActive(handle, False)
+        own = _Count(np.abs(full.astype(np.int16) - _grey(page, scale)) > INK)
+        pdfium.FPDFPageObj_SetIsActive(handle, True)
+        covered |= {
+            glyph.index
+            for glyph in glyphs
+            if glyph.paint.address == address and not own.any(glyph.box, factor)
+        }
+    return covered
+
+
+def _contested(glyphs: Sequence[Glyph]) -> set[int]:
+    """Return the addresses of text objects over whose glyphs those of others stand."""
+    contested: set[int] = set()
+    grid: dict[tuple[int, int], list[Glyph]] = defaultdict(list)
+    cell = max(1.0, max((g.paint.size for g in glyphs), default=1.0) / 2)
+    for glyph in glyphs:
+        if glyph.blank or glyph.paint.mode in INVISIBLE_MODES:
+            continue
+        x = int((glyph.box.x0 + glyph.box.x1) / 2 / cell)
+        y = int((glyph.box.y0 + glyph.box.y1) / 2 / cell)
+        near = (o for dx in (-1, 0, 1) for dy in (-1, 0, 1) for o in grid.get((x + dx, y + dy), ()))
+        for other in near:
+            apart = other.paint is not glyph.paint and not printed_twice(other, glyph)
+            if apart and _alike(other.paint, glyph.paint) and _overlap(other.box, glyph.box):
+                contested |= {glyph.paint.address, other.paint.address}
+        grid[x, y].append(glyph)
+    return contested
+
+
+def _alike(one: Paint, other: Paint) -> bool:
+    """Return whether two texts may be cells of one table; a watermark lies over text that is meant to be read."""
+    return one.angle == other.angle and 1 / LARGER < one.size / other.size < LARGER
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    """Return whether two boxes share a good part of the smaller one."""
+    wide = min(one.x1, other.x1) - max(one.x0, other.x0)
+    high = min(one.y1, other.y1) - max(one.y0, other.y0)
+    smaller = min(one.width * one.height, other.width * other.height)
+    return wide > 0 and high > 0 and wide * high > OVERLAP * smaller
 
 
 def _factor(glyphs: Sequence[Glyph], size: tuple[float, float]) -> float:
@@ -172,6 +235,9 @@ class _Count:
 
     def any(self, box: Box, factor: float) -> bool:
         """Return whether a pixel of the box is marked."""
+        if min(box.width, box.height) * factor < TINY:
+            by = 1 / factor
+            box = Box(box.x0 - by, box.y0 - by, box.x1 + by, box.y1 + by)
         span = _span(box, factor, self._shape)
         if span is None:
             return False
