@@ -177,6 +177,10 @@ class Read:
         SECONDS.labels("read").inc(sum(text.seconds.values()))
         self._log.info("page read", document=document.name, page=number + 1, of=document.pages,
                        seconds=round(sum(text.seconds.values()), 2), lines=len(text.lines))  # fmt: skip
+        for warning in text.warnings:
+            self._log.warning(
+                "page read with a warning", document=document.name, page=number + 1, reason=warning
+            )
         self._correct(document.id, number)
 
     def _path(self, document: Document) -> str:

@@ -21,7 +21,7 @@ from scanmend.ocr.layout import arrange
 from scanmend.ocr.pages import contents, open_page
 from scanmend.ocr.pdf.document import is_pdf
 from scanmend.ocr.pdf.layer import Layer, checked, main_turn, trusted
-from scanmend.ocr.pdf.order import ordered, uncovered_segments
+from scanmend.ocr.pdf.order import ordered, placed, uncovered_segments
 from scanmend.ocr.pdf.page import OpenPage, opened_page
 from scanmend.ocr.pictures import Rendered
 from scanmend.serve import Progress, serve
@@ -60,10 +60,10 @@ def read_page(request: PageRequest) -> PageText:
                 return text
         page = opened.picture()
         clock.lap("render")
+        size = opened.sheet.size
     found = _recognised(request, page, clock)
-    return dataclasses.replace(
-        found, hidden=layer.hidden, warnings=(*layer.warnings, *found.warnings)
-    )
+    hidden = placed(layer.hidden, page.width / size[0], found.rotation, (page.width, page.height))
+    return dataclasses.replace(found, hidden=hidden, warnings=(*layer.warnings, *found.warnings))
 
 
 def _layer(opened: OpenPage, request: PageRequest) -> Layer:
@@ -103,7 +103,8 @@ def _with_layer(request: PageRequest, opened: OpenPage, layer: Layer, clock: "_C
     width, height = opened.size if turn in (0, 180) else opened.size[::-1]
     return PageText(
         request.index, width, height, opened.dpi, turn, lines, engine,
-        sources.pop() if len(sources) == 1 else MIXED, truncated, clock.seconds, warnings, layer.hidden,
+        sources.pop() if len(sources) == 1 else MIXED, truncated, clock.seconds, warnings,
+        placed(layer.hidden, 1.0, turn, opened.sheet.size),
     )  # fmt: skip
 
 

@@ -134,13 +134,20 @@ class Reader:
     def glyphs(self) -> Iterator[Glyph]:
         """Yield each character that is drawn, in PDFium's order; spaces and breaks become the next one's gap."""
         gap = Gap.NONE
+        first_half = 0  # of a character beyond the first 65,536, which PDFium gives in two
         for index in range(pdfium.FPDFText_CountChars(self._raw)):
             code = pdfium.FPDFText_GetUnicode(self._raw, index)
             if code in (0x0A, 0x0D):
                 gap = Gap.BREAK
                 continue
+            if 0xD800 <= code < 0xDC00:
+                first_half = code
+                continue
+            if 0xDC00 <= code < 0xE000 and first_half:
+                code = 0x10000 + ((first_half - 0xD800) << 10) + code - 0xDC00
+            first_half = 0
             character = chr(code) if code <= 0x10FFFF else UNMAPPED
-            if character.isspace() or character == "\u200b":
+            if character.isspace():
                 gap = max(gap, Gap.SPACE)
                 continue
             glyph = self._glyph(index, code, character, gap)

@@ -72,7 +72,7 @@ def checked(page: OpenPage, path: str, eyes: Eyes | None) -> Layer:
     exact = sorted((*seen.drawn, *seen.missing), key=lambda g: g.index)
     drawn = tuple(runs(exact))
     drawn, unmapped, signs = _meaning(drawn)
-    if unmapped > max(MOST_UNMAPPED, MOST_UNMAPPED_SHARE * len(exact)):
+    if unmapped > min(MOST_UNMAPPED, MOST_UNMAPPED_SHARE * len(exact)):
         why = f"{unmapped} of its {len(exact)} characters have no meaning"
         return Layer((), (), hidden, (*warnings, _disagreement(why)))
     if signs or unmapped:
@@ -124,11 +124,12 @@ def _drawn_only(found: Sequence[Run]) -> list[Run]:
 
 
 def _more(seen: Seen, published: Sequence[Run], eyes: Eyes) -> bool:
-    boxes = [_scaled(run.page_box, seen.scale) for run in published]
+    boxes = [scaled(run.page_box, seen.scale) for run in published]
     return bool(uncovered(seen.rest, boxes, eyes.look))
 
 
-def _scaled(box: Box, by: float) -> Box:
+def scaled(box: Box, by: float) -> Box:
+    """Return a box of a picture that is ``by`` times as large."""
     return Box(box.x0 * by, box.y0 * by, box.x1 * by, box.y1 * by)
 
 
@@ -163,7 +164,7 @@ class _Comparison:
             piece.box.x1 + 0.2 * high,
             piece.box.y1 + 0.1 * high,
         )
-        box = _scaled(frame.page_box(around), self._factor)
+        box = scaled(frame.page_box(around), self._factor)
         rows, columns = self._pixels.shape
         y0, y1 = max(0, int(box.y0)), min(rows, int(box.y1) + 1)
         x0, x1 = max(0, int(box.x0)), min(columns, int(box.x1) + 1)

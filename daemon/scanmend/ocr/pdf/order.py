@@ -7,10 +7,11 @@ from dataclasses import replace
 from scanmend.ocr.engine import Segment
 from scanmend.ocr.layout import arrange
 from scanmend.ocr.pdf.coverage import COVERED, share_covered
-from scanmend.ocr.pdf.layer import Layer, turned
+from scanmend.ocr.pdf.layer import Layer, scaled, turned
 from scanmend.ocr.pdf.lines import Frame, Run
-from scanmend.values import DRAWN, EARLIER, Box, Line
+from scanmend.values import DRAWN, EARLIER, Box, Hidden, Line
 
+SURE_SIGN = 0.9  # confidence of a single letter or digit that stands in a picture
 MOST_ICON = 2  # Chinese characters that a drawing may be taken for
 _RINGS = frozenset("oO○●•·∘◦.-–—_|")  # the marks of ratings, leaders and rules
 _FAR_EAST = frozenset({"zh", "ja", "ko"})
@@ -45,6 +46,13 @@ def ordered(
     return tuple(lines)
 
 
+def placed(
+    hidden: Sequence[Hidden], scale: float, turn: int, size: tuple[float, float]
+) -> tuple[Hidden, ...]:
+    """Return hidden text with its boxes on the page as it is told: scaled, then turned clockwise from ``size``."""
+    return tuple(replace(h, box=turned(scaled(h.box, scale), turn, size)) for h in hidden)
+
+
 def uncovered_segments(
     segments: Sequence[Segment],
     layer: Layer,
@@ -56,16 +64,16 @@ def uncovered_segments(
     boxes = [turned(run.page_box, turn, size) for run in layer.runs]
     far_east = any(code.split("-")[0] in _FAR_EAST for code in languages)
     return tuple(
-        s
-        for s in segments
-        if share_covered(s.box, boxes) < COVERED and not _is_icon(s.text, far_east)
+        s for s in segments if share_covered(s.box, boxes) < COVERED and not _is_icon(s, far_east)
     )
 
 
-def _is_icon(text: str, far_east: bool) -> bool:
-    """Return whether a drawing was read as a few signs: dots and rings, or a Chinese letter among other languages."""
-    signs = [c for c in text if not c.isspace()]
+def _is_icon(segment: Segment, far_east: bool) -> bool:
+    """Return whether a drawing was read as a few signs: dots and rings, a Chinese letter among other languages."""
+    signs = [c for c in segment.text if not c.isspace()]
     if set(signs) <= _RINGS:
+        return True
+    if sum(c.isalnum() for c in signs) <= 1 and (segment.confidence or 0.0) < SURE_SIGN:
         return True
     chinese = all(unicodedata.east_asian_width(c) in "WF" for c in signs)
     return chinese and not far_east and len(signs) <= MOST_ICON

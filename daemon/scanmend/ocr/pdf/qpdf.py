@@ -7,6 +7,7 @@ on a copy in memory, does neither. The original is never changed.
 import functools
 import io
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -99,9 +100,10 @@ def flattened(path: str, passwords: Sequence[str], index: int) -> tuple[bytes, i
 def _flattened(file: Identity, passwords: tuple[str, ...], index: int | None) -> bytes | None:
     import pikepdf  # noqa: PLC0415
 
-    with opened(file[0], passwords) as document:
+    with opened(file[0], passwords) as document, warnings.catch_warnings():
         if document is None:
             return None
+        warnings.simplefilter("ignore")  # a widget without its form is drawn all the same
         with suppress(
             pikepdf.PdfError,
             ValueError,
