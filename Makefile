@@ -1,5 +1,5 @@
 # `make run` and `make test` do everything on a fresh Debian 12 or Ubuntu 24.04 machine.
-.PHONY: run test check bench bench-daemon bench-peers bench-fairness bench-correction bench-scale bench-cold bench-engine bench-llm bench-gate eval-corrector faults fuzz shares setup clean
+.PHONY: run test check bench bench-daemon bench-text-layer text-layer bench-peers bench-fairness bench-correction bench-scale bench-cold bench-engine bench-llm bench-gate eval-corrector faults fuzz shares setup clean
 BIN := .venv/bin
 
 run:
@@ -20,7 +20,7 @@ check:
 # all of them, an hour on 2 cores; tables and plots into docs/bench, compared with the last committed run
 FOUND := .bench/found
 bench:
-	@$(MAKE) --no-print-directory bench-daemon bench-peers bench-correction bench-fairness bench-scale bench-cold
+	@$(MAKE) --no-print-directory bench-daemon bench-peers bench-correction bench-fairness bench-text-layer bench-scale bench-cold
 
 # one page by itself, and how well the engines read
 bench-daemon:
@@ -63,6 +63,17 @@ bench-engine:
 	@./setup.sh test
 	PYTHONPATH=tests $(BIN)/python -m bench.engine --json $(FOUND)/engine.json $(ARGS)
 	PYTHONPATH=tests $(BIN)/python -m bench.report $(FOUND)/engine.json
+
+# a page of a born-digital PDF by its text layer, beside recognising it; ARGS: as --base CHECKOUT
+bench-text-layer:
+	@./setup.sh test
+	PYTHONPATH=tests $(BIN)/python -m bench.born_digital --json $(FOUND)/text-layer.json $(ARGS)
+	PYTHONPATH=tests $(BIN)/python -m bench.report $(FOUND)/text-layer.json
+
+# our words of every PDF page below DIR beside PDFium's and OCR's: the pages that differ; ARGS: as --pages 1 --ocr all
+text-layer:
+	@./setup.sh test
+	PYTHONPATH=tests $(BIN)/python -m bench.text_layer $(DIR) $(ARGS)
 
 # MODEL=model.gguf; without it a shape of 118 M parameters. ARGS: see tests/bench/llm.py --help
 bench-llm:
