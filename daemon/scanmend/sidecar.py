@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from scanmend import __version__
+from scanmend import __version__, parts
 from scanmend.errors import show
 from scanmend.states import Document
 from scanmend.values import Edit, EngineInfo, Line, ModelInfo, PageResult
@@ -96,6 +96,21 @@ def source(document: Document) -> dict[str, Any]:
     }
 
 
+def part_of(document: Document) -> dict[str, Any] | None:
+    """Return which file an embedded one lay in, and its name there; None for a file of the inbox."""
+    where = parts.part_of(document)
+    if where is None:
+        return None
+    path = urllib.parse.unquote_to_bytes(where.path_percent)
+    return {
+        "name": show(os.path.basename(path)),
+        "path": show(path),
+        "path_percent": where.path_percent,
+        "sha256": where.sha256,
+        "attachment": show(where.attachment),
+    }
+
+
 def chunks(
     document: Document,
     text_name: str,
@@ -109,6 +124,7 @@ def chunks(
     head = {
         "schema_version": SCHEMA_VERSION,
         "source": source(document),
+        "part_of": part_of(document),
         "result": {"text": text_name},
         "scanmend": {"version": __version__},
         "engine": engine.to_json() if engine else None,
@@ -225,6 +241,7 @@ def failure(document: Document, attempts: int) -> bytes:
     report = {
         "schema_version": SCHEMA_VERSION,
         "source": source(document),
+        "part_of": part_of(document),
         "reason": document.reason,
         "kind": document.outcome,
         "class": "exhausted" if exhausted else "permanent",
