@@ -166,6 +166,8 @@ def _copied(path: str, size: int, tell: Callable[[bytes], None]) -> Iterator[byt
             left -= len(chunk)
             tell(chunk)
             yield chunk
+    if left:
+        raise Babbled("an attachment is shorter than the OCR child said")
 
 
 def _names(folder: bytes) -> list[bytes]:

@@ -255,7 +255,7 @@ def failure(document: Document, attempts: int) -> bytes:
 
 def _versions() -> dict[str, str]:
     versions = {"scanmend": __version__, "python": platform.python_version()}
-    for package in ("rapidocr", "aspose-ocr-python-net", "pypdfium2", "pillow"):
+    for package in ("rapidocr", "aspose-ocr-python-net", "pypdfium2", "pikepdf", "pillow"):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[package] = importlib.metadata.version(package)
     return versions

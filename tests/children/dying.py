@@ -6,6 +6,7 @@ wrote:N                      after it
 moved                        after the original's rename, before the journal knows
 page / result                after a page's text or result was kept
 taken / contents             after a file's attachments were copied; after the journal knew what it holds
+dropped                      after an attachment's copy was removed
 """
 
 import os
@@ -57,6 +58,8 @@ elif kind == "result":
     around(Journal, "keep_result", after=lambda *_: True)
 elif kind == "taken":
     around(Parts, "take", after=lambda *_: True)
+elif kind == "dropped":
+    around(Parts, "drop", after=lambda _self, document: document.part is not None)
 elif kind == "contents":
     around(Journal, "keep_contents", after=lambda *_: True)
 elif kind == "claimed":

@@ -213,6 +213,26 @@ def test_too_large_files_are_named_and_their_bytes_removed(tmp_path: Path, scrat
     assert found.off_pages[1].endswith("not read (more than limits.file_size): bomb.pdf")
 
 
+def test_a_disk_without_space_is_the_machines_fault(
+    tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told before it is full, for the journal lies on the same one."""
+    monkeypatch.setattr(extract, "RESERVE", 2**70)
+    monkeypatch.setattr(os, "statvfs", lambda _: _Disk)
+    pdf = attach(pdf := written(*LETTER), spec(pdf, "a.pdf", invoice()))
+
+    with pytest.raises(OSError, match="No space left"):
+        look(tmp_path, saved(pdf), take=True)
+
+    assert files(scratch) == []
+
+
+class _Disk:
+    """A disk of a megabyte, of which nine tenths are full."""
+
+    f_frsize, f_blocks, f_bavail = 1, 10**6, 10**5
+
+
 def test_files_that_are_too_large_together(tmp_path: Path) -> None:
     pdf = written(*LETTER)
     big = [b"%PDF-1.7" + bytes([n]) * 300_000 for n in range(4)]
@@ -465,3 +485,13 @@ def test_bytes_turned_at_random_raise_only_what_is_known(tmp_path: Path, seed: i
 
     with contextlib.suppress(DocumentError):
         look(tmp_path, bytes(data), take=True)
+
+
+def test_the_portfolio_of_a_public_report(tmp_path: Path) -> None:
+    data = (Path(__file__).parent.parent / "cases" / "portfolio.pdf").read_bytes()
+
+    with pytest.raises(Unsupported, match=r"In it: invoice-3310\.pdf, invoice-3311\.pdf"):
+        look(tmp_path, data)
+
+    found = look(tmp_path, data, take=True)
+    assert [p.name for p in found.parts] == ["invoice-3310.pdf", "invoice-3311.pdf"]

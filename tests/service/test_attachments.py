@@ -33,6 +33,7 @@ POINTS = [
     "claimed",
     *(f"{when}:{number}" for number in range(8) for when in ("write", "wrote")),
     "taken",
+    "dropped",
     "contents",
     "page",
     "result",
@@ -104,6 +105,29 @@ def test_killed_at_each_step(made: Tree, point: str) -> None:
     assert made.files(made.outbox) == RESULTS
     assert made.files(made.archive) == ["desk/mail.pdf"]
     assert made.files(made.inbox) == made.files(made.failed) == []
+
+
+@pytest.mark.parametrize(
+    "point", ["before:failed", "after:failed", "moved", "write:3", "wrote:3", "dropped"]
+)
+def test_killed_while_one_fails(tmp_path: Path, point: str) -> None:
+    """The file stays, so that what is moved first is the attachment; its report is the fourth file that is written."""
+    with tree(tmp_path, f"{EXTRACT}\noriginals: keep") as made:
+        data = mail("A bad one", {"bad.pdf": b"%PDF-1.7 and nothing else"})
+        put(made.inbox, "desk/mail.pdf", data)
+        dying = made.start(
+            [str(ROOT / "tests" / "children" / "dying.py")], wait=False, DIE_AT=point
+        )
+        assert dying.wait(120) == -signal.SIGKILL, made.said()
+
+        made.start()
+
+        made.failure("desk/mail/bad.pdf")
+        made.eventually(lambda: made.status()["counts"]["failed"] == 1)
+        made.eventually(lambda: _parts(made) == [])
+        assert made.files(made.failed) == ["desk/mail/bad.pdf", "desk/mail/bad.pdf.error.json"]
+        assert made.files(made.outbox) == ["desk/mail.json", "desk/mail.txt"]
+        assert made.files(made.inbox) == ["desk/mail.pdf"]
 
 
 def test_without_extract_they_are_named(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import errno
 import hashlib
 import math
 import os
@@ -18,6 +19,7 @@ from scanmend.values import PARTS, ContentsRequest, Part
 
 CHUNK = 2**20
 HEAD = 1024  # bytes that tell the kind
+RESERVE = 2**28  # bytes of the disk, or a tenth of it, that are left free
 IN_MEMORY = 2**29  # bytes that a stream in a rarer coding may have, decoded at once
 EXPANDS = {  # at most so many times
     **dict.fromkeys(("/FlateDecode", "/Fl"), 1032),
@@ -75,21 +77,16 @@ def extract(embedded: Iterable[Embedded], request: ContentsRequest) -> Extracted
     known: set[tuple[str, str]] = set()
     room = request.room_bytes
     for one in embedded:
-        path = os.path.join(folder, str(len(parts)))
         try:
             if len(parts) >= request.room_parts:
                 raise Refused(_full(request))
-            part = _written(one, path, room, request)
-            if part.sha256 in request.ancestors:
-                raise Refused("the same file again")
+            part = _measured(one, room, request)
+            if (part.name, part.sha256) in known:  # the same again: one document
+                continue
+            _write(one, os.path.join(folder, str(len(parts))), request.room_bytes - room, part.size)
         except (Refused, *BROKEN) as error:
             why = str(error) if isinstance(error, Refused) else "can't be decoded"
             unread.append((one.name, why))
-            if os.path.exists(path):
-                os.unlink(path)
-            continue
-        if (part.name, part.sha256) in known:  # the same again: one document
-            os.unlink(path)
             continue
         known.add((part.name, part.sha256))
         room -= part.size
@@ -101,34 +98,42 @@ def _full(request: ContentsRequest) -> str:
     return "too many attachments" if request.depth else "attachments in attachments, too deep"
 
 
-def _written(one: Embedded, path: str, room: int, request: ContentsRequest) -> Part:
-    """Write the decoded file; Refused for what is no PDF or picture, or too large."""
-    chunks = _decoded(one.stream)
+def _measured(one: Embedded, room: int, request: ContentsRequest) -> Part:
+    """Decode the file and keep nothing of it; Refused for what is no PDF or picture, too large, or an ancestor."""
     head = b""
-    for chunk in chunks:
-        head += chunk
-        if len(head) >= HEAD:
+    size = 0
+    digest = hashlib.sha256()
+    for chunk in _decoded(one.stream):
+        size += len(chunk)
+        digest.update(chunk)
+        if len(head) < HEAD:
+            head = (head + chunk)[:HEAD]
+        if len(head) == HEAD and not kind_of(head):
             break
-    kind = kind_of(head[:HEAD])
+        if size > request.max_bytes:
+            raise Refused("more than limits.file_size")
+        if size > room:
+            raise Refused("with the others, more than limits.file_size")
+    kind = kind_of(head)
     if not kind:
         raise Refused("neither a PDF nor a picture" if head else "empty")
-    digest = hashlib.sha256()
-    size = 0
+    part = Part(one.name, kind, size, digest.hexdigest())
+    if part.sha256 in request.ancestors:
+        raise Refused("the same file again")
+    return part
+
+
+def _write(one: Embedded, path: str, before: int, size: int) -> None:
+    """Write the file, of which ``size`` bytes were measured; ``before``: bytes of those that were written already.
+
+    Raises ENOSPC before the disk is full, not when it is: the journal lies on it. All is there twice when it is copied.
+    """
+    disk = os.statvfs(os.path.dirname(path))
+    reserve = min(RESERVE, disk.f_blocks * disk.f_frsize // 10)
+    if disk.f_bavail * disk.f_frsize < reserve + before + 2 * size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
     with open(path, "wb") as file:
-        for chunk in _after(head, chunks):
-            size += len(chunk)
-            if size > request.max_bytes:
-                raise Refused("more than limits.file_size")
-            if size > room:
-                raise Refused("with the others, more than limits.file_size")
-            digest.update(chunk)
-            file.write(chunk)
-    return Part(one.name, kind, size, digest.hexdigest())
-
-
-def _after(head: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    yield head
-    yield from chunks
+        file.writelines(_decoded(one.stream))
 
 
 # decoding -----------------------------------------------------------------------------------------
