@@ -196,7 +196,7 @@ class Journal:
         return _document(row)
 
     def _enter_parts(self, document: Document) -> None:
-        """The embedded files of a document that is published enter the line with it, each once."""
+        """Queue the embedded files of a document that is published, in the same transaction, each once."""
         now = time.time()
         reason = f"embedded in {document.name}"
         numbers = self._db.execute(
@@ -328,7 +328,7 @@ class Journal:
     def keep_contents(
         self, document: Document, contents: Contents, parts: Sequence[NewPart] = ()
     ) -> Document:
-        """What the file holds, so that a restart need not look again; ``parts`` are documents when it is published."""
+        """Keep what the file holds, so that a restart need not look again; ``parts`` become documents when it is published."""
         with self._change() as db:
             db.execute("DELETE FROM parts WHERE parent = ?", (document.id,))
             db.executemany(

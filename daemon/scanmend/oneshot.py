@@ -123,9 +123,8 @@ def _bar(journal: Journal, ended: list[Document], expected: int, seconds: float)
     done = sum(d.pages or 1 for d in ended) + sum(
         len(journal.page_progress(d.id)[1]) for d in active
     )
-    terminal.bar(
-        done, pages, f"{done}/{pages} pages, {len(ended)}/{expected} files, {seconds:.0f} s"
-    )
+    files = sum(document.part is None for document in ended)
+    terminal.bar(done, pages, f"{done}/{pages} pages, {files}/{expected} files, {seconds:.0f} s")
 
 
 def _report(documents: list[Document], refused: list[str]) -> int:

@@ -52,7 +52,9 @@ class Publish:
         self._later: dict[
             int, tuple[float, int]
         ] = {}  # document -> not before, times put off; only run writes
-        self.added: Callable[[Document], None] = lambda _: None  # set by who builds the line
+        self.added: Callable[[Document], None] = lambda _: (
+            None
+        )  # takes a part; set by who builds the line
         self.keep_failed = False  # `scanmend process`: an original is never touched
         self.stuck = ""  # why nothing can be put out now; read by the claim, which takes no more in
         self._log = log.get("publish")
@@ -177,7 +179,7 @@ class Publish:
             document, State.PUTTING_AWAY, "published", outcome="published"
         )
         for part in self._journal.parts_in_line(document):
-            self._log.info("attachment in line", document=part.name, part_of=document.name)
+            self._log.info("attachment queued", document=part.name, part_of=document.name)
             self.added(part)
         return document
 

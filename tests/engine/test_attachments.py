@@ -350,7 +350,13 @@ def test_a_pdf_that_qpdf_cannot_open_is_read(
     monkeypatch.setattr(pikepdf, "open", refuse)
     pdf = attach(pdf := written(*LETTER), spec(pdf, "a.pdf", invoice()))
 
-    assert look(tmp_path, saved(pdf), take=True) == Contents("application/pdf", 1)
+    found = look(tmp_path, saved(pdf), take=True)
+
+    assert (found.pages, found.parts) == (1, ())
+    assert found.off_pages == (
+        "mail.pdf holds an embedded file that no page shows, not read (encrypted or damaged): a.pdf",
+    )
+    assert look(tmp_path, saved(written(*LETTER))) == Contents("application/pdf", 1)
 
 
 # pages that only ask for another reader -----------------------------------------------------------

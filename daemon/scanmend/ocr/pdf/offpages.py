@@ -3,10 +3,11 @@
 import re
 from collections.abc import Sequence
 
+import pikepdf
 import pypdfium2
 
 from scanmend.errors import Encrypted, Unsupported, show
-from scanmend.ocr.pdf.attachments import BROKEN, Structure, opened, structure
+from scanmend.ocr.pdf.attachments import BROKEN, MOST, Structure, opened, structure
 from scanmend.ocr.pdf.extract import Extracted, extract
 from scanmend.ocr.pictures import name_of
 from scanmend.values import ContentsRequest, Part
@@ -44,14 +45,13 @@ def off_pages(
 
     Raises Unsupported or Encrypted when the pages hold nothing but the advice to take another reader.
     """
+    name = name_of(request.path)
     with opened(request.path, request.passwords) as pdf:
-        if pdf is None:
-            return (), ()
-        try:
-            found = structure(pdf)
-        except BROKEN:
-            return (), ()
-        name = name_of(request.path)
+        found = _structure(pdf)
+        if found is None:
+            names = _by_pdfium(document)
+            said = f"{name} holds {_named(names, 'not read (encrypted or damaged)')}"
+            return (said,) if names else (), ()
         cover = _cover(found, document)
         _refuse_form(found, cover, document, name)
         _refuse_wrapper(found, cover, name)
@@ -61,6 +61,22 @@ def off_pages(
         _refuse_portfolio(found, cover, done, request, name)
     warnings = _warnings(found, done, request, name)
     return tuple(warnings), done.parts
+
+
+def _structure(pdf: pikepdf.Pdf | None) -> Structure | None:
+    try:
+        return None if pdf is None else structure(pdf)
+    except BROKEN:
+        return None
+
+
+def _by_pdfium(document: pypdfium2.PdfDocument) -> list[str]:
+    """Return the names of embedded files where qpdf can't tell: PDFium opens a PDF of which only these are encrypted."""
+    try:
+        count = min(document.count_attachments(), MOST)
+        return [document.get_attachment(number).get_name() for number in range(count)]
+    except (pypdfium2.PdfiumError, ValueError):
+        return []
 
 
 # pages that only ask for another reader -----------------------------------------------------------
