@@ -58,6 +58,7 @@ class Child:
         self._memory = memory
         self._box = box
         self._scratch = contextlib.ExitStack()  # the process's own folder
+        self.scratch = ""  # its path while the process is there
         self._lock = threading.RLock()  # the process: reaped by its owner, killed by anyone
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: Connection | None = None
@@ -80,7 +81,8 @@ class Child:
         """Start the process; what is left of an earlier one is cleared away first. MachineError when it can't be."""
         self.end()
         try:
-            self._start(self._scratch.enter_context(self._box.scratch()))
+            self.scratch = self._scratch.enter_context(self._box.scratch())
+            self._start(self.scratch)
         except OSError as error:
             self._scratch.close()
             raise machine_error(error, f"{self.name}: starting its process") from None

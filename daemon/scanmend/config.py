@@ -109,6 +109,7 @@ class Pdf:
     """How PDFs are read."""
 
     text: str = key("auto", choice("auto", "always_ocr", "trust"))
+    attachments: str = key("warn", choice("warn", "extract"))
     passwords: tuple[str, ...] = key([], passwords)
 
 

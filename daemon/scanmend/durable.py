@@ -149,6 +149,16 @@ def within_reach(folder: bytes, root: bytes) -> bytes:
     return folder if len(folder) + 1 + NAME_MAX < PATH_MAX else root
 
 
+def unobstructed(folder: bytes, root: bytes) -> bytes:
+    """Return ``folder``, or ``root`` where something that is no folder stands in the way below it."""
+    at = folder
+    while len(at) > len(root):
+        if os.path.lexists(at) and not os.path.isdir(at):
+            return root
+        at = os.path.dirname(at)
+    return folder
+
+
 def fit(stem: str, suffix: str) -> bytes:
     """``stem + suffix`` in at most 255 bytes; the stem is cut, never within a character."""
     room = NAME_MAX - len(suffix.encode())

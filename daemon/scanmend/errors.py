@@ -66,7 +66,7 @@ class DocumentError(ScanmendError):
 
 
 class Encrypted(DocumentError):
-    """The document needs a password."""
+    """The document needs a password, or a right."""
 
 
 class Damaged(DocumentError):

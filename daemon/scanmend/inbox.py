@@ -7,6 +7,7 @@ import stat
 from scanmend.durable import sha256_of
 from scanmend.errors import FolderGone
 from scanmend.mounts import Root
+from scanmend.parts import Parts
 from scanmend.states import Document
 from scanmend.values import Seen
 
@@ -14,14 +15,25 @@ from scanmend.values import Seen
 class Inbox:
     """The watched folder as the steps after the watcher see it."""
 
-    def __init__(self, root: Root) -> None:
-        """``root`` tells whether the folder can be trusted at this moment."""
+    def __init__(self, root: Root, parts: Parts) -> None:
+        """``root`` tells whether the folder can be trusted at this moment; ``parts``: documents that lay in others."""
+        self.parts = parts
         self.path = os.fsencode(root.path)
         self._root = root
 
     def absolute(self, relative: bytes) -> bytes:
         """The path of a file in the inbox."""
         return os.path.join(self.path, relative)
+
+    def file(self, document: Document) -> bytes:
+        """Return the path of a document's bytes: in the inbox, or where its part is kept."""
+        return self.absolute(document.path) if document.part is None else self.parts.file(document)
+
+    def holds(self, document: Document) -> bool:
+        """Return whether these bytes are there; FolderGone as in ``seen``."""
+        if document.part is None:
+            return self.seen(document.path) is not None
+        return os.path.isfile(self.parts.file(document))
 
     def seen(self, relative: bytes) -> Seen | None:
         """The file as it is now; None when it is not there, or not a regular file.
@@ -51,6 +63,8 @@ class Inbox:
 
     def changed(self, document: Document) -> str | None:
         """Why the file is not the claimed one any more; None when it is."""
+        if document.part is not None:
+            return None if self.holds(document) else "removed from the state folder"
         now = self.seen(document.path)
         if now is None:
             return "taken out of the inbox"

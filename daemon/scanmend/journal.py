@@ -13,18 +13,21 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from scanmend.errors import ConfigError, DiskFull, MachineError
 from scanmend.schema import UNFINISHED, VERSION, upgrade
-from scanmend.states import ACTIVE, MOVES, Document, State
+from scanmend.states import ACTIVE, MOVES, Document, NewPart, State
 
 if TYPE_CHECKING:  # `scanmend status` reads no page, and a sixth of its time went into these
     from scanmend.values import Contents, PageResult, PageText, Seen
 
 OWNER_FACT = "owner:"  # the fact that is this daemon's name among those that share an inbox
-_IN_HAND = "(state IN ('queued', 'reading', 'publishing', 'putting-away') OR kept = 1)"
+# of a file in the inbox; a part lies in the state folder, whatever its path
+_IN_HAND = (
+    "(state IN ('queued', 'reading', 'publishing', 'putting-away') OR kept = 1) AND parent IS NULL"
+)
 
 
 _COLUMNS = ", ".join(f.name for f in dataclasses.fields(Document))
@@ -185,9 +188,41 @@ class Journal:
                 f"{document.name}: not {document.state} any more, so it can't become {new}"
             )
         self._log_move(document.id, document.state, new, reason, now)
+        if columns.get("outcome") == "published":
+            self._enter_parts(document)
         if new in (State.DONE, State.FAILED, State.GONE):
             self._db.execute("DELETE FROM pages WHERE document = ?", (document.id,))
+            self._db.execute("DELETE FROM parts WHERE parent = ?", (document.id,))
         return _document(row)
+
+    def _enter_parts(self, document: Document) -> None:
+        """Queue the embedded files of a document that is published, in the same transaction, each once."""
+        now = time.time()
+        reason = f"embedded in {document.name}"
+        numbers = self._db.execute(
+            "INSERT INTO documents (path, size, mtime_ns, inode, sha256, profile, state, reason, since, first_seen,"
+            " parent, part, part_of) SELECT path, size, ?, 0, sha256, ?, ?, ?, ?, ?, parent, number, part_of"
+            " FROM parts WHERE parent = ? ORDER BY number RETURNING id",
+            (document.mtime_ns, document.profile, State.QUEUED, reason, now, document.first_seen, document.id),
+        ).fetchall()  # fmt: skip
+        self._db.execute("DELETE FROM parts WHERE parent = ?", (document.id,))
+        for (number,) in numbers:
+            self._log_move(number, None, State.QUEUED, reason, now)
+
+    def parts_in_line(self, document: Document) -> list[Document]:
+        """Return the documents that were embedded in this one and are not begun."""
+        return self._rows("parent = ? AND state = 'queued' ORDER BY part", document.id)
+
+    def parts_in_hand(self) -> set[tuple[int, int]]:
+        """Return parent and number of each embedded file that is not done."""
+        marks = ", ".join("?" * len(ACTIVE))
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT parent, number FROM parts UNION SELECT parent, part FROM documents"
+                f" WHERE state IN ({marks}) AND parent IS NOT NULL",
+                ACTIVE,
+            ).fetchall()
+        return {(parent, number) for parent, number in rows}
 
     def _log_move(
         self, document: int, old: State | None, new: State, reason: str, now: float
@@ -199,12 +234,15 @@ class Journal:
 
     def note(self, document: Document, **columns: Any) -> Document:
         """Set columns without a change of state (contents, the names chosen)."""
-        with self._change() as db:
-            row = db.execute(
-                f"UPDATE documents SET {', '.join(f'{c} = ?' for c in columns)} WHERE id = ? RETURNING {_COLUMNS}",
-                (*columns.values(), document.id),
-            ).fetchone()
-            return _document(row)
+        with self._change():
+            return self._note(document, **columns)
+
+    def _note(self, document: Document, **columns: Any) -> Document:
+        row = self._db.execute(
+            f"UPDATE documents SET {', '.join(f'{c} = ?' for c in columns)} WHERE id = ? RETURNING {_COLUMNS}",
+            (*columns.values(), document.id),
+        ).fetchone()
+        return _document(row)
 
     def document(self, number: int) -> Document:
         """The row of this id."""
@@ -287,10 +325,19 @@ class Journal:
 
     # pages ----------------------------------------------------------------------------------------
 
-    def keep_contents(self, document: Document, contents: Contents) -> Document:
-        """What the file holds, so that a restart need not look again."""
-        return self.note(document, media_type=contents.media_type, pages=contents.pages,
-                         warnings=json.dumps(contents.warnings))  # fmt: skip
+    def keep_contents(
+        self, document: Document, contents: Contents, parts: Sequence[NewPart] = ()
+    ) -> Document:
+        """Keep what the file holds, so that a restart need not look again; ``parts`` become documents when it is published."""
+        with self._change() as db:
+            db.execute("DELETE FROM parts WHERE parent = ?", (document.id,))
+            db.executemany(
+                "INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?)",
+                [(document.id, *dataclasses.astuple(part)) for part in parts],
+            )
+            warnings = (*contents.warnings, *contents.off_pages)
+            return self._note(document, media_type=contents.media_type, pages=contents.pages,
+                              warnings=json.dumps(warnings))  # fmt: skip
 
     def keep_text(self, document: int, text: PageText) -> None:
         """A page as read."""

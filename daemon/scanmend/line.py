@@ -17,6 +17,7 @@ from scanmend.inbox import Inbox
 from scanmend.journal import Journal
 from scanmend.lease import Leases
 from scanmend.mounts import Root
+from scanmend.parts import Parts
 from scanmend.profiles import Profile
 from scanmend.publish import Publish
 from scanmend.pulse import Pulse
@@ -50,11 +51,13 @@ class Line:
         self._settings = settings
         self._stop = threading.Event()  # the threads leave after the piece of work in hand
         self._schedule = Schedule()
-        inbox = Inbox(roots["inbox"])
+        self._parts = Parts(settings.folders.state)
+        inbox = Inbox(roots["inbox"], self._parts)
         self.pulse = Pulse()
         self.publish = Publish(
             inbox, journal, settings.folders, settings.originals, roots, again, leases
         )
+        self.publish.added = lambda part: self._schedule.add(part.id, [CONTENTS], part.first_seen)
         self.correct = Correct(journal, settings, profiles, self.publish.submit, self.pulse)
         self.read = Read(
             inbox,
@@ -101,6 +104,7 @@ class Line:
     def _resume(self) -> None:
         """A crash and a stop are taken up the same way: from the journal."""
         self.journal.drop_orphans()
+        self._parts.sweep(self.journal.parts_in_hand())
         left = 0
         for document in self.journal.in_state(*ACTIVE):
             left += 1

@@ -17,6 +17,7 @@ from scanmend.journal import Journal
 from scanmend.lexicon import shipped
 from scanmend.line import Line, workers
 from scanmend.mounts import Root
+from scanmend.parts import Parts
 from scanmend.profiles import Profile, load_profiles
 from scanmend.states import ACTIVE, Document, State
 
@@ -79,7 +80,7 @@ def _process_folder(
         n: Root(getattr(settings.folders, n), None)
         for n in ("inbox", "outbox", "archive", "failed")
     }
-    inbox = Inbox(roots["inbox"])
+    inbox = Inbox(roots["inbox"], Parts(settings.folders.state))
     line = Line(settings, profiles, journal, engine, roots, lambda _: None)
     line.publish.keep_failed = True
     refused: list[str] = []
@@ -101,16 +102,18 @@ def _process_folder(
 
 
 def _watch(journal: Journal, expected: int, refused: list[str]) -> list[Document]:
-    """Wait until every document has its final state, with a progress bar on a terminal."""
+    """Wait until every document and its attachments have their final state, with a progress bar on a terminal."""
     final = (State.DONE, State.FAILED, State.GONE)
     started = time.monotonic()
     while True:
         ended = list(journal.in_state(*final))
         if sys.stderr.isatty():
             _bar(journal, ended, expected, time.monotonic() - started)
-        if len(ended) + len(refused) >= expected:
+        files = sum(document.part is None for document in ended)
+        # attachments enter the line at the moment when their file leaves it
+        if files + len(refused) >= expected and not any(journal.in_state(*ACTIVE, limit=1)):
             terminal.end()
-            return ended
+            return list(journal.in_state(*final))
         time.sleep(_LOOK)
 
 
@@ -120,9 +123,8 @@ def _bar(journal: Journal, ended: list[Document], expected: int, seconds: float)
     done = sum(d.pages or 1 for d in ended) + sum(
         len(journal.page_progress(d.id)[1]) for d in active
     )
-    terminal.bar(
-        done, pages, f"{done}/{pages} pages, {len(ended)}/{expected} files, {seconds:.0f} s"
-    )
+    files = sum(document.part is None for document in ended)
+    terminal.bar(done, pages, f"{done}/{pages} pages, {files}/{expected} files, {seconds:.0f} s")
 
 
 def _report(documents: list[Document], refused: list[str]) -> int:
@@ -131,7 +133,9 @@ def _report(documents: list[Document], refused: list[str]) -> int:
         print(f"scanmend: {reason}", file=sys.stderr)
     for document in sorted(documents, key=lambda d: d.id):
         if document.state == State.DONE:
-            print(f"{document.name}: {durable.fit(document.stem or '', '.txt').decode()}")
+            folder = durable.result_folder(b"", document.path)
+            text = os.path.join(folder, durable.fit(document.stem or "", ".txt"))
+            print(f"{document.name}: {os.fsdecode(text)}")
         else:
             print(f"scanmend: {document.reason}", file=sys.stderr)
             code = Damaged.exit_code

@@ -52,6 +52,9 @@ class Publish:
         self._later: dict[
             int, tuple[float, int]
         ] = {}  # document -> not before, times put off; only run writes
+        self.added: Callable[[Document], None] = lambda _: (
+            None
+        )  # takes a part; set by who builds the line
         self.keep_failed = False  # `scanmend process`: an original is never touched
         self.stuck = ""  # why nothing can be put out now; read by the claim, which takes no more in
         self._log = log.get("publish")
@@ -130,7 +133,7 @@ class Publish:
                 document = self._publish(document)
             if document.state == State.PUTTING_AWAY:
                 self._put_away(document)
-            if self._leases:
+            if self._leases and document.part is None:
                 self._leases.let_go(document.path)
         except OSError as error:
             path = show(os.fsencode(error.filename)) if error.filename else "the outbox"
@@ -146,8 +149,10 @@ class Publish:
         if changed and not (begun and self._is_ours(folder, document)):
             self._unwind(document, folder)
             gone = self._journal.move(document, State.GONE, changed)
+            self._inbox.parts.drop_below(document)
             self._log.info("gone", document=document.name, reason=changed)
-            self._again(document.path)
+            if document.part is None:
+                self._again(document.path)
             return gone
         durable.make_folder(folder)
         if document.stem is None:
@@ -170,11 +175,18 @@ class Publish:
         )
         status = summary.correction["status"]
         self._log.info("published", document=document.name, text=show(text_name), correction=status)
-        return self._journal.move(document, State.PUTTING_AWAY, "published", outcome="published")
+        document = self._journal.move(
+            document, State.PUTTING_AWAY, "published", outcome="published"
+        )
+        for part in self._journal.parts_in_line(document):
+            self._log.info("attachment queued", document=part.name, part_of=document.name)
+            self.added(part)
+        return document
 
     def _published_elsewhere(self, document: Document) -> str | None:
         """Who was silent for too long asks before it publishes: another daemon may have taken the document over."""
-        other = self._leases.acquire(document.path) if self._leases else None
+        leases = self._leases if document.part is None else None  # a part is this daemon's
+        other = leases.acquire(document.path) if leases else None
         if other and other.sha256:
             return f"published by {other.owner}, which took it over"
         if other:
@@ -225,6 +237,14 @@ class Publish:
     def _put_away(self, document: Document) -> None:
         published = document.outcome == "published"
         final = State.DONE if published else State.FAILED
+        if not published:
+            self._inbox.parts.drop_below(document)
+        elif document.part is not None:
+            self._inbox.parts.drop(document)
+            self._journal.move(
+                document, final, "published; its bytes lie in the file that it was in"
+            )
+            return
         policy = self.originals if published else "failed"
         if policy == "keep" or (not published and self.keep_failed):
             reason = "published; the original stays" if published else document.reason
@@ -242,6 +262,7 @@ class Publish:
         document, where = self._move_away(document, "archive" if published else "failed", changed)
         reason = f"published; {where}" if published else f"{document.reason}"
         self._journal.move(document, final, reason)
+        self._inbox.parts.drop(document)
         if not published:
             self._log.error(
                 "failed", document=document.name, reason=document.reason, original=where
@@ -254,7 +275,7 @@ class Publish:
     ) -> tuple[Document, str]:
         """Move the original to archive/ or failed/; done already, half done and taken away are all met."""
         self._check(folder)
-        source = self._inbox.absolute(document.path)
+        source = self._inbox.file(document)
         if document.put_away is None:
             if changed:
                 return document, f"the original was {changed}"
@@ -283,7 +304,7 @@ class Publish:
     def _choose_place(self, document: Document, folder: str) -> Document:
         root = self._folders[folder]
         parent = os.path.join(root, os.path.dirname(document.path)).rstrip(b"/")
-        parent = durable.within_reach(parent, root)
+        parent = durable.unobstructed(durable.within_reach(parent, root), root)
         durable.make_folder(parent)
         name = os.path.basename(document.path)
         stem, extension = os.path.splitext(name)

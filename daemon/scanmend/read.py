@@ -14,6 +14,7 @@ from scanmend.errors import ChildError, FolderGone, MachineError, ScanmendError
 from scanmend.inbox import Inbox
 from scanmend.journal import Journal
 from scanmend.metrics import FAILURES, PAGES, SECONDS
+from scanmend.parts import LEVELS, room
 from scanmend.pulse import Pulse
 from scanmend.retry import Again, Fail, Pause, decide
 from scanmend.sandbox import Sandbox, home
@@ -148,12 +149,28 @@ class Read:
             self._failed(job, error)
 
     def _contents(self, child: Child, document: Document) -> None:
-        limits = self.settings.limits
-        passwords = self.settings.pdf.passwords
-        request = ContentsRequest(self._path(document), limits.pages, limits.pixels, passwords)
+        limits, pdf = self.settings.limits, self.settings.pdf
+        room_parts, room_bytes, line = room(document, limits)
+        request = ContentsRequest(
+            self._path(document),
+            limits.pages,
+            limits.pixels,
+            pdf.passwords,
+            extract=pdf.attachments == "extract",
+            max_bytes=int(limits.file_size),
+            room_parts=room_parts,
+            room_bytes=room_bytes,
+            depth=LEVELS - len(line) + 1,
+            ancestors=line,
+        )
         reply = _ask(child, "contents", request.to_json(), self.settings.ocr.page_timeout)
         contents = Contents.from_json(reply)
-        self._journal.keep_contents(document, contents)
+        if contents.off_pages:
+            self._log.warning(
+                "not on the pages", document=document.name, reason="; ".join(contents.off_pages)
+            )
+        parts = self._inbox.parts.take(document, contents.parts, limits, child.scratch)
+        self._journal.keep_contents(document, contents, parts)
         self._schedule.add(document.id, list(range(contents.pages)), document.first_seen)
 
     def _page(self, child: Child, document: Document, number: int) -> None:
@@ -185,9 +202,9 @@ class Read:
 
     def _path(self, document: Document) -> str:
         """For the child, which opens it by itself: a link that took its place must not lead it elsewhere."""
-        if self._inbox.seen(document.path) is None:
+        if not self._inbox.holds(document):
             raise FolderGone(f"{document.name} is not in the inbox any more")
-        return os.fsdecode(self._inbox.absolute(document.path))
+        return os.fsdecode(self._inbox.file(document))
 
     def _failed(self, job: Job, error: ScanmendError) -> None:
         """Decide what follows, and do it."""
@@ -201,6 +218,7 @@ class Read:
             if gone and document.state == State.READING:
                 self._schedule.drop(document.id)
                 self._journal.move(document, State.GONE, gone)
+                self._inbox.parts.drop_below(document)
                 self._log.info("gone", document=document.name, reason=gone)
                 return
             if isinstance(error, ChildError):

@@ -50,7 +50,20 @@ CREATE TRIGGER count_pruned AFTER DELETE ON documents BEGIN
     UPDATE counts SET documents = documents - 1 WHERE state = old.state;
 END;
 """
-STEPS = (FIRST, COUNTED)
+
+# Embedded files: those of a document that is in work (``parts``), and those that have become documents.
+EMBEDDED = """
+ALTER TABLE documents ADD COLUMN parent INTEGER;    -- the document that it was embedded in
+ALTER TABLE documents ADD COLUMN part INTEGER;      -- its number there
+ALTER TABLE documents ADD COLUMN part_of TEXT NOT NULL DEFAULT '';
+CREATE UNIQUE INDEX documents_parent ON documents (parent, part) WHERE parent IS NOT NULL;
+CREATE TABLE parts (
+    parent INTEGER NOT NULL, number INTEGER NOT NULL,
+    path BLOB NOT NULL, size INTEGER NOT NULL, sha256 TEXT NOT NULL, part_of TEXT NOT NULL,
+    PRIMARY KEY (parent, number)
+) WITHOUT ROWID;
+"""
+STEPS = (FIRST, COUNTED, EMBEDDED)
 VERSION = len(STEPS)
 
 

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from scanmend import __version__
+from scanmend import __version__, parts
 from scanmend.errors import show
 from scanmend.states import Document
 from scanmend.values import (
@@ -105,6 +105,21 @@ def source(document: Document) -> dict[str, Any]:
     }
 
 
+def part_of(document: Document) -> dict[str, Any] | None:
+    """Return which file an embedded one lay in, and its name there; None for a file of the inbox."""
+    where = parts.part_of(document)
+    if where is None:
+        return None
+    path = urllib.parse.unquote_to_bytes(where.path_percent)
+    return {
+        "name": show(os.path.basename(path)),
+        "path": show(path),
+        "path_percent": where.path_percent,
+        "sha256": where.sha256,
+        "attachment": show(where.attachment),
+    }
+
+
 def chunks(
     document: Document,
     text_name: str,
@@ -118,6 +133,7 @@ def chunks(
     head = {
         "schema_version": SCHEMA_VERSION,
         "source": source(document),
+        "part_of": part_of(document),
         "result": {"text": text_name},
         "scanmend": {"version": __version__},
         "engine": engine.to_json() if engine else None,
@@ -241,6 +257,7 @@ def failure(document: Document, attempts: int) -> bytes:
     report = {
         "schema_version": SCHEMA_VERSION,
         "source": source(document),
+        "part_of": part_of(document),
         "reason": document.reason,
         "kind": document.outcome,
         "class": "exhausted" if exhausted else "permanent",
@@ -254,7 +271,7 @@ def failure(document: Document, attempts: int) -> bytes:
 
 def _versions() -> dict[str, str]:
     versions = {"scanmend": __version__, "python": platform.python_version()}
-    for package in ("rapidocr", "aspose-ocr-python-net", "pypdfium2", "pillow"):
+    for package in ("rapidocr", "aspose-ocr-python-net", "pypdfium2", "pikepdf", "pillow"):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[package] = importlib.metadata.version(package)
     return versions

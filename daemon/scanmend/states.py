@@ -56,6 +56,9 @@ class Document:
     put_away: bytes | None
     kept: int
     warnings: str
+    parent: int | None = None  # the document that this one was embedded in
+    part: int | None = None  # its number there, from 0
+    part_of: str = ""  # values.PartOf as JSON
 
     @property
     def identity(self) -> tuple[int, int, int]:
@@ -66,3 +69,14 @@ class Document:
     def name(self) -> str:
         """The path for people."""
         return show(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class NewPart:
+    """An embedded file that will be a document when the one that it lies in is published; ``part_of`` as in Document."""
+
+    number: int
+    path: bytes
+    size: int
+    sha256: str
+    part_of: str

@@ -16,6 +16,7 @@ EARLIER = "pdf-ocr"  # from the PDF: what an OCR program read in its pictures
 MIXED = "mixed"  # drawn text and recognised text
 TEXT_LAYER = "pdf-text"  # the name of the engine of a page that a PDF's text layer tells whole
 SOURCES = (RECOGNISED, DRAWN, EARLIER, MIXED)
+PARTS = "parts"  # folder in an OCR child's scratch folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,22 +117,64 @@ class Hidden(Json):
 
 
 @dataclass(frozen=True, slots=True)
+class Part(Json):
+    """An embedded file that an OCR child extracted: ``name`` as the PDF tells it; ``kind``, by its bytes, as ".pdf"."""
+
+    name: str
+    kind: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartOf(Json):
+    """Where a part lay: in the file of this path (percent-encoded bytes) and sha256, under the name ``attachment``.
+
+    ``ancestors``: the sha256 of the files that that one lay in, the outermost first. ``room_parts``, ``room_bytes``: what
+    may be extracted of the part in turn.
+    """
+
+    path_percent: str
+    sha256: str
+    attachment: str
+    ancestors: tuple[str, ...] = ()
+    room_parts: int = 0
+    room_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Contents(Json):
-    """What a file holds: its media type (``image/tiff`` …) and its number of pages."""
+    """What a file holds: its media type (``image/tiff`` …) and its number of pages.
+
+    ``off_pages``: warnings of what no page shows. ``parts``: embedded files to be read as documents of their own; the
+    bytes of the first are in the child's scratch folder as ``parts/0``.
+    """
 
     media_type: str
     pages: int
     warnings: tuple[str, ...] = ()
+    off_pages: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ContentsRequest(Json):
-    """To an OCR child: what is in this file? ``path`` is absolute, by ``os.fsdecode``; ``passwords`` are tried in turn."""
+    """To an OCR child: what is in this file? ``path`` is absolute, by ``os.fsdecode``; ``passwords`` are tried in turn.
+
+    ``extract``: embedded PDFs and pictures, of ``max_bytes`` each at most, ``room_parts`` of them and ``room_bytes`` in all.
+    ``depth``: levels of attachments that may follow. ``ancestors``: the sha256 of this file and of those that it lies in.
+    """
 
     path: str
     max_pages: int
     max_pixels: int
     passwords: tuple[str, ...] = ()
+    extract: bool = False
+    max_bytes: int = 0
+    room_parts: int = 0
+    room_bytes: int = 0
+    depth: int = 0
+    ancestors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

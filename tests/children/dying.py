@@ -5,6 +5,8 @@ write:N                      before the N-th file that is written (0: the text, 
 wrote:N                      after it
 moved                        after the original's rename, before the journal knows
 page / result                after a page's text or result was kept
+taken / contents             after a file's attachments were copied; after the journal knew what it holds
+dropped                      after an attachment's copy was removed
 """
 
 import os
@@ -14,6 +16,7 @@ import sys
 from scanmend import durable
 from scanmend.cli import main
 from scanmend.journal import Journal
+from scanmend.parts import Parts
 
 POINT = os.environ.pop("DIE_AT")
 
@@ -53,6 +56,12 @@ elif kind == "page":
     around(Journal, "keep_text", after=lambda *_: True)
 elif kind == "result":
     around(Journal, "keep_result", after=lambda *_: True)
+elif kind == "taken":
+    around(Parts, "take", after=lambda *_: True)
+elif kind == "dropped":
+    around(Parts, "drop", after=lambda _self, document: document.part is not None)
+elif kind == "contents":
+    around(Journal, "keep_contents", after=lambda *_: True)
 elif kind == "claimed":
     around(Journal, "claim", after=lambda *_: True)
 else:

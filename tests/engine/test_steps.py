@@ -16,6 +16,7 @@ from scanmend.errors import FolderGone
 from scanmend.inbox import Inbox
 from scanmend.journal import Journal
 from scanmend.mounts import Root
+from scanmend.parts import Parts
 from scanmend.profiles import Profile
 from scanmend.publish import Publish
 from scanmend.pulse import Pulse
@@ -43,7 +44,7 @@ def _reader(tmp_path: Path) -> Iterator[tuple[Read, Child, Schedule]]:
     base = config.Settings()
     settings = replace(base, folders=replace(base.folders, state=str(tmp_path / "state")))
     none = lambda *_: None  # noqa: E731
-    inbox = Inbox(Root(str(tmp_path)))
+    inbox = Inbox(Root(str(tmp_path)), Parts(str(tmp_path)))
     read = Read(inbox, journal, schedule, settings, "null", none, none, Pulse(), none)
     child = read._new_child()
     try:
@@ -57,7 +58,7 @@ def test_a_page_waits_while_the_inbox_is_away(tmp_path: Path) -> None:
     """The share went in the middle of a page: no attempt is counted, the document is not gone."""
     journal = Journal.open(str(tmp_path))
     schedule = Schedule()
-    inbox = Inbox(Root(str(tmp_path / "away")))
+    inbox = Inbox(Root(str(tmp_path / "away")), Parts(str(tmp_path)))
     none = lambda *_: None  # noqa: E731
     read = Read(inbox, journal, schedule, config.Settings(), "rapidocr", none, none, Pulse(), none)
     try:
@@ -108,7 +109,7 @@ def test_after_an_error_that_nobody_foresaw_the_page_is_tried_in_a_new_child(
 def test_who_begins_work_lets_finished_work_pass(tmp_path: Path) -> None:
     """Else, of 100,000 files, all are claimed and read before the machine gets round to publishing."""
     journal = Journal.open(str(tmp_path))
-    inbox = Inbox(Root(str(tmp_path)))
+    inbox = Inbox(Root(str(tmp_path)), Parts(str(tmp_path)))
     publish = Publish(inbox, journal, config.Folders(), "archive", {}, lambda _: None)
     stop, passed = threading.Event(), threading.Event()
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from running import Tree, eventually
+from attached import mail, saved, written
+from running import ROOT, Tree, eventually
 from samples import encoded, numbered, put
 from scanmend.journal import Journal
 from scanmend.states import State
@@ -139,3 +140,26 @@ def test_originals_that_stay_are_processed_once(tmp_path: Path) -> None:
     finally:
         one.close()
         other.close()
+
+
+def test_attachments_of_a_file_that_is_taken_over(two: tuple[Tree, Tree]) -> None:
+    """One dies when the attachments are in its line and the file is still in the inbox; then it comes back."""
+    one, other = two
+    for made in two:
+        made.config.write_text(made.config.read_text() + "\npdf: {attachments: extract}\n")
+    files = {f"{n}.pdf": saved(written(f"Invoice {n} for 219.45")) for n in range(2)}
+    put(one.inbox, "mail.pdf", mail("Two invoices", files))
+    program = [str(ROOT / "tests" / "children" / "dying.py")]
+    assert one.start(program, wait=False, DIE_AT="after:putting-away").wait(120) == -signal.SIGKILL
+
+    other.start()
+    expected = ["mail.json", "mail.txt", "mail/0.json", "mail/0.txt", "mail/1.json", "mail/1.txt"]
+    eventually(lambda: one.files(one.outbox) == expected, 120)
+    eventually(lambda: one.files(one.archive) == ["mail.pdf"])
+    one.start()
+
+    eventually(lambda: sorted(_done(one)) == ["mail.pdf", "mail/0.pdf", "mail/1.pdf"], 60)
+    assert sorted(_done(other)) == ["mail.pdf", "mail/0.pdf", "mail/1.pdf"]
+    assert one.files(one.outbox) == expected
+    assert one.files(one.failed) == []
+    assert "taken over" in other.said()

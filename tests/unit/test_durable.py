@@ -103,3 +103,14 @@ def test_what_this_run_is_writing_is_not_cleared(tmp_path: Path) -> None:
     durable.write(os.fsencode(tmp_path / "result.txt"), half())
 
     assert (tmp_path / "result.txt").read_text() == "half and whole"
+
+
+def test_what_is_no_folder_is_not_in_the_way(tmp_path: Path) -> None:
+    root = os.fsencode(tmp_path)
+    (tmp_path / "mail").write_bytes(b"a file that failed")
+    (tmp_path / "desk").mkdir()
+
+    assert durable.unobstructed(root + b"/desk/mail/deep", root) == root + b"/desk/mail/deep"
+    assert durable.unobstructed(root + b"/mail", root) == root
+    assert durable.unobstructed(root + b"/mail/deep/er", root) == root
+    assert durable.unobstructed(root, root) == root

@@ -12,7 +12,7 @@ from scanmend import config
 from scanmend.daemon import Daemon
 from scanmend.errors import ConfigError
 from scanmend.journal import Journal
-from scanmend.schema import FIRST
+from scanmend.schema import FIRST, VERSION
 from scanmend.states import Document, State
 from scanmend.values import Seen
 
@@ -104,7 +104,7 @@ def test_a_journal_of_the_first_version_is_brought_up_to_date(tmp_path: Path) ->
     )
     db.commit()
     db.close()
-    with pytest.raises(ConfigError, match=r"schema 1, this is 2.*start the daemon"):
+    with pytest.raises(ConfigError, match=rf"schema 1, this is {VERSION}.*start the daemon"):
         Journal.read_only(str(tmp_path))
 
     for _ in range(2):

@@ -24,16 +24,9 @@ def contents(request: ContentsRequest) -> Contents:
     """What the file holds. Raises Damaged, Encrypted, TooBig or Unsupported; OSError is the machine's."""
     name = name_of(request.path)
     if is_pdf(request.path):
-        with open_pdf(request.path, request.passwords) as (document, locked):
-            pages = len(document)
-        opened_by = (f"{name} is encrypted; opened with a password of pdf.passwords",)
-        found = Contents("application/pdf", pages, opened_by if locked else ())
-    else:
-        found = _picture_contents(request, name)
-    if not found.pages:
-        raise Damaged(f"{name}: it has no pages; scan or export it again")
-    if found.pages > request.max_pages:
-        raise TooBig(f"{name}: {found.pages} pages, more than {request.max_pages} (limits.pages)")
+        return _pdf_contents(request, name)
+    found = _picture_contents(request, name)
+    _check_pages(found.pages, request, name)
     return found
 
 
@@ -57,4 +50,22 @@ def _picture_contents(request: ContentsRequest, name: str) -> Contents:
         return Contents(Image.MIME.get(image.format or "", "image/unknown"), pages, notes)
 
 
+def _check_pages(pages: int, request: ContentsRequest, name: str) -> None:
+    if not pages:
+        raise Damaged(f"{name}: it has no pages; scan or export it again")
+    if pages > request.max_pages:
+        raise TooBig(f"{name}: {pages} pages, more than {request.max_pages} (limits.pages)")
+
+
 # PDF ----------------------------------------------------------------------------------------------
+
+
+def _pdf_contents(request: ContentsRequest, name: str) -> Contents:
+    from scanmend.ocr.pdf.offpages import off_pages  # noqa: PLC0415 - pikepdf, for PDFs alone
+
+    with open_pdf(request.path, request.passwords) as (document, locked):
+        pages = len(document)
+        _check_pages(pages, request, name)
+        warnings, parts = off_pages(request, document)
+    opened_by = (f"{name} is encrypted; opened with a password of pdf.passwords",)
+    return Contents("application/pdf", pages, opened_by if locked else (), warnings, parts)

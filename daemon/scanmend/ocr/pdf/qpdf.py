@@ -6,19 +6,32 @@ on a copy in memory, does neither. The original is never changed.
 
 import functools
 import io
+import logging
 import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any, BinaryIO
 
+import pikepdf
 import pypdfium2
 from pypdfium2 import raw as pdfium
 
 from scanmend.ocr.source import Source
 
-if TYPE_CHECKING:
-    import pikepdf
+logging.getLogger("pikepdf").setLevel(logging.CRITICAL)  # each oddity of a file is a warning
+
+BROKEN = (  # what pikepdf raises for files and objects that are not as they should be
+    pikepdf.PdfError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    MemoryError,
+)
+
 
 WHOLE = 32 * 2**20  # bytes of a file that is flattened as a whole, once for all its pages
 _PASSIVE = frozenset({pdfium.FPDF_ANNOT_LINK, pdfium.FPDF_ANNOT_POPUP})
@@ -34,21 +47,38 @@ def identity(path: str) -> Identity:
 
 
 @contextmanager
-def opened(path: str, passwords: Sequence[str]) -> Iterator["pikepdf.Pdf | None"]:
-    """Yield the file as qpdf sees it; None when qpdf can't open it. OSError when a read failed."""
-    import pikepdf  # noqa: PLC0415 - most pictures never need it
-
-    document = None
-    with Source(path) as source:
-        for password in ("", *passwords):
-            with suppress(pikepdf.PdfError, pikepdf.PasswordError, ValueError, RuntimeError):
-                document = pikepdf.open(source, password=password, suppress_warnings=True)
-                break
+def opened(path: str, passwords: Sequence[str]) -> Iterator[pikepdf.Pdf | None]:
+    """Yield the document; None when qpdf can't open it. OSError when a read failed."""
+    with Source(path) as source, io.BufferedReader(source) as file:
+        pdf = _tried(file, passwords)
         try:
-            yield document
+            yield pdf
         finally:
-            if document is not None:
-                document.close()
+            if pdf is not None:
+                pdf.close()
+
+
+def _tried(file: BinaryIO, passwords: Sequence[str]) -> pikepdf.Pdf | None:
+    for password in ("", *_encodings(passwords)):
+        try:
+            file.seek(0)
+            # read, not mapped: a mapped file that fails would be a SIGBUS
+            stream = pikepdf.AccessMode.stream
+            return pikepdf.open(file, password=password, access_mode=stream)
+        except pikepdf.PasswordError:
+            continue
+        except BROKEN:
+            return None
+    return None
+
+
+def _encodings(passwords: Sequence[str]) -> Iterator[str | bytes]:
+    """Yield each password as qpdf takes it, then in the two encodings that writers use."""
+    for password in passwords:
+        yield password
+        if not password.isascii():
+            yield password.encode()
+            yield password.encode("latin-1", "replace")
 
 
 def user_unit(path: str, passwords: Sequence[str], index: int) -> float:
@@ -98,21 +128,11 @@ def flattened(path: str, passwords: Sequence[str], index: int) -> tuple[bytes, i
 
 @functools.lru_cache(maxsize=2)
 def _flattened(file: Identity, passwords: tuple[str, ...], index: int | None) -> bytes | None:
-    import pikepdf  # noqa: PLC0415
-
     with opened(file[0], passwords) as document, warnings.catch_warnings():
         if document is None:
             return None
         warnings.simplefilter("ignore")  # a widget without its form is drawn all the same
-        with suppress(
-            pikepdf.PdfError,
-            ValueError,
-            RuntimeError,
-            TypeError,
-            KeyError,
-            IndexError,
-            AttributeError,
-        ):
+        with suppress(*BROKEN):
             copy: Any = document
             if index is not None:
                 copy = pikepdf.new()

@@ -1,0 +1,295 @@
+"""Attachments through the real daemon: each is a document of its own, once, also over a kill -9."""
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from attached import mail, saved, written
+from running import ROOT, SCHEMA, Tree, tree
+from samples import put
+
+EXTRACT = "pdf: {attachments: extract}\nllm: {enabled: false}"
+FILES = {
+    "first.pdf": saved(written("Invoice one for 219.45")),
+    "second": saved(written("Invoice two for 150.90")),
+    "factur-x.xml": b"<?xml version='1.0'?>",
+}
+MAIL = mail("Please find two invoices", FILES)
+RESULTS = [
+    "desk/mail.json",
+    "desk/mail.txt",
+    "desk/mail/first.json",
+    "desk/mail/first.txt",
+    "desk/mail/second.json",
+    "desk/mail/second.txt",
+]
+# two copies of attachments, the text and the sidecar of the mail, then those of the attachments
+POINTS = [
+    "claimed",
+    *(f"{when}:{number}" for number in range(8) for when in ("write", "wrote")),
+    "taken",
+    "dropped",
+    "contents",
+    "page",
+    "result",
+    "before:publishing",
+    "before:putting-away",
+    "after:putting-away",
+    "moved",
+    "before:done",
+    "after:done",
+]
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[Tree]:
+    with tree(tmp_path, EXTRACT) as found:
+        yield found
+
+
+def _done(made: Tree, count: int) -> None:
+    made.eventually(lambda: made.status()["counts"]["done"] == count)
+
+
+def _parts(made: Tree) -> list[str]:
+    return made.files(made.state / "parts")
+
+
+def test_attachments_become_documents_of_their_own(made: Tree) -> None:
+    made.start()
+    put(made.inbox, "desk/mail.pdf", MAIL)
+    _done(made, 3)
+
+    parent = made.published("desk/mail")
+    first, second = made.published("desk/mail/first"), made.published("desk/mail/second")
+
+    assert made.files(made.outbox) == RESULTS
+    assert made.text("desk/mail/first") == "Invoice one for 219.45\n"
+    assert made.text("desk/mail/second") == "Invoice two for 150.90\n"
+    assert parent["part_of"] is None
+    assert parent["warnings"] == [
+        "mail.pdf holds 2 embedded files that no page shows, read as documents of their own: first.pdf, second",
+        "mail.pdf holds an embedded file that no page shows, not read (neither a PDF nor a picture): factur-x.xml",
+    ]
+    assert first["part_of"] == {
+        "name": "mail.pdf",
+        "path": "desk/mail.pdf",
+        "path_percent": "desk/mail.pdf",
+        "sha256": parent["source"]["sha256"],
+        "attachment": "first.pdf",
+    }
+    assert second["source"]["path"] == "desk/mail/second.pdf"
+    assert second["part_of"]["attachment"] == "second"
+    assert made.files(made.archive) == ["desk/mail.pdf"]
+    assert made.files(made.inbox) == made.files(made.failed) == _parts(made) == []
+    assert made.said().count("not on the pages") == 1
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_killed_at_each_step(made: Tree, point: str) -> None:
+    put(made.inbox, "desk/mail.pdf", MAIL)
+    dying = made.start([str(ROOT / "tests" / "children" / "dying.py")], wait=False, DIE_AT=point)
+    assert dying.wait(120) == -signal.SIGKILL, made.said()
+
+    made.start()
+    _done(made, 3)
+
+    for stem in ("desk/mail", "desk/mail/first", "desk/mail/second"):
+        made.published(stem)
+    made.eventually(lambda: _parts(made) == [])
+    assert made.files(made.outbox) == RESULTS
+    assert made.files(made.archive) == ["desk/mail.pdf"]
+    assert made.files(made.inbox) == made.files(made.failed) == []
+
+
+@pytest.mark.parametrize(
+    "point", ["before:failed", "after:failed", "moved", "write:3", "wrote:3", "dropped"]
+)
+def test_killed_while_one_fails(tmp_path: Path, point: str) -> None:
+    """The file stays, so that what is moved first is the attachment; its report is the fourth file that is written."""
+    with tree(tmp_path, f"{EXTRACT}\noriginals: keep") as made:
+        data = mail("A bad one", {"bad.pdf": b"%PDF-1.7 and nothing else"})
+        put(made.inbox, "desk/mail.pdf", data)
+        dying = made.start(
+            [str(ROOT / "tests" / "children" / "dying.py")], wait=False, DIE_AT=point
+        )
+        assert dying.wait(120) == -signal.SIGKILL, made.said()
+
+        made.start()
+
+        made.failure("desk/mail/bad.pdf")
+        made.eventually(lambda: made.status()["counts"]["failed"] == 1)
+        made.eventually(lambda: _parts(made) == [])
+        assert made.files(made.failed) == ["desk/mail/bad.pdf", "desk/mail/bad.pdf.error.json"]
+        assert made.files(made.outbox) == ["desk/mail.json", "desk/mail.txt"]
+        assert made.files(made.inbox) == ["desk/mail.pdf"]
+
+
+def test_without_extract_they_are_named(tmp_path: Path) -> None:
+    with tree(tmp_path, "llm: {enabled: false}") as made:
+        made.start()
+        put(made.inbox, "mail.pdf", MAIL)
+
+        (warning,) = made.published("mail")["warnings"]
+
+        assert "not read: first.pdf, second, factur-x.xml (pdf.attachments: extract" in warning
+        assert "not on the pages" in made.said()
+        _done(made, 1)
+        assert made.files(made.outbox) == ["mail.json", "mail.txt"]
+        assert not (made.state / "parts").exists()
+
+
+def test_attachments_of_attachments(made: Tree) -> None:
+    """The sixth level is named, and no more: five are read."""
+    data = saved(written("The innermost one"))
+    for level in range(6, 0, -1):
+        data = mail(f"This is level {level}", {f"{level}.pdf": data})
+    made.start()
+    put(made.inbox, "0.pdf", data)
+    _done(made, 6)
+
+    deepest = made.published("0/1/2/3/4/5")
+
+    assert made.text("0/1/2/3/4/5") == "This is level 6\n"
+    assert deepest["part_of"]["path"] == "0/1/2/3/4.pdf"
+    assert deepest["warnings"] == [
+        "5.pdf holds an embedded file that no page shows, not read (attachments in attachments, too deep): 6.pdf"
+    ]
+    assert len(made.files(made.outbox)) == 12
+
+
+def test_hostile_and_equal_names(made: Tree) -> None:
+    names = ["../../../etc/passwd", ".hidden.pdf", "~x.tmp", "a:b.pdf", "y" * 600, ""]
+    files = {name: saved(written(f"This is number {n}")) for n, name in enumerate(names)}
+    files["c/same.pdf"] = saved(written("the one"))
+    files["d/same.pdf"] = saved(written("the other"))
+    made.start()
+    put(made.inbox, "mail.txt.pdf", mail("Many of them", files))
+    _done(made, len(files) + 1)
+
+    found = [n for n in made.files(made.outbox) if n.endswith(".json") and "/" in n]
+
+    stems = [name.removeprefix("mail.txt_/").removesuffix(".json") for name in found]
+    same = [stem for stem in stems if stem.startswith("same")]
+    assert sorted(set(stems) - set(same))[:4] == ["00005", "_.hidden", "_~x.tmp", "a_b"]
+    assert "passwd" in stems
+    assert max(len(stem) for stem in stems) > 200
+    assert len(same) == 2
+    assert "same" in same
+    assert {made.text(f"mail.txt_/{stem}") for stem in same} == {"the one\n", "the other\n"}
+
+
+def test_one_that_fails_goes_to_failed_and_can_be_dropped_again(made: Tree) -> None:
+    made.start()
+    files = {"bad.pdf": b"%PDF-1.7 and nothing else", "good.pdf": FILES["first.pdf"]}
+    put(made.inbox, "desk/mail.pdf", mail("One of them is bad", files))
+
+    report = made.failure("desk/mail/bad.pdf")
+
+    assert report["kind"] == "damaged"
+    assert report["part_of"]["path"] == "desk/mail.pdf"
+    assert report["reason"].startswith("bad.pdf: ")
+    _done(made, 2)
+    made.published("desk/mail/good")
+    assert made.files(made.archive) == ["desk/mail.pdf"]
+    assert _parts(made) == []
+    (made.failed / "desk" / "mail" / "bad.pdf").write_bytes(FILES["second"])
+
+    made.command("retry")
+
+    assert made.published("desk/mail/bad")["part_of"] is None
+    _done(made, 3)
+    assert "desk/mail/bad.pdf" in made.files(made.archive)
+
+
+def test_a_document_that_fails_has_no_parts(made: Tree) -> None:
+    """They lie in it, and come with it when it is tried again."""
+    made.configure(f"{EXTRACT}\nlimits: {{pixels: 10000}}")
+    made.start()
+    put(made.inbox, "mail.pdf", MAIL)
+
+    report = made.failure("mail.pdf")
+
+    assert report["kind"] == "too-big"
+    assert report["part_of"] is None
+    made.eventually(lambda: made.status()["counts"]["failed"] == 1)
+    assert _parts(made) == made.files(made.outbox) == []
+
+
+@pytest.mark.parametrize("originals", ["keep", "delete"])
+def test_whatever_becomes_of_originals(tmp_path: Path, originals: str) -> None:
+    with tree(tmp_path, f"{EXTRACT}\noriginals: {originals}") as made:
+        process = made.start()
+        put(made.inbox, "desk/mail.pdf", MAIL)
+        _done(made, 3)
+        made.stop(process)
+
+        made.start()
+        put(made.inbox, "later.pdf", FILES["first.pdf"])
+        made.published("later")
+
+        _done(made, 4)
+        assert set(RESULTS) < set(made.files(made.outbox))
+        assert ("desk/mail.pdf" in made.files(made.inbox)) == (originals == "keep")
+        assert made.files(made.archive) == made.files(made.failed) == _parts(made) == []
+
+
+def test_the_same_mail_again_gives_the_same_names(made: Tree) -> None:
+    made.start()
+    put(made.inbox, "desk/mail.pdf", MAIL)
+    _done(made, 3)
+    put(made.inbox, "desk/mail.pdf", MAIL)
+
+    _done(made, 6)
+
+    assert made.files(made.outbox) == RESULTS
+
+
+def test_a_shared_inbox_holds_no_lease_of_a_part(tmp_path: Path) -> None:
+    with tree(tmp_path, f"{EXTRACT}\nwatch: {{poll_interval: 300ms, shared: true}}") as made:
+        made.start()
+        put(made.inbox, "desk/mail.pdf", MAIL)
+
+        _done(made, 3)
+
+        assert made.files(made.outbox) == RESULTS
+        made.eventually(lambda: list((made.inbox / ".scanmend" / "leases").iterdir()) == [])
+
+
+def _sidecar(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    jsonschema.validate(found, SCHEMA)
+    return found
+
+
+def test_process_publishes_them_too(made: Tree) -> None:
+    source = put(made.home / "elsewhere", "mail.pdf", MAIL)
+    out = made.home / "results"
+
+    done = made.command("process", str(source), "--out", str(out))
+
+    assert done.stdout.splitlines() == [
+        "mail.pdf: mail.txt",
+        "mail/first.pdf: mail/first.txt",
+        "mail/second.pdf: mail/second.txt",
+    ]
+    assert made.files(out) == [name.removeprefix("desk/") for name in RESULTS]
+    assert _sidecar(out / "mail" / "first.json")["part_of"]["name"] == "mail.pdf"
+    assert source.read_bytes() == MAIL
+
+
+def test_process_tells_of_one_that_fails(made: Tree) -> None:
+    files = {"bad.pdf": b"%PDF-1.7 and nothing else", "good.pdf": FILES["first.pdf"]}
+    source = put(made.home / "elsewhere", "mail.pdf", mail("One of them is bad", files))
+    out = made.home / "results"
+
+    done = made.command("process", str(source), "--out", str(out), check=False)
+
+    assert done.returncode == 5
+    assert "scanmend: bad.pdf: " in done.stderr
+    assert made.files(out) == ["mail.json", "mail.txt", "mail/good.json", "mail/good.txt"]
