@@ -16,7 +16,8 @@ class Seen:
     """A regular file as the watcher last saw it in the inbox.
 
     ``path`` is relative to the inbox, as bytes. ``closed``: the writer closed it, or it was renamed into
-    place, so that the quiet period need not be waited out.
+    place, so that the quiet period need not be waited out. ``waited``: it has been quiet for
+    ``settle.doubtful``, so that an odd end is no reason to wait longer.
     """
 
     path: bytes
@@ -24,6 +25,7 @@ class Seen:
     mtime_ns: int
     inode: int
     closed: bool = False
+    waited: bool = False
 
     @classmethod
     def of(cls, path: bytes, status: os.stat_result, closed: bool = False) -> Self:
@@ -99,12 +101,16 @@ class Contents(Json):
 
 @dataclass(frozen=True, slots=True)
 class ContentsRequest(Json):
-    """To an OCR child: what is in this file? ``path`` is absolute, by ``os.fsdecode``; ``passwords`` are tried in turn."""
+    """To an OCR child: what is in this file? ``path`` is absolute, by ``os.fsdecode``; ``passwords`` are tried in turn.
+
+    ``doubtful``: its end is odd, so that it counts as damaged when not all of its pages are there.
+    """
 
     path: str
     max_pages: int
     max_pixels: int
     passwords: tuple[str, ...] = ()
+    doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)

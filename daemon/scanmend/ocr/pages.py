@@ -13,6 +13,8 @@ from pypdfium2 import raw as pdfium
 
 from scanmend.errors import Damaged, TooBig
 from scanmend.ocr.pdf.document import is_pdf, open_pdf
+from scanmend.ocr.pdf.repair import warnings_of
+from scanmend.ocr.pdf.whole import check_whole
 from scanmend.ocr.pdftext import text_layer
 from scanmend.ocr.pictures import (
     Rendered,
@@ -41,7 +43,10 @@ def contents(request: ContentsRequest) -> Contents:
         with open_pdf(request.path, request.passwords) as (document, locked):
             pages = len(document)
         opened_by = (f"{name} is encrypted; opened with a password of pdf.passwords",)
-        found = Contents("application/pdf", pages, opened_by if locked else ())
+        if request.doubtful:
+            check_whole(request.path, request.passwords, pages)
+        notes = (*(opened_by if locked else ()), *warnings_of(request.path))
+        found = Contents("application/pdf", pages, notes)
     else:
         found = _picture_contents(request, name)
     if not found.pages:

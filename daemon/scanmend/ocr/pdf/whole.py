@@ -1,0 +1,126 @@
+"""Is a PDF with an odd end all there? Readers open half a file happily; this looks for what its pages need.
+
+Asked only of files whose end is odd (``complete.Doubtful``). The end of the file is no matter here, nor is what
+no page needs: bookmarks, metadata, form fields, earlier revisions.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from scanmend.errors import Damaged
+from scanmend.ocr.pdf.repair import opened
+from scanmend.ocr.pictures import name_of
+from scanmend.ocr.source import Source
+
+if TYPE_CHECKING:
+    import pikepdf
+
+HIGHEST = 1_000_000  # numbers of objects beyond which it is not looked for missing ones
+_CUT = re.compile(r"object (\d+) \d+.*unable to recover stream data")
+_MISSING = "/ScanmendMissing"  # put in the place of each object that is not there
+# what leads away from what a page shows
+_ELSEWHERE = {
+    "/Parent", "/P", "/Popup", "/IRT", "/Dest", "/A", "/AA", "/B", "/OC", "/Properties", "/Metadata", "/PieceInfo",
+    "/Thumb", "/Length", "/Alternates", "/OPI",
+}  # fmt: skip
+_LAST = (
+    2**16
+)  # bytes at the end in which the cross reference stream begins, else it is not looked for
+_OBJECT = re.compile(rb"\d+\s+\d+\s+obj\b")
+
+
+def check_whole(path: str, passwords: Sequence[str], pages: int) -> None:
+    """Raise Damaged when one of the ``pages`` that PDFium found, or one that is named, is not all there."""
+    name = name_of(path)
+    with Source(path) as source:
+        try:
+            with opened(source, name, passwords) as (pdf, _):
+                missing = _missing(pdf, pages)
+        except Damaged:  # PDFium opens it all the same, so the file's own words have to do
+            missing = (
+                "" if _ends_in_cross_reference(source) else "whether it is all there can't be told"
+            )
+    if missing:
+        raise Damaged(f"{name}: {missing}; scan or copy it again")
+
+
+def _missing(pdf: "pikepdf.Pdf", pages: int) -> str:
+    """Return what is not there; empty when all is."""
+    found = len(pdf.pages)
+    named = pdf.Root.Pages.get("/Count")
+    warnings = [str(warning) for warning in pdf.get_warnings()]
+    if any("Pages tree includes" in text for text in warnings):
+        return f"{found} of its pages are there, the others are missing"
+    if isinstance(named, int) and named > found:
+        return f"{found} of its {named} pages are there"
+    if found > pages:
+        return f"{pages} of its {found} pages can be opened"
+    if not _mark_missing(pdf):
+        return "whether it is all there can't be told"
+    for number, page in enumerate(pdf.pages, 1):
+        if not _is_whole(page.obj):
+            return f"page {number} is not all there"
+    return ""
+
+
+def _mark_missing(pdf: "pikepdf.Pdf") -> bool:
+    """Put a mark in the place of each missing object: qpdf shows a reference to one as no entry at all."""
+    import pikepdf  # noqa: PLC0415
+
+    items = list(pdf.objects)  # of those that are referred to and missing: None
+    there = {item.objgen[0] for item in items if isinstance(item, pikepdf.Object)}
+    highest = max(there, default=0) + len(items) - len(there)
+    if highest > HIGHEST:
+        return False
+    cut = {int(found[1]) for text in pdf.get_warnings() if (found := _CUT.search(str(text)))}
+    for number in range(1, highest + 1):
+        if number not in there or number in cut:
+            mark = pikepdf.Name(_MISSING)  # a new one each time: it becomes the object
+            pdf._replace_object((number, 0), mark)  # noqa: SLF001 - there is no public way
+    return True
+
+
+def _is_whole(page: "pikepdf.Object") -> bool:
+    """Return whether everything that the page shows is there: contents, resources, looks of annotations."""
+    todo: list[Any] = [page.get(key) for key in ("/Contents", "/Resources")]
+    notes: Any = page.get("/Annots")
+    notes = list(notes) if _is_array(notes) else [notes]
+    todo += [note.get("/AP") if _is_dictionary(note) else note for note in notes]
+    seen: set[tuple[int, int]] = set()
+    while todo:
+        item = todo.pop()
+        if item == _MISSING:
+            return False
+        if _is_array(item) or _is_dictionary(item):
+            if item.objgen != (0, 0) and item.objgen in seen:
+                continue
+            seen.add(item.objgen)
+            todo += (
+                list(item)
+                if _is_array(item)
+                else [value for key, value in item.items() if key not in _ELSEWHERE]
+            )
+    return True
+
+
+def _is_array(item: Any) -> bool:
+    import pikepdf  # noqa: PLC0415
+
+    return isinstance(item, pikepdf.Array)
+
+
+def _is_dictionary(item: Any) -> bool:
+    import pikepdf  # noqa: PLC0415
+
+    return isinstance(item, pikepdf.Dictionary | pikepdf.Stream)
+
+
+def _ends_in_cross_reference(source: Source) -> bool:
+    """Return whether the last object is, or is followed by, a cross reference: what it names stands before it."""
+    size = source.seek(0, 2)
+    source.seek(max(0, size - _LAST))
+    tail = source.read(_LAST)
+    places = [found.end() for found in _OBJECT.finditer(tail)]
+    last = tail[places[-1] :] if places else b""
+    return b"/XRef" in last[:1024] or bool(re.search(rb"endobj\s+xref\b", last))
