@@ -238,7 +238,8 @@ class Read:
 
     def _wait(self, document: Document, error: ScanmendError) -> None:
         """Put the document back among the waiting; the claim step knows by its hash that this version was tried."""
-        reason = f"incomplete: {'; '.join(_doubts(document))}; {error}"
+        odd = "; ".join(doubt.partition("; it was read")[0] for doubt in _doubts(document))
+        reason = f"incomplete: {odd}; {error}"
         self._schedule.drop(document.id)
         if self._journal.document(document.id).state == State.READING:
             self._journal.move(document, State.SETTLING, reason)

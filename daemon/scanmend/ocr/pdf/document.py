@@ -2,7 +2,6 @@
 
 import io
 import os
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO
@@ -12,12 +11,12 @@ from pypdfium2 import raw as pdfium
 
 from scanmend.complete import is_headless_pdf
 from scanmend.errors import Damaged, Encrypted
+from scanmend.ocr.pdf.mend import is_being_revised
 from scanmend.ocr.pdf.repair import Version, repaired, version_of
 from scanmend.ocr.pictures import MARKS, name_of
-from scanmend.ocr.source import ForPdfium, Source
+from scanmend.ocr.source import ForPdfium
 
 Opened = tuple[pypdfium2.PdfDocument, bool]
-SEARCHED = 4096 + 9  # bytes at the end in which PDFium looks for the cross reference
 REMEMBERED = 64  # files of which it is known whether PDFium opens them by itself
 CHECKED = 20_000  # pages that are looked at before a document counts as one whose pages all load
 _sound: dict[Version, bool] = {}
@@ -36,22 +35,46 @@ def is_pdf(path: str) -> bool:
 def open_pdf(path: str, passwords: Sequence[str]) -> Iterator[Opened]:
     """Yield the document, and whether one of the passwords was needed; OSError when a read failed.
 
-    Where PDFium does not open it, or does not load all of its pages, it is the copy that qpdf repaired.
+    Where PDFium does not open it, or does not load all of its pages, it is a repaired copy.
     """
     name = name_of(path)
     version = version_of(path)
-    if _sound.get(version, True):
-        with ForPdfium(path) as source:
-            stale = _ends_in_objects(source)
-            found = None if stale else _sound_or_none(source, name, passwords)
-            if found:
-                _remember(version, True)
-                with _reading(found[0], name):
-                    yield found
-                return
-    with _repaired(path, name, passwords) as (document, locked):
-        _remember(version, False)
-        yield document, locked
+    with ForPdfium(path) as source:
+        found = _found(source, name, passwords, _sound.get(version))
+        sound = found is not None
+        if not found:
+            try:
+                found = _repaired(path, passwords)
+            except Damaged:
+                found, sound = _partly(source, name, passwords), True
+                if not found:
+                    raise
+        _remember(version, sound)
+        with _reading(found[0], name):
+            yield found
+
+
+def _found(
+    source: ForPdfium, name: str, passwords: Sequence[str], sound: bool | None
+) -> Opened | None:
+    """Return what PDFium opens by itself; ``sound``: whether that is known to be right, None: look."""
+    if sound:
+        return _unlocked(source, name, passwords)
+    if sound is None and not is_being_revised(source):
+        return _sound_or_none(source, name, passwords)
+    return None
+
+
+def _partly(source: ForPdfium, name: str, passwords: Sequence[str]) -> Opened | None:
+    """Return a document of which PDFium loads some pages, after the repair failed; None when it opens none."""
+    try:
+        document, locked = _unlocked(source, name, passwords)
+    except Damaged:
+        return None
+    if len(document):
+        return document, locked
+    document.close()
+    return None
 
 
 def _remember(version: Version, sound: bool) -> None:
@@ -60,7 +83,7 @@ def _remember(version: Version, sound: bool) -> None:
     _sound[version] = sound
 
 
-def _sound_or_none(source: Source, name: str, passwords: Sequence[str]) -> Opened | None:
+def _sound_or_none(source: BinaryIO, name: str, passwords: Sequence[str]) -> Opened | None:
     """Return the document when it has pages and PDFium loads them all; Encrypted."""
     try:
         document, locked = _unlocked(source, name, passwords)
@@ -70,16 +93,6 @@ def _sound_or_none(source: Source, name: str, passwords: Sequence[str]) -> Opene
         return document, locked
     document.close()
     return None
-
-
-def _ends_in_objects(source: Source) -> bool:
-    """Return whether objects follow the cross reference that PDFium takes: it would show an earlier revision."""
-    size = source.seek(0, 2)
-    source.seek(max(0, size - SEARCHED))
-    tail = source.read(SEARCHED)
-    source.seek(0)
-    last = tail.rfind(b"startxref")
-    return last >= 0 and re.search(rb"\d\s+\d+\s+obj\b", tail[last:]) is not None
 
 
 def _loads(document: pypdfium2.PdfDocument) -> bool:
@@ -92,13 +105,23 @@ def _loads(document: pypdfium2.PdfDocument) -> bool:
     )
 
 
-@contextmanager
-def _repaired(path: str, name: str, passwords: Sequence[str]) -> Iterator[Opened]:
-    """Yield the repaired copy, which needs no password any more."""
-    copy = repaired(path, passwords)
-    document, _ = _unlocked(io.BytesIO(copy.data), name, ())
-    with _reading(document, name):
-        yield document, copy.locked
+def _repaired(path: str, passwords: Sequence[str]) -> Opened:
+    """Return the repaired copy, which needs a password only where qpdf was not needed; Damaged."""
+
+    def opens(file: BinaryIO, name: str) -> bool:
+        found = _sound_or_none(file, name, passwords)
+        if found:
+            found[0].close()
+        return found is not None
+
+    copy = repaired(path, passwords, opens)
+    document, locked = _unlocked(io.BytesIO(copy.data), name_of(path), passwords)
+    if not _loads(document):
+        document.close()
+        raise Damaged(
+            f"{name_of(path)}: not all pages of the PDF can be loaded; scan or export it again"
+        )
+    return document, locked or copy.locked
 
 
 def _unlocked(source: BinaryIO, name: str, passwords: Sequence[str]) -> Opened:

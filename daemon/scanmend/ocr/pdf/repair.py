@@ -6,37 +6,31 @@ The copy is in memory, for the file that was repaired last; the file itself is n
 import io
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from scanmend.errors import Damaged, Encrypted
+from scanmend.ocr.pdf.mend import MOST, NO_HEADER, Mended, mended
 from scanmend.ocr.pictures import name_of
 from scanmend.ocr.source import Source
 
 if TYPE_CHECKING:  # loading qpdf takes a tenth of a second, and hardly a file needs it
     import pikepdf
 
-MOST = 512 * 2**20  # bytes of a file that is repaired, and of its copy: it is held in memory
-
 # what qpdf says, and what it means for people; the first that fits each warning
 _MEANINGS = (
-    ("can't find PDF header", "no header"),
+    ("can't find PDF header", NO_HEADER),
     ("startxref", "no cross-reference table"),
     ("xref", "no cross-reference table"),
     ("cross-reference", "no cross-reference table"),
     ("trailer", "no trailer"),
-    ("pages tree", "a broken page tree"),
+    ("ages tree", "a broken page tree"),
     ("/Pages", "a broken page tree"),
     ("/Kids", "a broken page tree"),
     ("stream", "a stream that is cut"),
 )
-
-LOST = 2**20  # bytes that may be missing at the start
-_HEADER = b"%PDF-1.7\n"
-_STARTXREF = re.compile(rb"startxref\s+(\d{1,12})\s")
-_CROSS_REFERENCE = re.compile(rb"(?<!start)\bxref\b|\d+ \d+ obj\s*<<[^>]{0,200}/Type\s*/XRef\b")
 
 Version = tuple[str, int, int, int]
 
@@ -62,12 +56,17 @@ def version_of(path: str) -> Version:
     return path, status.st_mtime_ns, status.st_size, status.st_ino
 
 
-def repaired(path: str, passwords: Sequence[str]) -> Repaired:
-    """Return the repaired copy; Damaged when qpdf can't, Encrypted; OSError when a read failed."""
+def repaired(
+    path: str, passwords: Sequence[str], opens: Callable[[BinaryIO, str], bool]
+) -> Repaired:
+    """Return the repaired copy; Damaged when qpdf can't, Encrypted; OSError when a read failed.
+
+    ``opens``: whether PDFium opens a file and loads its pages; the file's name is for the errors.
+    """
     version = version_of(path)
     if version not in _last:
         _last.clear()
-        _last[version] = _repair(path, passwords)
+        _last[version] = _repair(path, passwords, opens)
     return _last[version]
 
 
@@ -77,24 +76,32 @@ def warnings_of(path: str) -> tuple[str, ...]:
     return (copy.warning,) if copy else ()
 
 
-def _repair(path: str, passwords: Sequence[str]) -> Repaired:
+def _repair(
+    path: str, passwords: Sequence[str], opens: Callable[[BinaryIO, str], bool]
+) -> Repaired:
     name = name_of(path)
-    if os.path.getsize(path) > MOST:
-        raise Damaged(
-            f"{name}: the PDF can't be opened, and is too large to be repaired; export or scan it again"
-        )
-    with (
-        Source(path) as source,
-        _with_header(source) as whole,
-        opened(whole, name, passwords) as (pdf, locked),
-    ):
+    found = whole_bytes(path, name)
+    if found.done and opens(io.BytesIO(found.data), name):
+        return Repaired(found.data, False, f"repaired: {', '.join(found.done)}")
+    with opened(io.BytesIO(found.data), name, passwords) as (pdf, locked):
         if not pdf.is_encrypted and _lost_its_lock(pdf):
             raise Damaged(
                 f"{name}: the PDF is encrypted, and what opens it is missing; export or scan it again"
             )
+        len(pdf.pages)  # rights the page tree
         out = _Bounded()
         _save(pdf, out)
-        return Repaired(out.getvalue(), locked, _in_words(pdf, whole is not source))
+        return Repaired(out.getvalue(), locked, _in_words(pdf, found.done))
+
+
+def whole_bytes(path: str, name: str) -> Mended:
+    """Return the file's bytes, mended; Damaged when there are too many, OSError when a read failed."""
+    with Source(path) as source:
+        if os.fstat(source.fileno()).st_size > MOST:
+            raise Damaged(
+                f"{name}: the PDF can't be opened, and is too large to be repaired; export or scan it again"
+            )
+        return mended(source.readall())
 
 
 def _save(pdf: "pikepdf.Pdf", out: BinaryIO) -> None:
@@ -108,29 +115,6 @@ def _save(pdf: "pikepdf.Pdf", out: BinaryIO) -> None:
         stream_decode_level=pikepdf.StreamDecodeLevel.none,
         object_stream_mode=pikepdf.ObjectStreamMode.disable,
     )
-
-
-@contextmanager
-def _with_header(source: Source) -> Iterator[BinaryIO]:
-    """Yield the file; in memory and with a header, where as many bytes are missing as make all offsets right again.
-
-    qpdf would look for the objects itself, and find what an earlier revision deleted, but not what is in object streams.
-    """
-    head = source.read(1024)
-    source.seek(0)
-    if b"%PDF-" in head:
-        yield source
-        return
-    data = source.readall()
-    source.seek(0)
-    ends = _STARTXREF.findall(data[-2048:])
-    tables = [found.start() for found in _CROSS_REFERENCE.finditer(data)]
-    lost = int(ends[-1]) - tables[-1] if ends and tables else 0
-    begin = _HEADER[:lost].ljust(lost, b" ") if 0 < lost <= LOST else b""
-    if (begin + head).startswith(b"%PDF-"):
-        yield io.BytesIO(begin + data)
-    else:
-        yield source
 
 
 @contextmanager
@@ -178,8 +162,8 @@ def _lost_its_lock(pdf: "pikepdf.Pdf") -> bool:
     )
 
 
-def _in_words(pdf: "pikepdf.Pdf", beheaded: bool) -> str:
-    found = {"no header": None} if beheaded else {}
+def _in_words(pdf: "pikepdf.Pdf", done: tuple[str, ...]) -> str:
+    found = dict.fromkeys(done)
     for text in map(_plain, map(str, pdf.get_warnings())):
         meaning = next((m for mark, m in _MEANINGS if mark in text), None)
         if meaning:

@@ -4,14 +4,14 @@ Asked only of files whose end is odd (``complete.Doubtful``). The end of the fil
 no page needs: bookmarks, metadata, form fields, earlier revisions.
 """
 
+import io
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from scanmend.errors import Damaged
-from scanmend.ocr.pdf.repair import opened
+from scanmend.ocr.pdf.repair import opened, whole_bytes
 from scanmend.ocr.pictures import name_of
-from scanmend.ocr.source import Source
 
 if TYPE_CHECKING:
     import pikepdf
@@ -33,14 +33,14 @@ _OBJECT = re.compile(rb"\d+\s+\d+\s+obj\b")
 def check_whole(path: str, passwords: Sequence[str], pages: int) -> None:
     """Raise Damaged when one of the ``pages`` that PDFium found, or one that is named, is not all there."""
     name = name_of(path)
-    with Source(path) as source:
-        try:
-            with opened(source, name, passwords) as (pdf, _):
-                missing = _missing(pdf, pages)
-        except Damaged:  # PDFium opens it all the same, so the file's own words have to do
-            missing = (
-                "" if _ends_in_cross_reference(source) else "whether it is all there can't be told"
-            )
+    whole = whole_bytes(path, name)
+    if whole.ended:
+        return
+    try:
+        with opened(io.BytesIO(whole.data), name, passwords) as (pdf, _):
+            missing = _missing(pdf, pages)
+    except Damaged:  # PDFium opens it all the same
+        missing = "whether it is all there can't be told"
     if missing:
         raise Damaged(f"{name}: {missing}; scan or copy it again")
 
@@ -114,13 +114,3 @@ def _is_dictionary(item: Any) -> bool:
     import pikepdf  # noqa: PLC0415
 
     return isinstance(item, pikepdf.Dictionary | pikepdf.Stream)
-
-
-def _ends_in_cross_reference(source: Source) -> bool:
-    """Return whether the last object is, or is followed by, a cross reference: what it names stands before it."""
-    size = source.seek(0, 2)
-    source.seek(max(0, size - _LAST))
-    tail = source.read(_LAST)
-    places = [found.end() for found in _OBJECT.finditer(tail)]
-    last = tail[places[-1] :] if places else b""
-    return b"/XRef" in last[:1024] or bool(re.search(rb"endobj\s+xref\b", last))
