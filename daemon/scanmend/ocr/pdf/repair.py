@@ -88,10 +88,10 @@ def _repair(
             raise Damaged(
                 f"{name}: the PDF is encrypted, and what opens it is missing; export or scan it again"
             )
-        len(pdf.pages)  # rights the page tree
+        tree = _broken_tree(pdf)
         out = _Bounded()
         _save(pdf, out)
-        return Repaired(out.getvalue(), locked, _in_words(pdf, found.done))
+        return Repaired(out.getvalue(), locked, _in_words(pdf, (*found.done, *tree)))
 
 
 def whole_bytes(path: str, name: str) -> Mended:
@@ -127,7 +127,12 @@ def opened(
     try:
         for password in ("", *passwords):
             try:  # never mapped: a failed read of a mapped share would be a SIGBUS
-                pdf = pikepdf.open(source, password=password, access_mode=pikepdf.AccessMode.stream)
+                pdf = pikepdf.open(
+                    source,
+                    password=password,
+                    access_mode=pikepdf.AccessMode.stream,
+                    inherit_page_attributes=False,  # else it rights the page tree, and says nothing
+                )
             except pikepdf.PasswordError:
                 continue
             with pdf:
@@ -147,6 +152,19 @@ def opened(
     raise Encrypted(
         f"{name}: protected by a password that is not in pdf.passwords; add it and run scanmend retry"
     )
+
+
+def _broken_tree(pdf: "pikepdf.Pdf") -> tuple[str, ...]:
+    """Right the page tree; return what was wrong, when it named other pages than there are."""
+    named = pages_named(pdf)
+    found = len(pdf.pages)
+    return (f"a broken page tree ({found} of {named} pages)",) if named not in (None, found) else ()
+
+
+def pages_named(pdf: "pikepdf.Pdf") -> int | None:
+    """Return how many pages the tree says it has; ask before its pages are, which rights the number."""
+    named = pdf.Root.Pages.get("/Count")
+    return named if isinstance(named, int) else None
 
 
 def _lost_its_lock(pdf: "pikepdf.Pdf") -> bool:

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from scanmend.errors import Damaged
-from scanmend.ocr.pdf.repair import opened, whole_bytes
+from scanmend.ocr.pdf.repair import opened, pages_named, whole_bytes
 from scanmend.ocr.pictures import name_of
 
 if TYPE_CHECKING:
     import pikepdf
 
 HIGHEST = 1_000_000  # numbers of objects beyond which it is not looked for missing ones
+DEEPEST = 50  # levels of a page tree
 _CUT = re.compile(r"object (\d+) \d+.*unable to recover stream data")
 _MISSING = "/ScanmendMissing"  # put in the place of each object that is not there
 # what leads away from what a page shows
@@ -47,16 +48,16 @@ def check_whole(path: str, passwords: Sequence[str], pages: int) -> None:
 
 def _missing(pdf: "pikepdf.Pdf", pages: int) -> str:
     """Return what is not there; empty when all is."""
+    warnings = [str(warning) for warning in pdf.get_warnings()]  # they are told once
+    named = pages_named(pdf)
     found = len(pdf.pages)
-    named = pdf.Root.Pages.get("/Count")
-    warnings = [str(warning) for warning in pdf.get_warnings()]
     if any("Pages tree includes" in text for text in warnings):
         return f"{found} of its pages are there, the others are missing"
-    if isinstance(named, int) and named > found:
+    if named is not None and named > found:
         return f"{found} of its {named} pages are there"
     if found > pages:
         return f"{pages} of its {found} pages can be opened"
-    if not _mark_missing(pdf):
+    if not _mark_missing(pdf, warnings):
         return "whether it is all there can't be told"
     for number, page in enumerate(pdf.pages, 1):
         if not _is_whole(page.obj):
@@ -64,8 +65,11 @@ def _missing(pdf: "pikepdf.Pdf", pages: int) -> str:
     return ""
 
 
-def _mark_missing(pdf: "pikepdf.Pdf") -> bool:
-    """Put a mark in the place of each missing object: qpdf shows a reference to one as no entry at all."""
+def _mark_missing(pdf: "pikepdf.Pdf", warnings: list[str]) -> bool:
+    """Put a mark in the place of each missing object: qpdf shows a reference to one as no entry at all.
+
+    False: there are too many.
+    """
     import pikepdf  # noqa: PLC0415
 
     items = list(pdf.objects)  # of those that are referred to and missing: None
@@ -73,7 +77,8 @@ def _mark_missing(pdf: "pikepdf.Pdf") -> bool:
     highest = max(there, default=0) + len(items) - len(there)
     if highest > HIGHEST:
         return False
-    cut = {int(found[1]) for text in pdf.get_warnings() if (found := _CUT.search(str(text)))}
+    said = [*warnings, *map(str, pdf.get_warnings())]
+    cut = {int(found[1]) for text in said if (found := _CUT.search(text))}
     for number in range(1, highest + 1):
         if number not in there or number in cut:
             mark = pikepdf.Name(_MISSING)  # a new one each time: it becomes the object
@@ -83,7 +88,7 @@ def _mark_missing(pdf: "pikepdf.Pdf") -> bool:
 
 def _is_whole(page: "pikepdf.Object") -> bool:
     """Return whether everything that the page shows is there: contents, resources, looks of annotations."""
-    todo: list[Any] = [page.get(key) for key in ("/Contents", "/Resources")]
+    todo: list[Any] = [page.get("/Contents"), _resources(page)]
     notes: Any = page.get("/Annots")
     notes = list(notes) if _is_array(notes) else [notes]
     todo += [note.get("/AP") if _is_dictionary(note) else note for note in notes]
@@ -102,6 +107,15 @@ def _is_whole(page: "pikepdf.Object") -> bool:
                 else [value for key, value in item.items() if key not in _ELSEWHERE]
             )
     return True
+
+
+def _resources(page: Any) -> Any:
+    """Return the page's resources, which it may have from the tree."""
+    for _ in range(DEEPEST):
+        if not _is_dictionary(page) or "/Resources" in page:
+            break
+        page = page.get("/Parent")
+    return page.get("/Resources") if _is_dictionary(page) else None
 
 
 def _is_array(item: Any) -> bool:
