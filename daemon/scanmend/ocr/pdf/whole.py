@@ -17,8 +17,12 @@ if TYPE_CHECKING:
     import pikepdf
 
 HIGHEST = 1_000_000  # numbers of objects beyond which it is not looked for missing ones
+SPARE = 1000  # numbers beyond those of known objects that are taken for missing ones
 DEEPEST = 50  # levels of a page tree
-_CUT = re.compile(r"object (\d+) \d+.*unable to recover stream data")
+_CUT = re.compile(
+    r"object (\d+) \d+.*(unable to recover stream data|expected endobj|unexpected EOF|parse error)"
+)
+_REFERENCE = re.compile(rb"(?<!\d)(\d{1,10})\s{1,4}\d{1,5}\s{1,4}R\b")
 _MISSING = "/ScanmendMissing"  # put in the place of each object that is not there
 # what leads away from what a page shows
 _ELSEWHERE = {
@@ -39,15 +43,15 @@ def check_whole(path: str, passwords: Sequence[str], pages: int) -> None:
         return
     try:
         with opened(io.BytesIO(whole.data), name, passwords) as (pdf, _):
-            missing = _missing(pdf, pages)
+            missing = _missing(pdf, pages, whole.data)
     except Damaged:  # PDFium opens it all the same
         missing = "whether it is all there can't be told"
     if missing:
         raise Damaged(f"{name}: {missing}; scan or copy it again")
 
 
-def _missing(pdf: "pikepdf.Pdf", pages: int) -> str:
-    """Return what is not there; empty when all is."""
+def _missing(pdf: "pikepdf.Pdf", pages: int, data: bytes) -> str:
+    """Return what is not there; empty when all is. ``data``: the file's bytes."""
     warnings = [str(warning) for warning in pdf.get_warnings()]  # they are told once
     named = pages_named(pdf)
     found = len(pdf.pages)
@@ -57,7 +61,8 @@ def _missing(pdf: "pikepdf.Pdf", pages: int) -> str:
         return f"{found} of its {named} pages are there"
     if found > pages:
         return f"{pages} of its {found} pages can be opened"
-    if not _mark_missing(pdf, warnings):
+    named_objects = {int(found[1]) for found in _REFERENCE.finditer(data)}
+    if not _mark_missing(pdf, named_objects, warnings):
         return "whether it is all there can't be told"
     for number, page in enumerate(pdf.pages, 1):
         if not _is_whole(page.obj):
@@ -65,21 +70,21 @@ def _missing(pdf: "pikepdf.Pdf", pages: int) -> str:
     return ""
 
 
-def _mark_missing(pdf: "pikepdf.Pdf", warnings: list[str]) -> bool:
+def _mark_missing(pdf: "pikepdf.Pdf", named: set[int], warnings: list[str]) -> bool:
     """Put a mark in the place of each missing object: qpdf shows a reference to one as no entry at all.
 
-    False: there are too many.
+    ``named``: the numbers that the file's bytes refer to; others may be in object streams. False: there are too many.
     """
     import pikepdf  # noqa: PLC0415
 
     items = list(pdf.objects)  # of those that are referred to and missing: None
     there = {item.objgen[0] for item in items if isinstance(item, pikepdf.Object)}
     highest = max(there, default=0) + len(items) - len(there)
-    if highest > HIGHEST:
+    if max(highest, *named, 0) > HIGHEST:
         return False
     said = [*warnings, *map(str, pdf.get_warnings())]
     cut = {int(found[1]) for text in said if (found := _CUT.search(text))}
-    for number in range(1, highest + 1):
+    for number in named | set(range(1, highest + SPARE)):
         if number not in there or number in cut:
             mark = pikepdf.Name(_MISSING)  # a new one each time: it becomes the object
             pdf._replace_object((number, 0), mark)  # noqa: SLF001 - there is no public way
