@@ -13,8 +13,8 @@ from pypdfium2 import raw as pdfium
 
 from scanmend.errors import Damaged, TooBig
 from scanmend.ocr.pdf.document import is_pdf, open_pdf
-from scanmend.ocr.pdf.repair import warnings_of
-from scanmend.ocr.pdf.whole import check_whole
+from scanmend.ocr.pdf.repair import is_rebuilt, warnings_of
+from scanmend.ocr.pdf.whole import missing_in
 from scanmend.ocr.pdftext import text_layer
 from scanmend.ocr.pictures import (
     Rendered,
@@ -43,9 +43,7 @@ def contents(request: ContentsRequest) -> Contents:
         with open_pdf(request.path, request.passwords) as (document, locked):
             pages = len(document)
         opened_by = (f"{name} is encrypted; opened with a password of pdf.passwords",)
-        if request.doubtful:
-            check_whole(request.path, request.passwords, pages)
-        notes = (*(opened_by if locked else ()), *warnings_of(request.path))
+        notes = (*(opened_by if locked else ()), *_lost(request, pages))
         found = Contents("application/pdf", pages, notes)
     else:
         found = _picture_contents(request, name)
@@ -54,6 +52,17 @@ def contents(request: ContentsRequest) -> Contents:
     if found.pages > request.max_pages:
         raise TooBig(f"{name}: {found.pages} pages, more than {request.max_pages} (limits.pages)")
     return found
+
+
+def _lost(request: ContentsRequest, pages: int) -> tuple[str, ...]:
+    """Return what was repaired, and what is missing all the same; Damaged when the file may be unfinished."""
+    repairs = warnings_of(request.path)
+    if not request.doubtful and not is_rebuilt(request.path):
+        return repairs
+    missing = missing_in(request.path, request.passwords, pages)
+    if missing and request.doubtful:
+        raise Damaged(f"{name_of(request.path)}: {missing}; scan or copy it again")
+    return (*repairs, missing) if missing else repairs
 
 
 def open_page(request: PageRequest) -> Rendered:

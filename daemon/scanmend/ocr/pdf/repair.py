@@ -32,6 +32,8 @@ _MEANINGS = (
     ("stream", "a stream that is cut"),
 )
 
+_BY_QPDF = "repaired by qpdf"
+
 Version = tuple[str, int, int, int]
 
 
@@ -74,6 +76,11 @@ def warnings_of(path: str) -> tuple[str, ...]:
     """Return what the sidecar has to say when this file was opened by its repaired copy."""
     copy = _last.get(version_of(path))
     return (copy.warning,) if copy else ()
+
+
+def is_rebuilt(path: str) -> bool:
+    """Return whether qpdf wrote this file anew: it may have missed something."""
+    return any(warning.startswith(_BY_QPDF) for warning in warnings_of(path))
 
 
 def _repair(
@@ -186,7 +193,7 @@ def _in_words(pdf: "pikepdf.Pdf", done: tuple[str, ...]) -> str:
         meaning = next((m for mark, m in _MEANINGS if mark in text), None)
         if meaning:
             found[meaning] = None
-    return f"repaired by qpdf: {', '.join(found) or 'PDFium could not open it, qpdf could'}"
+    return f"{_BY_QPDF}: {', '.join(found) or 'PDFium could not open it, qpdf could'}"
 
 
 def _plain(message: str) -> str:

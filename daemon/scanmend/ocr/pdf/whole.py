@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from scanmend.errors import Damaged
-from scanmend.ocr.pdf.repair import opened, pages_named, whole_bytes
+from scanmend.ocr.pdf.repair import is_rebuilt, opened, pages_named, whole_bytes
 from scanmend.ocr.pictures import name_of
 
 if TYPE_CHECKING:
@@ -29,34 +29,29 @@ _ELSEWHERE = {
     "/Parent", "/P", "/Popup", "/IRT", "/Dest", "/A", "/AA", "/B", "/OC", "/Properties", "/Metadata", "/PieceInfo",
     "/Thumb", "/Length", "/Alternates", "/OPI",
 }  # fmt: skip
-_LAST = (
-    2**16
-)  # bytes at the end in which the cross reference stream begins, else it is not looked for
-_OBJECT = re.compile(rb"\d+\s+\d+\s+obj\b")
 
 
-def check_whole(path: str, passwords: Sequence[str], pages: int) -> None:
-    """Raise Damaged when one of the ``pages`` that PDFium found, or one that is named, is not all there."""
-    name = name_of(path)
-    whole = whole_bytes(path, name)
-    if whole.ended:
-        return
+def missing_in(path: str, passwords: Sequence[str], pages: int) -> str:
+    """Return which of the ``pages`` that PDFium found, or of those that are named, is not all there; empty: all are."""
+    whole = whole_bytes(path, name_of(path))
+    if whole.ended and not is_rebuilt(path):
+        return ""
     try:
-        with opened(io.BytesIO(whole.data), name, passwords) as (pdf, _):
-            missing = _missing(pdf, pages, whole.data)
+        with opened(io.BytesIO(whole.data), name_of(path), passwords) as (pdf, _):
+            return _missing(pdf, pages, whole.data)
     except Damaged:  # PDFium opens it all the same
-        missing = "whether it is all there can't be told"
-    if missing:
-        raise Damaged(f"{name}: {missing}; scan or copy it again")
+        return "whether it is all there can't be told"
 
 
 def _missing(pdf: "pikepdf.Pdf", pages: int, data: bytes) -> str:
     """Return what is not there; empty when all is. ``data``: the file's bytes."""
-    warnings = [str(warning) for warning in pdf.get_warnings()]  # they are told once
     named = pages_named(pdf)
     found = len(pdf.pages)
+    warnings = [str(warning) for warning in pdf.get_warnings()]  # they are told once
     if any("Pages tree includes" in text for text in warnings):
         return f"{found} of its pages are there, the others are missing"
+    if any("missing or invalid; repairing" in text for text in warnings):
+        return "what a page shows is missing"
     if named is not None and named > found:
         return f"{found} of its {named} pages are there"
     if found > pages:
@@ -93,6 +88,8 @@ def _mark_missing(pdf: "pikepdf.Pdf", named: set[int], warnings: list[str]) -> b
 
 def _is_whole(page: "pikepdf.Object") -> bool:
     """Return whether everything that the page shows is there: contents, resources, looks of annotations."""
+    if not _is_dictionary(page):
+        return False
     todo: list[Any] = [page.get("/Contents"), _resources(page)]
     notes: Any = page.get("/Annots")
     notes = list(notes) if _is_array(notes) else [notes]
