@@ -12,15 +12,17 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from scanmend import log
-from scanmend.complete import Incomplete, is_complete
+from scanmend.complete import Doubtful, Incomplete, is_complete
 from scanmend.config import Settings
 from scanmend.errors import MachineError, show
 from scanmend.inbox import Inbox
 from scanmend.journal import Journal
+from scanmend.keys import in_words
 from scanmend.lease import Holder, Leases
 from scanmend.profiles import Profile, select
 from scanmend.retry import back_off
 from scanmend.schedule import CONTENTS, Schedule
+from scanmend.settle import Until
 from scanmend.states import Document, State
 from scanmend.values import Seen
 
@@ -111,9 +113,13 @@ class Claim:
             if other and not other.sha256:
                 self._elsewhere(seen, other)
                 return
-            sha256 = self._read(seen)
-            if sha256 is None:
+            if tried := self._tried(seen):
+                self.unsettled(seen, tried, 0.0, Until.CHANGE)
                 return
+            read = self._read(seen)
+            if read is None:
+                return
+            sha256, doubt = read
             if other and other.sha256 == sha256:
                 self._done_elsewhere(seen, other)
                 return
@@ -124,7 +130,16 @@ class Claim:
             ):
                 self._elsewhere(seen, other)
                 return
-            self._enter(seen, sha256)
+            self._enter(seen, sha256, doubt)
+
+    def _tried(self, seen: Seen) -> str:
+        """Return why this version of the file went back to waiting after it was opened; empty: it was not."""
+        waiting = self._journal.waiting(seen.path)
+        return (
+            waiting.reason
+            if waiting and waiting.sha256 and waiting.identity == seen.identity
+            else ""
+        )
 
     def _lease(self, path: bytes) -> AbstractContextManager[Holder | None]:
         return self._leases.claiming(path) if self._leases else contextlib.nullcontext(None)
@@ -141,8 +156,11 @@ class Claim:
         if document:
             self._journal.move(document, State.GONE, f"published by {other.owner}", kept=1)
 
-    def _read(self, seen: Seen) -> str | None:
-        """The sha256 of a file that is whole, "" when it is too big; None: the watcher was told why it is not ready."""
+    def _read(self, seen: Seen) -> tuple[str, str] | None:
+        """Return the sha256 of a file that is whole ("" when it is too big), and what looks odd at its end.
+
+        None: the watcher was told why it is not ready.
+        """
         if self._inbox.seen(seen.path) is None:  # or behind a folder that became a link
             self.unsettled(seen, "gone")
             return None
@@ -163,8 +181,10 @@ class Claim:
             too_big = seen.size > self.settings.limits.file_size
             try:
                 verdict = None if too_big else is_complete(file, seen.size)
-                if isinstance(verdict, Incomplete):
-                    self.unsettled(seen, f"incomplete: {verdict.why}")
+                doubtful = isinstance(verdict, Doubtful)
+                if isinstance(verdict, Incomplete) and not (doubtful and seen.waited):
+                    until = Until.QUIET if doubtful else Until.RETRY
+                    self.unsettled(seen, f"incomplete: {verdict.why}", 0.0, until)
                     return None
                 file.seek(0)
                 sha256 = "" if too_big else hashlib.file_digest(file, "sha256").hexdigest()
@@ -179,11 +199,14 @@ class Claim:
             ):
                 self.unsettled(seen, "changed while it was read")
                 return None
-        return sha256
+        return sha256, verdict.why if isinstance(verdict, Doubtful) else ""
 
-    def _enter(self, seen: Seen, sha256: str) -> None:
+    def _enter(self, seen: Seen, sha256: str, doubt: str) -> None:
         profile = select(self.profiles, self.settings.profiles, seen.path)
-        document = self._journal.claim(seen, sha256, profile.name)
+        waited = self.settings.settle.doubtful
+        after = f"; it was read after {in_words(waited)} of quiet" if waited else ""
+        warnings = [f"the end of the PDF looks incomplete: {doubt}{after}"] if doubt else []
+        document = self._journal.claim(seen, sha256, profile.name, warnings)
         self.claimed(seen)
         if document is None:
             return
@@ -229,8 +252,8 @@ class Claim:
             if other:  # whose patience was at its end first
                 return
             document = self._journal.settling(seen, time.time(), why)
-            hours = self.settings.settle.patience / 3600
-            reason = f"{document.name}: never completed ({why}) for {hours:g} h (settle.patience); send it again"
+            patience = in_words(self.settings.settle.patience)
+            reason = f"{document.name}: never completed ({why}) for {patience} (settle.patience); send it again"
             self._fail(document, "never-completed", reason)
 
     def refused(self, seen: Seen, why: str) -> None:

@@ -33,6 +33,14 @@ class Incomplete:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubtful(Incomplete):
+    """The end looks incomplete, yet readers may open the file; only opening it tells.
+
+    A PDF's last bytes are a hint: mail gateways append to it, scanners leave the end mark out.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """The format does not tell, or is not known."""
 
@@ -78,7 +86,7 @@ def is_complete(file: BinaryIO, size: int) -> Verdict:
         head = data.at(0, min(size, 1024))
         if not head.strip(b"\0"):
             return Incomplete("no content yet, only space set aside")
-        check = _kind(head)
+        check = _kind(head) or (_pdf if _is_headless(data) else None)
         return check(data) if check else Unknown()
     except _Short:
         return Incomplete("the file ends in the middle")
@@ -106,26 +114,55 @@ def _kind(head: bytes) -> Callable[[_Bytes], Verdict] | None:
     return None
 
 
-def _pdf(data: _Bytes) -> Verdict:
-    """``startxref N %%EOF`` near the end, and a cross reference at N."""
+def is_headless_pdf(file: BinaryIO, size: int) -> bool:
+    """Return whether a file without the PDF mark in its first 1024 bytes is a PDF that lost its beginning.
+
+    Call it only for files of no other known kind. OSError when the file can't be read.
+    """
+    try:
+        return _is_headless(_Bytes(file, size))
+    except _Short:
+        return False
+
+
+def _is_headless(data: _Bytes) -> bool:
+    """Return whether objects of a PDF stand near the start, and the marks of a PDF's end near the end."""
+    head = data.at(0, min(data.size, CHUNK))
+    if head.startswith(b"PK\3\4"):  # an archive that holds a PDF
+        return False
+    if b"%PDF-" not in head and not (_OBJECT.search(head) and b"endobj" in head):
+        return False
+    tail = _tail(data)
+    return any(mark in tail for mark in (b"%%EOF", b"startxref", b"trailer", b"endobj"))
+
+
+_OBJECT = re.compile(rb"(?:^|[\r\n])\d{1,10} \d{1,5} obj\b")
+
+
+def _tail(data: _Bytes) -> bytes:
     used = _without_padding(data)
     length = min(used, 2048)
-    tail = data.at(used - length, length)
+    return data.at(used - length, length)
+
+
+def _pdf(data: _Bytes) -> Verdict:
+    """Look for ``startxref N %%EOF`` near the end, and a cross reference at N; what is odd is Doubtful."""
+    tail = _tail(data)
     end = tail.rfind(b"%%EOF")
     if end < 0:
-        return Incomplete("no %%EOF at the end of the PDF")
+        return Doubtful("no %%EOF near the end of the PDF")
     if re.search(rb"\d\s+\d+\s+obj\b", tail[end:]):
-        return Incomplete("a revision of the PDF is being added")
+        return Doubtful("a revision of the PDF is being added")
     found = re.findall(rb"startxref\s+(\d+)\s*$", tail[:end])
     if not found:
-        return Incomplete("no startxref at the end of the PDF")
+        return Doubtful("no startxref before the last %%EOF of the PDF")
     head = data.at(0, min(data.size, 1024))
     linearized = re.search(
         rb"/Linearized\b.*?/L\s+(\d+)", head, re.DOTALL
     )  # has an end of its own near its start
     if linearized and data.size < int(linearized[1]):
-        return Incomplete("the PDF is shorter than it says")
-    header = head.find(b"%PDF-")
+        return Doubtful("the PDF is shorter than it says")
+    header = max(0, head.find(b"%PDF-"))
     offset = int(found[0])
     for start in {
         offset,
@@ -139,7 +176,7 @@ def _pdf(data: _Bytes) -> Verdict:
     return (
         Complete()
         if offset < data.size
-        else Incomplete("the PDF's cross reference lies beyond the end")
+        else Doubtful("the PDF's cross reference lies beyond the end")
     )
 
 

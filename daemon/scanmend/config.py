@@ -77,6 +77,7 @@ class Settle:
     """When a file counts as whole; seconds."""
 
     quiet: float = key("2s", quantity(TIME, "2s", low=0.1))
+    doubtful: float = key("2m", duration)
     patience: float = key("24h", quantity(TIME, "24h", low=1))
 
 

@@ -11,6 +11,8 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers.inotify import InotifyObserver
 from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
 
+from scanmend.settle import Until
+
 # It waits this long for the other half of a rename, and holds up all that comes after it; its half a second
 # delayed the next scan each time that an original was moved to the archive. The halves do as well for us.
 InotifyMoveEventGrouper.delay = 0.02
@@ -28,6 +30,7 @@ class Hint:
     kind: str  # look, closed, folder, scan, unsettled, claimed
     why: str = ""
     retry_within: float = 0.0  # seconds; of one that another daemon has
+    until: Until = Until.RETRY
 
 
 def observe(root: bytes, put: Callable[[Hint], None]) -> Observer:

@@ -89,8 +89,13 @@ class Journal:
 
     # documents ------------------------------------------------------------------------------------
 
-    def claim(self, seen: Seen, sha256: str, profile: str) -> Document | None:
-        """A file that is whole enters the line; None when it is in hand already."""
+    def claim(
+        self, seen: Seen, sha256: str, profile: str, warnings: Sequence[str] = ()
+    ) -> Document | None:
+        """A file that is whole enters the line; None when it is in hand already.
+
+        ``warnings``: why its end is odd, when it is; until the contents are known they say that it may be unfinished.
+        """
         with self._change() as db:
             if self._in_hand(seen) or self._touched(seen, sha256):
                 return None
@@ -104,16 +109,17 @@ class Journal:
                     self._move(old, State.GONE, "dropped again")
             waiting = next((d for d in earlier if d.state == State.SETTLING), None)
             values = {"size": seen.size, "mtime_ns": seen.mtime_ns, "inode": seen.inode,
-                      "sha256": sha256, "profile": profile}  # fmt: skip
+                      "sha256": sha256, "profile": profile, "warnings": json.dumps(warnings)}  # fmt: skip
+            why = warnings[0] if warnings else "whole"
             if waiting:
-                return self._move(waiting, State.QUEUED, "whole", **values)
+                return self._move(waiting, State.QUEUED, why, **values)
             row = db.execute(
-                f"INSERT INTO documents (path, size, mtime_ns, inode, sha256, profile, state, reason, since,"
-                f" first_seen) VALUES (?, ?, ?, ?, ?, ?, ?, 'whole', ?, ?) RETURNING {_COLUMNS}",
-                (seen.path, *seen.identity, sha256, profile, State.QUEUED, now, first_seen),
+                f"INSERT INTO documents (path, state, reason, since, first_seen, {', '.join(values)})"
+                f" VALUES (?, ?, ?, ?, ?{', ?' * len(values)}) RETURNING {_COLUMNS}",
+                (seen.path, State.QUEUED, why, now, first_seen, *values.values()),
             ).fetchone()
             document = _document(row)
-            self._log_move(document.id, None, State.QUEUED, "whole", now)
+            self._log_move(document.id, None, State.QUEUED, why, now)
             return document
 
     def settling(self, seen: Seen, first_seen: float, why: str) -> Document:
@@ -121,9 +127,11 @@ class Journal:
         with self._change() as db:
             waiting = self._rows("path = ? AND state = 'settling'", seen.path)
             if waiting:
+                # of a changed file nothing is known any more; its hash says that this version was tried
+                tried = waiting[0].sha256 if waiting[0].identity == seen.identity else ""
                 db.execute(
-                    "UPDATE documents SET reason = ?, size = ?, mtime_ns = ?, inode = ? WHERE id = ?",
-                    (why, *seen.identity, waiting[0].id),
+                    "UPDATE documents SET reason = ?, size = ?, mtime_ns = ?, inode = ?, sha256 = ? WHERE id = ?",
+                    (why, *seen.identity, tried, waiting[0].id),
                 )
                 return waiting[0]
             row = db.execute(
@@ -190,7 +198,7 @@ class Journal:
         self._log_move(document.id, document.state, new, reason, now)
         if columns.get("outcome") == "published":
             self._enter_parts(document)
-        if new in (State.DONE, State.FAILED, State.GONE):
+        if new in (State.SETTLING, State.DONE, State.FAILED, State.GONE):
             self._db.execute("DELETE FROM pages WHERE document = ?", (document.id,))
             self._db.execute("DELETE FROM parts WHERE parent = ?", (document.id,))
         return _document(row)

@@ -178,4 +178,20 @@ def mapping(value: Any) -> dict[str, str]:
 
 
 duration = quantity(TIME, "30s")
+
+
+def in_words(seconds: float) -> str:
+    """Return a duration for people: "300 ms", "45 s", "2 min", "1.5 h", "3 d"."""
+    for unit, length in (
+        ("d", 2 * TIME["d"]),
+        ("h", TIME["h"]),
+        ("min", TIME["m"]),
+        ("s", TIME["s"]),
+    ):
+        if seconds >= length:
+            size = TIME[unit[0]]
+            return f"{round(seconds / size, 1):g} {unit}"
+    return f"{seconds * 1000:.0f} ms"
+
+
 size_of = quantity(SIZE, "500MB", low=1)

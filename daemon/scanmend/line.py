@@ -70,6 +70,7 @@ class Line:
             self.pulse,
             self.publish.let_pass,
         )
+        self.read.again = again
         self.claim = Claim(
             inbox,
             journal,

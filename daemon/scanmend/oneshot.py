@@ -8,7 +8,7 @@ from collections import defaultdict
 from dataclasses import replace
 
 from scanmend import durable, log, terminal
-from scanmend.complete import Incomplete, is_complete
+from scanmend.complete import Doubtful, Incomplete, is_complete
 from scanmend.config import Folders, Settings
 from scanmend.engines import choose
 from scanmend.errors import ConfigError, Damaged, ScanmendError, UsageError, show
@@ -52,7 +52,8 @@ def process(settings: Settings, files: list[str], out: str, profile: str | None)
         with tempfile.TemporaryDirectory(prefix="scanmend-") as scratch:
             folders = Folders(folder, os.path.abspath(out), os.path.join(scratch, "archive"),
                               os.path.join(scratch, "failed"), scratch)  # fmt: skip
-            once = replace(settings, folders=folders, originals="keep")
+            once = replace(settings, folders=folders, originals="keep",
+                           settle=replace(settings.settle, doubtful=0))  # fmt: skip
             failed = _process_folder(once, profiles, engine, names) or failed
     return failed
 
@@ -65,7 +66,7 @@ def _check(file: str) -> str:
         )
     with open(file, "rb") as opened:
         verdict = is_complete(opened, os.path.getsize(file))
-    if isinstance(verdict, Incomplete):
+    if isinstance(verdict, Incomplete) and not isinstance(verdict, Doubtful):
         raise Damaged(f"{show(os.fsencode(file))}: not whole: {verdict.why}; scan or copy it again")
     return os.path.dirname(os.path.abspath(file))
 
@@ -83,14 +84,15 @@ def _process_folder(
     inbox = Inbox(roots["inbox"], Parts(settings.folders.state))
     line = Line(settings, profiles, journal, engine, roots, lambda _: None)
     line.publish.keep_failed = True
+    line.read.again = None
     refused: list[str] = []
-    line.claim.unsettled = lambda seen, why: refused.append(f"{show(seen.path)}: {why}")
+    line.claim.unsettled = lambda seen, why, *_: refused.append(f"{show(seen.path)}: {why}")
     line.start(min(workers(settings), 8))
     try:
         for name in names:
             seen = inbox.seen(os.fsencode(name))
             if seen:
-                line.claim.submit(seen)
+                line.claim.submit(replace(seen, waited=True))
         documents = _watch(journal, len(names), refused)
     except KeyboardInterrupt:
         line.kill()

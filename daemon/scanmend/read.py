@@ -1,6 +1,8 @@
 """Reading: each slot owns one OCR child and takes one page after the other from the schedule."""
 
 import contextlib
+import dataclasses
+import json
 import os
 import threading
 from collections.abc import Callable
@@ -10,7 +12,7 @@ from scanmend import log
 from scanmend.child import Child
 from scanmend.config import Settings
 from scanmend.engines import environment
-from scanmend.errors import ChildError, FolderGone, MachineError, ScanmendError
+from scanmend.errors import ChildError, Damaged, FolderGone, MachineError, ScanmendError
 from scanmend.inbox import Inbox
 from scanmend.journal import Journal
 from scanmend.metrics import FAILURES, PAGES, SECONDS
@@ -54,6 +56,8 @@ class Read:
 
         ``let_pass``: ``Publish.let_pass``.
         """
+        # has the watcher look at a path, set by who builds the line; None: a file that may be unfinished fails
+        self.again: Callable[[bytes], None] | None = None
         self.settings = settings
         self.engine = engine
         self._inbox = inbox
@@ -150,6 +154,7 @@ class Read:
 
     def _contents(self, child: Child, document: Document) -> None:
         limits, pdf = self.settings.limits, self.settings.pdf
+        doubts = _doubts(document)
         room_parts, room_bytes, line = room(document, limits)
         request = ContentsRequest(
             self._path(document),
@@ -162,9 +167,11 @@ class Read:
             room_bytes=room_bytes,
             depth=LEVELS - len(line) + 1,
             ancestors=line,
+            doubtful=bool(doubts),
         )
         reply = _ask(child, "contents", request.to_json(), self.settings.ocr.page_timeout)
         contents = Contents.from_json(reply)
+        contents = dataclasses.replace(contents, warnings=(*doubts, *contents.warnings))
         if contents.off_pages:
             self._log.warning(
                 "not on the pages", document=document.name, reason="; ".join(contents.off_pages)
@@ -240,8 +247,26 @@ class Read:
                 with contextlib.suppress(MachineError):
                     self._journal.note(document, reason=f"waits: {error}")
                 self._schedule.give_back(job, delay)
+            case Fail("permanent") if self._may_be_unfinished(document, job, error):
+                self._wait(document, error)
             case Fail(kind):
                 self._fail(document, job, kind, error)
+
+    def _may_be_unfinished(self, document: Document, job: Job, error: ScanmendError) -> bool:
+        """Return whether the file's end was odd and nothing opens all of it: then it waits as an incomplete one."""
+        unopened = job.number == CONTENTS and isinstance(error, Damaged)
+        return self.again is not None and unopened and bool(_doubts(document))
+
+    def _wait(self, document: Document, error: ScanmendError) -> None:
+        """Put the document back among the waiting; the claim step knows by its hash that this version was tried."""
+        odd = "; ".join(doubt.partition("; it was read")[0] for doubt in _doubts(document))
+        reason = f"incomplete: {odd}; {error}"
+        self._schedule.drop(document.id)
+        if self._journal.document(document.id).state == State.READING:
+            self._journal.move(document, State.SETTLING, reason)
+            self._log.info("waiting again", document=document.name, reason=reason)
+            if self.again:
+                self.again(document.path)
 
     def _fail(self, document: Document, job: Job, kind: str, error: ScanmendError) -> None:
         reason = str(error)
@@ -253,6 +278,11 @@ class Read:
         if self._journal.document(document.id).state == State.READING:
             self._journal.move(document, State.PUTTING_AWAY, reason, outcome=error.kind)
             self._put_away(document.id)
+
+
+def _doubts(document: Document) -> tuple[str, ...]:
+    """Return what looked odd at the end of a file whose contents are not known yet."""
+    return tuple(json.loads(document.warnings)) if document.pages is None else ()
 
 
 def _ask(child: Child, what: str, request: dict[str, Any], seconds: float) -> dict[str, Any]:

@@ -2,14 +2,24 @@
 
 Quiet is not complete: scanners pause between pages for longer than any quiet period. So the claim step
 looks into a quiet file, and what it finds missing makes the file wait here, with growing pauses, until it
-changes or the patience is at its end.
+changes or the patience is at its end. A file whose end is merely odd is handed over after ``settle.doubtful``
+of quiet; when it does not open then, it waits for a change.
 """
 
+import enum
 from dataclasses import dataclass
 
 from scanmend.config import Settle
 from scanmend.retry import back_off
 from scanmend.values import Seen
+
+
+class Until(enum.Enum):
+    """What a file that the claim step sent back waits for."""
+
+    RETRY = "another look, after a pause that grows"
+    QUIET = "settle.doubtful of quiet"
+    CHANGE = "a change of the file; this version was tried and does not open"
 
 
 @dataclass(slots=True)
@@ -22,6 +32,7 @@ class Track:
     problem: str = ""  # why the claim step sent it back
     problem_at: float = 0.0
     problems: int = 0  # in a row, since the last change
+    until: Until = Until.RETRY  # what it waits for, when it has a problem
     noted: str = ""  # the reason that the journal has
     due: float = 0.0  # when it is looked at next
     retry_within: float = (
@@ -37,9 +48,12 @@ class Track:
         elif seen.closed and not self.seen.closed:
             self.seen, self.problem = seen, ""
 
-    def send_back(self, why: str, now: float, retry_within: float = 0.0) -> None:
+    def send_back(
+        self, why: str, now: float, retry_within: float = 0.0, until: Until = Until.RETRY
+    ) -> None:
         """The claim step found it not ready, or with ``retry_within``, in work elsewhere."""
         self.claimed = False
+        self.until = until
         self.retry_within = retry_within
         self.problem, self.problem_at = why, now
         self.problems += 1
@@ -71,6 +85,11 @@ def settle(track: Track, now: float, settings: Settle) -> Quiet | NotYet | Never
     unchanged = now - track.changed_at
     if why and unchanged >= settings.patience and not track.retry_within:
         return NeverCompleted(why)
+    if track.problem and track.until is Until.CHANGE:
+        return NotYet(why, track.changed_at + settings.patience)
+    if track.problem and track.until is Until.QUIET:
+        again_at = track.changed_at + settings.doubtful
+        return Quiet() if now >= again_at else NotYet(why, again_at)
     if track.problem:
         most = track.retry_within or 60.0
         again_at = track.problem_at + back_off(track.problems - 1, first=settings.quiet, most=most)

@@ -24,7 +24,10 @@ MOVES: dict[State | None, frozenset[State]] = {
     State.SETTLING: frozenset({State.QUEUED, State.PUTTING_AWAY, State.GONE}),
     State.QUEUED: frozenset({State.READING, State.PUTTING_AWAY, State.GONE}),
     # back to QUEUED: stop, restart, or the machine could not do it; finished pages are kept
-    State.READING: frozenset({State.QUEUED, State.PUBLISHING, State.PUTTING_AWAY, State.GONE}),
+    # back to SETTLING: its end looked odd, and it does not open; it may still be being written
+    State.READING: frozenset(
+        {State.QUEUED, State.SETTLING, State.PUBLISHING, State.PUTTING_AWAY, State.GONE}
+    ),
     State.PUBLISHING: frozenset({State.PUTTING_AWAY, State.GONE}),
     State.PUTTING_AWAY: frozenset({State.DONE, State.FAILED}),
     State.DONE: frozenset(),

@@ -24,7 +24,8 @@ class Seen:
     """A regular file as the watcher last saw it in the inbox.
 
     ``path`` is relative to the inbox, as bytes. ``closed``: the writer closed it, or it was renamed into
-    place, so that the quiet period need not be waited out.
+    place, so that the quiet period need not be waited out. ``waited``: it has been quiet for
+    ``settle.doubtful``, so that an odd end is no reason to wait longer.
     """
 
     path: bytes
@@ -32,6 +33,7 @@ class Seen:
     mtime_ns: int
     inode: int
     closed: bool = False
+    waited: bool = False
 
     @classmethod
     def of(cls, path: bytes, status: os.stat_result, closed: bool = False) -> Self:
@@ -163,6 +165,7 @@ class ContentsRequest(Json):
 
     ``extract``: embedded PDFs and pictures, of ``max_bytes`` each at most, ``room_parts`` of them and ``room_bytes`` in all.
     ``depth``: levels of attachments that may follow. ``ancestors``: the sha256 of this file and of those that it lies in.
+    ``doubtful``: its end is odd, so that it counts as damaged when not all of its pages are there.
     """
 
     path: str
@@ -175,6 +178,7 @@ class ContentsRequest(Json):
     room_bytes: int = 0
     depth: int = 0
     ancestors: tuple[str, ...] = ()
+    doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ list the folders a second time. One thread runs ``run``; everything here belongs
 """
 
 import contextlib
+import dataclasses
 import errno
 import functools
 import heapq
@@ -24,7 +25,7 @@ from scanmend.intake import Intake
 from scanmend.listing import Listing
 from scanmend.mounts import Method, Root
 from scanmend.retry import back_off
-from scanmend.settle import NeverCompleted, NotYet, Quiet, Track, settle
+from scanmend.settle import NeverCompleted, NotYet, Quiet, Track, Until, settle
 from scanmend.values import Seen
 
 NOTICEABLE = 2.0  # seconds of waiting after which the journal is told
@@ -81,9 +82,11 @@ class Watch:
         """Look at this path of the inbox."""
         self._hints.put(Hint(path, "look"))
 
-    def unsettled(self, seen: Seen, why: str, retry_within: float = 0.0) -> None:
+    def unsettled(
+        self, seen: Seen, why: str, retry_within: float = 0.0, until: Until = Until.RETRY
+    ) -> None:
         """The claim step found the file not ready; with ``retry_within`` (seconds), in work elsewhere."""
-        self._hints.put(Hint(seen.path, "unsettled", why, retry_within))
+        self._hints.put(Hint(seen.path, "unsettled", why, retry_within, until))
 
     def claimed(self, seen: Seen) -> None:
         """The file is in line: nothing to watch any more."""
@@ -169,7 +172,7 @@ class Watch:
                 self._look(hint.path, now)  # it may have changed since
         elif hint.kind == "unsettled":
             if track:
-                track.send_back(hint.why, now, hint.retry_within)
+                track.send_back(hint.why, now, hint.retry_within, hint.until)
                 self._look(hint.path, now)
         elif hint.kind == "folder":
             if not self._listing.ignored(hint.path):
@@ -224,7 +227,8 @@ class Watch:
         match settle(track, now, self._settle):
             case Quiet():
                 track.claimed = True
-                self._intake.submit(track.seen)
+                waited = now - track.changed_at >= self._settle.doubtful
+                self._intake.submit(dataclasses.replace(track.seen, waited=waited))
             case NotYet(why, again_at):
                 if track.retry_within:
                     pass  # nothing waits here: the other daemon's journal has it

@@ -160,7 +160,7 @@ def test_strange_names(daemon: Tree) -> None:
 def test_status_process_and_errors_for_people(daemon: Tree) -> None:
     put(daemon.inbox, "notes.txt", b"no scan\n")
     daemon.failure("notes.txt")
-    (daemon.inbox / "half.pdf").write_bytes(encoded("pdf")[:-200])
+    (daemon.inbox / "half.pdf").write_bytes(encoded("pdf")[:2000])
     daemon.eventually(lambda: daemon.status()["counts"]["settling"] == 1)
 
     shown = daemon.command("status").stdout

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from samples import encoded, numbered, page
-from scanmend.complete import Complete, Incomplete, Unknown, is_complete
+from scanmend.complete import (
+    Complete,
+    Doubtful,
+    Incomplete,
+    Unknown,
+    is_complete,
+    is_headless_pdf,
+)
 
 
 def _check(data: bytes) -> object:
@@ -118,6 +125,36 @@ def test_trailing_bytes_do_no_harm() -> None:
     assert _check(WHOLE["jpeg 2000"] + bytes(10)) == Complete()
     assert _check(WHOLE["jpeg"] + bytes(100_000)) == Complete()
     assert _check(WHOLE["png"] + b"trailer") == Complete()
+
+
+@pytest.mark.parametrize("kind", ["pdf", "pdf, linearized"])
+def test_an_odd_end_of_a_pdf_is_a_hint(kind: str) -> None:
+    """It may be whole; of other kinds a missing end is certain."""
+    data = WHOLE[kind].rstrip()
+    begin = data[: data.rindex(b"startxref")]
+
+    for odd in (
+        data[:-3],
+        begin,
+        begin + b"%%EOF",
+        data + b"\n%%EOF",
+        data + b"<p>junk</p>" * 400,
+        data[: len(data) // 2],
+    ):
+        assert isinstance(_check(odd), Doubtful), odd[-20:]
+    assert not isinstance(_check(bytes(5000)), Doubtful)
+    assert not isinstance(_check(WHOLE["png"][:-9]), Doubtful)
+    assert not isinstance(_check(WHOLE["tiff"][:-500]), Doubtful)
+
+
+def test_a_pdf_without_its_header_is_known() -> None:
+    data = WHOLE["pdf"][9:]
+
+    assert is_headless_pdf(io.BytesIO(data), len(data))
+    assert _check(data) == Complete()
+    assert isinstance(_check(data[:-4]), Doubtful)
+    for other in (b"", b"of 1 0 obj and endobj\n", b"PK\3\4" + data, WHOLE["png"], b"text\n" * 90):
+        assert not is_headless_pdf(io.BytesIO(other), len(other))
 
 
 def test_what_is_not_known_is_unknown() -> None:

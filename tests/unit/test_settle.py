@@ -1,10 +1,10 @@
 """Quiet, and not yet, by an invented clock."""
 
 from scanmend.config import Settle
-from scanmend.settle import NeverCompleted, NotYet, Quiet, Track, settle
+from scanmend.settle import NeverCompleted, NotYet, Quiet, Track, Until, settle
 from scanmend.values import Seen
 
-SETTINGS = Settle(quiet=2.0, patience=3600.0)
+SETTINGS = Settle(quiet=2.0, patience=3600.0, doubtful=120.0)
 
 
 def _track(size: int = 10, closed: bool = False) -> Track:
@@ -83,3 +83,39 @@ def test_an_empty_file_is_waited_for_to_the_end() -> None:
     assert isinstance(settle(track, 100.0, SETTINGS), NotYet)
     assert isinstance(settle(track, 3000.0, SETTINGS), NotYet)
     assert settle(track, 3700.0, SETTINGS) == NeverCompleted("empty")
+
+
+def test_an_odd_end_is_handed_over_after_its_quiet() -> None:
+    track = _track(closed=True)
+    track.send_back("incomplete: no %%EOF", 100.1, until=Until.QUIET)
+
+    assert settle(track, 101.0, SETTINGS) == NotYet("incomplete: no %%EOF", 220.0)
+    assert settle(track, 220.0, SETTINGS) == Quiet()
+
+
+def test_a_change_begins_that_quiet_anew() -> None:
+    track = _track()
+    track.send_back("incomplete: no %%EOF", 102.0, until=Until.QUIET)
+    track.update(Seen(b"a.pdf", 20, 2, 1), 200.0)
+
+    assert settle(track, 202.0, SETTINGS) == Quiet()  # the claim looks at its end again
+    track.send_back("incomplete: no %%EOF", 202.0, until=Until.QUIET)
+    assert settle(track, 220.0, SETTINGS) == NotYet("incomplete: no %%EOF", 320.0)
+
+
+def test_what_was_tried_waits_for_a_change_or_the_end_of_patience() -> None:
+    track = _track()
+    track.send_back("it does not open", 230.0, until=Until.CHANGE)
+
+    assert settle(track, 3000.0, SETTINGS) == NotYet("it does not open", 3700.0)
+    assert settle(track, 3700.0, SETTINGS) == NeverCompleted("it does not open")
+    track.update(Seen(b"a.pdf", 20, 2, 1), 3600.0)
+    assert settle(track, 3602.0, SETTINGS) == Quiet()
+
+
+def test_patience_may_be_shorter() -> None:
+    track = _track()
+    track.send_back("incomplete: no %%EOF", 102.0, until=Until.QUIET)
+    short = Settle(quiet=2.0, patience=60.0, doubtful=120.0)
+
+    assert settle(track, 160.0, short) == NeverCompleted("incomplete: no %%EOF")

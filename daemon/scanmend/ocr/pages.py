@@ -9,6 +9,8 @@ from PIL import Image
 from scanmend.errors import Damaged, TooBig
 from scanmend.ocr.pdf.document import is_pdf, open_pdf
 from scanmend.ocr.pdf.page import opened_page
+from scanmend.ocr.pdf.repair import is_rebuilt, warnings_of
+from scanmend.ocr.pdf.whole import missing_in
 from scanmend.ocr.pictures import (
     Rendered,
     check_pixels,
@@ -28,6 +30,17 @@ def contents(request: ContentsRequest) -> Contents:
     found = _picture_contents(request, name)
     _check_pages(found.pages, request, name)
     return found
+
+
+def _lost(request: ContentsRequest, pages: int) -> tuple[str, ...]:
+    """Return what was repaired, and what is missing all the same; Damaged when the file may be unfinished."""
+    repairs = warnings_of(request.path)
+    if not request.doubtful and not is_rebuilt(request.path):
+        return repairs
+    missing = missing_in(request.path, request.passwords, pages)
+    if missing and request.doubtful:
+        raise Damaged(f"{name_of(request.path)}: {missing}; scan or copy it again")
+    return (*repairs, missing) if missing else repairs
 
 
 def open_page(request: PageRequest) -> Rendered:
@@ -68,4 +81,5 @@ def _pdf_contents(request: ContentsRequest, name: str) -> Contents:
         _check_pages(pages, request, name)
         warnings, parts = off_pages(request, document)
     opened_by = (f"{name} is encrypted; opened with a password of pdf.passwords",)
-    return Contents("application/pdf", pages, opened_by if locked else (), warnings, parts)
+    notes = (*(opened_by if locked else ()), *_lost(request, pages))
+    return Contents("application/pdf", pages, notes, warnings, parts)

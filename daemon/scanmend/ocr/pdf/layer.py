@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 
 from scanmend.ocr.eyes import Array, Eyes
-from scanmend.ocr.pdf import qpdf
 from scanmend.ocr.pdf.agreement import (
     MOST_UNMAPPED,
     MOST_UNMAPPED_SHARE,
@@ -26,6 +25,7 @@ from scanmend.ocr.pdf.characters import MOST, UNMAPPED, Glyph, Reader, joined
 from scanmend.ocr.pdf.coverage import uncovered
 from scanmend.ocr.pdf.lines import Frame, Run, runs
 from scanmend.ocr.pdf.page import OpenPage
+from scanmend.ocr.pdf.repair import version_of
 from scanmend.ocr.pdf.visible import Hidden as HiddenGlyph
 from scanmend.ocr.pdf.visible import Seen, see
 from scanmend.values import Box, Hidden
@@ -115,7 +115,7 @@ def _meaning(found: Sequence[Run]) -> tuple[tuple[Run, ...], int, int]:
 
 
 def _fonts(path: str) -> Fonts:
-    return fonts_of(qpdf.identity(path))
+    return fonts_of(version_of(path))
 
 
 def _drawn_only(found: Sequence[Run]) -> list[Run]:

@@ -7,7 +7,6 @@ on a copy in memory, does neither. The original is never changed.
 import functools
 import io
 import logging
-import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -17,6 +16,7 @@ import pikepdf
 import pypdfium2
 from pypdfium2 import raw as pdfium
 
+from scanmend.ocr.pdf.repair import Version, version_of
 from scanmend.ocr.source import Source
 
 logging.getLogger("pikepdf").setLevel(logging.CRITICAL)  # each oddity of a file is a warning
@@ -36,14 +36,6 @@ BROKEN = (  # what pikepdf raises for files and objects that are not as they sho
 WHOLE = 32 * 2**20  # bytes of a file that is flattened as a whole, once for all its pages
 _PASSIVE = frozenset({pdfium.FPDF_ANNOT_LINK, pdfium.FPDF_ANNOT_POPUP})
 _NOT_SHOWN = 1 << 1 | 1 << 5  # annotation flags: hidden, no view (ISO 32000-1, table 165)
-
-Identity = tuple[str, int, int, int]
-
-
-def identity(path: str) -> Identity:
-    """Return what changes with the file: path, size, mtime, inode."""
-    status = os.stat(path)
-    return path, status.st_size, status.st_mtime_ns, status.st_ino
 
 
 @contextmanager
@@ -83,11 +75,11 @@ def _encodings(passwords: Sequence[str]) -> Iterator[str | bytes]:
 
 def user_unit(path: str, passwords: Sequence[str], index: int) -> float:
     """Return how many points one unit of the page takes: /UserUnit, else 1."""
-    return _user_units(identity(path), tuple(passwords)).get(index, 1.0)
+    return _user_units(version_of(path), tuple(passwords)).get(index, 1.0)
 
 
 @functools.lru_cache(maxsize=4)
-def _user_units(file: Identity, passwords: tuple[str, ...]) -> dict[int, float]:
+def _user_units(file: Version, passwords: tuple[str, ...]) -> dict[int, float]:
     """Return the pages of the file whose unit is no point."""
     found: dict[int, float] = {}
     with opened(file[0], passwords) as document, suppress(Exception):
@@ -118,8 +110,8 @@ def flattened(path: str, passwords: Sequence[str], index: int) -> tuple[bytes, i
 
     None when qpdf can't do it.
     """
-    file = identity(path)
-    if file[1] <= WHOLE:
+    file = version_of(path)
+    if file[2] <= WHOLE:
         whole = _flattened(file, tuple(passwords), None)
         return (whole, index) if whole else None
     single = _flattened(file, tuple(passwords), index)
@@ -127,7 +119,7 @@ def flattened(path: str, passwords: Sequence[str], index: int) -> tuple[bytes, i
 
 
 @functools.lru_cache(maxsize=2)
-def _flattened(file: Identity, passwords: tuple[str, ...], index: int | None) -> bytes | None:
+def _flattened(file: Version, passwords: tuple[str, ...], index: int | None) -> bytes | None:
     with opened(file[0], passwords) as document, warnings.catch_warnings():
         if document is None:
             return None
