@@ -83,7 +83,7 @@ def _with_layer(request: PageRequest, opened: OpenPage, layer: Layer, clock: "_C
     truncated = False
     if layer.more:
         reader = _reader(request)
-        image = opened.without_text().image
+        image = opened.without(layer.objects).image
         assert image is not None
         clock.lap("render")
         reading = reader.read(Upright(image.rotate(-turn, expand=True), opened.dpi, turn))

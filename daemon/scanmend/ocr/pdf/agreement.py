@@ -18,6 +18,8 @@ from scanmend.ocr.pdf.characters import UNMAPPED, Glyph
 from scanmend.ocr.pdf.lines import Run
 from scanmend.values import Box
 
+UNLIKE = 0.3  # share of characters in which such a piece and its reading agree, at most
+MOST_UNLIKE = 12  # characters of such pieces: the font shows another script
 PIECES = 6  # that are recognised at a time
 LONGEST = 36  # characters of a piece
 LEAST = 3  # letters and digits of a piece that can be judged
@@ -140,6 +142,7 @@ class _Votes:
         self._other: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
         self._matched = self._total = 0
         self._digits_same = self._digits_other = 0
+        self._unlike = 0  # characters that should be plain to read, and are not
         self._worst = (1.0, "")
 
     def count(self, piece: Piece, read: str, confidence: float) -> None:
@@ -148,6 +151,8 @@ class _Votes:
         said = [(g, a) for g, a in said if a]
         ours, seen = "".join(a for _, a in said), _alike(read)
         foreign = _foreign(piece.text) > 0.3
+        if ours and confidence < SURE and not foreign:
+            self._count_unlike(ours, seen, piece.text, read)
         if not ours or confidence < (FOREIGN_SURE if foreign else SURE) or len(seen) < LEAST:
             return
         share = Levenshtein.normalized_similarity(ours, seen)
@@ -161,6 +166,13 @@ class _Votes:
         for change in Levenshtein.opcodes(ours, seen):
             there = seen[change.dest_start : change.dest_end]
             self._pair(change.tag, owners[change.src_start : change.src_end], there)
+
+    def _count_unlike(self, ours: str, seen: str, said: str, read: str) -> None:
+        """Count a piece that is plain by the layer, and that the engine can make nothing of."""
+        if Levenshtein.normalized_similarity(ours, seen) < UNLIKE:
+            self._unlike += len(ours)
+            if self._worst[0] == 1.0:
+                self._worst = (1.0, _told(said, read))
 
     def _pair(self, tag: str, glyphs: Sequence[Glyph], seen: str) -> None:
         for number, glyph in enumerate(glyphs):
@@ -186,10 +198,13 @@ class _Votes:
 
     def doubtful(self) -> bool:
         """Return whether more should be read before it is decided."""
-        return self._matched < 0.9 * self._total or any(self._denied(key) for key in self._other)
+        some_unlike = self._unlike > 0 or self._matched < 0.9 * self._total
+        return some_unlike or any(self._denied(key) for key in self._other)
 
     def wrong(self) -> bool:
         """Return whether the map of the characters is wrong."""
+        if self._unlike >= MOST_UNLIKE and self._unlike > 2 * self._total:
+            return True
         if self._total < 2 * LEAST:
             return False
         if self._matched < DRAWN * self._total:

@@ -193,6 +193,8 @@ class Reader:
         height = math.hypot(matrix.c, matrix.d) or math.hypot(matrix.a, matrix.b) or 1.0
         size = pdfium.FPDFText_GetFontSize(self._raw, index) * height * self._sheet.scale
         angle = math.degrees(math.atan2(matrix.b, matrix.a)) - self._sheet.rotation
+        if size < 0:
+            angle += 180
         mirrored = matrix.a * matrix.d - matrix.b * matrix.c < 0 and matrix.a < 0
         return Paint(
             ctypes.cast(handle, ctypes.c_void_p).value or 0,

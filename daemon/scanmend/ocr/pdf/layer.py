@@ -27,7 +27,7 @@ from scanmend.ocr.pdf.lines import Frame, Run, runs
 from scanmend.ocr.pdf.page import OpenPage
 from scanmend.ocr.pdf.repair import version_of
 from scanmend.ocr.pdf.visible import Hidden as HiddenGlyph
-from scanmend.ocr.pdf.visible import Seen, see
+from scanmend.ocr.pdf.visible import Seen, addresses, see
 from scanmend.values import Box, Hidden
 
 PIECE_DPI = 200  # at which pieces are recognised
@@ -38,13 +38,17 @@ MOST_HIDDEN_CHARACTERS = 500  # of one of them
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """What of a text layer counts. ``more``: the page also shows lines that none of it covers."""
+    """What of a text layer counts.
+
+    ``more``: the page also shows lines that none of it covers. ``objects``: addresses of the layer's text objects.
+    """
 
     drawn: tuple[Run, ...] = ()
     earlier: tuple[Run, ...] = ()
     hidden: tuple[Hidden, ...] = ()
     warnings: tuple[str, ...] = ()
     more: bool = True
+    objects: frozenset[int] = frozenset()
 
     @property
     def runs(self) -> tuple[Run, ...]:
@@ -87,7 +91,7 @@ def checked(page: OpenPage, path: str, eyes: Eyes | None) -> Layer:
         earlier = ()
         warnings.append(_disagreement(why))
     more = eyes is not None and _more(seen, drawn + earlier, eyes)
-    return Layer(drawn, earlier, hidden, tuple(warnings), more)
+    return Layer(drawn, earlier, hidden, tuple(warnings), more, addresses(glyphs))
 
 
 def _glyphs(page: OpenPage) -> list[Glyph]:

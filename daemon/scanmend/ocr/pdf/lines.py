@@ -212,6 +212,9 @@ def _chains(placed: Iterable[_Placed]) -> list[_Chain]:
     for one in _vertical(list(placed)):
         chain = chains[-1] if chains else None
         if chain is not None and _follows(chain, one):
+            last = chain.glyphs[-1]
+            if last.u0 < one.u0 < last.u1:
+                last.u1 = one.u0
             chain.glyphs.append(one)
         else:
             chains.append(_Chain(_frame_of(one), [one]))
@@ -278,6 +281,11 @@ def _follows(chain: _Chain, one: _Placed) -> bool:
     size = max(last.size, one.size)
     if abs(here.w - before.w) > RAISED * size:
         return False
+    told = last.glyph.paint is one.glyph.paint and one.number == last.number + 1
+    if told and one.glyph.gap != Gap.BREAK and 0 <= here.u0 - before.u0 <= WIDE * size + before.u1 - before.u0:  # fmt: skip
+        return (
+            True  # within one text object PDFium knows how far the pen moves; the cell may be wider
+        )
     if -BACK * size <= here.u0 - before.u1 <= WIDE * size:
         return True
     backwards = reads_from_right(last.glyph.text) or reads_from_right(one.glyph.text)

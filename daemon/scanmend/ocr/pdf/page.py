@@ -1,7 +1,7 @@
 """One page of a PDF, opened: its size, its picture, the picture without its text."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -43,7 +43,7 @@ class OpenPage:
 
     def picture(self) -> Rendered:
         """Return what the page shows: the scan itself where it is nothing else, else the page rendered."""
-        show_text(self.page, True)
+        show_text(self.page)
         scan = _only_picture(self.page, self.max_pixels, self.sheet, self.dpi)
         if scan is not None:
             return Rendered(
@@ -51,14 +51,14 @@ class OpenPage:
             )
         return self._rendered()
 
-    def without_text(self) -> Rendered:
-        """Return the page rendered without the text that it draws."""
-        show_text(self.page, False)
+    def without(self, objects: Collection[int]) -> Rendered:
+        """Return the page rendered without the text objects at these addresses."""
+        show_text(self.page, without=objects)
         return self._rendered()
 
     def grey(self, factor: float) -> Any:
         """Return the page with its text in grey pixels, ``factor`` times its size."""
-        show_text(self.page, True)
+        show_text(self.page)
         pixels = self.page.render(scale=self.sheet.scale * factor, grayscale=True).to_numpy()
         return np.ascontiguousarray(pixels[:, :, 0] if pixels.ndim == 3 else pixels)
 

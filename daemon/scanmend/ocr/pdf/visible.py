@@ -8,7 +8,7 @@ read in it, over blank paper it is hidden.
 
 import ctypes
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,10 +75,16 @@ def _texts(holder: Any, count: Any, get: Any, depth: int) -> Iterator[Any]:
             )
 
 
-def show_text(page: pypdfium2.PdfPage, shown: bool) -> None:
-    """Draw the page's text, or leave it out, from the next rendering on."""
+def show_text(page: pypdfium2.PdfPage, without: Collection[int] = ()) -> None:
+    """Draw the page's text from the next rendering on, but for the text objects at these addresses."""
     for handle in text_objects(page):
-        pdfium.FPDFPageObj_SetIsActive(handle, shown)
+        address = ctypes.cast(handle, ctypes.c_void_p).value
+        pdfium.FPDFPageObj_SetIsActive(handle, address not in without)
+
+
+def addresses(glyphs: Sequence[Glyph]) -> frozenset[int]:
+    """Return the text objects that the glyphs are of; one without a glyph is a drawing like any other."""
+    return frozenset(glyph.paint.address for glyph in glyphs)
 
 
 def see(
@@ -91,7 +97,7 @@ def see(
     factor = _factor(glyphs, size)
     full = _grey(page, scale * factor)
     covered = _covered(page, glyphs, full, scale * factor, factor)
-    show_text(page, False)
+    show_text(page, without=addresses(glyphs))
     rest = _grey(page, scale * factor)
     ink = _Count(np.abs(full.astype(np.int16) - rest) > INK)
     contrast = _Contrast(rest)
@@ -121,7 +127,7 @@ def _covered(
     Each text object that others overlap is left out once: what then stays as it was is clipped or covered.
     """
     covered: set[int] = set()
-    contested = _contested(glyphs)
+    contested, twins = _contested(glyphs)
     if len(contested) > MOST_CONTESTED:
         return covered
     for address in contested:
@@ -133,13 +139,14 @@ def _covered(
             glyph.index
             for glyph in glyphs
             if glyph.paint.address == address and not own.any(glyph.box, factor)
-        }
+        } - twins
     return covered
 
 
-def _contested(glyphs: Sequence[Glyph]) -> set[int]:
-    """Return the addresses of text objects over whose glyphs those of others stand."""
+def _contested(glyphs: Sequence[Glyph]) -> tuple[set[int], set[int]]:
+    """Return the text objects over whose glyphs those of others stand, and the indices of letters printed twice."""
     contested: set[int] = set()
+    twins: set[int] = set()
     grid: dict[tuple[int, int], list[Glyph]] = defaultdict(list)
     cell = max(1.0, max((g.paint.size for g in glyphs), default=1.0) / 2)
     for glyph in glyphs:
@@ -149,11 +156,14 @@ def _contested(glyphs: Sequence[Glyph]) -> set[int]:
         y = int((glyph.box.y0 + glyph.box.y1) / 2 / cell)
         near = (o for dx in (-1, 0, 1) for dy in (-1, 0, 1) for o in grid.get((x + dx, y + dy), ()))
         for other in near:
-            apart = other.paint is not glyph.paint and not printed_twice(other, glyph)
-            if apart and _alike(other.paint, glyph.paint) and _overlap(other.box, glyph.box):
+            if other.paint is glyph.paint:
+                continue
+            if printed_twice(other, glyph):
+                twins |= {other.index, glyph.index}
+            elif _alike(other.paint, glyph.paint) and _overlap(other.box, glyph.box):
                 contested |= {glyph.paint.address, other.paint.address}
         grid[x, y].append(glyph)
-    return contested
+    return contested, twins
 
 
 def _alike(one: Paint, other: Paint) -> bool:
