@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median, quantiles
 
+from scanmend.ocr.bidi import from_right
 from scanmend.ocr.engine import Segment
 from scanmend.ocr.tables import side_by_side
 from scanmend.values import MIXED, Box, Line
@@ -275,10 +276,12 @@ def _beside(row: Region, segment: Segment) -> bool:
 
 
 def _line(row: Region, high: float, block: int) -> Line:
+    if from_right("".join(s.text for s in row)):
+        row = row[::-1]
     text = row[0].text
     unsure, doubts = list(row[0].unsure or ()), list(row[0].doubts or ())
     for before, segment in itertools.pairwise(row):
-        gap = segment.box.x0 - before.box.x1
+        gap = max(segment.box.x0 - before.box.x1, before.box.x0 - segment.box.x1)
         text += " " * max(1, min(MOST_SPACES, round(gap / (0.5 * high))))
         unsure += [len(text) + n for n in segment.unsure or ()]
         doubts += [d.moved(len(text)) for d in segment.doubts or ()]

@@ -169,7 +169,7 @@ class _Votes:
 
     def _count_unlike(self, ours: str, seen: str, said: str, read: str) -> None:
         """Count a piece that is plain by the layer, and that the engine can make nothing of."""
-        if Levenshtein.normalized_similarity(ours, seen) < UNLIKE:
+        if seen and Levenshtein.normalized_similarity(ours, seen) < UNLIKE:
             self._unlike += len(ours)
             if self._worst[0] == 1.0:
                 self._worst = (1.0, _told(said, read))

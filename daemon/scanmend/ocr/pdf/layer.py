@@ -6,7 +6,7 @@ over a picture in which the same can be read. What the page shows besides is tol
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -66,21 +66,21 @@ def trusted(page: OpenPage) -> Layer:
 
 def checked(page: OpenPage, path: str, eyes: Eyes | None) -> Layer:
     """Return what of the layer the page shows and agrees with; ``eyes`` None: nothing can be compared."""
-    glyphs = _glyphs(page)
+    glyphs, signs = _without_signs(_glyphs(page))
     if not glyphs:
-        return Layer()
+        return Layer(warnings=(_sign_warning(signs),) if signs else ())
     seen = see(page.page, glyphs, page.sheet.size, page.sheet.scale)
     hidden = _told(seen.hidden)
     warnings = [_hidden_warning(seen.hidden)] if seen.hidden else []
     warnings += _missing_warnings(seen.missing)
     exact = sorted((*seen.drawn, *seen.missing), key=lambda g: g.index)
     drawn = tuple(runs(exact))
-    drawn, unmapped, signs = _meaning(drawn)
+    unmapped = sum(g.text == UNMAPPED for g in exact)
     if unmapped > min(MOST_UNMAPPED, MOST_UNMAPPED_SHARE * len(exact)):
         why = f"{unmapped} of its {len(exact)} characters have no meaning"
         return Layer((), (), hidden, (*warnings, _disagreement(why)))
     if signs or unmapped:
-        warnings.append(f"{signs + unmapped} signs have no meaning in the PDF, as icons have none")
+        warnings.append(_sign_warning(signs + unmapped))
     compare = _Comparison(page, eyes)
     if eyes is not None and (
         why := drawn_disagrees(_drawn_only(drawn), _fonts(path), compare.read)
@@ -104,18 +104,14 @@ def _glyphs(page: OpenPage) -> list[Glyph]:
         text.close()
 
 
-def _meaning(found: Sequence[Run]) -> tuple[tuple[Run, ...], int, int]:
-    """Return the runs without signs that stand alone and mean nothing; the number of those in words; and alone."""
-    kept = []
-    in_words = alone = 0
-    for run in found:
-        words = run.text.split(" ")
-        in_words += sum(word.count(UNMAPPED) for word in words if word != UNMAPPED)
-        alone += words.count(UNMAPPED)
-        text = " ".join(word for word in words if word != UNMAPPED)
-        if text:
-            kept.append(run if text == run.text else replace(run, text=text))
-    return tuple(kept), in_words, alone
+def _without_signs(glyphs: list[Glyph]) -> tuple[list[Glyph], int]:
+    """Return the glyphs without the text objects that mean nothing, as icons, and the number of their signs.
+
+    Such an object is a drawing: it stays in the picture of the page without its text.
+    """
+    meaning = {glyph.paint.address for glyph in glyphs if glyph.text != UNMAPPED}
+    kept = [glyph for glyph in glyphs if glyph.paint.address in meaning]
+    return kept, len(glyphs) - len(kept)
 
 
 def _fonts(path: str) -> Fonts:
@@ -211,6 +207,10 @@ def _missing_warnings(missing: Sequence[Glyph]) -> list[str]:
         f" {count} characters were taken from the text layer unseen"
         for font, count in fonts.items()
     ]
+
+
+def _sign_warning(count: int) -> str:
+    return f"{count} signs have no meaning in the PDF, as icons; they are read from the picture if at all"
 
 
 def _disagreement(why: str) -> str:

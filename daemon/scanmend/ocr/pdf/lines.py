@@ -14,7 +14,7 @@ from functools import cached_property
 from itertools import pairwise
 from statistics import median
 
-from scanmend.ocr.pdf.bidi import logical, reads_from_right
+from scanmend.ocr.bidi import logical, reads_from_right
 from scanmend.ocr.pdf.characters import Gap, Glyph
 from scanmend.values import Box
 

@@ -44,6 +44,13 @@ def reads_from_right(text: str) -> bool:
     return unicodedata.bidirectional(text[0]) in _RIGHT
 
 
+def from_right(text: str) -> bool:
+    """Return whether a line reads from the right: its letters do, as far as half of them tell."""
+    classes = [_direction(sign) for sign in text]
+    right = sum(c == "R" for c in classes)
+    return right > 0 and right >= sum(c == "L" for c in classes)
+
+
 def _direction(piece: str) -> str:
     """Return "R", "L", "N" for a number, "S" for what may stand within one, or "" for the rest."""
     kind = unicodedata.bidirectional(piece[0])
