@@ -27,7 +27,7 @@ from scanmend.ocr.pdf.lines import Frame, Run, runs
 from scanmend.ocr.pdf.page import OpenPage
 from scanmend.ocr.pdf.repair import version_of
 from scanmend.ocr.pdf.visible import Hidden as HiddenGlyph
-from scanmend.ocr.pdf.visible import Seen, addresses, see
+from scanmend.ocr.pdf.visible import Seen, see
 from scanmend.values import Box, Hidden
 
 PIECE_DPI = 200  # at which pieces are recognised
@@ -91,7 +91,7 @@ def checked(page: OpenPage, path: str, eyes: Eyes | None) -> Layer:
         earlier = ()
         warnings.append(_disagreement(why))
     more = eyes is not None and _more(seen, drawn + earlier, eyes)
-    return Layer(drawn, earlier, hidden, tuple(warnings), more, addresses(glyphs))
+    return Layer(drawn, earlier, hidden, tuple(warnings), more, seen.objects)
 
 
 def _glyphs(page: OpenPage) -> list[Glyph]:

@@ -8,7 +8,7 @@ read in it, over blank paper it is hidden.
 
 import ctypes
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,7 @@ OVERLAP = 0.3  # share of a glyph that another one covers: then both are looked 
 LARGER = 2.5  # times the size: a watermark
 MOST_CONTESTED = 24  # text objects that are looked at one by one
 TINY = 2.0  # pixels of a glyph's side: its ink may fall beside its box
+NEAR = 20.0  # points in which the double of a text is looked for
 MOST_DEPTH = 16  # forms within forms
 
 
@@ -47,7 +48,7 @@ class Seen:
     """A page's characters, parted by what the page shows, and the page without them.
 
     ``drawn`` leave ink; ``missing`` would, but no font of this machine has their shape; ``over`` leave none and
-    lie on the ink of a picture. ``rest``: the page without its text, grey, ``scale`` times the glyphs' pixels.
+    lie on the ink of a picture. ``rest``: the page without its text ``objects`` (addresses), grey, ``scale`` times the glyphs' pixels.
     """
 
     drawn: tuple[Glyph, ...]
@@ -56,6 +57,7 @@ class Seen:
     hidden: tuple[Hidden, ...]
     rest: Grey
     scale: float
+    objects: frozenset[int]
 
 
 def text_objects(page: pypdfium2.PdfPage) -> Iterator[Any]:
@@ -78,13 +80,59 @@ def _texts(holder: Any, count: Any, get: Any, depth: int) -> Iterator[Any]:
 def show_text(page: pypdfium2.PdfPage, without: Collection[int] = ()) -> None:
     """Draw the page's text from the next rendering on, but for the text objects at these addresses."""
     for handle in text_objects(page):
-        address = ctypes.cast(handle, ctypes.c_void_p).value
-        pdfium.FPDFPageObj_SetIsActive(handle, address not in without)
+        pdfium.FPDFPageObj_SetIsActive(handle, _address(handle) not in without)
 
 
-def addresses(glyphs: Sequence[Glyph]) -> frozenset[int]:
-    """Return the text objects that the glyphs are of; one without a glyph is a drawing like any other."""
-    return frozenset(glyph.paint.address for glyph in glyphs)
+def addresses(page: pypdfium2.PdfPage, glyphs: Sequence[Glyph]) -> frozenset[int]:
+    """Return the text objects that the glyphs are of, and those that PDFium passes over as their doubles.
+
+    Any other object without a glyph is text of which PDFium knows no character: a drawing to us.
+    """
+    told = {glyph.paint.address for glyph in glyphs}
+    bounds = {
+        address: _bounds(handle) for handle in text_objects(page) if (address := _address(handle))
+    }
+    near: dict[tuple[int, int], list[Box]] = defaultdict(list)
+    for address in told & bounds.keys():
+        near[_cell(bounds[address])].append(bounds[address])
+    doubles = {
+        address
+        for address, box in bounds.items()
+        if address not in told and any(_double(box, other) for other in _around(near, box))
+    }
+    return frozenset(told | doubles)
+
+
+def _address(handle: Any) -> int:
+    return ctypes.cast(handle, ctypes.c_void_p).value or 0
+
+
+def _bounds(handle: Any) -> Box:
+    """Return the bounds of a page object, in points of the form that it stands in."""
+    sides = [ctypes.c_float() for _ in range(4)]
+    pdfium.FPDFPageObj_GetBounds(handle, *sides)
+    left, bottom, right, top = (side.value for side in sides)
+    return Box(left, bottom, right, top)
+
+
+def _cell(box: Box) -> tuple[int, int]:
+    return int(box.x0 / NEAR), int(box.y0 / NEAR)
+
+
+def _around(near: Mapping[tuple[int, int], list[Box]], box: Box) -> Iterator[Box]:
+    column, row = _cell(box)
+    for dx in (-1, 0, 1):
+        for dy in (-1, 0, 1):
+            yield from near.get((column + dx, row + dy), ())
+
+
+def _double(one: Box, other: Box) -> bool:
+    """Return whether two texts are as large and stand at the same place, but for a shadow's breadth."""
+    high = max(one.height, other.height)
+    alike = (
+        abs(one.width - other.width) < 0.2 * high and abs(one.height - other.height) < 0.2 * high
+    )
+    return alike and abs(one.x0 - other.x0) < 0.5 * high and abs(one.y0 - other.y0) < 0.5 * high
 
 
 def see(
@@ -97,7 +145,8 @@ def see(
     factor = _factor(glyphs, size)
     full = _grey(page, scale * factor)
     covered = _covered(page, glyphs, full, scale * factor, factor)
-    show_text(page, without=addresses(glyphs))
+    objects = addresses(page, glyphs)
+    show_text(page, without=objects)
     rest = _grey(page, scale * factor)
     ink = _Count(np.abs(full.astype(np.int16) - rest) > INK)
     contrast = _Contrast(rest)
@@ -116,7 +165,7 @@ def see(
             over.append(glyph)
         else:
             hidden.append(Hidden(glyph, _reason(glyph)))
-    return Seen(tuple(drawn), tuple(missing), tuple(over), tuple(hidden), rest, factor)
+    return Seen(tuple(drawn), tuple(missing), tuple(over), tuple(hidden), rest, factor, objects)
 
 
 def _covered(
