@@ -23,7 +23,8 @@ from scanmend.ocr.pdf.agreement import (
 )
 from scanmend.ocr.pdf.characters import MOST, UNMAPPED, Glyph, Reader, joined
 from scanmend.ocr.pdf.coverage import uncovered
-from scanmend.ocr.pdf.lines import Frame, Run, runs
+from scanmend.ocr.pdf.frames import turned_by
+from scanmend.ocr.pdf.lines import Run, runs
 from scanmend.ocr.pdf.page import OpenPage
 from scanmend.ocr.pdf.repair import version_of
 from scanmend.ocr.pdf.visible import Hidden as HiddenGlyph
@@ -32,6 +33,7 @@ from scanmend.values import Box, Hidden
 
 PIECE_DPI = 200  # at which pieces are recognised
 PIECE_EM = 28.0  # pixels of an em for which that is enough
+NEARLY = 15.0  # degrees by which text of the page's direction may lean
 MOST_HIDDEN = 100  # stretches of hidden text that are told
 MOST_HIDDEN_CHARACTERS = 500  # of one of them
 
@@ -233,8 +235,7 @@ def main_turn(found: Sequence[Run]) -> int:
     """Return by how many degrees clockwise the page is to be turned for most of its text to be upright."""
     letters: dict[int, int] = defaultdict(int)
     for run in found:
-        column = run.frame == Frame(-90.0) and not run.glyphs[0].paint.angle
-        angle = 0 if column else round(run.frame.angle / 90) * 90 % 360
-        if not run.frame.mirrored and abs((run.frame.angle - angle + 180) % 360 - 180) < 15:
+        angle = 0 if run.column else round(run.frame.angle / 90) * 90 % 360
+        if not run.frame.mirrored and turned_by(run.frame.angle, angle) < NEARLY:
             letters[angle] += len(run.glyphs)
     return max(letters, key=lambda angle: (letters[angle], angle == 0), default=0)

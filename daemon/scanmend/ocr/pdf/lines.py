@@ -9,13 +9,15 @@ import math
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from statistics import median
 
 from scanmend.ocr.bidi import logical, reads_from_right
 from scanmend.ocr.pdf.characters import Gap, Glyph
+from scanmend.ocr.pdf.doubles import advance, once
+from scanmend.ocr.pdf.frames import Frame, turned_by
 from scanmend.values import Box
 
 # in ems
@@ -26,49 +28,9 @@ BASELINE = 0.3  # by how much baselines of one line may differ
 SPACE = 0.15  # a gap that is a space, where PDFium does not tell
 SPACE_WIDE = 0.5  # the same between Chinese or Japanese characters
 COLLIDES = 0.5  # share of a glyph's width: two that overlap more were drawn over each other
-DOUBLE = 0.5  # the same glyph again within this share of its width was printed twice
 TURN = 2.0  # degrees by which directions of one run may differ
 CURVE = 20.0  # degrees between neighbours of a curved text
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """A direction of reading: ``u`` runs along the baseline, ``w`` from one line to the next.
-
-    ``angle``: of the baseline, in degrees anti-clockwise; ``mirrored``: lines follow each other the other way round.
-    """
-
-    angle: float
-    mirrored: bool = False
-
-    def place(self, x: float, y: float) -> tuple[float, float]:
-        """Return a point of the page (pixels, y down) as ``u`` and ``w``."""
-        turn = math.radians(self.angle)
-        u = x * math.cos(turn) - y * math.sin(turn)
-        w = x * math.sin(turn) + y * math.cos(turn)
-        return u, -w if self.mirrored else w
-
-    def box(self, box: Box) -> Box:
-        """Return the bounds of a page's box in this frame."""
-        corners = [self.place(x, y) for x in (box.x0, box.x1) for y in (box.y0, box.y1)]
-        us, ws = zip(*corners, strict=True)
-        return Box(min(us), min(ws), max(us), max(ws))
-
-    def page_box(self, box: Box) -> Box:
-        """Return the bounds on the page of a box of this frame."""
-        turn = math.radians(self.angle)
-        corners = []
-        for u in (box.x0, box.x1):
-            for w in (box.y0, box.y1):
-                down = -w if self.mirrored else w
-                corners.append(
-                    (
-                        u * math.cos(turn) + down * math.sin(turn),
-                        down * math.cos(turn) - u * math.sin(turn),
-                    )
-                )
-        xs, ys = zip(*corners, strict=True)
-        return Box(min(xs), min(ys), max(xs), max(ys))
+COLUMN = Frame(-90.0)  # of vertical writing, as in Chinese or Japanese: down, from right to left
 
 
 @dataclass(slots=True)
@@ -81,22 +43,32 @@ class _Placed:
     u1: float
     w: float
     size: float
+    column: bool = False  # it stands in a column of vertical writing
 
 
-@dataclass(slots=True)
 class _Chain:
-    """Glyphs that follow each other in the file and on the page."""
+    """Glyphs that follow each other in the file and on the page; from ``u0`` to ``u1``."""
 
-    frame: Frame
-    glyphs: list[_Placed] = field(default_factory=list)
+    def __init__(self, first: _Placed) -> None:
+        self.frame = _frame_of(first)
+        self.glyphs = [first]
+        self.u0, self.u1 = first.u0, first.u1
 
-    @property
-    def u0(self) -> float:
-        return min(p.u0 for p in self.glyphs)
+    def add(self, glyphs: Sequence[_Placed]) -> None:
+        """Take in more glyphs."""
+        self.glyphs += glyphs
+        self.u0 = min(self.u0, *(p.u0 for p in glyphs))
+        self.u1 = max(self.u1, *(p.u1 for p in glyphs))
 
-    @property
-    def u1(self) -> float:
-        return max(p.u1 for p in self.glyphs)
+    def moved(self, frame: Frame) -> "_Chain":
+        """Return the chain as it stands in a frame that hardly differs from its own."""
+        if frame == self.frame:
+            return self
+        first, *others = (_placed(p.glyph, p.number, frame) for p in self.glyphs)
+        chain = _Chain(first)
+        if others:
+            chain.add(others)
+        return chain
 
     @property
     def w(self) -> float:
@@ -116,6 +88,11 @@ class Run:
     box: Box
     glyphs: tuple[Glyph, ...]
 
+    @property
+    def column(self) -> bool:
+        """Whether it is a column of vertical writing, whose signs stand upright."""
+        return self.frame == COLUMN and not self.glyphs[0].paint.angle
+
     @cached_property
     def page_box(self) -> Box:
         """The bounds on the page, in pixels."""
@@ -124,76 +101,26 @@ class Run:
 
 def runs(glyphs: Sequence[Glyph]) -> list[Run]:
     """Return the runs of text that the glyphs of a page form, in no order; O(n log n)."""
-    frames: dict[tuple[float, bool], list[_Chain]] = defaultdict(list)
-    for chain in _chains(_once(glyphs)):
-        key = next((k for k in frames if k[1] == chain.frame.mirrored and _turned(k[0], chain.frame.angle) <= TURN), None)  # fmt: skip
-        frames[key or (chain.frame.angle, chain.frame.mirrored)].append(chain)
+    frames: dict[Frame, list[_Chain]] = defaultdict(list)
+    for chain in _chains([_placed(glyph, number) for number, glyph in once(glyphs)]):
+        frame = next((f for f in frames if f.nearly(chain.frame, TURN)), chain.frame)
+        frames[frame].append(chain.moved(frame))
     return [
-        _run(line)
-        for chains in frames.values()
+        _run(line, frame)
+        for frame, chains in frames.items()
         for baseline in _baselines(chains)
         for line in _lines(baseline)
     ]
 
 
-def _once(glyphs: Sequence[Glyph]) -> list[_Placed]:
-    """Return each glyph once: the same one again at the same place makes a bold letter or a shadow."""
-    kept: list[_Placed] = []
-    grid: dict[tuple[str, int, int], list[Glyph]] = defaultdict(list)
-    for number, glyph in enumerate(glyphs):
-        reach = max(1.0, glyph.paint.size * 0.5)
-        column, row = int(glyph.x / reach), int(glyph.y / reach)
-        near = (
-            other
-            for dx in (-1, 0, 1)
-            for dy in (-1, 0, 1)
-            for other in grid.get((glyph.text, column + dx, row + dy), ())
-        )
-        if any(printed_twice(other, glyph) for other in near):
-            continue
-        grid[glyph.text, column, row].append(glyph)
-        kept.append(_placed(glyph, number))
-    return kept
-
-
-def printed_twice(one: Glyph, other: Glyph) -> bool:
-    """Return whether two glyphs are one letter, printed again to look bold or to throw a shadow."""
-    if one.text != other.text:
-        return False
-    size = one.paint.size
-    if not 0.8 < other.paint.size / size < 1.25:
-        return False
-    wide = max(one.cell.width, one.cell.height) if one.paint.angle % 90 else _advance(one)
-    return math.dist((one.x, one.y), (other.x, other.y)) < min(DOUBLE * wide, 0.2 * size)
-
-
-def _advance(glyph: Glyph) -> float:
-    """Return how far the pen moves with the glyph, in pixels; a slanted cell's bounds are wider than the cell."""
-    cell, angle = glyph.cell, math.radians(glyph.paint.angle)
-    along, across = abs(math.cos(angle)), abs(math.sin(angle))
-    if across < 0.05:
-        return cell.width
-    if along < 0.05:
-        return cell.height
-    high = 1.15 * glyph.paint.size  # ascent and descent of most fonts
-    if abs(along**2 - across**2) > 0.3:
-        high = (cell.height * along - cell.width * across) / (along**2 - across**2)
-    wide = (
-        (cell.width - high * across) / along
-        if along > across
-        else (cell.height - high * along) / across
-    )
-    return min(max(wide, 0.2 * glyph.paint.size), 1.5 * glyph.paint.size)
-
-
 def _placed(glyph: Glyph, number: int, frame: Frame | None = None) -> _Placed:
     paint = glyph.paint
     frame = frame or Frame(paint.angle, paint.mirrored)
-    if _turned(frame.angle, paint.angle) > 45:  # a column of vertical writing
+    if turned_by(frame.angle, paint.angle) > 45:
         cell = frame.box(glyph.cell)
-        return _Placed(glyph, number, cell.x0, cell.x1, (cell.y0 + cell.y1) / 2, _size(glyph))
+        return _Placed(glyph, number, cell.x0, cell.x1, (cell.y0 + cell.y1) / 2, _size(glyph), True)
     u, w = frame.place(glyph.x, glyph.y)
-    return _Placed(glyph, number, u, u + _advance(glyph), w, _size(glyph))
+    return _Placed(glyph, number, u, u + advance(glyph), w, _size(glyph))
 
 
 def _size(glyph: Glyph) -> float:
@@ -215,22 +142,15 @@ def _chains(placed: Iterable[_Placed]) -> list[_Chain]:
             last = chain.glyphs[-1]
             if last.u0 < one.u0 < last.u1:
                 last.u1 = one.u0
-            chain.glyphs.append(one)
+            chain.add([one])
         else:
-            chains.append(_Chain(_frame_of(one), [one]))
+            chains.append(_Chain(one))
     return chains
 
 
 def _frame_of(one: _Placed) -> Frame:
     paint = one.glyph.paint
-    return Frame(-90.0) if _is_column(one) else Frame(paint.angle, paint.mirrored)
-
-
-def _is_column(one: _Placed) -> bool:
-    return (
-        one.w
-        != Frame(one.glyph.paint.angle, one.glyph.paint.mirrored).place(one.glyph.x, one.glyph.y)[1]
-    )
+    return COLUMN if one.column else Frame(paint.angle, paint.mirrored)
 
 
 def _vertical(placed: list[_Placed]) -> list[_Placed]:
@@ -248,7 +168,7 @@ def _vertical(placed: list[_Placed]) -> list[_Placed]:
         if abs(step_x) < 0.3 * one.size and 0.5 * one.size < step_y < 2 * one.size:
             down[number] = down[number + 1] = True
     return [
-        _placed(one.glyph, one.number, Frame(-90.0)) if column else one
+        _placed(one.glyph, one.number, COLUMN) if column else one
         for one, column in zip(placed, down, strict=False)
     ]
 
@@ -261,21 +181,16 @@ def _wide(text: str) -> bool:
     return unicodedata.east_asian_width(text[0]) in "WF"
 
 
-def _turned(one: float, other: float) -> float:
-    """Return by how many degrees two directions differ."""
-    return abs((one - other + 180) % 360 - 180)
-
-
 def _follows(chain: _Chain, one: _Placed) -> bool:
     """Return whether a glyph goes on where the chain ends."""
     last = chain.glyphs[-1]
-    if chain.frame.mirrored != one.glyph.paint.mirrored or _is_column(last) != _is_column(one):
+    if chain.frame.mirrored != one.glyph.paint.mirrored or last.column != one.column:
         return False
-    turned = _turned(last.glyph.paint.angle, one.glyph.paint.angle)
+    turned = turned_by(last.glyph.paint.angle, one.glyph.paint.angle)
     if turned > TURN:  # a curve: from letter to letter only, and never over a word's end
         reach = math.dist((last.glyph.x, last.glyph.y), (one.glyph.x, one.glyph.y))
         return turned <= CURVE and reach <= 1.2 * last.size and one.glyph.gap != Gap.BREAK
-    frame = chain.frame if _is_column(one) else Frame(last.glyph.paint.angle, chain.frame.mirrored)
+    frame = chain.frame if one.column else Frame(last.glyph.paint.angle, chain.frame.mirrored)
     here = _placed(one.glyph, one.number, frame)
     before = _placed(last.glyph, last.number, frame)
     size = max(last.size, one.size)
@@ -311,9 +226,9 @@ def _lines(baseline: list[_Chain]) -> list[list[_Placed]]:
     for chain in sorted(baseline, key=lambda c: c.u0):
         line = next((c for c in reversed(lines[-3:]) if _joins(c, chain)), None)
         if line is None:
-            lines.append(_Chain(chain.frame, list(chain.glyphs)))
+            lines.append(chain)
         else:
-            line.glyphs += chain.glyphs
+            line.add(chain.glyphs)
     for line in lines:
         line.glyphs.sort(key=lambda p: p.u0)
     return [line.glyphs for line in lines]
@@ -334,14 +249,9 @@ def _joins(line: _Chain, chain: _Chain) -> bool:
     return collisions == 0
 
 
-def _run(line: list[_Placed]) -> Run:
-    """Return the text of a line's glyphs, which stand from left to right."""
+def _run(line: list[_Placed], frame: Frame) -> Run:
+    """Return the text of a line's glyphs, which stand from left to right in the frame."""
     first = line[0]
-    frame = (
-        _frame_of(first)
-        if _is_column(first)
-        else Frame(first.glyph.paint.angle, first.glyph.paint.mirrored)
-    )
     size = median(p.size for p in line)
     gaps = [max(0.0, b.u0 - a.u1) / size for a, b in pairwise(line)]
     usual = median(gaps) if gaps else 0.0
@@ -351,7 +261,7 @@ def _run(line: list[_Placed]) -> Run:
             pieces.append(" ")
         pieces.append(b.glyph.text)
     text = unicodedata.normalize("NFC", "".join(logical(pieces)))
-    above, below = (0.5, 0.5) if _is_column(first) else (0.75, 0.25)
+    above, below = (0.5, 0.5) if first.column else (0.75, 0.25)
     w = median(p.w for p in line)
     box = Box(min(p.u0 for p in line), w - above * size, max(p.u1 for p in line), w + below * size)
     return Run(text, frame, box, tuple(p.glyph for p in line))

@@ -7,8 +7,9 @@ from dataclasses import replace
 from scanmend.ocr.engine import Segment
 from scanmend.ocr.layout import arrange
 from scanmend.ocr.pdf.coverage import COVERED, share_covered
+from scanmend.ocr.pdf.frames import Frame, turned_by
 from scanmend.ocr.pdf.layer import Layer, scaled, turned
-from scanmend.ocr.pdf.lines import Frame, Run
+from scanmend.ocr.pdf.lines import Run
 from scanmend.values import DRAWN, EARLIER, Box, Hidden, Line
 
 SURE_SIGN = 0.9  # confidence of a single letter or digit that stands in a picture
@@ -80,20 +81,13 @@ def _is_icon(segment: Segment, far_east: bool) -> bool:
 
 
 def _is_main(run: Run, turn: int) -> bool:
-    column = run.frame.angle == -90 and not run.glyphs[0].paint.angle
-    leans = abs((run.frame.angle - turn + 180) % 360 - 180)
-    return leans < NEARLY and not run.frame.mirrored and not column
+    leans = turned_by(run.frame.angle, turn)
+    return leans < NEARLY and not run.frame.mirrored and not run.column
 
 
 def _like(frame: Frame, known: dict[Frame, list[tuple[Run, str]]]) -> Frame:
     """Return the known frame of this direction, else the frame itself."""
-    for other in known:
-        if (
-            other.mirrored == frame.mirrored
-            and abs((other.angle - frame.angle + 180) % 360 - 180) < NEARLY
-        ):
-            return other
-    return frame
+    return next((other for other in known if other.nearly(frame, NEARLY)), frame)
 
 
 def _arranged(

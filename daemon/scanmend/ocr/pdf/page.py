@@ -15,7 +15,7 @@ from scanmend.errors import Damaged, TooBig
 from scanmend.ocr.pdf import qpdf
 from scanmend.ocr.pdf.characters import INVISIBLE_MODES, Sheet
 from scanmend.ocr.pdf.document import open_pdf
-from scanmend.ocr.pdf.visible import show_text
+from scanmend.ocr.pdf.objects import show_text
 from scanmend.ocr.pictures import Rendered, name_of, plain_of
 from scanmend.values import PageRequest
 
