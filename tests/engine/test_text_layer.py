@@ -11,7 +11,7 @@ import pikepdf
 import pypdfium2
 import pytest
 from pikepdf import Array, Dictionary, Name
-from PIL import Image
+from PIL import Image, ImageFilter
 
 import pdfs
 import samples
@@ -384,3 +384,43 @@ def test_a_font_that_agreed_is_not_read_again(
 
     assert first.lines == second.lines
     assert len(read) == 1
+
+
+def test_text_behind_a_photo_is_hidden(tmp_path: Path) -> None:
+    """A photo has contrast everywhere, but no lines of text."""
+    photo = (
+        Image.effect_noise((300, 100), 80).resize((600, 200)).filter(ImageFilter.GaussianBlur(6))
+    )
+    content = pdfs.line("Offer for the north barn", y=800) + pdfs.line(
+        "Secret margin of 4711", y=700
+    )
+    content += "q 400 0 0 133 40 640 cm /Im Do Q "
+
+    page = _made(tmp_path, pdfs.page(content, image=photo))
+
+    assert _texts(page)[0] == "Offer for the north barn"
+    assert "4711" not in " ".join(_texts(page))
+    assert [h.text for h in page.hidden] == ["Secret margin of 4711"]
+
+
+def test_text_that_is_a_clip_filled_with_ink_is_read(tmp_path: Path) -> None:
+    content = (
+        "q "
+        + pdfs.line("Filled through a clip 1904", y=700, size=20, before="7 Tr")
+        + "0 g 0 0 595 842 re f Q "
+    )
+
+    page = _made(tmp_path, pdfs.page(content + pdfs.line("Plain words above", y=780)))
+
+    assert _texts(page) == ["Plain words above", "Filled through a clip 1904"]
+
+
+@pytest.mark.parametrize("first", ["accent", "letter"])
+def test_an_accent_printed_over_its_letter_is_one_sign(tmp_path: Path, first: str) -> None:
+    """As TeX sets it: \\264 is the acute accent."""
+    signs = ["(\\264)", "(e)"] if first == "accent" else ["(e)", "(\\264)"]
+    content = pdfs.line("caf", x=60) + "".join(
+        f"BT /F1 12 Tf 77.3 760 Td {sign} Tj ET\n" for sign in signs
+    )
+
+    assert _texts(_made(tmp_path, pdfs.page(content))) == ["café"]

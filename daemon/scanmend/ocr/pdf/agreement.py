@@ -122,9 +122,11 @@ def earlier_disagrees(runs: Sequence[Run], recognise: Recognise) -> str:
     worst, example = 1.0, ""
     for piece, (read, confidence) in zip(pieces, recognise(pieces), strict=True):
         said, seen = _bare(piece.text), _bare(read)
-        if confidence < SURE or _foreign(piece.text) > 0.3 or not said:
+        if _foreign(piece.text) > 0.3 or not said:
             continue
         share = Levenshtein.normalized_similarity(said, seen)
+        if confidence < SURE and share > UNLIKE:
+            continue  # a worn line: the engine can't tell
         matched += round(share * len(said))
         total += len(said)
         if _digits(said) != _digits(seen):

@@ -27,6 +27,10 @@ _SOFT_HYPHEN = "\u00ad"
 _HYPHENS = frozenset({0x02, 0xFFFE})  # PDFium's sign for a hyphen at a line's end
 _STEERING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 # private use of the Symbol and Wingdings fonts, as office programs write bullets and boxes
+_ACCENTS = {
+    "\u00b4": "\u0301", "`": "\u0300", "\u00a8": "\u0308", "\u02c6": "\u0302", "\u02dc": "\u0303", "\u02c7": "\u030c", "\u00b8": "\u0327",
+    "\u02da": "\u030a", "\u02d9": "\u0307", "\u02d8": "\u0306", "\u02dd": "\u030b", "\u00af": "\u0304", "\u02db": "\u0328",
+}  # fmt: skip
 _SYMBOL_FONT = re.compile(r"(?i)symbol|wingding|webding|dingbat")
 _SYMBOLS = {0xB7: "•", 0xA7: "▪", 0xA8: "◻", 0x6F: "☐", 0xFC: "✓", 0xFE: "☑", 0xFD: "☒", 0xD8: "➢", 0x76: "❖"}  # fmt: skip
 
@@ -248,23 +252,39 @@ def _symbol(code: int, font: str) -> str:
 
 
 def joined(glyphs: Iterator[Glyph]) -> list[Glyph]:
-    """Return the glyphs with the letters of a ligature as one, and combining marks with their letter."""
+    """Return the glyphs with the letters of a ligature as one, and marks and accents with their letter."""
     found: list[Glyph] = []
     for glyph in glyphs:
         last = found[-1] if found else None
-        if last is not None and glyph.gap == Gap.NONE and _belongs(last, glyph):
-            found[-1] = replace(last, text=last.text + glyph.text)
-        else:
+        one = _one_sign(last, glyph) if last is not None and glyph.gap == Gap.NONE else None
+        if one is None:
             found.append(glyph)
+        else:
+            found[-1] = one
     return found
 
 
-def _belongs(last: Glyph, glyph: Glyph) -> bool:
-    """Return whether a glyph is a further letter of the same drawn sign, or a mark upon it."""
-    if unicodedata.combining(glyph.text[0]) and _over(last.cell, glyph.box):
-        return True
+def _one_sign(last: Glyph, glyph: Glyph) -> Glyph | None:
+    """Return two glyphs as one: further letters of the same drawn sign, a mark upon a letter; else None."""
     same_place = (last.x, last.y, last.box) == (glyph.x, glyph.y, glyph.box)
-    return same_place and last.paint is glyph.paint and not glyph.blank
+    if same_place and last.paint is glyph.paint and not glyph.blank:
+        return replace(last, text=last.text + glyph.text)
+    if unicodedata.combining(glyph.text[0]):
+        return replace(last, text=last.text + glyph.text) if _over(last.cell, glyph.box) else None
+    if unicodedata.combining(last.text[0]) and _over(glyph.cell, last.box):
+        return replace(glyph, text=glyph.text + last.text, gap=last.gap, index=last.index)
+    for letter, accent in ((glyph, last), (last, glyph)):  # as TeX sets them: one upon the other
+        mark = _ACCENTS.get(accent.text)
+        if (
+            mark
+            and letter.text.isalpha()
+            and abs(letter.x - accent.x) < 0.3 * letter.paint.size
+            and _over(letter.cell, accent.box)
+        ):
+            composed = unicodedata.normalize("NFC", letter.text + mark)
+            if len(composed) == len(letter.text):
+                return replace(letter, text=composed, gap=last.gap, index=last.index)
+    return None
 
 
 def _over(cell: Box, mark: Box) -> bool:

@@ -20,16 +20,27 @@ PLACES = 32  # along a line, at which is asked whether it is covered
 Array = NDArray[Any]
 
 
-def uncovered(rest: Array, boxes: Sequence[Box], look: Callable[[Array], list[Array]]) -> list[Box]:
-    """Return the lines that a look finds in the page without its text, but for those in ``boxes``.
+def lines_in(rest: Array, look: Callable[[Array], list[Array]]) -> list[Box]:
+    """Return the lines that a look finds in the page without its text, a picture of grey pixels.
 
-    ``rest``: grey pixels; boxes and result in these pixels. ``look`` finds lines as quadrangles in BGR pixels.
+    ``look`` finds lines as quadrangles in BGR pixels.
     """
     if not may_hold_text(rest):
         return []
     quads = look(cv2.cvtColor(rest, cv2.COLOR_GRAY2BGR))
-    lines = [_upright_bounds(quad) for quad in quads if min(sides(quad)) >= LEAST_HEIGHT]
+    return [_upright_bounds(quad) for quad in quads if min(sides(quad)) >= LEAST_HEIGHT]
+
+
+def uncovered(lines: Sequence[Box], boxes: Sequence[Box]) -> list[Box]:
+    """Return the lines along which none of the boxes stands."""
     return [line for line in lines if share_covered(line, boxes) < COVERED]
+
+
+def share_on(lines: Sequence[Box], boxes: Sequence[Box]) -> float:
+    """Return the share of the boxes, by their length, that lies on the lines."""
+    total = sum(max(box.width, box.height) for box in boxes)
+    on = sum(max(box.width, box.height) * share_covered(box, lines) for box in boxes)
+    return on / total if total else 0.0
 
 
 def may_hold_text(rest: Array) -> bool:

@@ -15,25 +15,25 @@ from scanmend.ocr.eyes import Array, Eyes
 from scanmend.ocr.pdf.agreement import (
     MOST_UNMAPPED,
     MOST_UNMAPPED_SHARE,
-    Fonts,
     Piece,
     drawn_disagrees,
     earlier_disagrees,
     fonts_of,
 )
 from scanmend.ocr.pdf.characters import MOST, UNMAPPED, Glyph, Reader, joined
-from scanmend.ocr.pdf.coverage import uncovered
+from scanmend.ocr.pdf.coverage import lines_in, share_on, uncovered
 from scanmend.ocr.pdf.frames import turned_by
 from scanmend.ocr.pdf.lines import Run, runs
 from scanmend.ocr.pdf.page import OpenPage
 from scanmend.ocr.pdf.repair import version_of
 from scanmend.ocr.pdf.visible import Hidden as HiddenGlyph
-from scanmend.ocr.pdf.visible import Seen, see
+from scanmend.ocr.pdf.visible import Seen, see, why_hidden
 from scanmend.values import Box, Hidden
 
 PIECE_DPI = 200  # at which pieces are recognised
 PIECE_EM = 28.0  # pixels of an em for which that is enough
 NEARLY = 15.0  # degrees by which text of the page's direction may lean
+ON_LINES = 0.5  # share of an OCR program's text that must lie on lines of the picture
 MOST_HIDDEN = 100  # stretches of hidden text that are told
 MOST_HIDDEN_CHARACTERS = 500  # of one of them
 
@@ -72,28 +72,51 @@ def checked(page: OpenPage, path: str, eyes: Eyes | None) -> Layer:
     if not glyphs:
         return Layer(warnings=(_sign_warning(signs),) if signs else ())
     seen = see(page.page, glyphs, page.sheet.size, page.sheet.scale)
-    hidden = _told(seen.hidden)
-    warnings = [_hidden_warning(seen.hidden)] if seen.hidden else []
-    warnings += _missing_warnings(seen.missing)
+    notes = _missing_warnings(seen.missing)
     exact = sorted((*seen.drawn, *seen.missing), key=lambda g: g.index)
     drawn = tuple(runs(exact))
+    compare = _Comparison(page, eyes)
+    why = _meaningless(exact)
+    if not why and eyes is not None:
+        why = drawn_disagrees(_drawn_only(drawn), fonts_of(version_of(path)), compare.read)
+    if why:
+        return _layer(seen, seen.hidden, [*notes, _disagreement(why)])
+    if signs := signs + sum(g.text == UNMAPPED for g in exact):
+        notes.append(_sign_warning(signs))
+    earlier = tuple(runs(seen.over))
+    if eyes is None:
+        return _layer(seen, seen.hidden, notes, drawn, earlier, more=False)
+    lines = lines_in(seen.rest, eyes.look)
+    hidden = list(seen.hidden)
+    if earlier and share_on(lines, _boxes(earlier, seen.scale)) < ON_LINES:
+        hidden += [HiddenGlyph(glyph, why_hidden(glyph)) for glyph in seen.over]
+        earlier = ()
+    elif why := earlier_disagrees(earlier, compare.read):
+        notes.append(_disagreement(why))
+        earlier = ()
+    more = bool(uncovered(lines, _boxes(drawn + earlier, seen.scale)))
+    return _layer(seen, hidden, notes, drawn, earlier, more=more)
+
+
+def _layer(
+    seen: Seen,
+    hidden: Sequence[HiddenGlyph],
+    notes: Sequence[str],
+    drawn: tuple[Run, ...] = (),
+    earlier: tuple[Run, ...] = (),
+    *,
+    more: bool = True,
+) -> Layer:
+    warnings = ([_hidden_warning(hidden)] if hidden else []) + list(notes)
+    return Layer(drawn, earlier, _told(hidden), tuple(warnings), more, seen.objects)
+
+
+def _meaningless(exact: Sequence[Glyph]) -> str:
+    """Return why the characters of drawn text have no meaning; "" when few or none have none."""
     unmapped = sum(g.text == UNMAPPED for g in exact)
     if unmapped > min(MOST_UNMAPPED, MOST_UNMAPPED_SHARE * len(exact)):
-        why = f"{unmapped} of its {len(exact)} characters have no meaning"
-        return Layer((), (), hidden, (*warnings, _disagreement(why)))
-    if signs or unmapped:
-        warnings.append(_sign_warning(signs + unmapped))
-    compare = _Comparison(page, eyes)
-    if eyes is not None and (
-        why := drawn_disagrees(_drawn_only(drawn), _fonts(path), compare.read)
-    ):
-        return Layer((), (), hidden, (*warnings, _disagreement(why)))
-    earlier = tuple(runs(seen.over))
-    if eyes is not None and (why := earlier_disagrees(earlier, compare.read)):
-        earlier = ()
-        warnings.append(_disagreement(why))
-    more = eyes is not None and _more(seen, drawn + earlier, eyes)
-    return Layer(drawn, earlier, hidden, tuple(warnings), more, seen.objects)
+        return f"{unmapped} of its {len(exact)} characters have no meaning"
+    return ""
 
 
 def _glyphs(page: OpenPage) -> list[Glyph]:
@@ -116,18 +139,13 @@ def _without_signs(glyphs: list[Glyph]) -> tuple[list[Glyph], int]:
     return kept, len(glyphs) - len(kept)
 
 
-def _fonts(path: str) -> Fonts:
-    return fonts_of(version_of(path))
-
-
 def _drawn_only(found: Sequence[Run]) -> list[Run]:
     """Return the runs without those that this machine has no font for: nothing is to be seen of them."""
     return [run for run in found if not any(glyph.blank for glyph in run.glyphs)]
 
 
-def _more(seen: Seen, published: Sequence[Run], eyes: Eyes) -> bool:
-    boxes = [scaled(run.page_box, seen.scale) for run in published]
-    return bool(uncovered(seen.rest, boxes, eyes.look))
+def _boxes(found: Sequence[Run], scale: float) -> list[Box]:
+    return [scaled(run.page_box, scale) for run in found]
 
 
 def scaled(box: Box, by: float) -> Box:

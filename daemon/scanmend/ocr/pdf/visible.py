@@ -87,7 +87,7 @@ def see(
         elif lies and glyph.index not in covered:
             over.append(glyph)
         else:
-            hidden.append(Hidden(glyph, _reason(glyph)))
+            hidden.append(Hidden(glyph, why_hidden(glyph)))
     return Seen(tuple(drawn), tuple(missing), tuple(over), tuple(hidden), rest, factor, objects)
 
 
@@ -178,7 +178,8 @@ def _missing(glyph: Glyph) -> bool:
     )
 
 
-def _reason(glyph: Glyph) -> str:
+def why_hidden(glyph: Glyph) -> str:
+    """Return the reason that is told for a glyph without ink."""
     if glyph.paint.mode in INVISIBLE_MODES:
         return "invisible"
     return "layer-off" if glyph.paint.layer else "unseen"
