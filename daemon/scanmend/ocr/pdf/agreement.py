@@ -182,8 +182,8 @@ class _Votes:
             if tag == "equal":
                 self._same[key] += 1
                 self._digits_same += glyph.text.isdigit()
-            elif tag == "replace":
-                self._other[key][seen[min(number, len(seen) - 1)]] += 1
+            elif tag == "replace" and _latin(other := seen[min(number, len(seen) - 1)]):
+                self._other[key][other] += 1
                 self._digits_other += glyph.text.isdigit()
 
     def _denied(self, key: tuple[str, str]) -> int:

@@ -7,20 +7,19 @@ over a picture in which the same can be read. What the page shows besides is tol
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
 
 from scanmend.ocr.eyes import Array, Eyes
 from scanmend.ocr.pdf.agreement import (
-    MOST_UNMAPPED,
-    MOST_UNMAPPED_SHARE,
     Piece,
     drawn_disagrees,
     earlier_disagrees,
     fonts_of,
 )
-from scanmend.ocr.pdf.characters import MOST, UNMAPPED, Glyph, Reader, joined
+from scanmend.ocr.pdf.characters import MOST, UNMAPPED, Gap, Glyph, Reader, joined
 from scanmend.ocr.pdf.coverage import lines_in, share_on, uncovered
 from scanmend.ocr.pdf.frames import turned_by
 from scanmend.ocr.pdf.lines import Run, runs
@@ -68,21 +67,21 @@ def trusted(page: OpenPage) -> Layer:
 
 def checked(page: OpenPage, path: str, eyes: Eyes | None) -> Layer:
     """Return what of the layer the page shows and agrees with; ``eyes`` None: nothing can be compared."""
-    glyphs, signs = _without_signs(_glyphs(page))
+    everything = _glyphs(page)
+    glyphs = _with_meaning(everything)
+    notes = [_sign_warning(len(everything) - len(glyphs))] if len(glyphs) < len(everything) else []
     if not glyphs:
-        return Layer(warnings=(_sign_warning(signs),) if signs else ())
+        return Layer(warnings=tuple(notes))
     seen = see(page.page, glyphs, page.sheet.size, page.sheet.scale)
-    notes = _missing_warnings(seen.missing)
+    notes += _missing_warnings(seen.missing)
     exact = sorted((*seen.drawn, *seen.missing), key=lambda g: g.index)
     drawn = tuple(runs(exact))
     compare = _Comparison(page, eyes)
-    why = _meaningless(exact)
-    if not why and eyes is not None:
+    why = ""
+    if eyes is not None:
         why = drawn_disagrees(_drawn_only(drawn), fonts_of(version_of(path)), compare.read)
     if why:
         return _layer(seen, seen.hidden, [*notes, _disagreement(why)])
-    if signs := signs + sum(g.text == UNMAPPED for g in exact):
-        notes.append(_sign_warning(signs))
     earlier = tuple(runs(seen.over))
     if eyes is None:
         return _layer(seen, seen.hidden, notes, drawn, earlier, more=False)
@@ -111,14 +110,6 @@ def _layer(
     return Layer(drawn, earlier, _told(hidden), tuple(warnings), more, seen.objects)
 
 
-def _meaningless(exact: Sequence[Glyph]) -> str:
-    """Return why the characters of drawn text have no meaning; "" when few or none have none."""
-    unmapped = sum(g.text == UNMAPPED for g in exact)
-    if unmapped > min(MOST_UNMAPPED, MOST_UNMAPPED_SHARE * len(exact)):
-        return f"{unmapped} of its {len(exact)} characters have no meaning"
-    return ""
-
-
 def _glyphs(page: OpenPage) -> list[Glyph]:
     text = page.page.get_textpage()
     try:
@@ -129,14 +120,20 @@ def _glyphs(page: OpenPage) -> list[Glyph]:
         text.close()
 
 
-def _without_signs(glyphs: list[Glyph]) -> tuple[list[Glyph], int]:
-    """Return the glyphs without the text objects that mean nothing, as icons, and the number of their signs.
+def _with_meaning(glyphs: list[Glyph]) -> list[Glyph]:
+    """Return the glyphs without the text objects in which a word holds a sign without meaning, or all signs are such.
 
-    Such an object is a drawing: it stays in the picture of the page without its text.
+    Such an object is a drawing: it stays in the picture of the page without its text, and is recognised there. A sign
+    that stands alone among words, as a bullet, is left out.
     """
-    meaning = {glyph.paint.address for glyph in glyphs if glyph.text != UNMAPPED}
-    kept = [glyph for glyph in glyphs if glyph.paint.address in meaning]
-    return kept, len(glyphs) - len(kept)
+    drawings = {g.paint.address for g in glyphs} - {
+        g.paint.address for g in glyphs if g.text != UNMAPPED
+    }
+    for last, glyph in pairwise(glyphs):
+        joined_up = last.paint is glyph.paint and glyph.gap == Gap.NONE
+        if joined_up and UNMAPPED in (last.text, glyph.text):
+            drawings.add(glyph.paint.address)
+    return [g for g in glyphs if g.paint.address not in drawings and g.text != UNMAPPED]
 
 
 def _drawn_only(found: Sequence[Run]) -> list[Run]:
@@ -230,11 +227,11 @@ def _missing_warnings(missing: Sequence[Glyph]) -> list[str]:
 
 
 def _sign_warning(count: int) -> str:
-    return f"{count} signs have no meaning in the PDF, as icons; they are read from the picture if at all"
+    return f"{count} characters of the text layer have no meaning, or stand with such; what they show was recognised"
 
 
 def _disagreement(why: str) -> str:
-    return f"the text layer is not what the page shows: {why}; the page was recognised"
+    return f"the text layer is not what the page shows: {why}; it was recognised"
 
 
 def turned(box: Box, turn: int, size: tuple[float, float]) -> Box:
