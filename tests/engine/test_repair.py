@@ -246,7 +246,9 @@ def test_a_repaired_copy_serves_all_pages_until_the_file_changes(
     assert len(repairs) == 2
 
 
-@pytest.mark.parametrize("name", sorted(p.name for p in CASES.glob("*.pdf")))
+@pytest.mark.parametrize(
+    "name", ["eof-cut.pdf", "junk-after-eof.pdf", "no-header.pdf", "no-trailer.pdf"]
+)
 def test_public_reports(name: str) -> None:
     path = CASES / name
     data = path.read_bytes()
