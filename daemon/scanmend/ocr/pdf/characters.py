@@ -67,7 +67,8 @@ class Glyph:
     """One drawn sign and its text, in pixels of the upright page.
 
     ``x``, ``y``: where the pen stands before it is drawn. ``box`` encloses its ink, ``cell`` its advance and the
-    font's height. ``gap``: what stood before it in PDFium's text.
+    font's height. ``gap``: what stood before it in PDFium's text. ``index``: of its first character there; ``number``: among
+    the glyphs of the page.
     """
 
     text: str
@@ -78,6 +79,7 @@ class Glyph:
     cell: Box
     gap: Gap
     paint: Paint
+    number: int = -1
 
     @property
     def blank(self) -> bool:
@@ -261,7 +263,7 @@ def joined(glyphs: Iterator[Glyph]) -> list[Glyph]:
             found.append(glyph)
         else:
             found[-1] = one
-    return found
+    return [replace(glyph, number=number) for number, glyph in enumerate(found)]
 
 
 def _one_sign(last: Glyph, glyph: Glyph) -> Glyph | None:

@@ -10,11 +10,11 @@ DOUBLE = 0.5  # share of its width within which the same glyph again was printed
 NEAR = 0.2  # the same in ems, for wide glyphs
 
 
-def once(glyphs: Sequence[Glyph]) -> list[tuple[int, Glyph]]:
-    """Return each glyph once, with its number: the same one again at the same place makes a bold letter or a shadow."""
-    kept: list[tuple[int, Glyph]] = []
+def once(glyphs: Sequence[Glyph]) -> list[Glyph]:
+    """Return each glyph once: the same one again at the same place makes a bold letter or a shadow."""
+    kept: list[Glyph] = []
     grid: dict[tuple[str, int, int], list[Glyph]] = defaultdict(list)
-    for number, glyph in enumerate(glyphs):
+    for glyph in glyphs:
         reach = max(1.0, glyph.paint.size * 0.5)
         column, row = int(glyph.x / reach), int(glyph.y / reach)
         near = (
@@ -26,7 +26,7 @@ def once(glyphs: Sequence[Glyph]) -> list[tuple[int, Glyph]]:
         if any(printed_twice(other, glyph) for other in near):
             continue
         grid[glyph.text, column, row].append(glyph)
-        kept.append((number, glyph))
+        kept.append(glyph)
     return kept
 
 

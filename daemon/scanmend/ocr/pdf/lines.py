@@ -38,7 +38,6 @@ class _Placed:
     """A glyph in its frame: from ``u0`` to ``u1`` along the baseline ``w``."""
 
     glyph: Glyph
-    number: int  # among the glyphs of the page, in PDFium's order
     u0: float
     u1: float
     w: float
@@ -64,7 +63,7 @@ class _Chain:
         """Return the chain as it stands in a frame that hardly differs from its own."""
         if frame == self.frame:
             return self
-        first, *others = (_placed(p.glyph, p.number, frame) for p in self.glyphs)
+        first, *others = (_placed(p.glyph, frame) for p in self.glyphs)
         chain = _Chain(first)
         if others:
             chain.add(others)
@@ -102,7 +101,7 @@ class Run:
 def runs(glyphs: Sequence[Glyph]) -> list[Run]:
     """Return the runs of text that the glyphs of a page form, in no order; O(n log n)."""
     frames: dict[Frame, list[_Chain]] = defaultdict(list)
-    for chain in _chains([_placed(glyph, number) for number, glyph in once(glyphs)]):
+    for chain in _chains([_placed(glyph) for glyph in once(glyphs)]):
         frame = next((f for f in frames if f.nearly(chain.frame, TURN)), chain.frame)
         frames[frame].append(chain.moved(frame))
     return [
@@ -113,14 +112,14 @@ def runs(glyphs: Sequence[Glyph]) -> list[Run]:
     ]
 
 
-def _placed(glyph: Glyph, number: int, frame: Frame | None = None) -> _Placed:
+def _placed(glyph: Glyph, frame: Frame | None = None) -> _Placed:
     paint = glyph.paint
     frame = frame or Frame(paint.angle, paint.mirrored)
     if turned_by(frame.angle, paint.angle) > 45:
         cell = frame.box(glyph.cell)
-        return _Placed(glyph, number, cell.x0, cell.x1, (cell.y0 + cell.y1) / 2, _size(glyph), True)
+        return _Placed(glyph, cell.x0, cell.x1, (cell.y0 + cell.y1) / 2, _size(glyph), True)
     u, w = frame.place(glyph.x, glyph.y)
-    return _Placed(glyph, number, u, u + advance(glyph), w, _size(glyph))
+    return _Placed(glyph, u, u + advance(glyph), w, _size(glyph))
 
 
 def _size(glyph: Glyph) -> float:
@@ -168,7 +167,7 @@ def _vertical(placed: list[_Placed]) -> list[_Placed]:
         if abs(step_x) < 0.3 * one.size and 0.5 * one.size < step_y < 2 * one.size:
             down[number] = down[number + 1] = True
     return [
-        _placed(one.glyph, one.number, COLUMN) if column else one
+        _placed(one.glyph, COLUMN) if column else one
         for one, column in zip(placed, down, strict=False)
     ]
 
@@ -191,12 +190,12 @@ def _follows(chain: _Chain, one: _Placed) -> bool:
         reach = math.dist((last.glyph.x, last.glyph.y), (one.glyph.x, one.glyph.y))
         return turned <= CURVE and reach <= 1.2 * last.size and one.glyph.gap != Gap.BREAK
     frame = chain.frame if one.column else Frame(last.glyph.paint.angle, chain.frame.mirrored)
-    here = _placed(one.glyph, one.number, frame)
-    before = _placed(last.glyph, last.number, frame)
+    here = _placed(one.glyph, frame)
+    before = _placed(last.glyph, frame)
     size = max(last.size, one.size)
     if abs(here.w - before.w) > RAISED * size:
         return False
-    told = last.glyph.paint is one.glyph.paint and one.number == last.number + 1
+    told = last.glyph.paint is one.glyph.paint and one.glyph.number == last.glyph.number + 1
     if told and one.glyph.gap != Gap.BREAK and 0 <= here.u0 - before.u0 <= WIDE * size + before.u1 - before.u0:  # fmt: skip
         return (
             True  # within one text object PDFium knows how far the pen moves; the cell may be wider
@@ -272,9 +271,9 @@ def _spaced(a: _Placed, b: _Placed, gap: float, usual: float) -> bool:
     told = Gap.BREAK
     # PDFium measures from one text object to the next as if both stood upright
     if a.glyph.paint is b.glyph.paint or not (a.glyph.paint.angle or b.glyph.paint.angle):
-        if b.number == a.number + 1:
+        if b.glyph.number == a.glyph.number + 1:
             told = b.glyph.gap
-        elif a.number == b.number + 1:
+        elif a.glyph.number == b.glyph.number + 1:
             told = a.glyph.gap
     if told != Gap.BREAK:
         return told == Gap.SPACE
