@@ -424,3 +424,22 @@ def test_an_accent_printed_over_its_letter_is_one_sign(tmp_path: Path, first: st
     )
 
     assert _texts(_made(tmp_path, pdfs.page(content))) == ["café"]
+
+
+def test_the_letters_of_an_actual_text_have_places_of_their_own(tmp_path: Path) -> None:
+    content = (
+        pdfs.line("Z", x=60)
+        + "BT /F1 12 Tf 67.3 760 Td /Span <</ActualText (OONO)>> BDC (OONO) Tj EMC (SES) Tj ET\n"
+    )
+
+    assert _texts(_made(tmp_path, pdfs.page(content))) == ["ZOONOSES"]
+
+
+def test_a_raised_number_stays_with_its_word(tmp_path: Path) -> None:
+    content = (
+        pdfs.line("breastfed", x=60, size=11)
+        + pdfs.line("9", x=106.2, y=765.6, size=7)
+        + pdfs.line("76.9", x=300, size=11)
+    )
+
+    assert _texts(_made(tmp_path, pdfs.page(content))) == ["breastfed9 76.9"]

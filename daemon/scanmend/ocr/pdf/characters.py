@@ -140,6 +140,7 @@ class Reader:
     def glyphs(self) -> Iterator[Glyph]:
         """Yield each character that is drawn, in PDFium's order; spaces and breaks become the next one's gap."""
         gap = Gap.NONE
+        last: Glyph | None = None
         first_half = 0  # of a character beyond the first 65,536, which PDFium gives in two
         for index in range(pdfium.FPDFText_CountChars(self._raw)):
             code = pdfium.FPDFText_GetUnicode(self._raw, index)
@@ -159,7 +160,8 @@ class Reader:
             glyph = self._glyph(index, code, character, gap)
             if glyph is not None:
                 gap = Gap.NONE
-                yield glyph
+                yield _apart(last, glyph)
+                last = glyph
 
     def _glyph(self, index: int, code: int, character: str, gap: Gap) -> Glyph | None:
         handle = pdfium.FPDFText_GetTextObject(self._raw, index)
@@ -216,6 +218,23 @@ class Reader:
 
 def _has_area(box: Box, em: float) -> bool:
     return min(box.width, box.height) > NO_AREA * em
+
+
+def _apart(last: Glyph | None, glyph: Glyph) -> Glyph:
+    """Return the glyph with a place of its own: letters of an /ActualText all stand where the first one does."""
+    if last is None or (last.x, last.y) != (glyph.x, glyph.y) or last.box == glyph.box:
+        return glyph
+    if last.paint is not glyph.paint:
+        return glyph
+    cell = glyph.cell
+    places = {
+        0: (cell.x0, glyph.y),
+        90: (glyph.x, cell.y1),
+        180: (cell.x1, glyph.y),
+        -90: (glyph.x, cell.y0),
+    }
+    place = places.get(round(glyph.paint.angle), (glyph.x, glyph.y))
+    return replace(glyph, x=place[0], y=place[1])
 
 
 def _in_layer(handle: Any) -> bool:

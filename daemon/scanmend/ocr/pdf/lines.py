@@ -23,7 +23,11 @@ from scanmend.values import Box
 # in ems
 WIDE = 1.0  # a gap that parts two runs, as between the cells of a table
 BACK = 0.4  # how far the pen may step back within a run: kerning
-RAISED = 0.5  # how far a glyph may stand off the baseline: superscripts
+RAISED, RAISED_SMALL = (
+    0.5,
+    0.7,
+)  # how far a glyph, and a smaller one, may stand off the baseline: superscripts
+SMALLER = 0.85  # of the larger one's size
 BASELINE = 0.3  # by how much baselines of one line may differ
 SPACE = 0.15  # a gap that is a space, where PDFium does not tell
 SPACE_WIDE = 0.5  # the same between Chinese or Japanese characters
@@ -193,7 +197,8 @@ def _follows(chain: _Chain, one: _Placed) -> bool:
     here = _placed(one.glyph, frame)
     before = _placed(last.glyph, frame)
     size = max(last.size, one.size)
-    if abs(here.w - before.w) > RAISED * size:
+    raised = RAISED if min(last.size, one.size) > SMALLER * size else RAISED_SMALL
+    if abs(here.w - before.w) > raised * size:
         return False
     told = last.glyph.paint is one.glyph.paint and one.glyph.number == last.glyph.number + 1
     if told and one.glyph.gap != Gap.BREAK and 0 <= here.u0 - before.u0 <= WIDE * size + before.u1 - before.u0:  # fmt: skip
