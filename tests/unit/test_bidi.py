@@ -1,0 +1,33 @@
+"""From the order in which signs stand to the order in which they are read."""
+
+import pytest
+
+from scanmend.ocr.bidi import from_right, logical
+
+ALEF, BET, GIMEL = "\u05d0", "\u05d1", "\u05d2"
+
+
+@pytest.mark.parametrize(
+    ("stands", "reads"),
+    [
+        ("Total 1,455.20", "Total 1,455.20"),
+        (f"{GIMEL}{BET}{ALEF}", f"{ALEF}{BET}{GIMEL}"),
+        (f"1250 {BET}{ALEF}", f"{ALEF}{BET} 1250"),
+        (f"1,455.20 {BET}{ALEF}", f"{ALEF}{BET} 1,455.20"),
+        (f"{GIMEL} 12/03/2024 {BET}{ALEF}", f"{ALEF}{BET} 12/03/2024 {GIMEL}"),
+        (
+            f"{GIMEL}{GIMEL} PDF file {BET}{ALEF}{BET}{ALEF}{BET}",
+            f"{BET}{ALEF}{BET}{ALEF}{BET} PDF file {GIMEL}{GIMEL}",
+        ),
+        (f"the word {BET}{ALEF} is Hebrew", f"the word {ALEF}{BET} is Hebrew"),
+        (f"11:{BET}{ALEF} 00:{GIMEL}", f"{GIMEL}:00 {ALEF}{BET}:11"),
+    ],
+)
+def test_a_line_is_read_in_its_direction(stands: str, reads: str) -> None:
+    assert "".join(logical(list(stands))) == reads
+
+
+def test_a_line_reads_from_the_right_when_its_letters_do() -> None:
+    assert from_right(f"12 {ALEF}{BET}")
+    assert not from_right("12,50")
+    assert not from_right(f"a long line with {ALEF}")
