@@ -20,7 +20,7 @@ from scanmend.ocr.eyes import RapidEyes
 from scanmend.ocr.layout import arrange
 from scanmend.ocr.pages import contents, open_page
 from scanmend.ocr.pdf.document import is_pdf
-from scanmend.ocr.pdf.layer import Layer, checked, main_turn, trusted
+from scanmend.ocr.pdf.layer import Layer, checked, main_turn, too_long, trusted
 from scanmend.ocr.pdf.order import ordered, placed, uncovered_segments
 from scanmend.ocr.pdf.page import OpenPage, opened_page
 from scanmend.ocr.pictures import Rendered
@@ -58,6 +58,7 @@ def read_page(request: PageRequest) -> PageText:
             text = _with_layer(request, opened, layer, clock)
             if all(len(line.text) <= LONGEST for line in text.lines):
                 return text
+            layer = too_long(layer, f"a line of it has more than {LONGEST:,} characters")
         page = opened.picture()
         clock.lap("render")
         size = opened.sheet.size
@@ -84,7 +85,6 @@ def _with_layer(request: PageRequest, opened: OpenPage, layer: Layer, clock: "_C
     if layer.more:
         reader = _reader(request)
         image = opened.without(layer.objects).image
-        assert image is not None
         clock.lap("render")
         reading = reader.read(Upright(image.rotate(-turn, expand=True), opened.dpi, turn))
         segments = uncovered_segments(

@@ -59,7 +59,7 @@ class Layer:
 
 def trusted(page: OpenPage) -> Layer:
     """Return the layer without a look at the page's picture."""
-    glyphs = _glyphs(page)
+    glyphs = _glyphs(page) or []
     wide, high = page.sheet.size
     inside = [g for g in glyphs if 0 <= g.cell.x0 < wide and g.cell.y1 >= 0 and g.cell.y0 < high]
     return Layer(tuple(runs(inside)), more=False)
@@ -68,6 +68,8 @@ def trusted(page: OpenPage) -> Layer:
 def checked(page: OpenPage, path: str, eyes: Eyes | None) -> Layer:
     """Return what of the layer the page shows and agrees with; ``eyes`` None: nothing can be compared."""
     everything = _glyphs(page)
+    if everything is None:
+        return too_long(Layer(), f"it has more than {MOST:,} characters")
     glyphs = _with_meaning(everything)
     notes = [_sign_warning(len(everything) - len(glyphs))] if len(glyphs) < len(everything) else []
     if not glyphs:
@@ -110,11 +112,18 @@ def _layer(
     return Layer(drawn, earlier, _told(hidden), tuple(warnings), more, seen.objects)
 
 
-def _glyphs(page: OpenPage) -> list[Glyph]:
+def too_long(layer: Layer, why: str) -> Layer:
+    """Return a layer that is no print, so that the page is recognised: what is hidden, and a warning."""
+    warning = f"the text layer is no print: {why}; the page was recognised"
+    return Layer(hidden=layer.hidden, warnings=(*layer.warnings, warning))
+
+
+def _glyphs(page: OpenPage) -> list[Glyph] | None:
+    """Return the characters of the page; None when they are too many."""
     text = page.page.get_textpage()
     try:
         if text.count_chars() > MOST:
-            return []
+            return None
         return joined(Reader(text, page.sheet).glyphs())
     finally:
         text.close()

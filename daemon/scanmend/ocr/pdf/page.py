@@ -23,6 +23,7 @@ MOST_DPI = 650  # a scan that is finer is rendered at ocr.dpi
 PROBE = 640  # pixels of the longer side at which a page is compared with its only picture
 ALIKE = 40.0  # grey levels by which a tile of 16 pixels may differ: thin lines come out differently
 LEAST_DPI = 100  # a PDF page that only fits the pixel limit below this is refused
+PHOTO = 1200  # pixels of the longer side from which a picture at one pixel a point is a photo
 COARSE_DPI = 50  # a scan that is coarser is rendered at ocr.dpi
 
 
@@ -109,7 +110,18 @@ def _fitting_dpi(page: pypdfium2.PdfPage, unit: float, request: PageRequest, nam
             f"{name}: page {request.index + 1} of {width:.0f} × {height:.0f} points needs more than"
             f" {request.max_pixels:,} pixels (limits.pixels)"
         )
-    return float(min(request.dpi, max(1, int(most))))
+    return float(min(request.dpi, max(1, int(most)), _dpi_of_photo(page, unit) or request.dpi))
+
+
+def _dpi_of_photo(page: pypdfium2.PdfPage, unit: float) -> float | None:
+    """Return the resolution of a photo at one pixel a point, which a finer rendering only makes larger."""
+    picture = _scan(page)
+    if picture is None:
+        return None
+    wide, high = picture.get_px_size()
+    width, height = Sheet.of(page, unit).size
+    per_point = max(wide, high) / max(width, height)
+    return 72 * per_point if 0.95 < per_point < 1.05 and max(wide, high) > PHOTO else None
 
 
 def _scan_fits(page: pypdfium2.PdfPage, max_pixels: int) -> bool:
