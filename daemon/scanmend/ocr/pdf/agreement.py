@@ -72,14 +72,14 @@ class Fonts:
     def unproven(self, glyphs: Sequence[Glyph]) -> set[tuple[str, str]]:
         """Return the pairs of font and character, letters and digits alone, that have not agreed yet."""
         return {
-            (glyph.paint.font, glyph.text)
+            (glyph.paint.face, glyph.text)
             for glyph in glyphs
-            if glyph.text[0].isalnum() and glyph.text not in self._agreed.get(glyph.paint.font, ())
+            if glyph.text[0].isalnum() and glyph.text not in self._agreed.get(glyph.paint.face, ())
         }
 
-    def agree(self, font: str, text: str) -> None:
+    def agree(self, face: str, text: str) -> None:
         """Note that a character of a font looks like what it says."""
-        self._agreed[font].add(text)
+        self._agreed[face].add(text)
 
 
 _documents: OrderedDict[Any, Fonts] = OrderedDict()
@@ -108,14 +108,14 @@ def drawn_disagrees(runs: Sequence[Run], fonts: Fonts, recognise: Recognise) -> 
             return votes.example()
         if not votes.doubtful():
             break
-    for font, text in votes.agreed():
-        fonts.agree(font, text)
+    for face, text in votes.agreed():
+        fonts.agree(face, text)
     return ""
 
 
 def earlier_disagrees(runs: Sequence[Run], recognise: Recognise) -> str:
     """Return why the layer of an OCR program is not what the page shows; "" when it is."""
-    pieces = _chosen(runs, lambda glyphs: {(g.paint.font, str(g.index)) for g in glyphs}, set())
+    pieces = _chosen(runs, lambda glyphs: {(g.paint.face, str(g.index)) for g in glyphs}, set())
     if not pieces:
         return ""
     matched = total = 0
@@ -178,7 +178,7 @@ class _Votes:
 
     def _pair(self, tag: str, glyphs: Sequence[Glyph], seen: str) -> None:
         for number, glyph in enumerate(glyphs):
-            key = (glyph.paint.font, glyph.text)
+            key = (glyph.paint.face, glyph.text)
             if tag == "equal":
                 self._same[key] += 1
                 self._digits_same += glyph.text.isdigit()
@@ -195,7 +195,7 @@ class _Votes:
 
     def denied(self, glyphs: Sequence[Glyph]) -> set[tuple[str, str]]:
         """Return the characters of the glyphs that were read as something else alone."""
-        keys = {(g.paint.font, g.text) for g in glyphs}
+        keys = {(g.paint.face, g.text) for g in glyphs}
         return {key for key in keys if key in self._other and self._denied(key)}
 
     def doubtful(self) -> bool:

@@ -47,13 +47,14 @@ class Gap(enum.IntEnum):
 class Paint:
     """How a text object draws its characters.
 
-    ``font``: the name of its font; ``size``: one em in pixels; ``angle``: of the baseline, in degrees
+    ``font``: the name of its font; ``face`` tells it from others of this name, by its program's size; ``size``: one em in pixels; ``angle``: of the baseline, in degrees
     anti-clockwise from left-to-right on the upright page; ``mirrored``: as in a mirror; ``layer``: it stands in
     marked content of an optional layer; ``address``: of the object, while its page is open.
     """
 
     address: int
     font: str
+    face: str
     embedded: bool
     mode: int
     size: float
@@ -133,6 +134,7 @@ class Reader:
         self._raw = text.raw
         self._sheet = sheet
         self._paints: dict[int, Paint] = {}
+        self._fonts: dict[int, tuple[str, str, bool]] = {}
         self._numbers = [ctypes.c_double() for _ in range(6)]
         self._references = [ctypes.byref(number) for number in self._numbers]
         self._rectangle = pdfium.FS_RECTF()
@@ -194,26 +196,37 @@ class Reader:
     def _paint(self, handle: Any, index: int) -> Paint:
         matrix = pdfium.FS_MATRIX()
         pdfium.FPDFText_GetMatrix(self._raw, index, matrix)
-        font = pdfium.FPDFTextObj_GetFont(handle)
-        name = ctypes.create_string_buffer(256)
-        pdfium.FPDFFont_GetBaseFontName(font, name, len(name))
+        font, face, embedded = self._font(pdfium.FPDFTextObj_GetFont(handle))
         # the height of an em as drawn: the matrix's second row; where it is degenerate, its first
         height = math.hypot(matrix.c, matrix.d) or math.hypot(matrix.a, matrix.b) or 1.0
         size = pdfium.FPDFText_GetFontSize(self._raw, index) * height * self._sheet.scale
         angle = math.degrees(math.atan2(matrix.b, matrix.a)) - self._sheet.rotation
         if size < 0:
             angle += 180
-        mirrored = matrix.a * matrix.d - matrix.b * matrix.c < 0 and matrix.a < 0
         return Paint(
             ctypes.cast(handle, ctypes.c_void_p).value or 0,
-            name.value.decode("utf-8", "replace"),
-            bool(pdfium.FPDFFont_GetIsEmbedded(font)),
+            font,
+            face,
+            embedded,
             pdfium.FPDFTextObj_GetTextRenderMode(handle),
             abs(size),
             (angle + 180) % 360 - 180,
-            mirrored,
+            matrix.a * matrix.d - matrix.b * matrix.c < 0 and matrix.a < 0,
             _in_layer(handle),
         )
+
+    def _font(self, font: Any) -> tuple[str, str, bool]:
+        """Return name and face of a font, and whether the PDF holds it."""
+        address = ctypes.cast(font, ctypes.c_void_p).value or 0
+        if address not in self._fonts:
+            name = ctypes.create_string_buffer(256)
+            pdfium.FPDFFont_GetBaseFontName(font, name, len(name))
+            called = name.value.decode("utf-8", "replace")
+            program = ctypes.c_size_t()
+            pdfium.FPDFFont_GetFontData(font, None, 0, program)
+            embedded = bool(pdfium.FPDFFont_GetIsEmbedded(font))
+            self._fonts[address] = called, f"{called} {program.value}", embedded
+        return self._fonts[address]
 
 
 def _has_area(box: Box, em: float) -> bool:

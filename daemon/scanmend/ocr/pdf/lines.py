@@ -193,9 +193,10 @@ def _follows(chain: _Chain, one: _Placed) -> bool:
     if turned > TURN:  # a curve: from letter to letter only, and never over a word's end
         reach = math.dist((last.glyph.x, last.glyph.y), (one.glyph.x, one.glyph.y))
         return turned <= CURVE and reach <= 1.2 * last.size and one.glyph.gap != Gap.BREAK
-    frame = chain.frame if one.column else Frame(last.glyph.paint.angle, chain.frame.mirrored)
-    here = _placed(one.glyph, frame)
-    before = _placed(last.glyph, frame)
+    here, before = one, last
+    if turned and not one.column:
+        frame = Frame(last.glyph.paint.angle, chain.frame.mirrored)
+        here, before = _placed(one.glyph, frame), _placed(last.glyph, frame)
     size = max(last.size, one.size)
     raised = RAISED if min(last.size, one.size) > SMALLER * size else RAISED_SMALL
     if abs(here.w - before.w) > raised * size:
