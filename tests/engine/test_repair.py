@@ -48,7 +48,7 @@ def _made(kind: str, **how: Any) -> bytes:
 def _look(folder: Path, data: bytes, doubtful: bool = True, *passwords: str) -> Contents:
     path = folder / "x.pdf"
     path.write_bytes(data)
-    return contents(ContentsRequest(str(path), 100, 50_000_000, passwords, doubtful))
+    return contents(ContentsRequest(str(path), 100, 50_000_000, passwords, doubtful=doubtful))
 
 
 def _verdict(data: bytes) -> object:
@@ -254,7 +254,7 @@ def test_public_reports(name: str) -> None:
     data = path.read_bytes()
     doubtful = isinstance(_verdict(data), Doubtful)
 
-    found = contents(ContentsRequest(str(path), 10, 10_000_000, (), doubtful))
+    found = contents(ContentsRequest(str(path), 10, 10_000_000, (), doubtful=doubtful))
 
     assert found.pages == 1
     assert doubtful or found.warnings
