@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import groupby, pairwise
 from statistics import median
 
 from scanmend.ocr.bidi import logical, reads_from_right
@@ -33,6 +33,7 @@ SPACE = 0.15  # a gap that is a space, where PDFium does not tell
 SPACE_WIDE = 0.5  # the same between Chinese or Japanese characters
 COLLIDES = 0.5  # share of a glyph's width: two that overlap more were drawn over each other
 TURN = 2.0  # degrees by which directions of one run may differ
+COLUMNS = 0.5  # share of steps from sign to sign that lead down in vertical writing
 CURVE = 20.0  # degrees between neighbours of a curved text
 COLUMN = Frame(-90.0)  # of vertical writing, as in Chinese or Japanese: down, from right to left
 
@@ -158,22 +159,28 @@ def _frame_of(one: _Placed) -> Frame:
 
 def _vertical(placed: list[_Placed]) -> list[_Placed]:
     """Return the glyphs, those that stand in columns as in Chinese or Japanese in the frame of such a column."""
-    down = [False] * (len(placed) + 1)
-    for number, (one, other) in enumerate(pairwise(placed)):
-        if (
-            not (_wide(one.glyph.text) and _wide(other.glyph.text))
-            or one.glyph.paint.angle
-            or other.glyph.paint.angle
-        ):
-            continue
-        step_x = _middle_x(other.glyph.cell) - _middle_x(one.glyph.cell)
-        step_y = other.glyph.cell.y0 - one.glyph.cell.y0
-        if abs(step_x) < 0.3 * one.size and 0.5 * one.size < step_y < 2 * one.size:
-            down[number] = down[number + 1] = True
-    return [
-        _placed(one.glyph, COLUMN) if column else one
-        for one, column in zip(placed, down, strict=False)
-    ]
+    found: list[_Placed] = []
+    for _, group in groupby(
+        placed, key=lambda p: (p.glyph.paint.face, p.size, _may_stand(p.glyph))
+    ):
+        stretch = list(group)
+        down = sum(_below(one, other) for one, other in pairwise(stretch))
+        if _may_stand(stretch[0].glyph) and down > COLUMNS * (len(stretch) - 1):
+            stretch = [_placed(one.glyph, COLUMN) for one in stretch]
+        found += stretch
+    return found
+
+
+def _may_stand(glyph: Glyph) -> bool:
+    """Return whether a glyph may stand in a column: a Chinese or Japanese one that is not turned."""
+    return _wide(glyph.text) and not glyph.paint.angle
+
+
+def _below(one: _Placed, other: _Placed) -> bool:
+    """Return whether a glyph stands right below another."""
+    step_x = _middle_x(other.glyph.cell) - _middle_x(one.glyph.cell)
+    step_y = other.glyph.cell.y0 - one.glyph.cell.y0
+    return abs(step_x) < 0.3 * one.size and 0.5 * one.size < step_y < 2 * one.size
 
 
 def _middle_x(box: Box) -> float:
