@@ -1,6 +1,7 @@
 """The text objects of a page, and drawing the page with and without them."""
 
 import ctypes
+import math
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
@@ -45,7 +46,9 @@ def addresses(page: pypdfium2.PdfPage, glyphs: Sequence[Glyph]) -> frozenset[int
     """
     told = {glyph.paint.address for glyph in glyphs}
     bounds = {
-        address: _bounds(handle) for handle in text_objects(page) if (address := _address(handle))
+        address: box
+        for handle in text_objects(page)
+        if (address := _address(handle)) and (box := _bounds(handle))
     }
     near: dict[tuple[int, int], list[Box]] = defaultdict(list)
     for address in told & bounds.keys():
@@ -62,12 +65,17 @@ def _address(handle: Any) -> int:
     return ctypes.cast(handle, ctypes.c_void_p).value or 0
 
 
-def _bounds(handle: Any) -> Box:
-    """Return the bounds of a page object, in points of the form that it stands in."""
+def _bounds(handle: Any) -> Box | None:
+    """Return the bounds of a page object, in points of the form that it stands in; None when it has none."""
     sides = [ctypes.c_float() for _ in range(4)]
-    pdfium.FPDFPageObj_GetBounds(handle, *sides)
+    if not pdfium.FPDFPageObj_GetBounds(handle, *sides):
+        return None
     left, bottom, right, top = (side.value for side in sides)
-    return Box(left, bottom, right, top)
+    return (
+        Box(left, bottom, right, top)
+        if all(map(math.isfinite, (left, bottom, right, top)))
+        else None
+    )
 
 
 def _cell(box: Box) -> tuple[int, int]:
