@@ -36,7 +36,12 @@ class Watched:
         old = self.plain.session.get_output_tensor().data
         if old.size:
             old.flat[0] = np.nan
-        found: NDArray[Any] = self.plain(batch)
+        try:
+            found: NDArray[Any] = self.plain(batch)
+        except Exception as error:
+            if "MemoryError" in str(error):  # rapidocr hides it in an error of its own
+                raise MemoryError from None
+            raise
         if not found.size or np.isnan(found.flat[0]):
             raise MemoryError
         return found
