@@ -113,14 +113,15 @@ def drawn_disagrees(runs: Sequence[Run], fonts: Fonts, recognise: Recognise) -> 
     return ""
 
 
-def earlier_disagrees(runs: Sequence[Run], recognise: Recognise) -> str:
-    """Return why the layer of an OCR program is not what the page shows; "" when it is."""
+def earlier_disagrees(runs: Sequence[Run], recognise: Recognise) -> tuple[str, float]:
+    """Return why the layer of an OCR program is not what the page shows, and the share of it that was read so.
+
+    The reason is "" when it is what the page shows.
+    """
     pieces = _chosen(runs, lambda glyphs: {(g.paint.face, str(g.index)) for g in glyphs}, set())
-    if not pieces:
-        return ""
     matched = total = 0
     worst, example = 1.0, ""
-    for piece, (read, confidence) in zip(pieces, recognise(pieces), strict=True):
+    for piece, (read, confidence) in zip(pieces, recognise(pieces) if pieces else (), strict=True):
         said, seen = _bare(piece.text), _bare(read)
         if _foreign(piece.text) > 0.3 or not said:
             continue
@@ -133,7 +134,8 @@ def earlier_disagrees(runs: Sequence[Run], recognise: Recognise) -> str:
             share = min(share, 0.5)
         if share < worst:
             worst, example = share, _told(piece.text, read)
-    return example if total and (matched < EARLIER * total or worst <= 0.5) else ""
+    agrees = not total or (matched >= EARLIER * total and worst > 0.5)
+    return "" if agrees else example, matched / total if total else 1.0
 
 
 class _Votes:

@@ -14,6 +14,7 @@ import numpy as np
 
 from scanmend.ocr.eyes import Array, Eyes
 from scanmend.ocr.pdf.agreement import (
+    UNLIKE,
     Piece,
     drawn_disagrees,
     earlier_disagrees,
@@ -89,12 +90,15 @@ def checked(page: OpenPage, path: str, eyes: Eyes | None) -> Layer:
         return _layer(seen, seen.hidden, notes, drawn, earlier, more=False)
     lines = lines_in(seen.rest, eyes.look)
     hidden = list(seen.hidden)
-    if earlier and share_on(lines, _boxes(earlier, seen.scale)) < ON_LINES:
-        hidden += [HiddenGlyph(glyph, why_hidden(glyph)) for glyph in seen.over]
-        earlier = ()
-    elif why := earlier_disagrees(earlier, compare.read):
-        notes.append(_disagreement(why))
-        earlier = ()
+    if earlier:
+        why, share = earlier_disagrees(earlier, compare.read)
+        behind = share_on(lines, _boxes(earlier, seen.scale)) < ON_LINES or share < UNLIKE
+        if behind:  # no OCR program wrote this: it lies behind a picture
+            hidden += [HiddenGlyph(glyph, why_hidden(glyph)) for glyph in seen.over]
+        elif why:
+            notes.append(_disagreement(why))
+        if behind or why:
+            earlier = ()
     more = bool(uncovered(lines, _boxes(drawn + earlier, seen.scale)))
     return _layer(seen, hidden, notes, drawn, earlier, more=more)
 
