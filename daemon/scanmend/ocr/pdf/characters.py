@@ -186,7 +186,7 @@ class Reader:
         text = _text(code, character, hyphen=hyphen, drawn=_has_area(box, paint.size))
         if text == UNMAPPED:
             text = _symbol(code, paint.font)
-        elif not text.isascii() and pdfium.FPDFText_HasUnicodeMapError(self._raw, index):
+        elif _strange(text) and pdfium.FPDFText_HasUnicodeMapError(self._raw, index):
             text = UNMAPPED  # PDFium's guess: the number of the glyph taken for a character
         if not text:
             return None
@@ -276,6 +276,11 @@ def _text(code: int, character: str, *, hyphen: bool, drawn: bool) -> str:
     if 0xFB00 <= code <= 0xFDFF or 0xFE70 <= code <= 0xFEFC:  # ligatures, forms of Arabic letters
         return unicodedata.normalize("NFKC", character)
     return character
+
+
+def _strange(text: str) -> bool:
+    """Return whether a character is no Latin letter, which PDFium guesses well and a picture can confirm."""
+    return not text.isascii() and not unicodedata.name(text[0], "").startswith("LATIN")
 
 
 def _symbol(code: int, font: str) -> str:

@@ -12,6 +12,7 @@ from scanmend.values import Box
 
 LETTERS = 3  # shapes as large as letters that a page needs to be looked at
 LETTER = 3, 80  # pixels of a letter's longer side at low resolution
+RULE = 60  # pixels of a straight line: a letter has none
 INK = 40  # grey levels between paper and ink
 COVERED = 0.5  # share of a line along which characters of the layer stand
 LEAST_HEIGHT = 4.0  # pixels at low resolution: what is lower is a rule or dust
@@ -47,6 +48,11 @@ def may_hold_text(rest: Array) -> bool:
     """Return whether the picture holds shapes that may be letters; rules and plain areas don't."""
     edges = cv2.morphologyEx(rest, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
     _, ink = cv2.threshold(edges, INK, 255, cv2.THRESH_BINARY)
+    across, down = (
+        cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones(size, np.uint8))
+        for size in ((1, RULE), (RULE, 1))
+    )
+    ink = cv2.subtract(ink, cv2.dilate(across | down, np.ones((5, 5), np.uint8)))
     count, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
     wide, high = stats[1:, cv2.CC_STAT_WIDTH], stats[1:, cv2.CC_STAT_HEIGHT]
     longer, shorter = np.maximum(wide, high), np.minimum(wide, high)

@@ -4,7 +4,7 @@ A layer is evidence, not the page. Of its characters those count that are drawn,
 over a picture in which the same can be read. What the page shows besides is told to the caller, to be recognised.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -33,6 +33,7 @@ from scanmend.values import Box, Hidden
 PIECE_DPI = 200  # at which pieces are recognised
 PIECE_EM = 28.0  # pixels of an em for which that is enough
 NEARLY = 15.0  # degrees by which text of the page's direction may lean
+MANY_SIGNS = 0.25  # share of the characters of a text object that mean nothing: it is no text
 ON_LINES = 0.5  # share of an OCR program's text that must lie on lines of the picture
 MOST_HIDDEN = 100  # stretches of hidden text that are told
 MOST_HIDDEN_CHARACTERS = 500  # of one of them
@@ -134,13 +135,17 @@ def _glyphs(page: OpenPage) -> list[Glyph] | None:
 
 
 def _with_meaning(glyphs: list[Glyph]) -> list[Glyph]:
-    """Return the glyphs without the text objects in which a word holds a sign without meaning, or all signs are such.
+    """Return the glyphs without the text objects that hold signs without meaning within words, or many of them.
 
     Such an object is a drawing: it stays in the picture of the page without its text, and is recognised there. A sign
     that stands alone among words, as a bullet, is left out.
     """
-    drawings = {g.paint.address for g in glyphs} - {
-        g.paint.address for g in glyphs if g.text != UNMAPPED
+    all_signs = Counter(g.paint.address for g in glyphs)
+    signs = Counter(g.paint.address for g in glyphs if g.text == UNMAPPED)
+    drawings = {
+        a
+        for a, count in signs.items()
+        if count == all_signs[a] or (count > 1 and count > MANY_SIGNS * all_signs[a])
     }
     for last, glyph in pairwise(glyphs):
         joined_up = last.paint is glyph.paint and glyph.gap == Gap.NONE
@@ -240,7 +245,7 @@ def _missing_warnings(missing: Sequence[Glyph]) -> list[str]:
 
 
 def _sign_warning(count: int) -> str:
-    return f"{count} characters of the text layer have no meaning, or stand with such; what they show was recognised"
+    return f"{count} characters of the text layer have no meaning, or stand with such; they are left to recognition"
 
 
 def _disagreement(why: str) -> str:
