@@ -336,6 +336,41 @@ def test_a_filled_field_is_read_and_clipped_to_its_rectangle(tmp_path: Path) -> 
     assert _texts(page) == ["Name: Karla Berndl 1904"]
 
 
+def test_a_field_in_other_letters_is_drawn_and_recognised(tmp_path: Path) -> None:
+    """qpdf would write a question mark for each of them."""
+
+    def change(pdf: pikepdf.Pdf, only: Dictionary) -> None:
+        field = pdf.make_indirect(Dictionary(
+            Type=Name.Annot, Subtype=Name.Widget, FT=Name.Tx, T="name", V="合同编号 1904", F=4,
+            Rect=Array([120, 700, 300, 720]), DA="/F1 12 Tf 0 g"))  # fmt: skip
+        only.Annots = Array([field])
+        pdf.Root.AcroForm = Dictionary(
+            Fields=Array([field]), NeedAppearances=True, DR=only.Resources, DA="/F1 12 Tf 0 g"
+        )
+
+    page = _made(tmp_path, pdfs.page(pdfs.line("Name:", y=705), change))
+
+    assert "1904" in " ".join(_texts(page))
+    assert "?" not in " ".join(_texts(page))
+    assert "ocr" in {line.source for line in page.lines} or page.source == "mixed"
+
+
+def test_a_note_without_an_appearance_is_written_within_its_rectangle(tmp_path: Path) -> None:
+    def change(pdf: pikepdf.Pdf, only: Dictionary) -> None:
+        note = Dictionary(Type=Name.Annot, Subtype=Name.FreeText, F=4, Rect=Array([120, 600, 300, 660]), DA="/Helv 12 Tf 0 g",
+                          Contents="Approved by Dahl, see the attached list of 1904 items")  # fmt: skip
+        only.Annots = Array([pdf.make_indirect(note)])
+
+    page = _made(tmp_path, pdfs.page(pdfs.line("Request no. 118", y=760), change))
+
+    assert _texts(page) == [
+        "Request no. 118",
+        "Approved by Dahl, see the",
+        "attached list of 1904 items",
+    ]
+    assert page.source == "pdf-text"
+
+
 @pytest.mark.parametrize("rotate", [0, 90, 180, 270])
 def test_the_page_is_as_large_as_it_really_is(tmp_path: Path, rotate: int) -> None:
     def change(pdf: pikepdf.Pdf, only: Dictionary) -> None:

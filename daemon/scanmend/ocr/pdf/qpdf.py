@@ -16,6 +16,7 @@ import pikepdf
 import pypdfium2
 from pypdfium2 import raw as pdfium
 
+from scanmend.ocr.pdf.appearance import draw_notes, fields_are_latin
 from scanmend.ocr.pdf.repair import Version, version_of
 from scanmend.ocr.source import Source
 
@@ -125,10 +126,14 @@ def _flattened(file: Version, passwords: tuple[str, ...], index: int | None) -> 
             return None
         warnings.simplefilter("ignore")  # a widget without its form is drawn all the same
         with suppress(*BROKEN):
+            if not fields_are_latin(document):
+                return None
             copy: Any = document
             if index is not None:
                 copy = pikepdf.new()
                 copy.pages.append(document.pages[index])
+            for page in copy.pages:
+                draw_notes(copy, page)
             copy.generate_appearance_streams()
             copy.flatten_annotations("screen")
             out = io.BytesIO()
