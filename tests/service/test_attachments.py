@@ -13,7 +13,7 @@ from attached import mail, saved, written
 from running import ROOT, SCHEMA, Tree, tree
 from samples import put
 
-EXTRACT = "pdf: {attachments: extract}\nllm: {enabled: false}"
+EXTRACT = "pdf: {text: trust, attachments: extract}\nllm: {enabled: false}"
 FILES = {
     "first.pdf": saved(written("Invoice one for 219.45")),
     "second": saved(written("Invoice two for 150.90")),
