@@ -76,6 +76,7 @@ HEAVY = {
     "PIL",
     "pypdfium2",
     "pikepdf",
+    "pikepdf",
     "llama_cpp",
     "huggingface_hub",
     "cv2",
