@@ -76,7 +76,6 @@ HEAVY = {
     "PIL",
     "pypdfium2",
     "pikepdf",
-    "pikepdf",
     "llama_cpp",
     "huggingface_hub",
     "cv2",
