@@ -105,7 +105,7 @@ def test_a_dead_daemons_files_are_taken_over_and_its_return_does_no_harm(
 def test_who_was_stopped_for_too_long_publishes_nothing_twice(two: tuple[Tree, Tree]) -> None:
     one, other = two
     process = one.start()
-    put(one.inbox, "book.tiff", encoded("tiff", numbered(12)))
+    put(one.inbox, "book.tiff", encoded("tiff", numbered(60)))
     one.eventually(lambda: "page read" in one.said())
     process.send_signal(signal.SIGSTOP)  # its children go on until they wait for it
     other.start()
