@@ -4,7 +4,7 @@ import struct
 import zlib
 from collections.abc import Mapping
 
-from scanmend.lexicon import MAGIC, Lexicon
+from scanmend.correction.lexicon import MAGIC, Lexicon
 
 
 def lexicon(pairs: Mapping[str, int] | None = None, **words: int) -> Lexicon:

@@ -15,7 +15,7 @@ import jsonschema
 import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
-SCHEMA = json.loads((ROOT / "daemon" / "scanmend" / "sidecar.schema.json").read_text())
+SCHEMA = json.loads((ROOT / "daemon" / "scanmend" / "formats" / "sidecar.schema.json").read_text())
 
 CONFIG = """\
 base: .

@@ -2,6 +2,6 @@
 
 import sys
 
-from scanmend.cli import main
+from scanmend.cli.main import main
 
 sys.exit(main())

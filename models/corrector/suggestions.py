@@ -21,14 +21,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
-from scanmend.lexicon import shipped
-from scanmend.llm import suggest, weigh
-from scanmend.llm.answers import Request
+from scanmend.correction.lexicon import shipped
+from scanmend.llm import ranking, suggestions
 from scanmend.llm.decode import pieces
 from scanmend.llm.guided import Guided
-from scanmend.llm.model import Wish, load
-from scanmend.llm.offers import Offers, Place, questioned
-from scanmend.values import Doubt
+from scanmend.llm.loader import Wish, load
+from scanmend.llm.requests import Request
+from scanmend.llm.rescoring import Offers, Place, questioned
+from scanmend.page import Doubt
 
 from data.noise import raw
 
@@ -36,7 +36,7 @@ PAGE = 12  # lines, where their file tells no pages
 ROUNDS = 4000
 NEARLY = -3.0  # odds, by the weights so far
 KINDS = {
-    name: getattr(weigh, name) for name in ("ODDS", "KNOWN_ODDS", "SEEN_ODDS", "KNOWN_SEEN_ODDS")
+    name: getattr(ranking, name) for name in ("ODDS", "KNOWN_ODDS", "SEEN_ODDS", "KNOWN_SEEN_ODDS")
 }
 
 
@@ -53,7 +53,7 @@ class Line:
 class Asked:
     """A word that the model was asked about. ``gains``: characters nearer to the truth by each offer."""
 
-    spot: weigh.Spot
+    spot: ranking.Spot
     likely: Sequence[float]
     gains: Sequence[int]
 
@@ -137,7 +137,7 @@ def fitted(found: Sequence[Asked], weights: dict[str, float]) -> dict[str, float
 
 
 def _row(one: Asked, number: int, weights: dict[str, float]) -> list[float]:
-    given = weigh.features(one.spot, number, one.likely)
+    given = ranking.features(one.spot, number, one.likely)
     return [given[name] for name in weights]
 
 
@@ -166,20 +166,20 @@ def main() -> None:
     parser.add_argument("--check", nargs="*", default=[], help="NAME=FILE of pairs to report on")
     options = parser.parse_args()
     model = load(Wish(str(options.model), gpu_layers=0, threads=1), lambda _: None)
-    suggest.least = lambda _: NEARLY  # more are asked about than are proposed
-    suggest.BEHIND = -2 * NEARLY
+    suggestions.least = lambda _: NEARLY  # more are asked about than are proposed
+    suggestions.BEHIND = -2 * NEARLY
     read = [page for file in options.fit for page in pages(file)]
     found = asked(model, read) + asked(model, untold(read))
     named = (check.partition("=") for check in options.check)
     checks = {name: asked(model, pages(Path(file))) for name, _, file in named}
     for name, start in KINDS.items():
-        mine = [a for a in found if weigh.weights(a.spot) is start]
+        mine = [a for a in found if ranking.weights(a.spot) is start]
         weights = fitted(mine[len(mine) // 5 :], start)
         report(f"{name}, a fifth held back", mine[: len(mine) // 5], weights)
         weights = fitted(mine, start)
         print(name, {name: round(value, 2) for name, value in weights.items()})
         for other, others in checks.items():
-            report(f"{name}, {other}", [a for a in others if weigh.weights(a.spot) is start], weights)  # fmt: skip
+            report(f"{name}, {other}", [a for a in others if ranking.weights(a.spot) is start], weights)  # fmt: skip
 
 
 def _readable(ocr: str, truth: str) -> bool:

@@ -123,7 +123,7 @@ def _process(path: Path, text: str, checkout: Path) -> float:
 def _seconds(path: Path) -> float:
     """Seconds to read the page, models loaded."""
     from scanmend.ocr.__main__ import read_page
-    from scanmend.values import PageRequest
+    from scanmend.page import PageRequest
 
     request = PageRequest(str(path), 0, "rapidocr", ("en",), 300, True, "auto", 200_000_000)
     read_page(request)  # loads what is loaded once

@@ -24,7 +24,7 @@ from container import ROOT, Container, booted, impossible
 from running import Tree
 from samples import encoded, page
 from scanmend.errors import NULL_ALLOWED
-from scanmend.journal import Journal
+from scanmend.store.journal import Journal
 
 PROGRAM = str(Path(sys.executable).parent / "scanmend")
 HEAVY = ("rapidocr", "openvino", "aspose", "numpy", "PIL", "pypdfium2", "llama_cpp", "cv2")
@@ -35,7 +35,13 @@ IDLE = 60.0
 
 def imports(_quick: bool) -> Rows:
     """What the daemon's process loads before it works, and the dearest of it."""
-    timed = [sys.executable, "-X", "importtime", "-c", "import scanmend.cli, scanmend.daemon"]
+    timed = [
+        sys.executable,
+        "-X",
+        "importtime",
+        "-c",
+        "import scanmend.cli.main, scanmend.pipeline.daemon",
+    ]
     said = subprocess.run(timed, capture_output=True, text=True, check=True).stderr
     found = []
     for line in said.splitlines()[1:]:

@@ -22,8 +22,8 @@ from bench.corrector_figures import Outcome, figures
 from bench.corrector_plot import plot
 from bench.corrector_run import Said, asked, gated, perfect, plainly, ungated
 from bench.documents import LANGUAGES
-from scanmend.config import load
-from scanmend.profiles import Profile, load_profiles
+from scanmend.config.profiles import Profile, load_profiles
+from scanmend.config.settings import load_settings
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SETS = ("ours", "receipts", "magazine", *sets.POSTED)
@@ -53,7 +53,7 @@ def collect(options: argparse.Namespace) -> list[sets.Document]:
 
 def profile_of(name: str) -> Profile:
     """A profile as the product ships it."""
-    settings = load(os.path.join(ROOT, "etc", "scanmend.yaml"))
+    settings = load_settings(os.path.join(ROOT, "etc", "scanmend.yaml"))
     return load_profiles(settings)[name]
 
 

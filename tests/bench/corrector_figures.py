@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
-from scanmend.gate import apply
-from scanmend.values import Edit
+from scanmend.correction.gate import apply
+from scanmend.page import Edit
 
 BINS = (0.0, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 1.01)  # of the engine's confidence in a line
 STEPS = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0)  # of the model's margin

@@ -13,7 +13,7 @@ from pathlib import Path
 from bench import documents, quality
 from bench.corrector_sets import Document, Page, paired
 from bench.corrector_table import progress
-from scanmend.values import PageRequest, PageText
+from scanmend.page import PageRequest, PageText
 
 MAX_PIXELS = 200_000_000
 

@@ -12,14 +12,14 @@ from pathlib import Path
 from bench.corrector_figures import Judged, Outcome
 from bench.corrector_sets import Document, Page
 from bench.corrector_table import progress
-from scanmend.config import Llm
+from scanmend.backends.llm_lifecycle import Model
+from scanmend.config.profiles import Profile
+from scanmend.config.settings import LlmSettings
+from scanmend.correction.gate import apply, needs
+from scanmend.correction.lexicon import shipped
+from scanmend.correction.page_result import review
 from scanmend.errors import ChildError
-from scanmend.gate import apply, needs
-from scanmend.lexicon import shipped
-from scanmend.model import Model
-from scanmend.profiles import Profile
-from scanmend.review import review
-from scanmend.values import Correction, Departure, Edit, EngineInfo, PageText, Proposal, Proposed
+from scanmend.page import Correction, Departure, Edit, EngineInfo, PageText, Proposal, Proposed
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ class Asked:
 
     def __init__(self, path: str, threads: int | None, keep: str | None) -> None:
         """``keep``: proposals of a run before are taken from there, so that the gate's rules alone are tried."""
-        settings = Llm(model=os.path.basename(path), auto_download=False, threads=threads)
+        settings = LlmSettings(model=os.path.basename(path), auto_download=False, threads=threads)
         folder = os.path.dirname(os.path.abspath(path))
         self._model = Model(settings, folder, lambda *_: None)
         self._file = keep

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from rapidfuzz.distance import Levenshtein
 
 from bench.corrector_figures import plain
-from scanmend.values import Box, Line
+from scanmend.page import Box, Line
 
 PAGE_LINES = 60  # at most, of a page made of lines that have none
 WRAPPED = 85  # characters of a printed line, where a set gives paragraphs as one

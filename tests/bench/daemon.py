@@ -22,7 +22,7 @@ from bench.peers import DATA
 from bench.results import Results, Row, table
 from running import Tree, tree
 from samples import encoded, page
-from scanmend.listing import Listing
+from scanmend.intake.scanner import Listing
 
 IDLE_SECONDS = 20
 REPEATS = 9

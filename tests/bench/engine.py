@@ -66,7 +66,7 @@ def ways() -> dict[str, Way]:
 
 @contextmanager
 def _rapid(create: bool = False, **changes: Any) -> Iterator[None]:
-    from scanmend.ocr import rapid
+    from scanmend.ocr.engines import rapid
 
     with patch.multiple(rapid, create=create, **changes):
         yield
@@ -84,15 +84,15 @@ def _grey(image: Any) -> Any:
 
 @contextmanager
 def _looks(**changes: Any) -> Iterator[None]:
-    from scanmend.ocr import detect
+    from scanmend.ocr import detection
 
-    with patch.multiple(detect, **changes):
+    with patch.multiple(detection, **changes):
         yield
 
 
 def _always(side: int) -> Any:
     """In place of detect.lines: one picture of this size, whatever the page, and nothing of the first look."""
-    from scanmend.ocr.detect import _detect
+    from scanmend.ocr.detection import _detect
 
     return lambda detector, pixels, _first: _detect(detector, pixels, side)
 
@@ -109,7 +109,7 @@ def _loaded(settings: dict[str, str]) -> Way:
     """Models compiled with these settings of OpenVINO's."""
     from rapidocr.inference_engine.openvino import main as runtime
 
-    from scanmend.ocr import rapid
+    from scanmend.ocr.engines import rapid
 
     plain = runtime.CPUConfig.get_config
     with patch.object(runtime.CPUConfig, "get_config", lambda self: {**plain(self), **settings}):
@@ -120,7 +120,8 @@ def _onnxruntime(arena: bool) -> Way:
     from rapidocr import RapidOCR
     from rapidocr.utils.typings import EngineType
 
-    from scanmend.ocr import detect, rapid
+    from scanmend.ocr import detection
+    from scanmend.ocr.engines import rapid
 
     made = RapidOCR(
         params={
@@ -132,7 +133,7 @@ def _onnxruntime(arena: bool) -> Way:
             "EngineConfig.onnxruntime.inter_op_num_threads": 1,
             "EngineConfig.onnxruntime.enable_cpu_mem_arena": arena,
             "Det.limit_type": "max",
-            "Det.limit_side_len": detect.MOST_SIDE,
+            "Det.limit_side_len": detection.MOST_SIDE,
             "Det.box_thresh": rapid.LINE,
         }
     )
@@ -143,7 +144,7 @@ def _int8() -> Way:
     """Both models quantized after their training, calibrated on pages that are not scored."""
     import openvino
 
-    from scanmend.ocr import rapid
+    from scanmend.ocr.engines import rapid
 
     nncf: Any = importlib.import_module("nncf")  # not scanmend's
     both = rapid._models.__wrapped__()
@@ -175,7 +176,7 @@ def _models(both: tuple[Any, Any]) -> Way:
     @contextmanager
     def way() -> Iterator[None]:
         from scanmend.ocr import __main__ as child
-        from scanmend.ocr import rapid
+        from scanmend.ocr.engines import rapid
 
         with patch.object(rapid, "_models", lambda: both):
             engine = rapid.Rapid(("en",))

@@ -9,11 +9,11 @@ import statistics
 import sys
 import time
 
-from scanmend.gate import apply, gate, revert
-from scanmend.profiles import Profile
-from scanmend.suspects import suspects
-from scanmend.tokens import repairs
-from scanmend.values import Box, Edit, Line, Proposed
+from scanmend.config.profiles import Profile
+from scanmend.correction.checks import suspects
+from scanmend.correction.gate import apply, gate, revert
+from scanmend.correction.protected import repairs
+from scanmend.page import Box, Edit, Line, Proposed
 
 RULES = Profile("default", "x")
 PIECES = [

@@ -20,13 +20,13 @@ import psutil
 from llama_cpp.llama_speculative import LlamaPromptLookupDecoding
 
 import tinygguf
-from scanmend import gpu
-from scanmend.config import Llm
+from scanmend.backends import gpu
+from scanmend.backends.llm_lifecycle import Model
+from scanmend.config.profiles import Profile
+from scanmend.config.settings import LlmSettings
 from scanmend.llm.decode import PAGE_SHARE, correct
-from scanmend.llm.model import Loaded, Wish, load
-from scanmend.model import Model
-from scanmend.profiles import Profile
-from scanmend.values import Box, Line
+from scanmend.llm.loader import Loaded, Wish, load
+from scanmend.page import Box, Line
 
 TRUTH = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 SHAPE = (768, 3072, 12)
@@ -126,7 +126,9 @@ def life(path: str, context: int, layers: int | None) -> None:
     """What the model's process holds: before the load, loaded, and two seconds after its end."""
     told: list[str] = []
     folder = os.path.dirname(os.path.abspath(path))
-    settings = replace(Llm(), model=os.path.basename(path), context=context, gpu_layers=layers)
+    settings = replace(
+        LlmSettings(), model=os.path.basename(path), context=context, gpu_layers=layers
+    )
     model = Model(settings, folder, lambda state, _: told.append(state))
     line = Line("the modem house", Box(0, 0, 1, 1), 0.9)
 

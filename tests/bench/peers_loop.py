@@ -23,10 +23,10 @@ Reader = Callable[[str, int], object]
 
 def ours(job: dict[str, Any]) -> Reader:
     """The engine's own object of scanmend, after scanmend's own opening and righting of the page."""
-    from scanmend.ocr.engine import Upright, load
-    from scanmend.ocr.orient import upright
+    from scanmend.ocr.engines.base import Upright, load
+    from scanmend.ocr.orientation import upright
     from scanmend.ocr.pages import open_page
-    from scanmend.values import PageRequest
+    from scanmend.page import PageRequest
 
     engine = load(job["engine"], ("en",), None, False)
 

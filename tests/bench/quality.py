@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from rapidfuzz.distance import Levenshtein
 
 from bench.peers_ways import ONE_THREAD
-from scanmend.values import PageRequest
+from scanmend.page import PageRequest
 
 SHORT, ALIKE = 3, 4  # characters of a misreading at most, and of what agrees beside it at least
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")

@@ -13,7 +13,7 @@ import pikepdf
 
 from running import Tree
 from samples import encoded, page
-from scanmend.journal import Journal
+from scanmend.store.journal import Journal
 
 HERE = Path(__file__).resolve().parent
 CONFIG = """\

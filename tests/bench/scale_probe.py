@@ -14,14 +14,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from scanmend.child import Child
-from scanmend.claim import Claim
-from scanmend.cli import main
-from scanmend.correct import Correct
-from scanmend.journal import Journal
-from scanmend.publish import Publish
-from scanmend.read import Read
-from scanmend.watch import Watch
+from scanmend.cli.main import main
+from scanmend.intake.watcher import Watch
+from scanmend.pipeline.claim import Claim
+from scanmend.pipeline.correct import Correct
+from scanmend.pipeline.publish import Publish
+from scanmend.pipeline.read import Read
+from scanmend.store.journal import Journal
+from scanmend.workers.client import Child
 
 OUT = "SCALE_PROBE"  # in the environment: the file that the figures go to
 PRELOADED = "LD_PRELOAD"

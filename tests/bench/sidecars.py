@@ -32,7 +32,9 @@ def make(python: str, config: str, folders: list[str], out: Path) -> int:
             if file.suffix.lower() in INPUTS:
                 digest = hashlib.sha256(bytes(file)).hexdigest()[:6]
                 # the short hash keeps apart files of one name from several folders
-                names.append(shutil.copy(file, Path(scratch) / f"{file.stem[:60]}-{digest}{file.suffix}"))
+                names.append(
+                    shutil.copy(file, Path(scratch) / f"{file.stem[:60]}-{digest}{file.suffix}")
+                )
         subprocess.run(
             [python, "-m", "scanmend", "--config", config, "process", *names, "--out", str(out)],
             check=False, stdout=subprocess.DEVNULL,
@@ -49,7 +51,9 @@ def masked(value: Any) -> Any:
 
 def lines(sidecar: Path) -> list[str]:
     """Return the lines of a sidecar with masked fields, keys in the order of the file."""
-    return json.dumps(masked(json.loads(sidecar.read_text())), ensure_ascii=False, indent=1).splitlines()
+    return json.dumps(
+        masked(json.loads(sidecar.read_text())), ensure_ascii=False, indent=1
+    ).splitlines()
 
 
 def compare(old: Path, new: Path) -> int:
@@ -66,15 +70,21 @@ def compare(old: Path, new: Path) -> int:
         before, after = read(one), read(two)
         if before != after:
             differ += 1
-            where = next((i for i, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), -1)
-            print(f"{name}, line {where + 1}:\n - {before[where].strip()}\n + {after[where].strip()}")
+            where = next(
+                (i for i, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), -1
+            )
+            print(
+                f"{name}, line {where + 1}:\n - {before[where].strip()}\n + {after[where].strip()}"
+            )
     print(f"{len(names)} files compared, {differ} differ")
     return differ
 
 
 def main() -> int:
     """Run the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     ways = parser.add_subparsers(dest="way", required=True)
     maker = ways.add_parser("make", help="publish the inputs with one version")
     maker.add_argument("--python", default=sys.executable)

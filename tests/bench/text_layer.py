@@ -44,7 +44,7 @@ def read_file(path: str, pages: int, ocr: str) -> Iterator[dict[str, Any]]:
     from scanmend.ocr.__main__ import read_page
     from scanmend.ocr.pages import contents
     from scanmend.ocr.pdf.page import opened_page
-    from scanmend.values import ContentsRequest, PageRequest
+    from scanmend.page import ContentsRequest, PageRequest
 
     count = contents(ContentsRequest(path, 10_000, 200_000_000)).pages
     for index in range(min(count, pages)):

@@ -13,10 +13,10 @@ import os
 import signal
 import sys
 
-from scanmend import durable
-from scanmend.cli import main
-from scanmend.journal import Journal
-from scanmend.parts import Parts
+from scanmend.store import atomic
+from scanmend.cli.main import main
+from scanmend.store.journal import Journal
+from scanmend.store.parts import Parts
 
 POINT = os.environ.pop("DIE_AT")
 
@@ -49,9 +49,9 @@ elif kind in ("write", "wrote"):
         count[0] += 1
         return count[0] == int(what)
 
-    around(durable, "write", **{"before" if kind == "write" else "after": nth})
+    around(atomic, "write", **{"before" if kind == "write" else "after": nth})
 elif kind == "moved":
-    around(durable, "move", after=lambda *_: True)
+    around(atomic, "move", after=lambda *_: True)
 elif kind == "page":
     around(Journal, "keep_text", after=lambda *_: True)
 elif kind == "result":

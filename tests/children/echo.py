@@ -5,7 +5,7 @@ import signal
 import sys
 import time
 
-from scanmend.serve import serve
+from scanmend.workers.server import serve
 
 
 kept = []

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable
 from typing import Any
 
-from scanmend.serve import Progress, serve
+from scanmend.workers.server import Progress, serve
 
 
 def attempt(request: dict[str, Any], _progress: Progress) -> dict[str, Any]:

@@ -14,8 +14,8 @@ import psutil
 from hostile import corpus
 from running import Tree
 from samples import page
-from scanmend.journal import Journal
-from scanmend.states import MOVES, State
+from scanmend.document import MOVES, State
+from scanmend.store.journal import Journal
 
 WORDS = [
     "harbour",

@@ -21,11 +21,11 @@ import psutil
 from PIL import Image
 
 from hostile import corpus
-from scanmend.child import Child
-from scanmend.complete import is_complete
 from scanmend.errors import ChildError, Died, DocumentError, OutOfMemory, TimedOut
-from scanmend.sandbox import Sandbox
-from scanmend.values import Contents, ContentsRequest, PageRequest
+from scanmend.intake.completeness import is_complete
+from scanmend.page import Contents, ContentsRequest, PageRequest
+from scanmend.workers.client import Child
+from scanmend.workers.sandbox import Sandbox
 
 SECONDS = 20.0  # for one request
 MEMORY = 2**30  # of the child

@@ -14,8 +14,8 @@ import pytest
 from hostile.corpus import EITHER, FAILED, PUBLISHED, Case, cases, encoded
 from running import Tree, tree
 from samples import put
-from scanmend.journal import Journal
-from scanmend.states import Document, State
+from scanmend.document import Document, State
+from scanmend.store.journal import Journal
 
 LIMITS = """\
 settle: {quiet: 300ms, patience: 8s}

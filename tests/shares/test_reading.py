@@ -13,7 +13,7 @@ from hostile.corpus import encoded
 from scanmend.errors import FolderGone, machine_error
 from scanmend.ocr import pages, pictures
 from scanmend.ocr.pdf import qpdf
-from scanmend.values import PageRequest
+from scanmend.page import PageRequest
 from shares.samba import Mount, Samba, impossible, mounted, samba
 
 WHY_NOT = impossible()

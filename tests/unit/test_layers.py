@@ -9,65 +9,25 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "daemon" / "scanmend"
-LAYERS = [
-    {"jsonable"},
-    {"__init__", "values", "errors", "shipped"},
-    {
-        "states",
-        "schema",
-        "serve",
-        "keys",
-        "events",
-        "intake",
-        "config",
-        "lock",
-        "retry",
-        "durable",
-        "mounts",
-        "complete",
-        "settle",
-        "schedule",
-        "tokens",
-        "commas",
-        "align",
-        "confusions",
-        "lexicon",
-        "lookalikes",
-        "sight",
-        "evidence",
-        "gpu",
-        "notify",
-        "pulse",
-        "metrics",
-        "notes",
-        "listing",
-        "sandbox",
-    },
-    {
-        "log",
-        "profiles",
-        "journal",
-        "child",
-        "gate",
-        "suspects",
-        "hyphens",
-        "sidecar",
-        "inbox",
-        "parts",
-        "lease",
-        "engines",
-        "model",
-        "modelfiles",
-        "download",
-        "review",
-        "terminal",
-    },
-    {"watch", "claim", "read", "correct", "publish"},
-    {"line", "failed", "status", "web", "hooks"},
-    {"daemon", "oneshot", "doctor", "models", "texts", "install"},
-    {"cli"},
-    {"__main__"},
-]
+# what a package may import besides itself and the modules at the root, which every process imports
+ARROWS = {
+    "core": set(),
+    "config": set(),
+    "workers": set(),
+    "correction": {"config"},
+    "telemetry": {"config"},
+    "store": {"config"},
+    "formats": {"store"},
+    "backends": {"config", "telemetry", "workers"},
+    "service": {"config", "telemetry", "store"},
+    "intake": {"config", "telemetry", "store"},
+    "pipeline": {"config", "telemetry", "store", "workers", "correction", "formats", "backends", "service", "intake"},
+    "cli": {"config", "telemetry", "store", "workers", "correction", "formats", "backends", "service", "intake", "pipeline"},
+    "ocr": {"workers", "intake"},
+    "llm": {"workers", "correction"},
+}  # fmt: skip
+# the only modules that a child's code may import of packages that the daemon has to itself
+IN_CHILDREN = {"ocr": {"workers.server", "intake.completeness"}, "llm": {"workers.server"}}
 HEAVY = {
     "rapidocr",
     "openvino",
@@ -84,39 +44,41 @@ HEAVY = {
 FUNCTION_LINES = 50
 
 
-def _layer(module: str) -> int:
-    return next(i for i, names in enumerate(LAYERS) if module in names)
-
-
 def _imports(file: Path) -> set[str]:
+    """Return the modules of scanmend that ``file`` imports, as "store.journal" or "errors"."""
     found = set()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("scanmend"):
-            rest = node.module.split(".")[1:]
-            found |= {rest[0]} if rest else {a.name for a in node.names}
+            path = node.module.split(".")[1:]
+            whole = len(path) < 2 and (not path or (PACKAGE / path[0]).is_dir())
+            found |= {".".join([*path, a.name]) for a in node.names} if whole else {".".join(path)}
         elif isinstance(node, ast.Import):
-            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("scanmend.")}
+            found |= {a.name[9:] for a in node.names if a.name.startswith("scanmend.")}
     return {name for name in found if not name.startswith("__")}
 
 
-@pytest.mark.parametrize("file", sorted(PACKAGE.glob("*.py")), ids=lambda f: f.stem)
-def test_imports_go_down(file: Path) -> None:
-    """A step knows no other step; nobody imports what only children run."""
-    mine = _layer(file.stem)
-    for name in _imports(file):
-        assert name not in ("ocr", "llm")
-        other = _layer(name)
-        assert other < mine or (other == mine and mine in (2, 3, 5)), f"{file.stem} imports {name}"
+def _package(module: str) -> str:
+    first = module.split(".", maxsplit=1)[0]
+    return first if (PACKAGE / first).is_dir() else "core"
 
 
-@pytest.mark.parametrize("folder", ["ocr", "llm"])
-def test_children_import_only_values_and_their_own(folder: str) -> None:
-    # what words there are, how they are misread, what the engine saw, what speaks for another, how two texts differ
-    of_words = {"lexicon", "lookalikes", "sight", "evidence", "align"}
-    knows = {"llm": of_words, "ocr": {"complete"}}[folder]  # what is a PDF
-    shared = {"values", "errors", "serve", "log", "notes"}
-    for file in (PACKAGE / folder).rglob("*.py"):
-        assert _imports(file) <= shared | knows | {folder}, file.name
+@pytest.mark.parametrize("package", sorted(ARROWS))
+def test_packages_import_only_what_lies_below(package: str) -> None:
+    files = PACKAGE.glob("*.py") if package == "core" else (PACKAGE / package).rglob("*.py")
+    for file in files:
+        if file.name == "__main__.py" and package == "core":
+            continue
+        for module in _imports(file):
+            other = _package(module)
+            assert other in ARROWS[package] | {package, "core"}, f"{file.name} imports {module}"
+            if package in IN_CHILDREN and other not in {package, "core", "correction"}:
+                assert module in IN_CHILDREN[package], f"{file.name} imports {module}"
+
+
+def test_every_package_has_its_arrows() -> None:
+    folders = {f.parent.relative_to(PACKAGE).parts[0] for f in PACKAGE.glob("*/*.py")}
+
+    assert folders | {"core"} == set(ARROWS)
 
 
 def test_functions_fit_a_screen() -> None:
@@ -133,7 +95,7 @@ def test_functions_fit_a_screen() -> None:
 
 
 def test_the_daemon_loads_nothing_heavy() -> None:
-    code = "import sys, scanmend.daemon, scanmend.status; print(*sys.modules)"
+    code = "import sys, scanmend.pipeline.daemon, scanmend.service.status; print(*sys.modules)"
     out = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout
@@ -145,12 +107,12 @@ def test_status_loads_no_logging(tmp_path: Path) -> None:
     """Half of the time of its answer; with it, asyncio and ssl."""
     config = tmp_path / "scanmend.yaml"
     config.write_text("base: .\n")
-    code = f"import sys, scanmend.cli as c; c.main(['--config', {str(config)!r}, 'status']); print(*sys.modules)"
+    code = f"import sys, scanmend.cli.main as c; c.main(['--config', {str(config)!r}, 'status']); print(*sys.modules)"
     out = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout
 
-    assert "scanmend.status" in out.split()
+    assert "scanmend.service.status" in out.split()
     assert set() == {"structlog", "asyncio", "ssl", "subprocess"} & set(out.split())
 
 

@@ -11,8 +11,8 @@ os.environ.setdefault("HF_HUB_DISABLE_XET", "1")  # plain HTTP ranges: resumable
 from typing import Any
 
 from scanmend.errors import Died
-from scanmend.serve import Progress, serve
-from scanmend.values import Doubt
+from scanmend.page import Doubt
+from scanmend.workers.server import Progress, serve
 
 
 class Worker:
@@ -25,7 +25,7 @@ class Worker:
 
     def load(self, request: dict[str, Any], progress: Progress) -> dict[str, Any]:
         """The fields of a Wish -> ModelInfo."""
-        from scanmend.llm.model import Wish, load  # noqa: PLC0415 - a download needs no llama.cpp
+        from scanmend.llm.loader import Wish, load  # noqa: PLC0415 - a download needs no llama.cpp
 
         self._loaded = load(Wish(**request), progress)
         info: dict[str, Any] = self._loaded.info.to_json()

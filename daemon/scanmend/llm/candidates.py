@@ -5,8 +5,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scanmend.lexicon import Lexicon
-from scanmend.lookalikes import ACCENT, BARE, DIRT, LETTERS, OFTEN, RARE, Candidate, cased, confused
+from scanmend.correction.lexicon import Lexicon
+from scanmend.correction.lookalikes import (
+    ACCENT,
+    BARE,
+    DIRT,
+    LETTERS,
+    OFTEN,
+    RARE,
+    Candidate,
+    cased,
+    confused,
+)
 
 MOST = 12  # of one word
 BADLY = 5  # letters from which two characters may be misread

@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
+from scanmend.correction.lexical_evidence import doubtful
+from scanmend.correction.lexicon import shipped
 from scanmend.errors import ChildError
-from scanmend.evidence import doubtful
-from scanmend.lexicon import shipped
-from scanmend.llm.answers import Answer, Request
 from scanmend.llm.context import Context, Entry, NoRoom
 from scanmend.llm.guided import SHARED, Guided, within_reach
-from scanmend.llm.model import Loaded
-from scanmend.llm.offers import Offers, questioned
+from scanmend.llm.loader import Loaded
 from scanmend.llm.prompt import Prompt
-from scanmend.values import Doubt, Proposal
+from scanmend.llm.requests import Answer, Request
+from scanmend.llm.rescoring import Offers, questioned
+from scanmend.page import Doubt, Proposal
 
 _CELL = re.compile(rb"(.+?)( {3,}|$)", re.DOTALL)
 AROUND = 16  # characters on each side of what may be another word that the model sees, and the rest of their words

@@ -29,8 +29,8 @@ from huggingface_hub.utils import build_hf_headers
 from tqdm import tqdm
 
 from scanmend.errors import DiskFull, ModelUnavailable
-from scanmend.notes import Notes
-from scanmend.serve import Progress
+from scanmend.gguf_notes import Notes
+from scanmend.workers.server import Progress
 
 QUANTIZATIONS = {"int8": ("q8_0",), "int4": ("q4_k_m",), "fp16": ("fp16", "f16")}
 _SPLIT = re.compile(r"-\d{5}-of-\d{5}\.gguf$")

@@ -15,7 +15,7 @@ from typing import Any
 import httpx2
 
 from scanmend.errors import ModelUnavailable
-from scanmend.values import ModelInfo, Proposal, Proposed
+from scanmend.page import ModelInfo, Proposal, Proposed
 
 AT_ONCE = 4  # requests
 GROWTH = 1.3  # bytes out for each byte of the line

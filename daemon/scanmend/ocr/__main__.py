@@ -14,8 +14,8 @@ from typing import Any
 from PIL.Image import Image
 
 from scanmend.errors import ScanmendError
-from scanmend.ocr import engine as engines
-from scanmend.ocr.engine import Segment, Upright
+from scanmend.ocr.engines import base as engines
+from scanmend.ocr.engines.base import Segment, Upright
 from scanmend.ocr.eyes import RapidEyes
 from scanmend.ocr.layout import arrange
 from scanmend.ocr.pages import contents, open_page
@@ -24,8 +24,7 @@ from scanmend.ocr.pdf.layer import Layer, checked, main_turn, too_long, trusted
 from scanmend.ocr.pdf.order import ordered, placed, uncovered_segments
 from scanmend.ocr.pdf.page import OpenPage, opened_page
 from scanmend.ocr.pictures import Rendered
-from scanmend.serve import Progress, serve
-from scanmend.values import (
+from scanmend.page import (
     MIXED,
     RECOGNISED,
     TEXT_LAYER,
@@ -35,6 +34,7 @@ from scanmend.values import (
     PageRequest,
     PageText,
 )
+from scanmend.workers.server import Progress, serve
 
 _engine = functools.lru_cache(maxsize=1)(engines.load)
 LONGEST = (
@@ -143,7 +143,7 @@ def _recognised(request: PageRequest, page: Rendered, clock: "_Clock") -> PageTe
 
 
 def _upright(image: Image, dpi: float) -> Upright:
-    from scanmend.ocr.orient import upright  # noqa: PLC0415 - loads an engine of its own
+    from scanmend.ocr.orientation import upright  # noqa: PLC0415 - loads an engine of its own
 
     return upright(image, dpi)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from scanmend.ocr.rapid import Rapid
+    from scanmend.ocr.engines.rapid import Rapid
 
 Array = NDArray[Any]
 
@@ -34,6 +34,6 @@ class RapidEyes:
 
 
 def _rapid() -> "Rapid":
-    from scanmend.ocr.rapid import Rapid  # noqa: PLC0415 - its models are loaded once a process, when they are needed
+    from scanmend.ocr.engines.rapid import Rapid  # noqa: PLC0415 - its models are loaded once a process, when they are needed
 
     return Rapid(())

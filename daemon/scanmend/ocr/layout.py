@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from statistics import median, quantiles
 
 from scanmend.ocr.bidi import from_right
-from scanmend.ocr.engine import Segment
+from scanmend.ocr.engines.base import Segment
 from scanmend.ocr.tables import side_by_side
-from scanmend.values import MIXED, Box, Line
+from scanmend.page import MIXED, Box, Line
 
 PROSE_ROWS = 3  # full lines that a column has at least
 PROSE_SHARE = 0.4  # of a column's lines that are full

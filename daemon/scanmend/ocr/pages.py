@@ -11,15 +11,8 @@ from scanmend.ocr.pdf.document import is_pdf, open_pdf
 from scanmend.ocr.pdf.page import opened_page
 from scanmend.ocr.pdf.repair import is_rebuilt, warnings_of
 from scanmend.ocr.pdf.whole import missing_in
-from scanmend.ocr.pictures import (
-    Rendered,
-    check_pixels,
-    name_of,
-    opened,
-    picture_page,
-    webp_size,
-)
-from scanmend.values import Contents, ContentsRequest, PageRequest
+from scanmend.ocr.pictures import Rendered, check_pixels, name_of, opened, picture_page, webp_size
+from scanmend.page import Contents, ContentsRequest, PageRequest
 
 
 def contents(request: ContentsRequest) -> Contents:

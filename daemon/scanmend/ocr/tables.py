@@ -10,7 +10,7 @@ from statistics import median
 
 import numpy as np
 
-from scanmend.ocr.engine import Segment
+from scanmend.ocr.engines.base import Segment
 
 ROWS = 8  # that stand side by side, at least
 COLUMNS = 3  # that each table has, at least

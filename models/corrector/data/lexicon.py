@@ -4,7 +4,7 @@
 
 Counts the words of the training texts, and takes those that occur LEAST times in all. Names of people and places
 (Faker's), the words of our documents and of word lists are known too. Of their pairs, those that occur LEAST_PAIR times.
-``scanmend.lexicon`` says how the file is laid out.
+``scanmend.correction.lexicon`` says how the file is laid out.
 """
 
 import argparse

@@ -80,7 +80,7 @@ def spoil(image: Image.Image, rng: random.Random) -> Image.Image:
 
 def rapidocr() -> Callable[[Sequence[Image.Image]], list[Read]]:
     """The recogniser of the product alone."""
-    from scanmend.ocr.rapid import Rapid, as_bgr  # noqa: PLC0415 - only one engine is needed
+    from scanmend.ocr.engines.rapid import Rapid, as_bgr  # noqa: PLC0415 - only one engine is needed
 
     engine = Rapid(("en",))
     return lambda images: [

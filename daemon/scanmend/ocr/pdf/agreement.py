@@ -16,7 +16,7 @@ from rapidfuzz.distance import Levenshtein
 
 from scanmend.ocr.pdf.characters import UNMAPPED, Glyph
 from scanmend.ocr.pdf.lines import Run
-from scanmend.values import Box
+from scanmend.page import Box
 
 UNLIKE = 0.3  # share of characters in which such a piece and its reading agree, at most
 MOST_UNLIKE = 12  # characters of such pieces: the font shows another script

@@ -17,7 +17,7 @@ from typing import Any
 import pypdfium2
 from pypdfium2 import raw as pdfium
 
-from scanmend.values import Box
+from scanmend.page import Box
 
 MOST = 200_000  # characters: no print holds more, and the daemon would have them in its memory
 NO_AREA = 0.005  # of an em: PDFium's numbers are no more exact, and no dash is as thin

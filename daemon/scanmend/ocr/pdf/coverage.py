@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from scanmend.ocr.detect import bounds, sides
-from scanmend.values import Box
+from scanmend.ocr.detection import bounds, sides
+from scanmend.page import Box
 
 LETTERS = 3  # shapes as large as letters that a page needs to be looked at
 LETTER = 3, 80  # pixels of a letter's longer side at low resolution

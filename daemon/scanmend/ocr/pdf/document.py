@@ -9,8 +9,8 @@ from typing import BinaryIO
 import pypdfium2
 from pypdfium2 import raw as pdfium
 
-from scanmend.complete import is_headless_pdf
 from scanmend.errors import Damaged, Encrypted
+from scanmend.intake.completeness import is_headless_pdf
 from scanmend.ocr.pdf.mend import is_being_revised
 from scanmend.ocr.pdf.repair import Version, repaired, version_of
 from scanmend.ocr.pictures import MARKS, name_of

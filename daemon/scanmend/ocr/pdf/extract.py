@@ -16,7 +16,7 @@ import pikepdf
 
 from scanmend.ocr.pdf.attachments import Embedded
 from scanmend.ocr.pdf.qpdf import BROKEN
-from scanmend.values import PARTS, ContentsRequest, Part
+from scanmend.page import PARTS, ContentsRequest, Part
 
 CHUNK = 2**20
 HEAD = 1024  # bytes that tell the kind

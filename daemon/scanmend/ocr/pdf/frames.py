@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from scanmend.values import Box
+from scanmend.page import Box
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,7 @@ import cv2
 import numpy as np
 
 from scanmend.ocr.eyes import Array, Eyes
-from scanmend.ocr.pdf.agreement import (
-    UNLIKE,
-    Piece,
-    drawn_disagrees,
-    earlier_disagrees,
-    fonts_of,
-)
+from scanmend.ocr.pdf.agreement import UNLIKE, Piece, drawn_disagrees, earlier_disagrees, fonts_of
 from scanmend.ocr.pdf.characters import MOST, UNMAPPED, Gap, Glyph, Reader, joined
 from scanmend.ocr.pdf.coverage import lines_in, share_on, uncovered
 from scanmend.ocr.pdf.frames import turned_by
@@ -28,7 +22,7 @@ from scanmend.ocr.pdf.page import OpenPage
 from scanmend.ocr.pdf.repair import version_of
 from scanmend.ocr.pdf.visible import Hidden as HiddenGlyph
 from scanmend.ocr.pdf.visible import Seen, see, why_hidden
-from scanmend.values import Box, Hidden
+from scanmend.page import Box, Hidden
 
 PIECE_DPI = 200  # at which pieces are recognised
 PIECE_EM = 28.0  # pixels of an em for which that is enough

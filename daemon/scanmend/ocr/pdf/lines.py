@@ -18,7 +18,7 @@ from scanmend.ocr.bidi import logical, reads_from_right
 from scanmend.ocr.pdf.characters import Gap, Glyph
 from scanmend.ocr.pdf.doubles import advance, once
 from scanmend.ocr.pdf.frames import Frame, turned_by
-from scanmend.values import Box
+from scanmend.page import Box
 
 # in ems
 WIDE = 1.0  # a gap that parts two runs, as between the cells of a table

@@ -10,7 +10,7 @@ import pypdfium2
 from pypdfium2 import raw as pdfium
 
 from scanmend.ocr.pdf.characters import Glyph
-from scanmend.values import Box
+from scanmend.page import Box
 
 NEAR = 20.0  # points in which the double of a text is looked for
 MOST_DEPTH = 16  # forms within forms

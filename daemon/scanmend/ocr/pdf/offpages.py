@@ -11,7 +11,7 @@ from scanmend.ocr.pdf.attachments import MOST, Structure, structure
 from scanmend.ocr.pdf.extract import Extracted, extract
 from scanmend.ocr.pdf.qpdf import BROKEN, opened
 from scanmend.ocr.pictures import name_of
-from scanmend.values import ContentsRequest, Part
+from scanmend.page import ContentsRequest, Part
 
 NAMED = 20  # embedded files that a warning lists
 LONGEST = 100  # characters of a name in it

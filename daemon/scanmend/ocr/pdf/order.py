@@ -4,13 +4,13 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 
-from scanmend.ocr.engine import Segment
+from scanmend.ocr.engines.base import Segment
 from scanmend.ocr.layout import arrange
 from scanmend.ocr.pdf.coverage import COVERED, share_covered
 from scanmend.ocr.pdf.frames import Frame, turned_by
 from scanmend.ocr.pdf.layer import Layer, scaled, turned
 from scanmend.ocr.pdf.lines import Run
-from scanmend.values import DRAWN, EARLIER, Box, Hidden, Line
+from scanmend.page import DRAWN, EARLIER, Box, Hidden, Line
 
 SURE_SIGN = 0.9  # confidence of a single letter or digit that stands in a picture
 MOST_ICON = 2  # Chinese characters that a drawing may be taken for

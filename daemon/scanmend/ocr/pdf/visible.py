@@ -19,7 +19,7 @@ from pypdfium2 import raw as pdfium
 from scanmend.ocr.pdf.characters import INVISIBLE_MODES, Glyph, Paint
 from scanmend.ocr.pdf.doubles import printed_twice
 from scanmend.ocr.pdf.objects import addresses, show_text
-from scanmend.values import Box
+from scanmend.page import Box
 
 Grey = NDArray[np.uint8]
 

@@ -1,0 +1,1 @@
+"""What is proposed for a line, and what of it may stand; pure functions."""

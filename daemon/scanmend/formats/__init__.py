@@ -1,0 +1,1 @@
+"""What leaves: the files of a result."""

@@ -1,0 +1,1 @@
+"""What arrives: watching, settling, completeness, leases."""

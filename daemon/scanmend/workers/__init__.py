@@ -1,0 +1,1 @@
+"""Child processes: both halves, their sandbox, their messages."""

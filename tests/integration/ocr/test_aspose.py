@@ -1,0 +1,107 @@
+"""The real Aspose.OCR in evaluation mode. Skipped only where OpenSSL 1.1 can't be had, and then it says so."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import openssl11
+from running import Tree, tree
+from samples import encoded, page, put
+from scanmend.backends.ocr_engines import choose, probe
+from scanmend.config.settings import AsposeSettings, Settings
+from scanmend.errors import EngineUnusable
+
+LONG = [f"Line {n} of a long letter about the harbour and its ledgers" for n in range(1, 13)]
+
+
+@pytest.fixture(scope="module")
+def library() -> str:
+    folder, reason = openssl11.folder()
+    if folder is None:
+        pytest.skip(f"OpenSSL 1.1 can't be had: {reason}")
+    return str(folder)
+
+
+def _settings(**aspose: object) -> Settings:
+    base = Settings()
+    return replace(base, ocr=replace(base.ocr, engine="aspose"), aspose=AsposeSettings(**aspose))  # type: ignore[arg-type]
+
+
+def test_without_a_licence_it_is_refused_with_the_remedy(library: str) -> None:
+    with pytest.raises(EngineUnusable) as error:
+        choose(_settings(library_path=library))
+
+    assert "no licence" in str(error.value)
+    assert "aspose.licence" in str(error.value)
+    assert "allow_evaluation" in str(error.value)
+
+
+def test_without_openssl_it_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(
+        EngineUnusable, match=r"OpenSSL 1\.1 is missing.*libssl1\.1.*aspose\.library_path"
+    ):
+        choose(_settings(library_path=str(tmp_path), allow_evaluation=True))
+
+
+def test_a_licence_that_is_none_is_named_and_auto_falls_to_rapidocr(
+    library: str, tmp_path: Path
+) -> None:
+    licence = tmp_path / "Aspose.lic"
+    licence.write_text("<License>no</License>")
+    settings = _settings(licence=str(licence), library_path=library)
+
+    with pytest.raises(EngineUnusable, match=r"aspose\.licence: .*Aspose\.lic is not accepted"):
+        choose(settings)
+    chosen = choose(replace(settings, ocr=replace(settings.ocr, engine="auto")))
+
+    assert chosen.engine == "rapidocr"
+    assert "Aspose.lic is not accepted" in chosen.why
+
+
+def test_auto_without_a_licence_asks_nobody() -> None:
+    assert choose(Settings()).engine == "rapidocr"
+
+
+def test_the_child_lives_where_the_runtime_would_end_it(library: str) -> None:
+    """The runtime exits the process without OpenSSL 1.1: the probe's child dies, not the caller."""
+    settings = _settings(allow_evaluation=True, library_path=library)
+
+    status = probe(settings, "aspose")
+
+    assert status.usable
+    assert not status.licensed
+
+
+@pytest.fixture
+def evaluation(library: str, tmp_path: Path) -> Iterator[Tree]:
+    more = (
+        "ocr: {workers: 1, engine: aspose}\n"
+        f"aspose: {{allow_evaluation: true, library_path: {library}}}\n"
+    )
+    with tree(tmp_path, more) as made:
+        made.start()
+        yield made
+
+
+def test_evaluation_is_said_in_every_result_and_the_trial_line_is_not_in_it(
+    evaluation: Tree,
+) -> None:
+    made = evaluation
+    put(made.inbox, "letter.png", encoded("png", [page(LONG, size=(1400, 900))]))
+
+    sidecar = made.published("letter")
+    text = made.text("letter")
+
+    assert sidecar["engine"]["name"] == "aspose"
+    assert sidecar["evaluation"] is True
+    assert sidecar["truncated"] is True
+    assert sidecar["pages"][0]["truncated"] is True
+    assert "Trial" not in text
+    assert "***" not in text
+    assert "Line 1 of a long letter" in text
+    assert len(text) < len("\n".join(LONG))
+    for line in sidecar["pages"][0]["lines"]:
+        assert line["box"][2] > line["box"][0] >= 0
+    assert "WITHOUT A LICENCE" in made.said()

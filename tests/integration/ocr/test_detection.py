@@ -1,0 +1,90 @@
+"""The two looks at a page: in which size, and what is kept of each."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from scanmend.ocr import detection
+from scanmend.ocr.engines.rapid import Rapid
+
+Quad = tuple[int, int, int, int]
+SIZE = (2000, 1500)  # height, width in pixels
+
+
+def pixels(points: int) -> Any:
+    """A page of ten lines, DIN A4 at 300 dpi."""
+    image = Image.new("RGB", (2480, 3508), "white")
+    for number in range(10):
+        place = (100, 100 + 3 * points * number)
+        text = f"{number} pieces at {number}.{number}0 EUR each"
+        ImageDraw.Draw(image).text(place, text, "black", ImageFont.load_default(points))
+    return detection.as_bgr(image)
+
+
+def asked(points: int) -> list[int]:
+    """In which sizes the real detector is shown the page."""
+    rapid, sizes = Rapid(("en",)), []
+
+    def detector(picture: Any) -> Any:
+        sizes.append(max(picture.shape))
+        return rapid._detector(picture)
+
+    page = pixels(points)
+    assert len(detection.lines(detector, page, detection.look(detector, page))) == 10
+    return sizes
+
+
+def test_the_smaller_the_print_the_larger_the_second_look() -> None:
+    assert asked(110) == [detection.LOOK_SIDE]
+    (first, middling), (again, large) = asked(40), asked(26)
+    assert first == again == detection.LOOK_SIDE
+    assert detection.LOOK_SIDE < middling < large <= detection.MOST_SIDE
+
+
+def quad(x0: int, y0: int, x1: int, y1: int) -> Any:
+    return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float32)
+
+
+def finding(*boxes: Quad) -> Callable[[Any], Any]:
+    """A detector that finds these on a page of SIZE, for the real one can't be told what to overlook."""
+
+    def detector(picture: Any) -> Any:
+        scale = max(picture.shape) / max(SIZE)
+        return SimpleNamespace(boxes=[quad(*box) * scale for box in boxes] or None)
+
+    return detector
+
+
+BODY, LOWER, FOOT = (100, 100, 1300, 120), (100, 130, 1300, 150), (100, 1900, 1100, 1914)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kept"),
+    [
+        ([BODY, LOWER], [BODY, LOWER, FOOT], [BODY, LOWER, FOOT]),
+        ([BODY, LOWER, FOOT], [BODY, LOWER], [BODY, LOWER, FOOT]),  # overlooked in the larger
+        ([BODY, FOOT], [BODY, (800, 1900, 1000, 1914)], [BODY, FOOT]),  # a piece of it found
+        # the first look took two columns for one
+        ([(100, 100, 1300, 125)], [(100, 100, 650, 120), (750, 100, 1300, 120)], [(100, 100, 650, 120), (750, 100, 1300, 120)]),
+        ([], [FOOT], [FOOT]),
+        ([BODY], [], [BODY]),
+        ([], [], []),
+    ],
+)  # fmt: skip
+def test_what_either_look_found_is_kept_once(
+    first: list[Quad], second: list[Quad], kept: list[Quad]
+) -> None:
+    page = np.zeros((*SIZE, 3), np.uint8)
+    found = detection.lines(finding(*second), page, detection.look(finding(*first), page))
+    assert sorted(tuple(np.round(q[[0, 0, 2, 2], [0, 1, 0, 1]]).astype(int)) for q in found) == sorted(kept)  # fmt: skip
+
+
+def test_lines_that_run_down_are_measured_along_themselves() -> None:
+    down, piece = (100, 100, 120, 1300), (100, 100, 120, 300)
+    page = np.zeros((*SIZE, 3), np.uint8)
+    (only,) = detection.lines(finding(piece), page, [quad(*down)])
+    assert (only == quad(*down)).all()

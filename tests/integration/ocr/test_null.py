@@ -1,0 +1,27 @@
+"""The engine of the benches: through the whole line, and never by accident."""
+
+from pathlib import Path
+
+import pytest
+
+import samples
+from running import tree
+from scanmend.errors import NULL_ALLOWED, EngineUnusable
+from scanmend.ocr.engines.base import load
+from scanmend.ocr.engines.null import LINE
+
+
+def test_it_goes_through_the_whole_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(NULL_ALLOWED, "1")
+    more = 'ocr: {engine: "null", workers: 1, rotate: false}\nllm: {enabled: false}'
+    with tree(tmp_path / "home", more) as made:
+        made.start()
+        samples.put(made.inbox, "page.png", samples.encoded("png"))
+
+        assert made.published("page")["engine"]["name"] == "null"
+        assert made.text("page") == f"{LINE}\n"
+
+
+def test_the_child_refuses_it_whatever_the_daemon_believes() -> None:
+    with pytest.raises(EngineUnusable, match="null reads nothing"):
+        load("null", ("en",), None, False)

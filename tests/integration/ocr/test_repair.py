@@ -1,0 +1,260 @@
+"""PDFs with an odd end, and damaged ones: what is opened, by whom, with which warning, and what is not."""
+
+import errno
+import io
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pikepdf
+import pytest
+
+from samples import encoded, numbered
+from scanmend.errors import Damaged, Encrypted
+from scanmend.intake.completeness import Complete, Doubtful, is_complete
+from scanmend.ocr.pages import contents, open_page
+from scanmend.ocr.pdf import document, repair
+from scanmend.ocr.pdf.document import open_pdf
+from scanmend.ocr.source import Source
+from scanmend.page import Contents, ContentsRequest, PageRequest
+
+CASES = Path(__file__).parents[2] / "cases"
+KINDS = ("pillow", "classic", "object streams", "linearized", "linearized, object streams")
+PAGES = 4
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered() -> Iterator[None]:
+    yield
+    repair._last.clear()
+    document._sound.clear()
+
+
+def _made(kind: str, **how: Any) -> bytes:
+    """Four scanned pages, written as this kind of writer does."""
+    base = encoded("pdf", numbered(PAGES))
+    if kind == "pillow":
+        return base
+    modes = pikepdf.ObjectStreamMode
+    with pikepdf.open(io.BytesIO(base)) as pdf:
+        out = io.BytesIO()
+        mode = modes.generate if "object streams" in kind else modes.disable
+        pdf.save(out, object_stream_mode=mode, linearize="linearized" in kind, **how)
+    return out.getvalue()
+
+
+def _look(folder: Path, data: bytes, doubtful: bool = True, *passwords: str) -> Contents:
+    path = folder / "x.pdf"
+    path.write_bytes(data)
+    return contents(ContentsRequest(str(path), 100, 50_000_000, passwords, doubtful=doubtful))
+
+
+def _verdict(data: bytes) -> object:
+    return is_complete(io.BytesIO(data), len(data))
+
+
+def _shown(path: Path, passwords: tuple[str, ...] = ()) -> list[bytes]:
+    with open_pdf(str(path), passwords) as (pdf, _):
+        return [page.render(scale=0.3).to_numpy().tobytes() for page in pdf]
+
+
+def _revised(data: bytes) -> bytes:
+    """The same with a second revision, whose first page is turned; as a program that saves by appending writes."""
+    with pikepdf.open(io.BytesIO(data)) as pdf:
+        page = pdf.pages[0].obj
+        number = page.objgen[0]
+        page.Rotate = 180
+        text = b"%d 0 obj\n%s\nendobj\n" % (number, page.unparse(resolved=True))
+        root = pdf.Root.objgen[0]
+        size = int(pdf.trailer.Size)
+    before = int(re.findall(rb"startxref\s+(\d+)", data)[-1])
+    start = len(data) + 1
+    table = b"xref\n0 1\n0000000000 65535 f \n%d 1\n%010d 00000 n \n" % (number, start)
+    trailer = b"trailer\n<< /Size %d /Root %d 0 R /Prev %d >>\n" % (size, root, before)
+    place = start + len(text)
+    return data + b"\n" + text + table + trailer + b"startxref\n%d\n%%%%EOF\n" % place
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("damage", ["cut", "cut before", "doubled", "html", "no startxref"])
+def test_a_pdf_with_an_odd_end_is_read_whole(tmp_path: Path, kind: str, damage: str) -> None:
+    data = _made(kind).rstrip()
+    damaged = {
+        "cut": data[:-3],
+        "cut before": data[: data.rindex(b"startxref")],
+        "doubled": data + b"\n%%EOF\n",
+        "html": data + b"<!-- gateway 3 -->\r\n" * 200,
+        "no startxref": data[: data.rindex(b"startxref")] + b"%%EOF\n",
+    }[damage]
+    (tmp_path / "whole.pdf").write_bytes(data)
+
+    assert isinstance(_verdict(damaged), Doubtful)
+    assert _look(tmp_path, damaged).pages == PAGES
+    assert _shown(tmp_path / "x.pdf") == _shown(tmp_path / "whole.pdf")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_beginning_is_never_taken_for_the_whole(tmp_path: Path, kind: str) -> None:
+    """Cut at 60 places: what is said to be all there shows what the whole file shows."""
+    data = _made(kind)
+    (tmp_path / "whole.pdf").write_bytes(data)
+    whole = _shown(tmp_path / "whole.pdf")
+    refused = 0
+    for length in range(len(data) // 60, len(data), len(data) // 60):
+        try:
+            found = _look(tmp_path, data[:length])
+        except Damaged:
+            refused += 1
+        else:
+            assert found.pages == PAGES, length
+            assert _shown(tmp_path / "x.pdf") == whole, length
+    assert refused > 50
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_space_set_aside_is_not_the_rest(tmp_path: Path, kind: str) -> None:
+    data = _made(kind)
+    half = data[: len(data) // 2]
+
+    with pytest.raises(Damaged):
+        _look(tmp_path, half + bytes(len(data) - len(half)))
+
+
+def test_padding_is_no_doubt() -> None:
+    assert _verdict(_made("classic") + bytes(2048)) == Complete()
+
+
+def test_a_revision_that_lacks_its_end_only_is_read(tmp_path: Path) -> None:
+    first = _made("pillow")
+    (tmp_path / "first.pdf").write_bytes(first)
+    (tmp_path / "second.pdf").write_bytes(_revised(first))
+    cut = _revised(first).rstrip()
+    cut = cut[: cut.rindex(b"startxref")]
+
+    assert isinstance(_verdict(cut), Doubtful)
+    found = _look(tmp_path, cut)
+
+    assert found.warnings == ("repaired: no end",)
+    assert _shown(tmp_path / "x.pdf") == _shown(tmp_path / "second.pdf")
+    assert _shown(tmp_path / "x.pdf") != _shown(tmp_path / "first.pdf")
+
+
+def test_of_a_revision_that_is_cut_the_one_before_is_read(tmp_path: Path) -> None:
+    first = _made("pillow")
+    (tmp_path / "first.pdf").write_bytes(first)
+
+    found = _look(tmp_path, _revised(first)[: len(first) + 60])
+
+    assert "the one before it was read" in found.warnings[0]
+    assert _shown(tmp_path / "x.pdf") == _shown(tmp_path / "first.pdf")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("lost", [5, 9, 15])
+def test_a_header_that_is_missing(tmp_path: Path, kind: str, lost: int) -> None:
+    data = _made(kind)
+    (tmp_path / "whole.pdf").write_bytes(data)
+
+    found = _look(tmp_path, data[lost:], doubtful=False)
+
+    assert (found.media_type, found.pages) == ("application/pdf", PAGES)
+    assert "no header" in found.warnings[0]
+    assert _shown(tmp_path / "x.pdf") == _shown(tmp_path / "whole.pdf")
+
+
+def test_a_lost_trailer_and_a_broken_page_tree(tmp_path: Path) -> None:
+    data = _made("classic")
+    no_trailer = data[: data.rindex(b"xref\n0")]
+    kids = re.sub(rb"/Kids \[ \d 0 R", b"/Kids [ 0 0 R", data)
+
+    repaired = _look(tmp_path, no_trailer)
+    assert repaired.pages == PAGES
+    assert repaired.warnings == ("repaired by qpdf: no cross-reference table, no trailer",)
+
+    broken = _look(tmp_path, kids, doubtful=False)
+    assert broken.pages == PAGES - 1
+    assert "a broken page tree (3 of 4 pages)" in broken.warnings[0]
+
+
+def test_an_encrypted_one_is_repaired_with_its_password(tmp_path: Path) -> None:
+    lock = pikepdf.Encryption(owner="owner", user="user")
+    data = _made("classic", encryption=lock)
+    broken = data.replace(b"0000000", b"0000099")
+
+    found = _look(tmp_path, broken, False, "user")
+    assert found.pages == PAGES
+    assert [w.split(":")[0] for w in found.warnings] == [
+        "x.pdf is encrypted; opened with a password of pdf.passwords"
+    ] or any("repaired" in w for w in found.warnings)
+    with pytest.raises(Encrypted):
+        _look(tmp_path, broken, False, "another")
+
+
+def test_an_encrypted_one_that_lost_its_trailer_is_not_read_as_empty(tmp_path: Path) -> None:
+    data = _made("classic", encryption=pikepdf.Encryption(owner="owner", user=""))
+
+    with pytest.raises(Damaged, match="encrypted"):
+        _look(tmp_path, data[: data.rindex(b"trailer")])
+
+
+def test_what_nothing_opens_says_what_was_tried(tmp_path: Path) -> None:
+    with pytest.raises(Damaged, match=r"^x\.pdf: the PDF can't be opened, nor repaired .* again$"):
+        _look(tmp_path, b"%PDF-1.7\n" + b"nothing of a document\n" * 50)
+
+
+def test_a_read_that_fails_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.pdf"
+    path.write_bytes((CASES / "no-trailer.pdf").read_bytes())
+    read = Source.readall
+
+    def failing(self: Source) -> bytes:
+        monkeypatch.setattr(Source, "readall", read)
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(Source, "readall", failing)
+
+    with pytest.raises(OSError, match="Input/output error"):
+        contents(ContentsRequest(str(path), 10, 10_000_000))
+    assert contents(ContentsRequest(str(path), 10, 10_000_000)).pages == 1
+
+
+def test_a_repaired_copy_serves_all_pages_until_the_file_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.pdf"
+    data = _made("classic")
+    path.write_bytes(data[: data.rindex(b"xref\n0")])
+    repairs = []
+    real = repair._repair
+
+    def counting(*given: Any) -> repair.Repaired:
+        repairs.append(given[0])
+        return real(*given)
+
+    monkeypatch.setattr(repair, "_repair", counting)
+    contents(ContentsRequest(str(path), 10, 10_000_000))
+
+    for index in range(PAGES):
+        open_page(PageRequest(str(path), index, "null", ("en",), 72, False, "auto", 10_000_000))
+    assert len(repairs) == 1
+
+    path.write_bytes(data[: data.rindex(b"xref\n0")] + b"\n")
+    os.utime(path, ns=(1, 1))
+    contents(ContentsRequest(str(path), 10, 10_000_000))
+    assert len(repairs) == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["eof-cut.pdf", "junk-after-eof.pdf", "no-header.pdf", "no-trailer.pdf"]
+)
+def test_public_reports(name: str) -> None:
+    path = CASES / name
+    data = path.read_bytes()
+    doubtful = isinstance(_verdict(data), Doubtful)
+
+    found = contents(ContentsRequest(str(path), 10, 10_000_000, (), doubtful=doubtful))
+
+    assert found.pages == 1
+    assert doubtful or found.warnings

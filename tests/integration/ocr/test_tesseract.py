@@ -1,0 +1,124 @@
+"""The real Tesseract, where there is one."""
+
+import io
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from scanmend.errors import EngineUnusable
+from scanmend.ocr.engines import base as engines
+from scanmend.ocr.engines import tesseract
+from scanmend.ocr.engines.base import Upright
+from scanmend.ocr.engines.tesseract import Tesseract, _segments, _words
+from scanmend.ocr.layout import arrange
+
+needs_tesseract = pytest.mark.skipif(
+    shutil.which("tesseract") is None,
+    reason="the program tesseract is not installed (apt install tesseract-ocr)",
+)
+
+
+def page(lines: list[tuple[int, int, str]], size: tuple[int, int] = (1240, 700)) -> Image.Image:
+    image = Image.new("L", size, 255)
+    draw = ImageDraw.Draw(image)
+    for x, y, text in lines:
+        draw.text((x, y), text, fill=0, font=ImageFont.load_default(36))
+    return image
+
+
+@needs_tesseract
+def test_a_letter_with_boxes_and_confidence() -> None:
+    wanted = [
+        "Dear Mrs Whitlock,",
+        "thank you for your order of 14 March.",
+        "The amount is 1,284.50 EUR.",
+    ]
+    image = page([(100, 80 + 90 * n, line) for n, line in enumerate(wanted)])
+    reading = Tesseract(("en",)).read(Upright(image, 150))
+    assert [line.text for line in arrange(reading.segments, *image.size)] == wanted
+    for number, segment in enumerate(reading.segments):
+        assert abs(segment.box.x0 - 100) < 10
+        assert 80 + 90 * number - 5 < segment.box.y0 < 80 + 90 * number + 40
+        assert segment.confidence is not None
+        assert 0.5 < segment.confidence <= 1.0
+
+
+@needs_tesseract
+def test_a_wide_gap_parts_segments() -> None:
+    image = page(
+        [(60, 100, "Bread and milk"), (800, 100, "12.49"), (60, 200, "Apples"), (800, 200, "3.05")]
+    )
+    reading = Tesseract(("en",)).read(Upright(image, 150))
+    lines = [line.text for line in arrange(reading.segments, *image.size)]
+    assert [line.split() for line in lines] == [
+        ["Bread", "and", "milk", "12.49"],
+        ["Apples", "3.05"],
+    ]
+    assert all("   " in line for line in lines)
+
+
+@needs_tesseract
+def test_an_empty_page_has_no_segments() -> None:
+    assert Tesseract(("en",)).read(Upright(page([]), 150)).segments == ()
+
+
+@needs_tesseract
+def test_a_missing_language_names_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TESSDATA_PREFIX", str(tmp_path))
+    (tmp_path / "eng.traineddata").write_bytes(b"")
+    with pytest.raises(EngineUnusable, match=r"'fr'.*apt install tesseract-ocr-fra"):
+        engines.load("tesseract", ("en", "fr"), None, False)
+
+
+@needs_tesseract
+def test_a_language_that_is_missing_beside_one_that_is_there() -> None:
+    """The library itself would go on without it, and read Welsh as English."""
+    with pytest.raises(EngineUnusable, match=r"'cy'.*apt install tesseract-ocr-cym"):
+        Tesseract(("en", "cy"))
+
+
+@needs_tesseract
+def test_data_that_can_not_be_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TESSDATA_PREFIX", str(tmp_path))
+    (tmp_path / "eng.traineddata").write_bytes(b"not a model")
+    with pytest.raises(EngineUnusable, match=r"can't load eng.*--reinstall tesseract-ocr-eng"):
+        Tesseract(("en",))
+
+
+@needs_tesseract
+def test_it_reads_page_after_page_as_the_program_reads_each() -> None:
+    pages = [
+        page([(100, 80 + 90 * n, f"{word} {7 * n} of March, {word}") for n in range(6)])
+        for word in ("Invoice", "Delivery", "Rnodern", "Invoice")
+    ]
+    engine = Tesseract(("en",))
+    for image in pages:
+        file = io.BytesIO()
+        image.save(file, "ppm")
+        command = ["tesseract", "-", "-", "-l", "eng", "--psm", "3", "--dpi", "150", "tsv"]
+        said = subprocess.run(command, input=file.getvalue(), capture_output=True, check=True)
+
+        rows = said.stdout.decode().splitlines()[1:]
+        assert engine.read(Upright(image, 150)).segments == tuple(
+            _segments(_words("\n".join(rows)))
+        )
+
+
+@needs_tesseract
+def test_info_tells_how_it_was_read() -> None:
+    info = Tesseract(("en",)).info()
+    assert info.name == "tesseract"
+    assert int(info.version.lstrip("v").split(".")[0]) >= 5
+    assert info.settings["traineddata"] == "eng"
+
+
+def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Named as none is: it can't be taken away here."""
+    monkeypatch.setattr(tesseract, "LIBRARY", "libtesseract.so.none")
+    with pytest.raises(EngineUnusable, match=r"so\.none is not there.*apt install tesseract-ocr"):
+        engines.load("tesseract", ("en",), None, False)

@@ -1,0 +1,125 @@
+"""PDFs with an odd end, dropped on the real daemon: read after settle.doubtful, or waited for."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from running import Tree, tree
+from samples import encoded, numbered, put
+from scanmend.document import Document, State
+from scanmend.store.journal import Journal
+
+SETTLE = "settle: {quiet: 300ms, doubtful: 3s, patience: 10m}\n"
+CASES = Path(__file__).parents[2] / "cases"
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Tree]:
+    with tree(tmp_path / "tree", SETTLE) as made:
+        made.start()
+        yield made
+
+
+def _documents(made: Tree) -> dict[bytes, Document]:
+    journal = Journal.read_only(str(made.state))
+    assert journal
+    try:
+        return {d.path: d for d in journal.in_state(*State)}
+    finally:
+        journal.close()
+
+
+def _moves(made: Tree, path: bytes) -> list[str]:
+    journal = Journal.read_only(str(made.state))
+    assert journal
+    try:
+        document = next(d for d in journal.in_state(*State) if d.path == path)
+        return [new for _, _, new, _ in journal.history(document)]
+    finally:
+        journal.close()
+
+
+def _reason(made: Tree, path: bytes) -> str:
+    document = _documents(made).get(path)
+    return document.reason if document and document.state == State.SETTLING else ""
+
+
+def test_an_odd_end_is_read_after_its_quiet_with_a_warning(daemon: Tree) -> None:
+    for name in ("eof-cut", "junk-after-eof", "no-trailer", "no-header"):
+        put(daemon.inbox, f"{name}.pdf", (CASES / f"{name}.pdf").read_bytes())
+
+    daemon.eventually(lambda: "no %%EOF" in _reason(daemon, b"eof-cut.pdf"))
+    for name in ("eof-cut", "junk-after-eof", "no-trailer"):
+        warnings = daemon.published(name)["warnings"]
+        assert warnings[0].startswith("the end of the PDF looks incomplete: no %%EOF")
+        assert warnings[0].endswith("; it was read after 3 s of quiet")
+    assert daemon.published("no-header")["warnings"] == ["repaired: no header"]
+    daemon.eventually((daemon.archive / "no-header.pdf").exists)
+    archived = (daemon.archive / "no-header.pdf").read_bytes()
+    assert archived == (CASES / "no-header.pdf").read_bytes()
+
+
+def test_half_a_file_waits_is_tried_once_and_read_when_it_is_whole(daemon: Tree) -> None:
+    data = encoded("pdf", numbered(3))
+    with open(daemon.inbox / "book.pdf", "wb", buffering=0) as file:
+        file.write(data[: len(data) // 2])
+        daemon.eventually(lambda: "again" in _reason(daemon, b"book.pdf"))
+        assert _moves(daemon, b"book.pdf")[-3:] == ["queued", "reading", "settling"]
+        put(daemon.inbox, "after.png", encoded("png"))
+        daemon.published("after")
+        assert _moves(daemon, b"book.pdf").count("reading") == 1
+        assert daemon.status()["counts"]["failed"] == 0
+        file.write(data[len(data) // 2 :])
+
+    sidecar = daemon.published("book")
+
+    assert sidecar["source"]["pages"] == 3
+    assert sidecar["warnings"] == []
+    assert _moves(daemon, b"book.pdf").count("reading") == 2
+
+
+def test_what_was_tried_is_not_tried_again_by_a_restart(tmp_path: Path) -> None:
+    with tree(tmp_path / "tree", SETTLE) as made:
+        process = made.start()
+        put(made.inbox, "half.pdf", encoded("pdf", numbered(3))[:5000])
+        made.eventually(lambda: "again" in _reason(made, b"half.pdf"))
+        made.stop(process)
+        made.start()
+        put(made.inbox, "after.png", encoded("png"))
+        made.published("after")
+
+        assert _moves(made, b"half.pdf").count("reading") == 1
+        assert "again" in _reason(made, b"half.pdf")
+
+
+def test_its_patience_ends(tmp_path: Path) -> None:
+    with tree(tmp_path / "tree", "settle: {quiet: 300ms, doubtful: 1s, patience: 6s}\n") as made:
+        made.start()
+        put(made.inbox, "half.pdf", encoded("pdf", numbered(3))[:5000])
+
+        report = made.failure("half.pdf")
+
+    assert report["kind"] == "never-completed"
+    assert (
+        "can't be" in report["reason"]
+        or "not all there" in report["reason"]
+        or "missing" in report["reason"]
+    )
+    assert "for 6 s (settle.patience)" in report["reason"]
+
+
+def test_process_reads_it_at_once(tmp_path: Path) -> None:
+    with tree(tmp_path / "tree") as made:
+        half = put(tmp_path, "half.pdf", encoded("pdf", numbered(3))[:5000])
+        out = tmp_path / "out"
+        done = made.command("process", str(CASES / "eof-cut.pdf"), str(half), "--out", str(out), check=False)  # fmt: skip
+
+        sidecar = json.loads((out / "eof-cut.json").read_text())
+
+    assert done.returncode == 5
+    assert sidecar["warnings"] == ["the end of the PDF looks incomplete: no %%EOF near the end of the PDF"]  # fmt: skip
+    assert "half.pdf" in done.stderr
+    assert "again" in done.stderr
+    assert sorted(p.name for p in out.iterdir()) == ["eof-cut.json", "eof-cut.txt"]

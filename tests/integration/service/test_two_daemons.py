@@ -1,0 +1,165 @@
+"""Two daemons with state folders of their own on one inbox: each file once, also when one of them dies."""
+
+import os
+import shutil
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from attached import mail, saved, written
+from running import ROOT, Tree, eventually
+from samples import encoded, numbered, put
+from scanmend.document import State
+from scanmend.store.journal import Journal
+
+LEASE = "watch: {poll_interval: 300ms, reconcile_interval: 2s, shared: true, lease: 3s}\n"
+
+
+def _machine(home: Path, original: Path, originals: str = "archive") -> Tree:
+    """A daemon's own tree on the folders of the other."""
+    shared = ", ".join(f"{n}: {original / n}" for n in ("inbox", "outbox", "archive", "failed"))
+    more = f"{LEASE}folders: {{{shared}, state: state}}\noriginals: {originals}\n"
+    return Tree(home, more)
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Iterator[tuple[Tree, Tree]]:
+    (tmp_path / "share").mkdir()
+    trees = (
+        _machine(tmp_path / "one", tmp_path / "share"),
+        _machine(tmp_path / "two", tmp_path / "share"),
+    )
+    for made in trees:
+        made.inbox, made.outbox = tmp_path / "share" / "inbox", tmp_path / "share" / "outbox"
+        made.archive, made.failed = tmp_path / "share" / "archive", tmp_path / "share" / "failed"
+    trees[0].inbox.mkdir()
+    try:
+        yield trees
+    finally:
+        for made in trees:
+            made.close()
+
+
+def _done(made: Tree) -> list[str]:
+    journal = Journal.read_only(str(made.state))
+    assert journal is not None
+    try:
+        return [d.name for d in journal.in_state(State.DONE)]
+    finally:
+        journal.close()
+
+
+def _finished(made: Tree, names: list[str]) -> None:
+    """Every file archived, and one result for each."""
+    eventually(lambda: made.files(made.archive) == sorted(names), 180)
+    stems = sorted(Path(name).stem for name in names)
+    expected = sorted([f"{s}.json" for s in stems] + [f"{s}.txt" for s in stems])
+    eventually(lambda: made.files(made.outbox) == expected, 60)
+    assert [n for n in made.files(made.inbox) if not n.startswith(".scanmend")] == []
+
+
+def test_each_file_once_though_the_clocks_differ_by_an_hour(two: tuple[Tree, Tree]) -> None:
+    if shutil.which("faketime") is None:
+        pytest.skip("faketime is not there")
+    one, other = two
+    one.start()
+    other.start(before=("faketime", "-f", "+1h"), FAKETIME_DONT_FAKE_MONOTONIC="1")
+    names = [f"scan-{number:02}.png" for number in range(24)]
+    for number, name in enumerate(names):
+        put(one.inbox, name, encoded("png", [numbered(24)[number]]))
+
+    _finished(one, names)
+
+    eventually(lambda: set(_done(one) + _done(other)) == set(names), 60)
+    done = Counter(_done(one) + _done(other))
+    assert set(done.values()) == {1}
+    assert "taken over" not in one.said() + other.said()
+    eventually(lambda: not os.listdir(one.inbox / ".scanmend" / "leases"), 60)
+
+
+def test_a_dead_daemons_files_are_taken_over_and_its_return_does_no_harm(
+    two: tuple[Tree, Tree],
+) -> None:
+    one, other = two
+    process = one.start()
+    put(one.inbox, "book.tiff", encoded("tiff", numbered(60)))
+    one.eventually(lambda: "page read" in one.said())
+    other.start()
+    put(one.inbox, "more.png", encoded("png", numbered(1)))
+    process.kill()
+    process.wait()
+
+    _finished(other, ["book.tiff", "more.png"])
+    assert "taken over" in other.said()
+
+    one.start()
+    one.eventually(lambda: one.status()["in_work"] == [])
+    _finished(one, ["book.tiff", "more.png"])
+    assert len(numbered(60)) == other.text("book").count("\f") + 1
+
+
+def test_who_was_stopped_for_too_long_publishes_nothing_twice(two: tuple[Tree, Tree]) -> None:
+    one, other = two
+    process = one.start()
+    put(one.inbox, "book.tiff", encoded("tiff", numbered(60)))
+    one.eventually(lambda: "page read" in one.said())
+    process.send_signal(signal.SIGSTOP)  # its children go on until they wait for it
+    other.start()
+    other.eventually(lambda: "taken over" in other.said())
+    process.send_signal(signal.SIGCONT)
+
+    _finished(other, ["book.tiff"])
+
+    one.eventually(lambda: one.status()["in_work"] == [])
+    published = [line for made in two for line in made.said().splitlines() if "published" in line]
+    assert len([line for line in published if "book.tiff" in line]) == 1
+
+
+def test_originals_that_stay_are_processed_once(tmp_path: Path) -> None:
+    share = tmp_path / "share"
+    (share / "inbox").mkdir(parents=True)
+    one = _machine(tmp_path / "one", share, "keep")
+    other = _machine(tmp_path / "two", share, "keep")
+    for made in (one, other):
+        made.inbox, made.outbox = share / "inbox", share / "outbox"
+    try:
+        one.start()
+        put(one.inbox, "scan.png", encoded("png", numbered(1)))
+        one.published("scan")
+        before = (one.outbox / "scan.json").read_bytes()
+        one.eventually(lambda: one.status()["counts"]["done"] == 1)
+        other.start()
+        other.eventually(lambda: other.status()["counts"]["gone"] == 1)
+        time.sleep(1)  # nothing more may come, and nothing tells when it does not
+        assert other.status()["counts"]["done"] == 0
+        assert (one.outbox / "scan.json").read_bytes() == before
+    finally:
+        one.close()
+        other.close()
+
+
+def test_attachments_of_a_file_that_is_taken_over(two: tuple[Tree, Tree]) -> None:
+    """One dies when the attachments are in its line and the file is still in the inbox; then it comes back."""
+    one, other = two
+    for made in two:
+        made.config.write_text(made.config.read_text() + "\npdf: {attachments: extract}\n")
+    files = {f"{n}.pdf": saved(written(f"Invoice {n} for 219.45")) for n in range(2)}
+    put(one.inbox, "mail.pdf", mail("Two invoices", files))
+    program = [str(ROOT / "tests" / "children" / "dying.py")]
+    assert one.start(program, wait=False, DIE_AT="after:putting-away").wait(120) == -signal.SIGKILL
+
+    other.start()
+    expected = ["mail.json", "mail.txt", "mail/0.json", "mail/0.txt", "mail/1.json", "mail/1.txt"]
+    eventually(lambda: one.files(one.outbox) == expected, 120)
+    eventually(lambda: one.files(one.archive) == ["mail.pdf"])
+    one.start()
+
+    eventually(lambda: sorted(_done(one)) == ["mail.pdf", "mail/0.pdf", "mail/1.pdf"], 60)
+    assert sorted(_done(other)) == ["mail.pdf", "mail/0.pdf", "mail/1.pdf"]
+    assert one.files(one.outbox) == expected
+    assert one.files(one.failed) == []
+    assert "taken over" in other.said()

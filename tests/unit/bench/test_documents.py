@@ -1,0 +1,84 @@
+"""The documents of `make eval-corrector`: that they are whole, and the same each time."""
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bench import documents
+from bench.corrector_run import Said, gated, plainly, ungated
+from bench.corrector_sets import Document, Page, some
+from scanmend.config.profiles import Profile
+from scanmend.page import Box, Departure, Line, Proposed
+
+
+@pytest.mark.parametrize("language", documents.LANGUAGES)
+def test_texts_fit_their_page(language: str) -> None:
+    found = list(documents.texts((language,)))
+
+    assert len(found) >= 4
+    for text in found:
+        assert 17 <= len([line for line in text.lines if line.strip()]) <= 50, text.name
+        assert max(map(len, text.lines)) <= 100, text.name
+        assert "\t" not in text.truth
+        assert not any(line.startswith(("#", "|||")) for line in text.truth.split("\n"))
+
+
+def test_a_page_is_worn_the_same_way_each_time() -> None:
+    fonts = documents.fonts()
+    if not fonts:
+        pytest.skip("no font to set documents in")
+    text = documents.Text("note", "en", ("# A note", "Pos\tArticle\t5.00", "one two three"))
+    page = documents.printed(text, next(iter(fonts.values())), random.Random(1))
+    assert np.asarray(page).min() == 0
+    for level in documents.LEVELS:
+        first, second = (
+            documents.worn(page, documents.WEAR[level], random.Random(2)) for _ in range(2)
+        )
+        assert first.tobytes() == second.tobytes()
+        assert isinstance(first, Image.Image)
+        assert first.height < first.width < page.width
+
+
+def test_a_picture_is_made_once(tmp_path: Path) -> None:
+    fonts = documents.fonts()
+    if not fonts:
+        pytest.skip("no font to set documents in")
+    made = list(documents.pictures(str(tmp_path), fonts, 1, ("en",), 1))
+    times = [Path(path).stat().st_mtime_ns for _, _, path in made]
+    again = list(documents.pictures(str(tmp_path), fonts, 1, ("en",), 1))
+
+    assert [level for _, level, _ in made] == list(documents.LEVELS)
+    assert made == again
+    assert times == [Path(path).stat().st_mtime_ns for _, _, path in again]
+
+
+def _said() -> Said:
+    line = Line("farm rnodern house", Box(0, 0, 1, 1), 0.9)
+    page = Page((line,), ("form modern house",), "form modern house")
+    proposed = Proposed("form modern house", (Departure(1, 2, 5.0), Departure(5, 6, 3.0)))
+    return Said(Document("one", ("given", "en"), (page,)), [(proposed,)])
+
+
+def test_a_rule_may_be_lifted_to_see_what_it_costs() -> None:
+    rules = Profile("default", "correct")
+    as_it_is = gated(_said(), rules).lines[0]
+
+    assert as_it_is.published == "farm modern house"
+    assert gated(_said(), rules, {"short-word": 4.0}).lines[0].published == "form modern house"
+    assert gated(_said(), rules, {"short-word": 6.0}).lines[0] == as_it_is
+    assert ungated(_said()).lines[0].published == "form modern house"
+    assert plainly(_said().document, [["a"]]).pages == (
+        ("farm rnodern house", "a", "form modern house"),
+    )
+
+
+def test_a_part_of_a_set_is_the_same_part_each_time() -> None:
+    page = Page((Line("a", Box(0, 0, 1, 1), None),) * 5, ("a",) * 5, "a")
+    found = [Document(str(n), ("set", "en"), (page,)) for n in range(20)]
+
+    assert some(found, 3, None) == some(found[::-1], 3, None)
+    assert len(some(found, None, 12)) == 3
+    assert len(some(found, None, None)) == 20

@@ -1,0 +1,198 @@
+"""Is it all there? Whole files are, beginnings of files are not, and no bytes at all make it raise."""
+
+import io
+import random
+import struct
+
+import pikepdf
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from samples import encoded, numbered, page
+from scanmend.intake.completeness import (
+    Complete,
+    Doubtful,
+    Incomplete,
+    Unknown,
+    is_complete,
+    is_headless_pdf,
+)
+
+
+def _check(data: bytes) -> object:
+    return is_complete(io.BytesIO(data), len(data))
+
+
+def _saved(image: Image.Image, kind: str, **how: object) -> bytes:
+    out = io.BytesIO()
+    image.save(out, kind, **how)
+    return out.getvalue()
+
+
+def _linearized() -> bytes:
+    out = io.BytesIO()
+    with pikepdf.open(io.BytesIO(encoded("pdf", numbered(3)))) as pdf:
+        pdf.save(out, linearize=True)
+    return out.getvalue()
+
+
+def _with_thumbnail() -> bytes:
+    exif = Image.Exif()
+    exif[0x010E] = "x" * 200 + "\xff\xd9"
+    return _saved(page(), "JPEG", exif=exif)
+
+
+WHOLE = {
+    "png": encoded("png"),
+    "jpeg": encoded("jpeg"),
+    "progressive jpeg": _saved(page(), "JPEG", progressive=True),
+    "jpeg with an end marker in its header": _with_thumbnail(),
+    "tiff": encoded("tiff", numbered(3)),
+    "tiff, deflate": _saved(page(), "TIFF", compression="tiff_deflate"),
+    "tiff, group 4": _saved(page().convert("1"), "TIFF", compression="group4"),
+    "big-endian tiff": _saved(Image.frombytes("I;16B", (64, 64), bytes(8192)), "TIFF"),
+    "pdf": encoded("pdf", numbered(3)),
+    "pdf, linearized": _linearized(),
+    "gif": encoded("gif"),
+    "webp": encoded("webp"),
+    "bmp": encoded("bmp"),
+    "jpeg 2000": encoded("jpeg2000"),
+}
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_a_whole_file_is_complete(kind: str) -> None:
+    assert _check(WHOLE[kind]) == Complete()
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_a_beginning_is_not(kind: str) -> None:
+    """At 300 lengths; the last bytes of a TIFF may be padding that nothing refers to."""
+    data = WHOLE[kind]
+    spare = 64 if "tiff" in kind else 1
+    for length in range(16, len(data) - spare, max(1, len(data) // 300)):
+        assert isinstance(_check(data[:length]), Incomplete), f"{kind}: {length} of {len(data)}"
+
+
+@pytest.mark.parametrize("kind", [k for k in WHOLE if k not in ("bmp", "webp") and "tiff" not in k])
+def test_space_set_aside_is_not_content(kind: str) -> None:
+    """Some programs make the file as long as it will be, and fill it then; BMP, WebP and TIFF can't tell."""
+    data = WHOLE[kind]
+    half = data[: len(data) // 2] + bytes(len(data) - len(data) // 2)
+    assert not isinstance(_check(half), Complete)
+    assert isinstance(_check(bytes(len(data))), Incomplete)
+
+
+def _noise(count: int) -> bytes:
+    return random.Random(1).randbytes(count)
+
+
+def test_a_large_hole_is_seen() -> None:
+    """Windows sets the size first when it copies to a share; longer than the budget of reads goes."""
+    data = _saved(Image.frombytes("RGB", (700, 700), _noise(1_470_000)), "PNG")
+    assert isinstance(_check(data[:700_000] + bytes(len(data) - 700_000)), Incomplete)
+    assert isinstance(_check(WHOLE["pdf"][:800] + bytes(40_000_000)), Incomplete)
+
+
+def test_no_beginning_of_a_gif_is_whole() -> None:
+    data = _saved(Image.frombytes("P", (150, 150), _noise(22_500)), "GIF")
+    assert not any(_check(data[:n]) == Complete() for n in range(16, len(data) - 1))
+
+
+def test_a_revision_that_is_being_added_is_waited_for() -> None:
+    begun = b"\n99 0 obj\n<</Length 5000>>\nstream\n"
+    assert isinstance(_check(WHOLE["pdf"] + begun + _noise(900)), Incomplete)
+
+
+def test_a_tiff_that_names_one_list_a_thousand_times_is_given_up() -> None:
+    """Else the claim of every other file would wait for minutes."""
+    count, data = 500_000, bytearray(b"II*\0" + struct.pack("<I", 2_000_008) + bytes(2_000_000))
+    for _ in range(1000):
+        data += struct.pack("<H", 2)
+        data += struct.pack("<HHII", 273, 4, count, 8) + struct.pack("<HHII", 279, 4, count, 8)
+        data += struct.pack("<I", len(data) + 4)
+    data[-4:] = bytes(4)
+
+    assert _check(bytes(data)) == Unknown()
+
+
+def test_trailing_bytes_do_no_harm() -> None:
+    assert _check(WHOLE["pdf"] + b"\r\n\0\0") == Complete()
+    assert _check(WHOLE["pdf"] + bytes(100_000)) == Complete()
+    assert _check(WHOLE["jpeg"] + _noise(90_000).replace(b"\xff", b"")) == Complete()
+    assert _check(WHOLE["jpeg 2000"] + bytes(10)) == Complete()
+    assert _check(WHOLE["jpeg"] + bytes(100_000)) == Complete()
+    assert _check(WHOLE["png"] + b"trailer") == Complete()
+
+
+@pytest.mark.parametrize("kind", ["pdf", "pdf, linearized"])
+def test_an_odd_end_of_a_pdf_is_a_hint(kind: str) -> None:
+    """It may be whole; of other kinds a missing end is certain."""
+    data = WHOLE[kind].rstrip()
+    begin = data[: data.rindex(b"startxref")]
+
+    for odd in (
+        data[:-3],
+        begin,
+        begin + b"%%EOF",
+        data + b"\n%%EOF",
+        data + b"<p>junk</p>" * 400,
+        data[: len(data) // 2],
+    ):
+        assert isinstance(_check(odd), Doubtful), odd[-20:]
+    assert not isinstance(_check(bytes(5000)), Doubtful)
+    assert not isinstance(_check(WHOLE["png"][:-9]), Doubtful)
+    assert not isinstance(_check(WHOLE["tiff"][:-500]), Doubtful)
+
+
+def test_a_pdf_without_its_header_is_known() -> None:
+    data = WHOLE["pdf"][9:]
+
+    assert is_headless_pdf(io.BytesIO(data), len(data))
+    assert _check(data) == Complete()
+    assert isinstance(_check(data[:-4]), Doubtful)
+    for other in (b"", b"of 1 0 obj and endobj\n", b"PK\3\4" + data, WHOLE["png"], b"text\n" * 90):
+        assert not is_headless_pdf(io.BytesIO(other), len(other))
+
+
+def test_what_is_not_known_is_unknown() -> None:
+    assert _check(b"plain text\n" * 10) == Unknown()
+
+
+def test_loops_end() -> None:
+    directory = (
+        b"II*\0" + (8).to_bytes(4, "little") + (0).to_bytes(2, "little") + (8).to_bytes(4, "little")
+    )
+
+    assert _check(directory) == Complete()
+
+
+@settings(max_examples=1500, deadline=None)
+@given(st.sampled_from(sorted(WHOLE)), st.integers(0, 2**32))
+def test_it_never_raises(kind: str, seed: int) -> None:
+    chance = random.Random(seed)
+    data = bytearray(WHOLE[kind])
+    for _ in range(chance.randint(1, 12)):
+        data[chance.randrange(min(len(data), chance.choice([64, 600, len(data)])))] = (
+            chance.randrange(256)
+        )
+
+    assert isinstance(_check(bytes(data)), Complete | Incomplete | Unknown)
+
+
+@given(st.binary(max_size=400))
+def test_nor_on_any_bytes(data: bytes) -> None:
+    for head in (
+        b"",
+        b"II*\0",
+        b"MM\0+",
+        b"\xff\xd8",
+        b"\x89PNG\r\n\x1a\n",
+        b"%PDF-",
+        b"BM",
+        b"RIFF",
+        b"GIF89a",
+    ):
+        assert isinstance(_check(head + data), Complete | Incomplete | Unknown)
