@@ -1,7 +1,9 @@
-"""The states of a document on its way, the moves between them, and a document's row."""
+"""A file in the inbox, a document, its states and the moves between them."""
 
 import enum
+import os
 from dataclasses import dataclass
+from typing import Self
 
 from scanmend.errors import show
 
@@ -35,6 +37,33 @@ MOVES: dict[State | None, frozenset[State]] = {
     State.GONE: frozenset(),
 }
 ACTIVE = (State.QUEUED, State.READING, State.PUBLISHING, State.PUTTING_AWAY)
+
+
+@dataclass(frozen=True, slots=True)
+class FileSnapshot:
+    """A regular file as the watcher last saw it in the inbox.
+
+    ``path`` is relative to the inbox, as bytes. ``closed``: the writer closed it, or it was renamed into
+    place, so that the quiet period need not be waited out. ``waited``: it has been quiet for
+    ``settle.doubtful``, so that an odd end is no reason to wait longer.
+    """
+
+    path: bytes
+    size: int
+    mtime_ns: int
+    inode: int
+    closed: bool = False
+    waited: bool = False
+
+    @classmethod
+    def of(cls, path: bytes, status: os.stat_result, closed: bool = False) -> Self:
+        """From its status. Inode numbers of shares use all 64 bits, SQLite's integers have a sign."""
+        return cls(path, status.st_size, status.st_mtime_ns, status.st_ino & (2**63 - 1), closed)
+
+    @property
+    def identity(self) -> tuple[int, int, int]:
+        """What must not change while the file is read: size, mtime, inode."""
+        return (self.size, self.mtime_ns, self.inode)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@
     ├ DocumentError         this file's fault: it goes to failed/
     │ ├ Encrypted  Damaged  TooBig  Unsupported  NeverCompleted
     ├ ChildError            costs one attempt of one page
-    │ ├ Died  TimedOut  OutOfMemory  Babbled
+    │ ├ Died  TimedOut  OutOfMemory  ProtocolError
     └ MachineError          this machine's fault: wait and try again, for ever
       ├ FolderGone  DiskFull  EngineUnusable  ModelUnavailable
 
@@ -103,7 +103,7 @@ class OutOfMemory(ChildError):
     """The child ran into its memory limit."""
 
 
-class Babbled(ChildError):
+class ProtocolError(ChildError):
     """The child's reply is no reply."""
 
 

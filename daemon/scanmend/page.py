@@ -4,7 +4,6 @@ Standard library only: every process of scanmend imports this module.
 """
 
 import dataclasses
-import os
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -17,33 +16,6 @@ MIXED = "mixed"  # drawn text and recognised text
 TEXT_LAYER = "pdf-text"  # the name of the engine of a page that a PDF's text layer tells whole
 SOURCES = (RECOGNISED, DRAWN, EARLIER, MIXED)
 PARTS = "parts"  # folder in an OCR child's scratch folder
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A regular file as the watcher last saw it in the inbox.
-
-    ``path`` is relative to the inbox, as bytes. ``closed``: the writer closed it, or it was renamed into
-    place, so that the quiet period need not be waited out. ``waited``: it has been quiet for
-    ``settle.doubtful``, so that an odd end is no reason to wait longer.
-    """
-
-    path: bytes
-    size: int
-    mtime_ns: int
-    inode: int
-    closed: bool = False
-    waited: bool = False
-
-    @classmethod
-    def of(cls, path: bytes, status: os.stat_result, closed: bool = False) -> Self:
-        """From its status. Inode numbers of shares use all 64 bits, SQLite's integers have a sign."""
-        return cls(path, status.st_size, status.st_mtime_ns, status.st_ino & (2**63 - 1), closed)
-
-    @property
-    def identity(self) -> tuple[int, int, int]:
-        """What must not change while the file is read: size, mtime, inode."""
-        return (self.size, self.mtime_ns, self.inode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +37,7 @@ class Box(Json):
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt(Json):
+class CharAlternatives(Json):
     """What an engine saw in the place of the character at ``at`` of a line; ``between``: just before it, where it read none.
 
     ``saw``: the probabilities of the likeliest characters, and of none as "".
@@ -96,7 +68,7 @@ class Line(Json):
     confidence: float | None
     block: int = 0
     unsure: tuple[int, ...] | None = None
-    doubts: tuple[Doubt, ...] | None = None
+    doubts: tuple[CharAlternatives, ...] | None = None
     source: str = "ocr"
 
     @property
@@ -265,7 +237,7 @@ class ModelInfo(Json):
 
 
 @dataclass(frozen=True, slots=True)
-class Departure(Json):
+class Divergence(Json):
     """Where the model left the OCR text, until it was back: offsets in code points into the proposed text.
 
     ``margin``: the logarithm (base e) of how many times more probable its own token was to it than the OCR's.
@@ -277,15 +249,15 @@ class Departure(Json):
 
 
 @dataclass(frozen=True, slots=True)
-class Proposed(Json):
-    """What the model made of a line. ``departures`` None: the model does not tell how sure it is."""
+class LineProposal(Json):
+    """What the model made of a line. ``divergences`` None: the model does not tell how sure it is."""
 
     text: str
-    departures: tuple[Departure, ...] | None = None
+    divergences: tuple[Divergence, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal(Json):
+class PageProposal(Json):
     """What the model made of a page: one for each line of the page, in order.
 
     None for a line that it was not asked for, or left out. ``calls``: of the model's decoder, each one batch.
@@ -293,7 +265,7 @@ class Proposal(Json):
     ``bound``: the bound that cut the model short ("tokens", "seconds", "repetition"), or None.
     """
 
-    lines: tuple[Proposed | None, ...]
+    lines: tuple[LineProposal | None, ...]
     model: ModelInfo
     tokens: int
     seconds: float
@@ -310,7 +282,7 @@ class Edit(Json):
 
     ``start`` is the offset in code points into the OCR text of line ``line`` (an index into the page's
     lines); ``rule`` is the rule that decided, as "digits", "no-new-words", "repair-amount" (``gate.RULES``,
-    ``tokens.repairs``); ``margin`` as in Departure, None where the model does not tell or was not asked.
+    ``tokens.repairs``); ``margin`` as in Divergence, None where the model does not tell or was not asked.
     """
 
     line: int

@@ -38,9 +38,9 @@ def with_llama(path: Path, logits: Path) -> None:
     """Compare; the template is looked at as well."""
     import llama_cpp  # noqa: PLC0415
     from scanmend.llm.context import Entry  # noqa: PLC0415
-    from scanmend.llm.loader import Wish, load  # noqa: PLC0415
+    from scanmend.llm.loader import LoadRequest, load  # noqa: PLC0415
 
-    loaded = load(Wish(str(path)), lambda _: None)
+    loaded = load(LoadRequest(str(path)), lambda _: None)
     context, prompt = loaded.context, loaded.prompt("Correct.")
     assert prompt.before_lines([]) == []
     expected = np.load(logits)

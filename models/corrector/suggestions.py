@@ -25,10 +25,10 @@ from scanmend.correction.lexicon import shipped
 from scanmend.llm import ranking, suggestions
 from scanmend.llm.decode import pieces
 from scanmend.llm.guided import Guided
-from scanmend.llm.loader import Wish, load
+from scanmend.llm.loader import LoadRequest, load
 from scanmend.llm.requests import Request
 from scanmend.llm.rescoring import Offers, Place, questioned
-from scanmend.page import Doubt
+from scanmend.page import CharAlternatives
 
 from data.noise import raw
 
@@ -46,14 +46,14 @@ class Line:
 
     ocr: str
     truth: str
-    doubts: Sequence[Doubt] | None = None
+    doubts: Sequence[CharAlternatives] | None = None
 
 
 @dataclass(frozen=True)
 class Asked:
     """A word that the model was asked about. ``gains``: characters nearer to the truth by each offer."""
 
-    spot: ranking.Spot
+    spot: ranking.SuspectWord
     likely: Sequence[float]
     gains: Sequence[int]
 
@@ -111,7 +111,7 @@ def pages(file: Path) -> list[list[Line]]:
     for row in file.read_text(encoding="utf-8").splitlines():
         ocr, truth, page, doubts = json.loads(row)
         if _readable(ocr, truth):
-            told = None if doubts is None else [Doubt.from_json(d) for d in doubts]
+            told = None if doubts is None else [CharAlternatives.from_json(d) for d in doubts]
             found.setdefault(page, []).append(Line(ocr, truth, told))
     return list(found.values())
 
@@ -165,7 +165,7 @@ def main() -> None:
     parser.add_argument("--fit", type=Path, nargs="+", required=True)
     parser.add_argument("--check", nargs="*", default=[], help="NAME=FILE of pairs to report on")
     options = parser.parse_args()
-    model = load(Wish(str(options.model), gpu_layers=0, threads=1), lambda _: None)
+    model = load(LoadRequest(str(options.model), gpu_layers=0, threads=1), lambda _: None)
     suggestions.least = lambda _: NEARLY  # more are asked about than are proposed
     suggestions.BEHIND = -2 * NEARLY
     read = [page for file in options.fit for page in pages(file)]

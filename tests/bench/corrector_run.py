@@ -15,11 +15,19 @@ from bench.corrector_table import progress
 from scanmend.backends.llm_lifecycle import Model
 from scanmend.config.profiles import Profile
 from scanmend.config.settings import LlmSettings
-from scanmend.correction.gate import apply, needs
+from scanmend.correction.gate import apply, needs_correction
 from scanmend.correction.lexicon import shipped
 from scanmend.correction.page_result import review
 from scanmend.errors import ChildError
-from scanmend.page import Correction, Departure, Edit, EngineInfo, PageText, Proposal, Proposed
+from scanmend.page import (
+    Correction,
+    Divergence,
+    Edit,
+    EngineInfo,
+    LineProposal,
+    PageProposal,
+    PageText,
+)
 
 
 @dataclass(slots=True)
@@ -30,7 +38,7 @@ class Said:
     """
 
     document: Document
-    proposals: list[tuple[Proposed | None, ...]] = field(default_factory=list)
+    proposals: list[tuple[LineProposal | None, ...]] = field(default_factory=list)
     seconds: float = 0.0
     characters: int = 0
     cut: list[str] = field(default_factory=list)
@@ -64,7 +72,11 @@ class Asked:
         for number, document in enumerate(documents):
             said = Said(document)
             for page in document.pages:
-                wanted = [n for n, line in enumerate(page.lines) if needs(line, profile, shipped())]
+                wanted = [
+                    n
+                    for n, line in enumerate(page.lines)
+                    if needs_correction(line, profile, shipped())
+                ]
                 proposal = self._propose(page, wanted, profile) if wanted else None
                 lines = proposal.lines if proposal else (None,) * len(page.lines)
                 said.proposals.append(lines)
@@ -76,7 +88,7 @@ class Asked:
             progress(number + 1, len(documents), document.name)
             yield said
 
-    def _propose(self, page: Page, wanted: Sequence[int], profile: Profile) -> Proposal | None:
+    def _propose(self, page: Page, wanted: Sequence[int], profile: Profile) -> PageProposal | None:
         """None where the model failed on the page: the daemon would publish it uncorrected."""
         asked = [
             self._digest,
@@ -86,7 +98,7 @@ class Asked:
         ]
         key = hashlib.sha256(json.dumps(asked).encode()).hexdigest()
         if key in self._kept:
-            return Proposal.from_json(dict(self._kept[key]))
+            return PageProposal.from_json(dict(self._kept[key]))
         try:
             proposal = self._model.propose(page.lines, wanted, profile)
         except ChildError as error:
@@ -154,8 +166,8 @@ def perfect(document: Document) -> Said:
     return said
 
 
-def _sure(text: str) -> Proposed:
-    return Proposed(text, (Departure(0, len(text), 99.0),))
+def _sure(text: str) -> LineProposal:
+    return LineProposal(text, (Divergence(0, len(text), 99.0),))
 
 
 def ungated(said: Said) -> Outcome:

@@ -13,7 +13,7 @@ from scanmend.config.profiles import Profile
 from scanmend.correction.checks import suspects
 from scanmend.correction.gate import apply, gate, revert
 from scanmend.correction.protected import repairs
-from scanmend.page import Box, Edit, Line, Proposed
+from scanmend.page import Box, Edit, Line, LineProposal
 
 RULES = Profile("default", "x")
 PIECES = [
@@ -47,7 +47,7 @@ def check(rng: random.Random) -> int:
     """One line; the number of accepted edits."""
     text, proposal, unsure = _line(rng)
     line = Line(text, BOX, 0.5, unsure=unsure)
-    gated = gate([line], [Proposed(proposal)], RULES)
+    gated = gate([line], [LineProposal(proposal)], RULES)
     published, edits = gated.lines[0], gated.edits
     named = [Edit(0, r.start, r.before, r.after, True, r.rule) for r in repairs(text, unsure)]
     what = (text, proposal, unsure, published, edits)
@@ -56,7 +56,7 @@ def check(rng: random.Random) -> int:
     assert revert(published, edits) == text, what
     assert published.count("\n") == text.count("\n"), what
     again = Line(published, BOX, 0.5, unsure=None if unsure is None else ())
-    assert gate([again], [Proposed(proposal)], RULES).lines == gated.lines, what
+    assert gate([again], [LineProposal(proposal)], RULES).lines == gated.lines, what
     return sum(e.accepted for e in edits)
 
 
@@ -94,7 +94,7 @@ def cost() -> tuple[float, float]:
         )
         for t in truth
     ]
-    said = [Proposed(t) for t in truth]
+    said = [LineProposal(t) for t in truth]
     gates, looks = [], []
     for _ in range(100):
         started = time.perf_counter()

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from scanmend.cli.main import main
-from scanmend.intake.watcher import Watch
+from scanmend.intake.watcher import Watcher
 from scanmend.pipeline.claim import Claim
 from scanmend.pipeline.correct import Correct
 from scanmend.pipeline.publish import Publish
@@ -125,8 +125,8 @@ def _write() -> None:
 
 
 if __name__ == "__main__":
-    _timed("watch", Watch, "turn")
-    _timed("watch", Watch, "_take")
+    _timed("watch", Watcher, "turn")
+    _timed("watch", Watcher, "_take")
     _timed("claim", Claim, "claim")
     _timed("read", Read, "turn")
     _timed("correct", Correct, "turn")

@@ -8,23 +8,29 @@ import pytest
 from scanmend.jsonable import Json
 from scanmend.page import (
     Box,
+    CharAlternatives,
     Correction,
-    Departure,
-    Doubt,
+    Divergence,
     Edit,
     EngineInfo,
     Hyphenated,
     Line,
+    LineProposal,
     ModelInfo,
+    PageProposal,
     PageResult,
     PageText,
-    Proposal,
-    Proposed,
 )
 
 MODEL = ModelInfo("m", "f" * 64, "q8_0", 0, 2048)
 LINES = (
-    Line("Total 12,50", Box(1, 2.5, 3, 4), 0.9, unsure=(6,), doubts=(Doubt(6, {"7": 0.4}, True),)),
+    Line(
+        "Total 12,50",
+        Box(1, 2.5, 3, 4),
+        0.9,
+        unsure=(6,),
+        doubts=(CharAlternatives(6, {"7": 0.4}, True),),
+    ),
     Line("", Box(0, 0, 0, 0), None, block=2),
 )
 PAGE = PageText(
@@ -37,7 +43,7 @@ VALUES = (
         PAGE, ("Total 12,50", ""), (Edit(0, 6, "7", "1", False, "digit", 2.5),),
         Correction("corrected", model=MODEL), hyphenated=(Hyphenated(0, ("a-", "b"), "ab"),),
     ),
-    Proposal((None, Proposed("b"), Proposed("c", (Departure(0, 1, 0.5),))), MODEL, 5, 0.25),
+    PageProposal((None, LineProposal("b"), LineProposal("c", (Divergence(0, 1, 0.5),))), MODEL, 5, 0.25),
 )  # fmt: skip
 
 

@@ -27,7 +27,7 @@ from scanmend.errors import (
     TimedOut,
 )
 from scanmend.gguf_notes import Notes
-from scanmend.page import Line, ModelInfo, Proposal
+from scanmend.page import Line, ModelInfo, PageProposal
 from scanmend.telemetry import log, metrics
 from scanmend.workers.client import Child
 from scanmend.workers.sandbox import Sandbox
@@ -110,7 +110,9 @@ class Model:
         """Whether the model's process is there."""
         return self._child is not None
 
-    def propose(self, lines: Sequence[Line], wanted: Sequence[int], profile: Profile) -> Proposal:
+    def propose(
+        self, lines: Sequence[Line], wanted: Sequence[int], profile: Profile
+    ) -> PageProposal:
         """Ask the model for the ``wanted`` lines of a page, loading it when it is not there.
 
         Raises ModelUnavailable with the reason when there is none, ChildError when it failed on this page
@@ -123,7 +125,7 @@ class Model:
                 raise
             return self._ask(lines, wanted, profile)
 
-    def _ask(self, lines: Sequence[Line], wanted: Sequence[int], profile: Profile) -> Proposal:
+    def _ask(self, lines: Sequence[Line], wanted: Sequence[int], profile: Profile) -> PageProposal:
         child = self._ready()
         request = {
             "do": "correct",
@@ -154,7 +156,7 @@ class Model:
             raise
         self._move(S.IDLE, "")
         try:
-            proposal = Proposal.from_json(answer)
+            proposal = PageProposal.from_json(answer)
         except (KeyError, TypeError, ValueError):
             proposal = None
         if proposal is None or len(proposal.lines) != len(lines):

@@ -14,8 +14,8 @@ from scanmend.backends.llm_lifecycle import Model
 from scanmend.cli import progress
 from scanmend.config.profiles import Profile, load_profiles
 from scanmend.config.settings import Settings
-from scanmend.correction.gate import needs
-from scanmend.correction.page_result import done, review, unasked
+from scanmend.correction.gate import needs_correction
+from scanmend.correction.page_result import correction_of, review, without_model
 from scanmend.errors import ChildError, ConfigError, ModelUnavailable, UsageError
 from scanmend.formats.sidecar import as_json
 from scanmend.page import Box, Correction, EngineInfo, Line, PageResult, PageText
@@ -90,15 +90,17 @@ def _file(model: Model, name: str, rules: Profile, structured: bool) -> int:
 
 def _page(model: Model, index: int, lines: list[Line], rules: Profile) -> PageResult:
     page = PageText(index, 0, 0, 0, 0, tuple(lines), EngineInfo("text", ""), "text")
-    wanted = [number for number, line in enumerate(lines) if needs(line, rules)]
+    wanted = [number for number, line in enumerate(lines) if needs_correction(line, rules)]
     if not wanted:
-        return unasked(page, rules, Correction("nothing", "no line needs it", profile=rules.name))
+        return without_model(
+            page, rules, Correction("nothing", "no line needs it", profile=rules.name)
+        )
     started = time.monotonic()
     try:
         proposal = model.propose(lines, wanted, rules)
     except ChildError as error:
-        return unasked(page, rules, Correction("failed", str(error), profile=rules.name))
-    return review(page, proposal.lines, rules, done(proposal, rules, started))
+        return without_model(page, rules, Correction("failed", str(error), profile=rules.name))
+    return review(page, proposal.lines, rules, correction_of(proposal, rules, started))
 
 
 # in and out -----------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from scanmend.document import ACTIVE, Document, State
 from scanmend.errors import ConfigError, Damaged, ScanmendError, UsageError, show
 from scanmend.intake.completeness import Doubtful, Incomplete, is_complete
 from scanmend.intake.inbox import Inbox
-from scanmend.pipeline.pipeline import Line, workers
+from scanmend.pipeline.pipeline import Pipeline, workers
 from scanmend.store import atomic
 from scanmend.store.journal import Journal
 from scanmend.store.mounts import Root
@@ -84,7 +84,7 @@ def _process_folder(
         for n in ("inbox", "outbox", "archive", "failed")
     }
     inbox = Inbox(roots["inbox"], Parts(settings.folders.state))
-    line = Line(settings, profiles, journal, engine, roots, lambda _: None)
+    line = Pipeline(settings, profiles, journal, engine, roots, lambda _: None)
     line.publish.keep_failed = True
     line.read.again = None
     refused: list[str] = []

@@ -8,7 +8,7 @@ import heapq
 import math
 from collections.abc import Iterable, Sequence
 
-from scanmend.page import Doubt
+from scanmend.page import CharAlternatives
 
 UNSEEN = 1e-4  # probability of a character where the engine saw none of it
 LEAST, MOST = -10.0, 6.0  # logarithms: beyond, nothing is told
@@ -21,7 +21,7 @@ Steps = Sequence[dict[str, float]]
 
 
 def seen(
-    doubts: Sequence[Doubt], start: int, end: int, read: str, others: Iterable[str]
+    doubts: Sequence[CharAlternatives], start: int, end: int, read: str, others: Iterable[str]
 ) -> list[float]:
     """Of each other text from ``start`` to ``end`` of the line, how many times likelier it is than what was read there.
 
@@ -35,7 +35,7 @@ def seen(
     return [min(MOST, max(LEAST, one - own)) for one in found]
 
 
-def readings(doubts: Sequence[Doubt], start: int, end: int, read: str) -> list[str]:
+def readings(doubts: Sequence[CharAlternatives], start: int, end: int, read: str) -> list[str]:
     """What may be there from ``start`` to ``end`` of the line besides what was read, the likelier first."""
     steps = _steps(doubts, start, end, read)
     if steps is None:
@@ -52,7 +52,7 @@ def readings(doubts: Sequence[Doubt], start: int, end: int, read: str) -> list[s
     return [text for text in found if text != read[start:end]]
 
 
-def _steps(doubts: Sequence[Doubt], start: int, end: int, read: str) -> Steps | None:
+def _steps(doubts: Sequence[CharAlternatives], start: int, end: int, read: str) -> Steps | None:
     """What was seen from ``start`` to ``end``; None: just what was read, or too much to be looked at."""
     there = [d for d in doubts if start <= d.at < end or (d.at == end and d.between)]
     if not there or end - start + len(there) > LONGEST:

@@ -4,10 +4,10 @@ The proposal is aligned with the OCR text word by word; each differing span is o
 by the first rule that applies (``RULES``). Words that hold a digit are never the model's: letters among their
 digits are repaired by rule alone (``tokens.repairs``). What is not changed stays byte for byte.
 
->>> from scanmend.page import Box, Line, Proposed
+>>> from scanmend.page import Box, Line, LineProposal
 >>> from scanmend.config.profiles import Profile
 >>> page = [Line(t, Box(0, 0, 1, 1), 0.9) for t in ("Invoic # 12345", "Total: $1O0.00", "Date: 2023-07-15")]
->>> said = [Proposed("Invoice # 12345"), Proposed("The total is $900.00"), None]
+>>> said = [LineProposal("Invoice # 12345"), LineProposal("The total is $900.00"), None]
 >>> gate(page, said, Profile("default", "…")).lines
 ('Invoice # 12345', 'Total: $100.00', 'Date: 2023-07-15')
 """
@@ -38,7 +38,7 @@ from scanmend.correction.lexical_evidence import (
 from scanmend.correction.lexicon import Lexicon, core, neighbours
 from scanmend.correction.lookalikes import FITTING, gain
 from scanmend.correction.protected import Repair, protected, repairs
-from scanmend.page import Edit, Line, Proposed
+from scanmend.page import Edit, Line, LineProposal
 
 LONGEST = 4000  # characters of a line; a longer one is no line of print
 COLUMN_GAP = 3  # spaces that part cells of a table: no words are joined over them
@@ -91,7 +91,7 @@ class Gated:
 
 def gate(
     lines: Sequence[Line],
-    proposed: Sequence[Proposed | None],
+    proposed: Sequence[LineProposal | None],
     rules: Profile,
     lexicon: Lexicon | None = None,
 ) -> Gated:
@@ -107,7 +107,7 @@ def gate(
     return Gated(tuple(texts), tuple(edits))
 
 
-def needs(line: Line, rules: Profile, lexicon: Lexicon | None = None) -> bool:
+def needs_correction(line: Line, rules: Profile, lexicon: Lexicon | None = None) -> bool:
     """Return whether a line is worth the model's time: it has letters, and the engine is not sure of it.
 
     ``lexicon``: nor are all its words known, where the engine tells its doubts. Text that a PDF draws is exact.
@@ -142,7 +142,7 @@ def revert(published: str, edits: Sequence[Edit]) -> str:
 
 
 def _line(
-    number: int, line: Line, proposal: Proposed | None, rules: Profile, lexicon: Lexicon | None
+    number: int, line: Line, proposal: LineProposal | None, rules: Profile, lexicon: Lexicon | None
 ) -> list[Edit]:
     """The rules' repairs first, then what the model makes of the repaired line: a repair keeps every offset."""
     found = [*repairs(line.text, line.unsure), *commas(line.text, line.unsure)]
@@ -186,7 +186,7 @@ def _published(line: Line, edits: Sequence[Edit]) -> Line:
 
 
 def _judged(
-    number: int, line: Line, proposal: Proposed, rules: Profile, lexicon: Lexicon | None,
+    number: int, line: Line, proposal: LineProposal, rules: Profile, lexicon: Lexicon | None,
     repaired: Sequence[Repair],
 ) -> list[Edit]:  # fmt: skip
     text = line.text
@@ -286,12 +286,12 @@ def _whole_line(line: Line, proposal: str, rules: Profile) -> str | None:
     return None
 
 
-def _margin(span: Span, proposal: Proposed) -> float | None:
+def _margin(span: Span, proposal: LineProposal) -> float | None:
     """The least margin of the places where the model left the OCR text within this span; None: not known."""
-    if proposal.departures is None:
+    if proposal.divergences is None:
         return None
     end = span.after_start + len(span.after)
-    there = [d.margin for d in proposal.departures if d.start <= end and span.after_start <= d.end]
+    there = [d.margin for d in proposal.divergences if d.start <= end and span.after_start <= d.end]
     return min(there, default=0.0)
 
 

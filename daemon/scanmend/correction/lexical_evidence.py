@@ -16,7 +16,7 @@ from rapidfuzz.distance import Levenshtein
 from scanmend.correction.ctc import readings, seen
 from scanmend.correction.lexicon import Lexicon, core
 from scanmend.correction.lookalikes import better, look_alikes
-from scanmend.page import Doubt
+from scanmend.page import CharAlternatives
 
 RARER = 8  # classes of frequency: at least 256 times as common
 BADLY = 4 / 3  # how much more of a word may be misread than otherwise
@@ -53,7 +53,10 @@ def evidence(before: str, after: str, lexicon: Lexicon) -> Evidence:
 
 
 def doubtful(
-    text: str, unsure: Collection[int], lexicon: Lexicon, doubts: Sequence[Doubt] | None = None
+    text: str,
+    unsure: Collection[int],
+    lexicon: Lexicon,
+    doubts: Sequence[CharAlternatives] | None = None,
 ) -> Iterator[tuple[int, int]]:
     """The words of a line that may be others, from where to where: the engine doubted a letter of one that is none.
 
@@ -103,7 +106,12 @@ def abbreviated(word: str) -> bool:
 
 
 def nearly_read(
-    doubts: Sequence[Doubt], start: int, end: int, text: str, other: str, lexicon: Lexicon
+    doubts: Sequence[CharAlternatives],
+    start: int,
+    end: int,
+    text: str,
+    other: str,
+    lexicon: Lexicon,
 ) -> bool:
     """Whether the engine nearly read other words from ``start`` to ``end`` of a line, which are known."""
     if not all(map(lexicon.frequency, other.split())):
@@ -111,7 +119,7 @@ def nearly_read(
     return seen(doubts, start, end, text, [other])[0] >= NEARLY
 
 
-def _another(match: re.Match[str], doubts: Sequence[Doubt], lexicon: Lexicon) -> bool:
+def _another(match: re.Match[str], doubts: Sequence[CharAlternatives], lexicon: Lexicon) -> bool:
     """Whether the engine nearly read another known word than this one."""
     start, end = (match.start() + at for at in core(match[0]))
     others = (r for r in readings(doubts, start, end, match.string) if r.isalpha())

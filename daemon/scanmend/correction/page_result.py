@@ -9,12 +9,12 @@ from scanmend.correction.checks import suspects
 from scanmend.correction.gate import gate
 from scanmend.correction.hyphenation import hyphenated
 from scanmend.correction.lexicon import shipped
-from scanmend.page import Correction, PageResult, PageText, Proposal, Proposed
+from scanmend.page import Correction, LineProposal, PageProposal, PageResult, PageText
 
 
 def review(
     page: PageText,
-    proposed: Sequence[Proposed | None],
+    proposed: Sequence[LineProposal | None],
     profile: Profile,
     correction: Correction,
 ) -> PageResult:
@@ -30,12 +30,12 @@ def review(
     )
 
 
-def unasked(page: PageText, profile: Profile, correction: Correction) -> PageResult:
+def without_model(page: PageText, profile: Profile, correction: Correction) -> PageResult:
     """The result of a page that no model was asked about."""
     return review(page, (None,) * len(page.lines), profile, correction)
 
 
-def done(proposal: Proposal, profile: Profile, started: float) -> Correction:
+def correction_of(proposal: PageProposal, profile: Profile, started: float) -> Correction:
     """How a correction went that began at ``started`` (monotonic)."""
     return Correction(
         "done",

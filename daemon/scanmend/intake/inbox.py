@@ -4,9 +4,8 @@ import errno
 import os
 import stat
 
-from scanmend.document import Document
+from scanmend.document import Document, FileSnapshot
 from scanmend.errors import FolderGone
-from scanmend.page import Seen
 from scanmend.store.atomic import sha256_of
 from scanmend.store.mounts import Root
 from scanmend.store.parts import Parts
@@ -35,7 +34,7 @@ class Inbox:
             return self.seen(document.path) is not None
         return os.path.isfile(self.parts.file(document))
 
-    def seen(self, relative: bytes) -> Seen | None:
+    def seen(self, relative: bytes) -> FileSnapshot | None:
         """The file as it is now; None when it is not there, or not a regular file.
 
         Raises FolderGone when the inbox itself can't be trusted: then nothing can be said of the file.
@@ -51,7 +50,7 @@ class Inbox:
             return None
         if not stat.S_ISREG(status.st_mode) or not self._inside(relative):
             return None
-        return Seen.of(relative, status)
+        return FileSnapshot.of(relative, status)
 
     def _inside(self, relative: bytes) -> bool:
         """Whether no folder on the way became a link that leads elsewhere."""
@@ -72,7 +71,7 @@ class Inbox:
             return "changed in the inbox while it was in work; the new version is taken up as a new document"
         return None
 
-    def _only_touched(self, now: Seen, document: Document) -> bool:
+    def _only_touched(self, now: FileSnapshot, document: Document) -> bool:
         """Whether it is the same content under a new time or inode, as a NAS or a virus scanner leaves it."""
         if now.size != document.size or not document.sha256:
             return False

@@ -271,7 +271,7 @@ class Leases:
             if place == self._claiming or place not in self._mine:
                 return
             path, token = self._mine[place]
-            in_work, kept = self._journal.hand_on(path)
+            in_work, kept = self._journal.lease_state(path)
             if in_work:
                 return
             with contextlib.suppress(FileNotFoundError):

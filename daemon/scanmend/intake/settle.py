@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from scanmend.backoff import back_off
 from scanmend.config.settings import SettleSettings
-from scanmend.page import Seen
+from scanmend.document import FileSnapshot
 
 
 class Until(enum.Enum):
@@ -26,7 +26,7 @@ class Until(enum.Enum):
 class Track:
     """What is known of one file that is not claimed yet; moments by the monotonic clock."""
 
-    seen: Seen
+    seen: FileSnapshot
     changed_at: float  # the file was seen to change, or first seen
     first_seen: float  # wall clock, for people
     problem: str = ""  # why the claim step sent it back
@@ -40,7 +40,7 @@ class Track:
     )
     claimed: bool = False  # handed to the claim step, answer awaited
 
-    def update(self, seen: Seen, now: float) -> None:
+    def update(self, seen: FileSnapshot, now: float) -> None:
         """The file as it is now; ``closed`` stays until it changes again."""
         if seen.identity != self.seen.identity:
             self.seen, self.changed_at, self.problem, self.problems = seen, now, "", 0

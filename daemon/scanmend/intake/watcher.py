@@ -20,12 +20,12 @@ from collections.abc import Callable, Iterator
 
 from scanmend.backoff import back_off
 from scanmend.config.settings import SettleSettings, WatchSettings
+from scanmend.document import FileSnapshot
 from scanmend.errors import MachineError, show
 from scanmend.intake.inotify import Hint, Observer, OverflowListener, alive, end, observe, watches
 from scanmend.intake.intake import Intake
 from scanmend.intake.scanner import Listing
 from scanmend.intake.settle import NeverCompleted, NotYet, Quiet, Track, Until, settle
-from scanmend.page import Seen
 from scanmend.store.mounts import Method, Root
 from scanmend.telemetry import log
 
@@ -40,7 +40,7 @@ SLICES = 10  # of a new folder that are looked at by themselves
 TRY_AGAIN = 5.0  # seconds until what could not be noted is tried again
 
 
-class Watch:
+class Watcher:
     """The watch step."""
 
     def __init__(
@@ -84,12 +84,12 @@ class Watch:
         self._hints.put(Hint(path, "look"))
 
     def unsettled(
-        self, seen: Seen, why: str, retry_within: float = 0.0, until: Until = Until.RETRY
+        self, seen: FileSnapshot, why: str, retry_within: float = 0.0, until: Until = Until.RETRY
     ) -> None:
         """The claim step found the file not ready; with ``retry_within`` (seconds), in work elsewhere."""
         self._hints.put(Hint(seen.path, "unsettled", why, retry_within, until))
 
-    def claimed(self, seen: Seen) -> None:
+    def claimed(self, seen: FileSnapshot) -> None:
         """The file is in line: nothing to watch any more."""
         self._hints.put(Hint(seen.path, "claimed"))
 
@@ -106,7 +106,7 @@ class Watch:
     # the thread -----------------------------------------------------------------------------------
 
     def run(self, stop: threading.Event) -> None:
-        """Watch until told to stop."""
+        """Watcher until told to stop."""
         overflow = OverflowListener(self._hints)
         watchdog = logging.getLogger("watchdog")
         watchdog.addHandler(overflow)
@@ -196,7 +196,7 @@ class Watch:
             seen = self._stat(path, closed)
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
-                self._refuse(Seen(path, 0, 0, 0), TOO_DEEP)
+                self._refuse(FileSnapshot(path, 0, 0, 0), TOO_DEEP)
             elif track:  # a share's hiccup (ESTALE, EIO): not gone, and not to be forgotten
                 heapq.heappush(self._due, (now + TRY_AGAIN, path))
             return
@@ -245,7 +245,7 @@ class Watch:
                 self._intake.never_completed(track.seen, why)
                 del self._tracks[path]
 
-    def _track(self, seen: Seen, now: float) -> Track:
+    def _track(self, seen: FileSnapshot, now: float) -> Track:
         """Begin with a file; one that waited before a restart goes on waiting from then."""
         first = self._intake.first_seen(seen.path)
         wall = time.time()
@@ -257,7 +257,7 @@ class Watch:
         self._tracks[seen.path] = track
         return track
 
-    def _stat(self, path: bytes, closed: bool) -> Seen | None:
+    def _stat(self, path: bytes, closed: bool) -> FileSnapshot | None:
         absolute = os.path.join(self._path, path)
         try:
             status = os.lstat(absolute)
@@ -266,11 +266,13 @@ class Watch:
         if not stat.S_ISREG(status.st_mode):
             if not stat.S_ISDIR(status.st_mode):
                 kind = "a symbolic link" if stat.S_ISLNK(status.st_mode) else "no regular file"
-                self._refuse(Seen.of(path, status), f"{kind}; put the file itself into the inbox")
+                self._refuse(
+                    FileSnapshot.of(path, status), f"{kind}; put the file itself into the inbox"
+                )
             return None
-        return Seen.of(path, status, closed)
+        return FileSnapshot.of(path, status, closed)
 
-    def _refuse(self, seen: Seen, reason: str) -> None:
+    def _refuse(self, seen: FileSnapshot, reason: str) -> None:
         """Tell once that this is no document."""
         if seen.path not in self._refused:
             self._intake.refused(seen, reason)
@@ -292,7 +294,7 @@ class Watch:
 
     def _not_listed(self, folder: bytes, error: OSError) -> None:
         if error.errno == errno.ENAMETOOLONG:
-            self._refuse(Seen(folder, 0, 0, 0), TOO_DEEP)
+            self._refuse(FileSnapshot(folder, 0, 0, 0), TOO_DEEP)
         elif self._root.check() is None and os.path.lexists(os.path.join(self._path, folder)):
             self._log.warning("can't be listed", folder=show(folder), reason=error.strerror)
 

@@ -11,7 +11,7 @@ os.environ.setdefault("HF_HUB_DISABLE_XET", "1")  # plain HTTP ranges: resumable
 from typing import Any
 
 from scanmend.errors import Died
-from scanmend.page import Doubt
+from scanmend.page import CharAlternatives
 from scanmend.workers.server import Progress, serve
 
 
@@ -24,23 +24,23 @@ class Worker:
         self._server: Any = None
 
     def load(self, request: dict[str, Any], progress: Progress) -> dict[str, Any]:
-        """The fields of a Wish -> ModelInfo."""
-        from scanmend.llm.loader import Wish, load  # noqa: PLC0415 - a download needs no llama.cpp
+        """The fields of a LoadRequest -> ModelInfo."""
+        from scanmend.llm.loader import LoadRequest, load  # noqa: PLC0415 - a download needs no llama.cpp
 
-        self._loaded = load(Wish(**request), progress)
+        self._loaded = load(LoadRequest(**request), progress)
         info: dict[str, Any] = self._loaded.info.to_json()
         return info
 
     def connect(self, request: dict[str, Any], _progress: Progress) -> dict[str, Any]:
-        """The fields of a server's Wish -> ModelInfo."""
-        from scanmend.llm.server import Server, Wish  # noqa: PLC0415
+        """The fields of a ConnectRequest -> ModelInfo."""
+        from scanmend.llm.server import ConnectRequest, Server  # noqa: PLC0415
 
-        self._server = Server(Wish(**request))
+        self._server = Server(ConnectRequest(**request))
         info: dict[str, Any] = self._server.info.to_json()
         return info
 
     def correct(self, request: dict[str, Any], _progress: Progress) -> dict[str, Any]:
-        """{prompt, lines, wanted, seconds, doubts} -> Proposal."""
+        """{prompt, lines, wanted, seconds, doubts} -> PageProposal."""
         page = (request["prompt"], request["lines"], request["wanted"], request["seconds"])
         if self._server is not None:
             answer: dict[str, Any] = self._server.correct(*page).to_json()
@@ -50,7 +50,7 @@ class Worker:
         from scanmend.llm.decode import correct  # noqa: PLC0415
 
         doubts = {
-            int(number): [Doubt.from_json(one) for one in found]
+            int(number): [CharAlternatives.from_json(one) for one in found]
             for number, found in request["doubts"].items()
         }
         return correct(self._loaded, *page, doubts).to_json()

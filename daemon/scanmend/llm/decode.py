@@ -16,7 +16,7 @@ from scanmend.llm.loader import Loaded
 from scanmend.llm.prompt import Prompt
 from scanmend.llm.requests import Answer, Request
 from scanmend.llm.rescoring import Offers, questioned
-from scanmend.page import Doubt, Proposal
+from scanmend.page import CharAlternatives, PageProposal
 
 _CELL = re.compile(rb"(.+?)( {3,}|$)", re.DOTALL)
 AROUND = 16  # characters on each side of what may be another word that the model sees, and the rest of their words
@@ -29,8 +29,8 @@ def correct(
     lines: Sequence[str],
     wanted: Sequence[int],
     seconds: float,
-    doubts: Mapping[int, Sequence[Doubt]] | None = None,
-) -> Proposal:
+    doubts: Mapping[int, Sequence[CharAlternatives]] | None = None,
+) -> PageProposal:
     """Ask the model for the ``wanted`` lines; a line that there was no time or room for is None.
 
     ``doubts``: of the engine, by line, where it tells them.
@@ -58,7 +58,7 @@ def correct(
         answers |= _answers(crew, loaded, prompt, before, {n: lines[n] for n in asked}, known, expired)  # fmt: skip
     bounds = {answer.bound for answer in answers.values()} - {None}
     missed = "seconds" if expired() else "tokens" if len(answers) < len(chosen) else None
-    return Proposal(
+    return PageProposal(
         tuple(answers[n].proposed() if n in answers else None for n in range(len(lines))),
         loaded.info,
         sum(guided.count for guided in crew),
@@ -90,7 +90,7 @@ def _room(loaded: Loaded) -> int:
 
 def _answers(
     crew: Sequence[Guided], loaded: Loaded, prompt: Prompt, before: list[int], lines: dict[int, str],
-    doubts: Mapping[int, Sequence[Doubt] | None], expired: Callable[[], bool],
+    doubts: Mapping[int, Sequence[CharAlternatives] | None], expired: Callable[[], bool],
 ) -> dict[int, Answer]:  # fmt: skip
     """An answer for each line; of a line that is given in pieces, those of its pieces behind each other."""
     offers = bool(crew[0].offers)
@@ -208,7 +208,7 @@ def _append(answer: Answer, more: Answer | None, part: _Part) -> None:
         answer.written += part.text + part.space
         return
     answer.written += part.head + more.written + part.tail + part.space
-    answer.departures += [(start + a, start + b, margin) for a, b, margin in more.departures]
+    answer.divergences += [(start + a, start + b, margin) for a, b, margin in more.divergences]
     answer.bound = answer.bound or more.bound
 
 

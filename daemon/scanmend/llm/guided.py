@@ -204,7 +204,7 @@ class Guided:
         start = len(written)
         if self.context.ends(choice.token):
             if expected is not None and not self.context.ends(expected):
-                lane.answer.departures.append((start, start, choice.margin))
+                lane.answer.divergences.append((start, start, choice.margin))
             lane.pending = []
             return
         lane.pending = [choice.token]
@@ -221,15 +221,15 @@ class Guided:
     def _depart(self, lane: _Lane, choice: Choice, expected: int | None) -> None:
         """The model leaves the OCR text: note it, and guess where copying goes on."""
         piece = self.context.piece(choice.token)
-        written, departures = lane.answer.written, lane.answer.departures
+        written, divergences = lane.answer.written, lane.answer.divergences
         start = len(written)
         written += piece
         lane.count += 1
         self.count += 1
-        if expected is not None or not departures:
-            departures.append((start, len(written), choice.margin))
+        if expected is not None or not divergences:
+            divergences.append((start, len(written), choice.margin))
         else:  # in the middle of a character nothing was expected: the same departure goes on
-            departures[-1] = (departures[-1][0], len(written), departures[-1][2])
+            divergences[-1] = (divergences[-1][0], len(written), divergences[-1][2])
         lane.trust = DOUBT
         lane.at = lane.draft.resume(lane.at, bytes(written), piece)
         rest = lane.request.text[lane.at :]

@@ -57,7 +57,7 @@ class Loaded:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class LoadRequest:
     """What is to be loaded. ``gpu_layers`` None: as many as fit. ``gpu``: which GPU, and how large; "": none.
 
     ``most_layers``: more were tried in a process that did not survive it. ``method``: the highest rung of the
@@ -83,7 +83,7 @@ def _on_log(_level: int, text: bytes, _data: Any) -> None:
 llama.llama_log_set(_on_log, None)
 
 
-def load(wish: Wish, progress: Progress) -> Loaded:
+def load(wish: LoadRequest, progress: Progress) -> Loaded:
     """Load the model.
 
     Raises ModelUnavailable with llama.cpp's reason, or OutOfMemory when not even the CPU has room.
@@ -135,7 +135,7 @@ def device() -> str:
     return "cpu: llama.cpp is built without support for a GPU"
 
 
-def _ladder(wish: Wish, known: int | None) -> list[int]:
+def _ladder(wish: LoadRequest, known: int | None) -> list[int]:
     """The numbers of layers to try: as wanted, then halved down to the CPU."""
     if device() != "gpu":
         return [0]
@@ -151,7 +151,7 @@ def _ladder(wish: Wish, known: int | None) -> list[int]:
     return [*ladder, 0]
 
 
-def _layers(wish: Wish) -> int:
+def _layers(wish: LoadRequest) -> int:
     header = _open(wish.path, 0, only_header=True)
     try:
         return int(
@@ -183,7 +183,7 @@ def _open(path: str, layers: int, only_header: bool = False) -> Any:
     return model
 
 
-def _try(wish: Wish, layers: int, notes: Notes) -> Loaded:
+def _try(wish: LoadRequest, layers: int, notes: Notes) -> Loaded:
     """One number of layers; the first decodings count as part of loading, since they too need memory."""
     model = _open(wish.path, layers)
     contexts: list[Context] = []
@@ -221,7 +221,7 @@ def _try(wish: Wish, layers: int, notes: Notes) -> Loaded:
 # the ladder of methods ------------------------------------------------------------------------------
 
 
-def _contexts(model: Any, wish: Wish, layers: int, each: bool, made: list[Context]) -> bool:
+def _contexts(model: Any, wish: LoadRequest, layers: int, each: bool, made: list[Context]) -> bool:
     """Make what this model and machine bear best; whether the memory can be cut."""
     error: Exception | None = None
     most = FEW_LANES if each else LANES
@@ -244,7 +244,7 @@ def _contexts(model: Any, wish: Wish, layers: int, each: bool, made: list[Contex
     raise error or OutOfMemory("no memory for the model's context")
 
 
-def _context(model: Any, wish: Wish, lanes: int, backend: bool, each: bool) -> Context:
+def _context(model: Any, wish: LoadRequest, lanes: int, backend: bool, each: bool) -> Context:
     """``each``: of a small model on the CPU, whose lines have a thread each.
 
     Threads that share its little work mostly wait for each other, and llama.cpp's flash attention goes through heads
@@ -255,7 +255,7 @@ def _context(model: Any, wish: Wish, lanes: int, backend: bool, each: bool) -> C
     return Context(model, wish.context, _threads(wish), lanes, backend)
 
 
-def _threads(wish: Wish) -> int:
+def _threads(wish: LoadRequest) -> int:
     return wish.threads or len(os.sched_getaffinity(0))
 
 

@@ -32,7 +32,7 @@ SEEN_LEAST, KNOWN_SEEN_LEAST = 0.5, 1.2
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class SuspectWord:
     """A word of a text that may be another, at ``start``. ``unknown``: the share of the page's words that are.
 
     ``common``: its class of frequency, 0 when it is unknown itself. ``sides``: on how many it has a known neighbour.
@@ -57,7 +57,7 @@ class Spot:
         return self.start + len(self.word)
 
 
-def best(spot: Spot, likely: Sequence[float]) -> tuple[Candidate, float] | None:
+def best(spot: SuspectWord, likely: Sequence[float]) -> tuple[Candidate, float] | None:
     """The candidate to propose, and its margin, which is the logarithm of its odds on the gate's scale.
 
     ``likely``: logarithms of probabilities, of the word as it stands and of each candidate.
@@ -68,19 +68,19 @@ def best(spot: Spot, likely: Sequence[float]) -> tuple[Candidate, float] | None:
     return (spot.candidates[chosen], margin) if margin >= MARGIN else None
 
 
-def odds(spot: Spot, number: int, likely: Sequence[float]) -> float:
+def odds(spot: SuspectWord, number: int, likely: Sequence[float]) -> float:
     """Of a candidate, as a logarithm."""
     given = features(spot, number, likely)
     return sum(weight * given[name] for name, weight in weights(spot).items())
 
 
-def odds_without(spot: Spot) -> list[float]:
+def odds_without(spot: SuspectWord) -> list[float]:
     """Of each candidate, were it as likely to the model as what was read."""
     nothing = [0.0] * (len(spot.candidates) + 1)
     return [odds(spot, n, nothing) for n in range(len(spot.candidates))]
 
 
-def features(spot: Spot, number: int, likely: Sequence[float]) -> dict[str, float]:
+def features(spot: SuspectWord, number: int, likely: Sequence[float]) -> dict[str, float]:
     """What speaks for a candidate, by name."""
     candidate = spot.candidates[number]
     others = [x for n, x in enumerate(likely[1:]) if n != number]
@@ -110,14 +110,14 @@ def features(spot: Spot, number: int, likely: Sequence[float]) -> dict[str, floa
     }
 
 
-def least(spot: Spot) -> float:
+def least(spot: SuspectWord) -> float:
     """The odds from which a candidate is proposed."""
     if spot.told:
         return KNOWN_SEEN_LEAST if spot.common else SEEN_LEAST
     return KNOWN_LEAST if spot.common else LEAST
 
 
-def weights(spot: Spot) -> dict[str, float]:
+def weights(spot: SuspectWord) -> dict[str, float]:
     """Of the regression for such a word."""
     if spot.told:
         return KNOWN_SEEN_ODDS if spot.common else SEEN_ODDS

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from scanmend.llm.ranking import Spot
-from scanmend.page import Departure, Doubt, Proposed
+from scanmend.llm.ranking import SuspectWord
+from scanmend.page import CharAlternatives, Divergence, LineProposal
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +18,8 @@ class Request:
     number: int
     text: bytes
     suffix: Sequence[int]
-    doubts: Sequence[Doubt] | None = None
-    spots: Sequence[Spot] = ()
+    doubts: Sequence[CharAlternatives] | None = None
+    spots: Sequence[SuspectWord] = ()
 
 
 @dataclass(slots=True)
@@ -27,22 +27,24 @@ class Answer:
     """What was written for a line. ``bound``: what cut it short."""
 
     written: bytearray = field(default_factory=bytearray)
-    departures: list[tuple[int, int, float]] = field(default_factory=list)  # bytes
+    divergences: list[tuple[int, int, float]] = field(default_factory=list)  # bytes
     bound: str | None = None
 
-    def proposed(self) -> Proposed:
+    def proposed(self) -> LineProposal:
         """The text, with the places in code points."""
 
         def at(place: int) -> int:
             return len(self.written[:place].decode(errors="ignore"))
 
         text = self.written.decode(errors="replace")
-        return Proposed(text, tuple(Departure(at(a), at(b), m) for a, b, m in self.departures))
+        return LineProposal(
+            text, tuple(Divergence(at(a), at(b), m) for a, b, m in self.divergences)
+        )
 
     def put(self, start: int, end: int, new: bytes, margin: float) -> None:
-        """Another word in the place of what was written there and of its departures; those behind it move along."""
+        """Another word in the place of what was written there and of its divergences; those behind it move along."""
         self.written[start:end] = new
         more = len(new) - (end - start)
-        others = [d for d in self.departures if not start <= d[0] <= d[1] <= end]
+        others = [d for d in self.divergences if not start <= d[0] <= d[1] <= end]
         moved = [(a + more, b + more, m) if a >= end else (a, b, m) for a, b, m in others]
-        self.departures = sorted([*moved, (start, start + len(new), margin)])
+        self.divergences = sorted([*moved, (start, start + len(new), margin)])

@@ -10,9 +10,9 @@ from scanmend.correction.alignment import spans
 from scanmend.correction.lexicon import Lexicon
 from scanmend.llm import suggestions
 from scanmend.llm.context import Context, Entry, NoRoom
-from scanmend.llm.ranking import Spot, best
+from scanmend.llm.ranking import SuspectWord, best
 from scanmend.llm.requests import Answer, Request
-from scanmend.page import Doubt
+from scanmend.page import CharAlternatives
 
 TOGETHER = 6  # words that are asked about in one run
 FOLLOW = 4  # bytes behind a word that count when its likelihood is asked for
@@ -37,7 +37,7 @@ class Place:
     """From ``start`` to ``end`` of what was written (bytes), a word that may be another."""
 
     line: Finished
-    spot: Spot
+    spot: SuspectWord
     start: int
     end: int
 
@@ -79,14 +79,16 @@ class Offers:
         found = []
         for spot, *ends in suggestions.placed(line.request.spots, read, text):
             start, end = (len(text[:place].encode()) for place in ends)
-            near = [d for d in answer.departures if d[0] <= end and start <= d[1]]
+            near = [d for d in answer.divergences if d[0] <= end and start <= d[1]]
             word = answer.written[start:end].decode(errors="replace")
             trust = SURE if self._lexicon.frequency(word) else math.inf
             if all(start <= a <= b <= end and margin < trust for a, b, margin in near):
                 found.append(Place(line, spot, start, end))
         return found
 
-    def _look(self, answer: Answer, read: str, text: str, doubts: Sequence[Doubt]) -> None:
+    def _look(
+        self, answer: Answer, read: str, text: str, doubts: Sequence[CharAlternatives]
+    ) -> None:
         """Margins of words that the model changed, with what the engine saw."""
         for span in spans(read, text):
             end = span.start + len(span.before)
@@ -94,9 +96,9 @@ class Offers:
             more = look if self._lexicon.frequency(span.before) else look + ASKED
             begin = len(text[: span.after_start].encode())
             until = begin + len(span.after.encode())
-            answer.departures = [
+            answer.divergences = [
                 (a, b, margin + more if a <= until and begin <= b else margin)
-                for a, b, margin in answer.departures
+                for a, b, margin in answer.divergences
             ]
 
     def _likely(self, places: Sequence[Place]) -> list[list[float]]:

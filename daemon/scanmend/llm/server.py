@@ -15,7 +15,7 @@ from typing import Any
 import httpx2
 
 from scanmend.errors import ModelUnavailable
-from scanmend.page import ModelInfo, Proposal, Proposed
+from scanmend.page import LineProposal, ModelInfo, PageProposal
 
 AT_ONCE = 4  # requests
 GROWTH = 1.3  # bytes out for each byte of the line
@@ -26,7 +26,7 @@ PAGE = 20_000  # characters of the page that are shown
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ConnectRequest:
     """Which server. ``model`` "auto": its first. ``key``: for the Authorization header, or ""."""
 
     base_url: str
@@ -38,7 +38,7 @@ class Wish:
 class Server:
     """The corrector behind an address."""
 
-    def __init__(self, wish: Wish) -> None:
+    def __init__(self, wish: ConnectRequest) -> None:
         """ModelUnavailable when it does not answer, or has no such model."""
         self._wish = wish
         headers = {"Authorization": f"Bearer {wish.key}"} if wish.key else {}
@@ -56,11 +56,11 @@ class Server:
 
     def correct(
         self, instruction: str, lines: Sequence[str], wanted: Sequence[int], seconds: float
-    ) -> Proposal:
+    ) -> PageProposal:
         """As ``decode.correct``."""
         started = time.monotonic()
         page = "\n".join(lines)[:PAGE]
-        texts: dict[int, Proposed] = {}
+        texts: dict[int, LineProposal] = {}
         tokens = 0
         bound = None
         with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
@@ -74,11 +74,11 @@ class Server:
                     tokens += count
                     bound = bound or cut
                     if text is not None:
-                        texts[jobs[job]] = Proposed(text)
+                        texts[jobs[job]] = LineProposal(text)
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
-        return Proposal(
+        return PageProposal(
             tuple(texts.get(n) for n in range(len(lines))),
             self.info,
             tokens,

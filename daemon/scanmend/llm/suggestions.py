@@ -19,8 +19,8 @@ from scanmend.correction import ctc
 from scanmend.correction.lexicon import Lexicon, core, neighbours
 from scanmend.correction.lookalikes import BARE, DIRT, RARE, Candidate, better, gain
 from scanmend.llm.candidates import candidates
-from scanmend.llm.ranking import SHORT, Spot, least, odds_without
-from scanmend.page import Doubt
+from scanmend.llm.ranking import SHORT, SuspectWord, least, odds_without
+from scanmend.page import CharAlternatives
 
 MOST = 4  # candidates of one word that the model is asked about
 HOPE = 0.7  # odds that the model seldom adds
@@ -33,7 +33,7 @@ ENDINGS = ("s", "n", "t", "e", "r", "m", "es", "en", "et", "er", "em", "st", "nt
 JOINED = 3  # class of what a torn word is together
 _WORD = re.compile(r"\S+")
 
-Doubts = Sequence[Doubt]
+Doubts = Sequence[CharAlternatives]
 
 
 def spots(
@@ -41,7 +41,7 @@ def spots(
     lexicon: Lexicon,
     expired: Callable[[], bool] = lambda: False,
     doubts: Sequence[Doubts | None] | None = None,
-) -> list[list[Spot]]:
+) -> list[list[SuspectWord]]:
     """The words of a page's lines that may be others, in order; none overlaps another.
 
     Unknown ones for which there are candidates, and known ones beside which a look-alike would fit better. None of
@@ -66,9 +66,9 @@ def _words(text: str, lexicon: Lexicon) -> list[tuple[re.Match[str], int]]:
 
 def _questioned(
     text: str, words: Sequence[tuple[re.Match[str], int]], share: float, lexicon: Lexicon, doubts: Doubts | None
-) -> list[Spot]:  # fmt: skip
+) -> list[SuspectWord]:  # fmt: skip
     """The words of a line for which there are candidates."""
-    found: list[Spot] = []
+    found: list[SuspectWord] = []
     for n, (match, common) in enumerate(words):
         if found and match.start() < found[-1].end:
             continue
@@ -76,13 +76,13 @@ def _questioned(
         word, start = match.group()[start:end], match.start() + start
         torn = _torn(text, words[n : n + 2], lexicon)
         if torn:
-            spot = Spot(match.start(), *torn, share)
+            spot = SuspectWord(match.start(), *torn, share)
         elif common:
-            spot = Spot(start, word, tuple(better(match, lexicon)), share, common)
+            spot = SuspectWord(start, word, tuple(better(match, lexicon)), share, common)
         else:
             # what the engine nearly read is better than what is two misreadings away
             offered = candidates(word, lexicon, twice=doubts is None) if _readable(word) else ()
-            spot = Spot(start, word, offered, share, form=_is_form(word, lexicon))
+            spot = SuspectWord(start, word, offered, share, form=_is_form(word, lexicon))
         if doubts is not None:
             spot = _looked_at(spot, text, doubts, lexicon)
         if spot.candidates:
@@ -96,7 +96,7 @@ def _is_form(word: str, lexicon: Lexicon) -> bool:
     return any(len(stem) >= STEM and lexicon.frequency(stem) >= RARE for stem in stems)
 
 
-def _looked_at(spot: Spot, text: str, doubts: Doubts, lexicon: Lexicon) -> Spot:
+def _looked_at(spot: SuspectWord, text: str, doubts: Doubts, lexicon: Lexicon) -> SuspectWord:
     """With the known words that the engine nearly read, and how each candidate looks to it."""
     offered = {c.text for c in spot.candidates}
     others = [
@@ -134,7 +134,7 @@ def _common(reading: str, lexicon: Lexicon) -> int:
     return min(map(lexicon.frequency, words)) if all(map(str.isalpha, words)) else 0
 
 
-def _fitting(spot: Spot, text: str, lexicon: Lexicon) -> Spot:
+def _fitting(spot: SuspectWord, text: str, lexicon: Lexicon) -> SuspectWord:
     """With how well each candidate fits between its neighbours."""
     place = neighbours(text, spot.start, spot.end, lexicon)
     found = list(spot.candidates)
@@ -146,7 +146,7 @@ def _fitting(spot: Spot, text: str, lexicon: Lexicon) -> Spot:
     return replace(spot, candidates=tuple(found), sides=sides, dot=dot)
 
 
-def _ranked(spot: Spot) -> Spot:
+def _ranked(spot: SuspectWord) -> SuspectWord:
     """The candidates for which most speaks, those first."""
     found = sorted(spot.candidates, key=lambda c: (3 * c.cost - c.common - c.fits - c.seen, c.text))
     return replace(spot, candidates=tuple(found[:MOST]))
@@ -161,13 +161,13 @@ def _changes(read: str, meant: str) -> set[tuple[str, str]]:
 class _Seen:
     """What the questioned words of a page have in common."""
 
-    def __init__(self, lines: Sequence[Sequence[Spot]]) -> None:
+    def __init__(self, lines: Sequence[Sequence[SuspectWord]]) -> None:
         spots = [spot for line in lines for spot in line]
         self._words = Counter(spot.word for spot in spots)
         self._first_of = {spot.word: self._first(spot) for spot in spots}
         self._changes = Counter(c for changes in self._first_of.values() for c in changes)
 
-    def told(self, spot: Spot) -> Spot:
+    def told(self, spot: SuspectWord) -> SuspectWord:
         """With how often it is there elsewhere, and each candidate's changes in other words."""
         own = self._first_of[spot.word]
         found = []
@@ -179,14 +179,14 @@ class _Seen:
         return replace(spot, candidates=tuple(found), same=same)
 
     @staticmethod
-    def _first(spot: Spot) -> set[tuple[str, str]]:
+    def _first(spot: SuspectWord) -> set[tuple[str, str]]:
         """The changes to an unknown word's first candidate, when without the model more speaks for it than against."""
         if spot.common or " " in spot.word or odds_without(spot)[0] < 0:
             return set()
         return _changes(spot.word, spot.candidates[0].text)
 
 
-def _hopeful(spot: Spot) -> Spot:
+def _hopeful(spot: SuspectWord) -> SuspectWord:
     """Without the candidates that will not be proposed, however likely they are: the model's time is dear."""
     odds = odds_without(spot)
     most = max(least(spot) - HOPE, max(odds, default=0.0) - BEHIND)
@@ -194,7 +194,9 @@ def _hopeful(spot: Spot) -> Spot:
     return replace(spot, candidates=tuple(found))
 
 
-def placed(spots: Sequence[Spot], read: str, written: str) -> list[tuple[Spot, int, int]]:
+def placed(
+    spots: Sequence[SuspectWord], read: str, written: str
+) -> list[tuple[SuspectWord, int, int]]:
     """Each spot of what was read, with the place in what was written of what the model made of it."""
     blocks = Levenshtein.opcodes(read, written).as_matching_blocks()
 

@@ -15,14 +15,13 @@ from scanmend.backoff import back_off
 from scanmend.config.parsers import in_words
 from scanmend.config.profiles import Profile, select
 from scanmend.config.settings import Settings
-from scanmend.document import Document, State
+from scanmend.document import Document, FileSnapshot, State
 from scanmend.errors import MachineError, show
 from scanmend.intake.completeness import Doubtful, Incomplete, is_complete
 from scanmend.intake.inbox import Inbox
 from scanmend.intake.lease import Holder, Leases
 from scanmend.intake.settle import Until
-from scanmend.page import Seen
-from scanmend.pipeline.scheduler import CONTENTS, Schedule
+from scanmend.pipeline.scheduler import CONTENTS, Scheduler
 from scanmend.store.journal import Journal
 from scanmend.telemetry import log
 
@@ -47,7 +46,7 @@ class Claim:
         self,
         inbox: Inbox,
         journal: Journal,
-        schedule: Schedule,
+        schedule: Scheduler,
         settings: Settings,
         profiles: dict[str, Profile],
         put_away: Callable[[int], None],
@@ -62,7 +61,7 @@ class Claim:
         self.settings = settings
         self.profiles = profiles
         self.unsettled: Callable[..., None] = lambda *_: None  # set by who builds the line
-        self.claimed: Callable[[Seen], None] = lambda _: None
+        self.claimed: Callable[[FileSnapshot], None] = lambda _: None
         self._inbox = inbox
         self._journal = journal
         self._schedule = schedule
@@ -70,10 +69,10 @@ class Claim:
         self._paused = paused
         self._let_pass = let_pass
         self._leases = leases
-        self._queue: queue.SimpleQueue[Seen | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[FileSnapshot | None] = queue.SimpleQueue()
         self._log = log.get("claim")
 
-    def submit(self, seen: Seen) -> None:
+    def submit(self, seen: FileSnapshot) -> None:
         """A file that has been quiet; from any thread."""
         self._queue.put(seen)
 
@@ -107,7 +106,7 @@ class Claim:
                 stop.wait(back_off(step, most=10))
                 step += 1
 
-    def claim(self, seen: Seen) -> None:
+    def claim(self, seen: FileSnapshot) -> None:
         """Read the file once and put it in line, or tell the watcher why it is not ready."""
         with self._lease(seen.path) as other:
             if other and not other.sha256:
@@ -132,7 +131,7 @@ class Claim:
                 return
             self._enter(seen, sha256, doubt)
 
-    def _tried(self, seen: Seen) -> str:
+    def _tried(self, seen: FileSnapshot) -> str:
         """Return why this version of the file went back to waiting after it was opened; empty: it was not."""
         waiting = self._journal.waiting(seen.path)
         return (
@@ -144,19 +143,19 @@ class Claim:
     def _lease(self, path: bytes) -> AbstractContextManager[Holder | None]:
         return self._leases.claiming(path) if self._leases else contextlib.nullcontext(None)
 
-    def _elsewhere(self, seen: Seen, other: Holder) -> None:
+    def _elsewhere(self, seen: FileSnapshot, other: Holder) -> None:
         """Another daemon has it; should that one die, its lease ends."""
         self._log.debug("in work elsewhere", document=show(seen.path), owner=other.owner)
         self.unsettled(seen, f"in work by {other.owner}", self.settings.watch.lease / 2)
 
-    def _done_elsewhere(self, seen: Seen, other: Holder) -> None:
+    def _done_elsewhere(self, seen: FileSnapshot, other: Holder) -> None:
         """Another daemon has published it, and it stays in the inbox."""
         document = self._journal.claim(seen, other.sha256, "")
         self.claimed(seen)
         if document:
             self._journal.move(document, State.GONE, f"published by {other.owner}", kept=1)
 
-    def _read(self, seen: Seen) -> tuple[str, str] | None:
+    def _read(self, seen: FileSnapshot) -> tuple[str, str] | None:
         """Return the sha256 of a file that is whole ("" when it is too big), and what looks odd at its end.
 
         None: the watcher was told why it is not ready.
@@ -201,7 +200,7 @@ class Claim:
                 return None
         return sha256, verdict.why if isinstance(verdict, Doubtful) else ""
 
-    def _enter(self, seen: Seen, sha256: str, doubt: str) -> None:
+    def _enter(self, seen: FileSnapshot, sha256: str, doubt: str) -> None:
         profile = select(self.profiles, self.settings.profiles, seen.path)
         waited = self.settings.settle.doubtful
         after = f"; it was read after {in_words(waited)} of quiet" if waited else ""
@@ -225,7 +224,7 @@ class Claim:
 
     # what the watcher tells ----------------------------------------------------------------------
 
-    def known(self, seen: Seen) -> bool:
+    def known(self, seen: FileSnapshot) -> bool:
         """Whether this very file is in hand, or was done and stays."""
         return self._journal.known(seen)
 
@@ -234,7 +233,7 @@ class Claim:
         waiting = self._journal.waiting(path)
         return waiting.first_seen if waiting else None
 
-    def waiting(self, seen: Seen, first_seen: float, why: str) -> None:
+    def waiting(self, seen: FileSnapshot, first_seen: float, why: str) -> None:
         """The file's wait has become noticeable, or its reason has changed."""
         self._log.info("waiting", document=show(seen.path), reason=why)
         self._journal.settling(seen, first_seen, why)
@@ -246,7 +245,7 @@ class Claim:
             self._journal.move(waiting, State.GONE, "taken out of the inbox before it was complete")
             self._log.info("gone", document=waiting.name)
 
-    def never_completed(self, seen: Seen, why: str) -> None:
+    def never_completed(self, seen: FileSnapshot, why: str) -> None:
         """The patience with a file is at its end."""
         with self._lease(seen.path) as other:
             if other:  # whose patience was at its end first
@@ -256,7 +255,7 @@ class Claim:
             reason = f"{document.name}: never completed ({why}) for {patience} (settle.patience); send it again"
             self._fail(document, "never-completed", reason)
 
-    def refused(self, seen: Seen, why: str) -> None:
+    def refused(self, seen: FileSnapshot, why: str) -> None:
         """No file at all (a link, a device …): failed, and left where it is."""
         if self._journal.known(seen):  # before the restart
             return
@@ -275,4 +274,4 @@ class Claim:
 
 
 def _identity(fd: int) -> tuple[int, int, int]:
-    return Seen.of(b"", os.fstat(fd)).identity
+    return FileSnapshot.of(b"", os.fstat(fd)).identity

@@ -15,9 +15,9 @@ from scanmend.backends.llm_lifecycle import Model, ModelState
 from scanmend.backoff import back_off
 from scanmend.config.profiles import Profile
 from scanmend.config.settings import BUILTIN, Settings
-from scanmend.correction.gate import needs
+from scanmend.correction.gate import needs_correction
 from scanmend.correction.lexicon import shipped
-from scanmend.correction.page_result import done, review, unasked
+from scanmend.correction.page_result import correction_of, review, without_model
 from scanmend.document import Document, State
 from scanmend.errors import ChildError, MachineError, ModelUnavailable
 from scanmend.page import Correction, PageResult, PageText
@@ -197,14 +197,14 @@ class Correct:
     def correct(self, text: PageText, profile: Profile, document: Document) -> PageResult | None:
         """The page's result; None when the daemon stops in the middle of it."""
         if not self._settings.llm.enabled:
-            return unasked(text, profile, Correction("off", "llm.enabled is false"))
+            return without_model(text, profile, Correction("off", "llm.enabled is false"))
         # a large model is asked more: where it reads a number otherwise, a person should look
         small = (self._settings.llm.backend, self._settings.llm.model) == ("local", BUILTIN)
         words = shipped() if small else None
-        wanted = [n for n, line in enumerate(text.lines) if needs(line, profile, words)]
+        wanted = [n for n, line in enumerate(text.lines) if needs_correction(line, profile, words)]
         if not wanted:
             reason = _why_nothing(text)
-            return unasked(text, profile, Correction("nothing", reason, profile=profile.name))
+            return without_model(text, profile, Correction("nothing", reason, profile=profile.name))
         started = time.monotonic()
         try:
             proposal = self._model.propose(text.lines, wanted, profile)
@@ -213,7 +213,7 @@ class Correct:
                 self._journal.note(document, reason=f"waits for a model: {error}")
                 raise
             correction = Correction("unavailable", str(error), profile=profile.name)
-            return unasked(text, profile, correction)
+            return without_model(text, profile, correction)
         except ChildError as error:
             if self._stopping:
                 return None
@@ -221,8 +221,8 @@ class Correct:
                 "correction failed", document=document.name, page=text.index + 1, reason=str(error)
             )
             correction = Correction("failed", str(error), profile=profile.name)
-            return unasked(text, profile, correction)
-        result = review(text, proposal.lines, profile, done(proposal, profile, started))
+            return without_model(text, profile, correction)
+        result = review(text, proposal.lines, profile, correction_of(proposal, profile, started))
         accepted = sum(edit.accepted for edit in result.edits)
         self._log.info("page corrected", document=document.name, page=text.index + 1, lines=len(wanted),
                        accepted=accepted, rejected=len(result.edits) - accepted, suspects=len(result.suspects),

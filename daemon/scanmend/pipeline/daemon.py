@@ -18,8 +18,8 @@ from scanmend.correction.lexicon import shipped
 from scanmend.document import State
 from scanmend.errors import ConfigError, MachineError, ScanmendError
 from scanmend.intake.lease import Leases
-from scanmend.intake.watcher import Watch
-from scanmend.pipeline.pipeline import Line, workers
+from scanmend.intake.watcher import Watcher
+from scanmend.pipeline.pipeline import Pipeline, workers
 from scanmend.service import sd_notify
 from scanmend.service.hooks import Hooks
 from scanmend.service.http import Web
@@ -46,7 +46,7 @@ class Daemon:
         """Nothing is opened yet."""
         self._settings = settings
         self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()
-        self._line: Line | None = None
+        self._line: Pipeline | None = None
         self._stopping = False
         self._said = ""
         self._forget_at = 0.0  # monotonic
@@ -85,19 +85,19 @@ class Daemon:
         forget_facts(journal)
         roots = remembered_roots(settings, journal)
         clear_scratch(settings)
-        watch: Watch
+        watch: Watcher
 
         def look_again(path: bytes) -> None:
             watch.hint(path)
 
         leases = Leases(roots["inbox"], journal, settings.watch)
-        line = Line(settings, profiles, journal, engine.engine, roots, look_again, leases)
+        line = Pipeline(settings, profiles, journal, engine.engine, roots, look_again, leases)
         self._line = line
         method = choose_method(settings.folders.inbox, settings.watch.method)
         self._log.info(
             "watching", inbox=settings.folders.inbox, method=method.name, reason=method.why
         )
-        watch = Watch(roots["inbox"], method, settings.watch, settings.settle, line.claim)
+        watch = Watcher(roots["inbox"], method, settings.watch, settings.settle, line.claim)
         line.claim.unsettled, line.claim.claimed = watch.unsettled, watch.claimed
         stop_watching = threading.Event()
         stack.callback(lambda: line.close(settings.grace))
@@ -125,8 +125,8 @@ class Daemon:
 
     def _wait(
         self,
-        line: Line,
-        watch: Watch,
+        line: Pipeline,
+        watch: Watcher,
         watcher: threading.Thread,
         journal: Journal,
         roots: dict[str, Root],
@@ -182,7 +182,7 @@ class Daemon:
         sweep = functools.partial(clear_temp, self._settings, roots, stop)
         threading.Thread(target=sweep, name="sweep", daemon=True).start()
 
-    def _say_alive(self, line: Line, journal: Journal) -> None:
+    def _say_alive(self, line: Pipeline, journal: Journal) -> None:
         """The watchdog is fed only while every thread keeps its limits: one that hangs is worth a restart."""
         overdue = line.pulse.overdue()
         if overdue:
@@ -205,7 +205,7 @@ class Daemon:
             if not journal.prune(time.time() - self._settings.journal.keep, PRUNED):
                 self._forget_at = time.monotonic() + FORGET_EVERY
 
-    def _reload(self, line: Line, watch: Watch) -> None:
+    def _reload(self, line: Pipeline, watch: Watcher) -> None:
         """All of the new configuration, or nothing of it."""
         old = self._settings
         try:
@@ -286,7 +286,7 @@ def forget_facts(journal: Journal) -> None:
             journal.clear_fact(key)
 
 
-def forget_vanished(journal: Journal, inbox: Root, line: Line) -> None:
+def forget_vanished(journal: Journal, inbox: Root, line: Pipeline) -> None:
     """Files that were waited for and were taken away while no daemon ran."""
     if inbox.check() is None:
         for document in journal.in_state(State.SETTLING):

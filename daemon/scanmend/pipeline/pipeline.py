@@ -18,7 +18,7 @@ from scanmend.pipeline.claim import Claim
 from scanmend.pipeline.correct import Correct
 from scanmend.pipeline.publish import Publish
 from scanmend.pipeline.read import Read
-from scanmend.pipeline.scheduler import CONTENTS, Schedule
+from scanmend.pipeline.scheduler import CONTENTS, Scheduler
 from scanmend.store.journal import Journal
 from scanmend.store.mounts import Root
 from scanmend.store.parts import Parts
@@ -33,7 +33,7 @@ def workers(settings: Settings) -> int:
     return settings.ocr.workers or len(os.sched_getaffinity(0))
 
 
-class Line:
+class Pipeline:
     """Claim, read, correct and publish with their threads."""
 
     def __init__(
@@ -50,7 +50,7 @@ class Line:
         self.journal = journal
         self._settings = settings
         self._stop = threading.Event()  # the threads leave after the piece of work in hand
-        self._schedule = Schedule()
+        self._schedule = Scheduler()
         self._parts = Parts(settings.folders.state)
         inbox = Inbox(roots["inbox"], self._parts)
         self.pulse = Pulse()

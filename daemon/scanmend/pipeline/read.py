@@ -15,7 +15,7 @@ from scanmend.document import Document, State
 from scanmend.errors import ChildError, Damaged, FolderGone, MachineError, ScanmendError
 from scanmend.intake.inbox import Inbox
 from scanmend.page import Contents, ContentsRequest, PageRequest, PageText
-from scanmend.pipeline.scheduler import CONTENTS, Job, Schedule
+from scanmend.pipeline.scheduler import CONTENTS, Job, Scheduler
 from scanmend.store.journal import Journal
 from scanmend.store.parts import LEVELS, room
 from scanmend.telemetry import log
@@ -44,7 +44,7 @@ class Read:
         self,
         inbox: Inbox,
         journal: Journal,
-        schedule: Schedule,
+        schedule: Scheduler,
         settings: Settings,
         engine: str,
         correct: Callable[[int, int], None],

@@ -36,7 +36,7 @@ _Entry = tuple[float, float, int, int]
 _ANY = 0  # a version: this order stays
 
 
-class Schedule:
+class Scheduler:
     """The line of documents; thread-safe. Written by any thread, taken from by the read slots."""
 
     def __init__(self) -> None:

@@ -21,7 +21,8 @@ from scanmend.errors import ConfigError, DiskFull, MachineError
 from scanmend.store.schema import UNFINISHED, VERSION, upgrade
 
 if TYPE_CHECKING:  # `scanmend status` reads no page, and a sixth of its time went into these
-    from scanmend.page import Contents, PageResult, PageText, Seen
+    from scanmend.document import FileSnapshot
+from scanmend.page import Contents, PageResult, PageText
 
 OWNER_FACT = "owner:"  # the fact that is this daemon's name among those that share an inbox
 # of a file in the inbox; a part lies in the state folder, whatever its path
@@ -90,7 +91,7 @@ class Journal:
     # documents ------------------------------------------------------------------------------------
 
     def claim(
-        self, seen: Seen, sha256: str, profile: str, warnings: Sequence[str] = ()
+        self, seen: FileSnapshot, sha256: str, profile: str, warnings: Sequence[str] = ()
     ) -> Document | None:
         """A file that is whole enters the line; None when it is in hand already.
 
@@ -122,7 +123,7 @@ class Journal:
             self._log_move(document.id, None, State.QUEUED, why, now)
             return document
 
-    def settling(self, seen: Seen, first_seen: float, why: str) -> Document:
+    def settling(self, seen: FileSnapshot, first_seen: float, why: str) -> Document:
         """A file whose wait has become noticeable; called again when the reason changes."""
         with self._change() as db:
             waiting = self._rows("path = ? AND state = 'settling'", seen.path)
@@ -148,24 +149,24 @@ class Journal:
         rows = self._rows("path = ? AND state = 'settling'", path)
         return rows[0] if rows else None
 
-    def known(self, seen: Seen) -> bool:
+    def known(self, seen: FileSnapshot) -> bool:
         """Whether this very file is in work, or was done and stays in the inbox by policy."""
         with self._lock:
             return self._in_hand(seen)
 
-    def hand_on(self, path: bytes) -> tuple[bool, str]:
+    def lease_state(self, path: bytes) -> tuple[bool, str]:
         """Whether a document of this path is in work; else the sha256 of the one that is done and stays there."""
         rows = self._rows(f"path = ? AND {_IN_HAND}", path)
         kept = [row.sha256 for row in rows if row.state not in ACTIVE]
         return len(kept) < len(rows), kept[-1] if kept else ""
 
-    def _in_hand(self, seen: Seen) -> bool:
+    def _in_hand(self, seen: FileSnapshot) -> bool:
         return any(
             row.identity == seen.identity
             for row in self._rows(f"path = ? AND {_IN_HAND}", seen.path)
         )
 
-    def _touched(self, seen: Seen, sha256: str) -> bool:
+    def _touched(self, seen: FileSnapshot, sha256: str) -> bool:
         """A file in hand whose time or inode changed, but not its content (a NAS does that): still the one."""
         same = self._db.execute(
             f"UPDATE documents SET mtime_ns = ?, inode = ? WHERE path = ? AND size = ? AND sha256 = ? AND {_IN_HAND}",

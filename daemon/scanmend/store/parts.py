@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 
 from scanmend.config.settings import LimitsSettings
 from scanmend.document import Document, NewPart
-from scanmend.errors import Babbled, machine_error
+from scanmend.errors import ProtocolError, machine_error
 from scanmend.page import PARTS, Part, PartOf
 from scanmend.store import atomic
 
@@ -81,7 +81,9 @@ class Parts:
         copy = _copied(source, part.size, digest.update)
         atomic.write(os.path.join(folder, os.path.basename(path)), copy)
         if digest.hexdigest() != part.sha256:
-            raise Babbled(f"{document.name}: an attachment is not what the OCR child said of it")
+            raise ProtocolError(
+                f"{document.name}: an attachment is not what the OCR child said of it"
+            )
         return NewPart(number, path, part.size, part.sha256, json.dumps(mine.to_json()))
 
     def drop(self, document: Document) -> None:
@@ -135,7 +137,7 @@ def file_name(part: Part) -> bytes:
     """Return a name that every system takes and the watcher would not pass over; its ending tells the kind."""
     endings = ENDINGS.get(part.kind)
     if endings is None:
-        raise Babbled(f"the OCR child extracted a file of no known kind ({part.kind!r})")
+        raise ProtocolError(f"the OCR child extracted a file of no known kind ({part.kind!r})")
     stem, ending = os.path.splitext(re.split(r"[/\\]", part.name)[-1])
     if ending.lower() not in endings:
         stem, ending = stem + ending, endings[0]
@@ -162,14 +164,14 @@ def _copied(path: str, size: int, tell: Callable[[bytes], None]) -> Iterator[byt
     """Yield the bytes of a child's file, which may be anything by now: no link, and no more than was said."""
     with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise Babbled("an attachment is no file")
+            raise ProtocolError("an attachment is no file")
         left = size
         while left and (chunk := file.read(min(left, CHUNK))):
             left -= len(chunk)
             tell(chunk)
             yield chunk
     if left:
-        raise Babbled("an attachment is shorter than the OCR child said")
+        raise ProtocolError("an attachment is shorter than the OCR child said")
 
 
 def _names(folder: bytes) -> list[bytes]:

@@ -21,10 +21,10 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from scanmend.errors import (
-    Babbled,
     ChildError,
     Died,
     OutOfMemory,
+    ProtocolError,
     TimedOut,
     by_kind,
     machine_error,
@@ -170,7 +170,7 @@ class Child:
                     assert isinstance(message, dict)
                 except (ValueError, AssertionError):
                     self.end(0)
-                    raise Babbled(
+                    raise ProtocolError(
                         f"{self.name}: sent {len(frame)} bytes that are no reply"
                     ) from None
                 yield message
@@ -186,7 +186,7 @@ class Child:
         if isinstance(failure, dict) and {"kind", "message"} <= failure.keys():
             raise by_kind(str(failure["kind"]), show(str(failure["message"])))
         self.end(0)
-        raise Babbled(f"{self.name}: a reply of no known shape")
+        raise ProtocolError(f"{self.name}: a reply of no known shape")
 
     def _dead(self) -> ChildError:
         """The child's end as an error, with its last words."""

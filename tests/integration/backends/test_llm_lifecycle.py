@@ -332,7 +332,7 @@ def test_layers_are_halved_down_to_the_cpu(
     tried: list[int] = []
     real = llm_model._try
 
-    def fits_on_the_cpu(wish: llm_model.Wish, layers: int, notes: Notes) -> llm_model.Loaded:
+    def fits_on_the_cpu(wish: llm_model.LoadRequest, layers: int, notes: Notes) -> llm_model.Loaded:
         tried.append(layers)
         if layers:
             raise OutOfMemory("short")
@@ -340,7 +340,7 @@ def test_layers_are_halved_down_to_the_cpu(
 
     monkeypatch.setattr(llm_model, "_try", fits_on_the_cpu)
     path = str(folder / "tiny-q8_0.gguf")
-    wish = llm_model.Wish(path, wanted, 1024, gpu="Tiny 1, 1000 MiB", most_layers=most)
+    wish = llm_model.LoadRequest(path, wanted, 1024, gpu="Tiny 1, 1000 MiB", most_layers=most)
 
     def keep(step: dict[str, Any]) -> None:  # as the daemon does for the child
         Notes(path).update(step.get("note", {}))

@@ -11,10 +11,9 @@ import pytest
 
 from running import eventually
 from scanmend.config.settings import WatchSettings
-from scanmend.document import State
+from scanmend.document import FileSnapshot, State
 from scanmend.errors import MachineError
 from scanmend.intake.lease import Holder, Leases
-from scanmend.page import Seen
 from scanmend.store.journal import Journal
 from scanmend.store.mounts import Root
 
@@ -42,7 +41,7 @@ def _claimed(leases: Leases, path: bytes = FILE) -> None:
     """Let the daemon claim the file: it stays in the journal."""
     with leases.claiming(path) as other:
         assert other is None
-        leases._journal.claim(Seen(path, 1, 1, 1), "ab" * 32, "default")
+        leases._journal.claim(FileSnapshot(path, 1, 1, 1), "ab" * 32, "default")
 
 
 def _end(leases: Leases, kept: int = 0) -> None:

@@ -15,7 +15,7 @@ from scanmend.llm import draft_length
 from scanmend.llm.context import LANES, Context
 from scanmend.llm.decode import correct
 from scanmend.llm.draft_alignment import Draft
-from scanmend.llm.loader import Loaded, Wish, load
+from scanmend.llm.loader import Loaded, LoadRequest, load
 
 TRUTH = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 GPU = [(1, 1.0), (64, 1.0), (256, 1.1)]  # seconds of a batch: nearly flat
@@ -24,7 +24,7 @@ RUNGS = ("parallel", "single", "greedy")
 
 
 def _load(path: Path, method: str = "auto", context: int = 4096) -> Loaded:
-    return load(Wish(str(path), context=context, method=method), lambda _: None)
+    return load(LoadRequest(str(path), context=context, method=method), lambda _: None)
 
 
 def _noisy(rng: random.Random, text: str, share: float) -> str:
@@ -94,10 +94,10 @@ def test_where_model_and_ocr_part_is_told_with_a_margin(tmp_path: Path) -> None:
     first, second = proposed
     assert first
     assert second
-    assert second.departures == ()
-    assert first.departures
-    assert all(d.margin > 1 for d in first.departures)
-    places = {TRUTH[d.start] for d in first.departures if d.start < len(TRUTH)}
+    assert second.divergences == ()
+    assert first.divergences
+    assert all(d.margin > 1 for d in first.divergences)
+    places = {TRUTH[d.start] for d in first.divergences if d.start < len(TRUTH)}
     assert {"m", "Q"} <= places <= set("mnopQRS")
 
 

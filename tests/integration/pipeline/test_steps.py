@@ -12,14 +12,14 @@ import tinygguf
 from running import eventually
 from scanmend.config.profiles import Profile
 from scanmend.config.settings import FoldersSettings, ModelsSettings, Settings
-from scanmend.document import Document, State
+from scanmend.document import Document, FileSnapshot, State
 from scanmend.errors import FolderGone
 from scanmend.intake.inbox import Inbox
-from scanmend.page import Box, Contents, EngineInfo, Line, PageText, Seen
+from scanmend.page import Box, Contents, EngineInfo, Line, PageText
 from scanmend.pipeline import correct
 from scanmend.pipeline.publish import Publish
 from scanmend.pipeline.read import Read
-from scanmend.pipeline.scheduler import Job, Schedule
+from scanmend.pipeline.scheduler import Job, Scheduler
 from scanmend.store.journal import Journal
 from scanmend.store.mounts import Root
 from scanmend.store.parts import Parts
@@ -29,7 +29,11 @@ from scanmend.workers.client import Child
 
 def _reading(journal: Journal, folder: Path | None = None) -> Document:
     """``folder``: where the file is; without it, it is nowhere."""
-    seen = Seen.of(b"a.png", (folder / "a.png").lstat()) if folder else Seen(b"a.png", 3, 4, 5)
+    seen = (
+        FileSnapshot.of(b"a.png", (folder / "a.png").lstat())
+        if folder
+        else FileSnapshot(b"a.png", 3, 4, 5)
+    )
     document = journal.claim(seen, "f00", "default")
     assert document is not None
     document = journal.keep_contents(document, Contents("image/png", 1))
@@ -37,11 +41,11 @@ def _reading(journal: Journal, folder: Path | None = None) -> Document:
 
 
 @contextlib.contextmanager
-def _reader(tmp_path: Path) -> Iterator[tuple[Read, Child, Schedule]]:
+def _reader(tmp_path: Path) -> Iterator[tuple[Read, Child, Scheduler]]:
     """The read step with a child, over a journal and an inbox with the file that ``_reading`` claims."""
     (tmp_path / "a.png").write_bytes(b"...")
     (tmp_path / "state").mkdir()
-    journal, schedule = Journal.open(str(tmp_path / "state")), Schedule()
+    journal, schedule = Journal.open(str(tmp_path / "state")), Scheduler()
     base = Settings()
     settings = replace(base, folders=replace(base.folders, state=str(tmp_path / "state")))
     none = lambda *_: None  # noqa: E731
@@ -58,7 +62,7 @@ def _reader(tmp_path: Path) -> Iterator[tuple[Read, Child, Schedule]]:
 def test_a_page_waits_while_the_inbox_is_away(tmp_path: Path) -> None:
     """The share went in the middle of a page: no attempt is counted, the document is not gone."""
     journal = Journal.open(str(tmp_path))
-    schedule = Schedule()
+    schedule = Scheduler()
     inbox = Inbox(Root(str(tmp_path / "away")), Parts(str(tmp_path)))
     none = lambda *_: None  # noqa: E731
     read = Read(inbox, journal, schedule, Settings(), "rapidocr", none, none, Pulse(), none)

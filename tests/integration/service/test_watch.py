@@ -12,10 +12,10 @@ import pytest
 from running import eventually
 from samples import encoded, numbered
 from scanmend.config.settings import SettleSettings, WatchSettings
+from scanmend.document import FileSnapshot
 from scanmend.errors import DiskFull
 from scanmend.intake.completeness import Incomplete, is_complete
-from scanmend.intake.watcher import Watch
-from scanmend.page import Seen
+from scanmend.intake.watcher import Watcher
 from scanmend.store.mounts import Method, Root
 
 
@@ -30,9 +30,9 @@ class Notes:
         self.never: list[bytes] = []
         self.away: list[str | None] = []
         self.taken: set[tuple[bytes, tuple[int, int, int]]] = set()
-        self.watch: Watch
+        self.watch: Watcher
 
-    def submit(self, seen: Seen) -> None:
+    def submit(self, seen: FileSnapshot) -> None:
         try:
             with open(os.path.join(self.inbox, seen.path), "rb") as file:
                 verdict = is_complete(file, seen.size)
@@ -49,23 +49,23 @@ class Notes:
     def backlog(self) -> int:
         return 0
 
-    def known(self, seen: Seen) -> bool:
+    def known(self, seen: FileSnapshot) -> bool:
         return (seen.path, seen.identity) in self.taken
 
     def first_seen(self, path: bytes) -> float | None:
         return None
 
-    def waiting(self, seen: Seen, first_seen: float, why: str) -> None:
+    def waiting(self, seen: FileSnapshot, first_seen: float, why: str) -> None:
         self.told[seen.path] = why
 
     def gone(self, path: bytes) -> None:
         self.lost.append(path)
 
-    def never_completed(self, seen: Seen, why: str) -> None:
+    def never_completed(self, seen: FileSnapshot, why: str) -> None:
         self.never.append(seen.path)
         self.taken.add((seen.path, seen.identity))
 
-    def refused(self, seen: Seen, why: str) -> None:
+    def refused(self, seen: FileSnapshot, why: str) -> None:
         self.told[seen.path] = why
 
     def inbox_away(self, reason: str | None) -> None:
@@ -85,7 +85,7 @@ def start(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start]:
         inbox.mkdir(exist_ok=True)
         notes = Notes(inbox)
         settings = WatchSettings(poll_interval=0.2, reconcile_interval=reconcile)
-        watch = Watch(
+        watch = Watcher(
             Root(str(inbox)),
             Method(request.param, "the test"),
             settings,
@@ -163,7 +163,7 @@ def test_a_close_or_rename_is_taken_at_once(tmp_path: Path) -> None:
     inbox = tmp_path / "inbox"
     inbox.mkdir()
     notes = Notes(inbox)
-    notes.watch = watch = Watch(
+    notes.watch = watch = Watcher(
         Root(str(inbox)),
         Method("native", "the test"),
         WatchSettings(),
@@ -220,7 +220,7 @@ def test_what_the_journal_cannot_take_is_told_again(start: Start, tmp_path: Path
     notes = start()
     real, failures = notes.waiting, [3]
 
-    def waiting(seen: Seen, first_seen: float, why: str) -> None:
+    def waiting(seen: FileSnapshot, first_seen: float, why: str) -> None:
         if failures[0]:
             failures[0] -= 1
             raise DiskFull("the journal can't be written")
@@ -339,7 +339,7 @@ def test_a_dead_observer_is_replaced(tmp_path: Path) -> None:
     inbox = tmp_path / "inbox"
     inbox.mkdir()
     notes = Notes(inbox)
-    notes.watch = watch = Watch(
+    notes.watch = watch = Watcher(
         Root(str(inbox)),
         Method("native", "the test"),
         WatchSettings(reconcile_interval=1),

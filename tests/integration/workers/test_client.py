@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from running import eventually
-from scanmend.errors import Babbled, ChildError, Died, MachineError, OutOfMemory, TimedOut
+from scanmend.errors import ChildError, Died, MachineError, OutOfMemory, ProtocolError, TimedOut
 from scanmend.workers.client import Child
 from scanmend.workers.sandbox import Sandbox
 
@@ -44,7 +44,7 @@ def test_progress_comes_before_the_reply(child: Child) -> None:
     [
         ("crash", Died, "SIGSEGV"),
         ("exit", Died, "the library says no"),
-        ("lie", Babbled, "sent 5 bytes that are no reply"),
+        ("lie", ProtocolError, "sent 5 bytes that are no reply"),
         ("bug", ChildError, "ValueError"),
         ("no-file", MachineError, "/nonexistent/scan"),
     ],

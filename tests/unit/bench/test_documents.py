@@ -11,7 +11,7 @@ from bench import documents
 from bench.corrector_run import Said, gated, plainly, ungated
 from bench.corrector_sets import Document, Page, some
 from scanmend.config.profiles import Profile
-from scanmend.page import Box, Departure, Line, Proposed
+from scanmend.page import Box, Divergence, Line, LineProposal
 
 
 @pytest.mark.parametrize("language", documents.LANGUAGES)
@@ -58,7 +58,7 @@ def test_a_picture_is_made_once(tmp_path: Path) -> None:
 def _said() -> Said:
     line = Line("farm rnodern house", Box(0, 0, 1, 1), 0.9)
     page = Page((line,), ("form modern house",), "form modern house")
-    proposed = Proposed("form modern house", (Departure(1, 2, 5.0), Departure(5, 6, 3.0)))
+    proposed = LineProposal("form modern house", (Divergence(1, 2, 5.0), Divergence(5, 6, 3.0)))
     return Said(Document("one", ("given", "en"), (page,)), [(proposed,)])
 
 

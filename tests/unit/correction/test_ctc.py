@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanmend.correction.ctc import LEAST, LONGEST, MOST, UNSEEN, readings, seen
-from scanmend.page import Doubt
+from scanmend.page import CharAlternatives
 
 LINE = "the fallaving week"
 DOUBTS = (
-    Doubt(5, {"a": 0.6, "o": 0.4}),
-    Doubt(8, {"a": 0.7, "o": 0.3}),
-    Doubt(9, {"v": 0.9, "w": 0.1}),
+    CharAlternatives(5, {"a": 0.6, "o": 0.4}),
+    CharAlternatives(8, {"a": 0.7, "o": 0.3}),
+    CharAlternatives(9, {"v": 0.9, "w": 0.1}),
 )
 
 
@@ -42,8 +42,8 @@ def test_the_known_word_is_among_the_readings_the_likelier_first() -> None:
 
 
 def test_spaces_are_characters_that_come_and_go() -> None:
-    torn = (Doubt(3, {" ": 0.6, "": 0.4}),)
-    joined = (Doubt(3, {"": 0.8, " ": 0.2}, between=True),)
+    torn = (CharAlternatives(3, {" ": 0.6, "": 0.4}),)
+    joined = (CharAlternatives(3, {"": 0.8, " ": 0.2}, between=True),)
 
     assert seen(torn, 0, 9, "dis harge", ["disharge"]) == [pytest.approx(math.log(0.4 / 0.6), abs=0.01)]  # fmt: skip
     assert seen((), 0, 9, "dis harge", ["disharge"]) == [LEAST]
@@ -51,7 +51,7 @@ def test_spaces_are_characters_that_come_and_go() -> None:
 
 
 def test_what_was_lost_stands_between() -> None:
-    doubts = (Doubt(4, {"": 0.7, "c": 0.3}, between=True), Doubt(9, {"": 0.9, "s": 0.1}, between=True))  # fmt: skip
+    doubts = (CharAlternatives(4, {"": 0.7, "c": 0.3}, between=True), CharAlternatives(9, {"": 0.9, "s": 0.1}, between=True))  # fmt: skip
 
     assert readings(doubts, 4, 9, "dis harge") == ["charge", "harges", "charges"]
     assert seen(doubts, 4, 9, "dis harge", ["charge", "harges"]) == [
@@ -61,7 +61,7 @@ def test_what_was_lost_stands_between() -> None:
 
 
 def test_a_letter_may_be_there_twice() -> None:
-    doubts = (Doubt(0, {"a": 0.9, "o": 0.1}),)
+    doubts = (CharAlternatives(0, {"a": 0.9, "o": 0.1}),)
 
     once, twice = seen(doubts, 0, 4, "alle", ["ale", "olle"])
     assert twice == pytest.approx(math.log(0.1 / 0.9), abs=0.01)
@@ -70,7 +70,7 @@ def test_a_letter_may_be_there_twice() -> None:
 
 def test_of_what_is_no_word_nothing_is_told() -> None:
     long = "a" * (LONGEST + 1)
-    doubts = [Doubt(n, {"a": 0.6, "o": 0.4}) for n in range(len(long))]
+    doubts = [CharAlternatives(n, {"a": 0.6, "o": 0.4}) for n in range(len(long))]
 
     assert seen(doubts, 0, len(long), long, ["o" + long[1:]]) == [LEAST]
     assert readings(doubts, 0, len(long), long) == []
@@ -79,7 +79,7 @@ def test_of_what_is_no_word_nothing_is_told() -> None:
 def test_what_hardly_anything_speaks_for_is_told_too() -> None:
     """So many doubts that nothing of a probability is left."""
     line = "a" * 70
-    doubts = [Doubt(n, {"o": 0.99}) for n in range(len(line))]
+    doubts = [CharAlternatives(n, {"o": 0.99}) for n in range(len(line))]
 
     assert seen(doubts, 0, len(line), line, ["u" * 70, "o" * 70]) == [0.0, MOST]
 
@@ -101,7 +101,10 @@ def test_a_text_is_as_likely_as_all_ways_that_write_it(
             if "".join(c for c, _ in itertools.groupby(way)) == text
         )
 
-    doubts = [Doubt(0, steps[0]), *(Doubt(1, step, between=True) for step in steps[1:])]
+    doubts = [
+        CharAlternatives(0, steps[0]),
+        *(CharAlternatives(1, step, between=True) for step in steps[1:]),
+    ]
     (look,) = seen(doubts, 0, 1, "a", [other])
 
     ratio = math.log(max(likely(other), 1e-99) / likely("a"))

@@ -19,7 +19,7 @@ from scanmend.correction.gate import apply, gate, revert
 from scanmend.correction.hyphenation import hyphenated
 from scanmend.correction.lexicon import shipped
 from scanmend.correction.protected import repairs
-from scanmend.page import Box, Departure, Edit, Line, Proposed
+from scanmend.page import Box, Divergence, Edit, Line, LineProposal
 
 RULES = Profile("default", "correct")
 CASES = int(os.environ.get("SCANMEND_GATE_CASES", "24000"))  # `make bench-gate` runs millions
@@ -34,9 +34,9 @@ def _edits(
     proposal: str | None,
     rules: Profile = RULES,
     unsure: tuple[int, ...] | None = None,
-    departures: tuple[Departure, ...] | None = None,
+    divergences: tuple[Divergence, ...] | None = None,
 ) -> tuple[str, list[Edit]]:
-    said = None if proposal is None else Proposed(proposal, departures)
+    said = None if proposal is None else LineProposal(proposal, divergences)
     gated = gate(_page(text, unsure=unsure), [said], rules)
     return gated.lines[0], list(gated.edits)
 
@@ -170,7 +170,7 @@ LIES = {
 
 @pytest.mark.parametrize("lie", LIES)
 def test_an_adversarial_model_gets_nothing_through(lie: str) -> None:
-    said = [Proposed(LIES[lie].replace("{}", text)) for text in SCAN]
+    said = [LineProposal(LIES[lie].replace("{}", text)) for text in SCAN]
 
     gated = gate(_page(*SCAN), said, RULES)
 
@@ -199,14 +199,14 @@ def test_an_adversarial_model_gets_nothing_through(lie: str) -> None:
     ids="arabic wide letters cyrillic greek superscript bold points mirrored reordered swapped joined currency".split(),  # noqa: SIM905
 )
 def test_tricks_with_characters(change: object) -> None:
-    said = [Proposed(change(text)) for text in SCAN]  # type: ignore[operator]
+    said = [LineProposal(change(text)) for text in SCAN]  # type: ignore[operator]
 
     assert list(gate(_page(*SCAN), said, RULES).lines) == SCAN
 
 
 def test_lines_swapped_dropped_and_merged() -> None:
     for order in ([1, 0, 3, 2], [3, 2, 1, 0], [0, 0, 0, 0]):
-        said = [Proposed(SCAN[n]) for n in order]
+        said = [LineProposal(SCAN[n]) for n in order]
 
         gated = gate(_page(*SCAN), said, RULES)
 
@@ -333,7 +333,7 @@ def test_a_doubted_full_stop_within_a_sentence_is_a_comma(text: str, published: 
 def test_a_comma_stays_one_when_its_word_changes_too() -> None:
     line = _read("iron dovels. probably old", 7, 11)
 
-    gated = gate([line], [Proposed("iron dowels. probably old")], RULES)
+    gated = gate([line], [LineProposal("iron dowels. probably old")], RULES)
 
     assert gated.lines == ("iron dowels, probably old",)
     assert [(e.before, e.after) for e in gated.edits if e.accepted] == [("dovels.", "dowels,")]
@@ -343,7 +343,7 @@ def test_a_comma_stays_one_when_its_word_changes_too() -> None:
 def test_a_model_that_copies_the_full_stop_wants_nothing() -> None:
     line = _read("iron nails. probably cld", 10)
 
-    gated = gate([line], [Proposed("iron nails. probably old")], RULES)
+    gated = gate([line], [LineProposal("iron nails. probably old")], RULES)
 
     assert gated.lines[0].startswith("iron nails, probably ")
     assert [(e.before, e.after) for e in gated.edits] == [(".", ","), ("cld", "old")]
@@ -376,8 +376,8 @@ def test_the_margin_decides() -> None:
     text, said = "the modem house", "the modern house"
 
     for margin, published in ((5.0, said), (0.5, text)):
-        departures = (Departure(4, 11, margin),)
-        line, edits = _edits(text, said, departures=departures)
+        divergences = (Divergence(4, 11, margin),)
+        line, edits = _edits(text, said, divergences=divergences)
         assert line == published
         assert edits[0].margin == margin
         assert edits[0].rule == ("margin" if margin < RULES.min_margin else "ocr-plausible")
@@ -395,7 +395,7 @@ def test_what_the_engine_is_sure_of_stays() -> None:
 
 
 def test_each_edit_tells_its_rule() -> None:
-    gated = gate(_page("Invoic 12"), [Proposed("Invoice 21")], RULES)
+    gated = gate(_page("Invoic 12"), [LineProposal("Invoice 21")], RULES)
 
     assert [(e.start, e.before, e.after, e.accepted, e.rule) for e in gated.edits] == [
         (0, "Invoic", "Invoice", True, "ocr-plausible"),
@@ -424,7 +424,7 @@ TEXT = st.one_of(st.text(max_size=60), st.lists(WORDS, max_size=10).map(" ".join
 @st.composite
 def _case(
     draw: st.DrawFn,
-) -> tuple[str, str, tuple[int, ...] | None, tuple[Departure, ...] | None]:
+) -> tuple[str, str, tuple[int, ...] | None, tuple[Divergence, ...] | None]:
     """A line, what is proposed (often a small change of it), what the engine was unsure of, and the model sure."""
     text = draw(TEXT)
     proposal = draw(TEXT)
@@ -438,7 +438,7 @@ def _case(
     unsure = draw(
         st.none() | st.lists(st.integers(0, 60), max_size=5).map(lambda n: tuple(sorted(n)))
     )
-    sure = st.just((Departure(0, len(proposal), draw(st.floats(0, 20))),))
+    sure = st.just((Divergence(0, len(proposal), draw(st.floats(0, 20))),))
     return text, proposal, unsure, draw(st.none() | sure)
 
 
@@ -449,11 +449,11 @@ def _digits(text: str) -> str:
 @settings(max_examples=CASES, deadline=None)
 @given(_case())
 def test_properties(
-    case: tuple[str, str, tuple[int, ...] | None, tuple[Departure, ...] | None],
+    case: tuple[str, str, tuple[int, ...] | None, tuple[Divergence, ...] | None],
 ) -> None:
     """(a) digits, (b) lines, (c) rejected edits, (d) there and back, (e) stable."""
-    text, said, unsure, departures = case
-    proposal = Proposed(said, departures)
+    text, said, unsure, divergences = case
+    proposal = LineProposal(said, divergences)
     line = Line(text, Box(0, 0, 1, 1), 0.5, unsure=unsure)
 
     gated = gate([line], [proposal], RULES, shipped())

@@ -11,11 +11,11 @@ from samples import encoded, numbered
 from scanmend.cli import main
 from scanmend.config.profiles import Profile
 from scanmend.correction import lexicon as lexicon_module
-from scanmend.correction.gate import gate, needs
+from scanmend.correction.gate import gate, needs_correction
 from scanmend.correction.lexical_evidence import Evidence, evidence, near
 from scanmend.correction.lexicon import BOUNDARY, MAGIC, Lexicon, neighbours, shipped
 from scanmend.errors import MachineError
-from scanmend.page import Box, Departure, Doubt, Line, Proposed
+from scanmend.page import Box, CharAlternatives, Divergence, Line, LineProposal
 
 RULES = Profile("default", "correct")
 
@@ -36,8 +36,10 @@ WORDS_OF_EACH = {
 def _decided(before: str, after: str, margin: float | None = 9.0, words: Lexicon = WORDS) -> str:
     """The rule that decides on one word within a line."""
     text, said = f"Here lies {before} 12", f"Here lies {after} 12"
-    departures = None if margin is None else (Departure(10, 10 + len(after), margin),)
-    gated = gate([Line(text, Box(0, 0, 1, 1), 0.5)], [Proposed(said, departures)], RULES, words)
+    divergences = None if margin is None else (Divergence(10, 10 + len(after), margin),)
+    gated = gate(
+        [Line(text, Box(0, 0, 1, 1), 0.5)], [LineProposal(said, divergences)], RULES, words
+    )
     assert gated.lines[0] == (said if gated.edits[0].accepted else text)
     return gated.edits[0].rule
 
@@ -136,7 +138,7 @@ def test_neighbours_are_words_boundaries_or_nobody() -> None:
 def test_a_known_word_changes_only_where_its_neighbours_want_it() -> None:
     def decided(text: str, said: str) -> str:
         at = text.index("far")
-        proposal = Proposed(said, (Departure(at, at + 3, 9.0),))
+        proposal = LineProposal(said, (Divergence(at, at + 3, 9.0),))
         gated = gate([Line(text, Box(0, 0, 1, 1), 0.5)], [proposal], RULES, SIDE_BY_SIDE)
         assert gated.lines[0] == (said if gated.edits[0].accepted else text)
         return gated.edits[0].rule
@@ -194,16 +196,16 @@ def test_an_abbreviation_in_capitals_is_no_misread_word() -> None:
 def test_a_known_word_becomes_another_that_the_engine_nearly_read() -> None:
     words = lexicon(chair=15, choir=14, an=19, on=19, farm=10, house=12, others=27)
 
-    def decided(before: str, after: str, *doubts: Doubt) -> str:
+    def decided(before: str, after: str, *doubts: CharAlternatives) -> str:
         line = Line(f"lies {before}", Box(0, 0, 1, 1), 0.5, unsure=tuple(d.at for d in doubts), doubts=doubts)  # fmt: skip
-        said = Proposed(f"lies {after}", (Departure(5, 5 + len(after), 2.5),))
+        said = LineProposal(f"lies {after}", (Divergence(5, 5 + len(after), 2.5),))
         return gate([line], [said], RULES, words).edits[0].rule
 
-    assert decided("chair", "choir", Doubt(7, {"a": 0.6, "o": 0.4})) == "ocr-plausible"
-    assert decided("chair", "choir", Doubt(7, {"a": 0.98, "o": 0.02})) == "real-word"
-    assert decided("an", "on", Doubt(5, {"a": 0.6, "o": 0.4})) == "known-word"
-    assert decided("an", "on", Doubt(5, {"a": 0.6, "u": 0.4})) == "short-word"
-    assert decided("farmhouse", "farm house", Doubt(9, {"": 0.9, " ": 0.1}, between=True)) == "ocr-plausible"  # fmt: skip
+    assert decided("chair", "choir", CharAlternatives(7, {"a": 0.6, "o": 0.4})) == "ocr-plausible"
+    assert decided("chair", "choir", CharAlternatives(7, {"a": 0.98, "o": 0.02})) == "real-word"
+    assert decided("an", "on", CharAlternatives(5, {"a": 0.6, "o": 0.4})) == "known-word"
+    assert decided("an", "on", CharAlternatives(5, {"a": 0.6, "u": 0.4})) == "short-word"
+    assert decided("farmhouse", "farm house", CharAlternatives(9, {"": 0.9, " ": 0.1}, between=True)) == "ocr-plausible"  # fmt: skip
     assert decided("farmhouse", "farm house") == "real-word"
 
 
@@ -235,7 +237,7 @@ def test_a_word_is_split_into_common_ones_only() -> None:
 
 def _needs(text: str, unsure: tuple[int, ...] | None = (), confidence: float = 0.9) -> bool:
     words = lexicon(the=20, house=12, tho=2, of=19)
-    return needs(Line(text, Box(0, 0, 1, 1), confidence, unsure=unsure), RULES, words)
+    return needs_correction(Line(text, Box(0, 0, 1, 1), confidence, unsure=unsure), RULES, words)
 
 
 def test_a_line_of_known_words_needs_no_model() -> None:
@@ -250,20 +252,22 @@ def test_a_known_word_that_was_doubted_and_stands_oddly_needs_it() -> None:
     def line(text: str, unsure: tuple[int, ...]) -> Line:
         return Line(text, Box(0, 0, 1, 1), 0.9, unsure=unsure)
 
-    assert needs(line("Thank you far your", (11,)), RULES, SIDE_BY_SIDE)
-    assert not needs(line("Thank you far your", (1,)), RULES, SIDE_BY_SIDE)
-    assert not needs(line("Thank you for your", (11,)), RULES, SIDE_BY_SIDE)
+    assert needs_correction(line("Thank you far your", (11,)), RULES, SIDE_BY_SIDE)
+    assert not needs_correction(line("Thank you far your", (1,)), RULES, SIDE_BY_SIDE)
+    assert not needs_correction(line("Thank you for your", (11,)), RULES, SIDE_BY_SIDE)
 
 
 def test_a_known_word_beside_which_the_engine_saw_another_needs_it() -> None:
     words = lexicon(the=20, chair=15, choir=14, others=20)
 
     def line(saw: dict[str, float]) -> Line:
-        return Line("the chair.", Box(0, 0, 1, 1), 0.9, unsure=(6,), doubts=(Doubt(6, saw),))
+        return Line(
+            "the chair.", Box(0, 0, 1, 1), 0.9, unsure=(6,), doubts=(CharAlternatives(6, saw),)
+        )
 
-    assert needs(line({"a": 0.6, "o": 0.4}), RULES, words)
-    assert not needs(line({"a": 0.6, "u": 0.4}), RULES, words)
-    assert not needs(line({"a": 0.97, "o": 0.03}), RULES, words)
+    assert needs_correction(line({"a": 0.6, "o": 0.4}), RULES, words)
+    assert not needs_correction(line({"a": 0.6, "u": 0.4}), RULES, words)
+    assert not needs_correction(line({"a": 0.97, "o": 0.03}), RULES, words)
 
 
 def test_a_line_that_may_be_read_wrong_needs_it() -> None:
@@ -275,6 +279,8 @@ def test_a_line_that_may_be_read_wrong_needs_it() -> None:
     assert not _needs("of tho house", unsure=(0,))
     assert not _needs("of tho, house", unsure=(6,))  # a sign
     assert not _needs("THO of the house", unsure=(1,))  # rather an abbreviation
-    lost = (Doubt(0, {"": 0.6, "b": 0.4}, between=True),)
-    assert needs(Line("ouse", Box(0, 0, 1, 1), 0.9, unsure=(), doubts=lost), RULES, WORDS)
-    assert needs(Line("the house", Box(0, 0, 1, 1), 0.9), RULES)  # without a lexicon
+    lost = (CharAlternatives(0, {"": 0.6, "b": 0.4}, between=True),)
+    assert needs_correction(
+        Line("ouse", Box(0, 0, 1, 1), 0.9, unsure=(), doubts=lost), RULES, WORDS
+    )
+    assert needs_correction(Line("the house", Box(0, 0, 1, 1), 0.9), RULES)  # without a lexicon

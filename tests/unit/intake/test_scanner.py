@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from scanmend.config.settings import SettleSettings, WatchSettings
+from scanmend.document import FileSnapshot
 from scanmend.intake.scanner import AGAIN, SLICE, Listing
-from scanmend.intake.watcher import Watch
-from scanmend.page import Seen
+from scanmend.intake.watcher import Watcher
 from scanmend.store.mounts import Method, Root
 
 MANY = 20_000
@@ -25,11 +25,11 @@ class Journal:
     def backlog(self) -> int:
         return 0
 
-    def known(self, seen: Seen) -> bool:
+    def known(self, seen: FileSnapshot) -> bool:
         self.asked += 1
         return seen.path.startswith(b"kept")
 
-    def submit(self, seen: Seen) -> None:
+    def submit(self, seen: FileSnapshot) -> None:
         self.new.append(seen.path)
 
     def first_seen(self, _path: bytes) -> float | None:
@@ -107,7 +107,7 @@ def test_a_new_file_among_many_costs_no_stat_of_the_others(
     inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal = Journal()
-    watch = Watch(
+    watch = Watcher(
         Root(str(inbox)), Method("polling", ""), WatchSettings(), SettleSettings(quiet=0.0), journal
     )
     stats = 0

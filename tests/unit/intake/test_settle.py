@@ -1,14 +1,14 @@
 """Quiet, and not yet, by an invented clock."""
 
 from scanmend.config.settings import SettleSettings
+from scanmend.document import FileSnapshot
 from scanmend.intake.settle import NeverCompleted, NotYet, Quiet, Track, Until, settle
-from scanmend.page import Seen
 
 SETTINGS = SettleSettings(quiet=2.0, patience=3600.0, doubtful=120.0)
 
 
 def _track(size: int = 10, closed: bool = False) -> Track:
-    return Track(Seen(b"a.pdf", size, 1, 1, closed), changed_at=100.0, first_seen=0.0)
+    return Track(FileSnapshot(b"a.pdf", size, 1, 1, closed), changed_at=100.0, first_seen=0.0)
 
 
 def test_quiet_after_the_quiet_period() -> None:
@@ -20,14 +20,14 @@ def test_quiet_after_the_quiet_period() -> None:
 
 def test_a_change_begins_it_anew() -> None:
     track = _track()
-    track.update(Seen(b"a.pdf", 20, 2, 1), 101.9)
+    track.update(FileSnapshot(b"a.pdf", 20, 2, 1), 101.9)
 
     assert settle(track, 102.0, SETTINGS) == NotYet("still growing", 103.9)
 
 
 def test_an_mtime_in_the_future_or_past_is_nothing_special() -> None:
     track = _track()
-    track.update(Seen(b"a.pdf", 10, 2**62, 1), 101.0)
+    track.update(FileSnapshot(b"a.pdf", 10, 2**62, 1), 101.0)
 
     assert settle(track, 103.0, SETTINGS) == Quiet()
 
@@ -38,7 +38,7 @@ def test_a_close_ends_the_wait() -> None:
 
 def test_a_close_counts_for_what_was_closed_only() -> None:
     track = _track(closed=True)
-    track.update(Seen(b"a.pdf", 20, 2, 1), 101.0)
+    track.update(FileSnapshot(b"a.pdf", 20, 2, 1), 101.0)
 
     assert isinstance(settle(track, 101.0, SETTINGS), NotYet)
 
@@ -64,7 +64,7 @@ def test_what_came_back_waits_longer_each_time() -> None:
 def test_a_change_forgives() -> None:
     track = _track()
     track.send_back("incomplete", 200.0)
-    track.update(Seen(b"a.pdf", 20, 2, 1), 201.0)
+    track.update(FileSnapshot(b"a.pdf", 20, 2, 1), 201.0)
 
     assert settle(track, 203.0, SETTINGS) == Quiet()
 
@@ -96,7 +96,7 @@ def test_an_odd_end_is_handed_over_after_its_quiet() -> None:
 def test_a_change_begins_that_quiet_anew() -> None:
     track = _track()
     track.send_back("incomplete: no %%EOF", 102.0, until=Until.QUIET)
-    track.update(Seen(b"a.pdf", 20, 2, 1), 200.0)
+    track.update(FileSnapshot(b"a.pdf", 20, 2, 1), 200.0)
 
     assert settle(track, 202.0, SETTINGS) == Quiet()  # the claim looks at its end again
     track.send_back("incomplete: no %%EOF", 202.0, until=Until.QUIET)
@@ -109,7 +109,7 @@ def test_what_was_tried_waits_for_a_change_or_the_end_of_patience() -> None:
 
     assert settle(track, 3000.0, SETTINGS) == NotYet("it does not open", 3700.0)
     assert settle(track, 3700.0, SETTINGS) == NeverCompleted("it does not open")
-    track.update(Seen(b"a.pdf", 20, 2, 1), 3600.0)
+    track.update(FileSnapshot(b"a.pdf", 20, 2, 1), 3600.0)
     assert settle(track, 3602.0, SETTINGS) == Quiet()
 
 

@@ -5,10 +5,10 @@ import time
 from pathlib import Path
 
 from scanmend.config.settings import SettleSettings, WatchSettings
+from scanmend.document import FileSnapshot
 from scanmend.intake.inotify import Hint
 from scanmend.intake.scanner import SLICE
-from scanmend.intake.watcher import ENOUGH, SLICES, Watch
-from scanmend.page import Seen
+from scanmend.intake.watcher import ENOUGH, SLICES, Watcher
 from scanmend.store.mounts import Method, Root
 
 MANY = 3 * ENOUGH
@@ -18,16 +18,16 @@ class _Claim:
     """An intake that claims when it is told to."""
 
     def __init__(self) -> None:
-        self.waiting_ones: list[Seen] = []
+        self.waiting_ones: list[FileSnapshot] = []
         self.claimed: list[bytes] = []
 
-    def submit(self, seen: Seen) -> None:
+    def submit(self, seen: FileSnapshot) -> None:
         self.waiting_ones.append(seen)
 
     def backlog(self) -> int:
         return len(self.waiting_ones)
 
-    def known(self, seen: Seen) -> bool:
+    def known(self, seen: FileSnapshot) -> bool:
         return seen.path in self.claimed
 
     def first_seen(self, _path: bytes) -> float | None:
@@ -38,17 +38,17 @@ class _Claim:
 
     gone = never_completed = refused = inbox_away = waiting
 
-    def claim(self, watch: Watch) -> None:
+    def claim(self, watch: Watcher) -> None:
         for seen in self.waiting_ones:
             self.claimed.append(seen.path)
             watch._take(Hint(seen.path, "claimed"))
         self.waiting_ones.clear()
 
 
-def _watch(inbox: Path, claim: _Claim) -> Watch:
+def _watch(inbox: Path, claim: _Claim) -> Watcher:
     settings = WatchSettings(poll_interval=100.0)
     method = Method("polling", "the test")
-    return Watch(Root(str(inbox)), method, settings, SettleSettings(quiet=0.0), claim)
+    return Watcher(Root(str(inbox)), method, settings, SettleSettings(quiet=0.0), claim)
 
 
 def _fill(folder: Path, count: int) -> None:

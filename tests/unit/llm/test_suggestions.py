@@ -7,9 +7,9 @@ from scanmend.correction.lexicon import Lexicon
 from scanmend.correction.lookalikes import Candidate
 from scanmend.llm import suggestions
 from scanmend.llm.candidates import candidates
-from scanmend.llm.ranking import MARGIN, Spot, best
+from scanmend.llm.ranking import MARGIN, SuspectWord, best
 from scanmend.llm.suggestions import placed
-from scanmend.page import Doubt
+from scanmend.page import CharAlternatives
 
 WORDS = lexicon(
     {"of which": 10, "the which": 10, "of the": 16, "the modern": 8, "modern house": 5},
@@ -19,7 +19,7 @@ WORDS = lexicon(
 )  # fmt: skip
 
 
-def spots(text: str, words: Lexicon) -> list[Spot]:
+def spots(text: str, words: Lexicon) -> list[SuspectWord]:
     """Of a page of one line."""
     (found,) = suggestions.spots([text], words)
     return found
@@ -154,7 +154,7 @@ def test_a_spot_is_found_again_in_what_the_model_wrote() -> None:
 
 
 def test_the_likely_one_is_proposed_and_nothing_when_none_is() -> None:
-    spot = Spot(0, "wnich", (Candidate("which", 16, 1.0), Candidate("watch", 11, 2.0)), 0.1)
+    spot = SuspectWord(0, "wnich", (Candidate("which", 16, 1.0), Candidate("watch", 11, 2.0)), 0.1)
 
     chosen = best(spot, [-9.0, -2.0, -12.0])
     assert chosen is not None
@@ -164,7 +164,7 @@ def test_the_likely_one_is_proposed_and_nothing_when_none_is() -> None:
 
 
 def test_the_surer_the_model_the_greater_the_margin() -> None:
-    spot = Spot(0, "wnich", (Candidate("which", 16, 1.0),), 0.1)
+    spot = SuspectWord(0, "wnich", (Candidate("which", 16, 1.0),), 0.1)
 
     margins = [found[1] for x in (-3.0, -2.0, -1.0) if (found := best(spot, [0.0, x]))]
     assert len(margins) > 1
@@ -173,7 +173,7 @@ def test_the_surer_the_model_the_greater_the_margin() -> None:
 
 def test_a_word_that_the_engine_nearly_read_is_offered_however_far_it_is() -> None:
     words = lexicon(others=27, following=15, week=14, the=20)
-    saw = [Doubt(5, {"a": 0.6, "o": 0.4}), Doubt(8, {"a": 0.7, "o": 0.3}), Doubt(9, {"v": 0.9, "w": 0.1})]  # fmt: skip
+    saw = [CharAlternatives(5, {"a": 0.6, "o": 0.4}), CharAlternatives(8, {"a": 0.7, "o": 0.3}), CharAlternatives(9, {"v": 0.9, "w": 0.1})]  # fmt: skip
 
     ((spot,),) = suggestions.spots(["the fallaving week"], words, doubts=[saw])
 
@@ -185,7 +185,7 @@ def test_a_word_that_the_engine_nearly_read_is_offered_however_far_it_is() -> No
 
 def test_a_known_word_is_questioned_where_the_engine_nearly_read_another() -> None:
     words = lexicon(others=27, chair=15, choir=14, the=20)
-    saw = [Doubt(6, {"a": 0.5, "o": 0.5})]
+    saw = [CharAlternatives(6, {"a": 0.5, "o": 0.5})]
 
     ((spot,),) = suggestions.spots(["the chair"], words, doubts=[saw])
 
@@ -196,19 +196,19 @@ def test_a_known_word_is_questioned_where_the_engine_nearly_read_another() -> No
 def test_no_accent_is_taken_away() -> None:
     words = lexicon(others=27, kerguelen=9, the=20)
 
-    assert suggestions.spots(["the Kerguélen"], words, doubts=[[Doubt(8, {"é": 0.6, "e": 0.4})]]) == [[]]  # fmt: skip
+    assert suggestions.spots(["the Kerguélen"], words, doubts=[[CharAlternatives(8, {"é": 0.6, "e": 0.4})]]) == [[]]  # fmt: skip
 
 
 def test_of_a_word_that_the_engine_did_not_doubt_no_letter_is_lost() -> None:
     words = lexicon({"the permission": 14}, others=27, which=16, permission=18, the=20)
 
-    def offered(word: str, *doubts: Doubt) -> list[str]:
+    def offered(word: str, *doubts: CharAlternatives) -> list[str]:
         (found,) = suggestions.spots([f"the {word}"], words, doubts=[doubts])
         return [c.text for spot in found for c in spot.candidates]
 
     assert offered("permisson") == ["permission"]
     assert offered("permiscion") == offered("wnich") == []
-    assert offered("wnich", Doubt(5, {"n": 0.7, "h": 0.3})) == ["which"]
+    assert offered("wnich", CharAlternatives(5, {"n": 0.7, "h": 0.3})) == ["which"]
 
 
 def test_a_known_word_with_an_ending_is_noted() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scanmend.ocr import layout
 from scanmend.ocr.engines.base import Segment
 from scanmend.ocr.layout import arrange
-from scanmend.page import Box, Doubt
+from scanmend.page import Box, CharAlternatives
 
 PAGE = (1000, 1400)
 PROSE = [
@@ -144,7 +144,7 @@ def test_a_line_across_the_gutter_is_parted_when_its_widest_space_is_there() -> 
 
 def test_what_the_engine_doubted_keeps_its_place() -> None:
     def doubted(text: str, x: float, *places: int) -> Segment:
-        told = tuple(Doubt(place, {text[place]: 0.6, "": 0.4}) for place in places)
+        told = tuple(CharAlternatives(place, {text[place]: 0.6, "": 0.4}) for place in places)
         return replace(segment(text, x, 100), unsure=places, doubts=told)
 
     (line,) = arrange([doubted("first", 50, 1), doubted("second", 400, 0, 5)], *PAGE)

@@ -4,10 +4,10 @@ import tracemalloc
 
 import pytest
 
-from scanmend.pipeline.scheduler import CONTENTS, OVERTAKEN, Job, Schedule
+from scanmend.pipeline.scheduler import CONTENTS, OVERTAKEN, Job, Scheduler
 
 
-def _drain(schedule: Schedule) -> list[Job]:
+def _drain(schedule: Scheduler) -> list[Job]:
     jobs = []
     while job := schedule.take(0):
         jobs.append(job)
@@ -15,14 +15,14 @@ def _drain(schedule: Schedule) -> list[Job]:
 
 
 def test_pages_of_one_document_come_in_order() -> None:
-    schedule = Schedule()
+    schedule = Scheduler()
     schedule.add(1, [2, 0, 1], came=0)
 
     assert [Job(1, 0), Job(1, 1), Job(1, 2)] == _drain(schedule)
 
 
 def test_a_short_document_overtakes_a_long_one() -> None:
-    schedule = Schedule()
+    schedule = Scheduler()
     schedule.add(1, list(range(500)), came=0)
     assert Job(1, 0) == schedule.take(0)
 
@@ -33,7 +33,7 @@ def test_a_short_document_overtakes_a_long_one() -> None:
 
 
 def test_a_document_that_was_looked_into_goes_on_before_later_ones_are_looked_into() -> None:
-    schedule = Schedule()
+    schedule = Scheduler()
     for number in range(3):
         schedule.add(number, [CONTENTS], came=0.001 * number)
     job = schedule.take(0)
@@ -47,7 +47,7 @@ def test_a_document_that_was_looked_into_goes_on_before_later_ones_are_looked_in
 
 def test_100_000_in_line_are_held_in_little() -> None:
     """By what each takes: the daemon's limit is 100 MB with that many."""
-    schedule = Schedule()
+    schedule = Scheduler()
     tracemalloc.start()
     try:
         for number in range(2_000):
@@ -61,7 +61,7 @@ def test_100_000_in_line_are_held_in_little() -> None:
 
 def test_a_long_document_is_not_starved() -> None:
     """A stream of one-page documents that never ends: the book gets its share of the pages."""
-    schedule = Schedule()
+    schedule = Scheduler()
     schedule.add(0, list(range(100)), came=0)
     served = []
     for number in range(1, 3000):
@@ -78,7 +78,7 @@ def test_a_long_document_is_not_starved() -> None:
 @pytest.mark.parametrize("pages_a_second", [0.5, 1.0, 4.0])
 def test_a_receipt_waits_for_a_page_however_slow_the_engine(pages_a_second: float) -> None:
     """Also behind a book that is nearly done and has waited for long."""
-    schedule = Schedule()
+    schedule = Scheduler()
     schedule.add(0, list(range(500)), came=0)
     now, came, served = 0.0, [0.0], []
     while len(schedule):
@@ -96,7 +96,7 @@ def test_a_receipt_waits_for_a_page_however_slow_the_engine(pages_a_second: floa
 
 
 def test_of_two_that_wait_the_older_has_the_share() -> None:
-    schedule = Schedule()
+    schedule = Scheduler()
     schedule.add(1, list(range(60)), came=2)
     schedule.add(2, list(range(50)), came=1)
     schedule.add(3, list(range(40)), came=3)
@@ -108,7 +108,7 @@ def test_of_two_that_wait_the_older_has_the_share() -> None:
 
 
 def test_the_share_of_one_that_rests_goes_to_the_next() -> None:
-    schedule = Schedule()
+    schedule = Scheduler()
     schedule.add(1, list(range(60)), came=1)
     schedule.add(2, list(range(50)), came=2)
     schedule.add(3, list(range(40)), came=3)
@@ -120,7 +120,7 @@ def test_the_share_of_one_that_rests_goes_to_the_next() -> None:
 
 
 def test_a_job_given_back_is_taken_again_after_its_rest() -> None:
-    schedule = Schedule()
+    schedule = Scheduler()
     schedule.add(1, [0], came=0)
     job = schedule.take(0)
     assert job
@@ -132,7 +132,7 @@ def test_a_job_given_back_is_taken_again_after_its_rest() -> None:
 
 
 def test_a_resting_document_does_not_hold_up_others() -> None:
-    schedule = Schedule()
+    schedule = Scheduler()
     schedule.add(1, [0], came=0)
     job = schedule.take(0)
     assert job
@@ -143,7 +143,7 @@ def test_a_resting_document_does_not_hold_up_others() -> None:
 
 
 def test_a_dropped_document_has_no_more_jobs() -> None:
-    schedule = Schedule()
+    schedule = Scheduler()
     schedule.add(1, [0, 1], came=0)
     job = schedule.take(0)
     assert job
@@ -157,7 +157,7 @@ def test_a_dropped_document_has_no_more_jobs() -> None:
 
 
 def test_close_ends_the_waiting() -> None:
-    schedule = Schedule()
+    schedule = Scheduler()
     schedule.add(1, [0], came=0)
     schedule.close()
 
@@ -166,7 +166,7 @@ def test_close_ends_the_waiting() -> None:
 
 def test_contents_then_pages() -> None:
     """What a read slot does: the look at the contents brings the pages, then the look is done."""
-    schedule = Schedule()
+    schedule = Scheduler()
     schedule.add(1, [-1], came=0)
     look = schedule.take(0)
     assert look == Job(1, -1)

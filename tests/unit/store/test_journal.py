@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from scanmend.document import MOVES, State
+from scanmend.document import MOVES, FileSnapshot, State
 from scanmend.errors import AlreadyRunning
-from scanmend.page import Box, Contents, Correction, EngineInfo, Line, PageResult, PageText, Seen
+from scanmend.page import Box, Contents, Correction, EngineInfo, Line, PageResult, PageText
 from scanmend.store.journal import Journal
 from scanmend.store.lock import lock, running
 
-SEEN = Seen(b"a/b\xff.png", 10, 20, 30)
+SEEN = FileSnapshot(b"a/b\xff.png", 10, 20, 30)
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_a_file_is_claimed_once(journal: Journal) -> None:
     assert document.state == State.QUEUED
     assert journal.claim(SEEN, "f00", "default") is None
     assert journal.known(SEEN)
-    assert not journal.known(Seen(SEEN.path, 11, 20, 30))
+    assert not journal.known(FileSnapshot(SEEN.path, 11, 20, 30))
 
 
 def test_a_wait_becomes_the_claim(journal: Journal) -> None:
@@ -160,8 +160,10 @@ def test_a_touched_file_is_still_the_one_in_hand(journal: Journal) -> None:
     """A NAS or a virus scanner sets a new time, or copies the file: the content tells."""
     document = journal.claim(SEEN, "f00", "default")
     assert document is not None
-    touched = Seen(SEEN.path, SEEN.size, 99, 98)
+    touched = FileSnapshot(SEEN.path, SEEN.size, 99, 98)
 
     assert journal.claim(touched, "f00", "default") is None
     assert journal.known(touched)
-    assert journal.claim(Seen(SEEN.path, SEEN.size, 97, 96), "another", "default") is not None
+    assert (
+        journal.claim(FileSnapshot(SEEN.path, SEEN.size, 97, 96), "another", "default") is not None
+    )

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from scanmend.config.settings import JournalSettings, Settings
-from scanmend.document import Document, State
+from scanmend.document import Document, FileSnapshot, State
 from scanmend.errors import ConfigError
-from scanmend.page import Seen
 from scanmend.pipeline.daemon import Daemon
 from scanmend.store.journal import Journal
 from scanmend.store.schema import FIRST, VERSION
@@ -27,7 +26,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 
 def _claimed(journal: Journal, name: str) -> Document:
-    document = journal.claim(Seen(name.encode(), 1, 2, 3), f"of {name}", "default")
+    document = journal.claim(FileSnapshot(name.encode(), 1, 2, 3), f"of {name}", "default")
     assert document is not None
     return document
 
@@ -79,7 +78,7 @@ def test_the_counts_are_those_of_the_documents(journal: Journal) -> None:
         _done(journal, f"{number}")
     gone = _claimed(journal, "gone")
     journal.move(gone, State.GONE, "taken away")
-    journal.settling(Seen(b"growing", 1, 1, 1), 5.0, "growing")
+    journal.settling(FileSnapshot(b"growing", 1, 1, 1), 5.0, "growing")
     _claimed(journal, "waits")
 
     assert journal.counts() == {

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from scanmend.config.settings import LimitsSettings
-from scanmend.document import Document, State
-from scanmend.errors import Babbled, MachineError
+from scanmend.document import Document, FileSnapshot, State
+from scanmend.errors import MachineError, ProtocolError
 from scanmend.intake.scanner import Listing
-from scanmend.page import Contents, Part, Seen
+from scanmend.page import Contents, Part
 from scanmend.store.journal import Journal
 from scanmend.store.parts import LEVELS, MOST, Parts, below, file_name, part_of, room
 
@@ -46,7 +46,7 @@ def _part(name: str = "a.pdf", kind: str = ".pdf") -> Part:
 
 
 def _reading(journal: Journal, path: bytes = b"desk/mail.pdf") -> Document:
-    document = journal.claim(Seen(path, 10, 20, 30), "f00", "financial")
+    document = journal.claim(FileSnapshot(path, 10, 20, 30), "f00", "financial")
     assert document is not None
     return journal.move(document, State.READING, "")
 
@@ -86,7 +86,7 @@ def test_names_are_safe_and_not_passed_over(name: str, kind: str, safe: bytes) -
 
 
 def test_a_kind_that_no_child_of_ours_tells() -> None:
-    with pytest.raises(Babbled):
+    with pytest.raises(ProtocolError):
         file_name(_part("a.sh", ".sh"))
 
 
@@ -166,9 +166,9 @@ def test_the_path_of_a_part_is_not_that_of_a_file(
     taken = parts.take(document, [_part()], LimitsSettings(), str(scratch))
     journal.keep_contents(document, Contents("application/pdf", 1), taken)
     (part,) = _published(journal, document)
-    seen = Seen(part.path, part.size, part.mtime_ns, part.inode)
+    seen = FileSnapshot(part.path, part.size, part.mtime_ns, part.inode)
 
-    assert journal.hand_on(part.path) == (False, "")
+    assert journal.lease_state(part.path) == (False, "")
     assert not journal.known(seen)
     assert journal.claim(seen, part.sha256, "default") is not None
 
@@ -196,11 +196,11 @@ def test_what_a_child_says_of_its_files_is_checked(
     journal: Journal, parts: Parts, scratch: Path, tmp_path: Path
 ) -> None:
     document = _reading(journal)
-    with pytest.raises(Babbled, match="not what the OCR child said"):
+    with pytest.raises(ProtocolError, match="not what the OCR child said"):
         parts.take(
             document, [dataclasses.replace(_part(), sha256="0")], LimitsSettings(), str(scratch)
         )
-    with pytest.raises(Babbled):
+    with pytest.raises(ProtocolError):
         parts.take(
             document, [dataclasses.replace(_part(), size=9999)], LimitsSettings(), str(scratch)
         )

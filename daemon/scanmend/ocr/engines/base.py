@@ -6,7 +6,7 @@ from typing import Any, Protocol, Self
 from numpy.typing import NDArray
 from PIL.Image import Image
 
-from scanmend.page import RECOGNISED, Box, Doubt, EngineInfo
+from scanmend.page import RECOGNISED, Box, CharAlternatives, EngineInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Segment:
     unsure: tuple[int, ...] | None = None  # as in values.Line, and ``doubts``
     # middle and width of each space in ``text``, in pixels of the page, where the engine knows them
     spaces: tuple[tuple[float, float], ...] = ()
-    doubts: tuple[Doubt, ...] | None = None
+    doubts: tuple[CharAlternatives, ...] | None = None
     source: str = RECOGNISED  # as in values.Line
 
     def part(self, start: int, end: int, box: Box, spaces: tuple[tuple[float, float], ...]) -> Self:

@@ -25,7 +25,7 @@ from scanmend.ocr import detection
 from scanmend.ocr.detection import Array, as_bgr, bounds, crop
 from scanmend.ocr.engines import rapid_runtime
 from scanmend.ocr.engines.base import Reading, Segment, Upright
-from scanmend.page import Box, Doubt, EngineInfo
+from scanmend.page import Box, CharAlternatives, EngineInfo
 
 # what the recogniser in the wheel (PP-OCRv6 small) knows: Chinese, Japanese and the Latin alphabets;
 # not Vietnamese, of which it lists the language but lacks two letters in three
@@ -60,7 +60,7 @@ class Recognised:
     confidence: float
     unsure: tuple[int, ...] = ()  # offsets of characters
     spaces: tuple[tuple[float, float], ...] = ()  # middle and width of each, as shares of the crop
-    doubts: tuple[Doubt, ...] = ()
+    doubts: tuple[CharAlternatives, ...] = ()
 
 
 @functools.cache
@@ -196,7 +196,9 @@ class Rapid:
         doubts = self._doubts(probabilities, "".join(text), times)
         return Recognised("".join(text), confidence, tuple(unsure), tuple(spaces), doubts)
 
-    def _doubts(self, probabilities: Array, text: str, times: Sequence[int]) -> tuple[Doubt, ...]:
+    def _doubts(
+        self, probabilities: Array, text: str, times: Sequence[int]
+    ) -> tuple[CharAlternatives, ...]:
         """What else may be there. ``times``: of the characters of the text."""
         found = []
         last = -1
@@ -205,11 +207,11 @@ class Rapid:
             for between in range(last + 1, time):
                 step = self._step(probabilities[between])
                 if any(p > 1 - SURE for c, p in step.items() if c not in around):
-                    found.append(Doubt(place, _told(step), between=True))
+                    found.append(CharAlternatives(place, _told(step), between=True))
             if place < len(text):
                 step = self._step(probabilities[time])
                 if step.get(text[place], 0.0) < SURE:
-                    found.append(Doubt(place, _told(step)))
+                    found.append(CharAlternatives(place, _told(step)))
             last = time
         return tuple(found)
 
