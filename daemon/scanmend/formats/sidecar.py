@@ -17,6 +17,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from scanmend import __version__
 from scanmend.document import Document
 from scanmend.errors import costs_attempts, show
@@ -128,11 +130,11 @@ def chunks(
         "part_of": part_of(document),
         "result": {"text": text_name},
         "scanmend": {"version": __version__},
-        "engine": engine.to_json() if engine else None,
-        "text_layer": summary.text_layer.to_json() if summary.text_layer else None,
+        "engine": msgspec.to_builtins(engine) if engine else None,
+        "text_layer": msgspec.to_builtins(summary.text_layer) if summary.text_layer else None,
         "evaluation": bool(engine and engine.evaluation),
         "truncated": summary.truncated,
-        "model": summary.model.to_json() if summary.model else None,
+        "model": msgspec.to_builtins(summary.model) if summary.model else None,
         "correction": summary.correction,
         "times": {name: _iso(moment) for name, moment in times.items()},
         "seconds": {stage: round(seconds, 4) for stage, seconds in summary.seconds.items()},

@@ -6,7 +6,6 @@ import json
 import os
 import threading
 from collections.abc import Callable
-from typing import Any
 
 from scanmend.backends.ocr_engines import environment
 from scanmend.backoff import Again, Fail, Pause, decide
@@ -14,7 +13,6 @@ from scanmend.config.settings import Settings
 from scanmend.document import Document, State
 from scanmend.errors import ChildError, Damaged, FolderGone, MachineError, ScanmendError
 from scanmend.intake.inbox import Inbox
-from scanmend.page import Contents, ContentsRequest, PageRequest, PageText
 from scanmend.pipeline.scheduler import CONTENTS, Job, Scheduler
 from scanmend.store.journal import Journal
 from scanmend.store.parts import LEVELS, room
@@ -22,6 +20,7 @@ from scanmend.telemetry import log
 from scanmend.telemetry.liveness import Pulse
 from scanmend.telemetry.metrics import FAILURES, PAGES, SECONDS
 from scanmend.workers.client import Child
+from scanmend.workers.protocol import ContentsRequest, PageRequest
 from scanmend.workers.sandbox import Sandbox, home
 
 SPARE = 60.0  # seconds that a page may take beyond its limit, in the journal and at the end of its child
@@ -169,8 +168,7 @@ class Read:
             ancestors=line,
             doubtful=bool(doubts),
         )
-        reply = _ask(child, "contents", request.to_json(), self.settings.ocr.page_timeout)
-        contents = Contents.from_json(reply)
+        contents = child.ask(request, self.settings.ocr.page_timeout)
         contents = dataclasses.replace(contents, warnings=(*doubts, *contents.warnings))
         if contents.off_pages:
             self._log.warning(
@@ -181,9 +179,9 @@ class Read:
         self._schedule.add(document.id, list(range(contents.pages)), document.first_seen)
 
     def _page(self, child: Child, document: Document, number: int) -> None:
-        ocr = self.settings.ocr
+        ocr, licence = self.settings.ocr, self.settings.aspose.licence
         request = PageRequest(
-            path=self._path(document),
+            file=self._path(document),
             index=number,
             engine=self.engine,
             languages=ocr.languages,
@@ -191,11 +189,11 @@ class Read:
             rotate=ocr.rotate,
             pdf_text=self.settings.pdf.text,
             max_pixels=self.settings.limits.pixels,
-            licence=self.settings.aspose.licence,
+            licence_file=os.fsencode(licence) if licence else None,
             allow_evaluation=self.settings.aspose.allow_evaluation,
             passwords=self.settings.pdf.passwords,
         )
-        text = PageText.from_json(_ask(child, "page", request.to_json(), ocr.page_timeout))
+        text = child.ask(request, ocr.page_timeout)
         self._journal.keep_text(document.id, text)
         PAGES.labels("read").inc()
         SECONDS.labels("read").inc(sum(text.seconds.values()))
@@ -207,11 +205,11 @@ class Read:
             )
         self._correct(document.id, number)
 
-    def _path(self, document: Document) -> str:
+    def _path(self, document: Document) -> bytes:
         """For the child, which opens it by itself: a link that took its place must not lead it elsewhere."""
         if not self._inbox.holds(document):
             raise FolderGone(f"{document.name} is not in the inbox any more")
-        return os.fsdecode(self._inbox.file(document))
+        return self._inbox.file(document)
 
     def _failed(self, job: Job, error: ScanmendError) -> None:
         """Decide what follows, and do it."""
@@ -283,7 +281,3 @@ class Read:
 def _doubts(document: Document) -> tuple[str, ...]:
     """Return what looked odd at the end of a file whose contents are not known yet."""
     return tuple(json.loads(document.warnings)) if document.pages is None else ()
-
-
-def _ask(child: Child, what: str, request: dict[str, Any], seconds: float) -> dict[str, Any]:
-    return child.ask({"do": what, **request}, seconds)

@@ -21,8 +21,8 @@ from scanmend.errors import ConfigError, DiskFull, MachineError
 from scanmend.store.schema import UNFINISHED, VERSION, upgrade
 
 if TYPE_CHECKING:  # `scanmend status` reads no page, and a sixth of its time went into these
-    from scanmend.document import FileSnapshot
-from scanmend.page import Contents, PageResult, PageText
+    from scanmend.document import Contents, FileSnapshot
+    from scanmend.page import PageResult, PageText
 
 OWNER_FACT = "owner:"  # the fact that is this daemon's name among those that share an inbox
 # of a file in the inbox; a part lies in the state folder, whatever its path
@@ -350,11 +350,11 @@ class Journal:
 
     def keep_text(self, document: int, text: PageText) -> None:
         """A page as read."""
-        self._keep(document, text.index, "text", json.dumps(text.to_json()))
+        self._keep(document, text.index, "text", _encoded(text))
 
     def keep_result(self, document: int, result: PageResult) -> None:
         """A page as corrected; its text stands inside, so the text alone is dropped."""
-        self._keep(document, result.page.index, "result", json.dumps(result.to_json()))
+        self._keep(document, result.page.index, "result", _encoded(result))
 
     def _keep(self, document: int, number: int, column: str, value: str) -> None:
         with self._change() as db:
@@ -379,16 +379,20 @@ class Journal:
 
     def text(self, document: int, number: int) -> PageText | None:
         """A page that was read; None when it is corrected already."""
+        import msgspec  # noqa: PLC0415 - as for the pages
+
         from scanmend.page import PageText  # noqa: PLC0415
 
         value = self._page(document, number, "text")
-        return PageText.from_json(json.loads(value)) if value else None
+        return msgspec.json.decode(value, type=PageText) if value else None
 
     def result(self, document: int, number: int) -> PageResult:
         """A page that was corrected."""
+        import msgspec  # noqa: PLC0415
+
         from scanmend.page import PageResult  # noqa: PLC0415
 
-        return PageResult.from_json(json.loads(self._page(document, number, "result")))
+        return msgspec.json.decode(self._page(document, number, "result"), type=PageResult)
 
     def _page(self, document: int, number: int, column: str) -> Any:
         with self._lock:
@@ -498,3 +502,10 @@ def _document(row: tuple[Any, ...]) -> Document:
 
 def _uri(path: str) -> str:
     return path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+
+def _encoded(page: PageText | PageResult) -> str:
+    """Return a page as JSON."""
+    import msgspec  # noqa: PLC0415 - `scanmend status` keeps no page
+
+    return msgspec.json.encode(page).decode()

@@ -7,7 +7,6 @@ The path of a part is that of a file below its document's stem, where its result
 
 import contextlib
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -15,10 +14,11 @@ import stat
 import urllib.parse
 from collections.abc import Callable, Collection, Iterator, Sequence
 
+import msgspec
+
 from scanmend.config.settings import LimitsSettings
-from scanmend.document import Document, NewPart
+from scanmend.document import PARTS, Document, NewPart, Part, PartOf
 from scanmend.errors import ProtocolError, machine_error
-from scanmend.page import PARTS, Part, PartOf
 from scanmend.store import atomic
 
 MOST = 1_000  # parts of one file of the inbox, at all levels
@@ -84,7 +84,7 @@ class Parts:
             raise ProtocolError(
                 f"{document.name}: an attachment is not what the OCR child said of it"
             )
-        return NewPart(number, path, part.size, part.sha256, json.dumps(mine.to_json()))
+        return NewPart(number, path, part.size, part.sha256, msgspec.json.encode(mine).decode())
 
     def drop(self, document: Document) -> None:
         """Remove the bytes of a part that is done."""
@@ -114,7 +114,7 @@ class Parts:
 
 def part_of(document: Document) -> PartOf | None:
     """Return where this document lay; None for a file of the inbox."""
-    return PartOf.from_json(json.loads(document.part_of)) if document.part_of else None
+    return msgspec.json.decode(document.part_of, type=PartOf) if document.part_of else None
 
 
 def room(document: Document, limits: LimitsSettings) -> tuple[int, int, tuple[str, ...]]:

@@ -5,18 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from scanmend.document import MOVES, FileSnapshot, State
+from scanmend.document import MOVES, Contents, FileSnapshot, State
 from scanmend.errors import AlreadyRunning
-from scanmend.page import (
-    Box,
-    Contents,
-    Correction,
-    CorrectionStatus,
-    EngineInfo,
-    Line,
-    PageResult,
-    PageText,
-)
+from scanmend.page import Box, Correction, CorrectionStatus, EngineInfo, Line, PageResult, PageText
 from scanmend.store.journal import Journal
 from scanmend.store.lock import lock, running
 

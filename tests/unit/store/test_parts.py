@@ -2,17 +2,16 @@
 
 import dataclasses
 import hashlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from scanmend.config.settings import LimitsSettings
-from scanmend.document import Document, FileSnapshot, State
+from scanmend.document import Contents, Document, FileSnapshot, Part, State
 from scanmend.errors import MachineError, ProtocolError
 from scanmend.intake.scanner import Listing
-from scanmend.page import Contents, Part
 from scanmend.store.journal import Journal
 from scanmend.store.parts import LEVELS, MOST, Parts, below, file_name, part_of, room
 
@@ -185,7 +184,7 @@ def test_room_is_divided_and_ends(journal: Journal, parts: Parts, scratch: Path)
     where = part_of(mine)
     assert where is not None
     deep = dataclasses.replace(where, ancestors=("0",) * (LEVELS - 2))
-    mine = dataclasses.replace(mine, part_of=json.dumps(deep.to_json()))
+    mine = dataclasses.replace(mine, part_of=msgspec.json.encode(deep).decode())
     (scratch / "parts").mkdir()
     (scratch / "parts" / "0").write_bytes(DATA)
     (last,) = parts.take(mine, [_part()], limits, str(scratch))
