@@ -130,8 +130,8 @@ def _models(settings: Settings) -> list[Finding]:
     if not llm.enabled:
         return [Finding("model", True, "llm.enabled is false: no correction")]
     if missing := extras.lacking("llm"):
-        found = f"{', '.join(missing)} not installed: pages are published as read"
-        return [Finding("model", False, found, extras.remedy("llm"), optional=True)]
+        why = f"{', '.join(missing)} not installed: pages are published as read"
+        return [Finding("model", False, why, extras.remedy("llm"), optional=True)]
     if llm.backend == "openai":
         return [Finding("model", True, f"llm.backend is openai: {llm.base_url}")]
     found = files(directory or "")
