@@ -168,3 +168,20 @@ class NewPart:
     size: int
     sha256: str
     part_of: str
+
+
+class FactKey(enum.StrEnum):
+    """What a fact is about."""
+
+    INBOX = "inbox"  # the inbox can't be trusted
+    PUBLISH = "publish"  # nothing can be published
+    MODEL = "model"  # the state of the language model
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that holds now and is no document's state, such as "the inbox is away"."""
+
+    value: str
+    reason: str
+    since: float  # seconds since the epoch

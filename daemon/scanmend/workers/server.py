@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from scanmend.errors import ChildError, OutOfMemory, ScanmendError, machine_error
+from scanmend.extras import not_installed
 from scanmend.workers import protocol
 from scanmend.workers.protocol import Failure, Progress, Reply, Request, Step
 from scanmend.workers.variables import MEMORY_LIMIT, PARENT_PID, SOCKET_FD
@@ -54,6 +55,7 @@ def _answer(handlers: Handlers, frame: bytes, tell: Tell) -> bytes:
     Error boundary: each failure is an answer, and the child goes on. What is no ScanmendError, no lack of memory and no
     OSError is a bug, which costs the document an attempt.
     """
+    failure: ScanmendError
     try:
         request = protocol.decode_request(handlers, frame)
         return protocol.encode(Reply(handlers[type(request)](request, tell)))
@@ -64,10 +66,17 @@ def _answer(handlers: Handlers, frame: bytes, tell: Tell) -> bytes:
     except OSError as error:
         doing = f"reading {error.filename!r}" if error.filename else "reading"
         failure = machine_error(error, doing)
+    except ModuleNotFoundError as error:
+        failure = not_installed(error) or _bug(error)
     except Exception as error:  # noqa: BLE001
-        traceback.print_exc(file=sys.stderr)
-        failure = ChildError(f"{type(error).__name__}: {error}")
+        failure = _bug(error)
     return protocol.encode(Failure.of(failure))
+
+
+def _bug(error: Exception) -> ChildError:
+    """Print the traceback for the daemon's log, and return the error to report."""
+    traceback.print_exc(file=sys.stderr)
+    return ChildError(f"{type(error).__name__}: {error}")
 
 
 def _die_with_parent() -> None:
