@@ -93,7 +93,7 @@ def as_text(status: Status, settings: Settings) -> str:
     out.append(f"in work   {working}")
     out += [
         f"          {d.name}: {d.state}, {done} of {d.pages or '?'} pages"
-        + (f", {d.reason}" if "wait" in d.reason else "")
+        + (f", {d.reason}" if d.waits else "")
         for d, done in status.working
     ]
     out.append(f"done      {count[State.DONE]}")
