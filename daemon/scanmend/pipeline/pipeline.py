@@ -105,16 +105,27 @@ class Pipeline:
     def _resume(self) -> None:
         """A crash and a stop are taken up the same way: from the journal."""
         self.journal.pages.drop_orphans()
+        if unreadable := self.journal.pages.drop_unreadable():
+            self._log.warning(
+                "pages are read again: another version of scanmend kept them", pages=unreadable
+            )
         self._parts.sweep(self.journal.parts_in_hand())
         left = 0
         for document in self.journal.in_state(*ACTIVE):
             left += 1
-            if document.state in (State.PUBLISHING, State.PUTTING_AWAY):
+            if document.state == State.PUBLISHING and self._lacks_pages(document):
+                why = "a page that was kept can't be used"
+                self._take_up(self.journal.move(document, State.QUEUED, why))
+            elif document.state in (State.PUBLISHING, State.PUTTING_AWAY):
                 self.publish.submit(document.id)
             else:
                 self._take_up(document)
         if left:
             self._log.info("taking up what was left", documents=left)
+
+    def _lacks_pages(self, document: Document) -> bool:
+        _, corrected = self.journal.pages.progress(document.id)
+        return len(corrected) < (document.pages or 0)
 
     def _take_up(self, document: Document) -> None:
         if document.pages is None:
