@@ -21,7 +21,7 @@ from llama_cpp.llama_speculative import LlamaPromptLookupDecoding
 
 import tinygguf
 from scanmend.backends import gpu
-from scanmend.backends.llm_lifecycle import Model
+from scanmend.backends.llm_lifecycle import LanguageModel
 from scanmend.config.profiles import Profile
 from scanmend.config.settings import LlmSettings
 from scanmend.llm.decode import PAGE_SHARE, correct
@@ -130,7 +130,7 @@ def life(path: str, context: int, layers: int | None) -> None:
     settings = replace(
         LlmSettings(), model=os.path.basename(path), context=context, gpu_layers=layers
     )
-    model = Model(settings, folder, lambda state, _: told.append(state))
+    model = LanguageModel(settings, folder, lambda state, _: told.append(state))
     line = Line("the modem house", Box(0, 0, 1, 1), 0.9)
 
     def held() -> str:

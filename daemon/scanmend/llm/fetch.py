@@ -28,12 +28,11 @@ from huggingface_hub.utils import build_hf_headers
 from tqdm import tqdm
 
 from scanmend.errors import DiskFull, ModelUnavailable
+from scanmend.gguf_names import part_numbers, quantization_words, without_part
 from scanmend.gguf_notes import Notes
 from scanmend.workers.protocol import DownloadBegun, Downloaded, HubFile
 from scanmend.workers.server import Tell
 
-QUANTIZATIONS = {"int8": ("q8_0",), "int4": ("q4_k_m",), "fp16": ("fp16", "f16")}
-_SPLIT = re.compile(r"-\d{5}-of-\d{5}\.gguf$")
 _SPARE = 2**28  # bytes that stay free besides the model
 _TELL_EVERY = 1.0  # seconds between two progress messages
 
@@ -113,7 +112,7 @@ def usual_name(repo_id: str, quantization: str) -> str:
     """What a repository's file is called by the custom of the Hub."""
     stem = repo_id.rpartition("/")[2]
     stem = re.sub(r"(?i)-gguf$", "", stem)
-    word = QUANTIZATIONS.get(quantization.lower(), (quantization.lower(),))[0]
+    word = quantization_words(quantization)[0]
     return f"{stem.lower() if repo_id.startswith('Qwen/') else stem}-{word}.gguf"
 
 
@@ -129,18 +128,16 @@ def _choose(repo_id: str, siblings: list[Any], quantization: str) -> list[HubFil
     """The file of this quantization, or all parts of it."""
     files = _files(siblings)
     models = [f for f in files if f.name.endswith(".gguf")]
-    for word in QUANTIZATIONS.get(quantization.lower(), (quantization.lower(),)):
+    for word in quantization_words(quantization):
         found = [
             f
             for f in models
             if re.search(rf"(^|[^a-z0-9]){re.escape(word)}([^a-z0-9]|$)", f.name.lower())
         ]
         if found:
-            whole = [f for f in found if not _SPLIT.search(f.name)]
+            whole = [f for f in found if not part_numbers(f.name)]
             return whole[:1] or sorted(found, key=lambda f: f.name)
-    there = (
-        ", ".join(sorted({_SPLIT.sub(".gguf", f.name) for f in models})) or "no .gguf file at all"
-    )
+    there = ", ".join(sorted({without_part(f.name) for f in models})) or "no .gguf file at all"
     raise ModelUnavailable(
         f"{repo_id}: no file of llm.quantization {quantization}; there is: {there}"
     )

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scanmend.backends.llm_lifecycle import Model, ModelState
+from scanmend.backends.llm_lifecycle import LanguageModel, ModelState
 from scanmend.backoff import back_off
 from scanmend.config.profiles import Profile
 from scanmend.config.settings import BUILTIN, Settings
@@ -246,11 +246,11 @@ class Correct:
             self._model.close()
             self._model = self._new_model()
 
-    def _new_model(self) -> Model:
+    def _new_model(self) -> LanguageModel:
         directory = self._settings.models.directory
         assert directory is not None
         scratch = home(self._settings.folders.state)
-        return Model(self._settings.llm, directory, self._model_state, scratch)
+        return LanguageModel(self._settings.llm, directory, self._model_state, scratch)
 
     def _model_state(self, state: str, reason: str) -> None:
         """Noted each time, so that the status shows a download's progress; logged now and then."""

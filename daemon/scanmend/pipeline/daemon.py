@@ -82,7 +82,7 @@ class Daemon:
         )
         self._log.info("engine", engine=engine.engine, reason=engine.why)
         for missing in lacking():
-            self._log.warning("not confined", reason=missing)
+            self._log.warning("not confined", reason=str(missing))
         forget_facts(journal)
         roots = remembered_roots(settings, journal)
         clear_scratch(settings)

@@ -226,7 +226,7 @@ class Child:
             if code == -signal.SIGKILL:
                 how += " (ended from outside, as by the kernel when memory is short)"
         said = f": {words}" if words else ""
-        return Died(f"{self.name}: ended in the middle of its work, {how}{said}")
+        return Died(f"{self.name}: ended in the middle of its work, {how}{said}", output=words)
 
     def memory(self) -> int:
         """Return the bytes of the process that count against its limit; 0 when there is no process."""

@@ -14,7 +14,7 @@ import pytest
 from rapidfuzz.distance import Levenshtein
 
 from scanmend.backends.gguf_files import builtin
-from scanmend.backends.llm_lifecycle import Model
+from scanmend.backends.llm_lifecycle import LanguageModel
 from scanmend.config.profiles import Profile
 from scanmend.config.settings import LlmSettings
 from scanmend.correction.gate import gate
@@ -53,13 +53,13 @@ def _misread(rng: random.Random, text: str, count: int) -> str:
 
 
 @pytest.fixture
-def model() -> Iterator[Model]:
-    found = Model(replace(LlmSettings(), model="builtin"), "", lambda *_: None)
+def model() -> Iterator[LanguageModel]:
+    found = LanguageModel(replace(LlmSettings(), model="builtin"), "", lambda *_: None)
     yield found
     found.close()
 
 
-def _published(model: Model, texts: list[str]) -> tuple[str, ...]:
+def _published(model: LanguageModel, texts: list[str]) -> tuple[str, ...]:
     lines = [Line(text, Box(0, 0, 1, 1), None) for text in texts]
     proposal = model.propose(lines, range(len(texts)), PROFILE)
     return gate(lines, proposal.lines, PROFILE, shipped()).lines
@@ -108,7 +108,7 @@ def test_its_logits_are_those_of_the_training() -> None:
         assert np.abs(found - wanted).max() < 0.5
 
 
-def test_misread_words_are_mended(model: Model) -> None:
+def test_misread_words_are_mended(model: LanguageModel) -> None:
     rng = random.Random(3)
     read = [_misread(rng, text, 2) for text in TRUTH]
 
@@ -119,11 +119,11 @@ def test_misread_words_are_mended(model: Model) -> None:
     assert after < 0.8 * before
 
 
-def test_clean_lines_stay(model: Model) -> None:
+def test_clean_lines_stay(model: LanguageModel) -> None:
     assert list(_published(model, TRUTH)) == TRUTH
 
 
-def test_what_the_engine_saw_is_heard(model: Model) -> None:
+def test_what_the_engine_saw_is_heard(model: LanguageModel) -> None:
     """Also of a line that is given to the model in pieces."""
     saw = ({"a": 0.6, "o": 0.4}, {"a": 0.7, "o": 0.3}, {"v": 0.8, "w": 0.2})
 
@@ -144,14 +144,16 @@ def test_what_the_engine_saw_is_heard(model: Model) -> None:
         assert published(text) == text
 
 
-def test_a_long_paragraph_stays_whole(model: Model) -> None:
+def test_a_long_paragraph_stays_whole(model: LanguageModel) -> None:
     paragraph = " ".join(TRUTH * 8)
 
     assert len(paragraph) > 2000
     assert _published(model, [paragraph, TRUTH[0]]) == (paragraph, TRUTH[0])
 
 
-def test_a_word_that_is_longer_than_the_model_was_trained_on_is_left_alone(model: Model) -> None:
+def test_a_word_that_is_longer_than_the_model_was_trained_on_is_left_alone(
+    model: LanguageModel,
+) -> None:
     endless = ["n" * 3000] * 70  # more than lines at once
 
     read = TRUTH[0].replace("again", "agaiu")
