@@ -14,7 +14,7 @@ from scanmend.config.settings import FoldersSettings, Settings
 from scanmend.correction.lexicon import shipped
 from scanmend.document import ACTIVE, Document, State
 from scanmend.errors import ConfigError, Damaged, ScanmendError, UsageError, show
-from scanmend.intake.completeness import Doubtful, Incomplete, is_complete
+from scanmend.intake.completeness import Incomplete, is_complete
 from scanmend.intake.inbox import Inbox
 from scanmend.pipeline.pipeline import Pipeline, workers
 from scanmend.store import atomic
@@ -68,7 +68,7 @@ def _check(file: str) -> str:
         )
     with open(file, "rb") as opened:
         verdict = is_complete(opened, os.path.getsize(file))
-    if isinstance(verdict, Incomplete) and not isinstance(verdict, Doubtful):
+    if isinstance(verdict, Incomplete):
         raise Damaged(f"{show(os.fsencode(file))}: not whole: {verdict.why}; scan or copy it again")
     return os.path.dirname(os.path.abspath(file))
 
