@@ -126,9 +126,9 @@ def _write() -> None:
 
 if __name__ == "__main__":
     _timed("watch", Watcher, "turn")
-    _timed("watch", Watcher, "_take")
+    _timed("watch", Watcher, "handle")
     _timed("claim", Claim, "claim")
-    _timed("read", Read, "turn")
+    _timed("read", Read, "do")
     _timed("correct", Correct, "turn")
     _timed("publish", Publish, "turn")
     _time_journal()

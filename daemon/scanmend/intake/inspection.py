@@ -5,7 +5,7 @@ import hashlib
 import os
 import stat
 from dataclasses import dataclass
-from typing import BinaryIO
+from io import BufferedReader
 
 from scanmend.document import FileSnapshot
 from scanmend.intake.completeness import Incomplete, PossiblyIncomplete, is_complete
@@ -58,7 +58,7 @@ def inspect(
 
 
 def _inspect_open(
-    inbox: Inbox, snapshot: FileSnapshot, file: BinaryIO, max_bytes: float
+    inbox: Inbox, snapshot: FileSnapshot, file: BufferedReader, max_bytes: float
 ) -> Claimable | OverLimit | NotReady:
     path = snapshot.path
     if not _is_same(file, snapshot):
@@ -80,7 +80,7 @@ def _inspect_open(
     return found
 
 
-def _is_same(file: BinaryIO, snapshot: FileSnapshot) -> bool:
+def _is_same(file: BufferedReader, snapshot: FileSnapshot) -> bool:
     """Return whether the open file is a regular file with the identity of the snapshot."""
     status = os.fstat(file.fileno())
     same = FileSnapshot.of(b"", status).identity == snapshot.identity

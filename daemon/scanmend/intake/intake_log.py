@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 
 from scanmend.config.parsers import in_words
-from scanmend.document import FileSnapshot, State
+from scanmend.document import FactKey, FileSnapshot, State
 from scanmend.errors import NeverCompleted, show
 from scanmend.intake.events import Events
 from scanmend.intake.lease import Leases
@@ -12,7 +12,6 @@ from scanmend.intake.work_queue import WorkQueue
 from scanmend.store.journal import Journal
 from scanmend.telemetry import log
 
-INBOX_FACT = "inbox"
 REFUSED = "refused"  # outcome of something in the inbox that is no regular file
 
 
@@ -28,7 +27,7 @@ class IntakeLog:
 
     def is_known(self, snapshot: FileSnapshot) -> bool:
         """Return whether this very file is in work, or was done and stays in the inbox."""
-        return self._journal.known(snapshot)
+        return self._journal.in_hand(snapshot)
 
     def first_seen(self, path: bytes) -> float | None:
         """Return when a waiting file was first seen (seconds since the epoch), also before a restart."""
@@ -38,7 +37,7 @@ class IntakeLog:
     def record_waiting(self, snapshot: FileSnapshot, first_seen: float, reason: str) -> None:
         """Record that a file waits, or that its reason changed."""
         self._log.info("waiting", document=show(snapshot.path), reason=reason)
-        self._journal.settling(snapshot, first_seen, reason)
+        self._journal.note_waiting(snapshot, first_seen, reason)
 
     def record_gone(self, path: bytes) -> None:
         """Record that a waiting file is not there any more."""
@@ -52,7 +51,7 @@ class IntakeLog:
         with self._leases.claiming(snapshot.path) as holder:
             if holder:
                 return
-            document = self._journal.settling(snapshot, time.time(), reason)
+            document = self._journal.note_waiting(snapshot, time.time(), reason)
             what = f"{document.name}: never completed ({reason}) for {in_words(patience)} (settle.patience)"
             error = NeverCompleted(what, "send it again")
             self._journal.move(document, State.PUTTING_AWAY, str(error), outcome=error.code)
@@ -60,21 +59,21 @@ class IntakeLog:
 
     def record_refused(self, snapshot: FileSnapshot, reason: str) -> None:
         """Record that this is no regular file (a link, a device …). It is left where it is."""
-        if self._journal.known(snapshot):  # recorded before a restart
+        if self._journal.in_hand(snapshot):  # recorded before a restart
             return
-        document = self._journal.settling(snapshot, time.time(), reason)
+        document = self._journal.note_waiting(snapshot, time.time(), reason)
         said = f"{document.name}: {reason}"
         document = self._journal.move(document, State.PUTTING_AWAY, said, outcome=REFUSED)
-        self._journal.move(document, State.FAILED, said, kept=1)
+        self._journal.move(document, State.FAILED, said, kept=True)
         self._log.warning("refused", document=document.name, reason=reason)
 
     def record_inbox_away(self, reason: str) -> None:
         """Record that the inbox can't be trusted."""
-        self._journal.set_fact(INBOX_FACT, "away", reason)
+        self._journal.facts.set(FactKey.INBOX, "away", reason)
 
     def record_inbox_back(self) -> None:
         """Record that the inbox can be trusted again."""
-        self._journal.clear_fact(INBOX_FACT)
+        self._journal.facts.clear(FactKey.INBOX)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,8 @@ from scanmend.intake.lease_folders import (
     Published,
     slot_of,
 )
-from scanmend.store.journal import OWNER_FACT, Journal
+from scanmend.store.facts import Memory
+from scanmend.store.journal import Journal
 from scanmend.store.mounts import Root
 from scanmend.telemetry import log
 from scanmend.telemetry.error_boundary import ErrorBoundary
@@ -225,10 +226,10 @@ def _owner_name(journal: Journal) -> str:
     machine = ""
     with contextlib.suppress(OSError), open("/etc/machine-id", encoding="ascii") as file:
         machine = file.read().strip()
-    known = journal.facts().get(OWNER_FACT)
+    known = journal.facts.recall(Memory.OWNER)
     if known and known.reason == machine:  # else the state folder is a copy of another machine's
         return known.value
     host = "".join(c for c in socket.gethostname().lower() if c.isascii() and c.isalnum())[:20]
     name = f"{host or 'scanmend'}-{secrets.token_hex(4)}"
-    journal.set_fact(OWNER_FACT, name, machine)
+    journal.facts.remember(Memory.OWNER, "", name, machine)
     return name

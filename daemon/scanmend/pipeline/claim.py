@@ -10,14 +10,16 @@ from scanmend.document import Document, EndDoubt, FileSnapshot, State
 from scanmend.errors import show
 from scanmend.intake.events import Claimed, InWorkElsewhere, NotReady, RetryOn
 from scanmend.intake.inspection import Claimable, OverLimit, inspect
-from scanmend.intake.lease import Holder, InWork, Published
+from scanmend.intake.lease_folders import Holder, InWork, Published
 from scanmend.intake.work_queue import QueueClosed
 from scanmend.pipeline.context import Context, CurrentContext, Stores
 from scanmend.pipeline.queues import Queues
 from scanmend.telemetry import log
 from scanmend.telemetry.error_boundary import ErrorBoundary
 
-LONGEST_OUTAGE_DELAY = 10.0  # seconds between two tries with a file while this machine can't claim it
+LONGEST_OUTAGE_DELAY = (
+    10.0  # seconds between two tries with a file while this machine can't claim it
+)
 
 
 class Claim:
@@ -98,7 +100,7 @@ class Claim:
         document = journal.claim(snapshot, holder.sha256, "")
         self._queues.events.put(Claimed(snapshot.path))
         if document:
-            journal.move(document, State.GONE, f"published by {holder.owner}", kept=1)
+            journal.move(document, State.GONE, f"published by {holder.owner}", kept=True)
 
     def _queue(
         self, snapshot: FileSnapshot, found: Claimable | OverLimit, context: Context
@@ -117,17 +119,13 @@ class Claim:
         if isinstance(found, OverLimit):
             self._fail_over_limit(document, settings.limits.file_size)
             return
-        self._log.info(
-            "claimed", document=document.name, size=document.size, profile=profile.name
-        )
+        self._log.info("claimed", document=document.name, size=document.size, profile=profile.name)
         self._queues.pages.add_contents(document.id, document.first_seen)
 
     def _fail_over_limit(self, document: Document, max_bytes: float) -> None:
         limit = f"{max_bytes:,.0f} bytes (limits.file_size)"
         error = errors.TooBig(f"{document.name}: {document.size:,} bytes, more than {limit}")
-        self._stores.journal.move(
-            document, State.PUTTING_AWAY, str(error), outcome=error.code
-        )
+        self._stores.journal.move(document, State.PUTTING_AWAY, str(error), outcome=error.code)
         self._queues.results.put(document.id)
 
 

@@ -77,7 +77,9 @@ class Correct:
             waiting, self._waiting = self._waiting, []
             for position, page in enumerate(waiting):
                 self._guarded_turn(page)
-                if self._waiting:  # the outage lasts: the others are not tried now, but come first the next time
+                if (
+                    self._waiting
+                ):  # the outage lasts: the others are not tried now, but come first the next time
                     self._waiting = waiting[position + 1 :] + self._waiting
                     return
 
@@ -102,7 +104,7 @@ class Correct:
         if document.state != State.READING:  # failed at another page, or gone
             self._remaining.pop(page.document, None)
             return
-        text = journal.text(page.document, page.number)
+        text = journal.pages.text(page.document, page.number)
         if text is not None:  # None: the result was kept before, but a later step failed
             profiles = context.profiles
             default = context.settings.profiles.default
@@ -111,7 +113,7 @@ class Correct:
             result = self._corrector.correct(text, profile, document, context)
             if result is None:
                 return
-            journal.keep_result(document.id, result)
+            journal.pages.keep_result(document.id, result)
             _count(result)
         if self._count_down(document) == 0:
             self.finish(document)
@@ -121,7 +123,7 @@ class Correct:
         if document.id in self._remaining:
             self._remaining[document.id] -= 1
         else:
-            _, corrected = self._stores.journal.page_progress(document.id)
+            _, corrected = self._stores.journal.pages.progress(document.id)
             self._remaining[document.id] = (document.pages or 0) - len(corrected)
         remaining = self._remaining[document.id]
         if remaining == 0:

@@ -9,10 +9,10 @@ from typing import Self
 
 from scanmend.config.settings import FoldersSettings, Settings
 from scanmend.errors import ConfigError, FolderGone, MachineError
-from scanmend.service.status import ROOT_FACT
 from scanmend.store import atomic
+from scanmend.store.facts import Memory
 from scanmend.store.journal import Journal
-from scanmend.store.mounts import Root, kind_of
+from scanmend.store.mounts import Root, mount_of
 from scanmend.telemetry import log
 
 
@@ -58,7 +58,7 @@ def make_folders(settings: Settings) -> None:
         if name != "inbox" and not os.access(path, os.W_OK | os.X_OK):
             raise ConfigError(f"{where} can't be written by this user")
     state = settings.folders.state
-    mount = kind_of(state)
+    mount = mount_of(state)
     if mount.network:
         what = f"{settings.file}: folders.state: {state} is on a share ({mount.fstype})"
         raise ConfigError(what, "the journal needs a local disk: choose another folder")
@@ -66,10 +66,9 @@ def make_folders(settings: Settings) -> None:
 
 def remembered_roots(settings: Settings, journal: Journal) -> Roots:
     """Return the folders with what they lay on when the daemon ran last."""
-    facts = journal.facts()
 
     def known(path: str) -> str | None:
-        fact = facts.get(f"{ROOT_FACT}{path}")
+        fact = journal.facts.recall(Memory.ROOT, path)
         return fact.value if fact else None
 
     return Roots.of(settings.folders, known)
@@ -77,12 +76,11 @@ def remembered_roots(settings: Settings, journal: Journal) -> Roots:
 
 def remember_roots(journal: Journal, roots: Roots) -> None:
     """Record what each folder lies on, so that the next start knows a share that is away from an empty folder."""
-    known = journal.facts()
     for root in roots:
-        key, identity = f"{ROOT_FACT}{root.path}", root.export()
-        if identity and (key not in known or known[key].value != identity):
+        known, identity = journal.facts.recall(Memory.ROOT, root.path), root.export()
+        if identity and (known is None or known.value != identity):
             with contextlib.suppress(MachineError):
-                journal.set_fact(key, identity)
+                journal.facts.remember(Memory.ROOT, root.path, identity)
 
 
 def clear_scratch(settings: Settings) -> None:

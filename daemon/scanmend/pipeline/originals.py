@@ -76,9 +76,7 @@ class Originals:
         document, where = self._move_away(document, self._failed, change)
         journal.move(document, State.FAILED, document.reason)
         inbox.parts.drop(document)
-        self._log.error(
-            "failed", document=document.name, reason=document.reason, original=where
-        )
+        self._log.error("failed", document=document.name, reason=document.reason, original=where)
         self._look_at_replacement(document, change)
 
     def _look_at_replacement(self, document: Document, change: Change | None) -> None:
@@ -117,9 +115,7 @@ class Originals:
             return self._move_away(document, destination, change)
         return document, f"the original is in {show(target)}"
 
-    def _choose_path(
-        self, document: Document, destination: _Destination
-    ) -> tuple[Document, bytes]:
+    def _choose_path(self, document: Document, destination: _Destination) -> tuple[Document, bytes]:
         """Choose where the original goes, and record it before the move."""
         folder = naming.kept_folder(os.fsencode(destination.root.path), document.path)
         atomic.make_folder(folder)

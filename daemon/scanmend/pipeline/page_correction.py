@@ -1,7 +1,6 @@
 """Correct one page: ask the model about the lines that need it, and let the gate decide. Owns the model."""
 
 import time
-from collections.abc import Callable
 
 from scanmend.backends.gguf_files import builtin, chosen
 from scanmend.backends.llm_lifecycle import Model, ModelState
@@ -10,7 +9,7 @@ from scanmend.config.settings import LlmSettings, ModelsSettings, Settings
 from scanmend.correction.gate import needs_correction
 from scanmend.correction.lexicon import shipped
 from scanmend.correction.page_result import correction_of, review, without_model
-from scanmend.document import WAITS, Document
+from scanmend.document import WAITS, Document, FactKey
 from scanmend.errors import ChildError, ConfigError, MachineError, ModelUnavailable
 from scanmend.page import Correction, CorrectionStatus, PageResult, PageText
 from scanmend.pipeline.context import Context
@@ -19,7 +18,6 @@ from scanmend.telemetry import log
 from scanmend.workers.sandbox import home
 
 PROGRESS_LOG_SECONDS = 30.0  # between two log lines of a download
-MODEL_FACT = "model"
 
 
 class PageCorrector:
@@ -97,7 +95,7 @@ class PageCorrector:
             proposal = self._model.propose(text.lines, wanted, profile)
         except ModelUnavailable as error:
             if settings.llm.on_unavailable == "wait":
-                self._journal.note(document, reason=f"{WAITS} for a model: {error}")
+                self._journal.note_reason(document, f"{WAITS} for a model: {error}")
                 raise
             return uncorrected(CorrectionStatus.UNAVAILABLE, str(error), profile.name)
         except ChildError as error:
@@ -125,19 +123,28 @@ class PageCorrector:
 
     def _new_model(self, settings: Settings) -> Model:
         scratch = home(settings.folders.state)
-        return Model(settings.llm, _models_folder(settings), self._record_state, scratch)
+        folder = _models_folder(settings)
+        return Model(settings.llm, folder, self._record_move, scratch, self._record_progress)
 
-    def _record_state(self, state: str, reason: str) -> None:
-        """Record a move of the model, or a download's progress. Log the latter now and then."""
+    def _record_move(self, state: str, reason: str) -> None:
+        """Log and record a move of the model to another state."""
+        routine = state in (ModelState.BUSY, ModelState.IDLE)
+        say = self._log.debug if routine else self._log.info
+        say("model", state=state, reason=reason)
+        self._progress_logged_at = 0.0
+        self._record(state, reason)
+
+    def _record_progress(self, reason: str) -> None:
+        """Record how far a download is, and log it now and then."""
         now = time.monotonic()
-        progress = reason.endswith("%)")
-        if not progress or now - self._progress_logged_at >= PROGRESS_LOG_SECONDS:
-            routine = state in (ModelState.BUSY, ModelState.IDLE)
-            say: Callable[..., object] = self._log.debug if routine else self._log.info
-            say("model", state=state, reason=reason)
-            self._progress_logged_at = now if progress else 0.0
+        if now - self._progress_logged_at >= PROGRESS_LOG_SECONDS:
+            self._log.info("model", state=ModelState.DOWNLOADING, reason=reason)
+            self._progress_logged_at = now
+        self._record(ModelState.DOWNLOADING, reason)
+
+    def _record(self, state: str, reason: str) -> None:
         try:
-            self._journal.set_fact(MODEL_FACT, state, reason)
+            self._journal.facts.set(FactKey.MODEL, state, reason)
         except MachineError as error:
             self._log.warning("the model's state can't be recorded", reason=str(error))
 

@@ -14,7 +14,7 @@ from scanmend.pipeline.context import PAGE_OVERHEAD_SECONDS, Context, CurrentCon
 from scanmend.pipeline.queues import PageToCorrect, Queues
 from scanmend.pipeline.read_slot import ReadSlot, ReadSlots
 from scanmend.pipeline.scheduler import ContentsJob, Job, PageJob
-from scanmend.store.parts import LEVELS, room
+from scanmend.store.parts import allowance
 from scanmend.telemetry import log
 from scanmend.telemetry.error_boundary import ErrorBoundary, Failure
 from scanmend.telemetry.metrics import FAILURES, PAGES, SECONDS
@@ -72,7 +72,7 @@ class Read:
 
     def _note_wait(self, job: Job, failure: Failure) -> None:
         document = self._stores.journal.document(job.document)
-        self._stores.journal.note(document, reason=f"{WAITS}: {failure.reason}")
+        self._stores.journal.note_reason(document, f"{WAITS}: {failure.reason}")
 
     def _try(self, job: Job, child: Child, context: Context) -> None:
         """Do one job and settle an error of the file or the child. Raise MachineError, or any bug."""
@@ -107,7 +107,7 @@ class Read:
         """Find out what the file holds, keep its attachments, and queue its pages."""
         limits, pdf = context.settings.limits, context.settings.pdf
         doubts = document.end_doubts
-        room_parts, room_bytes, line = room(document, limits)
+        allowed = allowance(document, limits)
         request = ContentsRequest(
             self._path(document),
             limits.pages,
@@ -115,10 +115,10 @@ class Read:
             pdf.passwords,
             extract=pdf.attachments == "extract",
             max_bytes=int(limits.file_size),
-            room_parts=room_parts,
-            room_bytes=room_bytes,
-            depth=LEVELS - len(line) + 1,
-            ancestors=line,
+            room_parts=allowed.parts,
+            room_bytes=allowed.size,
+            depth=allowed.depth,
+            ancestors=allowed.lineage,
             doubtful=bool(doubts),
         )
         message = {"do": "contents", **request.to_json()}
@@ -149,7 +149,7 @@ class Read:
         )
         message = {"do": "page", **request.to_json()}
         text = PageText.from_json(child.ask(message, settings.ocr.page_timeout))
-        self._stores.journal.keep_text(document.id, text)
+        self._stores.journal.pages.keep_text(document.id, text)
         seconds = sum(text.seconds.values())
         PAGES.labels("read").inc()
         SECONDS.labels("read").inc(seconds)
@@ -194,7 +194,7 @@ class Read:
     ) -> None:
         """Count a failed attempt. Try again, or fail the document after the last one."""
         row = job.number if isinstance(job, PageJob) else CONTENTS_ROW
-        attempts = self._stores.journal.count_attempt(document.id, row, str(error))
+        attempts = self._stores.journal.pages.count_attempt(document.id, row, str(error))
         FAILURES.inc()
         decision = decide(error, attempts, context.settings.ocr.attempts, pauses=0)
         if not isinstance(decision, Again):
@@ -242,4 +242,3 @@ def _exhausted(document: Document, job: Job, error: ScanmendError, attempts: int
         return reason
     advice = error.advice.rstrip(".").replace("`", "")
     return f"{reason}; {advice[0].lower()}{advice[1:]}"
-

@@ -10,7 +10,7 @@ from scanmend.formats import sidecar
 from scanmend.formats.registry import extensions
 from scanmend.formats.result import Result
 from scanmend.intake.events import Look
-from scanmend.intake.lease import Published
+from scanmend.intake.lease_folders import Published
 from scanmend.page import PageResult
 from scanmend.pipeline.context import Stores
 from scanmend.pipeline.folders import require

@@ -1,20 +1,14 @@
 """What is going on, read from the journal alone: it answers while the daemon hangs, or is dead."""
 
-import dataclasses
 import datetime
 from dataclasses import dataclass
 from typing import Any
 
 from scanmend.config.settings import Settings
-from scanmend.document import ACTIVE, Document, Fact, State
-from scanmend.store.journal import OWNER_FACT, Journal
+from scanmend.document import ACTIVE, Document, Fact, FactKey, State
 from scanmend.store.lock import running
+from scanmend.store.queries import JournalReader
 
-ROOT_FACT = (
-    "root:"  # facts of this prefix remember the folders' file systems; they are not for people
-)
-TOLD_FACT = "told:"  # facts of this prefix remember what each hook was told
-PRIVATE = (ROOT_FACT, OWNER_FACT, TOLD_FACT)
 _LISTED = 10
 SHORT_WHILE = 300.0  # seconds that a share may be away, or a disk full, before it is trouble
 LONG_WHILE = 1800.0  # seconds without any progress, though there is work
@@ -53,7 +47,7 @@ def troubles(status: Status, now: float) -> list[str]:
 def look(settings: Settings) -> Status:
     """Read the journal of this configuration's state folder."""
     process = running(settings.folders.state)
-    journal = Journal.read_only(settings.folders.state)
+    journal = JournalReader.open_beside(settings.folders.state)
     if journal is None:
         return Status(process, {}, [], [], [], {})
     try:
@@ -62,17 +56,17 @@ def look(settings: Settings) -> Status:
             process,
             journal.counts(),
             journal.latest(State.SETTLING, _LISTED),
-            [(d, sum(map(len, journal.page_progress(d.id)))) for d in working],
+            [(d, sum(map(len, journal.pages.progress(d.id)))) for d in working],
             journal.latest(State.FAILED, _LISTED),
-            {k: v for k, v in journal.facts().items() if not k.startswith(PRIVATE)},
-            journal.oldest(),
-            journal.written(),
+            journal.facts.all(),
+            journal.waiting_since(),
+            journal.last_write(),
         )
     finally:
         journal.close()
 
 
-def summary(journal: Journal) -> str:
+def summary(journal: JournalReader) -> str:
     """One line of what is going on, from a journal that is open."""
     count = journal.counts()
     working = sum(count.get(s, 0) for s in (State.READING, State.PUBLISHING, State.PUTTING_AWAY))
@@ -80,10 +74,9 @@ def summary(journal: Journal) -> str:
     parts = [
         f"{waiting} waiting, {working} in work, {count.get(State.DONE, 0)} done, {count.get(State.FAILED, 0)} failed"
     ]
-    for key, fact in journal.facts().items():
-        if not key.startswith(PRIVATE):
-            said = f"{key} {fact.value}"
-            parts.append(said if key == "model" else f"{said}: {fact.reason}")
+    for key, fact in journal.facts.all().items():
+        told = f"{key} {fact.value}"
+        parts.append(told if key == FactKey.MODEL else f"{told}: {fact.reason}")
     return "; ".join(parts)
 
 
@@ -106,14 +99,14 @@ def as_text(status: Status, settings: Settings) -> str:
     out.append(f"done      {count[State.DONE]}")
     out.append(f"failed    {count[State.FAILED]}")
     out += [f"          {_named(d)} ({_when(d.since)})" for d in status.failed]
-    model = status.facts.get("model", Fact("not loaded", "", 0.0))
+    model = status.facts.get(FactKey.MODEL, Fact("not loaded", "", 0.0))
     out.append(
         f"model     {model.value}"
         + (f": {model.reason}" if model.reason else "")
         + (f", since {_when(model.since)}" if model.since else "")
     )
     for key, fact in status.facts.items():
-        if key != "model":
+        if key != FactKey.MODEL:
             out.append(f"{key:<9} {fact.value}: {fact.reason}, since {_when(fact.since)}")
     return "\n".join(out)
 
@@ -141,7 +134,10 @@ def as_json(status: Status) -> dict[str, Any]:
             {"path": d.name, "reason": d.reason, "kind": d.outcome, "since": d.since}
             for d in status.failed
         ],
-        "facts": {key: dataclasses.asdict(fact) for key, fact in status.facts.items()},
+        "facts": {
+            key: {"value": fact.value, "reason": fact.reason, "since": fact.since}
+            for key, fact in status.facts.items()
+        },
     }
 
 
