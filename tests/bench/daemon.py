@@ -81,7 +81,11 @@ def _listing() -> Iterator[Found]:
         seconds = time.process_time() - began
         assert b"new.pdf" in looked
         yield f"listing {MANY:,} known files", seconds, "s of CPU"
-        yield "  of them looked at again", float(sum(not isinstance(path, SliceEnd) for path in looked)), "files"
+        yield (
+            "  of them looked at again",
+            float(sum(not isinstance(path, SliceEnd) for path in looked)),
+            "files",
+        )
 
 
 def _daemon() -> Iterator[Found]:

@@ -52,7 +52,7 @@ class Correct:
                 else:
                     self._take(item)
         finally:
-            self._corrector.close()
+            self.close()
 
     def _take(self, item: PageToCorrect | ContextChanged) -> None:
         if isinstance(item, ContextChanged):
@@ -135,6 +135,10 @@ class Correct:
         reason = "all pages are read and corrected"
         self._stores.journal.move(document, State.PUBLISHING, reason)
         self._queues.results.put(document.id)
+
+    def close(self) -> None:
+        """End the model's process."""
+        self._corrector.close()
 
     def interrupt(self) -> None:
         """End the model in the middle of its page: the grace is over."""
