@@ -9,11 +9,10 @@ from pathlib import Path
 
 from scanmend.config.profiles import Profile
 from scanmend.config.settings import FoldersSettings, ModelsSettings, Settings
-from scanmend.document import Document, FileSnapshot, State
+from scanmend.document import Contents, Document, FileSnapshot, State
 from scanmend.intake.inbox import Inbox
 from scanmend.intake.lease import Leases
 from scanmend.intake.work_queue import WorkQueue
-from scanmend.page import Contents
 from scanmend.pipeline.context import Context, CurrentContext, Stores
 from scanmend.pipeline.folders import Roots, make_folders
 from scanmend.pipeline.queues import Queues, ResultQueue

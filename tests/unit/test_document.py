@@ -4,8 +4,7 @@ import dataclasses
 import json
 from pathlib import Path
 
-from scanmend.document import Document, EndDoubt, FileSnapshot
-from scanmend.page import Contents
+from scanmend.document import Contents, Document, EndDoubt, FileSnapshot
 from scanmend.store.journal import Journal
 
 DOUBT = EndDoubt("the end looks incomplete", "the end looks incomplete; it was read after 2 min")

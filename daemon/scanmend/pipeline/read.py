@@ -9,7 +9,6 @@ from scanmend.backoff import Again, decide
 from scanmend.document import WAITS, Document, State
 from scanmend.errors import ChildError, Damaged, DocumentError, MachineError, ScanmendError
 from scanmend.intake.events import Look
-from scanmend.page import Contents, ContentsRequest, PageRequest, PageText
 from scanmend.pipeline.context import PAGE_OVERHEAD_SECONDS, Context, CurrentContext, Stores
 from scanmend.pipeline.queues import PageToCorrect, Queues
 from scanmend.pipeline.read_slot import ReadSlot, ReadSlots
@@ -19,6 +18,7 @@ from scanmend.telemetry import log
 from scanmend.telemetry.error_boundary import ErrorBoundary, Failure
 from scanmend.telemetry.metrics import FAILURES, PAGES, SECONDS
 from scanmend.workers.client import Child
+from scanmend.workers.protocol import ContentsRequest, PageRequest
 
 # the number in the place of a page's under which the journal counts attempts to look into a file
 CONTENTS_ROW = -1
@@ -121,8 +121,7 @@ class Read:
             ancestors=allowed.lineage,
             doubtful=bool(doubts),
         )
-        message = {"do": "contents", **request.to_json()}
-        contents = Contents.from_json(child.ask(message, context.settings.ocr.page_timeout))
+        contents = child.ask(request, context.settings.ocr.page_timeout)
         warnings = (*(doubt.warning for doubt in doubts), *contents.warnings)
         contents = dataclasses.replace(contents, warnings=warnings)
         if contents.off_pages:
@@ -133,9 +132,9 @@ class Read:
         self._queues.pages.add_pages(document.id, range(contents.pages), document.first_seen)
 
     def _read_page(self, document: Document, number: int, child: Child, context: Context) -> None:
-        settings = context.settings
+        settings, licence = context.settings, context.settings.aspose.licence
         request = PageRequest(
-            path=self._path(document),
+            file=self._path(document),
             index=number,
             engine=context.engine,
             languages=settings.ocr.languages,
@@ -143,12 +142,11 @@ class Read:
             rotate=settings.ocr.rotate,
             pdf_text=settings.pdf.text,
             max_pixels=settings.limits.pixels,
-            licence=settings.aspose.licence,
+            licence_file=os.fsencode(licence) if licence else None,
             allow_evaluation=settings.aspose.allow_evaluation,
             passwords=settings.pdf.passwords,
         )
-        message = {"do": "page", **request.to_json()}
-        text = PageText.from_json(child.ask(message, settings.ocr.page_timeout))
+        text = child.ask(request, settings.ocr.page_timeout)
         self._stores.journal.pages.keep_text(document.id, text)
         seconds = sum(text.seconds.values())
         PAGES.labels("read").inc()
@@ -159,11 +157,11 @@ class Read:
             said.warning("page read with a warning", reason=warning)
         self._queues.corrections.put(PageToCorrect(document.id, number))
 
-    def _path(self, document: Document) -> str:
+    def _path(self, document: Document) -> bytes:
         """Return the path for the child. The child opens it itself: a link in its place must not lead it elsewhere."""
         if not self._stores.inbox.holds(document):
             raise MachineError(f"{document.name} is not in the inbox any more")
-        return os.fsdecode(self._stores.inbox.file(document))
+        return self._stores.inbox.file(document)
 
     # what follows an error ------------------------------------------------------------------------
 
