@@ -1,5 +1,6 @@
 """What is going on, read from the journal alone: it answers while the daemon hangs, or is dead."""
 
+import dataclasses
 import datetime
 from dataclasses import dataclass
 from typing import Any
@@ -93,7 +94,7 @@ def as_text(status: Status, settings: Settings) -> str:
     out.append(f"in work   {working}")
     out += [
         f"          {d.name}: {d.state}, {done} of {d.pages or '?'} pages"
-        + (f", {d.reason}" if "wait" in d.reason else "")
+        + (f", {d.reason}" if d.waits else "")
         for d, done in status.working
     ]
     out.append(f"done      {count[State.DONE]}")
@@ -134,10 +135,7 @@ def as_json(status: Status) -> dict[str, Any]:
             {"path": d.name, "reason": d.reason, "kind": d.outcome, "since": d.since}
             for d in status.failed
         ],
-        "facts": {
-            key: {"value": fact.value, "reason": fact.reason, "since": fact.since}
-            for key, fact in status.facts.items()
-        },
+        "facts": {key: dataclasses.asdict(fact) for key, fact in status.facts.items()},
     }
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Literal, Self
 
-from scanmend.document import MOVES, Document, FileSnapshot, NewPart, State
+from scanmend.document import MOVES, Document, EndDoubt, FileSnapshot, NewPart, State
 from scanmend.page import Contents
 from scanmend.store.database import Database
 from scanmend.store.queries import COLUMNS, IN_HAND, JournalReader, as_document
@@ -34,11 +34,11 @@ class Journal(JournalReader):
     # files become documents -----------------------------------------------------------------------
 
     def claim(
-        self, seen: FileSnapshot, sha256: str, profile: str, warnings: Sequence[str] = ()
+        self, seen: FileSnapshot, sha256: str, profile: str, doubts: Sequence[EndDoubt] = ()
     ) -> Document | None:
         """Enter a file that is whole as QUEUED. Return None when it is in hand already.
 
-        ``warnings`` say what is odd at the file's end; until its contents are known, they mean that it may be unfinished.
+        ``doubts`` say why it may be unfinished; ``Document.end_doubts`` has them until its contents are known.
         """
         with self._db.transaction() as db:
             if self.in_hand(seen) or self._is_touched(seen, sha256):
@@ -47,8 +47,9 @@ class Journal(JournalReader):
             for old in self._documents("path = ? AND state = 'failed'", seen.path):
                 if old.sha256 == sha256:
                     self._move(old, State.GONE, "dropped again")
-            why = warnings[0] if warnings else "whole"
-            values = (*seen.identity, sha256, profile, json.dumps(warnings))
+            why = doubts[0].warning if doubts else "whole"
+            stored = json.dumps([dataclasses.asdict(doubt) for doubt in doubts])
+            values = (*seen.identity, sha256, profile, stored)
             if waiting:
                 db.execute(
                     "UPDATE documents SET size = ?, mtime_ns = ?, inode = ?, sha256 = ?, profile = ?, warnings = ?"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from journals import moves
-from scanmend.document import MOVES, Document, FileSnapshot, State
+from scanmend.document import MOVES, Document, EndDoubt, FileSnapshot, State
 from scanmend.store.journal import IllegalMove, Journal
 
 SEEN = FileSnapshot(b"a/b\xff.png", 10, 20, 30)
@@ -46,12 +46,13 @@ def test_a_wait_becomes_the_claim(journal: Journal, tmp_path: Path) -> None:
     assert waiting is not None
     assert (waiting.first_seen, waiting.reason) == (1234.5, "incomplete")
 
-    document = journal.claim(SEEN, "f00", "default", ["odd end"])
+    doubt = EndDoubt("odd end", "odd end; it was read all the same")
+    document = journal.claim(SEEN, "f00", "default", [doubt])
 
     assert document is not None
     assert (document.id, document.first_seen) == (waiting.id, 1234.5)
     assert (document.sha256, document.profile) == ("f00", "default")
-    assert (document.reason, document.warnings) == ("odd end", '["odd end"]')
+    assert (document.reason, document.end_doubts) == (doubt.warning, (doubt,))
     assert moves(tmp_path, document.id) == ["settling", "queued"]
 
 
