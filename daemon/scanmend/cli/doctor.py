@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
+from scanmend import extras
 from scanmend.backends.download import environment
 from scanmend.backends.gguf_files import ModelFile, builtin, files
 from scanmend.backends.ocr_engines import choose, probe
@@ -128,6 +129,9 @@ def _models(settings: Settings) -> list[Finding]:
     llm, directory = settings.llm, settings.models.directory
     if not llm.enabled:
         return [Finding("model", True, "llm.enabled is false: no correction")]
+    if missing := extras.lacking("llm"):
+        why = f"{', '.join(missing)} not installed: pages are published as read"
+        return [Finding("model", False, why, extras.remedy("llm"), optional=True)]
     if llm.backend == "openai":
         return [Finding("model", True, f"llm.backend is openai: {llm.base_url}")]
     found = files(directory or "")
