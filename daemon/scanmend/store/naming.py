@@ -17,7 +17,10 @@ MAX_PATH_BYTES = 4096  # with the zero byte at its end
 
 # reserved on some system, or controlling a terminal, the end of a line or the direction of the text
 _UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]')
-_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
+# names of devices on Windows, with any extension; those with superscript digits are reserved, too
+_RESERVED = re.compile(
+    r"(?i)(con|prn|aux|nul|com[\d¹²³]|lpt[\d¹²³]|conin\$|conout\$|clock\$)(\.|$)"
+)
 _LONGEST_COLLISION = (
     "-12345678-999"  # what ``candidates`` appends to a stem; nobody gets beyond 999
 )
@@ -49,6 +52,8 @@ def safe_name(name: bytes) -> str:
 
     Different names may give the same one; ``free_stem`` tells them apart.
     """
+    # pathvalidate 3.3.1 does not serve: it keeps "..", control characters beyond ASCII and characters that change the
+    # direction of text, makes "PRN" of "PRN ", and takes 24 µs for a name where this takes 1.4.
     text = name.decode("utf-8", errors="replace").replace("\ufffd", "_")
     text = _UNSAFE.sub("_", text)
     text = text.rstrip(". ") or "_"
