@@ -9,6 +9,7 @@ import os
 import re
 from dataclasses import asdict, dataclass
 
+MOUNTINFO = "/proc/self/mountinfo"
 _NETWORK = frozenset(
     [
         "9p",
@@ -67,9 +68,7 @@ class Method:
 def mounts() -> list[Mount]:
     """Return all mounts of this process, later ones after earlier ones; an empty list where there is no /proc."""
     try:
-        with open(
-            "/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape", newline="\n"
-        ) as file:
+        with open(MOUNTINFO, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
             return [_parse(line) for line in file]
     except OSError:
         return []

@@ -4,6 +4,7 @@ Names of files are bytes: what a scanner calls its file need not be UTF-8. Names
 system and SMB client takes them.
 """
 
+import itertools
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -103,16 +104,17 @@ def free_stem(
     ``is_own`` says of an existing sidecar whether it is this document's.
     """
     folder = result_folder(outbox, path)
+
+    def is_usable(candidate: str) -> bool:
+        paths = [os.path.join(folder, fit(candidate, extension)) for extension in extensions]
+        if not any(map(os.path.lexists, paths)):
+            return True
+        sidecar = os.path.join(folder, fit(candidate, SIDECAR))
+        return os.path.isfile(sidecar) and is_own(sidecar)
+
     reserved = _LONGEST_COLLISION + max(extensions, key=len)
     stem = fit(safe_name(os.path.splitext(os.path.basename(path))[0]), reserved)
-    for candidate in candidates(stem.decode().removesuffix(reserved), sha256):
-        paths = [os.path.join(folder, fit(candidate, extension)) for extension in extensions]
-        if not any(os.path.lexists(path) for path in paths):
-            return candidate
-        sidecar = os.path.join(folder, fit(candidate, SIDECAR))
-        if os.path.isfile(sidecar) and is_own(sidecar):
-            return candidate
-    raise RuntimeError("candidates never end")
+    return next(filter(is_usable, candidates(stem.decode().removesuffix(reserved), sha256)))
 
 
 # originals that are put away ------------------------------------------------------------------------
@@ -134,13 +136,19 @@ def free_original(folder: bytes, path: bytes, sha256: str) -> bytes:
     """
     name = os.path.basename(path)
     stem, extension = os.path.splitext(name)
-    for candidate in candidates("", sha256 or "original"):
-        suffix = os.fsencode(candidate) + extension
-        cut = stem[: MAX_NAME_BYTES - len(suffix)] + suffix
-        target = os.path.join(folder, cut if candidate else name)
-        if not os.path.lexists(target) and not os.path.lexists(error_report(target)):
-            return target
-    raise RuntimeError("candidates never end")
+
+    def names() -> Iterator[bytes]:
+        yield name
+        for candidate in itertools.islice(candidates("", sha256 or "original"), 1, None):
+            suffix = os.fsencode(candidate) + extension
+            yield stem[: MAX_NAME_BYTES - len(suffix)] + suffix
+
+    targets = (os.path.join(folder, one) for one in names())
+    return next(
+        target
+        for target in targets
+        if not os.path.lexists(target) and not os.path.lexists(error_report(target))
+    )
 
 
 def error_report(original: bytes) -> bytes:

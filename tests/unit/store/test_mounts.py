@@ -106,8 +106,7 @@ def test_a_share_mounted_over_a_folder_is_trusted(mounted: Path) -> None:
 
 
 def test_a_folder_on_no_known_file_system_counts_as_local(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As where there is no /proc."""
-    monkeypatch.setattr(mounts, "mounts", list)
+    monkeypatch.setattr(mounts, "MOUNTINFO", "/nowhere/mountinfo")
 
     method = choose_method("/srv/inbox", "auto")
 
