@@ -1,8 +1,8 @@
-"""A file system in user space that shows a folder, and answers with errors or not at all when it is told to.
+"""A file system in user space that shows a folder, and fails or hangs on request.
 
     python passthrough.py FOLDER MOUNTPOINT CONTROL
 
-CONTROL is a file: empty (all is well), "hang", or the name of an error as EIO; EROFS and ENOSPC meet writing only.
+CONTROL is a file with nothing (all is well), "hang", or the name of an error such as EIO. EROFS and ENOSPC fail only writing.
 """
 
 import errno
@@ -40,7 +40,7 @@ def _all_troubled(cls: type["Passthrough"]) -> type["Passthrough"]:
 
 @_all_troubled
 class Passthrough(mfusepy.Operations):  # type: ignore[misc]
-    """Every operation, on the folder behind."""
+    """The operations of the file system, on the folder behind it."""
 
     use_ns = True
 
@@ -72,18 +72,8 @@ class Passthrough(mfusepy.Operations):  # type: ignore[misc]
 
     def statfs(self, path: str) -> dict[str, int]:
         status = os.statvfs(self._at(path))
-        names = (
-            "bsize",
-            "frsize",
-            "blocks",
-            "bfree",
-            "bavail",
-            "files",
-            "ffree",
-            "favail",
-            "namemax",
-        )
-        return {f"f_{name}": getattr(status, f"f_{name}") for name in names}
+        sizes = ("bsize", "frsize", "blocks", "bfree", "bavail", "files", "ffree", "favail")
+        return {f"f_{name}": getattr(status, f"f_{name}") for name in (*sizes, "namemax")}
 
     def open(self, path: str, flags: int) -> int:
         return os.open(self._at(path), flags)
