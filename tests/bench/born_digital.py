@@ -123,9 +123,9 @@ def _process(path: Path, text: str, checkout: Path) -> float:
 def _seconds(path: Path) -> float:
     """Return the seconds to read the page with loaded models."""
     from scanmend.ocr.__main__ import read_page
-    from scanmend.page import PageRequest
+    from scanmend.workers.protocol import PageRequest
 
-    request = PageRequest(str(path), 0, "rapidocr", ("en",), 300, True, "auto", 200_000_000)
+    request = PageRequest(os.fsencode(path), 0, "rapidocr", ("en",), 300, True, "auto", 200_000_000)
     read_page(request)  # loads the models
     started = time.perf_counter()
     read_page(request)

@@ -22,9 +22,8 @@ _UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2
 _RESERVED = re.compile(
     r"(?i)(con|prn|aux|nul|com[\d¹²³]|lpt[\d¹²³]|conin\$|conout\$|clock\$)(\.|$)"
 )
-_LONGEST_COLLISION = (
-    "-12345678-999"  # what ``candidates`` appends to a stem; nobody gets beyond 999
-)
+# what ``candidates`` appends to a stem at most: more than 999 documents of one name and content are not expected
+_LONGEST_COLLISION = "-12345678-999"
 
 # extensions of the names of parts, by their kind; the first is appended to a name that has none of them
 PART_EXTENSIONS = {
