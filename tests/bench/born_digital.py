@@ -2,9 +2,9 @@
 
     python -m bench.born_digital [--pages 20] [--rounds 3] [--base CHECKOUT] [--pdf FILE …] [--json FILE]
 
-The bench runs `scanmend process` on whole documents in turn: by the layer, recognised, and with ``--base`` by the layer of
-an earlier checkout of scanmend. It counts the CPU seconds of all processes, less those of a document of one page. Then it
-reads pages of more and more single letters, which shows how the cost grows.
+The bench runs `scanmend process` on whole documents in turn: by the layer, recognised, and with ``--base`` by the layer
+of an earlier checkout of scanmend. It counts the CPU seconds of all processes, less those of a document of one page.
+Then it reads pages of more and more single letters, which shows how the cost grows.
 """
 
 import argparse
@@ -136,7 +136,7 @@ def _seconds(path: Path) -> float:
 
 
 def prose(pages: int, single: bool) -> bytes:
-    """Return a PDF with the texts of ``documents``; ``single``: each letter has its own operator, as some programs write."""
+    """Return a PDF with our texts; ``single``: each letter has its own operator, as some programs write."""
     words = (TEXTS / "en.txt").read_text().replace("\t", "  ").split("\n")
     lines = [line for line in words if line.strip()]
     pdf = pikepdf.new()

@@ -1,7 +1,7 @@
 """`make bench-cold`: measure the time to the first result, the imports that it needs, and the cost of an idle daemon.
 
-The bench measures from the start of the process and, where it can boot a container (root, systemd-nspawn), from the start of
-the service under a real systemd.
+The bench measures from the start of the process and, where it can boot a container (root, systemd-nspawn), from the
+start of the service under a real systemd.
 """
 
 import argparse
@@ -177,7 +177,7 @@ def _idle(method: str, entries: int, seconds: float) -> dict[str, Any]:
 
 
 def _settled(me: psutil.Process) -> None:
-    """Wait until the first listing is over: until three seconds took hardly any CPU, or for a minute, as polling never rests."""
+    """Wait until three seconds take hardly any CPU: the first listing is over. Wait a minute at most: polling never rests."""
     last, deadline = -1.0, time.monotonic() + 60.0
     while (now := sum(me.cpu_times()[:2])) - last > 0.1 and time.monotonic() < deadline:
         last = now

@@ -2,8 +2,8 @@
 
     python -m bench.correction [--pages 20] [--rounds 3] [--engine rapidocr] [--json FILE]
 
-The bench measures a PDF of 20 pages from the drop to the sidecar, without and with correction in turn, and then a single page,
-whose correction can overlap with nothing but its own lines.
+The bench measures a PDF of 20 pages from the drop to the sidecar, without and with correction in turn, and then a
+single page, whose correction can overlap with nothing but its own lines.
 """
 
 import argparse

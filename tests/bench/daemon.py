@@ -2,9 +2,9 @@
 
     python -m bench.daemon [--json FILE]
 
-The bench measures the time to start, the seconds from a page's last byte to its sidecar, the cost of an idle daemon and the
-listing of a large inbox. Where ../shared/data is there, it adds word F1, order-sensitive CER and seconds a page of each
-engine.
+The bench measures the time to start, the seconds from a page's last byte to its sidecar, the cost of an idle daemon and
+the listing of a large inbox. Where ../shared/data is there, it adds word F1, order-sensitive CER and seconds a page of
+each engine.
 """
 
 import argparse

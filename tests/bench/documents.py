@@ -1,8 +1,8 @@
 """Rendered and degraded documents with texts, fonts and layouts that the training data does not have.
 
-The texts lie in texts/LANGUAGE.txt: ``== name`` begins a document, ``# `` a heading, ``|||`` the next column; tabs separate
-the cells of a table. A page is set in one of the held-out fonts that are installed (DejaVu, Gentium, Cantarell). Then a
-copier, a scanner or a camera degrades it, as its level says. A seed makes all of it repeatable.
+The texts lie in texts/LANGUAGE.txt: ``== name`` begins a document, ``# `` a heading, ``|||`` the next column; tabs
+separate the cells of a table. A page is set in one of the held-out fonts that are installed (DejaVu, Gentium,
+Cantarell). Then a copier, a scanner or a camera degrades it, as its level says. A seed makes all of it repeatable.
 """
 
 import os
@@ -119,7 +119,10 @@ def pictures(
 
 
 def _file(folder: str, text: Text, level: str, font: tuple[str, str], rng: random.Random) -> str:
-    """Return the path of a page as a scanner's JPEG. It is made again only when something that it depends on changes."""
+    """Return the path of a page as a scanner's JPEG.
+
+    It is made again only when something that it depends on changes.
+    """
     size = os.path.getsize(font[1])  # tells another version of the font
     made_of = f"{text} {level} {font[0]} {size} {rng.random()}".encode() + Path(__file__).read_bytes()  # fmt: skip
     name = f"{text.language}-{text.name}-{level}-{font[0]}-{zlib.crc32(made_of):08x}.jpg"

@@ -2,9 +2,9 @@
 
     python -m bench.engine [DATA_DIR] [--kinds KIND ...] [--pages N] [--only NAME ...] [--json FILE]
 
-The pages are receipts and typed pages (the magazine page among them) with their truth. One thread in a process for each core
-reads a page in every way before the next page: a machine that gets slower slows all ways alike. Ways that need a package which
-scanmend does not use (onnxruntime; nncf for int8) are left out where it is not installed.
+The pages are receipts and typed pages (the magazine page among them) with their truth. One thread in a process for each
+core reads a page in every way before the next page: a machine that gets slower slows all ways alike. Ways that need a
+package which scanmend does not use (onnxruntime; nncf for int8) are left out where it is not installed.
 """
 
 import argparse
@@ -91,7 +91,7 @@ def _looks(**changes: Any) -> Iterator[None]:
 
 
 def _always(side: int) -> Any:
-    """Return a stand-in for ``detection.lines``: one pass at this size, whatever the page, and none at a smaller one."""
+    """Return a stand-in for ``detection.lines``: one pass at this size, whatever the page, and no smaller one."""
     from scanmend.ocr.detection import _detect
 
     return lambda detector, pixels, _first: _detect(detector, pixels, side)

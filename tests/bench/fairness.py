@@ -2,8 +2,9 @@
 
     python -m bench.fairness [--pages 500] [--engine tesseract] [--every 5] [--json FILE]
 
-The bench measures receipts on an idle daemon, a book alone, both together, and a document of a few pages while more receipts
-arrive than the daemon can process. Correction is off. One daemon serves all parts, so that everything is loaded.
+The bench measures receipts on an idle daemon, a book alone, both together, and a document of a few pages while more
+receipts arrive than the daemon can process. Correction is off. One daemon serves all parts, so that everything is
+loaded.
 """
 
 import argparse

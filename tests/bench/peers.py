@@ -2,13 +2,14 @@
 
     python -m bench.peers [--pages 120] [--few 12] [--rounds 2] [--only tesseract|rapidocr] [--json FILE]
 
-(a) is scanmend's engine in a loop, a process for each core: the limit. (b) is the daemon, from the drop to the sidecar, with
-correction off. (c) is OCRmyPDF with a sidecar: one file after the other as its watcher does it, N side by side, and N side by
-side without a PDF, which is the least that it can do. With one core, and for RapidOCR by itself, there are fewer pages.
+(a) is scanmend's engine in a loop, a process for each core: the limit. (b) is the daemon, from the drop to the sidecar,
+with correction off. (c) is OCRmyPDF with a sidecar: one file after the other as its watcher does it, N side by side,
+and N side by side without a PDF, which is the least that it can do. With one core, and for RapidOCR by itself, there
+are fewer pages.
 
-Each round draws its pages anew, because it is luck which page comes last, when the other cores have nothing left. (a) and (b)
-change their order each round, in case the machine gets slower or faster. OCRmyPDF has one round, as it is far from the rest.
-With Tesseract no way turns pages (OCRmyPDF does so only on request); with RapidOCR (a) and (b) do.
+Each round draws its pages anew, because it is luck which page comes last, when the other cores have nothing left. (a)
+and (b) change their order each round, in case the machine gets slower or faster. OCRmyPDF has one round, as it is far
+from the rest. With Tesseract no way turns pages (OCRmyPDF does so only on request); with RapidOCR (a) and (b) do.
 """
 
 import argparse

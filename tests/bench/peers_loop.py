@@ -2,9 +2,9 @@
 
     python peers_loop.py < JOB
 
-For the peers it imports nothing of scanmend, so that it runs in their virtual environment, too. It reads the job's line; each
-process loads its reader and reads the pages to warm up; it writes ``ready``; it reads ``go``; it writes the moments
-(monotonic); it reads the end of the file. The caller measures from ``ready`` to the moments.
+For the peers it imports nothing of scanmend, so that it runs in their virtual environment, too. It reads the job's
+line; each process loads its reader and reads the pages to warm up; it writes ``ready``; it reads ``go``; it writes the
+moments (monotonic); it reads the end of the file. The caller measures from ``ready`` to the moments.
 """
 
 import itertools

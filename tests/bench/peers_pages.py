@@ -1,7 +1,7 @@
 """The pages for the peers bench: real ones where ../shared/data is there, else rendered ones.
 
-Each page is written as a lossless picture, for RapidOCR by itself, and as part of a document: a third of the pages as PDFs of
-one page, a third as PDFs of twenty, a third as TIFFs.
+Each page is written as a lossless picture, for RapidOCR by itself, and as part of a document: a third of the pages as
+PDFs of one page, a third as PDFs of twenty, a third as TIFFs.
 """
 
 import itertools

@@ -1,7 +1,7 @@
 """The ways from a file to its text that the peers bench compares, each measured by the same rule.
 
-Every way has loaded its models and read a page before the measurement begins. All documents arrive at once, and a document
-is done when its text is there: the waits are those of a morning's pile.
+Every way has loaded its models and read a page before the measurement begins. All documents arrive at once, and a
+document is done when its text is there: the waits are those of a morning's pile.
 """
 
 import contextlib

@@ -2,9 +2,10 @@
 
     PYTHONPATH=tests python -m bench.quality DATA_DIR [--engine rapidocr|tesseract] [--kind KIND] [--jobs N] [--pages]
 
-The bench reads every picture NAME.* with a NAME.gt.txt beside it, anywhere below DATA_DIR, as the OCR child does (open, turn
-upright, recognise, arrange). It compares the text with the truth, case-folded and with runs of white space as one space.
-Averages are micro averages. The kind is the name of the folder or, in ``pages``, the letters at the start of the file's name.
+The bench reads every picture NAME.* with a NAME.gt.txt beside it, anywhere below DATA_DIR, as the OCR child does (open,
+turn upright, recognise, arrange). It compares the text with the truth, case-folded and with runs of white space as one
+space. Averages are micro averages. The kind is the name of the folder or, in ``pages``, the letters at the start of the
+file's name.
 """
 
 import argparse
@@ -86,7 +87,10 @@ class Score:
 
 
 def compare(truth: str, text: str, unsure: Collection[int] = (), seconds: float = 0.0) -> Score:
-    """Return the score of one page's text. ``unsure``: offsets into the text of characters that the engine was unsure of."""
+    """Return the score of one page's text.
+
+    ``unsure``: offsets into the text of characters that the engine was unsure of.
+    """
     as_read, written = text, truth
     truth, text = (" ".join(t.casefold().split()) for t in (truth, text))
     wanted, found = collections.Counter(truth.split()), collections.Counter(text.split())

@@ -2,8 +2,8 @@
 
     python -m bench.report [--docs docs/bench] RESULT.json …
 
-Each result replaces the one of its name in docs/bench. The report compares its numbers, row by row as now / before, with the
-last committed version that differs.
+Each result replaces the one of its name in docs/bench. The report compares its numbers, row by row as now / before,
+with the last committed version that differs.
 """
 
 import argparse

@@ -1,6 +1,7 @@
 """The results of a bench, as JSON for the report: rows, targets and plots.
 
-A row's texts say what was measured, its numbers are the result. By its texts the report finds the same row in an earlier run.
+A row's texts say what was measured, its numbers are the result. By its texts the report finds the same row in an
+earlier run.
 """
 
 import dataclasses

@@ -97,7 +97,7 @@ def burst(bench: Bench) -> Rows:
 
 
 def backlog(bench: Bench) -> Rows:
-    """Measure many files that wait when the daemon starts; then a restart, when an earlier run has claimed most of them."""
+    """Measure many files that wait at the start; then a restart, when an earlier run has claimed most of them."""
     tree = made.tree(bench.home / "backlog", made.cores())
     count = bench.sizes.backlog
     made.documents(tree.inbox, count)

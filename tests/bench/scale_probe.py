@@ -1,7 +1,7 @@
 """The daemon with a timer around each step. `bench.scale` starts it in place of `scanmend`.
 
-It measures wall and CPU seconds of each step, and how much of the wall time went into fsync, into waiting for the journal's
-lock and into waiting for a child. The rest is waiting for the interpreter's lock and for the CPU.
+It measures wall and CPU seconds of each step, and how much of the wall time went into fsync, into waiting for the
+journal's lock and into waiting for a child. The rest is waiting for the interpreter's lock and for the CPU.
 """
 
 import atexit

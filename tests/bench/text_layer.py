@@ -2,8 +2,8 @@
 
     make text-layer DIR=folder ARGS="--pages 3 --ocr all --json out.json"
 
-PDFium's words are those of its own page text, with fields and notes flattened. A page differs when more than a tenth of the
-words of one are not among the other's. Pages that differ are recognised, too; then the line says which share of the
+PDFium's words are those of its own page text, with fields and notes flattened. A page differs when more than a tenth of
+the words of one are not among the other's. Pages that differ are recognised, too; then the line says which share of the
 recognised words each has. A process of its own reads each file, with a time limit.
 """
 

@@ -1,11 +1,12 @@
 """The real daemon, except that it kills itself (SIGKILL) at the point that the environment variable DIE_AT names.
 
-A point is WHEN:STEP or WHEN:STEP:WHICH. WHEN is ``before`` or ``after``; STEP is one of ``STEPS``; WHICH is the new state for
-``state``, and the file's name for ``file``. The first call of the step's function that fits counts.
+A point is WHEN:STEP or WHEN:STEP:WHICH. WHEN is ``before`` or ``after``; STEP is one of ``STEPS``; WHICH is the new
+state for ``state``, and the file's name for ``file``. The first call of the step's function that fits counts.
 
-Whatever is not as this table says ends the process with an error before the daemon starts: an unknown point, a function that
-was renamed, or one without the parameter that the step looks at. A point that the daemon passes by leaves it running, and the
-test that waits for its end fails. Before it dies the process writes ``died at POINT``, which tests look for.
+Whatever is not as this table says ends the process with an error before the daemon starts: an unknown point, a function
+that was renamed, or one without the parameter that the step looks at. A point that the daemon passes by leaves it
+running, and the test that waits for its end fails. Before it dies the process writes ``died at POINT``, which tests
+look for.
 """
 
 import functools

@@ -1,6 +1,7 @@
 """The faults: each causes some failure while the daemon works, and then ends it."""
 
 import contextlib
+import functools
 import os
 import random
 import resource
@@ -78,7 +79,8 @@ class Run:
 
     def progress(self) -> int:
         """Return how many files are published or failed."""
-        return sum(1 for _ in self.tree.outbox.rglob("*.json")) + sum(1 for _ in self.tree.failed.rglob("*.json"))  # fmt: skip
+        folders = (self.tree.outbox, self.tree.failed)
+        return sum(1 for folder in folders for _ in folder.rglob("*.json"))
 
     def wait_for_progress(self, more: int = 1, limit: float = 180) -> None:
         """Wait until so many more files are published or failed, or all are."""
@@ -91,7 +93,8 @@ class Run:
 
     def finish(self, limit: float = 600) -> list[str]:
         """Wait until every file has its final state, stop the daemon, and return what is wrong."""
-        eventually(lambda: self._alive_and(lambda: self.ledger.settled(self.tree)), limit, self.tree.said()[-3000:])  # fmt: skip
+        settled = functools.partial(self.ledger.settled, self.tree)
+        eventually(lambda: self._alive_and(settled), limit, self.tree.said()[-3000:])
         self.ready()  # an earlier signal would kill the process, which has no handler yet
         assert self.process is not None
         code = self.tree.stop(self.process)
@@ -115,7 +118,8 @@ def kill(run: Run, times: int) -> dict[str, int]:
         except psutil.NoSuchProcess:
             continue
         whom = run.rng.choice(("daemon", "child", "all"))
-        victims = {"daemon": [daemon], "all": [daemon, *children]}.get(whom, run.rng.sample(children, 1) if children else [])  # fmt: skip
+        one = run.rng.sample(children, 1) if children else []
+        victims = {"daemon": [daemon], "all": [daemon, *children], "child": one}[whom]
         for victim in victims:
             with contextlib.suppress(psutil.NoSuchProcess):
                 victim.kill()
@@ -201,7 +205,8 @@ def _hold(run: Run, seconds: float) -> None:
 # folders ------------------------------------------------------------------------------------------
 
 # without these capabilities file permissions hold for root, too
-WITHOUT_OVERRIDE = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--inh-caps", "-dac_override,-dac_read_search")  # fmt: skip
+_OVERRIDE = "-dac_override,-dac_read_search"
+WITHOUT_OVERRIDE = ("setpriv", "--bounding-set", _OVERRIDE, "--inh-caps", _OVERRIDE)
 
 
 def take_permission(run: Run, folder: Path) -> None:

@@ -140,17 +140,24 @@ class Ledger:
 
     def _wrong_journal(self, tree: Tree) -> list[str]:
         with sqlite3.connect(f"file:{tree.state}/journal.sqlite?mode=ro", uri=True) as db:
-            wrong = [f"journal: {row[0]}" for row in db.execute("PRAGMA integrity_check") if row[0] != "ok"]  # fmt: skip
+            checked = [row[0] for row in db.execute("PRAGMA integrity_check")]
+            wrong = [f"journal: {found}" for found in checked if found != "ok"]
             rows = db.execute("SELECT id, state, sha256 FROM documents").fetchall()
             states = {number: state for number, state, _ in rows}
             last: dict[int, str] = {}
-            for number, old, new in db.execute("SELECT document, old, new FROM moves ORDER BY rowid"):  # fmt: skip
+            moves = db.execute("SELECT document, old, new FROM moves ORDER BY rowid")
+            for number, old, new in moves:
                 before = State(old) if old else None
                 if last.get(number) != old or State(new) not in MOVES[before]:
-                    wrong.append(f"journal: document {number} from {last.get(number)}: {old} to {new}")  # fmt: skip
+                    move = f"from {last.get(number)}: {old} to {new}"
+                    wrong.append(f"journal: document {number} {move}")
                 last[number] = new
         db.close()
-        wrong += [f"journal: {n} is {s}, its last move says {last.get(n)}" for n, s in states.items() if last.get(n) != s]  # fmt: skip
+        wrong += [
+            f"journal: {number} is {state}, its last move says {last.get(number)}"
+            for number, state in states.items()
+            if last.get(number) != state
+        ]
         finals = Counter(sha256 for _, state, sha256 in rows if state in FINAL)
         for dropped in self.dropped:
             if not 1 <= finals[dropped.sha256] <= 1 + (dropped.name in self.put_back):

@@ -2,7 +2,8 @@
 
     python passthrough.py FOLDER MOUNTPOINT CONTROL
 
-CONTROL is a file with nothing (all is well), "hang", or the name of an error such as EIO. EROFS and ENOSPC fail only writing.
+CONTROL is a file with nothing (all is well), "hang", or the name of an error such as EIO. EROFS and ENOSPC fail only
+writing.
 """
 
 import errno
@@ -15,7 +16,8 @@ from typing import Any
 
 import mfusepy
 
-WRITING = {"create", "write", "truncate", "unlink", "rename", "mkdir", "rmdir", "link", "symlink", "chmod", "chown", "utimens"}  # fmt: skip
+WRITING = {"create", "write", "truncate", "unlink", "rename", "mkdir", "rmdir", "link", "symlink"}
+WRITING |= {"chmod", "chown", "utimens"}
 ONLY_WRITING = ("EROFS", "ENOSPC")
 
 
@@ -126,4 +128,5 @@ class Passthrough(mfusepy.Operations):  # type: ignore[misc]
 
 if __name__ == "__main__":
     folder, mountpoint, control = sys.argv[1:]
-    mfusepy.FUSE(Passthrough(folder, control), mountpoint, foreground=True, attr_timeout=0, entry_timeout=0, direct_io=False)  # fmt: skip
+    options = {"attr_timeout": 0, "entry_timeout": 0, "direct_io": False}
+    mfusepy.FUSE(Passthrough(folder, control), mountpoint, foreground=True, **options)

@@ -127,7 +127,8 @@ def few_watches(plan: Plan, made: Tree) -> tuple[list[str], str]:
     run.before = faults.few_watches(3)
     run.ready()
     run.drop(plan.ledger.dropped)
-    eventually(lambda: "no events from the kernel for some folders, polling" in made.said(), 60, "warning")  # fmt: skip
+    warning = "no events from the kernel for some folders, polling"
+    eventually(lambda: warning in made.said(), 60, "warning")
     return run.finish(), "3 watches"
 
 
@@ -209,7 +210,9 @@ def undisturbed(home: Path, count: int, seed: int) -> Ledger:
     return ledger
 
 
-def one(name: str, home: Path, ledger: Ledger, seed: int, kills: int, cuts: int) -> tuple[list[str], str]:  # fmt: skip
+def one(
+    name: str, home: Path, ledger: Ledger, *, seed: int, kills: int, cuts: int
+) -> tuple[list[str], str]:
     """Run one fault on its own tree. Return what is wrong, and a note."""
     home.mkdir()
     ledger.put_back.clear()
@@ -224,7 +227,9 @@ def one(name: str, home: Path, ledger: Ledger, seed: int, kills: int, cuts: int)
 
 def main() -> int:
     """Run the chosen faults, or all."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument(
         "faults", nargs="*", choices=[*FAULTS, []], metavar="fault", help=", ".join(FAULTS)
     )
@@ -244,7 +249,8 @@ def main() -> int:
         print(f"seed {options.seed}; {len(ledger.dropped)} files, {good} of them good", flush=True)
         for name in options.faults or FAULTS:
             began = time.monotonic()
-            wrong, note = one(name, home / name, ledger, options.seed, options.kills, options.cuts)
+            amount = {"seed": options.seed, "kills": options.kills, "cuts": options.cuts}
+            wrong, note = one(name, home / name, ledger, **amount)
             bad += len(wrong)
             verdict = "as undisturbed" if not wrong else f"{len(wrong)} WRONG"
             print(f"{name:<16} {verdict:<15} {time.monotonic() - began:5.0f} s  {note}", flush=True)

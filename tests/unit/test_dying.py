@@ -22,7 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_points_that_do_not_exist(point: str, said: str) -> None:
     program = [sys.executable, str(ROOT / "tests" / "children" / "dying.py"), "--version"]
 
-    done = subprocess.run(program, capture_output=True, text=True, env={**os.environ, "DIE_AT": point}, check=False)  # fmt: skip
+    env = {**os.environ, "DIE_AT": point}
+    done = subprocess.run(program, capture_output=True, text=True, env=env, check=False)
 
     assert done.returncode == 1
     assert said in done.stderr

@@ -1,4 +1,7 @@
-"""The journal: what happened to every file, on disk before anything else happens. Here states change, and nowhere else."""
+"""The journal: what happened to every file, on disk before anything else happens.
+
+Here states change, and nowhere else.
+"""
 
 import dataclasses
 import json
@@ -208,8 +211,8 @@ class Journal(JournalReader):
     def prune(self, before: float, limit: int) -> int:
         """Forget up to ``limit`` documents that were DONE or GONE before this moment. Return how many.
 
-        Never forgotten are: documents whose original stays in the inbox, for it would count as new; FAILED ones, which a
-        person is to see until they are dropped again; the last document and that of the last move, because their
+        Never forgotten are: documents whose original stays in the inbox, for it would count as new; FAILED ones, which
+        a person is to see until they are dropped again; the last document and that of the last move, because their
         numbers must not be given twice: hooks remember by them how far they are.
         """
         with self._db.transaction() as db:

@@ -1,7 +1,7 @@
 """Every name that scanmend gives to a file or folder: results, collisions, error reports, parts, temporary files.
 
-Names of files are bytes: what a scanner calls its file need not be UTF-8. Names of results are UTF-8, and such that every file
-system and SMB client takes them.
+Names of files are bytes: what a scanner calls its file need not be UTF-8. Names of results are UTF-8, and such that
+every file system and SMB client takes them.
 """
 
 import itertools
@@ -181,7 +181,7 @@ def _unobstructed(folder: bytes, root: bytes) -> bytes:
 
 
 def part_folder(path: bytes) -> bytes:
-    """Return the folder of a document's parts: its path without the extension, so that mail.pdf has mail/invoice.pdf."""
+    """Return the folder of a document's parts: its path without the extension. mail.pdf has mail/invoice.pdf."""
     stem = os.path.splitext(path)[0]
     extension = os.path.splitext(os.path.basename(stem))[1].lower()
     return stem + b"_" if extension in _NOT_FOR_FOLDERS or stem == path else stem

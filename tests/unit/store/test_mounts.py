@@ -13,9 +13,20 @@ from scanmend.store.mounts import Mount, Root, choose_method, mount_of
 
 @pytest.mark.parametrize(
     ("fstype", "network"),
-    [("nfs4", True), ("cifs", True), ("fuse.sshfs", True), ("fuse.rclone", True), ("9p", True), ("fuseblk", False),
-     ("ext4", False), ("tmpfs", False), ("overlay", False), ("btrfs", False), ("fuse.ntfs-3g", False)],
-)  # fmt: skip
+    [
+        ("nfs4", True),
+        ("cifs", True),
+        ("fuse.sshfs", True),
+        ("fuse.rclone", True),
+        ("9p", True),
+        ("fuseblk", False),
+        ("ext4", False),
+        ("tmpfs", False),
+        ("overlay", False),
+        ("btrfs", False),
+        ("fuse.ntfs-3g", False),
+    ],
+)
 def test_shares_are_known_by_their_type(fstype: str, network: bool) -> None:
     assert Mount(fstype, "x", "/x").network == network
 
