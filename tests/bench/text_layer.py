@@ -43,7 +43,7 @@ def read_file(path: str, pages: int, ocr: str) -> Iterator[dict[str, Any]]:
     """Yield what each of the first pages holds by each way; runs in a process of its own."""
     from scanmend.ocr.__main__ import read_page
     from scanmend.ocr.pages import contents
-    from scanmend.ocr.pdf.page import opened_page
+    from scanmend.ocr.pdf.open_page import opened_page
     from scanmend.page import ContentsRequest, PageRequest
 
     count = contents(ContentsRequest(path, 10_000, 200_000_000)).pages

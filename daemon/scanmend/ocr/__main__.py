@@ -20,9 +20,9 @@ from scanmend.ocr.eyes import RapidEyes
 from scanmend.ocr.layout import arrange
 from scanmend.ocr.pages import contents, open_page
 from scanmend.ocr.pdf.document import is_pdf
-from scanmend.ocr.pdf.layer import Layer, checked, main_turn, too_long, trusted
-from scanmend.ocr.pdf.order import ordered, placed, uncovered_segments
-from scanmend.ocr.pdf.page import OpenPage, opened_page
+from scanmend.ocr.pdf.line_order import ordered, placed, uncovered_segments
+from scanmend.ocr.pdf.open_page import OpenPage, opened_page
+from scanmend.ocr.pdf.text_layer import Layer, checked, main_turn, too_long, trusted
 from scanmend.ocr.pictures import Rendered
 from scanmend.page import (
     TEXT_LAYER,

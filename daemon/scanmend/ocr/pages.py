@@ -8,9 +8,9 @@ from PIL import Image
 
 from scanmend.errors import Damaged, TooBig
 from scanmend.ocr.pdf.document import is_pdf, open_pdf
-from scanmend.ocr.pdf.page import opened_page
+from scanmend.ocr.pdf.missing_objects import missing_in
+from scanmend.ocr.pdf.open_page import opened_page
 from scanmend.ocr.pdf.repair import is_rebuilt, warnings_of
-from scanmend.ocr.pdf.whole import missing_in
 from scanmend.ocr.pictures import Rendered, check_pixels, name_of, opened, picture_page, webp_size
 from scanmend.page import Contents, ContentsRequest, PageRequest
 

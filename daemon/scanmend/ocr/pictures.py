@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from scanmend.errors import Damaged, TooBig, Unsupported, show
-from scanmend.ocr.source import Source, Unmapped
+from scanmend.ocr.input_file import Source, Unmapped
 from scanmend.page import PageRequest
 
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP", "JPEG2000")

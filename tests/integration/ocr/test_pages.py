@@ -15,9 +15,9 @@ from hostile import corpus
 from samples import LETTER, encoded, numbered, page
 from scanmend.errors import Damaged, Encrypted, ScanmendError, TooBig, Unsupported
 from scanmend.ocr.__main__ import read_page
+from scanmend.ocr.input_file import Source
 from scanmend.ocr.pages import contents, open_page
 from scanmend.ocr.pictures import webp_size
-from scanmend.ocr.source import Source
 from scanmend.page import Contents, ContentsRequest, PageRequest
 
 MIME = {

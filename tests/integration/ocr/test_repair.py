@@ -14,10 +14,10 @@ import pytest
 from samples import encoded, numbered
 from scanmend.errors import Damaged, Encrypted
 from scanmend.intake.completeness import Complete, Doubtful, is_complete
+from scanmend.ocr.input_file import Source
 from scanmend.ocr.pages import contents, open_page
 from scanmend.ocr.pdf import document, repair
 from scanmend.ocr.pdf.document import open_pdf
-from scanmend.ocr.source import Source
 from scanmend.page import Contents, ContentsRequest, PageRequest
 
 CASES = Path(__file__).parents[2] / "cases"

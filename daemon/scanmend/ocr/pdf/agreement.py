@@ -15,7 +15,7 @@ from typing import Any
 from rapidfuzz.distance import Levenshtein
 
 from scanmend.ocr.pdf.characters import UNMAPPED, Glyph
-from scanmend.ocr.pdf.lines import Run
+from scanmend.ocr.pdf.runs import Run
 from scanmend.page import Box
 
 UNLIKE = 0.3  # share of characters in which such a piece and its reading agree, at most

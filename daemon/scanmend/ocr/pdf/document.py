@@ -11,10 +11,10 @@ from pypdfium2 import raw as pdfium
 
 from scanmend.errors import Damaged, Encrypted
 from scanmend.intake.completeness import is_headless_pdf
-from scanmend.ocr.pdf.mend import is_being_revised
+from scanmend.ocr.input_file import ForPdfium
+from scanmend.ocr.pdf.file_structure import is_being_revised
 from scanmend.ocr.pdf.repair import Version, repaired, version_of
 from scanmend.ocr.pictures import MARKS, name_of
-from scanmend.ocr.source import ForPdfium
 
 Opened = tuple[pypdfium2.PdfDocument, bool]
 REMEMBERED = 64  # files of which it is known whether PDFium opens them by itself

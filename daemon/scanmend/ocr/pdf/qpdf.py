@@ -16,9 +16,9 @@ import pikepdf
 import pypdfium2
 from pypdfium2 import raw as pdfium
 
+from scanmend.ocr.input_file import Source
 from scanmend.ocr.pdf.appearance import draw_notes, fields_are_latin
 from scanmend.ocr.pdf.repair import Version, version_of
-from scanmend.ocr.source import Source
 
 logging.getLogger("pikepdf").setLevel(logging.CRITICAL)  # each oddity of a file is a warning
 

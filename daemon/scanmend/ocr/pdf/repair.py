@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from scanmend.errors import Damaged, Encrypted
-from scanmend.ocr.pdf.mend import MOST, NO_HEADER, Mended, mended
+from scanmend.ocr.input_file import Source
+from scanmend.ocr.pdf.file_structure import MOST, NO_HEADER, Mended, mended
 from scanmend.ocr.pictures import name_of
-from scanmend.ocr.source import Source
 
 if TYPE_CHECKING:  # loading qpdf takes a tenth of a second, and hardly a file needs it
     import pikepdf

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from pypdfium2 import raw as pdfium
 
 from scanmend.ocr.pdf.characters import INVISIBLE_MODES, Glyph, Paint
-from scanmend.ocr.pdf.doubles import printed_twice
 from scanmend.ocr.pdf.objects import addresses, show_text
+from scanmend.ocr.pdf.overprints import printed_twice
 from scanmend.page import Box, HiddenReason
 
 Grey = NDArray[np.uint8]

@@ -8,8 +8,8 @@ from scanmend.ocr.engines.base import Segment
 from scanmend.ocr.layout import arrange
 from scanmend.ocr.pdf.coverage import COVERED, share_covered
 from scanmend.ocr.pdf.frames import Frame, turned_by
-from scanmend.ocr.pdf.layer import Layer, scaled, turned
-from scanmend.ocr.pdf.lines import Run
+from scanmend.ocr.pdf.runs import Run
+from scanmend.ocr.pdf.text_layer import Layer, scaled, turned
 from scanmend.page import Box, Hidden, Line, TextSource
 
 SURE_SIGN = 0.9  # confidence of a single letter or digit that stands in a picture

@@ -17,11 +17,11 @@ from scanmend.ocr.pdf.agreement import UNLIKE, Piece, drawn_disagrees, earlier_d
 from scanmend.ocr.pdf.characters import MOST, UNMAPPED, Gap, Glyph, Reader, joined
 from scanmend.ocr.pdf.coverage import lines_in, share_on, uncovered
 from scanmend.ocr.pdf.frames import turned_by
-from scanmend.ocr.pdf.lines import Run, runs
-from scanmend.ocr.pdf.page import OpenPage
+from scanmend.ocr.pdf.open_page import OpenPage
 from scanmend.ocr.pdf.repair import version_of
-from scanmend.ocr.pdf.visible import Hidden as HiddenGlyph
-from scanmend.ocr.pdf.visible import Seen, see, why_hidden
+from scanmend.ocr.pdf.runs import Run, runs
+from scanmend.ocr.pdf.visibility import Hidden as HiddenGlyph
+from scanmend.ocr.pdf.visibility import Seen, see, why_hidden
 from scanmend.page import Box, Hidden, HiddenReason
 
 PIECE_DPI = 200  # at which pieces are recognised

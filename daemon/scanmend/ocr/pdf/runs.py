@@ -16,8 +16,8 @@ from statistics import median
 
 from scanmend.ocr.bidi import logical, reads_from_right
 from scanmend.ocr.pdf.characters import Gap, Glyph
-from scanmend.ocr.pdf.doubles import advance, once
 from scanmend.ocr.pdf.frames import Frame, turned_by
+from scanmend.ocr.pdf.overprints import advance, once
 from scanmend.page import Box
 
 # in ems

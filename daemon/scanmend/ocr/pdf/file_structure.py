@@ -7,7 +7,7 @@ revision deleted comes back. What is damaged otherwise is left to ``repair``.
 import re
 from dataclasses import dataclass
 
-from scanmend.ocr.source import Source
+from scanmend.ocr.input_file import Source
 
 SEARCHED = 4096 + 9  # bytes at the end in which PDFium looks for ``startxref``
 LOST = 2**20  # bytes that may be missing at the start
