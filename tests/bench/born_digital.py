@@ -122,7 +122,7 @@ def _process(path: Path, text: str, checkout: Path) -> float:
 
 def _seconds(path: Path) -> float:
     """Seconds to read the page, models loaded."""
-    from scanmend.ocr.__main__ import read_page
+    from scanmend.ocr.page_reader import read_page
     from scanmend.page import PageRequest
 
     request = PageRequest(str(path), 0, "rapidocr", ("en",), 300, True, "auto", 200_000_000)

@@ -23,19 +23,23 @@ Reader = Callable[[str, int], object]
 
 def ours(job: dict[str, Any]) -> Reader:
     """The engine's own object of scanmend, after scanmend's own opening and righting of the page."""
-    from scanmend.ocr.engines.base import Upright, load
+    from scanmend.ocr.engines.base import UprightPage
+    from scanmend.ocr.engines.factory import EngineChoice, load
+    from scanmend.ocr.line_models import LineModels
     from scanmend.ocr.orientation import upright
     from scanmend.ocr.pages import open_page
     from scanmend.page import PageRequest
 
-    engine = load(job["engine"], ("en",), None, False)
+    engine = load(EngineChoice(job["engine"], ("en",)))
 
     def read(path: str, number: int) -> object:
         request = PageRequest(path, number, job["engine"], ("en",), 300, True, "auto", 200_000_000)
         page = open_page(request)
         image = page.image
         assert image is not None
-        return engine.read(upright(image, page.dpi) if job["rotate"] else Upright(image, page.dpi))
+        if job["rotate"]:
+            return engine.read(upright(image, page.dpi, LineModels()))
+        return engine.read(UprightPage(image, page.dpi))
 
     return read
 

@@ -23,11 +23,11 @@ ARROWS = {
     "intake": {"config", "telemetry", "store"},
     "pipeline": {"config", "telemetry", "store", "workers", "correction", "formats", "backends", "service", "intake"},
     "cli": {"config", "telemetry", "store", "workers", "correction", "formats", "backends", "service", "intake", "pipeline"},
-    "ocr": {"workers", "intake"},
+    "ocr": {"workers"},
     "llm": {"workers", "correction"},
 }  # fmt: skip
 # the only modules that a child's code may import of packages that the daemon has to itself
-IN_CHILDREN = {"ocr": {"workers.server", "intake.completeness"}, "llm": {"workers.server"}}
+IN_CHILDREN = {"ocr": {"workers.server"}, "llm": {"workers.server"}}
 HEAVY = {
     "rapidocr",
     "openvino",

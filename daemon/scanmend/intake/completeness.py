@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from scanmend import file_types
 from scanmend.errors import show
 
 BUDGET = 20_000  # reads (PNG chunks, TIFF directories …) before the check gives up as Unknown
@@ -86,68 +87,19 @@ def is_complete(file: BinaryIO, size: int) -> Verdict:
         head = data.at(0, min(size, 1024))
         if not head.strip(b"\0"):
             return Incomplete("no content yet, only space set aside")
-        check = _kind(head) or (_pdf if _is_headless(data) else None)
-        return check(data) if check else Unknown()
+        kind = file_types.by_marks(head)
+        if kind is None and file_types.is_headless_pdf(data.at, size):
+            kind = file_types.PDF
+        return _READERS[kind](data) if kind else Unknown()
     except _Short:
         return Incomplete("the file ends in the middle")
     except _Spent:
         return Unknown()
 
 
-def _kind(head: bytes) -> Callable[[_Bytes], Verdict] | None:
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return _png
-    if head.startswith(b"\xff\xd8"):
-        return _jpeg
-    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        return _tiff
-    if head[:6] in (b"GIF87a", b"GIF89a"):
-        return _gif
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return _riff
-    if head[:2] == b"BM" and head[6:10] == b"\0\0\0\0":
-        return _bmp
-    if head[:12] == b"\0\0\0\x0cjP  \r\n\x87\n":
-        return _jp2
-    if b"%PDF-" in head:
-        return _pdf
-    return None
-
-
-def is_headless_pdf(file: BinaryIO, size: int) -> bool:
-    """Return whether a file without the PDF mark in its first 1024 bytes is a PDF that lost its beginning.
-
-    Call it only for files of no other known kind. OSError when the file can't be read.
-    """
-    try:
-        return _is_headless(_Bytes(file, size))
-    except _Short:
-        return False
-
-
-def _is_headless(data: _Bytes) -> bool:
-    """Return whether objects of a PDF stand near the start, and the marks of a PDF's end near the end."""
-    head = data.at(0, min(data.size, CHUNK))
-    if head.startswith(b"PK\3\4"):  # an archive that holds a PDF
-        return False
-    if b"%PDF-" not in head and not (_OBJECT.search(head) and b"endobj" in head):
-        return False
-    tail = _tail(data)
-    return any(mark in tail for mark in (b"%%EOF", b"startxref", b"trailer", b"endobj"))
-
-
-_OBJECT = re.compile(rb"(?:^|[\r\n])\d{1,10} \d{1,5} obj\b")
-
-
-def _tail(data: _Bytes) -> bytes:
-    used = _without_padding(data)
-    length = min(used, 2048)
-    return data.at(used - length, length)
-
-
 def _pdf(data: _Bytes) -> Verdict:
     """Look for ``startxref N %%EOF`` near the end, and a cross reference at N; what is odd is Doubtful."""
-    tail = _tail(data)
+    tail = file_types.tail_of(data.at, data.size)
     end = tail.rfind(b"%%EOF")
     if end < 0:
         return Doubtful("no %%EOF near the end of the PDF")
@@ -180,19 +132,9 @@ def _pdf(data: _Bytes) -> Verdict:
     )
 
 
-def _without_padding(data: _Bytes) -> int:
-    """The size without the zeros and blanks that some devices fill the last block or more with."""
-    used = data.size
-    while used and data.size - used < TRAILER:
-        start = max(0, used - CHUNK)
-        rest = len(data.at(start, used - start).rstrip(b"\0 \t\r\n"))
-        if rest:
-            return start + rest
-        used = start
-    return data.size
-
-
 def _png(data: _Bytes) -> Verdict:
+    if data.at(0, 8) != b"\x89PNG\r\n\x1a\n":
+        return Unknown()
     offset = 8
     while True:
         length, kind = struct.unpack(">I4s", data.at(offset, 8))
@@ -246,6 +188,8 @@ def _jpeg_end(data: _Bytes, scan: int) -> Verdict:
 
 def _gif(data: _Bytes) -> Verdict:
     """Walk the blocks to the trailer; a semicolon at the end may as well be a byte of the picture."""
+    if data.at(0, 6) not in (b"GIF87a", b"GIF89a"):
+        return Unknown()
     if (
         data.size > BUDGET * 200
     ):  # more blocks than may be read: zero (a block's end) and trailer have to do
@@ -271,17 +215,23 @@ def _colours(flags: int) -> int:
 
 
 def _riff(data: _Bytes) -> Verdict:
+    if data.at(8, 4) != b"WEBP":
+        return Unknown()
     length = int.from_bytes(data.at(4, 4), "little")
     return Complete() if 8 + length <= data.size else Incomplete("the WebP is shorter than it says")
 
 
 def _bmp(data: _Bytes) -> Verdict:
+    if data.at(6, 4) != bytes(4):  # reserved
+        return Unknown()
     length = int.from_bytes(data.at(2, 4), "little")
     return Complete() if 0 < length <= data.size else Incomplete("the BMP is shorter than it says")
 
 
 def _jp2(data: _Bytes) -> Verdict:
     """Walk the boxes; the code stream's box must end inside the file."""
+    if data.at(0, 12) != b"\0\0\0\x0cjP  \r\n\x87\n":  # a bare code stream
+        return Unknown()
     offset = 0
     seen = False
     while offset < data.size:
@@ -382,3 +332,15 @@ def _numbers(data: _Bytes, order: str, field: tuple[int, int, int]) -> tuple[int
     if code is None or count > 1_000_000:
         raise _Spent
     return struct.unpack(f"{order}{count}{code}", data.at(place, count * struct.calcsize(code)))
+
+
+_READERS: dict[file_types.FileType, Callable[[_Bytes], Verdict]] = {
+    file_types.PDF: _pdf,
+    file_types.PNG: _png,
+    file_types.JPEG: _jpeg,
+    file_types.TIFF: _tiff,
+    file_types.GIF: _gif,
+    file_types.WEBP: _riff,
+    file_types.BMP: _bmp,
+    file_types.JPEG_2000: _jp2,
+}

@@ -15,6 +15,7 @@ import stat
 import urllib.parse
 from collections.abc import Callable, Collection, Iterator, Sequence
 
+from scanmend import file_types
 from scanmend.config.settings import LimitsSettings
 from scanmend.document import Document, NewPart
 from scanmend.errors import ProtocolError, machine_error
@@ -24,16 +25,6 @@ from scanmend.store import atomic
 MOST = 1_000  # parts of one file of the inbox, at all levels
 LEVELS = 5  # of attachments in attachments
 CHUNK = 2**20
-ENDINGS = {  # of names, by the kind of file; the first is put to a name that has none of them
-    ".pdf": (".pdf",),
-    ".jpg": (".jpg", ".jpeg", ".jpe", ".jfif"),
-    ".png": (".png",),
-    ".tif": (".tif", ".tiff"),
-    ".gif": (".gif",),
-    ".webp": (".webp",),
-    ".bmp": (".bmp", ".dib"),
-    ".jp2": (".jp2", ".jpx", ".jpf", ".j2k", ".jpc"),
-}
 # endings of a stem that its folder must not have: results are called so, or the watcher passes them over
 _TAKEN = {b".txt", b".json", b".tmp", b".part", b".crdownload", b".db", b".ini"}
 
@@ -135,12 +126,12 @@ def below(path: bytes) -> bytes:
 
 def file_name(part: Part) -> bytes:
     """Return a name that every system takes and the watcher would not pass over; its ending tells the kind."""
-    endings = ENDINGS.get(part.kind)
-    if endings is None:
+    kind = file_types.by_extension(part.kind)
+    if kind is None:
         raise ProtocolError(f"the OCR child extracted a file of no known kind ({part.kind!r})")
     stem, ending = os.path.splitext(re.split(r"[/\\]", part.name)[-1])
-    if ending.lower() not in endings:
-        stem, ending = stem + ending, endings[0]
+    if ending.lower() not in kind.extensions:
+        stem, ending = stem + ending, kind.extensions[0]
     stem = atomic.safe_name(stem.encode("utf-8", "replace"))
     return atomic.fit(f"_{stem}" if stem.startswith((".", "~")) else stem, ending)
 

@@ -1,78 +1,88 @@
-"""A PDF's own bytes with its lost beginning or end put back, so that each object is where the file says it is.
+"""Put back the lost header or trailer of a PDF, so that each object is where the file says it is.
 
-Only what follows from the file itself is put back: then nothing is searched for, and nothing that an earlier
-revision deleted comes back. What is damaged otherwise is left to ``repair``.
+Only what follows from the file itself is put back: nothing is searched for, so nothing comes back that an earlier
+revision deleted. Other damage is left to ``repair``. The terms are those of ISO 32000-1, 7.5 (file structure).
 """
 
 import re
 from dataclasses import dataclass
 
-from scanmend.ocr.input_file import Source
+from scanmend.ocr.input_file import InputFile
 
-SEARCHED = 4096 + 9  # bytes at the end in which PDFium looks for ``startxref``
-LOST = 2**20  # bytes that may be missing at the start
-MOST = 512 * 2**20  # bytes of a file that is mended or repaired: it is held in memory
+END_BYTES = 4096 + 9  # at the end of a file, in which PDFium looks for ``startxref``
+MAX_LOST_BYTES = 2**20  # that may be missing at the start
+MAX_FILE_BYTES = 512 * 2**20  # of a file to repair: it is held in memory
 _HEADER = b"%PDF-1.7\n"
-# bounded: a file may be a million digits, or blanks
+# all bounded: a file may consist of a million digits, or blanks
 _END = re.compile(rb"startxref\s{1,64}(\d{1,12})\s{1,64}%%EOF")
-_OBJECT_AT = rb"(?<!\d)\d{1,10}\s{1,4}\d{1,5}\s{1,4}obj\b"
-_OBJECT = re.compile(_OBJECT_AT)
+_OBJECT_START = rb"(?<!\d)\d{1,10}\s{1,4}\d{1,5}\s{1,4}obj\b"
+_OBJECT = re.compile(_OBJECT_START)
 _CROSS_REFERENCE = re.compile(
-    rb"(?<![a-z])xref\b|" + _OBJECT_AT + rb"\s{0,4}<<(?:(?!endobj)[^\0]){0,400}?/Type\s{0,4}/XRef\b"
+    rb"(?<![a-z])xref\b|"
+    + _OBJECT_START
+    + rb"\s{0,4}<<(?:(?!endobj)[^\0]){0,400}?/Type\s{0,4}/XRef\b"
 )
 
 NO_HEADER = "no header"
 NO_END = "no end"
-REVISION = "the last revision is not all there, the one before it was read"
+REVISION_CUT = "the last revision is not all there, the one before it was read"
 
 
 @dataclass(frozen=True, slots=True)
-class Mended:
-    """The bytes of a PDF, and what was done to them, in a few words; nothing: empty.
+class RestoredBytes:
+    """The bytes of a PDF with its header and end put back.
 
-    ``ended``: they end as a PDF does, or did; a cross reference at the end is written when all else is.
+    ``changes``: what was changed, in words for a warning. ``ended``: the bytes end as a PDF does, or did. A writer
+    writes the cross reference last: with it, the file was finished.
     """
 
     data: bytes
-    done: tuple[str, ...]
+    changes: tuple[str, ...]
     ended: bool
 
 
-def is_being_revised(source: Source) -> bool:
-    """Return whether a revision without an end follows a whole PDF: PDFium would show something in between."""
+def has_unfinished_revision(source: InputFile) -> bool:
+    """Return whether a revision without an end follows a whole PDF.
+
+    PDFium would show a mixture of both.
+    """
     size = source.seek(0, 2)
-    source.seek(max(0, size - SEARCHED))
-    tail = source.read(SEARCHED)
+    source.seek(max(0, size - END_BYTES))
+    tail = source.read(END_BYTES)
     source.seek(0)
     ends = list(_END.finditer(tail))
     if ends and not _OBJECT.search(tail, ends[-1].end()):
         return False
-    if size > MOST:
+    if size > MAX_FILE_BYTES:
         return False
     data = source.readall()
     source.seek(0)
-    whole = _last_end(data)
-    return whole > 0 and _OBJECT.search(data, whole) is not None
+    end = _end_of_last_revision(data)
+    return end > 0 and _OBJECT.search(data, end) is not None
 
 
-def mended(data: bytes) -> Mended:
-    """Return the bytes with a header and an end, as far as they tell what these were."""
+def with_header_and_end(data: bytes) -> RestoredBytes:
+    """Return the bytes of a file with its header and its end, as far as the bytes tell what these were."""
     data, beheaded = _with_header(data)
-    whole = _last_end(data)
-    done = [NO_HEADER] if beheaded else []
-    if whole and not _OBJECT.search(data, whole):
-        return Mended(data, tuple(done), ended=True)
-    place = _cross_reference(data, whole)
-    if place:
-        return Mended(data + b"\nstartxref\n%d\n%%%%EOF\n" % place, (*done, NO_END), ended=True)
-    if whole:
-        return Mended(data[:whole], (*done, REVISION), ended=True)
-    # qpdf passes over an object that the file ends with: let a comment stand there
-    return Mended(data + b"\n%\n", tuple(done), ended=False)
+    end = _end_of_last_revision(data)
+    changes = [NO_HEADER] if beheaded else []
+    if end and not _OBJECT.search(data, end):
+        return RestoredBytes(data, tuple(changes), ended=True)
+    offset = _cross_reference(data, end)
+    if offset:
+        trailer = b"\nstartxref\n%d\n%%%%EOF\n" % offset
+        return RestoredBytes(data + trailer, (*changes, NO_END), ended=True)
+    if end:
+        return RestoredBytes(data[:end], (*changes, REVISION_CUT), ended=True)
+    # qpdf ignores an object right at the end of a file: a comment after it helps
+    return RestoredBytes(data + b"\n%\n", tuple(changes), ended=False)
 
 
-def _last_end(data: bytes) -> int:
-    """Return where the last end that is whole stands; 0: there is none, but that of a linearized PDF's first page."""
+def _end_of_last_revision(data: bytes) -> int:
+    """Return the offset after the last whole ``startxref N %%EOF``; 0 if there is none.
+
+    The first one of a linearized PDF ends its first page only, and does not count.
+    """
     ends = [found.end() for found in _END.finditer(data)]
     if b"/Linearized" in data[:1024]:
         ends = ends[1:]
@@ -80,7 +90,7 @@ def _last_end(data: bytes) -> int:
 
 
 def _cross_reference(data: bytes, after: int) -> int:
-    """Return where the cross reference that follows the last object stands, or is it; 0: there is none."""
+    """Return the offset of the cross reference that follows the last object, or is it; 0 if there is none."""
     objects = [found.start() for found in _OBJECT.finditer(data, after)]
     if not objects:
         return 0
@@ -94,7 +104,10 @@ def _cross_reference(data: bytes, after: int) -> int:
 
 
 def _with_header(data: bytes) -> tuple[bytes, bool]:
-    """Return the bytes with as many before them as make the cross reference stand where the end says it does."""
+    """Return the bytes after a header of the lost length, and whether one was added.
+
+    The length follows from where the end says that the cross reference stands.
+    """
     head = data[:1024]
     if b"%PDF-" in head:
         return data, False
@@ -104,5 +117,5 @@ def _with_header(data: bytes) -> tuple[bytes, bool]:
         return data, False
     linearized = b"/Linearized" in head
     lost = int(ends[-1]) - (tables[0] if linearized else tables[-1])
-    begin = _HEADER[:lost].ljust(lost, b" ") if 0 < lost <= LOST else b""
-    return (begin + data, True) if (begin + head).startswith(b"%PDF-") else (data, False)
+    header = _HEADER[:lost].ljust(lost, b" ") if 0 < lost <= MAX_LOST_BYTES else b""
+    return (header + data, True) if (header + head).startswith(b"%PDF-") else (data, False)

@@ -1,4 +1,4 @@
-"""The lines of a page with a text layer, in reading order: its main direction first, other directions after it."""
+"""Put the lines of a page with a text layer into reading order: the main direction first, other directions after it."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -6,42 +6,44 @@ from dataclasses import replace
 
 from scanmend.ocr.engines.base import Segment
 from scanmend.ocr.layout import arrange
-from scanmend.ocr.pdf.coverage import COVERED, share_covered
-from scanmend.ocr.pdf.frames import Frame, turned_by
+from scanmend.ocr.pdf.coverage import MIN_COVERED, share_covered
+from scanmend.ocr.pdf.frames import Frame, angle_between
+from scanmend.ocr.pdf.geometry import scaled, turned
 from scanmend.ocr.pdf.runs import Run
-from scanmend.ocr.pdf.text_layer import Layer, scaled, turned
+from scanmend.ocr.pdf.text_layer import TextLayer
 from scanmend.page import Box, Hidden, Line, TextSource
 
-SURE_SIGN = 0.9  # confidence of a single letter or digit that stands in a picture
-MOST_ICON = 2  # Chinese characters that a drawing may be taken for
-_RINGS = frozenset("oO○●•·∘◦.-–—_|")  # the marks of ratings, leaders and rules
+SURE_OF_CHARACTER = 0.9  # confidence of a single letter or digit from which it is no icon
+MAX_ICON_CHARACTERS = 2  # Chinese characters for which a drawing may be taken
+MAX_LEAN = 5.0  # degrees by which text of one direction may lean
+_RATING_MARKS = frozenset("oO○●•·∘◦.-–—_|")  # of ratings, leaders and rules
 _FAR_EAST = frozenset({"zh", "ja", "ko"})
-NEARLY = 5.0  # degrees by which text of the main direction may lean
+
+SourcedRun = tuple[Run, TextSource]
+Size = tuple[float, float]  # width and height of the page in pixels, before it is turned
 
 
-def ordered(
-    layer: Layer, recognised: Sequence[Segment], turn: int, size: tuple[float, float]
+def lines_in_order(
+    layer: TextLayer, recognised: Sequence[Segment], turn: int, size: Size
 ) -> tuple[Line, ...]:
-    """Return the page's lines, boxes in pixels of the page turned by ``turn`` degrees clockwise.
+    """Return the page's lines in reading order, in pixels of the page turned clockwise by ``turn`` degrees.
 
-    ``recognised``: in these pixels, too. ``size``: width and height of the page before it is turned.
+    ``recognised``: in the same pixels.
     """
-    upright = [(run, TextSource.DRAWN) for run in layer.drawn] + [
-        (run, TextSource.EARLIER) for run in layer.earlier
-    ]
+    sourced = [(run, TextSource.DRAWN) for run in layer.drawn]
+    sourced += [(run, TextSource.EARLIER) for run in layer.earlier]
     main: list[Segment] = list(recognised)
-    others: dict[Frame, list[tuple[Run, TextSource]]] = {}
-    for run, source in upright:
+    others: dict[Frame, list[SourcedRun]] = {}
+    for run, source in sourced:
         if _is_main(run, turn):
-            main.append(Segment(run.text, turned(run.page_box, turn, size), None, source=source))
+            box = turned(run.page_box, turn, size)
+            main.append(Segment(run.text, box, None, source=source))
         else:
-            others.setdefault(_like(run.frame, others), []).append((run, source))
-    groups = [arrange(main, 0, 0)]
+            others.setdefault(_known_frame(run.frame, others), []).append((run, source))
+    groups = [arrange(main)]
     groups += [_arranged(frame, found, turn, size) for frame, found in others.items()]
-    if sum(len(line.text) for line in groups[0]) < max(
-        (sum(len(line.text) for line in g) for g in groups[1:]), default=0
-    ):
-        groups.sort(key=lambda g: -sum(len(line.text) for line in g))
+    if _characters(groups[0]) < max(map(_characters, groups[1:]), default=0):
+        groups.sort(key=lambda group: -_characters(group))
     lines: list[Line] = []
     for group in groups:
         first = lines[-1].block + 1 if lines else 0
@@ -49,64 +51,74 @@ def ordered(
     return tuple(lines)
 
 
-def placed(
-    hidden: Sequence[Hidden], scale: float, turn: int, size: tuple[float, float]
+def hidden_on_page(
+    hidden: Sequence[Hidden], scale: float, turn: int, size: Size
 ) -> tuple[Hidden, ...]:
-    """Return hidden text with its boxes on the page as it is told: scaled, then turned clockwise from ``size``."""
+    """Return hidden text with its boxes on the published page: scaled, then turned clockwise.
+
+    ``size``: of the page after it was scaled.
+    """
     return tuple(replace(h, box=turned(scaled(h.box, scale), turn, size)) for h in hidden)
 
 
-def uncovered_segments(
+def beside_layer(
     segments: Sequence[Segment],
-    layer: Layer,
+    layer: TextLayer,
     turn: int,
-    size: tuple[float, float],
+    size: Size,
     languages: Sequence[str],
 ) -> tuple[Segment, ...]:
-    """Return the recognised segments where no text of the layer stands; an icon is no letter."""
+    """Return the recognised segments that stand beside the layer's text and are no icons.
+
+    ``languages``: ISO 639-1 codes of the document's languages.
+    """
     boxes = [turned(run.page_box, turn, size) for run in layer.runs]
     far_east = any(code.split("-")[0] in _FAR_EAST for code in languages)
     return tuple(
-        s for s in segments if share_covered(s.box, boxes) < COVERED and not _is_icon(s, far_east)
+        s
+        for s in segments
+        if share_covered(s.box, boxes) < MIN_COVERED and not _is_icon(s, far_east)
     )
 
 
 def _is_icon(segment: Segment, far_east: bool) -> bool:
-    """Return whether a drawing was read as a few signs: dots and rings, a Chinese letter among other languages."""
-    signs = [c for c in segment.text if not c.isspace()]
-    if set(signs) <= _RINGS:
+    """Return whether the engine took a drawing for a few characters: rings, or Chinese ones in another language."""
+    characters = [c for c in segment.text if not c.isspace()]
+    if set(characters) <= _RATING_MARKS:
         return True
-    if sum(c.isalnum() for c in signs) <= 1 and (segment.confidence or 0.0) < SURE_SIGN:
+    alnum = sum(c.isalnum() for c in characters)
+    if alnum <= 1 and (segment.confidence or 0.0) < SURE_OF_CHARACTER:
         return True
-    chinese = all(unicodedata.east_asian_width(c) in "WF" for c in signs)
-    return chinese and not far_east and len(signs) <= MOST_ICON
+    chinese = all(unicodedata.east_asian_width(c) in "WF" for c in characters)
+    return chinese and not far_east and len(characters) <= MAX_ICON_CHARACTERS
 
 
 def _is_main(run: Run, turn: int) -> bool:
-    leans = turned_by(run.frame.angle, turn)
-    return leans < NEARLY and not run.frame.mirrored and not run.column
+    """Return whether a run is upright on the turned page."""
+    lean = angle_between(run.frame.angle, turn)
+    return lean < MAX_LEAN and not run.frame.mirrored and not run.column
 
 
-def _like(frame: Frame, known: dict[Frame, list[tuple[Run, TextSource]]]) -> Frame:
+def _known_frame(frame: Frame, known: dict[Frame, list[SourcedRun]]) -> Frame:
     """Return the known frame of this direction, else the frame itself."""
-    return next((other for other in known if other.nearly(frame, NEARLY)), frame)
+    return next((other for other in known if other.is_near(frame, MAX_LEAN)), frame)
 
 
-def _arranged(
-    frame: Frame, found: Sequence[tuple[Run, TextSource]], turn: int, size: tuple[float, float]
-) -> tuple[Line, ...]:
-    """Return the lines of one direction: arranged as if they were upright, then put back where they are."""
-    boxes = [frame.box(run.page_box) if run.frame != frame else run.box for run, _ in found]
+def _characters(group: Sequence[Line]) -> int:
+    return sum(len(line.text) for line in group)
+
+
+def _arranged(frame: Frame, found: Sequence[SourcedRun], turn: int, size: Size) -> tuple[Line, ...]:
+    """Return the lines of one direction, arranged as if it were upright, with their boxes on the turned page."""
+    boxes = [frame.from_page(run.page_box) if run.frame != frame else run.box for run, _ in found]
     left, top = min(b.x0 for b in boxes), min(b.y0 for b in boxes)
     segments = [
-        Segment(
-            run.text, Box(b.x0 - left, b.y0 - top, b.x1 - left, b.y1 - top), None, source=source
-        )
-        for (run, source), b in zip(found, boxes, strict=True)
+        Segment(run.text, _moved(box, -left, -top), None, source=source)
+        for (run, source), box in zip(found, boxes, strict=True)
     ]
     return tuple(
-        replace(line, box=turned(frame.page_box(_moved(line.box, left, top)), turn, size))
-        for line in arrange(segments, 0, 0)
+        replace(line, box=turned(frame.to_page(_moved(line.box, left, top)), turn, size))
+        for line in arrange(segments)
     )
 
 

@@ -1,51 +1,55 @@
-"""The text layer of a page, as far as the page shows it and agrees with it.
+"""Take the text layer of a page as far as the page shows it and agrees with it.
 
-A layer is evidence, not the page. Of its characters those count that are drawn, and those that an OCR program laid
-over a picture in which the same can be read. What the page shows besides is told to the caller, to be recognised.
+A text layer is evidence, not the page. Two kinds of its characters count: those that the page draws, and those that an
+OCR program laid over a picture in which the engine can read the same. The caller recognises what the page shows besides.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-import cv2
-import numpy as np
-
-from scanmend.ocr.eyes import Array, Eyes
-from scanmend.ocr.pdf.agreement import UNLIKE, Piece, drawn_disagrees, earlier_disagrees, fonts_of
-from scanmend.ocr.pdf.characters import MOST, UNMAPPED, Gap, Glyph, Reader, joined
-from scanmend.ocr.pdf.coverage import lines_in, share_on, uncovered
-from scanmend.ocr.pdf.frames import turned_by
+from scanmend.ocr.line_models import LineModels
+from scanmend.ocr.pdf.agreement import (
+    UNLIKE,
+    drawn_disagreement,
+    earlier_disagreement,
+    font_memory,
+)
+from scanmend.ocr.pdf.characters import MAX_CHARACTERS, GlyphReader
+from scanmend.ocr.pdf.combining import combined
+from scanmend.ocr.pdf.comparison import ExcerptReader
+from scanmend.ocr.pdf.coverage import find_lines, share_on, uncovered
+from scanmend.ocr.pdf.frames import angle_between
+from scanmend.ocr.pdf.geometry import scaled
+from scanmend.ocr.pdf.glyphs import UNMAPPED, Gap, Glyph
 from scanmend.ocr.pdf.open_page import OpenPage
-from scanmend.ocr.pdf.repair import version_of
-from scanmend.ocr.pdf.runs import Run, runs
-from scanmend.ocr.pdf.visibility import Hidden as HiddenGlyph
-from scanmend.ocr.pdf.visibility import Seen, see, why_hidden
+from scanmend.ocr.pdf.runs import Run, runs_of
+from scanmend.ocr.pdf.visibility import HiddenGlyph, Visibility, hidden_reason, visibility_of
 from scanmend.page import Box, Hidden, HiddenReason
 
-PIECE_DPI = 200  # at which pieces are recognised
-PIECE_EM = 28.0  # pixels of an em for which that is enough
-NEARLY = 15.0  # degrees by which text of the page's direction may lean
-MANY_SIGNS = 0.25  # share of the characters of a text object that mean nothing: it is no text
-ON_LINES = 0.5  # share of an OCR program's text that must lie on lines of the picture
-MOST_HIDDEN = 100  # stretches of hidden text that are told
-MOST_HIDDEN_CHARACTERS = 500  # of one of them
+MAX_LEAN = 15.0  # degrees by which text of the page's main direction may lean
+MANY_UNMAPPED = 0.25  # share of characters without meaning from which a text object is no text
+MIN_ON_LINES = 0.5  # share of an OCR program's text that must lie on lines of the picture
+MAX_HIDDEN = 100  # stretches of hidden text that are told
+MAX_HIDDEN_CHARACTERS = 500  # of one of them
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
-    """What of a text layer counts.
+class TextLayer:
+    """What of a page's text layer counts.
 
-    ``more``: the page also shows lines that none of it covers. ``objects``: addresses of the layer's text objects.
+    ``drawn``: text that the page draws. ``earlier``: text that an OCR program read in the page's pictures. ``hidden``:
+    text that the page does not show. ``has_more``: the page shows lines that the layer does not cover.
+    ``text_objects``: addresses of the layer's text objects.
     """
 
     drawn: tuple[Run, ...] = ()
     earlier: tuple[Run, ...] = ()
     hidden: tuple[Hidden, ...] = ()
     warnings: tuple[str, ...] = ()
-    more: bool = True
-    objects: frozenset[int] = frozenset()
+    has_more: bool = True
+    text_objects: frozenset[int] = frozenset()
 
     @property
     def runs(self) -> tuple[Run, ...]:
@@ -53,173 +57,156 @@ class Layer:
         return self.drawn + self.earlier
 
 
-def trusted(page: OpenPage) -> Layer:
-    """Return the layer without a look at the page's picture."""
+def trusted_layer(page: OpenPage) -> TextLayer:
+    """Return the layer as the PDF has it, without looking at the page's picture."""
     glyphs = _glyphs(page) or []
-    wide, high = page.sheet.size
-    inside = [g for g in glyphs if 0 <= g.cell.x0 < wide and g.cell.y1 >= 0 and g.cell.y0 < high]
-    return Layer(tuple(runs(inside)), more=False)
+    width, height = page.geometry.size
+    on_page = [
+        g for g in glyphs if 0 <= g.cell.x0 < width and g.cell.y1 >= 0 and g.cell.y0 < height
+    ]
+    return TextLayer(tuple(runs_of(on_page)), has_more=False)
 
 
-def checked(page: OpenPage, path: str, eyes: Eyes | None) -> Layer:
-    """Return what of the layer the page shows and agrees with; ``eyes`` None: nothing can be compared."""
+def checked_layer(page: OpenPage, document: Hashable, models: LineModels | None) -> TextLayer:
+    """Return what of the layer the page shows and agrees with.
+
+    ``document``: a key that changes with the file. ``models`` find and recognise lines; without them only the
+    visibility of the text is checked.
+    """
     everything = _glyphs(page)
     if everything is None:
-        return too_long(Layer(), f"it has more than {MOST:,} characters")
+        return not_printed(TextLayer(), f"it has more than {MAX_CHARACTERS:,} characters")
     glyphs = _with_meaning(everything)
-    notes = [_sign_warning(len(everything) - len(glyphs))] if len(glyphs) < len(everything) else []
+    lost = len(everything) - len(glyphs)
+    notes = [_unmapped_warning(lost)] if lost else []
     if not glyphs:
-        return Layer(warnings=tuple(notes))
-    seen = see(page.page, glyphs, page.sheet.size, page.sheet.scale)
-    notes += _missing_warnings(seen.missing)
-    exact = sorted((*seen.drawn, *seen.missing), key=lambda g: g.index)
-    drawn = tuple(runs(exact))
-    compare = _Comparison(page, eyes)
-    why = ""
-    if eyes is not None:
-        why = drawn_disagrees(_drawn_only(drawn), fonts_of(version_of(path)), compare.read)
-    if why:
-        return _layer(seen, seen.hidden, [*notes, _disagreement(why)])
-    earlier = tuple(runs(seen.over))
-    if eyes is None:
-        return _layer(seen, seen.hidden, notes, drawn, earlier, more=False)
-    lines = lines_in(seen.rest, eyes.look)
-    hidden = list(seen.hidden)
-    if earlier:
-        why, share = earlier_disagrees(earlier, compare.read)
-        behind = share_on(lines, _boxes(earlier, seen.scale)) < ON_LINES or share < UNLIKE
-        if behind:  # no OCR program wrote this: it lies behind a picture
-            hidden += [HiddenGlyph(glyph, why_hidden(glyph)) for glyph in seen.over]
-        elif why:
-            notes.append(_disagreement(why))
-        if behind or why:
-            earlier = ()
-    more = bool(uncovered(lines, _boxes(drawn + earlier, seen.scale)))
-    return _layer(seen, hidden, notes, drawn, earlier, more=more)
+        return TextLayer(warnings=tuple(notes))
+    visibility = visibility_of(page.page, glyphs, page.geometry)
+    notes += _font_warnings(visibility.fontless)
+    exact = sorted((*visibility.drawn, *visibility.fontless), key=lambda g: g.index)
+    drawn = tuple(runs_of(exact))
+    if models is None:
+        earlier = tuple(runs_of(visibility.over_ink))
+        return _layer(visibility, visibility.hidden, notes, drawn, earlier, has_more=False)
+    reader = ExcerptReader(page, models)
+    example = drawn_disagreement(_with_ink(drawn), font_memory(document), reader.read)
+    if example:
+        return _layer(visibility, visibility.hidden, [*notes, _disagreement_warning(example)])
+    lines = find_lines(visibility.background, models.find_lines)
+    earlier, hidden, earlier_notes = _earlier_text(visibility, lines, reader)
+    has_more = bool(uncovered(lines, _boxes(drawn + earlier, visibility.scale)))
+    return _layer(visibility, hidden, [*notes, *earlier_notes], drawn, earlier, has_more=has_more)
+
+
+def _earlier_text(
+    visibility: Visibility, lines: Sequence[Box], reader: ExcerptReader
+) -> tuple[tuple[Run, ...], list[HiddenGlyph], list[str]]:
+    """Return an OCR program's text if the page agrees with it, all hidden glyphs, and warnings."""
+    hidden = list(visibility.hidden)
+    earlier = tuple(runs_of(visibility.over_ink))
+    if not earlier:
+        return (), hidden, []
+    example, share = earlier_disagreement(earlier, reader.read)
+    on_lines = share_on(lines, _boxes(earlier, visibility.scale))
+    if on_lines < MIN_ON_LINES or share < UNLIKE:
+        # no OCR program wrote this: it lies behind a picture
+        hidden += [HiddenGlyph(glyph, hidden_reason(glyph)) for glyph in visibility.over_ink]
+        return (), hidden, []
+    if example:
+        return (), hidden, [_disagreement_warning(example)]
+    return earlier, hidden, []
 
 
 def _layer(
-    seen: Seen,
+    visibility: Visibility,
     hidden: Sequence[HiddenGlyph],
     notes: Sequence[str],
     drawn: tuple[Run, ...] = (),
     earlier: tuple[Run, ...] = (),
     *,
-    more: bool = True,
-) -> Layer:
+    has_more: bool = True,
+) -> TextLayer:
     warnings = ([_hidden_warning(hidden)] if hidden else []) + list(notes)
-    return Layer(drawn, earlier, _told(hidden), tuple(warnings), more, seen.objects)
+    return TextLayer(
+        drawn, earlier, _stretches(hidden), tuple(warnings), has_more, visibility.text_objects
+    )
 
 
-def too_long(layer: Layer, why: str) -> Layer:
-    """Return a layer that is no print, so that the page is recognised: what is hidden, and a warning."""
-    warning = f"the text layer is no print: {why}; the page was recognised"
-    return Layer(hidden=layer.hidden, warnings=(*layer.warnings, warning))
+def not_printed(layer: TextLayer, reason: str) -> TextLayer:
+    """Return an empty layer in place of one that no print can hold: its hidden text, and a warning with the reason."""
+    warning = f"the text layer is no print: {reason}; the page was recognised"
+    return TextLayer(hidden=layer.hidden, warnings=(*layer.warnings, warning))
+
+
+def main_turn(runs: Sequence[Run]) -> int:
+    """Return by how many degrees clockwise to turn the page for most of its text to be upright: 0, 90, 180 or 270."""
+    letters: dict[int, int] = defaultdict(int)
+    for run in runs:
+        angle = 0 if run.column else round(run.frame.angle / 90) * 90 % 360
+        if not run.frame.mirrored and angle_between(run.frame.angle, angle) < MAX_LEAN:
+            letters[angle] += len(run.glyphs)
+    return max(letters, key=lambda angle: (letters[angle], angle == 0), default=0)
+
+
+# glyphs -------------------------------------------------------------------------------------------
 
 
 def _glyphs(page: OpenPage) -> list[Glyph] | None:
-    """Return the characters of the page; None when they are too many."""
+    """Return the glyphs of the page; None if it has too many characters."""
     text = page.page.get_textpage()
     try:
-        if text.count_chars() > MOST:
+        if text.count_chars() > MAX_CHARACTERS:
             return None
-        return joined(Reader(text, page.sheet).glyphs())
+        return combined(GlyphReader(text, page.geometry).glyphs())
     finally:
         text.close()
 
 
 def _with_meaning(glyphs: list[Glyph]) -> list[Glyph]:
-    """Return the glyphs without the text objects that hold signs without meaning within words, or many of them.
+    """Return the glyphs without those that have no meaning.
 
-    Such an object is a drawing: it stays in the picture of the page without its text, and is recognised there. A sign
-    that stands alone among words, as a bullet, is left out.
+    A text object with unmapped characters within words, or with many of them, is a drawing: it stays in the picture of
+    the page without its text, and is recognised there. A single one among words, such as a bullet, is left out.
     """
-    all_signs = Counter(g.paint.address for g in glyphs)
-    signs = Counter(g.paint.address for g in glyphs if g.text == UNMAPPED)
+    all_characters = Counter(g.text_object.address for g in glyphs)
+    unmapped = Counter(g.text_object.address for g in glyphs if g.text == UNMAPPED)
     drawings = {
-        a
-        for a, count in signs.items()
-        if count == all_signs[a] or (count > 1 and count > MANY_SIGNS * all_signs[a])
+        address
+        for address, count in unmapped.items()
+        if count == all_characters[address]
+        or (count > 1 and count > MANY_UNMAPPED * all_characters[address])
     }
     for last, glyph in pairwise(glyphs):
-        joined_up = last.paint is glyph.paint and glyph.gap == Gap.NONE
-        if joined_up and UNMAPPED in (last.text, glyph.text):
-            drawings.add(glyph.paint.address)
-    return [g for g in glyphs if g.paint.address not in drawings and g.text != UNMAPPED]
+        within_word = last.text_object is glyph.text_object and glyph.gap == Gap.NONE
+        if within_word and UNMAPPED in (last.text, glyph.text):
+            drawings.add(glyph.text_object.address)
+    return [g for g in glyphs if g.text_object.address not in drawings and g.text != UNMAPPED]
 
 
-def _drawn_only(found: Sequence[Run]) -> list[Run]:
-    """Return the runs without those that this machine has no font for: nothing is to be seen of them."""
-    return [run for run in found if not any(glyph.blank for glyph in run.glyphs)]
+def _with_ink(runs: Sequence[Run]) -> list[Run]:
+    """Return the runs without those that this machine has no font for: the picture does not show them."""
+    return [run for run in runs if not any(glyph.blank for glyph in run.glyphs)]
 
 
-def _boxes(found: Sequence[Run], scale: float) -> list[Box]:
-    return [scaled(run.page_box, scale) for run in found]
+def _boxes(runs: Sequence[Run], scale: float) -> list[Box]:
+    return [scaled(run.page_box, scale) for run in runs]
 
 
-def scaled(box: Box, by: float) -> Box:
-    """Return a box of a picture that is ``by`` times as large."""
-    return Box(box.x0 * by, box.y0 * by, box.x1 * by, box.y1 * by)
+# hidden text and warnings -------------------------------------------------------------------------
 
 
-# comparison ---------------------------------------------------------------------------------------
-
-
-class _Comparison:
-    """Reads pieces of the layer from the page's picture, which is rendered once, when it is needed."""
-
-    def __init__(self, page: OpenPage, eyes: Eyes | None) -> None:
-        self._page = page
-        self._eyes = eyes
-        self._pixels: Array | None = None
-        self._factor = 1.0
-
-    def read(self, pieces: Sequence[Piece]) -> list[tuple[str, float]]:
-        """Return what is read of each piece, and how surely."""
-        assert self._eyes is not None
-        if self._pixels is None:
-            em = sorted(p.run.glyphs[0].paint.size for p in pieces)[len(pieces) // 2]
-            self._factor = min(1.0, max(PIECE_DPI / self._page.dpi, PIECE_EM / max(1.0, em)))
-            self._pixels = self._page.grey(self._factor)
-        return self._eyes.read([self._crop(piece) for piece in pieces])
-
-    def _crop(self, piece: Piece) -> Array:
-        assert self._pixels is not None
-        frame = piece.run.frame
-        high = piece.box.height
-        around = Box(
-            piece.box.x0 - 0.2 * high,
-            piece.box.y0 - 0.15 * high,
-            piece.box.x1 + 0.2 * high,
-            piece.box.y1 + 0.1 * high,
-        )
-        box = scaled(frame.page_box(around), self._factor)
-        rows, columns = self._pixels.shape
-        y0, y1 = max(0, int(box.y0)), min(rows, int(box.y1) + 1)
-        x0, x1 = max(0, int(box.x0)), min(columns, int(box.x1) + 1)
-        part = self._pixels[y0:y1, x0:x1]
-        if part.size == 0:
-            part = np.full((8, 8), 255, np.uint8)
-        part = np.rot90(part, -round(frame.angle / 90) % 4)
-        colour: Array = cv2.cvtColor(np.ascontiguousarray(part), cv2.COLOR_GRAY2BGR)
-        return colour
-
-
-# what is told -------------------------------------------------------------------------------------
-
-
-def _told(hidden: Sequence[HiddenGlyph]) -> tuple[Hidden, ...]:
-    """Return the hidden characters as stretches of text with their boxes."""
+def _stretches(hidden: Sequence[HiddenGlyph]) -> tuple[Hidden, ...]:
+    """Return the hidden glyphs as stretches of text, from the top of the page down."""
     by_reason: dict[HiddenReason, list[Glyph]] = defaultdict(list)
     for one in hidden:
         by_reason[one.reason].append(one.glyph)
     found = [
-        Hidden(run.text[:MOST_HIDDEN_CHARACTERS], run.page_box, reason)
+        Hidden(run.text[:MAX_HIDDEN_CHARACTERS], run.page_box, reason)
         for reason, glyphs in by_reason.items()
-        for run in runs(glyphs)
+        for run in runs_of(glyphs)
     ]
     found.sort(key=lambda h: (h.box.y0, h.box.x0))
-    return tuple(found[:MOST_HIDDEN])
+    return tuple(found[:MAX_HIDDEN])
 
 
 def _hidden_warning(hidden: Sequence[HiddenGlyph]) -> str:
@@ -227,10 +214,8 @@ def _hidden_warning(hidden: Sequence[HiddenGlyph]) -> str:
     return f"the page carries {len(hidden)} characters that it does not show ({', '.join(reasons)}); they are not published"
 
 
-def _missing_warnings(missing: Sequence[Glyph]) -> list[str]:
-    fonts: dict[str, int] = defaultdict(int)
-    for glyph in missing:
-        fonts[glyph.paint.font] += 1
+def _font_warnings(fontless: Sequence[Glyph]) -> list[str]:
+    fonts = Counter(glyph.text_object.font for glyph in fontless)
     return [
         f"the font {font or 'without a name'} is not in the PDF and no font of this machine replaces it:"
         f" {count} characters were taken from the text layer unseen"
@@ -238,31 +223,9 @@ def _missing_warnings(missing: Sequence[Glyph]) -> list[str]:
     ]
 
 
-def _sign_warning(count: int) -> str:
+def _unmapped_warning(count: int) -> str:
     return f"{count} characters of the text layer have no meaning, or stand with such; they are left to recognition"
 
 
-def _disagreement(why: str) -> str:
-    return f"the text layer is not what the page shows: {why}; it was recognised"
-
-
-def turned(box: Box, turn: int, size: tuple[float, float]) -> Box:
-    """Return a box of a page of this size after the page was turned clockwise by 0, 90, 180 or 270 degrees."""
-    wide, high = size
-    if turn == 90:
-        return Box(high - box.y1, box.x0, high - box.y0, box.x1)
-    if turn == 180:
-        return Box(wide - box.x1, high - box.y1, wide - box.x0, high - box.y0)
-    if turn == 270:
-        return Box(box.y0, wide - box.x1, box.y1, wide - box.x0)
-    return box
-
-
-def main_turn(found: Sequence[Run]) -> int:
-    """Return by how many degrees clockwise the page is to be turned for most of its text to be upright."""
-    letters: dict[int, int] = defaultdict(int)
-    for run in found:
-        angle = 0 if run.column else round(run.frame.angle / 90) * 90 % 360
-        if not run.frame.mirrored and turned_by(run.frame.angle, angle) < NEARLY:
-            letters[angle] += len(run.glyphs)
-    return max(letters, key=lambda angle: (letters[angle], angle == 0), default=0)
+def _disagreement_warning(example: str) -> str:
+    return f"the text layer is not what the page shows: {example}; it was recognised"
