@@ -28,12 +28,14 @@ def ours(job: dict[str, Any]) -> Reader:
     from scanmend.ocr.line_models import LineModels
     from scanmend.ocr.orientation import upright
     from scanmend.ocr.pages import open_page
-    from scanmend.page import PageRequest
+    from scanmend.workers.protocol import PageRequest
 
     engine = load(EngineChoice(job["engine"], ("en",)))
 
     def read(path: str, number: int) -> object:
-        request = PageRequest(path, number, job["engine"], ("en",), 300, True, "auto", 200_000_000)
+        request = PageRequest(
+            os.fsencode(path), number, job["engine"], ("en",), 300, True, "auto", 200_000_000
+        )
         page = open_page(request)
         image = page.image
         assert image is not None

@@ -6,15 +6,15 @@ OpenSSL 1.1 ends its whole process.
 
 import glob
 import importlib.metadata
-import importlib.util
 import os
 import shutil
 from dataclasses import dataclass
 
+from scanmend import extras
 from scanmend.config.settings import Settings
 from scanmend.errors import ChildError, EngineUnusable, ScanmendError
-from scanmend.page import EngineStatus
 from scanmend.workers.client import Child
+from scanmend.workers.protocol import EngineStatus, ProbeRequest
 from scanmend.workers.sandbox import Sandbox, home
 
 PROBE_SECONDS = 60
@@ -69,15 +69,15 @@ def probe(settings: Settings, engine: str) -> EngineStatus:
         return status
     box = Sandbox(home(settings.folders.state))
     child = Child("scanmend.ocr", f"OCR ({engine})", environment(settings, engine), 0, box)
-    request = {
-        "do": "probe",
-        "engine": engine,
-        "languages": settings.ocr.languages,
-        "licence": settings.aspose.licence,
-        "allow_evaluation": settings.aspose.allow_evaluation,
-    }
+    licence = settings.aspose.licence
+    request = ProbeRequest(
+        engine,
+        settings.ocr.languages,
+        os.fsencode(licence) if licence else None,
+        settings.aspose.allow_evaluation,
+    )
     try:
-        return EngineStatus.from_json(child.ask(request, PROBE_SECONDS))
+        return child.ask(request, PROBE_SECONDS)
     except ChildError as error:
         remedy = _SSL_REMEDY if "libssl" in str(error) else ""
         return EngineStatus(engine, False, reason=str(error), remedy=remedy)
@@ -88,24 +88,18 @@ def probe(settings: Settings, engine: str) -> EngineStatus:
 
 
 def _look(settings: Settings, engine: str) -> EngineStatus:
-    """What can be told without a child: is it installed?"""
+    """Return what can be told without a child: is everything installed?"""
     if engine == "null":  # the configuration has asked for the permission
         return EngineStatus(engine, True)
+    if missing := extras.lacking(engine):
+        reason = f"not installed ({', '.join(missing)})"
+        return EngineStatus(engine, False, reason=reason, remedy=extras.remedy(engine))
     if engine == "tesseract":
         if shutil.which("tesseract"):
             return EngineStatus(engine, True)
-        return EngineStatus(
-            engine,
-            False,
-            reason="not installed",
-            remedy="apt-get install tesseract-ocr tesseract-ocr-osd",
-        )
-    module, package = {
-        "rapidocr": ("rapidocr", "rapidocr"),
-        "aspose": ("aspose", "aspose-ocr-python-net"),
-    }[engine]
-    if importlib.util.find_spec(module) is None:
-        return EngineStatus(engine, False, reason="not installed", remedy=f"pip install {package}")
+        remedy = "apt-get install tesseract-ocr tesseract-ocr-osd"
+        return EngineStatus(engine, False, reason="not installed", remedy=remedy)
+    package = {"rapidocr": "rapidocr", "aspose": "aspose-ocr-python-net"}[engine]
     version = importlib.metadata.version(package)
     if engine == "aspose" and not _has_openssl11(settings.aspose.library_path):
         return EngineStatus(

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, TextIO
 
+import msgspec
+
 from scanmend.backends.gguf_files import chosen
 from scanmend.backends.llm_lifecycle import Model
 from scanmend.cli import progress
@@ -17,7 +19,7 @@ from scanmend.config.settings import Settings
 from scanmend.correction.gate import needs_correction
 from scanmend.correction.page_result import correction_of, review, without_model
 from scanmend.errors import ChildError, ConfigError, ModelUnavailable, UsageError
-from scanmend.formats.sidecar import as_json
+from scanmend.formats.sidecar import page_as_json
 from scanmend.page import (
     Box,
     Correction,
@@ -190,11 +192,11 @@ def _write_pages(name: str, results: list[PageResult]) -> None:
     """The page structure of the sidecar; what only a picture has is null."""
     pages = []
     for result in results:
-        page = as_json(result)
+        page = page_as_json(result)
         page |= dict.fromkeys(("width", "height", "dpi", "rotation"))
         for line in page["lines"]:
             line["box"] = None
         pages.append(page)
     model = next((r.correction.model for r in results if r.correction.model), None)
-    head = {"source": name, "model": model.to_json() if model else None, "pages": pages}
+    head = {"source": name, "model": msgspec.to_builtins(model) if model else None, "pages": pages}
     print(json.dumps(head, ensure_ascii=False))

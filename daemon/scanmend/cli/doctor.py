@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
+from scanmend import extras
 from scanmend.backends.download import environment
 from scanmend.backends.gguf_files import ModelFile, builtin, files
 from scanmend.backends.ocr_engines import choose, probe
@@ -13,8 +14,9 @@ from scanmend.config.settings import BUILTIN, FoldersSettings, Settings
 from scanmend.correction.lexicon import shipped
 from scanmend.errors import MachineError, ScanmendError
 from scanmend.store.lock import running
-from scanmend.store.mounts import choose_method, free_bytes, kind_of
+from scanmend.store.mounts import choose_method, free_bytes, mount_of
 from scanmend.workers.client import Child
+from scanmend.workers.protocol import ListingRequest
 from scanmend.workers.sandbox import Sandbox, lacking
 
 HUB_SECONDS = 60.0  # the Hub has to say what it has
@@ -65,7 +67,7 @@ def _folders(folders: FoldersSettings) -> list[Finding]:
                 )
             )
             continue
-        mount = kind_of(path)
+        mount = mount_of(path)
         free = free_bytes(path)
         found = f"{path} ({mount.fstype}, {free / 1e9:.1f} GB free)"
         if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
@@ -128,6 +130,9 @@ def _models(settings: Settings) -> list[Finding]:
     llm, directory = settings.llm, settings.models.directory
     if not llm.enabled:
         return [Finding("model", True, "llm.enabled is false: no correction")]
+    if missing := extras.lacking("llm"):
+        why = f"{', '.join(missing)} not installed: pages are published as read"
+        return [Finding("model", False, why, extras.remedy("llm"), optional=True)]
     if llm.backend == "openai":
         return [Finding("model", True, f"llm.backend is openai: {llm.base_url}")]
     found = files(directory or "")
@@ -164,22 +169,17 @@ def _unused(file: ModelFile) -> Finding:
 def _download(settings: Settings) -> str:
     """What would be downloaded, or what to do when the Hub is out of reach."""
     llm = settings.llm
-    request = {
-        "do": "listing",
-        "repo_id": llm.repository,
-        "revision": None,
-        "quantization": llm.quantization,
-        "directory": settings.models.directory,
-    }
+    directory = os.fsencode(settings.models.directory or "")
+    request = ListingRequest(llm.repository, None, llm.quantization, directory)
     child = Child("scanmend.llm", "models", environment(), 0, Sandbox(network=True))
     try:
-        files = child.ask(request, HUB_SECONDS)["files"]
+        files = child.ask(request, HUB_SECONDS).files
     except ScanmendError as error:
         return str(error)
     finally:
         child.end()
-    names = ", ".join(f["name"] for f in files)
-    size = sum(f["size"] for f in files) / 1e9
+    names = ", ".join(f.name for f in files)
+    size = sum(f.size for f in files) / 1e9
     return f"{names} of {llm.repository} ({size:.2f} GB) is downloaded when the first page needs it, or now: scanmend models pull"
 
 

@@ -5,34 +5,28 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", os.environ.get("SCANMEND_THREADS", "1"))
 os.environ.setdefault("OPENBLAS_NUM_THREADS", os.environ.get("SCANMEND_THREADS", "1"))
 
-from typing import Any
-
 from scanmend.errors import ScanmendError
-from scanmend.ocr.engines.factory import EngineChoice, loaded
-from scanmend.ocr.page_reader import read_page
+from scanmend.ocr.page_reader import engine_of, read_page
 from scanmend.ocr.pages import contents
-from scanmend.page import ContentsRequest, EngineStatus, PageRequest
-from scanmend.workers.server import Progress, serve
+from scanmend.workers.protocol import ContentsRequest, EngineStatus, PageRequest, ProbeRequest
+from scanmend.workers.server import serve
 
 
-def probe(request: dict[str, Any], _progress: Progress) -> dict[str, Any]:
+def probe(request: ProbeRequest) -> EngineStatus:
     """Return whether the engine can be loaded here."""
-    name = request["engine"]
-    choice = EngineChoice(
-        name, tuple(request["languages"]), request["licence"], request["allow_evaluation"]
-    )
+    name = request.engine
     try:
-        info = loaded(choice).info()
+        info = engine_of(request).info()
     except ScanmendError as error:
-        return EngineStatus(name, False, reason=str(error)).to_json()
-    return EngineStatus(name, True, info.version, licensed=not info.evaluation).to_json()
+        return EngineStatus(name, usable=False, reason=error.what, remedy=error.remedy)
+    return EngineStatus(name, usable=True, version=info.version, licensed=not info.evaluation)
 
 
 if __name__ == "__main__":
     serve(
         {
-            "contents": lambda request, _: contents(ContentsRequest.from_json(request)).to_json(),
-            "page": lambda request, _: read_page(PageRequest.from_json(request)).to_json(),
-            "probe": probe,
+            ContentsRequest: lambda request, _: contents(request),
+            PageRequest: lambda request, _: read_page(request),
+            ProbeRequest: lambda request, _: probe(request),
         }
     )

@@ -22,7 +22,8 @@ from scanmend.ocr.pdf.text_layer import (
     trusted_layer,
 )
 from scanmend.ocr.pictures import Rendered
-from scanmend.page import TEXT_LAYER, EngineInfo, Line, PageRequest, PageText, TextSource
+from scanmend.page import TEXT_LAYER, EngineInfo, Line, PageText, TextSource
+from scanmend.workers.protocol import PageRequest, ProbeRequest
 
 MAX_LINE_CHARACTERS = 2000  # of a printed line; a page with a longer one is read from its picture
 MIN_CONTRAST = (
@@ -77,7 +78,7 @@ def _with_layer(
     segments: tuple[Segment, ...] = ()
     truncated = False
     if layer.has_more:
-        reader = _engine(request)
+        reader = engine_of(request)
         image = opened.render_without(layer.text_objects).image
         clock.lap("render")
         page = UprightPage(image.rotate(-turn, expand=True), opened.dpi, turn)
@@ -109,7 +110,7 @@ def _with_layer(
 
 def _recognised(request: PageRequest, page: Rendered, clock: "_Clock") -> PageText:
     """Return the text of a page's picture: turned upright, recognised and put into reading order."""
-    engine = _engine(request)
+    engine = engine_of(request)
     as_it_is = UprightPage(page.image, page.dpi)
     if _is_blank(page):
         return _page_text(request, as_it_is, engine.info(), Reading(()), (), clock)
@@ -146,7 +147,8 @@ def _page_text(
     )
 
 
-def _engine(request: PageRequest) -> Engine:
+def engine_of(request: PageRequest | ProbeRequest) -> Engine:
+    """Return the engine of a request, loaded; EngineUnusable."""
     return loaded(
         EngineChoice(request.engine, request.languages, request.licence, request.allow_evaluation)
     )

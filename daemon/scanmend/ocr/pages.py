@@ -7,6 +7,7 @@ in memory at a time.
 from PIL import Image
 
 from scanmend import file_types
+from scanmend.document import Contents
 from scanmend.errors import Damaged, TooBig
 from scanmend.ocr.pdf.document import is_pdf, open_pdf
 from scanmend.ocr.pdf.missing_objects import describe_missing
@@ -20,7 +21,7 @@ from scanmend.ocr.pictures import (
     picture_page,
     webp_size,
 )
-from scanmend.page import Contents, ContentsRequest, PageRequest
+from scanmend.workers.protocol import ContentsRequest, PageRequest
 
 
 def contents(request: ContentsRequest) -> Contents:

@@ -14,13 +14,11 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from scanmend import file_types
 from scanmend.errors import Damaged, DocumentError, TooBig, Unsupported, show
 from scanmend.ocr.input_file import InputFile, UnmappedFile
-from scanmend.page import PageRequest
+from scanmend.workers.protocol import PageRequest
 
 A4_INCHES = 11.7  # assumed longer side of a scan whose resolution makes no sense
-MIN_DPI, MAX_DPI = (
-    72,
-    2400,
-)  # resolutions beyond these make no sense; 72 is what programs write for "unknown"
+# resolutions beyond these make no sense; 72 is what programs write for "unknown"
+MIN_DPI, MAX_DPI = 72, 2400
 ASSUMED_DPI = 72, 600  # bounds of a resolution that is derived from the size
 SQUARE = 0.95, 1.05  # ratio of the resolutions across and down within which pixels count as square
 

@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from scanmend import file_types
+from scanmend.document import PARTS, Part
 from scanmend.ocr.pdf.attachments import Embedded
 from scanmend.ocr.pdf.qpdf import BROKEN
 from scanmend.ocr.pdf.stream_decoding import NotExtracted, decoded
-from scanmend.page import PARTS, ContentsRequest, Part
+from scanmend.workers.protocol import ContentsRequest
 
 RESERVE_BYTES = 2**28  # of the disk, or a tenth of it, that are left free
 

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 import pikepdf
 import pypdfium2
 
+from scanmend.document import Part
 from scanmend.errors import Encrypted, Unsupported, show
 from scanmend.ocr.pdf.attachments import MAX_FILES, Structure, structure
 from scanmend.ocr.pdf.extract import Extracted, extract
 from scanmend.ocr.pdf.qpdf import BROKEN, open_or_none
 from scanmend.ocr.pictures import name_of
-from scanmend.page import ContentsRequest, Part
+from scanmend.workers.protocol import ContentsRequest
 
 NAMED_FILES = 20  # embedded files that a warning lists
 NAME_CHARACTERS = 100  # of a name in a warning

@@ -18,7 +18,7 @@ from scanmend.ocr.pdf.geometry import POINTS_PER_INCH, PageGeometry
 from scanmend.ocr.pdf.glyphs import INVISIBLE_MODES
 from scanmend.ocr.pdf.objects import show_text
 from scanmend.ocr.pictures import Rendered, as_grey_or_rgb, name_of
-from scanmend.page import PageRequest
+from scanmend.workers.protocol import PageRequest
 
 MIN_DPI = 100  # a page that fits the pixel limit only below this is refused
 SCAN_DPI = (
