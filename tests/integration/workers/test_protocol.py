@@ -20,7 +20,7 @@ from scanmend.backends.gguf_files import builtin
 from scanmend.errors import ChildError, Died, ProtocolError, ScanmendError, TimedOut
 from scanmend.formats import sidecar
 from scanmend.page import Correction, CorrectionStatus, PageResult, PageText
-from scanmend.workers import client, protocol
+from scanmend.workers import client, codec, protocol
 from scanmend.workers.client import Child
 from scanmend.workers.protocol import (
     ContentsRequest,
@@ -64,7 +64,7 @@ def _record(module: str, env: dict[str, str], *requests: Request[Any]) -> Record
             try:
                 child.ask(request, 120)
             except ScanmendError:  # a failure is an answer too
-                assert isinstance(protocol.decode_answer(request, child.frames[-1][1]), Failure)
+                assert isinstance(codec.decode_answer(request, child.frames[-1][1]), Failure)
     finally:
         child.end()
     return child.frames
@@ -95,7 +95,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
     with serving(Hub("Linden/Tiny-GGUF", files)) as hub:
         listing = ListingRequest("Linden/Tiny-GGUF", None, "int8", os.fsencode(folder))
         found += _record("scanmend.llm", {"HF_ENDPOINT": hub.address}, listing)
-    kinds = {type(protocol.decode_answer(*answer)) for answer in found}
+    kinds = {type(codec.decode_answer(*answer)) for answer in found}
     assert kinds == {Reply, Step, Failure}
     return found
 
@@ -141,7 +141,7 @@ def _damaged(frame: bytes, rng: random.Random) -> bytes:
 
 def _check(request: Request[Any], answer: protocol.Answer[Any]) -> None:
     """An accepted answer can be kept and published."""
-    assert protocol.decode_answer(request, protocol.encode(answer)) == answer
+    assert codec.decode_answer(request, codec.encode(answer)) == answer
     if isinstance(answer, Reply) and isinstance(answer.value, PageText):
         text = answer.value
         lines = tuple(line.text for line in text.lines)
@@ -151,7 +151,7 @@ def _check(request: Request[Any], answer: protocol.Answer[Any]) -> None:
 
 def test_what_real_children_send_is_accepted(recorded: Recorded) -> None:
     for request, frame in recorded:
-        _check(request, protocol.decode_answer(request, frame))
+        _check(request, codec.decode_answer(request, frame))
 
 
 @settings(max_examples=3000, suppress_health_check=[HealthCheck.too_slow])
@@ -162,7 +162,7 @@ def test_a_damaged_answer_is_a_protocol_error_or_an_equally_valid_value(
     rng = random.Random(seed)
     request, frame = rng.choice(recorded)
     try:
-        answer = protocol.decode_answer(request, _damaged(frame, rng))
+        answer = codec.decode_answer(request, _damaged(frame, rng))
     except ProtocolError:
         return
 
@@ -173,7 +173,7 @@ def test_a_damaged_answer_is_a_protocol_error_or_an_equally_valid_value(
 @given(frame=st.binary(max_size=64))
 def test_noise_is_a_protocol_error(frame: bytes) -> None:
     with pytest.raises(ProtocolError):
-        protocol.decode_answer(ListingRequest("a", None, "", b""), frame)
+        codec.decode_answer(ListingRequest("a", None, "", b""), frame)
 
 
 @pytest.fixture
@@ -202,7 +202,7 @@ def test_a_lying_child_is_ended_and_never_hangs_the_client(
         rng = random.Random(seed)
         request, frame = rng.choice(recorded)
         frames = [_damaged(frame, rng) for _ in range(rng.choice((0, 1, 1, 1, 1, 2)))]
-        do = json.loads(protocol.encode(request))["do"]
+        do = json.loads(codec.encode(request))["do"]
         lies.write_text(json.dumps({do: "".join(map(liar.frame, frames))}))
         found = _outcome(child, request)
         assert found in _expected(request, frames)
@@ -223,7 +223,7 @@ def _expected(request: Request[Any], frames: list[bytes]) -> set[type]:
     """Return what may come of the answers: of the first that is no progress; TimedOut where there is none."""
     for frame in frames:
         try:
-            match protocol.decode_answer(request, frame):
+            match codec.decode_answer(request, frame):
                 case Reply(value):
                     return {type(value)}
                 case Failure() as failure:
