@@ -37,7 +37,7 @@ def with_torch(checkpoint: Path, out: Path) -> None:
 def with_llama(path: Path, logits: Path) -> None:
     """Compare; the template is looked at as well."""
     import llama_cpp  # noqa: PLC0415
-    from scanmend.llm.context import Entry  # noqa: PLC0415
+    from scanmend.llm.llama_context import Entry  # noqa: PLC0415
     from scanmend.llm.loader import LoadRequest, load  # noqa: PLC0415
 
     loaded = load(LoadRequest(str(path)), lambda _: None)

@@ -24,8 +24,8 @@ from scanmend.backends import gpu
 from scanmend.backends.llm_lifecycle import Model
 from scanmend.config.profiles import Profile
 from scanmend.config.settings import LlmSettings
-from scanmend.llm.decode import PAGE_SHARE, correct
 from scanmend.llm.loader import Loaded, LoadRequest, load
+from scanmend.llm.page_proposal import PAGE_SHARE, correct
 from scanmend.page import Box, Line
 
 TRUTH = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"

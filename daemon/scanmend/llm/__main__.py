@@ -33,7 +33,7 @@ class Worker:
 
     def connect(self, request: dict[str, Any], _progress: Progress) -> dict[str, Any]:
         """The fields of a ConnectRequest -> ModelInfo."""
-        from scanmend.llm.server import ConnectRequest, Server  # noqa: PLC0415
+        from scanmend.llm.openai_client import ConnectRequest, Server  # noqa: PLC0415
 
         self._server = Server(ConnectRequest(**request))
         info: dict[str, Any] = self._server.info.to_json()
@@ -47,7 +47,7 @@ class Worker:
             return answer
         if self._loaded is None:
             raise Died("the process that held the model ended, and this is a new one")
-        from scanmend.llm.decode import correct  # noqa: PLC0415
+        from scanmend.llm.page_proposal import correct  # noqa: PLC0415
 
         doubts = {
             int(number): [CharAlternatives.from_json(one) for one in found]
@@ -58,7 +58,7 @@ class Worker:
 
 def fetch(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """{repo_id, quantization, directory} -> {path}."""
-    from scanmend.llm.fetch import fetch as fetch_model  # noqa: PLC0415
+    from scanmend.llm.hub import fetch as fetch_model  # noqa: PLC0415
 
     return {
         "path": fetch_model(
@@ -75,7 +75,7 @@ def digest(request: dict[str, Any], _progress: Progress) -> dict[str, Any]:
 
 def listing(request: dict[str, Any], _progress: Progress) -> dict[str, Any]:
     """{repo_id, revision, quantization, directory} -> {files: [{name, size, sha256}]}."""
-    from scanmend.llm.fetch import listing as list_files  # noqa: PLC0415
+    from scanmend.llm.hub import listing as list_files  # noqa: PLC0415
 
     files = list_files(
         request["repo_id"], request["revision"], request["quantization"], request["directory"]

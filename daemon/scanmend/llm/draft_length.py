@@ -8,7 +8,7 @@ import bisect
 import time
 from collections.abc import Sequence
 
-from scanmend.llm.context import BATCH, Context, Entry
+from scanmend.llm.llama_context import BATCH, Context, Entry
 
 SIZES = (1, 4, 16, 64, 256)
 ENOUGH = 3.0  # seconds of measuring

@@ -10,7 +10,7 @@ import llama_cpp as llama
 from scanmend.errors import ChildError, ModelUnavailable, OutOfMemory
 from scanmend.gguf_notes import Notes
 from scanmend.llm import draft_length
-from scanmend.llm.context import FEW_LANES, LANES, Context, Entry
+from scanmend.llm.llama_context import FEW_LANES, LANES, Context, Entry
 from scanmend.llm.prompt import Prompt, Template
 from scanmend.page import ModelInfo
 from scanmend.workers.server import Progress

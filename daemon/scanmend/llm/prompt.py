@@ -11,7 +11,7 @@ import llama_cpp as llama
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
 from scanmend.errors import ModelUnavailable
-from scanmend.llm.context import Context
+from scanmend.llm.llama_context import Context
 
 _PAGE, _LINE = (
     "\ue0f0\ue0f1\ue0f2",

@@ -1,6 +1,6 @@
 """How much speaks for another word: logistic regressions of what the lexicon, the model, the page and the engine say.
 
-``models/corrector/suggestions.py`` fits them, and says how often what they propose is right.
+``models/corrector/fit_ranking.py`` fits them, and says how often what they propose is right.
 """
 
 import math

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from scanmend.correction import ctc
 from scanmend.correction.alignment import spans
 from scanmend.correction.lexicon import Lexicon
-from scanmend.llm import suggestions
-from scanmend.llm.context import Context, Entry, NoRoom
+from scanmend.llm import suspect_search
+from scanmend.llm.line_request import Answer, Request
+from scanmend.llm.llama_context import Context, Entry, NoRoom
 from scanmend.llm.ranking import SuspectWord, best
-from scanmend.llm.requests import Answer, Request
 from scanmend.page import CharAlternatives
 
 TOGETHER = 6  # words that are asked about in one run
@@ -47,7 +47,7 @@ def questioned(
 ) -> list[Request]:
     """The lines of a page with their words that may be others: what they have in common counts as well."""
     texts = [r.text.decode(errors="replace") for r in requests]
-    found = suggestions.spots(texts, lexicon, expired, [r.doubts for r in requests])
+    found = suspect_search.spots(texts, lexicon, expired, [r.doubts for r in requests])
     return [replace(r, spots=spots) for r, spots in zip(requests, found, strict=True)]
 
 
@@ -58,7 +58,7 @@ class Offers:
         """``first``: of the sequences that are used here."""
         self._context = context
         self._lexicon = lexicon
-        self.first = context.lanes + 1 - TOGETHER * (suggestions.MOST + 1)
+        self.first = context.lanes + 1 - TOGETHER * (suspect_search.MOST + 1)
 
     def improve(self, lines: Sequence[Finished]) -> None:
         """Known words for what the model copied, changed without being sure, or made none."""
@@ -77,7 +77,7 @@ class Offers:
         if line.request.doubts is not None:
             self._look(answer, read, text, line.request.doubts)
         found = []
-        for spot, *ends in suggestions.placed(line.request.spots, read, text):
+        for spot, *ends in suspect_search.placed(line.request.spots, read, text):
             start, end = (len(text[:place].encode()) for place in ends)
             near = [d for d in answer.divergences if d[0] <= end and start <= d[1]]
             word = answer.written[start:end].decode(errors="replace")

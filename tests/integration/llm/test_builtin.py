@@ -18,11 +18,11 @@ from scanmend.config.profiles import Profile
 from scanmend.config.settings import LlmSettings
 from scanmend.correction.gate import gate
 from scanmend.correction.lexicon import Lexicon, shipped
-from scanmend.llm import decode
-from scanmend.llm.context import FEW_LANES, Entry
-from scanmend.llm.guided import Guided
+from scanmend.llm import page_proposal as decode
+from scanmend.llm.guided_decoding import Guided
+from scanmend.llm.line_request import Request
+from scanmend.llm.llama_context import FEW_LANES, Entry
 from scanmend.llm.loader import LoadRequest, load
-from scanmend.llm.requests import Request
 from scanmend.llm.rescoring import FOLLOW, Offers, Place, questioned
 from scanmend.page import Box, CharAlternatives, Line
 

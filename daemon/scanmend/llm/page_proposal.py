@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from scanmend.correction.lexical_evidence import doubtful
 from scanmend.correction.lexicon import shipped
 from scanmend.errors import ChildError
-from scanmend.llm.context import Context, Entry, NoRoom
-from scanmend.llm.guided import SHARED, Guided, within_reach
+from scanmend.llm.guided_decoding import SHARED, Guided, within_reach
+from scanmend.llm.line_request import Answer, Request
+from scanmend.llm.llama_context import Context, Entry, NoRoom
 from scanmend.llm.loader import Loaded
 from scanmend.llm.prompt import Prompt
-from scanmend.llm.requests import Answer, Request
 from scanmend.llm.rescoring import Offers, questioned
 from scanmend.page import CharAlternatives, PageProposal
 

@@ -9,13 +9,13 @@ import pytest
 
 import tinygguf
 from scanmend.errors import ChildError, ModelUnavailable
-from scanmend.llm import decode as decode_module
 from scanmend.llm import draft_alignment as draft_module
 from scanmend.llm import draft_length
-from scanmend.llm.context import LANES, Context
-from scanmend.llm.decode import correct
+from scanmend.llm import page_proposal as decode_module
 from scanmend.llm.draft_alignment import Draft
+from scanmend.llm.llama_context import LANES, Context
 from scanmend.llm.loader import Loaded, LoadRequest, load
+from scanmend.llm.page_proposal import correct
 
 TRUTH = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 GPU = [(1, 1.0), (64, 1.0), (256, 1.1)]  # seconds of a batch: nearly flat
@@ -206,7 +206,7 @@ def test_a_page_and_a_prompt_that_do_not_fit_are_said(tmp_path: Path) -> None:
 def test_the_backend_picks_what_the_logits_say(tmp_path: Path) -> None:
     """The rung of a GPU: only the best candidates leave the device. llama.cpp can do it on the CPU too."""
     loaded = _load(tinygguf.write(tmp_path / "random.gguf"))
-    from scanmend.llm.context import Entry
+    from scanmend.llm.llama_context import Entry
 
     backend = Context(loaded.model, 1024, 2, LANES, True)
     entries = [Entry(t, n, 0, 40 + n) for n, t in enumerate(b"the modem house rnade of stone")]

@@ -1,6 +1,6 @@
 """How much speaks for a word that the lexicon offers: fits the weights of scanmend's ``llm/weigh.py``.
 
-    python suggestions.py --model ../corrector.gguf --fit held.jsonl ... [--check NAME=FILE ...]
+    python fit_ranking.py --model ../corrector.gguf --fit held.jsonl ... [--check NAME=FILE ...]
 
 Runs lines of OCR text through the model as the product does (llama.cpp, guided decoding), takes the likelihoods of
 all offered words, and fits logistic regressions of whether the best offer brings the line nearer to the truth rather
@@ -22,11 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 from scanmend.correction.lexicon import shipped
-from scanmend.llm import ranking, suggestions
-from scanmend.llm.decode import pieces
-from scanmend.llm.guided import Guided
+from scanmend.llm import ranking, suspect_search
+from scanmend.llm.guided_decoding import Guided
+from scanmend.llm.line_request import Request
 from scanmend.llm.loader import LoadRequest, load
-from scanmend.llm.requests import Request
+from scanmend.llm.page_proposal import pieces
 from scanmend.llm.rescoring import Offers, Place, questioned
 from scanmend.page import CharAlternatives
 
@@ -166,8 +166,8 @@ def main() -> None:
     parser.add_argument("--check", nargs="*", default=[], help="NAME=FILE of pairs to report on")
     options = parser.parse_args()
     model = load(LoadRequest(str(options.model), gpu_layers=0, threads=1), lambda _: None)
-    suggestions.least = lambda _: NEARLY  # more are asked about than are proposed
-    suggestions.BEHIND = -2 * NEARLY
+    suspect_search.least = lambda _: NEARLY  # more are asked about than are proposed
+    suspect_search.BEHIND = -2 * NEARLY
     read = [page for file in options.fit for page in pages(file)]
     found = asked(model, read) + asked(model, untold(read))
     named = (check.partition("=") for check in options.check)

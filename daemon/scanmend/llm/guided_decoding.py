@@ -10,10 +10,10 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from scanmend.llm.context import Choice, Context, Entry, NoRoom
 from scanmend.llm.draft_alignment import Draft
 from scanmend.llm.draft_length import Curve, ahead, choose
-from scanmend.llm.requests import Answer, Request
+from scanmend.llm.line_request import Answer, Request
+from scanmend.llm.llama_context import Choice, Context, Entry, NoRoom
 from scanmend.llm.rescoring import Finished, Offers
 
 GROWTH = 1.3  # tokens out for each token of the line

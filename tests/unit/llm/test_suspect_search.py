@@ -5,10 +5,10 @@ import pytest
 from lexicons import lexicon
 from scanmend.correction.lexicon import Lexicon
 from scanmend.correction.lookalikes import Candidate
-from scanmend.llm import suggestions
+from scanmend.llm import suspect_search
 from scanmend.llm.candidates import candidates
 from scanmend.llm.ranking import MARGIN, SuspectWord, best
-from scanmend.llm.suggestions import placed
+from scanmend.llm.suspect_search import placed
 from scanmend.page import CharAlternatives
 
 WORDS = lexicon(
@@ -21,7 +21,7 @@ WORDS = lexicon(
 
 def spots(text: str, words: Lexicon) -> list[SuspectWord]:
     """Of a page of one line."""
-    (found,) = suggestions.spots([text], words)
+    (found,) = suspect_search.spots([text], words)
     return found
 
 
@@ -87,14 +87,14 @@ def test_an_endless_word_is_not_questioned() -> None:
 def test_nothing_is_questioned_when_the_time_is_over() -> None:
     times = iter([False, True])
 
-    assert [len(line) for line in suggestions.spots(["the wnich", "the wnich"], WORDS, lambda: next(times))] == [1, 0]  # fmt: skip
+    assert [len(line) for line in suspect_search.spots(["the wnich", "the wnich"], WORDS, lambda: next(times))] == [1, 0]  # fmt: skip
 
 
 def test_the_share_of_unknown_words_is_told() -> None:
     page = ["the house of wnich", "of the house", "work"]
-    (spot,), *others = suggestions.spots(page, WORDS)
+    (spot,), *others = suspect_search.spots(page, WORDS)
 
-    assert (spot.start, spot.word, spot.unknown) == (13, "wnich", 1 / (8 + suggestions.FEW))
+    assert (spot.start, spot.word, spot.unknown) == (13, "wnich", 1 / (8 + suspect_search.FEW))
     assert others == [[], []]
 
 
@@ -114,19 +114,19 @@ def test_a_known_word_is_questioned_where_a_look_alike_fits_far_better_on_such_a
     line = "went back an both seats"
     worn = "the marning follaws the narmal evening"
 
-    (spot,), others = suggestions.spots([line, worn], NEIGHBOURS)
+    (spot,), others = suspect_search.spots([line, worn], NEIGHBOURS)
 
     assert (spot.word, spot.common, spot.candidates[0].text) == ("an", 19, "on")
     assert spot.candidates[0].fits > 8
     assert spot.candidates[0].again == 2.0  # three other words have an a for an o
     assert [s.candidates[0].text for s in others] == ["morning", "follows", "normal"]
     assert [s.candidates[0].again for s in spots(line, NEIGHBOURS)] == [0.0]
-    assert suggestions.spots(["went back on both seats", worn], NEIGHBOURS)[0] == []
+    assert suspect_search.spots(["went back on both seats", worn], NEIGHBOURS)[0] == []
 
 
 def test_an_unknown_word_that_stands_twice_on_a_page_is_rather_a_name() -> None:
     assert [s.word for s in spots("the Rechnvng house", WORDS)] == ["Rechnvng"]
-    assert suggestions.spots(["the Rechnvng house", "the Rechnvng"], WORDS) == [[], []]
+    assert suspect_search.spots(["the Rechnvng house", "the Rechnvng"], WORDS) == [[], []]
 
 
 def test_a_full_stop_within_the_line_is_noted() -> None:
@@ -175,7 +175,7 @@ def test_a_word_that_the_engine_nearly_read_is_offered_however_far_it_is() -> No
     words = lexicon(others=27, following=15, week=14, the=20)
     saw = [CharAlternatives(5, {"a": 0.6, "o": 0.4}), CharAlternatives(8, {"a": 0.7, "o": 0.3}), CharAlternatives(9, {"v": 0.9, "w": 0.1})]  # fmt: skip
 
-    ((spot,),) = suggestions.spots(["the fallaving week"], words, doubts=[saw])
+    ((spot,),) = suspect_search.spots(["the fallaving week"], words, doubts=[saw])
 
     assert spot.told
     assert [c.text for c in spot.candidates] == ["following"]
@@ -187,23 +187,23 @@ def test_a_known_word_is_questioned_where_the_engine_nearly_read_another() -> No
     words = lexicon(others=27, chair=15, choir=14, the=20)
     saw = [CharAlternatives(6, {"a": 0.5, "o": 0.5})]
 
-    ((spot,),) = suggestions.spots(["the chair"], words, doubts=[saw])
+    ((spot,),) = suspect_search.spots(["the chair"], words, doubts=[saw])
 
     assert (spot.word, [c.text for c in spot.candidates]) == ("chair", ["choir"])
-    assert suggestions.spots(["the chair"], words, doubts=[[]]) == [[]]
+    assert suspect_search.spots(["the chair"], words, doubts=[[]]) == [[]]
 
 
 def test_no_accent_is_taken_away() -> None:
     words = lexicon(others=27, kerguelen=9, the=20)
 
-    assert suggestions.spots(["the Kerguélen"], words, doubts=[[CharAlternatives(8, {"é": 0.6, "e": 0.4})]]) == [[]]  # fmt: skip
+    assert suspect_search.spots(["the Kerguélen"], words, doubts=[[CharAlternatives(8, {"é": 0.6, "e": 0.4})]]) == [[]]  # fmt: skip
 
 
 def test_of_a_word_that_the_engine_did_not_doubt_no_letter_is_lost() -> None:
     words = lexicon({"the permission": 14}, others=27, which=16, permission=18, the=20)
 
     def offered(word: str, *doubts: CharAlternatives) -> list[str]:
-        (found,) = suggestions.spots([f"the {word}"], words, doubts=[doubts])
+        (found,) = suspect_search.spots([f"the {word}"], words, doubts=[doubts])
         return [c.text for spot in found for c in spot.candidates]
 
     assert offered("permisson") == ["permission"]
