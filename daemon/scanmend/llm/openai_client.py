@@ -1,8 +1,8 @@
 """A server that speaks OpenAI's protocol (llama-server, vLLM, Ollama …) as the corrector.
 
-Each line is a request of its own, a few at a time, with the page before it: what the requests share comes
-first, so that a server which keeps its prompts' beginnings reads the page once. Such a server does not tell how
-sure it is of an edit: the proposals have no margins.
+Each line is a request of its own, a few at a time, with the page before it. What the requests share comes first, so a
+server that caches the beginnings of prompts reads the page once. Such a server does not tell how sure it is of an edit, so
+the proposals have no margins.
 """
 
 import concurrent.futures
@@ -17,114 +17,132 @@ import httpx2
 from scanmend.errors import ModelUnavailable
 from scanmend.page import LineProposal, ModelInfo, PageProposal
 
-AT_ONCE = 4  # requests
-GROWTH = 1.3  # bytes out for each byte of the line
-SPARE = 24  # bytes out besides
-LARGEST = 2**20  # bytes of an answer
-TRIES = 3  # of a request that the server is too busy for
-PAGE = 20_000  # characters of the page that are shown
+CONCURRENT_REQUESTS = 4
+# max_tokens of an answer: no answer needs more tokens than it has bytes
+TOKENS_PER_BYTE = 1.3  # for each byte of the line
+SPARE_TOKENS = 24
+MAX_RESPONSE_BYTES = 2**20
+ATTEMPTS = 3  # of a request that the server is too busy for
+BUSY_STATUSES = (429, 500, 502, 503)
+PAGE_CHARACTERS = 20_000  # of the page that the prompt shows
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectRequest:
-    """Which server. ``model`` "auto": its first. ``key``: for the Authorization header, or ""."""
+    """Which server and model to use."""
 
     base_url: str
     model: str = "auto"
+    """Its name, or "auto": the first that the server lists."""
     key: str = ""
+    """For the Authorization header; empty: none."""
     seconds: float = 60.0
+    """Time for one request, where the page sets no other limit."""
 
 
-class Server:
+@dataclass(frozen=True, slots=True)
+class _Completion:
+    """A server's answer for one line. ``text`` None: there was no time. ``bound``: "seconds", "tokens" or None."""
+
+    text: str | None
+    tokens: int = 0
+    bound: str | None = None
+
+
+class OpenAiCorrector:
     """The corrector behind an address."""
 
-    def __init__(self, wish: ConnectRequest) -> None:
-        """ModelUnavailable when it does not answer, or has no such model."""
-        self._wish = wish
-        headers = {"Authorization": f"Bearer {wish.key}"} if wish.key else {}
+    def __init__(self, request: ConnectRequest) -> None:
+        """Connect; raise ModelUnavailable when the server does not answer or lacks the model."""
+        self._request = request
+        headers = {"Authorization": f"Bearer {request.key}"} if request.key else {}
         self._client = httpx2.Client(
-            base_url=wish.base_url.rstrip("/") + "/", headers=headers, timeout=wish.seconds
+            base_url=request.base_url.rstrip("/") + "/", headers=headers, timeout=request.seconds
         )
-        there = [str(m.get("id")) for m in self._ask("GET", "models", None).get("data", [])]
-        if not there or wish.model not in ("auto", *there):
-            known = ", ".join(there) or "none"
+        listed = self._answer("GET", "models", None).get("data", [])
+        models = [str(m.get("id")) for m in listed]
+        if not models or request.model not in ("auto", *models):
+            known = ", ".join(models) or "none"
             raise ModelUnavailable(
-                f"llm.model: {wish.base_url} has no model {wish.model}; it has: {known}"
+                f"llm.model: {request.base_url} has no model {request.model}; it has: {known}"
             )
-        name = there[0] if wish.model == "auto" else wish.model
+        name = models[0] if request.model == "auto" else request.model
         self.info = ModelInfo(name, "", "", 0, 0, "server")
 
-    def correct(
+    def propose_page(
         self, instruction: str, lines: Sequence[str], wanted: Sequence[int], seconds: float
     ) -> PageProposal:
-        """As ``decode.correct``."""
+        """Return the proposals for the ``wanted`` lines, as ``page_proposal.propose_page`` does."""
         started = time.monotonic()
-        page = "\n".join(lines)[:PAGE]
-        texts: dict[int, LineProposal] = {}
+        deadline = started + seconds
+        page = "\n".join(lines)[:PAGE_CHARACTERS]
+        proposals: dict[int, LineProposal] = {}
         tokens = 0
         bound = None
-        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        with concurrent.futures.ThreadPoolExecutor(CONCURRENT_REQUESTS) as pool:
             jobs = {
-                pool.submit(self._line, instruction, page, lines[n], started + seconds): n
+                pool.submit(self._complete, instruction, page, lines[n], deadline): n
                 for n in wanted
             }
             try:
                 for job in concurrent.futures.as_completed(jobs):
-                    text, count, cut = job.result()
-                    tokens += count
-                    bound = bound or cut
-                    if text is not None:
-                        texts[jobs[job]] = LineProposal(text)
+                    completion = job.result()
+                    tokens += completion.tokens
+                    bound = bound or completion.bound
+                    if completion.text is not None:
+                        proposals[jobs[job]] = LineProposal(completion.text)
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
         return PageProposal(
-            tuple(texts.get(n) for n in range(len(lines))),
-            self.info,
-            tokens,
-            time.monotonic() - started,
-            bound,
-            len(wanted),
-            "server",
+            lines=tuple(proposals.get(n) for n in range(len(lines))),
+            model=self.info,
+            tokens=tokens,
+            seconds=time.monotonic() - started,
+            bound=bound,
+            calls=len(wanted),
+            method="server",
         )
 
-    def _line(
-        self, instruction: str, page: str, line: str, end: float
-    ) -> tuple[str | None, int, str | None]:
-        """One line: its text, the tokens, and what cut it short."""
-        if time.monotonic() >= end:
-            return None, 0, "seconds"
-        most = int(GROWTH * len(line.encode())) + SPARE
-        asked = {
+    def _complete(self, instruction: str, page: str, line: str, deadline: float) -> _Completion:
+        """Ask for one line. ``deadline`` is of the monotonic clock."""
+        if time.monotonic() >= deadline:
+            return _Completion(None, bound="seconds")
+        body = {
             "model": self.info.name,
             "messages": [
                 {"role": "system", "content": instruction},
                 {"role": "user", "content": f"<page>\n{page}\n</page>\n\nThe line:\n{line}"},
             ],
             "temperature": 0,
-            "max_tokens": most,
+            "max_tokens": int(TOKENS_PER_BYTE * len(line.encode())) + SPARE_TOKENS,
         }
+        left = max(0.1, deadline - time.monotonic())
         try:
-            answer = self._ask("POST", "chat/completions", asked, max(0.1, end - time.monotonic()))
+            answer = self._answer("POST", "chat/completions", body, left)
         except TimeoutError:
-            return None, 0, "seconds"
+            return _Completion(None, bound="seconds")
         try:
             choice = answer["choices"][0]
             text = str(choice["message"]["content"] or "").strip()
-            count = int(answer.get("usage", {}).get("completion_tokens", 0))
+            tokens = int(answer.get("usage", {}).get("completion_tokens", 0))
+            cut = choice.get("finish_reason") == "length"
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             raise ModelUnavailable(
-                f"{self._wish.base_url}: an answer of no known shape: {json.dumps(answer)[:200]}"
+                f"{self._request.base_url}: an answer of no known shape: {json.dumps(answer)[:200]}"
             ) from None
-        return text, count, "tokens" if choice.get("finish_reason") == "length" else None
+        return _Completion(text, tokens, "tokens" if cut else None)
 
-    def _ask(
+    def _answer(
         self, method: str, path: str, body: dict[str, Any] | None, seconds: float | None = None
     ) -> dict[str, Any]:
-        """One request, tried again while the server is busy. TimeoutError after ``seconds``."""
-        where = f"{self._wish.base_url}: llm.base_url"
-        end = time.monotonic() + (seconds or self._wish.seconds)
-        for attempt in range(TRIES):
+        """Return the server's answer; try again while it is busy.
+
+        Raises TimeoutError after ``seconds``, or ModelUnavailable.
+        """
+        setting = f"{self._request.base_url}: llm.base_url"
+        end = time.monotonic() + (seconds or self._request.seconds)
+        for attempt in range(ATTEMPTS):
             left = end - time.monotonic()
             if left <= 0:
                 raise TimeoutError
@@ -132,40 +150,47 @@ class Server:
                 status, content = self._exchange(method, path, body, left)
             except httpx2.TimeoutException:
                 if seconds is None:
-                    raise ModelUnavailable(f"{where}: no answer within {left:.0f} s") from None
+                    raise ModelUnavailable(f"{setting}: no answer within {left:.0f} s") from None
                 raise TimeoutError from None
             except (httpx2.HTTPError, httpx2.InvalidURL) as error:
                 raise ModelUnavailable(
-                    f"{where} can't be reached ({type(error).__name__}: {error}); it is tried again later"
+                    f"{setting} can't be reached ({type(error).__name__}: {error}); it is tried again later"
                 ) from None
             if status == 200:
-                return _parsed(where, content)
-            if status in (401, 403):
-                raise ModelUnavailable(f"{where}: {status}: the key is wrong; see llm.api_key_file")
-            if status not in (429, 500, 502, 503) or attempt == TRIES - 1:
-                said = content[:200].decode(errors="replace")
-                raise ModelUnavailable(f"{where}: answered {status} to {path}: {said}")
+                return _parsed(setting, content)
+            last = attempt == ATTEMPTS - 1
+            if status not in BUSY_STATUSES or last:
+                raise _refusal(setting, path, status, content)
             time.sleep(min(2.0**attempt, max(0.0, end - time.monotonic())))
         raise TimeoutError
 
     def _exchange(
         self, method: str, path: str, body: dict[str, Any] | None, seconds: float
     ) -> tuple[int, bytes]:
-        """Status and content, of which no more is read than a page can need."""
+        """Return status and content; raise httpx2.ReadError beyond MAX_RESPONSE_BYTES."""
         with self._client.stream(method, path, json=body, timeout=seconds) as response:
             content = b""
             for chunk in response.iter_bytes():
                 content += chunk
-                if len(content) > LARGEST:
+                if len(content) > MAX_RESPONSE_BYTES:
                     raise httpx2.ReadError("an answer of more than a megabyte")
             return response.status_code, content
 
 
-def _parsed(where: str, content: bytes) -> dict[str, Any]:
+def _refusal(setting: str, path: str, status: int, content: bytes) -> ModelUnavailable:
+    if status in (401, 403):
+        return ModelUnavailable(f"{setting}: {status}: the key is wrong; see llm.api_key_file")
+    said = content[:200].decode(errors="replace")
+    return ModelUnavailable(f"{setting}: answered {status} to {path}: {said}")
+
+
+def _parsed(setting: str, content: bytes) -> dict[str, Any]:
     try:
         answer = json.loads(content)
     except ValueError:
         answer = None
     if not isinstance(answer, dict):
-        raise ModelUnavailable(f"{where}: what answers is no such server; is the path /v1 missing?")
+        raise ModelUnavailable(
+            f"{setting}: what answers is no such server; is the path /v1 missing?"
+        )
     return answer

@@ -1,234 +1,195 @@
-"""A page's lines in, a proposal for each line that was asked for out. Only a proposal: the gate decides."""
+"""A page's lines in, a proposal for each wanted line out. The gate decides what is taken of a proposal."""
 
-import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from scanmend.correction.lexical_evidence import doubtful
 from scanmend.correction.lexicon import shipped
 from scanmend.errors import ChildError
-from scanmend.llm.guided_decoding import SHARED, Guided, within_reach
-from scanmend.llm.line_request import Answer, Request
-from scanmend.llm.llama_context import Context, Entry, NoRoom
-from scanmend.llm.loader import Loaded
-from scanmend.llm.prompt import Prompt
-from scanmend.llm.rescoring import Offers, questioned
-from scanmend.page import CharAlternatives, PageProposal
+from scanmend.llm.guided_decoding import SHARED, GuidedDecoder, within_limit
+from scanmend.llm.line_pieces import Piece, doubtful_spans, narrowed, requests_of
+from scanmend.llm.line_request import LineAnswer, LineRequest
+from scanmend.llm.llama_context import BatchToken, CacheFull, LlamaContext
+from scanmend.llm.loader import LoadedModel
+from scanmend.llm.rescoring import Rescorer, with_suspects
+from scanmend.page import CharAlternatives, LineProposal, PageProposal
 
-_CELL = re.compile(rb"(.+?)( {3,}|$)", re.DOTALL)
-AROUND = 16  # characters on each side of what may be another word that the model sees, and the rest of their words
-PAGE_SHARE = 0.4  # of the context: what the page may take, the lines in work have the rest
+PAGE_SHARE = 0.4  # of a sequence that the page's text may take; lines and answers have the rest
 
 
-def correct(
-    loaded: Loaded,
+def propose_page(
+    model: LoadedModel,
     instruction: str,
     lines: Sequence[str],
     wanted: Sequence[int],
     seconds: float,
-    doubts: Mapping[int, Sequence[CharAlternatives]] | None = None,
+    alternatives: Mapping[int, Sequence[CharAlternatives]] | None = None,
 ) -> PageProposal:
-    """Ask the model for the ``wanted`` lines; a line that there was no time or room for is None.
+    """Return the model's proposals for the ``wanted`` lines; None for a line without time or cells left for it.
 
-    ``doubts``: of the engine, by line, where it tells them.
+    ``instruction``: the system prompt. ``alternatives``: the OCR engine's, by line, where it tells them. Raises
+    ChildError when llama.cpp fails or the prompt does not fit.
     """
     started = time.monotonic()
-
-    def expired() -> bool:
-        return time.monotonic() - started >= seconds
-
-    calls = sum(context.calls for context in loaded.contexts)
-    prompt = loaded.prompt(instruction)
-    # a model that is given lines by bytes is a corrector like the built-in one: its tokens are bytes
-    first = loaded.context
-    offers = bool(loaded.most_bytes) and loaded.drafts and first.lanes > 1 and not first.backend
-    crew = [Guided(c, loaded.curve, loaded.drafts, Offers(c, shipped()) if offers else None) for c in loaded.contexts]  # fmt: skip
-    chosen = set(wanted)
-    answers: dict[int, Answer] = {}
-    for numbers in _parts(loaded, lines) if prompt.shows_page else [range(len(lines))]:
-        asked = [n for n in numbers if n in chosen]
-        if not asked or expired():
-            continue
-        page = first.tokenize(_bytes("\n".join(lines[n] for n in numbers)))[: _room(loaded)]
-        before = prompt.before_lines(page)
-        known = {n: (doubts or {}).get(n) for n in asked}
-        answers |= _answers(crew, loaded, prompt, before, {n: lines[n] for n in asked}, known, expired)  # fmt: skip
-    bounds = {answer.bound for answer in answers.values()} - {None}
-    missed = "seconds" if expired() else "tokens" if len(answers) < len(chosen) else None
+    calls = model.calls
+    page = _PageDecoding(model, instruction, lambda: time.monotonic() - started >= seconds)
+    answers = page.answers(lines, set(wanted), alternatives or {})
+    if page.expired():
+        bound: str | None = "seconds"
+    elif len(answers) < len(set(wanted)):
+        bound = "tokens"
+    else:
+        bound = min((a.bound for a in answers.values() if a.bound), default=None)
+    proposals: list[LineProposal | None] = [None] * len(lines)
+    for n, answer in answers.items():
+        proposals[n] = answer.proposal()
     return PageProposal(
-        tuple(answers[n].proposed() if n in answers else None for n in range(len(lines))),
-        loaded.info,
-        sum(guided.count for guided in crew),
-        time.monotonic() - started,
-        missed or next(iter(sorted(b for b in bounds if b)), None),
-        sum(context.calls for context in loaded.contexts) - calls,
-        loaded.method,
-        sum(guided.drafted for guided in crew),
-        sum(guided.agreed for guided in crew),
+        lines=tuple(proposals),
+        model=model.info,
+        tokens=sum(decoder.written for decoder in page.decoders),
+        seconds=time.monotonic() - started,
+        bound=bound,
+        calls=model.calls - calls,
+        method=model.method,
+        drafted=sum(decoder.drafted for decoder in page.decoders),
+        agreed=sum(decoder.agreed for decoder in page.decoders),
     )
 
 
-def _parts(loaded: Loaded, lines: Sequence[str]) -> Iterator[range]:
-    """Runs of lines that the model sees together."""
-    room = _room(loaded)
+class _PageDecoding:
+    """The decoding of one page, by a decoder for each context of the model."""
+
+    def __init__(self, model: LoadedModel, instruction: str, expired: Callable[[], bool]) -> None:
+        self.expired = expired
+        self._model = model
+        self._prompt = model.prompt(instruction)
+        self._lexicon = shipped() if model.can_rescore else None
+        self.decoders = [self._decoder(context) for context in model.contexts]
+
+    def _decoder(self, context: LlamaContext) -> GuidedDecoder:
+        model = self._model
+        rescorer = None if self._lexicon is None else Rescorer(context, self._lexicon)
+        return GuidedDecoder(context, model.curve, drafts=model.drafts, rescorer=rescorer)
+
+    def answers(
+        self,
+        lines: Sequence[str],
+        wanted: set[int],
+        alternatives: Mapping[int, Sequence[CharAlternatives]],
+    ) -> dict[int, LineAnswer]:
+        """Return an answer for each wanted line that there is time and room in the cache for."""
+        found: dict[int, LineAnswer] = {}
+        parts = _parts(self._model, lines) if self._prompt.shows_page else [range(len(lines))]
+        for part in parts:
+            numbers = [n for n in part if n in wanted]
+            if not numbers or self.expired():
+                continue
+            page = self._model.context.tokenize(_utf8("\n".join(lines[n] for n in part)))
+            before = self._prompt.before_lines(page[: _max_page_tokens(self._model)])
+            texts = {n: _utf8(lines[n]) for n in numbers}
+            found |= self._part_answers(before, texts, alternatives)
+        return found
+
+    def _part_answers(
+        self,
+        before: list[int],
+        lines: Mapping[int, bytes],
+        alternatives: Mapping[int, Sequence[CharAlternatives]],
+    ) -> dict[int, LineAnswer]:
+        """Return the answers for lines that the model sees together, after the tokens ``before`` them."""
+        pieces, requests = self._requests(lines, alternatives)
+        requests = [
+            replace(r, suffix=self._prompt.of_line(self._model.context.tokenize(r.text)))
+            for r in requests
+        ]
+        requested = {pieces[r.number].line for r in requests}
+        context = self._model.context
+        requests = [r for r in requests if within_limit(context, len(before), r)]
+        found = self._decoded(before, requests)
+        answers: dict[int, LineAnswer] = {}
+        for number, piece in enumerate(pieces):
+            piece.append_to(answers.setdefault(piece.line, LineAnswer()), found.get(number))
+        unchanged = set(lines) - requested  # nothing in them may be misread
+        answered = unchanged | {pieces[number].line for number in found}
+        return {number: answer for number, answer in answers.items() if number in answered}
+
+    def _requests(
+        self,
+        lines: Mapping[int, bytes],
+        alternatives: Mapping[int, Sequence[CharAlternatives]],
+    ) -> tuple[list[Piece], list[LineRequest]]:
+        """Return the pieces of the lines, and a request for each piece with anything to ask; its number is the piece's."""
+        pieces: list[Piece] = []
+        requests: list[LineRequest] = []
+        limit = self._model.max_line_bytes
+        for number, line in lines.items():
+            cut = requests_of(number, line, limit, alternatives.get(number), len(pieces))
+            for piece, request in cut:
+                pieces.append(piece)
+                if piece.text:
+                    requests.append(request)
+        if self._lexicon is None:
+            return pieces, requests
+        spans = {r.number: doubtful_spans(r, self._lexicon) for r in requests}
+        asked = [r for r in requests if spans[r.number]]
+        reduced = []
+        for request in with_suspects(asked, self._lexicon, self.expired):
+            n = request.number
+            pieces[n], smaller = narrowed(request, pieces[n], spans[n])
+            reduced.append(smaller)
+        return pieces, reduced
+
+    def _decoded(self, before: list[int], requests: Sequence[LineRequest]) -> dict[int, LineAnswer]:
+        """Return the answers by request; each decoder, in a thread of its own, takes the next request when it is free."""
+        waiting = deque(requests)
+
+        def work(decoder: GuidedDecoder) -> dict[int, LineAnswer]:
+            _decode_shared(decoder.context, before)
+            return decoder.decode_lines(len(before), waiting, self.expired)
+
+        answers: dict[int, LineAnswer] = {}
+        with ThreadPoolExecutor(len(self.decoders)) as pool:
+            for found in pool.map(work, self.decoders):
+                answers |= found
+        return answers
+
+
+def _parts(model: LoadedModel, lines: Sequence[str]) -> Iterator[range]:
+    """Yield runs of lines that together fit into the page's share of a sequence."""
+    limit = _max_page_tokens(model)
     start = used = 0
     for number, line in enumerate(lines):
-        need = len(loaded.context.tokenize(_bytes(line))) + 1
-        if used + need > room and number > start:
+        needed = len(model.context.tokenize(_utf8(line))) + 1
+        if used + needed > limit and number > start:
             yield range(start, number)
             start, used = number, 0
-        used += need
+        used += needed
     yield range(start, len(lines))
 
 
-def _room(loaded: Loaded) -> int:
-    return int(PAGE_SHARE * loaded.context.reach)
+def _max_page_tokens(model: LoadedModel) -> int:
+    return int(PAGE_SHARE * model.context.max_sequence_tokens)
 
 
-def _answers(
-    crew: Sequence[Guided], loaded: Loaded, prompt: Prompt, before: list[int], lines: dict[int, str],
-    doubts: Mapping[int, Sequence[CharAlternatives] | None], expired: Callable[[], bool],
-) -> dict[int, Answer]:  # fmt: skip
-    """An answer for each line; of a line that is given in pieces, those of its pieces behind each other."""
-    offers = bool(crew[0].offers)
-    parts: list[_Part] = []
-    requests: list[Request] = []
-    for number, line in lines.items():
-        at = 0
-        for text, space in pieces(_bytes(line), loaded.most_bytes):
-            long = len(text.decode(errors="replace"))
-            known = doubts[number]
-            if known is not None:
-                known = [d.moved(-at) for d in known if at <= d.at < at + long]
-            if text:
-                requests.append(Request(len(parts), text, (), known))
-            parts.append(_Part(number, text, space))
-            at += long + len(space)
-    if offers:
-        places = {r.number: _doubtful(r) for r in requests}
-        requests = questioned([r for r in requests if places[r.number]], shipped(), expired)
-        requests = [_narrowed(r, parts[r.number], places[r.number]) for r in requests]
-    requests = [replace(r, suffix=prompt.of_line(loaded.context.tokenize(r.text))) for r in requests]  # fmt: skip
-    left = set(lines) - {parts[r.number].line for r in requests}  # nothing is to be asked of them
-    requests = [r for r in requests if within_reach(loaded.context, len(before), r)]
-    found = _together(crew, before, requests, expired)
-    answers: dict[int, Answer] = {}
-    for n, part in enumerate(parts):
-        _append(answers.setdefault(part.line, Answer()), found.get(n), part)
-    asked = left | {parts[n].line for n in found}
-    return {number: answer for number, answer in answers.items() if number in asked}
-
-
-@dataclass(slots=True)
-class _Part:
-    """A piece of a line and the spaces behind it; of the piece, what is not asked about before and behind the rest."""
-
-    line: int
-    text: bytes
-    space: bytes
-    head: bytes = b""
-    tail: bytes = b""
-
-
-def _doubtful(request: Request) -> list[tuple[int, int]]:
-    """Where its words are that may be others; all of it where the engine does not tell its doubts."""
-    text = request.text.decode(errors="replace")
-    if request.doubts is None:
-        return [(0, len(text))]
-    unsure = {d.at for d in request.doubts if not d.between}
-    return list(doubtful(text, unsure, shipped(), request.doubts))
-
-
-def _narrowed(request: Request, part: _Part, places: Sequence[tuple[int, int]]) -> Request:
-    """Only the words that may be others, and what stands around them."""
-    text = request.text.decode(errors="replace")
-    places = [*places, *((spot.start, spot.end) for spot in request.spots)]
-    start = text.rfind(" ", 0, max(0, min(a for a, _ in places) - AROUND)) + 1
-    end = text.find(" ", max(b for _, b in places) + AROUND)
-    end = len(text) if end < 0 else end
-    part.head, part.tail = text[:start].encode(), text[end:].encode()
-    return replace(
-        request,
-        text=text[start:end].encode(),
-        doubts=None
-        if request.doubts is None
-        else [d.moved(-start) for d in request.doubts if start <= d.at < end],
-        spots=[replace(s, start=s.start - start) for s in request.spots],
-    )
-
-
-def _together(
-    crew: Sequence[Guided], before: list[int], requests: Sequence[Request], expired: Callable[[], bool]
-) -> dict[int, Answer]:  # fmt: skip
-    """Each of the crew takes the next line when it is done with one."""
-    waiting = deque(requests)
-
-    def work(guided: Guided) -> dict[int, Answer]:
-        _share(guided.context, before)
-        return guided.lines(len(before), waiting, expired)
-
-    answers: dict[int, Answer] = {}
-    with ThreadPoolExecutor(len(crew)) as pool:
-        for found in pool.map(work, crew):
-            answers |= found
-    return answers
-
-
-def pieces(line: bytes, most: int) -> list[tuple[bytes, bytes]]:
-    """The line in pieces, each with the spaces behind it; whole when ``most`` is 0.
-
-    Cut at the gaps of a table, for a small model does not count spaces; and where a piece would have more than
-    ``most`` bytes, between words.
-
-    >>> pieces(b"the quick brown fox", 10)
-    [(b'the quick', b' '), (b'brown fox', b'')]
-    >>> pieces(b"Total    12.50", 200)
-    [(b'Total', b'    '), (b'12.50', b'')]
-    """
-    if not most:
-        return [(line, b"")]
-    out = []
-    for cell, gap in _CELL.findall(line):
-        while len(cell) > most and b" " in cell:
-            cut = cell.rfind(b" ", 0, most + 1)
-            cut = cell.find(b" ") if cut < 0 else cut
-            out.append((cell[:cut], b" "))
-            cell = cell[cut + 1 :]  # noqa: PLW2901
-        out.append((cell, gap))
-    return out
-
-
-def _append(answer: Answer, more: Answer | None, part: _Part) -> None:
-    """``more``: what was written for the part; None: nothing was asked, or there was no room."""
-    start = len(answer.written) + len(part.head)
-    if more is None:
-        answer.written += part.text + part.space
-        return
-    answer.written += part.head + more.written + part.tail + part.space
-    answer.divergences += [(start + a, start + b, margin) for a, b, margin in more.divergences]
-    answer.bound = answer.bound or more.bound
-
-
-def _bytes(text: str) -> bytes:
+def _utf8(text: str) -> bytes:
     return text.encode("utf-8", "replace")  # a PDF's text may hold half a surrogate pair
 
 
-def _share(context: Context, tokens: list[int]) -> None:
-    """Bring the shared sequence to these tokens; what it holds of them already stays."""
-    held = context.held
+def _decode_shared(context: LlamaContext, tokens: list[int]) -> None:
+    """Bring the shared sequence to these tokens; the beginning that it has of them already stays in the cache."""
+    held = context.shared_tokens
     same = 0
     while same < min(len(held), len(tokens)) and held[same] == tokens[same]:
         same += 1
-    if same < len(held) and not context.cut(SHARED, same):
+    if same < len(held) and not context.truncate(SHARED, same):
         context.clear()
         same = 0
-    held[:] = tokens[:same]  # right even when the next call fails
+    held[:] = tokens[:same]  # true even when the next call fails
     try:
-        context.decode([Entry(t, same + n, SHARED) for n, t in enumerate(tokens[same:])])
-    except NoRoom:
+        context.decode([BatchToken(t, same + n, SHARED) for n, t in enumerate(tokens[same:])])
+    except CacheFull:
         context.clear()
         held.clear()
         raise ChildError(
