@@ -18,7 +18,16 @@ from scanmend.correction.gate import needs_correction
 from scanmend.correction.page_result import correction_of, review, without_model
 from scanmend.errors import ChildError, ConfigError, ModelUnavailable, UsageError
 from scanmend.formats.sidecar import as_json
-from scanmend.page import Box, Correction, EngineInfo, Line, PageResult, PageText
+from scanmend.page import (
+    Box,
+    Correction,
+    CorrectionStatus,
+    EngineInfo,
+    Line,
+    PageResult,
+    PageText,
+    TextSource,
+)
 from scanmend.telemetry import log
 
 LINES = 60  # of a page, which is what the model sees together
@@ -89,17 +98,21 @@ def _file(model: Model, name: str, rules: Profile, structured: bool) -> int:
 
 
 def _page(model: Model, index: int, lines: list[Line], rules: Profile) -> PageResult:
-    page = PageText(index, 0, 0, 0, 0, tuple(lines), EngineInfo("text", ""), "text")
+    page = PageText(index, 0, 0, 0, 0, tuple(lines), EngineInfo("text", ""), TextSource.TEXT)
     wanted = [number for number, line in enumerate(lines) if needs_correction(line, rules)]
     if not wanted:
         return without_model(
-            page, rules, Correction("nothing", "no line needs it", profile=rules.name)
+            page,
+            rules,
+            Correction(CorrectionStatus.NOTHING, "no line needs it", profile=rules.name),
         )
     started = time.monotonic()
     try:
         proposal = model.propose(lines, wanted, rules)
     except ChildError as error:
-        return without_model(page, rules, Correction("failed", str(error), profile=rules.name))
+        return without_model(
+            page, rules, Correction(CorrectionStatus.FAILED, str(error), profile=rules.name)
+        )
     return review(page, proposal.lines, rules, correction_of(proposal, rules, started))
 
 

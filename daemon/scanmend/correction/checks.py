@@ -7,7 +7,7 @@ from stdnum import ean, iban, isbn, luhn
 from stdnum.eu import vat
 
 from scanmend.correction.protected import DIGIT_LIKE, valid_date
-from scanmend.page import DRAWN, Edit, Line, Suspect
+from scanmend.page import Edit, Line, Suspect, TextSource
 
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b")
 _VAT = re.compile(
@@ -55,11 +55,11 @@ def suspects(
     """
     found: list[Suspect] = []
     for number, (line, text) in enumerate(zip(lines, texts, strict=True)):
-        if line.source != DRAWN and any(map(str.isdigit, text)):
+        if line.source != TextSource.DRAWN and any(map(str.isdigit, text)):
             found += _checks(number, text)
             found += _doubts(number, line, text, edits)
     found += _model(edits, texts)
-    if any(line.source != DRAWN for line in lines):
+    if any(line.source != TextSource.DRAWN for line in lines):
         found += _sum(texts)
     return tuple(sorted(found, key=lambda s: (s.line, s.start)))
 

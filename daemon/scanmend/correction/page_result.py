@@ -9,7 +9,14 @@ from scanmend.correction.checks import suspects
 from scanmend.correction.gate import gate
 from scanmend.correction.hyphenation import hyphenated
 from scanmend.correction.lexicon import shipped
-from scanmend.page import Correction, LineProposal, PageProposal, PageResult, PageText
+from scanmend.page import (
+    Correction,
+    CorrectionStatus,
+    LineProposal,
+    PageProposal,
+    PageResult,
+    PageText,
+)
 
 
 def review(
@@ -38,7 +45,7 @@ def without_model(page: PageText, profile: Profile, correction: Correction) -> P
 def correction_of(proposal: PageProposal, profile: Profile, started: float) -> Correction:
     """How a correction went that began at ``started`` (monotonic)."""
     return Correction(
-        "done",
+        CorrectionStatus.DONE,
         model=proposal.model,
         profile=profile.name,
         prompt_sha256=profile.prompt_sha256,

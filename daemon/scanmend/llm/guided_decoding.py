@@ -15,6 +15,7 @@ from scanmend.llm.draft_length import CostCurve, best_length, worth_verifying
 from scanmend.llm.line_request import LineAnswer, LineRequest
 from scanmend.llm.llama_context import BatchToken, CacheFull, LlamaContext, Prediction
 from scanmend.llm.rescoring import FinishedLine, Rescorer
+from scanmend.page import Bound
 
 SHARED = 0  # the sequence that holds what all lines begin with
 ANSWER_GROWTH = 1.3  # tokens of an answer for each token of its line, at most
@@ -99,7 +100,7 @@ class GuidedDecoder:
             while waiting or lines:
                 if expired():
                     for line in lines:
-                        line.answer.bound = "seconds"
+                        line.answer.bound = Bound.SECONDS
                         answers[line.request.number] = line.answer
                     break
                 self._admit(shared, waiting, lines)
@@ -274,14 +275,14 @@ def _batch_of(line: _LineState, count: int) -> list[BatchToken]:
     return batch
 
 
-def _bound(line: _LineState) -> str | None:
+def _bound(line: _LineState) -> Bound | None:
     """Return which bound the answer has reached."""
     if line.tokens >= line.max_tokens:
-        return "tokens"
+        return Bound.TOKENS
     stray = bytes(line.answer.written[line.diverged_at :])
     last = stray[-REPETITION_BYTES:]
     repeats = len(stray) > REPETITION_BYTES and stray.find(last) < len(stray) - REPETITION_BYTES
-    return "repetition" if repeats else None
+    return Bound.REPETITION if repeats else None
 
 
 def within_limit(context: LlamaContext, shared: int, request: LineRequest) -> bool:

@@ -109,21 +109,23 @@ def _explained(
         yield
     except GatedRepoError:
         raise ModelUnavailable(
-            f"{repo_id}: its owner wants its licence accepted: do so on {_address(repo_id)}, then set HF_TOKEN"
+            f"{repo_id}: its owner wants its licence accepted",
+            f"accept it on {_address(repo_id)}, then set HF_TOKEN",
         ) from None
     except HfHubHTTPError as error:
         status = getattr(error.response, "status_code", None)
         if isinstance(error, RepositoryNotFoundError) or status in (401, 404):
             raise ModelUnavailable(
-                f"{repo_id}: the Hub knows no such repository, or it is private: check llm.repo_id, or set HF_TOKEN"
+                f"{repo_id}: the Hub knows no such repository, or it is private",
+                "check llm.repo_id, or set HF_TOKEN",
             ) from None
         raise ModelUnavailable(
-            f"{_address(repo_id)}: the Hub answered {status}; it is tried again later"
+            f"{_address(repo_id)}: the Hub answered {status}", "it is tried again later"
         ) from None
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, OSError, TimeoutError) as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise DiskFull(
-                f"{directory}: no space for the model; free some, the download goes on by itself"
+                f"{directory}: no space for the model", "free some, the download goes on by itself"
             ) from None
         raise _unreachable(repo_id, names, directory, error, certain=certain) from None
     except Exception as error:
@@ -139,8 +141,8 @@ def _unreachable(
     files = " ".join(f"{address}/resolve/main/{name}" for name in names)
     unsure = "" if certain else f" (if it is called so; they are listed at {address}/tree/main)"
     return ModelUnavailable(
-        f"the Hub can't be reached ({type(error).__name__}); it is tried again later, or get {files}{unsure} by hand"
-        f" and put it into {directory}"
+        f"the Hub can't be reached ({type(error).__name__})",
+        f"it is tried again later, or get {files}{unsure} by hand and put it into {directory}",
     )
 
 
@@ -240,7 +242,7 @@ def _lock(partial: BinaryIO, file: HubFile) -> None:
         fcntl.flock(partial, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise ModelUnavailable(
-            f"{file.name} is being downloaded by another scanmend; wait for it"
+            f"{file.name} is being downloaded by another scanmend", "wait for it"
         ) from None
 
 
@@ -257,8 +259,8 @@ def _check_space(needed: int, directory: str) -> None:
     free = shutil.disk_usage(directory).free
     if needed + FREE_BYTES > free:
         raise DiskFull(
-            f"{directory}: the model needs {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; free some space,"
-            " or set models.directory to a larger disk"
+            f"{directory}: the model needs {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free",
+            "free some space, or set models.directory to a larger disk",
         )
 
 
@@ -272,7 +274,8 @@ def _verify(repo_id: str, file: HubFile, path: str, progress: Progress) -> None:
     if found != file.sha256:
         os.unlink(path)
         raise ModelUnavailable(
-            f"{file.name} of {repo_id}: its sha256 is not the Hub's, so it was removed; it is downloaded again later"
+            f"{file.name} of {repo_id}: its sha256 is not the Hub's, so it was removed",
+            "it is downloaded again later",
         )
 
 

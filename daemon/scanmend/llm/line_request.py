@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from scanmend.llm.suspect_word import SuspectWord
-from scanmend.page import CharAlternatives, Divergence, LineProposal
+from scanmend.page import Bound, CharAlternatives, Divergence, LineProposal
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,8 @@ class LineAnswer:
     written: bytearray = field(default_factory=bytearray)
     divergences: list[tuple[int, int, float]] = field(default_factory=list)
     """(start, end, margin in nats) where the model left the OCR text, in ascending order."""
-    bound: str | None = None
-    """Which bound cut the answer short: "tokens", "seconds" or "repetition"."""
+    bound: Bound | None = None
+    """Which bound cut the answer short."""
 
     def proposal(self) -> LineProposal:
         """Return the answer with its offsets in code points."""

@@ -23,7 +23,7 @@ def check_file(path: str) -> None:
         raise ModelUnavailable(f"{path}: the model can't be read: {error.strerror}") from None
     if magic != b"GGUF":
         raise ModelUnavailable(
-            f"{path}: this is no GGUF file; remove it, or put the right one in its place"
+            f"{path}: this is no GGUF file", "remove it, or put the right one in its place"
         )
 
 
@@ -41,9 +41,9 @@ def open_model(path: str, layers: int, *, only_header: bool = False) -> Any:
     model = llama.llama_model_load_from_file(os.fsencode(path), parameters)
     if not model:
         if RECENT.tells_out_of_memory:
-            raise OutOfMemory(too_large(path) if layers == 0 else "not enough memory")
+            raise too_large(path) if layers == 0 else OutOfMemory("not enough memory")
         raise ModelUnavailable(
-            f"{path}: llama.cpp can't load it: {RECENT.first_error}; get it again"
+            f"{path}: llama.cpp can't load it: {RECENT.first_error}", "get it again"
         )
     return model
 
@@ -53,9 +53,10 @@ def close_model(model: Any) -> None:
     llama.llama_model_free(model)
 
 
-def too_large(path: str) -> str:
-    """Return the message for a model that does not even fit into the main memory."""
-    return f"{path}: not enough memory for the model, not even on the CPU; choose a smaller one"
+def too_large(path: str) -> OutOfMemory:
+    """Return the error for a model that does not even fit into the main memory."""
+    what = f"{path}: not enough memory for the model, not even on the CPU"
+    return OutOfMemory(what, "choose a smaller one")
 
 
 def metadata(model: Any, name: str) -> str:

@@ -85,7 +85,7 @@ def load(request: LoadRequest, progress: Progress) -> LoadedModel:
         if automatic and layers != known:
             notes.set(note, layers)
         return loaded
-    raise OutOfMemory(llama_model.too_large(request.path))
+    raise llama_model.too_large(request.path)
 
 
 def _layers_to_try(request: LoadRequest, known: int | None) -> list[int]:

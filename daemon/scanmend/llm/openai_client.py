@@ -15,7 +15,7 @@ from typing import Any
 import httpx2
 
 from scanmend.errors import ModelUnavailable
-from scanmend.page import LineProposal, ModelInfo, PageProposal
+from scanmend.page import Bound, LineProposal, ModelInfo, PageProposal
 
 CONCURRENT_REQUESTS = 4
 # max_tokens of an answer: no answer needs more tokens than it has bytes
@@ -42,11 +42,11 @@ class ConnectRequest:
 
 @dataclass(frozen=True, slots=True)
 class _Completion:
-    """A server's answer for one line. ``text`` None: there was no time. ``bound``: "seconds", "tokens" or None."""
+    """A server's answer for one line. ``text`` None: there was no time. ``bound``: what cut it short."""
 
     text: str | None
     tokens: int = 0
-    bound: str | None = None
+    bound: Bound | None = None
 
 
 class OpenAiCorrector:
@@ -107,7 +107,7 @@ class OpenAiCorrector:
     def _complete(self, instruction: str, page: str, line: str, deadline: float) -> _Completion:
         """Ask for one line. ``deadline`` is of the monotonic clock."""
         if time.monotonic() >= deadline:
-            return _Completion(None, bound="seconds")
+            return _Completion(None, bound=Bound.SECONDS)
         body = {
             "model": self.info.name,
             "messages": [
@@ -121,7 +121,7 @@ class OpenAiCorrector:
         try:
             answer = self._answer("POST", "chat/completions", body, left)
         except TimeoutError:
-            return _Completion(None, bound="seconds")
+            return _Completion(None, bound=Bound.SECONDS)
         try:
             choice = answer["choices"][0]
             text = str(choice["message"]["content"] or "").strip()
@@ -131,7 +131,7 @@ class OpenAiCorrector:
             raise ModelUnavailable(
                 f"{self._request.base_url}: an answer of no known shape: {json.dumps(answer)[:200]}"
             ) from None
-        return _Completion(text, tokens, "tokens" if cut else None)
+        return _Completion(text, tokens, Bound.TOKENS if cut else None)
 
     def _answer(
         self, method: str, path: str, body: dict[str, Any] | None, seconds: float | None = None
@@ -154,7 +154,8 @@ class OpenAiCorrector:
                 raise TimeoutError from None
             except (httpx2.HTTPError, httpx2.InvalidURL) as error:
                 raise ModelUnavailable(
-                    f"{setting} can't be reached ({type(error).__name__}: {error}); it is tried again later"
+                    f"{setting} can't be reached ({type(error).__name__}: {error})",
+                    "it is tried again later",
                 ) from None
             if status == 200:
                 return _parsed(setting, content)
@@ -179,7 +180,7 @@ class OpenAiCorrector:
 
 def _refusal(setting: str, path: str, status: int, content: bytes) -> ModelUnavailable:
     if status in (401, 403):
-        return ModelUnavailable(f"{setting}: {status}: the key is wrong; see llm.api_key_file")
+        return ModelUnavailable(f"{setting}: {status}: the key is wrong", "see llm.api_key_file")
     said = content[:200].decode(errors="replace")
     return ModelUnavailable(f"{setting}: answered {status} to {path}: {said}")
 
@@ -191,6 +192,6 @@ def _parsed(setting: str, content: bytes) -> dict[str, Any]:
         answer = None
     if not isinstance(answer, dict):
         raise ModelUnavailable(
-            f"{setting}: what answers is no such server; is the path /v1 missing?"
+            f"{setting}: what answers is no such server", "is the path /v1 missing?"
         )
     return answer

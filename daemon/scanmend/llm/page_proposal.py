@@ -14,7 +14,7 @@ from scanmend.llm.line_request import LineAnswer, LineRequest
 from scanmend.llm.llama_context import BatchToken, CacheFull, LlamaContext
 from scanmend.llm.loader import LoadedModel
 from scanmend.llm.rescoring import Rescorer, with_suspects
-from scanmend.page import CharAlternatives, LineProposal, PageProposal
+from scanmend.page import Bound, CharAlternatives, LineProposal, PageProposal
 
 PAGE_SHARE = 0.4  # of a sequence that the page's text may take; lines and answers have the rest
 
@@ -37,9 +37,9 @@ def propose_page(
     page = _PageDecoding(model, instruction, lambda: time.monotonic() - started >= seconds)
     answers = page.answers(lines, set(wanted), alternatives or {})
     if page.expired():
-        bound: str | None = "seconds"
+        bound: Bound | None = Bound.SECONDS
     elif len(answers) < len(set(wanted)):
-        bound = "tokens"
+        bound = Bound.TOKENS
     else:
         bound = min((a.bound for a in answers.values() if a.bound), default=None)
     proposals: list[LineProposal | None] = [None] * len(lines)
@@ -192,7 +192,6 @@ def _decode_shared(context: LlamaContext, tokens: list[int]) -> None:
     except CacheFull:
         context.clear()
         held.clear()
-        raise ChildError(
-            f"the prompt and the page are {len(tokens)} tokens: raise llm.context ({context.cells})"
-        ) from None
+        what = f"the prompt and the page are {len(tokens)} tokens, llm.context is {context.cells}"
+        raise ChildError(what, "raise llm.context") from None
     held[:] = tokens

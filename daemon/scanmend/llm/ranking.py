@@ -126,7 +126,7 @@ def regressions() -> Mapping[WordKind, Regression]:
         return parsed(path.read_bytes())
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        raise MachineError(f"{path}: {why}; install scanmend again") from error
+        raise MachineError(f"{path}: {why}", "install scanmend again") from error
 
 
 def parsed(data: bytes) -> dict[WordKind, Regression]:

@@ -1,34 +1,30 @@
-"""Input-guided decoding: real llama.cpp on models whose answers are known, on every rung of the ladder."""
+"""Input-guided decoding: the real llama.cpp on models whose answers are known, by every method."""
 
-import doctest
 import random
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 import tinygguf
 from scanmend.errors import ChildError, ModelUnavailable
-from scanmend.llm import draft_alignment as draft_module
-from scanmend.llm import draft_length
-from scanmend.llm import page_proposal as decode_module
-from scanmend.llm.draft_alignment import Draft
-from scanmend.llm.llama_context import LANES, Context
-from scanmend.llm.loader import Loaded, LoadRequest, load
-from scanmend.llm.page_proposal import correct
+from scanmend.llm.contexts import PARALLEL_LINES
+from scanmend.llm.llama_context import BatchToken, ContextOptions, LlamaContext
+from scanmend.llm.load_request import LoadRequest
+from scanmend.llm.loader import LoadedModel, load
+from scanmend.llm.page_proposal import propose_page
 
 TRUTH = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-GPU = [(1, 1.0), (64, 1.0), (256, 1.1)]  # seconds of a batch: nearly flat
-LIMIT = 600  # seconds: these machines are busy at times
-RUNGS = ("parallel", "single", "greedy")
+GPU_CURVE = [(1, 1.0), (64, 1.0), (256, 1.1)]  # tokens of a batch, seconds: nearly flat
+LIMIT = 600  # seconds: test machines are busy at times
+METHODS = ("parallel", "single", "greedy")
 
 
-def _load(path: Path, method: str = "auto", context: int = 4096) -> Loaded:
+def _load(path: Path, method: str = "auto", context: int = 4096) -> LoadedModel:
     return load(LoadRequest(str(path), context=context, method=method), lambda _: None)
 
 
 def _noisy(rng: random.Random, text: str, share: float) -> str:
-    """Characters swapped, lost, doubled, split by spaces, two for one."""
+    """Return the text with a share of its characters replaced, lost, doubled, split off or read as several."""
     out = ""
     for c in text:
         change = rng.random()
@@ -47,35 +43,18 @@ def _noisy(rng: random.Random, text: str, share: float) -> str:
     return out
 
 
-@pytest.mark.parametrize("module", [draft_module, decode_module], ids=["draft", "decode"])
-def test_the_documented_examples(module: ModuleType) -> None:
-    result = doctest.testmod(module)
-
-    assert result.attempted > 0
-    assert result.failed == 0
-
-
-def test_a_line_is_cut_into_pieces_where_words_end_and_no_table_is_torn() -> None:
-    text = b"one two   three four " + b"x" * 30 + b" end"
-
-    assert decode_module.pieces(text, 0) == [(text, b"")]
-    for line in (text, b"   " + text, text + b"  ", b"a  b", b""):
-        for most in range(1, len(text) + 5):
-            cut = decode_module.pieces(line, most)
-            assert b"".join(piece + space for piece, space in cut) == line
-            assert all(len(piece) <= most or b" " not in piece.strip() for piece, _ in cut)
-
-
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.1, 0.5])
-def test_the_same_text_on_every_rung_with_fewer_calls(tmp_path: Path, share: float) -> None:
+def test_every_method_writes_the_same_text_and_the_better_ones_with_fewer_calls(
+    tmp_path: Path, share: float
+) -> None:
     rng = random.Random(7)
     path = tinygguf.chain(tmp_path / "chain.gguf", TRUTH.encode())
     lines = [_noisy(rng, TRUTH, share) for _ in range(20)]
     calls = {}
-    for method in RUNGS:
+    for method in METHODS:
         loaded = _load(path, method)
-        loaded.curve = GPU  # so that the calls don't hang on what else this machine does
-        proposal = correct(loaded, "Correct.", lines, range(len(lines)), LIMIT)
+        loaded.curve = GPU_CURVE  # else the number of calls depends on the machine's other load
+        proposal = propose_page(loaded, "Correct.", lines, range(len(lines)), LIMIT)
 
         assert proposal.method == method
         assert [p and p.text for p in proposal.lines] == [TRUTH] * len(lines)
@@ -85,11 +64,11 @@ def test_the_same_text_on_every_rung_with_fewer_calls(tmp_path: Path, share: flo
     assert calls["parallel"] <= calls["single"]
 
 
-def test_where_model_and_ocr_part_is_told_with_a_margin(tmp_path: Path) -> None:
+def test_divergences_have_margins(tmp_path: Path) -> None:
     path = tinygguf.chain(tmp_path / "chain.gguf", TRUTH.encode())
     line = TRUTH.replace("m", "rn").replace("Q", "O")
 
-    proposed = correct(_load(path), "Correct.", [line, TRUTH], [0, 1], LIMIT).lines
+    proposed = propose_page(_load(path), "Correct.", [line, TRUTH], [0, 1], LIMIT).lines
 
     first, second = proposed
     assert first
@@ -101,74 +80,74 @@ def test_where_model_and_ocr_part_is_told_with_a_margin(tmp_path: Path) -> None:
     assert {"m", "Q"} <= places <= set("mnopQRS")
 
 
-def test_only_what_is_wanted_is_asked(tmp_path: Path) -> None:
+def test_only_wanted_lines_have_proposals(tmp_path: Path) -> None:
     path = tinygguf.chain(tmp_path / "chain.gguf", TRUTH.encode())
 
-    proposal = correct(_load(path), "Correct.", [TRUTH, "", "x"], [0], LIMIT)
+    proposal = propose_page(_load(path), "Correct.", [TRUTH, "", "x"], [0], LIMIT)
 
     assert [p is None for p in proposal.lines] == [False, True, True]
 
 
-def test_the_prompt_stays_in_memory_across_pages(tmp_path: Path) -> None:
+def test_the_prompt_stays_in_the_cache_across_pages(tmp_path: Path) -> None:
     loaded = _load(tinygguf.chain(tmp_path / "chain.gguf", TRUTH.encode()))
-    correct(loaded, "Correct. " * 100, [TRUTH], [0], LIMIT)
+    propose_page(loaded, "Correct. " * 100, [TRUTH], [0], LIMIT)
     before = loaded.context.tokens
-    correct(loaded, "Correct. " * 100, [TRUTH + "x"], [0], LIMIT)
+    propose_page(loaded, "Correct. " * 100, [TRUTH + "x"], [0], LIMIT)
 
     assert loaded.context.tokens - before < 500  # of more than 900 with the prompt
 
 
-def test_a_page_beyond_the_context_is_done_in_parts(tmp_path: Path) -> None:
+def test_a_page_beyond_the_context_is_corrected_in_parts(tmp_path: Path) -> None:
     path = tinygguf.chain(tmp_path / "chain.gguf", TRUTH.encode())
     lines = [TRUTH] * 100
 
-    proposal = correct(_load(path, context=1024), "Correct.", lines, range(100), LIMIT)
+    proposal = propose_page(_load(path, context=1024), "Correct.", lines, range(100), LIMIT)
 
     assert [p and p.text for p in proposal.lines] == lines
 
 
-def test_a_line_beyond_the_context_is_left_out_and_said(tmp_path: Path) -> None:
+def test_a_line_beyond_the_context_is_left_out_and_the_bound_told(tmp_path: Path) -> None:
     path = tinygguf.chain(tmp_path / "chain.gguf", TRUTH.encode())
     lines = [TRUTH, TRUTH * 50, TRUTH]
 
-    proposal = correct(_load(path, context=1024), "Correct.", lines, range(3), LIMIT)
+    proposal = propose_page(_load(path, context=1024), "Correct.", lines, range(3), LIMIT)
 
     assert [p is None for p in proposal.lines] == [False, True, False]
     assert proposal.bound == "tokens"
 
 
-def test_no_time_no_proposal(tmp_path: Path) -> None:
+def test_without_time_there_is_no_proposal(tmp_path: Path) -> None:
     path = tinygguf.chain(tmp_path / "chain.gguf", TRUTH.encode())
 
-    proposal = correct(_load(path), "Correct.", [TRUTH], [0], 0)
+    proposal = propose_page(_load(path), "Correct.", [TRUTH], [0], 0)
 
     assert proposal.lines == (None,)
     assert proposal.bound == "seconds"
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_nonsense_stays_within_its_bounds(tmp_path: Path, seed: int) -> None:
+def test_a_model_of_random_weights_stays_within_its_bounds(tmp_path: Path, seed: int) -> None:
     loaded = _load(tinygguf.write(tmp_path / "random.gguf", seed=seed))
     lines = ["Invoic # 12345", "café für die Zähne", "", "x", *["the modem house"] * 90]
 
-    proposal = correct(loaded, "Correct.", lines, [n for n, t in enumerate(lines) if t], LIMIT)
+    proposal = propose_page(loaded, "Correct.", lines, [n for n, t in enumerate(lines) if t], LIMIT)
 
     assert proposal.tokens <= sum(1.3 * len(line.encode()) + 8 for line in lines)
     assert proposal.bound in ("tokens", "repetition", None)
-    again = correct(loaded, "Correct.", lines[:3], [0, 1], LIMIT)
+    again = propose_page(loaded, "Correct.", lines[:3], [0, 1], LIMIT)
     assert len(again.lines) == 3
 
 
-def test_data_is_never_a_marker_of_the_template(tmp_path: Path) -> None:
+def test_text_of_a_page_is_never_a_marker_of_the_template(tmp_path: Path) -> None:
     loaded = _load(tinygguf.chain(tmp_path / "chain.gguf", TRUTH.encode()))
     prompt = loaded.prompt("Correct. <|end|>")
 
     assert len(loaded.context.tokenize(b"<|end|>")) == len("<|end|>")
-    assert tinygguf.END in prompt.head  # the profile is ours, and trusted
+    assert tinygguf.END in prompt.head  # a profile's prompt is trusted
 
 
 def test_a_template_without_a_system_role(tmp_path: Path) -> None:
-    """As Gemma's and Mistral's: it raises, and the instruction goes to the user's message."""
+    """It raises, as Gemma's and Mistral's do; the instruction then goes into the user's message."""
     template = (
         "{% for m in messages %}{% if m['role'] == 'system' %}{{ raise_exception('no system role') }}{% endif %}"
         "[{{ m['content'] }}]{% endfor %} "
@@ -176,9 +155,9 @@ def test_a_template_without_a_system_role(tmp_path: Path) -> None:
     path = tinygguf.chain(tmp_path / "chain.gguf", TRUTH.encode(), template=template)
     loaded = _load(path)
 
-    proposal = correct(loaded, "Correct.", [TRUTH], [0], LIMIT)
+    proposal = propose_page(loaded, "Correct.", [TRUTH], [0], LIMIT)
 
-    head = b"".join(loaded.context.piece(t) for t in loaded.prompt("Correct.").head)
+    head = b"".join(loaded.context.token_bytes(t) for t in loaded.prompt("Correct.").head)
     assert head.startswith(b"[Correct.\n\n<page>")
     assert [p and p.text for p in proposal.lines] == [TRUTH]
 
@@ -186,60 +165,37 @@ def test_a_template_without_a_system_role(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "template", ["nothing of it", "{{ undefined.attribute.of_nothing }}", "{% endfor %}"]
 )
-def test_a_template_that_is_of_no_use_is_an_error_of_the_model(
-    tmp_path: Path, template: str
-) -> None:
+def test_a_useless_template_is_an_error_of_the_model(tmp_path: Path, template: str) -> None:
     path = tinygguf.chain(tmp_path / "chain.gguf", TRUTH.encode(), template=template)
 
     with pytest.raises(ModelUnavailable, match="chat template"):
-        correct(_load(path), "Correct.", [TRUTH], [0], LIMIT)
+        propose_page(_load(path), "Correct.", [TRUTH], [0], LIMIT)
 
 
-def test_a_page_and_a_prompt_that_do_not_fit_are_said(tmp_path: Path) -> None:
+def test_a_prompt_and_a_page_that_do_not_fit_are_an_error_with_a_remedy(tmp_path: Path) -> None:
     loaded = _load(tinygguf.chain(tmp_path / "chain.gguf", TRUTH.encode()), context=512)
 
     with pytest.raises(ChildError, match=r"raise llm\.context"):
-        correct(loaded, "Correct. " * 100, [TRUTH], [0], LIMIT)
-    assert correct(loaded, "Correct.", [TRUTH], [0], LIMIT).lines[0]  # and the next one is done
+        propose_page(loaded, "Correct. " * 100, [TRUTH], [0], LIMIT)
+    assert propose_page(loaded, "Correct.", [TRUTH], [0], LIMIT).lines[
+        0
+    ]  # and the next one is done
 
 
-def test_the_backend_picks_what_the_logits_say(tmp_path: Path) -> None:
-    """The rung of a GPU: only the best candidates leave the device. llama.cpp can do it on the CPU too."""
+def test_gpu_samplers_choose_what_the_logits_tell(tmp_path: Path) -> None:
+    """Only the best candidates leave the device. llama.cpp can sample so on the CPU too."""
     loaded = _load(tinygguf.write(tmp_path / "random.gguf"))
-    from scanmend.llm.llama_context import Entry
+    options = ContextOptions(cells=1024, threads=2, sequences=PARALLEL_LINES, gpu_sampling=True)
+    sampling = LlamaContext(loaded.model, options)
+    batch = [
+        BatchToken(token, n, 0, predict=True, expected=40 + n)
+        for n, token in enumerate(b"the modem house rnade of stone")
+    ]
+    theirs, ours = sampling.decode(batch), loaded.context.decode(batch)
 
-    backend = Context(loaded.model, 1024, 2, LANES, True)
-    entries = [Entry(t, n, 0, 40 + n) for n, t in enumerate(b"the modem house rnade of stone")]
-    theirs, ours = backend.decode(entries), loaded.context.decode(entries)
-
-    assert backend.hands_out_candidates()
-    assert [c.token for c in theirs] == [c.token for c in ours]
+    assert sampling.returns_candidates()
+    assert [p.token for p in theirs] == [p.token for p in ours]
     for a, b in zip(theirs, ours, strict=True):
-        assert a.margin <= b.margin + 0.01  # beyond the candidates, a lower bound
-    backend.close()
-
-
-def test_a_curve_decides_how_far_to_draft() -> None:
-    cheap = [(1, 1.0), (4, 1.0), (16, 1.0), (64, 1.1), (256, 2.0)]  # a GPU
-    dear = [(1, 1.0), (4, 4.0), (16, 16.0), (64, 64.0), (256, 256.0)]
-
-    assert draft_length.choose(cheap, [(1, 60, 0.99)]) == 64
-    assert draft_length.choose(dear, [(1, 60, 0.6)]) == 0
-    assert draft_length.choose(cheap, [(1, 60, 0.5)]) < 64
-    assert draft_length.ahead(0.5, 64) < 6
-    assert draft_length.cost(cheap, 1000) > draft_length.cost(cheap, 500)
-
-
-def test_copying_goes_on_after_any_edit() -> None:
-    """Wherever the copying stops, it goes on within the line, and never inside a character."""
-    rng = random.Random(3)
-    for _ in range(3000):
-        text = "".join(rng.choice("aabbcé €ß") for _ in range(rng.randrange(20))).encode()
-        draft = Draft(text)
-        at, written = 0, b""
-        for _ in range(8):
-            piece = rng.choice(["a", "b", " x", " abc", "é", "bc"]).encode()
-            written += piece
-            at = draft.resume(at, written, piece)
-            assert 0 <= at <= len(text)
-            text[at:].decode()
+        # a margin beyond the candidates is a lower bound
+        assert a.margin <= b.margin + 0.01
+    sampling.close()

@@ -1,221 +1,174 @@
-"""What the lexicon offers for unknown words, and which of it is proposed."""
+"""Which words of a page are suspect, and with which candidates."""
 
 import pytest
 
 from lexicons import lexicon
 from scanmend.correction.lexicon import Lexicon
-from scanmend.correction.lookalikes import Candidate
-from scanmend.llm import suspect_search
-from scanmend.llm.candidates import candidates
-from scanmend.llm.ranking import MARGIN, SuspectWord, best
-from scanmend.llm.suspect_search import placed
+from scanmend.llm.suspect_search import PRIOR_KNOWN_WORDS, Pruning, find_suspects
+from scanmend.llm.suspect_word import SuspectWord
 from scanmend.page import CharAlternatives
 
-WORDS = lexicon(
-    {"of which": 10, "the which": 10, "of the": 16, "the modern": 8, "modern house": 5},
-    others=27,
-    which=16, mich=15, watch=11, the=20, of=20, productive=10, tive=3, work=14, días=13, modern=12, house=13,
-    clínica=4, rechnung=12, strasse=12,
-)  # fmt: skip
 
-
-def spots(text: str, words: Lexicon) -> list[SuspectWord]:
-    """Of a page of one line."""
-    (found,) = suspect_search.spots([text], words)
+def _suspects(text: str, words: Lexicon) -> list[SuspectWord]:
+    """Return the suspects of a page of one line."""
+    (found,) = find_suspects([text], words)
     return found
 
 
-def _offered(word: str) -> list[str]:
-    return [c.text for c in candidates(word, WORDS)]
+def test_known_words_numbers_and_short_words_are_not_suspect(words: Lexicon) -> None:
+    assert _suspects("which 12,50 the wo W-12 modern", words) == []
 
 
-@pytest.mark.parametrize(
-    ("read", "meant"),
-    [
-        ("wnich", "which"),
-        ("whlch", "which"),
-        ("wlnch", "which"),  # two look-alikes
-        ("Rechnvng", "Rechnung"),
-        ("RECHNVNG", "RECHNUNG"),
-        ("modem", "modern"),
-        ("clinica", "clínica"),
-        ("Dias", "Días"),
-        ("hous", "house"),
-        ("houuse", "house"),
-        ("ofthe", "of the"),
-        ("h0use", "house"),
-        ("straBe", "straße"),
-    ],
-)
-def test_the_word_that_is_meant_is_offered(read: str, meant: str) -> None:
-    assert meant in _offered(read)
-
-
-def test_nothing_is_offered_where_nothing_is_near() -> None:
-    assert _offered("Mukherjee") == []
-    assert candidates("wnich", Lexicon()) == ()
-
-
-def test_what_is_seldom_misread_so_costs_more() -> None:
-    often, seldom = candidates("wnich", WORDS)[0], candidates("wpich", WORDS)[0]
-
-    assert (often.text, seldom.text) == ("which", "which")
-    assert often.cost < seldom.cost
-
-
-def test_an_accent_is_restored_and_never_taken() -> None:
-    assert _offered("clinica") == ["clínica"]
-    assert candidates("hoúse", lexicon(house=13)) == ()
-
-
-def test_a_known_word_a_number_and_a_short_one_are_not_questioned() -> None:
-    assert spots("which 12,50 the wo W-12 modern", WORDS) == []
-
-
-def test_an_abbreviation_in_capitals_is_not_questioned() -> None:
+def test_an_abbreviation_in_capitals_is_not_suspect() -> None:
     words = lexicon(jen=12, work=14, others=27)
 
-    assert spots("JLN", words) == []
-    assert [s.word for s in spots("jln wokk", words)] == ["jln", "wokk"]
+    assert _suspects("JLN", words) == []
+    assert [s.word for s in _suspects("jln wokk", words)] == ["jln", "wokk"]
 
 
-def test_an_endless_word_is_not_questioned() -> None:
+def test_an_endless_word_is_not_suspect(words: Lexicon) -> None:
     """Its candidates would take minutes."""
-    assert spots("the " + "wnich" * 40, WORDS) == []
+    assert _suspects("the " + "wnich" * 40, words) == []
 
 
-def test_nothing_is_questioned_when_the_time_is_over() -> None:
+def test_lines_after_the_deadline_have_no_suspects(words: Lexicon) -> None:
     times = iter([False, True])
 
-    assert [len(line) for line in suspect_search.spots(["the wnich", "the wnich"], WORDS, lambda: next(times))] == [1, 0]  # fmt: skip
+    found = find_suspects(["the wnich", "the wnich"], words, lambda: next(times))
+    assert [len(line) for line in found] == [1, 0]
 
 
-def test_the_share_of_unknown_words_is_told() -> None:
+def test_the_page_s_share_of_unknown_words_is_evidence(words: Lexicon) -> None:
     page = ["the house of wnich", "of the house", "work"]
-    (spot,), *others = suspect_search.spots(page, WORDS)
+    (suspect,), *others = find_suspects(page, words)
 
-    assert (spot.start, spot.word, spot.unknown) == (13, "wnich", 1 / (8 + suspect_search.FEW))
+    share = 1 / (8 + PRIOR_KNOWN_WORDS)
+    assert (suspect.start, suspect.word, suspect.unknown_share) == (13, "wnich", share)
     assert others == [[], []]
 
 
-def test_signs_around_a_word_stay_outside() -> None:
-    (spot,) = spots("the (wnich), house", WORDS)
+def test_signs_around_a_word_are_not_part_of_it(words: Lexicon) -> None:
+    (suspect,) = _suspects("the (wnich), house", words)
 
-    assert (spot.start, spot.end, spot.word) == (5, 10, "wnich")
-
-
-NEIGHBOURS = lexicon(
-    {"back on": 12, "on both": 11, "both seats": 6, " thank": 9, "thank you": 14, "you for": 12, "for your": 12,},
-    others=27, back=17, on=19, an=19, both=15, seats=12, morning=13, follows=11, normal=11, thank=13, you=20, far=14, your=18, **{"for": 20, "": 22},
-)  # fmt: skip
+    assert (suspect.start, suspect.end, suspect.word) == (5, 10, "wnich")
 
 
-def test_a_known_word_is_questioned_where_a_look_alike_fits_far_better_on_such_a_page() -> None:
+@pytest.fixture(scope="module")
+def neighbours() -> Lexicon:
+    pairs = {
+        "back on": 12,
+        "on both": 11,
+        "both seats": 6,
+        " thank": 9,
+        "thank you": 14,
+        "you for": 12,
+        "for your": 12,
+    }
+    one = {"back": 17, "on": 19, "an": 19, "both": 15, "seats": 12, "morning": 13, "follows": 11}
+    two = {"normal": 11, "thank": 13, "you": 20, "far": 14, "your": 18, "for": 20, "": 22}
+    return lexicon(pairs, **one, **two, others=27)
+
+
+def test_a_known_word_is_suspect_where_a_look_alike_fits_far_better(neighbours: Lexicon) -> None:
     line = "went back an both seats"
     worn = "the marning follaws the narmal evening"
 
-    (spot,), others = suspect_search.spots([line, worn], NEIGHBOURS)
+    (suspect,), others = find_suspects([line, worn], neighbours)
 
-    assert (spot.word, spot.common, spot.candidates[0].text) == ("an", 19, "on")
-    assert spot.candidates[0].fits > 8
-    assert spot.candidates[0].again == 2.0  # three other words have an a for an o
+    assert (suspect.word, suspect.frequency, suspect.candidates[0].text) == ("an", 19, "on")
+    assert suspect.candidates[0].fits > 8
+    # three other words of the page have an a for an o
+    assert suspect.candidates[0].again == 2.0
     assert [s.candidates[0].text for s in others] == ["morning", "follows", "normal"]
-    assert [s.candidates[0].again for s in spots(line, NEIGHBOURS)] == [0.0]
-    assert suspect_search.spots(["went back on both seats", worn], NEIGHBOURS)[0] == []
+    assert [s.candidates[0].again for s in _suspects(line, neighbours)] == [0.0]
+    assert find_suspects(["went back on both seats", worn], neighbours)[0] == []
 
 
-def test_an_unknown_word_that_stands_twice_on_a_page_is_rather_a_name() -> None:
-    assert [s.word for s in spots("the Rechnvng house", WORDS)] == ["Rechnvng"]
-    assert suspect_search.spots(["the Rechnvng house", "the Rechnvng"], WORDS) == [[], []]
+def test_an_unknown_word_that_a_page_repeats_is_more_likely_a_name(words: Lexicon) -> None:
+    assert [s.word for s in _suspects("the Rechnvng house", words)] == ["Rechnvng"]
+    assert find_suspects(["the Rechnvng house", "the Rechnvng"], words) == [[], []]
 
 
-def test_a_full_stop_within_the_line_is_noted() -> None:
-    assert [s.dot for s in spots("the wnich. the wlnch.", WORDS)] == [True, False]
+def test_a_full_stop_within_the_line_is_evidence(words: Lexicon) -> None:
+    found = _suspects("the wnich. the wlnch.", words)
+
+    assert [s.full_stop_follows for s in found] == [True, False]
 
 
-def test_a_torn_word_is_one_spot() -> None:
-    found = spots("the produc tive, work", WORDS)
+def test_a_torn_word_is_one_suspect(words: Lexicon) -> None:
+    (suspect,) = _suspects("the produc tive, work", words)
 
-    assert [(s.word, [c.text for c in s.candidates]) for s in found] == [("produc tive", ["productive"])]  # fmt: skip
+    assert suspect.word == "produc tive"
+    assert [c.text for c in suspect.candidates] == ["productive"]
 
 
 def test_two_known_words_are_not_joined() -> None:
-    assert spots("of the house", lexicon(of=20, the=20, ofthe=12, house=12)) == []
+    assert _suspects("of the house", lexicon(of=20, the=20, ofthe=12, house=12)) == []
 
 
-def test_a_spot_is_found_again_in_what_the_model_wrote() -> None:
-    read = "the wnich of tho rnodem house"
-    found = spots(read, WORDS)
-    written = "the whiich of the modem house"
-
-    assert [written[a:b] for _, a, b in placed(found, read, written)] == ["whiich", "the", "modem"]
-    assert placed(found, read, "") == []
-    assert [(a, b) for _, a, b in placed(found, read, read)] == [(s.start, s.end) for s in found]
-
-
-def test_the_likely_one_is_proposed_and_nothing_when_none_is() -> None:
-    spot = SuspectWord(0, "wnich", (Candidate("which", 16, 1.0), Candidate("watch", 11, 2.0)), 0.1)
-
-    chosen = best(spot, [-9.0, -2.0, -12.0])
-    assert chosen is not None
-    assert chosen[0].text == "which"
-    assert chosen[1] > MARGIN
-    assert best(spot, [-0.1, -15.0, -20.0]) is None
-
-
-def test_the_surer_the_model_the_greater_the_margin() -> None:
-    spot = SuspectWord(0, "wnich", (Candidate("which", 16, 1.0),), 0.1)
-
-    margins = [found[1] for x in (-3.0, -2.0, -1.0) if (found := best(spot, [0.0, x]))]
-    assert len(margins) > 1
-    assert margins == sorted(margins)
-
-
-def test_a_word_that_the_engine_nearly_read_is_offered_however_far_it_is() -> None:
+def test_a_word_that_the_engine_nearly_read_is_a_candidate_however_far_it_is() -> None:
     words = lexicon(others=27, following=15, week=14, the=20)
-    saw = [CharAlternatives(5, {"a": 0.6, "o": 0.4}), CharAlternatives(8, {"a": 0.7, "o": 0.3}), CharAlternatives(9, {"v": 0.9, "w": 0.1})]  # fmt: skip
+    alternatives = [
+        CharAlternatives(5, {"a": 0.6, "o": 0.4}),
+        CharAlternatives(8, {"a": 0.7, "o": 0.3}),
+        CharAlternatives(9, {"v": 0.9, "w": 0.1}),
+    ]
 
-    ((spot,),) = suspect_search.spots(["the fallaving week"], words, doubts=[saw])
+    found = find_suspects(["the fallaving week"], words, alternatives=[alternatives])
+    ((suspect,),) = found
 
-    assert spot.told
-    assert [c.text for c in spot.candidates] == ["following"]
-    assert spot.candidates[0].seen > -4
-    assert spots("the fallaving week", words) == []
+    assert suspect.has_alternatives
+    assert [c.text for c in suspect.candidates] == ["following"]
+    assert suspect.candidates[0].seen > -4
+    assert _suspects("the fallaving week", words) == []
 
 
-def test_a_known_word_is_questioned_where_the_engine_nearly_read_another() -> None:
+def test_a_known_word_is_suspect_where_the_engine_nearly_read_another() -> None:
     words = lexicon(others=27, chair=15, choir=14, the=20)
-    saw = [CharAlternatives(6, {"a": 0.5, "o": 0.5})]
+    alternatives = [CharAlternatives(6, {"a": 0.5, "o": 0.5})]
 
-    ((spot,),) = suspect_search.spots(["the chair"], words, doubts=[saw])
+    ((suspect,),) = find_suspects(["the chair"], words, alternatives=[alternatives])
 
-    assert (spot.word, [c.text for c in spot.candidates]) == ("chair", ["choir"])
-    assert suspect_search.spots(["the chair"], words, doubts=[[]]) == [[]]
+    assert (suspect.word, [c.text for c in suspect.candidates]) == ("chair", ["choir"])
+    assert find_suspects(["the chair"], words, alternatives=[[]]) == [[]]
 
 
-def test_no_accent_is_taken_away() -> None:
+def test_a_reading_with_fewer_accents_is_no_candidate() -> None:
     words = lexicon(others=27, kerguelen=9, the=20)
+    alternatives = [CharAlternatives(8, {"é": 0.6, "e": 0.4})]
 
-    assert suspect_search.spots(["the Kerguélen"], words, doubts=[[CharAlternatives(8, {"é": 0.6, "e": 0.4})]]) == [[]]  # fmt: skip
+    assert find_suspects(["the Kerguélen"], words, alternatives=[alternatives]) == [[]]
 
 
-def test_of_a_word_that_the_engine_did_not_doubt_no_letter_is_lost() -> None:
+def test_a_word_that_the_engine_did_not_doubt_loses_no_letter() -> None:
     words = lexicon({"the permission": 14}, others=27, which=16, permission=18, the=20)
 
-    def offered(word: str, *doubts: CharAlternatives) -> list[str]:
-        (found,) = suspect_search.spots([f"the {word}"], words, doubts=[doubts])
-        return [c.text for spot in found for c in spot.candidates]
+    def candidates(word: str, *alternatives: CharAlternatives) -> list[str]:
+        (found,) = find_suspects([f"the {word}"], words, alternatives=[alternatives])
+        return [c.text for suspect in found for c in suspect.candidates]
 
-    assert offered("permisson") == ["permission"]
-    assert offered("permiscion") == offered("wnich") == []
-    assert offered("wnich", CharAlternatives(5, {"n": 0.7, "h": 0.3})) == ["which"]
+    assert candidates("permisson") == ["permission"]
+    assert candidates("permiscion") == candidates("wnich") == []
+    assert candidates("wnich", CharAlternatives(5, {"n": 0.7, "h": 0.3})) == ["which"]
 
 
-def test_a_known_word_with_an_ending_is_noted() -> None:
-    words = lexicon(others=27, hecht=9, recht=15, rechtes=13, the=20)
+def test_a_known_word_with_an_ending_is_evidence(words: Lexicon) -> None:
+    german = lexicon(others=27, hecht=9, recht=15, rechtes=13, the=20)
 
-    (spot,) = spots("the Hechtes", words)
-    (other,) = spots("the wnich", WORDS)
+    (inflected,) = _suspects("the Hechtes", german)
+    (other,) = _suspects("the wnich", words)
 
-    assert (spot.word, spot.form) == ("Hechtes", True)
-    assert not other.form
+    assert (inflected.word, inflected.known_stem) == ("Hechtes", True)
+    assert not other.known_stem
+
+
+def test_pruning_decides_which_candidates_the_model_scores() -> None:
+    words = lexicon(cat=15, oat=9, the=20, others=27)
+
+    def candidates(pruning: Pruning) -> list[str]:
+        (found,) = find_suspects(["the eat"], words, pruning=pruning)
+        return [c.text for suspect in found for c in suspect.candidates]
+
+    assert candidates(Pruning(threshold=100.0)) == []
+    assert candidates(Pruning(threshold=-100.0, model_reorders=0.0)) == ["oat"]
+    assert sorted(candidates(Pruning(threshold=-100.0, model_reorders=100.0))) == ["cat", "oat"]
