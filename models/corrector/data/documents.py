@@ -1,6 +1,6 @@
-"""Lines of invoices, receipts, statements, letters, prescriptions, forms and tables, in six languages.
+"""Make lines of invoices, receipts, statements, letters, prescriptions, forms and tables, in six languages.
 
-The words are ours and Faker's (MIT); numbers, codes and addresses are random. Each template is a layout.
+The words are ours and Faker's (MIT); numbers, codes and addresses are random. Each template is a layout of a line.
 """
 
 import functools
@@ -11,7 +11,7 @@ from typing import Any
 from faker import Faker
 
 LOCALES = {"en": "en_GB", "de": "de_DE", "es": "es_ES", "fr": "fr_FR", "it": "it_IT", "nl": "nl_NL"}
-FOREIGN = (
+FOREIGN = (  # locales of names in languages that the prose does not cover
     "pl_PL",
     "cs_CZ",
     "tr_TR",
@@ -63,6 +63,10 @@ WORDS: dict[str, dict[str, list[str]]] = {
     },
 }  # fmt: skip
 DRUGS = ["Paracetamol", "Ibuprofen", "Amoxicillin", "Metformin", "Ramipril", "Simvastatin", "Omeprazol", "Levothyroxin", "Bisoprolol", "Prednisolon"]  # fmt: skip
+CODE_SHAPES = [  # "#" stands for a digit, "A" for a capital
+    *("######", "AA-####", "####/##", "A##-###A", "##.###.##"),
+    *("RE-####-###", "AAA#####", "#A#A#A#", "6204-#AA", "AA ## ### ###"),
+]
 UNITS = ["mg", "ml", "g", "µg", "IE", "kg", "m", "cm", "mm", "l", "pcs", "Stk", "h", "kWh", "m²"]
 
 
@@ -72,12 +76,13 @@ def _faker(language: str) -> Any:
 
 
 def foreign_name(rng: random.Random) -> str:
-    """A name, a place or a firm of a language that the prose does not cover."""
+    """Return a name, a place or a firm of a language that the prose does not cover."""
     fake = _faker(rng.choice(FOREIGN))
     return str(rng.choice([fake.name, fake.last_name, fake.city, fake.company])())
 
 
 def _amount(rng: random.Random, language: str) -> str:
+    """Return an amount of money as the language writes it."""
     value = rng.choice([rng.uniform(0.2, 30), rng.uniform(1, 1000), rng.uniform(1000, 90000)])
     text = f"{value:,.2f}"
     if language == "en":
@@ -88,25 +93,22 @@ def _amount(rng: random.Random, language: str) -> str:
 
 
 def code(rng: random.Random) -> str:
-    """A number of an invoice, an article, a customer."""
-    shape = rng.choice(["######", "AA-####", "####/##", "A##-###A", "##.###.##", "RE-####-###", "AAA#####", "#A#A#A#", "6204-#AA", "AA ## ### ###"])  # fmt: skip
-    return "".join(
-        rng.choice(string.digits)
-        if c == "#"
-        else rng.choice(string.ascii_uppercase)
-        if c == "A"
-        else c
-        for c in shape
-    )
+    """Return a number of an invoice, an article or a customer."""
+    drawn_from = {"#": string.digits, "A": string.ascii_uppercase}
+    shape = rng.choice(CODE_SHAPES)
+    return "".join(rng.choice(drawn_from[c]) if c in drawn_from else c for c in shape)
 
 
 def _date(rng: random.Random) -> str:
     d, m, y = rng.randrange(1, 29), rng.randrange(1, 13), rng.randrange(1990, 2030)
-    return rng.choice([f"{d:02}.{m:02}.{y}", f"{d:02}/{m:02}/{y}", f"{y}-{m:02}-{d:02}", f"{d}.{m}.{y % 100:02}", f"{d:02}-{m:02}-{y}"])  # fmt: skip
+    day, month = f"{d:02}", f"{m:02}"
+    german, short = f"{day}.{month}.{y}", f"{d}.{m}.{y % 100:02}"
+    slashes, iso, dashes = f"{day}/{month}/{y}", f"{y}-{month}-{day}", f"{day}-{month}-{y}"
+    return rng.choice([german, slashes, iso, short, dashes])
 
 
 def document_line(rng: random.Random) -> str:
-    """One line of one layout."""
+    """Return a line in a random layout and language."""
     language = rng.choice([*WORDS, "en", "en"])
     words, fake = WORDS[language], _faker(language)
     total, label, item, phrase = (
