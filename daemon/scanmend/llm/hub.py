@@ -23,21 +23,13 @@ from scanmend.errors import DiskFull, ModelUnavailable
 from scanmend.gguf_notes import Notes
 from scanmend.llm.hub_errors import explained
 from scanmend.quantizations import file_name_words
-from scanmend.workers.server import Progress
+from scanmend.workers.protocol import DownloadBegun, Downloaded, HubFile
+from scanmend.workers.server import Tell
 
 INCOMING = ".incoming"  # folder of partial files, in the models' folder
 FREE_BYTES = 2**28  # that stay free on the disk besides the model
 PROGRESS_SECONDS = 1.0  # between two progress messages
 _PART = re.compile(r"-\d{5}-of-\d{5}\.gguf$")  # of a model in several files
-
-
-@dataclass(frozen=True, slots=True)
-class HubFile:
-    """A file of a repository. ``size`` in bytes; ``sha256`` None: the Hub does not tell it."""
-
-    name: str
-    size: int
-    sha256: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +45,7 @@ class _Origin:
         return self.repo_id.replace("/", "--")
 
 
-def download(repo_id: str, quantization: str, directory: str, progress: Progress) -> str:
+def download(repo_id: str, quantization: str, directory: str, tell: Tell) -> str:
     """Download the files that are missing; return the path of the model's first file.
 
     Raises ModelUnavailable with the remedy, or DiskFull. A partial file stays for the next try.
@@ -65,8 +57,8 @@ def download(repo_id: str, quantization: str, directory: str, progress: Progress
         card = info.card_data
         licence = getattr(card, "license_name", None) or getattr(card, "license", None) or "unknown"
         size = sum(f.size for f in files)
-        progress({"licence": licence, "files": [f.name for f in files], "size": size})
-        return _downloaded(_Origin(repo_id, info.sha, licence), files, directory, progress)
+        tell(DownloadBegun(licence, tuple(f.name for f in files), size))
+        return _downloaded(_Origin(repo_id, info.sha, licence), files, directory, tell)
 
 
 def list_files(
@@ -113,7 +105,7 @@ def _chosen(repo_id: str, siblings: list[Any], quantization: str) -> list[HubFil
 # the download ---------------------------------------------------------------------------------------
 
 
-def _downloaded(origin: _Origin, files: list[HubFile], directory: str, progress: Progress) -> str:
+def _downloaded(origin: _Origin, files: list[HubFile], directory: str, tell: Tell) -> str:
     """Download what is missing of the files; return the path of the first."""
     incoming = os.path.join(directory, INCOMING, origin.folder)
     final = os.path.join(directory, origin.folder)
@@ -125,8 +117,8 @@ def _downloaded(origin: _Origin, files: list[HubFile], directory: str, progress:
     partials = {f: os.path.join(incoming, _partial_name(f, origin)) for f in missing}
     for file, path in partials.items():
         url = hf_hub_url(origin.repo_id, file.name, revision=origin.revision)
-        _get(url, file, path, progress)
-        _verify(origin.repo_id, file, path, progress)
+        _get(url, file, path, tell)
+        _verify(origin.repo_id, file, path, tell)
     # the first part last: a model is there when its first part is
     for file in reversed(missing):
         os.replace(partials[file], targets[file])
@@ -141,7 +133,7 @@ def _partial_name(file: HubFile, origin: _Origin) -> str:
     return f"{os.path.basename(file.name)}.{(file.sha256 or origin.revision)[:16]}.partial"
 
 
-def _get(url: str, file: HubFile, path: str, progress: Progress) -> None:
+def _get(url: str, file: HubFile, path: str, tell: Tell) -> None:
     """Get the file, from where an earlier try left off.
 
     Not by ``hf_hub_download``: since huggingface_hub 2 it begins anew in each process. It uses ``http_get`` itself,
@@ -159,7 +151,7 @@ def _get(url: str, file: HubFile, path: str, progress: Progress) -> None:
             resume_size=partial.tell(),
             headers=headers,
             expected_size=file.size,
-            tqdm_class=_progress_bar(file, progress),
+            tqdm_class=_progress_bar(file, tell),
         )
         partial.flush()
         os.fsync(partial.fileno())
@@ -193,9 +185,9 @@ def _check_space(needed: int, directory: str) -> None:
         )
 
 
-def _verify(repo_id: str, file: HubFile, path: str, progress: Progress) -> None:
+def _verify(repo_id: str, file: HubFile, path: str, tell: Tell) -> None:
     """Compare the sha256 with the Hub's; remove a file that differs, and raise ModelUnavailable."""
-    progress({"file": file.name, "done": file.size, "total": file.size, "said": "checking"})
+    tell(Downloaded(file.name, file.size, file.size, checking=True))
     if file.sha256 is None:
         return
     with open(path, "rb") as opened:
@@ -208,7 +200,7 @@ def _verify(repo_id: str, file: HubFile, path: str, progress: Progress) -> None:
         )
 
 
-def _progress_bar(file: HubFile, progress: Progress) -> type:
+def _progress_bar(file: HubFile, tell: Tell) -> type:
     """Return a progress bar class for the Hub's client that draws nothing and sends progress messages."""
 
     class Bar(tqdm):  # type: ignore[misc]
@@ -223,7 +215,7 @@ def _progress_bar(file: HubFile, progress: Progress) -> type:
             shown = super().update(n)
             if time.monotonic() - self._sent > PROGRESS_SECONDS:
                 self._sent = time.monotonic()
-                progress({"file": file.name, "done": int(self.n), "total": file.size})
+                tell(Downloaded(file.name, int(self.n), file.size))
             return shown
 
         def close(self) -> None:
