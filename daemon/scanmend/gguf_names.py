@@ -2,14 +2,15 @@
 
 import re
 
-# llm.quantization -> what files of that quantization are called
-_WORDS = {"int8": ("q8_0",), "int4": ("q4_k_m",), "fp16": ("fp16", "f16")}
+# llm.quantization -> the words in the names of its files
+FILE_NAME_WORDS = {"int8": ("q8_0",), "int4": ("q4_k_m",), "fp16": ("fp16", "f16")}
 _PART = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$")
 
 
-def quantization_words(quantization: str) -> tuple[str, ...]:
-    """Return the words of which one stands in the name of a file of this quantization, the usual one first."""
-    return _WORDS.get(quantization.lower(), (quantization.lower(),))
+def file_name_words(quantization: str) -> tuple[str, ...]:
+    """Return the words that mark the files of ``llm.quantization``, the preferred one first, in lower case."""
+    name = quantization.lower()
+    return FILE_NAME_WORDS.get(name, (name,))
 
 
 def part_numbers(name: str) -> tuple[int, int] | None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scanmend.gguf_names import part_numbers, quantization_words, without_part
+from scanmend.gguf_names import file_name_words, part_numbers, without_part
 from scanmend.gguf_notes import NOTES_SUFFIX, Fact, Notes
 
 
@@ -55,8 +55,8 @@ def test_a_process_that_may_not_write_reports_its_facts(model: Path) -> None:
 
 
 def test_names_tell_quantization_and_parts() -> None:
-    assert quantization_words("INT8") == ("q8_0",)
-    assert quantization_words("Q5_K_M") == ("q5_k_m",)
+    assert file_name_words("INT8") == ("q8_0",)
+    assert file_name_words("Q5_K_M") == ("q5_k_m",)
     assert part_numbers("a/tiny-00002-of-00003.gguf") == (2, 3)
     assert part_numbers("tiny-2-of-3.gguf") is None
     assert without_part("tiny-00002-of-00003.gguf") == "tiny.gguf"

@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass
 
 from scanmend.config.settings import BUILTIN, LlmSettings
-from scanmend.gguf_names import part_numbers, quantization_words, without_part
+from scanmend.gguf_names import file_name_words, part_numbers, without_part
 from scanmend.resources import place
 
 MAGIC = b"GGUF"
@@ -77,7 +77,7 @@ def chosen(settings: LlmSettings, directory: str) -> str | None:
         path = os.path.join(directory, os.path.expanduser(settings.wanted))
         return path if os.path.exists(path) else None
     repository = settings.repository.replace("/", "--").lower()
-    words = quantization_words(settings.quantization)
+    words = file_name_words(settings.quantization)
 
     def mismatch(model: ModelFile) -> tuple[bool, bool]:
         name = model.name.lower()

@@ -21,7 +21,7 @@ from scanmend.config.settings import LlmSettings
 from scanmend.correction.gate import gate
 from scanmend.errors import ChildError, ModelUnavailable, OutOfMemory, TimedOut
 from scanmend.gguf_notes import Notes
-from scanmend.llm import loader
+from scanmend.llm import llama_model, loader
 from scanmend.page import Box, Line
 from scanmend.telemetry import metrics
 from scanmend.workers.client import Child
@@ -314,17 +314,17 @@ def test_layers_are_halved_down_to_the_cpu(
     most: int | None,
     ladder: list[int],
 ) -> None:
-    monkeypatch.setattr(loader, "device", lambda: "gpu")
+    monkeypatch.setattr(llama_model, "device", lambda: "gpu")
     tried: list[int] = []
-    real = loader._try
+    real = loader._load_with
 
-    def fits_on_the_cpu(request: LoadRequest, layers: int, notes: Notes) -> loader.Loaded:
+    def fits_on_the_cpu(request: LoadRequest, layers: int, notes: Notes) -> loader.LoadedModel:
         tried.append(layers)
         if layers:
             raise OutOfMemory("short")
         return real(request, layers, notes)
 
-    monkeypatch.setattr(loader, "_try", fits_on_the_cpu)
+    monkeypatch.setattr(loader, "_load_with", fits_on_the_cpu)
     path = folder / "tiny-q8_0.gguf"
     request = LoadRequest(os.fsencode(path), wanted, 1024, gpu="Tiny 1, 1000 MiB", max_layers=most)
 
@@ -344,7 +344,7 @@ def test_layers_are_halved_down_to_the_cpu(
 def test_a_build_without_gpu_is_told_from_a_machine_without(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert loader.device() == "cpu: llama.cpp is built without support for a GPU"
+    assert llama_model.device() == "cpu: llama.cpp is built without support for a GPU"
     real = os.listdir
     monkeypatch.setattr(os, "listdir", lambda p: [*real(p), "libggml-cuda.so"])
-    assert loader.device() == "cpu: llama.cpp is built for cuda, and no such GPU is found"
+    assert llama_model.device() == "cpu: llama.cpp is built for cuda, and no such GPU is found"
