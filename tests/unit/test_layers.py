@@ -116,7 +116,7 @@ def test_status_loads_no_logging(tmp_path: Path) -> None:
     ).stdout
 
     assert "scanmend.service.status" in out.split()
-    assert set() == {"structlog", "asyncio", "ssl", "subprocess"} & set(out.split())
+    assert set() == {"structlog", "asyncio", "ssl", "subprocess", "msgspec"} & set(out.split())
 
 
 def test_daemon_is_no_package() -> None:

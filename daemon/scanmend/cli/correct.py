@@ -12,7 +12,7 @@ from typing import Any, TextIO
 import msgspec
 
 from scanmend.backends.gguf_files import chosen
-from scanmend.backends.llm_lifecycle import Model
+from scanmend.backends.llm_lifecycle import LanguageModel
 from scanmend.cli import progress
 from scanmend.config.profiles import Profile, load_profiles
 from scanmend.config.settings import Settings
@@ -63,7 +63,7 @@ def correct(settings: Settings, files: list[str], profile: str | None, structure
         raise ModelUnavailable(
             f"no model in {directory}: get one with: scanmend models pull, or set llm.model: builtin"
         )
-    model = Model(replace(settings.llm, auto_download=False), directory, lambda *_: None)
+    model = LanguageModel(replace(settings.llm, auto_download=False), directory, lambda *_: None)
     failed = 0
     try:
         for name in files or ["-"]:
@@ -74,7 +74,7 @@ def correct(settings: Settings, files: list[str], profile: str | None, structure
     return failed
 
 
-def _file(model: Model, name: str, rules: Profile, structured: bool) -> int:
+def _file(model: LanguageModel, name: str, rules: Profile, structured: bool) -> int:
     pieces = _read(name)
     pages = _pages(pieces)
     failed = 0
@@ -99,7 +99,7 @@ def _file(model: Model, name: str, rules: Profile, structured: bool) -> int:
     return failed
 
 
-def _page(model: Model, index: int, lines: list[Line], rules: Profile) -> PageResult:
+def _page(model: LanguageModel, index: int, lines: list[Line], rules: Profile) -> PageResult:
     page = PageText(index, 0, 0, 0, 0, tuple(lines), EngineInfo("text", ""), TextSource.TEXT)
     wanted = [number for number, line in enumerate(lines) if needs_correction(line, rules)]
     if not wanted:

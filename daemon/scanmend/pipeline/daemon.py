@@ -116,7 +116,7 @@ class Daemon:
         )
         self._log.info("engine", engine=engine.engine, reason=engine.why)
         for missing in lacking():
-            self._log.warning("not confined", reason=missing)
+            self._log.warning("not confined", reason=str(missing))
         return Context(settings, profiles, engine.engine)
 
     def _start_clearing(self, roots: folders.Roots, stack: contextlib.ExitStack) -> None:
