@@ -1,4 +1,4 @@
-"""A page on a share that goes away while it is read: the machine's fault, not the file's."""
+"""Test a page on a share that goes away while it is read: the machine's fault, not the file's."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ def share(tmp_path: Path) -> Iterator[tuple[Samba, Mount]]:
 
 
 def _noise() -> Image.Image:
-    """4 MB however it is packed: more than any reader takes in advance."""
+    """Return a picture of 4 MB in any format: more than any reader reads ahead."""
     return Image.fromarray(np.random.default_rng(1).integers(0, 255, (2000, 2000), dtype=np.uint8))
 
 
@@ -41,7 +41,7 @@ HOW: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("kind", HOW)
-def test_it_goes_away_in_the_middle_of_a_page(
+def test_a_share_goes_away_in_the_middle_of_a_page(
     share: tuple[Samba, Mount], monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     server, mount = share
