@@ -18,8 +18,11 @@ AGAIN_AFTER_REBOOT = 'until "$@"; [ $? != 133 ]; do :; done'
 SANDBOXES = "--system-call-filter=landlock_create_ruleset landlock_add_rule landlock_restrict_self"
 ROOT = Path(__file__).resolve().parents[1]
 # services of the host that must not run in the container
-MASKED = ("smbd", "nmbd", "samba-ad-dc", "ssh", "cron", "systemd-networkd-wait-online", "apt-daily.timer", "apt-daily-upgrade.timer",
-          "unattended-upgrades", "docker", "containerd", "getty@tty1", "console-getty")  # fmt: skip
+MASKED = (
+    *("smbd", "nmbd", "samba-ad-dc", "ssh", "cron", "docker", "containerd"),
+    *("systemd-networkd-wait-online", "unattended-upgrades", "getty@tty1", "console-getty"),
+    *("apt-daily.timer", "apt-daily-upgrade.timer"),
+)
 
 
 def impossible() -> str | None:
@@ -64,8 +67,10 @@ class Container:
     def boot(self) -> None:
         """Boot, and wait until systemd answers."""
         bound = [f"--bind-ro={place}" for place in {str(ROOT), sys.prefix}]
-        command = ["systemd-nspawn", "-q", "-D", str(self.root), "-b", "--register=no", "--keep-unit", "--private-network",
-                   "--console=pipe", "-M", f"scanmend-{os.getpid()}", SANDBOXES, *bound]  # fmt: skip
+        options = ["--quiet", "--boot", "--register=no", "--keep-unit", "--private-network"]
+        machine = f"--machine=scanmend-{os.getpid()}"
+        folder = f"--directory={self.root}"
+        command = ["systemd-nspawn", *options, "--console=pipe", folder, machine, SANDBOXES, *bound]
         with open(self.home / "console", "ab") as console:
             self._process = subprocess.Popen(
                 ["sh", "-c", AGAIN_AFTER_REBOOT, "sh", *command],

@@ -41,9 +41,10 @@ force user = root
 """
 # rclone caches nothing: a file that is closed is on the server
 OPTIONS = (
-    "--smb-host=127.0.0.1", "--smb-user=guest", "--vfs-cache-mode=off", "--dir-cache-time=300ms", "--attr-timeout=300ms",
-    "--poll-interval=0", "--low-level-retries=2", "--retries=1", "--contimeout=3s", "--timeout=5s",
-)  # fmt: skip
+    *("--smb-host=127.0.0.1", "--smb-user=guest", "--vfs-cache-mode=off", "--poll-interval=0"),
+    *("--dir-cache-time=300ms", "--attr-timeout=300ms", "--contimeout=3s", "--timeout=5s"),
+    *("--low-level-retries=2", "--retries=1"),
+)
 
 
 def impossible() -> str | None:
@@ -74,8 +75,11 @@ class Samba:
         """Start the server and wait until it listens."""
         self._process = subprocess.Popen(
             ["smbd", "--foreground", "--no-process-group", f"--configfile={self.home}/smb.conf"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         eventually(self._listens, 60, "smbd listens")
 
     def _listens(self) -> bool:
@@ -98,10 +102,13 @@ class Samba:
 
     def client(self, *commands: str) -> subprocess.Popen[bytes]:
         """Start smbclient with these commands."""
+        share = ["smbclient", "//127.0.0.1/office", "-p", str(self.port), "-N", "-b", "8192"]
         return subprocess.Popen(
-            ["smbclient", "//127.0.0.1/office", "-p", str(self.port), "-N", "-b", "8192", "-c", "; ".join(commands)],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            [*share, "-c", "; ".join(commands)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
 
     def ask(self, *commands: str) -> str:
         """Run smbclient with these commands and return its output."""
@@ -162,16 +169,8 @@ class Mount:
 
     def _start(self) -> None:
         self.place.mkdir(parents=True, exist_ok=True)
-        command = [
-            "rclone",
-            "mount",
-            ":smb:office",
-            str(self.place),
-            "--config",
-            "/dev/null",
-            *OPTIONS,
-        ]
-        command += ["--smb-port", str(self.server.port)]
+        command = ["rclone", "mount", ":smb:office", str(self.place), "--config", "/dev/null"]
+        command += [*OPTIONS, "--smb-port", str(self.server.port)]
         command += ["--cache-dir", str(self.server.home / self.place.name)]
         with open(self.server.home / f"{self.place.name}.log", "ab") as said:
             self._process = subprocess.Popen(

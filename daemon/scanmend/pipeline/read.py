@@ -28,7 +28,10 @@ class Read:
     """The read step. ``run`` is the body of each slot's thread."""
 
     def __init__(self, context: CurrentContext, stores: Stores, queues: Queues) -> None:
-        """Take jobs from ``queues.pages``; put pages into ``queues.corrections``, failed documents into ``queues.results``."""
+        """Take jobs from ``queues.pages``.
+
+        Put pages into ``queues.corrections``, failed documents into ``queues.results``.
+        """
         self._context = context
         self._stores = stores
         self._queues = queues
