@@ -112,10 +112,10 @@ class Read:
         doubts = document.end_doubts
         allowed = allowance(document, limits)
         request = ContentsRequest(
-            self._path(document),
-            limits.pages,
-            limits.pixels,
-            pdf.passwords,
+            file=self._path(document),
+            max_pages=limits.pages,
+            max_pixels=limits.pixels,
+            passwords=pdf.passwords,
             extract=pdf.attachments == "extract",
             max_bytes=int(limits.file_size),
             room_parts=allowed.parts,
