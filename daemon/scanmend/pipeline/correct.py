@@ -17,7 +17,11 @@ from scanmend.config.profiles import Profile
 from scanmend.config.settings import BUILTIN, Settings
 from scanmend.correction.gate import needs_correction
 from scanmend.correction.lexicon import shipped
-from scanmend.correction.page_result import correction_of, review, without_model
+from scanmend.correction.page_result import (
+    correction_of,
+    gated_result,
+    result_without_model,
+)
 from scanmend.document import Document, State
 from scanmend.errors import ChildError, MachineError, ModelUnavailable
 from scanmend.page import Correction, PageResult, PageText
@@ -196,15 +200,17 @@ class Correct:
 
     def correct(self, text: PageText, profile: Profile, document: Document) -> PageResult | None:
         """The page's result; None when the daemon stops in the middle of it."""
+        rules = profile.gate_rules
         if not self._settings.llm.enabled:
-            return without_model(text, profile, Correction("off", "llm.enabled is false"))
+            return result_without_model(text, rules, Correction("off", "llm.enabled is false"))
         # a large model is asked more: where it reads a number otherwise, a person should look
         small = (self._settings.llm.backend, self._settings.llm.model) == ("local", BUILTIN)
         words = shipped() if small else None
-        wanted = [n for n, line in enumerate(text.lines) if needs_correction(line, profile, words)]
+        wanted = [n for n, line in enumerate(text.lines) if needs_correction(line, rules, words)]
         if not wanted:
             reason = _why_nothing(text)
-            return without_model(text, profile, Correction("nothing", reason, profile=profile.name))
+            correction = Correction("nothing", reason, profile=profile.name)
+            return result_without_model(text, rules, correction)
         started = time.monotonic()
         try:
             proposal = self._model.propose(text.lines, wanted, profile)
@@ -213,7 +219,7 @@ class Correct:
                 self._journal.note(document, reason=f"waits for a model: {error}")
                 raise
             correction = Correction("unavailable", str(error), profile=profile.name)
-            return without_model(text, profile, correction)
+            return result_without_model(text, rules, correction)
         except ChildError as error:
             if self._stopping:
                 return None
@@ -221,8 +227,11 @@ class Correct:
                 "correction failed", document=document.name, page=text.index + 1, reason=str(error)
             )
             correction = Correction("failed", str(error), profile=profile.name)
-            return without_model(text, profile, correction)
-        result = review(text, proposal.lines, profile, correction_of(proposal, profile, started))
+            return result_without_model(text, rules, correction)
+        correction = correction_of(
+            proposal, started, profile=profile.name, prompt_sha256=profile.prompt_sha256
+        )
+        result = gated_result(text, proposal.lines, rules, correction)
         accepted = sum(edit.accepted for edit in result.edits)
         self._log.info("page corrected", document=document.name, page=text.index + 1, lines=len(wanted),
                        accepted=accepted, rejected=len(result.edits) - accepted, suspects=len(result.suspects),
