@@ -1,4 +1,4 @@
-"""The errors of scanmend, by who is at fault and what follows from it.
+"""Define every error of scanmend: its code, what happened, the remedy, and whose fault it is.
 
     ScanmendError
     ├ UsageError            the command line is wrong
@@ -11,17 +11,20 @@
     └ MachineError          this machine's fault: wait and try again, for ever
       ├ FolderGone  DiskFull  EngineUnusable  ModelUnavailable
 
-Each message says what happened, to which file (``show``), and what to do.
+Each error has ``what`` (what happened, to which file, by ``show``) and ``remedy`` (what to do about it); ``str()`` joins
+both for people. Programs read ``code``, which is published (``kind`` in ``<name>.error.json``) and never changes.
 """
 
 import errno
 from typing import ClassVar
 
-NULL_ALLOWED = "SCANMEND_NULL_ENGINE"  # in the environment: ocr.engine may be "null", for benches; else it is unusable
+NULL_ALLOWED = (
+    "SCANMEND_NULL_ENGINE"  # environment variable that allows ocr.engine: null, for benches
+)
 
 
 def show(path: bytes | str) -> str:
-    """A path for people: bytes that are not UTF-8, and control characters, are escaped."""
+    """Return a path for people: escape bytes that are not UTF-8, and control characters."""
     text = path.decode("utf-8", "backslashreplace") if isinstance(path, bytes) else path
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode()
@@ -30,107 +33,185 @@ def show(path: bytes | str) -> str:
 
 
 class ScanmendError(Exception):
-    """The root; ``exit_code`` is that of a command that ends with this error."""
+    """An error that scanmend foresees.
 
+    ``code`` names it for programs. ``meaning`` and ``advice`` describe all errors of the class, for the documentation;
+    ``exit_code`` is that of a command that ends with it.
+    """
+
+    code: ClassVar[str] = "error"
     exit_code: ClassVar[int] = 1
+    meaning: ClassVar[str] = "Something went wrong that scanmend foresees."
+    advice: ClassVar[str] = "The message says what to do."
 
-    @property
-    def kind(self) -> str:
-        """The class name in the field's spelling, as in the sidecar: "never-completed"."""
-        name = type(self).__name__
-        return "".join("-" + c.lower() if c.isupper() else c for c in name).lstrip("-")
+    def __init__(self, what: str, remedy: str = "") -> None:
+        """Say what happened, to which file, and what to do about it."""
+        super().__init__(what, remedy)
+        self.what = what
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.what}; {self.remedy}" if self.remedy else self.what
 
 
 class UsageError(ScanmendError):
-    """The command was called in a way that it does not know."""
+    """A command line that scanmend does not understand."""
 
+    code = "usage-error"
     exit_code = 2
+    meaning = "The command line is wrong."
+    advice = "See `scanmend COMMAND --help`."
 
 
 class ConfigError(ScanmendError):
-    """The configuration can't be used."""
+    """A configuration that can't be used."""
 
+    code = "config-error"
     exit_code = 3
+    meaning = "The configuration is wrong. The message names the file, the line and the key."
+    advice = "Correct the line, then try `scanmend check-config`."
 
 
 class AlreadyRunning(ScanmendError):
-    """Another daemon holds the state folder."""
+    """Another daemon that holds the state folder."""
 
+    code = "already-running"
     exit_code = 4
+    meaning = "Another daemon uses the same state folder."
+    advice = "Stop it, or give this one a `folders.state` of its own."
 
 
 class DocumentError(ScanmendError):
-    """The file itself can't be processed; trying again won't help."""
+    """A file that can't be processed; another try won't help."""
 
+    code = "document-error"
     exit_code = 5
+    meaning = "The file itself can't be processed."
+    advice = "The message says what is wrong with it."
 
 
 class Encrypted(DocumentError):
-    """The document needs a password, or a right."""
+    """A document that needs a password, or a right."""
+
+    code = "encrypted"
+    meaning = "The PDF needs a password, or does not allow its text to be extracted."
+    advice = "Put the password into `pdf.passwords`, or export the file without protection."
 
 
 class Damaged(DocumentError):
-    """The file is not a whole document of its format."""
+    """A file that is not a whole document of its format."""
+
+    code = "damaged"
+    meaning = "The file is not a whole document of its format, and can't be repaired."
+    advice = "Scan or export it again."
 
 
 class TooBig(DocumentError):
-    """A limit of the configuration is exceeded; the message names it."""
+    """A file that exceeds a limit of the configuration; the message names the limit."""
+
+    code = "too-big"
+    meaning = "The file exceeds one of `limits`."
+    advice = "Raise the limit that the message names, then `scanmend retry`."
 
 
 class Unsupported(DocumentError):
-    """Not a format that scanmend reads."""
+    """A file in a format that scanmend does not read."""
+
+    code = "unsupported"
+    meaning = "scanmend does not read this format."
+    advice = "Export the file as PDF or as a picture."
 
 
 class NeverCompleted(DocumentError):
-    """The file stayed unfinished for longer than ``settle.patience``."""
+    """A file that stayed unfinished for longer than ``settle.patience``."""
+
+    code = "never-completed"
+    meaning = "The file stayed unfinished for longer than `settle.patience`."
+    advice = "Copy it again; raise `settle.patience` if the device needs longer."
 
 
 class ChildError(ScanmendError):
-    """A child process failed at one request; another try may succeed."""
+    """A failed request to a child process; another try may succeed."""
 
+    code = "child-error"
     exit_code = 6
+    meaning = "A child process failed at a page as often as `ocr.attempts` allows."
+    advice = "Scan or export the file again, or try once more: `scanmend retry`."
 
 
 class Died(ChildError):
-    """The child ended in the middle of a request."""
+    """A child that ended in the middle of a request."""
+
+    code = "died"
+    meaning = "The child process that read the page ended in the middle of it, as often as `ocr.attempts` allows."
 
 
 class TimedOut(ChildError):
-    """The child did not answer in time and was killed."""
+    """A child that did not answer in time and was killed."""
+
+    code = "timed-out"
+    meaning = "A page took longer than `ocr.page_timeout`, as often as `ocr.attempts` allows."
+    advice = "Raise `ocr.page_timeout`, or scan or export the file again."
 
 
 class OutOfMemory(ChildError):
-    """The child ran into its memory limit."""
+    """A child that ran into its memory limit."""
+
+    code = "out-of-memory"
+    meaning = "A page needed more than `ocr.memory`, as often as `ocr.attempts` allows."
+    advice = "Raise `ocr.memory`, or scan or export the file again."
 
 
 class ProtocolError(ChildError):
-    """The child's reply is no reply."""
+    """A message between the daemon and a child that is not what the protocol allows."""
+
+    code = "babbled"  # published under this name since the first version
+    meaning = "A child process answered with something that is no answer, as often as `ocr.attempts` allows."
 
 
 class MachineError(ScanmendError):
-    """Not the document's fault: the work waits until the machine can do it."""
+    """A failure that is not the document's fault: the work waits until the machine can do it."""
 
+    code = "machine-error"
     exit_code = 7
+    meaning = "This machine can't do the work now. scanmend waits and tries again, for ever."
+    advice = "Repair what the message names; `scanmend status` shows when the work goes on."
 
 
 class FolderGone(MachineError):
-    """A configured folder can't be reached."""
+    """A configured folder that can't be reached."""
+
+    code = "folder-gone"
+    meaning = "A configured folder can't be reached, or may not be read or written."
+    advice = "Mount the share again, or correct the folder's rights."
 
 
 class DiskFull(MachineError):
-    """No space left where something must be written."""
+    """A disk without space where something must be written."""
+
+    code = "disk-full"
+    meaning = "No space is left where scanmend must write."
+    advice = "Free some space; scanmend goes on by itself."
 
 
 class EngineUnusable(MachineError):
-    """The configured OCR engine can't be used on this machine."""
+    """An OCR engine that can't be used on this machine."""
+
+    code = "engine-unusable"
+    meaning = "The configured OCR engine can't be used on this machine."
+    advice = "`scanmend doctor` says what is missing."
 
 
 class ModelUnavailable(MachineError):
-    """There is no model to correct with, for the reason given."""
+    """A model that can't be had, for the reason given."""
+
+    code = "model-unavailable"
+    meaning = "There is no model to correct with."
+    advice = "`scanmend doctor` and `scanmend models` say why; meanwhile pages come out as `llm.on_unavailable` says."
 
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-_AWAY = {
+_UNREACHABLE = {
     errno.EIO, errno.ESTALE, errno.EROFS, errno.ENODEV, errno.ENXIO, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN,
     errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH, errno.ECONNABORTED, errno.ECONNRESET, errno.EACCES, errno.EPERM,
     errno.ENOENT, errno.EMFILE, errno.ENFILE,
@@ -138,22 +219,27 @@ _AWAY = {
 
 
 def machine_error(error: OSError, doing: str) -> MachineError:
-    """An OSError of reading or writing, as an error of this machine that says what was being done.
+    """Return an OSError of reading or writing as an error of this machine that says what was being done.
 
-    DiskFull and FolderGone hold for every document; a plain MachineError may be this one's alone.
+    DiskFull and FolderGone hold for every document; a plain MachineError may concern this one alone.
     """
-    reason = error.strerror or str(error)
+    what = f"{doing}: {error.strerror or error}"
     if error.errno in _FULL:
-        return DiskFull(f"{doing}: {reason}; free some space, scanmend goes on by itself")
-    return (FolderGone if error.errno in _AWAY else MachineError)(f"{doing}: {reason}")
+        return DiskFull(what, "free some space, scanmend goes on by itself")
+    return (FolderGone if error.errno in _UNREACHABLE else MachineError)(what)
 
 
-def by_kind(kind: str, message: str) -> ScanmendError:
-    """The error that a child reported by its kind; an unknown kind is a ChildError."""
-    known = {cls.__name__: cls for cls in _all(ScanmendError)}
-    name = "".join(part.capitalize() for part in kind.split("-"))
-    return known.get(name, ChildError)(message)
+def every_class(root: type[ScanmendError] = ScanmendError) -> list[type[ScanmendError]]:
+    """Return ``root`` and all classes below it, parents first."""
+    return [root, *(below for child in root.__subclasses__() for below in every_class(child))]
 
 
-def _all(cls: type[ScanmendError]) -> list[type[ScanmendError]]:
-    return [cls, *(s for sub in cls.__subclasses__() for s in _all(sub))]
+def by_code(code: str, what: str, remedy: str = "") -> ScanmendError:
+    """Return the error that a child reported by its code; an unknown code is a ChildError."""
+    known = {cls.code: cls for cls in every_class()}
+    return known.get(code, ChildError)(what, remedy)
+
+
+def costs_attempts(code: str) -> bool:
+    """Return whether errors of this code cost attempts of a page, so that the document fails after the last one."""
+    return code in {cls.code for cls in every_class(ChildError)}

@@ -4,18 +4,51 @@ Standard library only: every process of scanmend imports this module.
 """
 
 import dataclasses
+import enum
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from scanmend.jsonable import Json
 
-RECOGNISED = "ocr"  # by the engine, from the picture
-DRAWN = "pdf-text"  # from the PDF, which draws it as text
-EARLIER = "pdf-ocr"  # from the PDF: what an OCR program read in its pictures
-MIXED = "mixed"  # drawn text and recognised text
-TEXT_LAYER = "pdf-text"  # the name of the engine of a page that a PDF's text layer tells whole
-SOURCES = (RECOGNISED, DRAWN, EARLIER, MIXED)
+TEXT_LAYER = "pdf-text"  # the engine's name for a page whose whole text is the PDF's own
 PARTS = "parts"  # folder in an OCR child's scratch folder
+
+
+class TextSource(enum.StrEnum):
+    """Where a page's or a line's text is from."""
+
+    RECOGNISED = "ocr"  # by the engine, from the picture
+    DRAWN = "pdf-text"  # by the PDF, which draws it as text
+    EARLIER = "pdf-ocr"  # by the PDF: an OCR program read it in the PDF's pictures
+    MIXED = "mixed"  # drawn text and recognised text
+    TEXT = "text"  # a text file, given to `scanmend correct`
+
+
+class CorrectionStatus(enum.StrEnum):
+    """How the correction of a page ended."""
+
+    DONE = "done"  # the model was asked
+    OFF = "off"  # not configured
+    NOTHING = "nothing"  # no text to correct
+    UNAVAILABLE = "unavailable"  # no model
+    FAILED = "failed"  # the model failed on this page
+
+
+class Bound(enum.StrEnum):
+    """The bound that cut a model's answer short."""
+
+    TOKENS = "tokens"
+    SECONDS = "seconds"
+    REPETITION = "repetition"
+
+
+class HiddenReason(enum.StrEnum):
+    """Why a page does not show text that it carries."""
+
+    OFF_PAGE = "off-page"  # outside the page's box
+    LAYER_OFF = "layer-off"  # on an optional layer that is switched off
+    INVISIBLE = "invisible"  # in a text rendering mode that draws nothing
+    UNSEEN = "unseen"  # white, clipped, or behind something
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +92,8 @@ class Line(Json):
     ``confidence`` is 0..1, or None when the source has none (a PDF's own text). ``block`` counts the blocks
     (columns, paragraphs, tables) of the page from 0; an empty line is published between blocks.
     ``unsure``: offsets of the characters that the engine was not sure of; None when it does not tell. ``doubts``: what
-    it saw there and elsewhere, from left to right; None when it does not tell. ``source``: where the text is from, one
-    of ``SOURCES``.
+    it saw there and elsewhere, from left to right; None when it does not tell. ``source``: where the text is from, a
+    ``TextSource``.
     """
 
     text: str
@@ -69,25 +102,21 @@ class Line(Json):
     block: int = 0
     unsure: tuple[int, ...] | None = None
     doubts: tuple[CharAlternatives, ...] | None = None
-    source: str = "ocr"
+    source: TextSource = TextSource.RECOGNISED
 
     @property
     def exact(self) -> bool:
         """Whether the file carries this text and draws it: nothing corrects it."""
-        return self.source in (DRAWN, MIXED)
+        return self.source in (TextSource.DRAWN, TextSource.MIXED)
 
 
 @dataclass(frozen=True, slots=True)
 class Hidden(Json):
-    """Text that a page carries and does not show.
-
-    ``reason``: "off-page" (outside the page's box), "layer-off" (an optional layer that is switched off),
-    "invisible" (a text rendering mode that draws nothing) or "unseen" (white, clipped, or behind something).
-    """
+    """Text that a page carries and does not show."""
 
     text: str
     box: Box
-    reason: str
+    reason: HiddenReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +231,7 @@ class PageText(Json):
     """One page as read.
 
     ``width`` and ``height`` in pixels of the upright rendered page, at ``dpi``. ``rotation``: degrees
-    clockwise by which the page was turned to be upright (0, 90, 180, 270). ``source``: one of ``SOURCES``; of a mixed page each line has its own.
+    clockwise by which the page was turned to be upright (0, 90, 180, 270). ``source``: a ``TextSource``; of a mixed page each line has its own.
     ``hidden``: what the PDF carries and the page does not show. ``truncated``: the engine gave less than the page holds (Aspose without a licence).
     ``seconds``: per stage, as "render", "ocr".
     """
@@ -214,7 +243,7 @@ class PageText(Json):
     rotation: int
     lines: tuple[Line, ...]
     engine: EngineInfo
-    source: str = "ocr"
+    source: TextSource = TextSource.RECOGNISED
     truncated: bool = False
     seconds: dict[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
@@ -262,14 +291,14 @@ class PageProposal(Json):
 
     None for a line that it was not asked for, or left out. ``calls``: of the model's decoder, each one batch.
     ``drafted``: tokens of the OCR text that were verified; ``agreed``: those the model would have written too.
-    ``bound``: the bound that cut the model short ("tokens", "seconds", "repetition"), or None.
+    ``bound``: what cut the model short, or None.
     """
 
     lines: tuple[LineProposal | None, ...]
     model: ModelInfo
     tokens: int
     seconds: float
-    bound: str | None = None
+    bound: Bound | None = None
     calls: int = 0
     method: str = ""
     drafted: int = 0
@@ -318,18 +347,17 @@ class Hyphenated(Json):
 class Correction(Json):
     """How the correction of a page went.
 
-    ``status``: "done" (the model was asked), "off" (not configured), "nothing" (no text to correct),
-    "unavailable" (no model) or "failed" (the model failed on this page); the last two with a ``reason``.
+    UNAVAILABLE and FAILED have a ``reason``.
     """
 
-    status: str
+    status: CorrectionStatus
     reason: str = ""
     model: ModelInfo | None = None
     profile: str = ""
     prompt_sha256: str = ""
     tokens: int = 0
     seconds: float = 0.0
-    bound: str | None = None
+    bound: Bound | None = None
     calls: int = 0
     method: str = ""
 

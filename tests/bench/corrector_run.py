@@ -21,6 +21,7 @@ from scanmend.correction.page_result import review
 from scanmend.errors import ChildError
 from scanmend.page import (
     Correction,
+    CorrectionStatus,
     Divergence,
     Edit,
     EngineInfo,
@@ -130,7 +131,7 @@ def gated(said: Said, profile: Profile, allowed: Mapping[str, float] | None = No
     lines, pages = [], []
     for page, proposed in zip(said.document.pages, said.proposals, strict=True):
         text = PageText(0, 1, 1, 72, 0, page.lines, EngineInfo("given", ""))
-        result = review(text, proposed, profile, Correction("done"))
+        result = review(text, proposed, profile, Correction(CorrectionStatus.DONE))
         texts, edits = list(result.lines), list(result.edits)
         if allowed:
             edits = [_allow(edit, allowed) for edit in edits]

@@ -145,12 +145,12 @@ class Fuzz:
             self._read(path)
             self.found["read"] += 1
         except DocumentError as error:
-            self.found[error.kind] += 1
+            self.found[error.code] += 1
             if "fuzz" not in str(error):
                 self.bugs.append((f"names no file: {error}", data))
         except (Died, TimedOut, OutOfMemory) as error:
-            self.found[error.kind] += 1
-            print(f"{error.kind}: {error}", file=sys.stderr)
+            self.found[error.code] += 1
+            print(f"{error.code}: {error}", file=sys.stderr)
             self._child.end()  # as the daemon does
         except ChildError as error:
             self.bugs.append((str(error), data))

@@ -10,6 +10,7 @@ from scanmend.page import (
     Box,
     CharAlternatives,
     Correction,
+    CorrectionStatus,
     Divergence,
     Edit,
     EngineInfo,
@@ -41,7 +42,7 @@ VALUES = (
     PAGE,
     PageResult(
         PAGE, ("Total 12,50", ""), (Edit(0, 6, "7", "1", False, "digit", 2.5),),
-        Correction("corrected", model=MODEL), hyphenated=(Hyphenated(0, ("a-", "b"), "ab"),),
+        Correction(CorrectionStatus.DONE, model=MODEL), hyphenated=(Hyphenated(0, ("a-", "b"), "ab"),),
     ),
     PageProposal((None, LineProposal("b"), LineProposal("c", (Divergence(0, 1, 0.5),))), MODEL, 5, 0.25),
 )  # fmt: skip

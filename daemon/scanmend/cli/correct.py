@@ -22,7 +22,16 @@ from scanmend.correction.page_result import (
 )
 from scanmend.errors import ChildError, ConfigError, ModelUnavailable, UsageError
 from scanmend.formats.sidecar import as_json
-from scanmend.page import Box, Correction, EngineInfo, Line, PageResult, PageText
+from scanmend.page import (
+    Box,
+    Correction,
+    CorrectionStatus,
+    EngineInfo,
+    Line,
+    PageResult,
+    PageText,
+    TextSource,
+)
 from scanmend.telemetry import log
 
 LINES = 60  # of a page, which is what the model sees together
@@ -93,17 +102,17 @@ def _file(model: Model, name: str, rules: Profile, structured: bool) -> int:
 
 
 def _page(model: Model, index: int, lines: list[Line], profile: Profile) -> PageResult:
-    page = PageText(index, 0, 0, 0, 0, tuple(lines), EngineInfo("text", ""), "text")
+    page = PageText(index, 0, 0, 0, 0, tuple(lines), EngineInfo("text", ""), TextSource.TEXT)
     rules = profile.gate_rules
     wanted = [number for number, line in enumerate(lines) if needs_correction(line, rules)]
     if not wanted:
-        correction = Correction("nothing", "no line needs it", profile=profile.name)
+        correction = Correction(CorrectionStatus.NOTHING, "no line needs it", profile=profile.name)
         return result_without_model(page, rules, correction)
     started = time.monotonic()
     try:
         proposal = model.propose(lines, wanted, profile)
     except ChildError as error:
-        correction = Correction("failed", str(error), profile=profile.name)
+        correction = Correction(CorrectionStatus.FAILED, str(error), profile=profile.name)
         return result_without_model(page, rules, correction)
     correction = correction_of(
         proposal, started, profile=profile.name, prompt_sha256=profile.prompt_sha256

@@ -14,7 +14,7 @@ from scanmend.correction.iban import IBAN_SHAPE
 from scanmend.correction.number_forms import is_valid_date
 from scanmend.correction.protected import overlaps
 from scanmend.correction.rules import RuleName
-from scanmend.page import DRAWN, Edit, Line, Suspect
+from scanmend.page import Edit, Line, Suspect, TextSource
 
 _IBAN = re.compile(IBAN_SHAPE)
 _VAT = re.compile(
@@ -67,13 +67,13 @@ def suspects(
     """
     found: list[Suspect] = []
     for number, (line, text) in enumerate(zip(lines, texts, strict=True)):
-        if line.source != DRAWN and any(map(str.isdigit, text)):
+        if line.source != TextSource.DRAWN and any(map(str.isdigit, text)):
             found += _failed_bank_checks(number, text)
             found += _failed_article_checks(number, text)
             found += _impossible_dates(number, text)
             found += _doubted_numbers(number, line, text, edits)
     found += _numbers_read_otherwise(edits, texts)
-    if any(line.source != DRAWN for line in lines):
+    if any(line.source != TextSource.DRAWN for line in lines):
         found += _wrong_sum(texts)
     return tuple(sorted(found, key=lambda s: (s.line, s.start)))
 

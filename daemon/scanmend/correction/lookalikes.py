@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from scanmend.correction.confusions import ALIKE, RUNS
 from scanmend.correction.lexicon import Bits, FrequencyClass, Lexicon, Neighbours, core, neighbours
 
+
 def _table(text: str) -> dict[str, str]:
     """Return the entries of a table that is written as "n=asop c=rt"."""
     return dict(entry.split("=") for entry in text.split())

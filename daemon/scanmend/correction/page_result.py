@@ -12,7 +12,14 @@ from scanmend.correction.gate import gate
 from scanmend.correction.gate_rules import GateRules
 from scanmend.correction.hyphenation import hyphenated
 from scanmend.correction.lexicon import shipped
-from scanmend.page import Correction, LineProposal, PageProposal, PageResult, PageText
+from scanmend.page import (
+    Correction,
+    CorrectionStatus,
+    LineProposal,
+    PageProposal,
+    PageResult,
+    PageText,
+)
 
 
 def gated_result(
@@ -47,7 +54,7 @@ def correction_of(
 ) -> Correction:
     """Return how a correction went that began at ``started`` (``time.monotonic``) with this profile and prompt."""
     return Correction(
-        "done",
+        CorrectionStatus.DONE,
         model=proposal.model,
         profile=profile,
         prompt_sha256=prompt_sha256,

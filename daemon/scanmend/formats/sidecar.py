@@ -19,8 +19,8 @@ from typing import Any
 
 from scanmend import __version__
 from scanmend.document import Document
-from scanmend.errors import show
-from scanmend.page import RECOGNISED, TEXT_LAYER, Box, Edit, EngineInfo, Line, ModelInfo, PageResult
+from scanmend.errors import costs_attempts, show
+from scanmend.page import TEXT_LAYER, Box, Edit, EngineInfo, Line, ModelInfo, PageResult, TextSource
 from scanmend.store import parts
 
 SCHEMA_VERSION = 1
@@ -47,7 +47,7 @@ class Summary:
     def add(self, result: PageResult) -> None:
         """One page more."""
         page, correction = result.page, result.correction
-        if page.source != RECOGNISED:
+        if page.source != TextSource.RECOGNISED:
             self.text_layer = EngineInfo(TEXT_LAYER, importlib.metadata.version("pypdfium2"))
         if page.engine.name != TEXT_LAYER:
             self.engine = page.engine
@@ -245,14 +245,13 @@ def owner(path: bytes) -> dict[str, Any] | None:
 
 def failure(document: Document, attempts: int) -> bytes:
     """``<name>.error.json`` beside the original of a failed document."""
-    exhausted = document.outcome in {"child-error", "died", "timed-out", "out-of-memory", "babbled"}
     report = {
         "schema_version": SCHEMA_VERSION,
         "source": source(document),
         "part_of": part_of(document),
         "reason": document.reason,
         "kind": document.outcome,
-        "class": "exhausted" if exhausted else "permanent",
+        "class": "exhausted" if costs_attempts(document.outcome) else "permanent",
         "attempts": max(attempts, 1),
         "failed": _iso(document.since),
         "versions": _versions(),

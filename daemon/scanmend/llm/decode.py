@@ -16,7 +16,7 @@ from scanmend.llm.loader import Loaded
 from scanmend.llm.prompt import Prompt
 from scanmend.llm.requests import Answer, Request
 from scanmend.llm.rescoring import Offers, questioned
-from scanmend.page import CharAlternatives, PageProposal
+from scanmend.page import Bound, CharAlternatives, PageProposal
 
 _CELL = re.compile(rb"(.+?)( {3,}|$)", re.DOTALL)
 AROUND = 16  # characters on each side of what may be another word that the model sees, and the rest of their words
@@ -57,7 +57,7 @@ def correct(
         known = {n: (doubts or {}).get(n) for n in asked}
         answers |= _answers(crew, loaded, prompt, before, {n: lines[n] for n in asked}, known, expired)  # fmt: skip
     bounds = {answer.bound for answer in answers.values()} - {None}
-    missed = "seconds" if expired() else "tokens" if len(answers) < len(chosen) else None
+    missed = Bound.SECONDS if expired() else Bound.TOKENS if len(answers) < len(chosen) else None
     return PageProposal(
         tuple(answers[n].proposed() if n in answers else None for n in range(len(lines))),
         loaded.info,

@@ -15,6 +15,7 @@ from scanmend.llm.draft_alignment import Draft
 from scanmend.llm.draft_length import Curve, ahead, choose
 from scanmend.llm.requests import Answer, Request
 from scanmend.llm.rescoring import Finished, Offers
+from scanmend.page import Bound
 
 GROWTH = 1.3  # tokens out for each token of the line
 SPARE = 8  # tokens out besides, for each line
@@ -78,7 +79,7 @@ class Guided:
             while waiting or lanes:
                 if expired():
                     for lane in lanes:
-                        lane.answer.bound = "seconds"
+                        lane.answer.bound = Bound.SECONDS
                         answers[lane.request.number] = lane.answer
                     break
                 self._admit(shared, waiting, lanes)
@@ -237,12 +238,12 @@ class Guided:
         if _is_boundary(written) and not (rest and rest[0] & 0xC0 == 0x80):
             lane.draft_tokens = [*self.context.tokenize(rest), self.context.end]
 
-    def _bound(self, lane: _Lane) -> str | None:
+    def _bound(self, lane: _Lane) -> Bound | None:
         if lane.count >= lane.most:
-            return "tokens"
+            return Bound.TOKENS
         stray = bytes(lane.answer.written[lane.stray :])
         again = len(stray) > REPEATED and stray.find(stray[-REPEATED:]) < len(stray) - REPEATED
-        return "repetition" if again else None
+        return Bound.REPETITION if again else None
 
 
 def within_reach(context: Context, shared: int, request: Request) -> bool:

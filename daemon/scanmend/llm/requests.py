@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from scanmend.llm.ranking import SuspectWord
-from scanmend.page import CharAlternatives, Divergence, LineProposal
+from scanmend.page import Bound, CharAlternatives, Divergence, LineProposal
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Answer:
 
     written: bytearray = field(default_factory=bytearray)
     divergences: list[tuple[int, int, float]] = field(default_factory=list)  # bytes
-    bound: str | None = None
+    bound: Bound | None = None
 
     def proposed(self) -> LineProposal:
         """The text, with the places in code points."""

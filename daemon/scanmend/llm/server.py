@@ -15,7 +15,7 @@ from typing import Any
 import httpx2
 
 from scanmend.errors import ModelUnavailable
-from scanmend.page import LineProposal, ModelInfo, PageProposal
+from scanmend.page import Bound, LineProposal, ModelInfo, PageProposal
 
 AT_ONCE = 4  # requests
 GROWTH = 1.3  # bytes out for each byte of the line
@@ -90,10 +90,10 @@ class Server:
 
     def _line(
         self, instruction: str, page: str, line: str, end: float
-    ) -> tuple[str | None, int, str | None]:
+    ) -> tuple[str | None, int, Bound | None]:
         """One line: its text, the tokens, and what cut it short."""
         if time.monotonic() >= end:
-            return None, 0, "seconds"
+            return None, 0, Bound.SECONDS
         most = int(GROWTH * len(line.encode())) + SPARE
         asked = {
             "model": self.info.name,
@@ -107,7 +107,7 @@ class Server:
         try:
             answer = self._ask("POST", "chat/completions", asked, max(0.1, end - time.monotonic()))
         except TimeoutError:
-            return None, 0, "seconds"
+            return None, 0, Bound.SECONDS
         try:
             choice = answer["choices"][0]
             text = str(choice["message"]["content"] or "").strip()
@@ -116,7 +116,7 @@ class Server:
             raise ModelUnavailable(
                 f"{self._wish.base_url}: an answer of no known shape: {json.dumps(answer)[:200]}"
             ) from None
-        return text, count, "tokens" if choice.get("finish_reason") == "length" else None
+        return text, count, Bound.TOKENS if choice.get("finish_reason") == "length" else None
 
     def _ask(
         self, method: str, path: str, body: dict[str, Any] | None, seconds: float | None = None

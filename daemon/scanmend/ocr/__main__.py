@@ -25,14 +25,13 @@ from scanmend.ocr.pdf.order import ordered, placed, uncovered_segments
 from scanmend.ocr.pdf.page import OpenPage, opened_page
 from scanmend.ocr.pictures import Rendered
 from scanmend.page import (
-    MIXED,
-    RECOGNISED,
     TEXT_LAYER,
     ContentsRequest,
     EngineInfo,
     EngineStatus,
     PageRequest,
     PageText,
+    TextSource,
 )
 from scanmend.workers.server import Progress, serve
 
@@ -103,7 +102,7 @@ def _with_layer(request: PageRequest, opened: OpenPage, layer: Layer, clock: "_C
     width, height = opened.size if turn in (0, 180) else opened.size[::-1]
     return PageText(
         request.index, width, height, opened.dpi, turn, lines, engine,
-        sources.pop() if len(sources) == 1 else MIXED, truncated, clock.seconds, warnings,
+        sources.pop() if len(sources) == 1 else TextSource.MIXED, truncated, clock.seconds, warnings,
         placed(layer.hidden, 1.0, turn, opened.sheet.size),
     )  # fmt: skip
 
@@ -135,7 +134,7 @@ def _recognised(request: PageRequest, page: Rendered, clock: "_Clock") -> PageTe
         upright.turn,
         lines,
         reader.info(),
-        RECOGNISED,
+        TextSource.RECOGNISED,
         reading.truncated,
         clock.seconds,
         reading.warnings,

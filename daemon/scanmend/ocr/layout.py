@@ -15,7 +15,7 @@ from statistics import median, quantiles
 from scanmend.ocr.bidi import from_right
 from scanmend.ocr.engines.base import Segment
 from scanmend.ocr.tables import side_by_side
-from scanmend.page import MIXED, Box, Line
+from scanmend.page import Box, Line, TextSource
 
 PROSE_ROWS = 3  # full lines that a column has at least
 PROSE_SHARE = 0.4  # of a column's lines that are full
@@ -302,7 +302,7 @@ def _line(row: Region, high: float, block: int) -> Line:
         block,
         tuple(unsure) if all(s.unsure is not None for s in row) else None,
         tuple(doubts) if all(s.doubts is not None for s in row) else None,
-        row[0].source if len({s.source for s in row}) == 1 else MIXED,
+        row[0].source if len({s.source for s in row}) == 1 else TextSource.MIXED,
     )
 
 

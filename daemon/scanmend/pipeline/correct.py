@@ -24,7 +24,7 @@ from scanmend.correction.page_result import (
 )
 from scanmend.document import Document, State
 from scanmend.errors import ChildError, MachineError, ModelUnavailable
-from scanmend.page import Correction, PageResult, PageText
+from scanmend.page import Correction, CorrectionStatus, PageResult, PageText
 from scanmend.store.journal import Journal
 from scanmend.telemetry import log
 from scanmend.telemetry.liveness import Pulse
@@ -190,7 +190,7 @@ class Correct:
         except Exception as error:  # noqa: BLE001
             self._log.exception("a bug; published uncorrected", document=document.name)
             reason = f"{type(error).__name__} while the page was corrected; the log has it"
-            correction = Correction("failed", reason, profile=profile.name)
+            correction = Correction(CorrectionStatus.FAILED, reason, profile=profile.name)
             return PageResult(text, tuple(line.text for line in text.lines), (), correction)
 
     def finish(self, document: Document) -> None:
@@ -202,14 +202,16 @@ class Correct:
         """The page's result; None when the daemon stops in the middle of it."""
         rules = profile.gate_rules
         if not self._settings.llm.enabled:
-            return result_without_model(text, rules, Correction("off", "llm.enabled is false"))
+            return result_without_model(
+                text, rules, Correction(CorrectionStatus.OFF, "llm.enabled is false")
+            )
         # a large model is asked more: where it reads a number otherwise, a person should look
         small = (self._settings.llm.backend, self._settings.llm.model) == ("local", BUILTIN)
         words = shipped() if small else None
         wanted = [n for n, line in enumerate(text.lines) if needs_correction(line, rules, words)]
         if not wanted:
             reason = _why_nothing(text)
-            correction = Correction("nothing", reason, profile=profile.name)
+            correction = Correction(CorrectionStatus.NOTHING, reason, profile=profile.name)
             return result_without_model(text, rules, correction)
         started = time.monotonic()
         try:
@@ -218,7 +220,7 @@ class Correct:
             if self._settings.llm.on_unavailable == "wait":
                 self._journal.note(document, reason=f"waits for a model: {error}")
                 raise
-            correction = Correction("unavailable", str(error), profile=profile.name)
+            correction = Correction(CorrectionStatus.UNAVAILABLE, str(error), profile=profile.name)
             return result_without_model(text, rules, correction)
         except ChildError as error:
             if self._stopping:
@@ -226,7 +228,7 @@ class Correct:
             self._log.warning(
                 "correction failed", document=document.name, page=text.index + 1, reason=str(error)
             )
-            correction = Correction("failed", str(error), profile=profile.name)
+            correction = Correction(CorrectionStatus.FAILED, str(error), profile=profile.name)
             return result_without_model(text, rules, correction)
         correction = correction_of(
             proposal, started, profile=profile.name, prompt_sha256=profile.prompt_sha256

@@ -273,10 +273,10 @@ class Read:
         if kind == "exhausted":
             page = "looking into the file" if job.number == CONTENTS else f"page {job.number + 1}"
             reason = f"{document.name}: {page} failed {self.settings.ocr.attempts} times: {reason}"
-            reason += f"; {_REMEDIES.get(error.kind, _REMEDY)}"
+            reason += f"; {_REMEDIES.get(error.code, _REMEDY)}"
         self._schedule.drop(document.id)
         if self._journal.document(document.id).state == State.READING:
-            self._journal.move(document, State.PUTTING_AWAY, reason, outcome=error.kind)
+            self._journal.move(document, State.PUTTING_AWAY, reason, outcome=error.code)
             self._put_away(document.id)
 
 

@@ -26,7 +26,7 @@ from scanmend.errors import (
     OutOfMemory,
     ProtocolError,
     TimedOut,
-    by_kind,
+    by_code,
     machine_error,
     show,
 )
@@ -183,8 +183,10 @@ class Child:
             reply: dict[str, Any] = message["reply"]
             return reply
         failure = message.get("failure")
-        if isinstance(failure, dict) and {"kind", "message"} <= failure.keys():
-            raise by_kind(str(failure["kind"]), show(str(failure["message"])))
+        if isinstance(failure, dict) and {"code", "what", "remedy"} <= failure.keys():
+            raise by_code(
+                str(failure["code"]), show(str(failure["what"])), show(str(failure["remedy"]))
+            )
         self.end(0)
         raise ProtocolError(f"{self.name}: a reply of no known shape")
 

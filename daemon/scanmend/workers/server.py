@@ -1,7 +1,7 @@
 """The child's half of ``child.py``: take requests from the daemon's socket, answer them one by one.
 
 Messages are JSON frames: ``{"do": name, …}`` in; any number of ``{"progress": …}`` and then one
-``{"reply": …}`` or ``{"failure": {"kind", "message"}}`` out. End of file is the order to end.
+``{"reply": …}`` or ``{"failure": {"code", "what", "remedy"}}`` out. End of file is the order to end.
 """
 
 import ctypes
@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from typing import Any
 
-from scanmend.errors import ScanmendError, machine_error
+from scanmend.errors import ChildError, OutOfMemory, ScanmendError, machine_error
 
 Progress = Callable[[dict[str, Any]], None]
 Handler = Callable[[dict[str, Any], Progress], dict[str, Any]]
@@ -51,21 +51,21 @@ def _answer(
     try:
         return {"reply": handlers[request.pop("do")](request, progress)}
     except ScanmendError as error:
-        return _failure(error.kind, str(error))
+        return _failure(error)
     except MemoryError:
         return _failure(
-            "out-of-memory", "the page needs more memory than ocr.memory or llm.memory allows"
+            OutOfMemory("the page needs more memory than ocr.memory or llm.memory allows")
         )
     except OSError as error:
         known = machine_error(error, f"reading {error.filename!r}" if error.filename else "reading")
-        return _failure(known.kind, str(known))
+        return _failure(known)
     except Exception as error:  # noqa: BLE001 - the mouth of the loop: a bug costs an attempt, not the child
         traceback.print_exc(file=sys.stderr)
-        return _failure("child-error", f"{type(error).__name__}: {error}")
+        return _failure(ChildError(f"{type(error).__name__}: {error}"))
 
 
-def _failure(kind: str, message: str) -> dict[str, Any]:
-    return {"failure": {"kind": kind, "message": message}}
+def _failure(error: ScanmendError) -> dict[str, Any]:
+    return {"failure": {"code": error.code, "what": error.what, "remedy": error.remedy}}
 
 
 def _send(connection: Connection, message: dict[str, Any]) -> None:

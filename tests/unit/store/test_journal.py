@@ -7,7 +7,16 @@ import pytest
 
 from scanmend.document import MOVES, FileSnapshot, State
 from scanmend.errors import AlreadyRunning
-from scanmend.page import Box, Contents, Correction, EngineInfo, Line, PageResult, PageText
+from scanmend.page import (
+    Box,
+    Contents,
+    Correction,
+    CorrectionStatus,
+    EngineInfo,
+    Line,
+    PageResult,
+    PageText,
+)
 from scanmend.store.journal import Journal
 from scanmend.store.lock import lock, running
 
@@ -75,7 +84,7 @@ def test_pages_survive_and_go_with_the_document(journal: Journal, tmp_path: Path
     assert document is not None
     document = journal.keep_contents(document, Contents("image/png", 2))
     document = journal.move(document, State.READING, "")
-    result = PageResult(_page(0), ("Text",), (), Correction("off"))
+    result = PageResult(_page(0), ("Text",), (), Correction(CorrectionStatus.OFF))
     journal.keep_text(document.id, _page(0))
     journal.keep_text(document.id, _page(1))
     journal.keep_result(document.id, result)

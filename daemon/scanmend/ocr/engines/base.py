@@ -6,7 +6,7 @@ from typing import Any, Protocol, Self
 from numpy.typing import NDArray
 from PIL.Image import Image
 
-from scanmend.page import RECOGNISED, Box, CharAlternatives, EngineInfo
+from scanmend.page import Box, CharAlternatives, EngineInfo, TextSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Segment:
     # middle and width of each space in ``text``, in pixels of the page, where the engine knows them
     spaces: tuple[tuple[float, float], ...] = ()
     doubts: tuple[CharAlternatives, ...] | None = None
-    source: str = RECOGNISED  # as in values.Line
+    source: TextSource = TextSource.RECOGNISED  # as in page.Line
 
     def part(self, start: int, end: int, box: Box, spaces: tuple[tuple[float, float], ...]) -> Self:
         """The characters from ``start`` to ``end``, which end where words do; they have this box."""

@@ -22,7 +22,7 @@ from scanmend.ocr.pdf.page import OpenPage
 from scanmend.ocr.pdf.repair import version_of
 from scanmend.ocr.pdf.visible import Hidden as HiddenGlyph
 from scanmend.ocr.pdf.visible import Seen, see, why_hidden
-from scanmend.page import Box, Hidden
+from scanmend.page import Box, Hidden, HiddenReason
 
 PIECE_DPI = 200  # at which pieces are recognised
 PIECE_EM = 28.0  # pixels of an em for which that is enough
@@ -210,7 +210,7 @@ class _Comparison:
 
 def _told(hidden: Sequence[HiddenGlyph]) -> tuple[Hidden, ...]:
     """Return the hidden characters as stretches of text with their boxes."""
-    by_reason: dict[str, list[Glyph]] = defaultdict(list)
+    by_reason: dict[HiddenReason, list[Glyph]] = defaultdict(list)
     for one in hidden:
         by_reason[one.reason].append(one.glyph)
     found = [

@@ -10,7 +10,7 @@ from scanmend.ocr.pdf.coverage import COVERED, share_covered
 from scanmend.ocr.pdf.frames import Frame, turned_by
 from scanmend.ocr.pdf.layer import Layer, scaled, turned
 from scanmend.ocr.pdf.lines import Run
-from scanmend.page import DRAWN, EARLIER, Box, Hidden, Line
+from scanmend.page import Box, Hidden, Line, TextSource
 
 SURE_SIGN = 0.9  # confidence of a single letter or digit that stands in a picture
 MOST_ICON = 2  # Chinese characters that a drawing may be taken for
@@ -26,9 +26,11 @@ def ordered(
 
     ``recognised``: in these pixels, too. ``size``: width and height of the page before it is turned.
     """
-    upright = [(run, DRAWN) for run in layer.drawn] + [(run, EARLIER) for run in layer.earlier]
+    upright = [(run, TextSource.DRAWN) for run in layer.drawn] + [
+        (run, TextSource.EARLIER) for run in layer.earlier
+    ]
     main: list[Segment] = list(recognised)
-    others: dict[Frame, list[tuple[Run, str]]] = {}
+    others: dict[Frame, list[tuple[Run, TextSource]]] = {}
     for run, source in upright:
         if _is_main(run, turn):
             main.append(Segment(run.text, turned(run.page_box, turn, size), None, source=source))
@@ -85,13 +87,13 @@ def _is_main(run: Run, turn: int) -> bool:
     return leans < NEARLY and not run.frame.mirrored and not run.column
 
 
-def _like(frame: Frame, known: dict[Frame, list[tuple[Run, str]]]) -> Frame:
+def _like(frame: Frame, known: dict[Frame, list[tuple[Run, TextSource]]]) -> Frame:
     """Return the known frame of this direction, else the frame itself."""
     return next((other for other in known if other.nearly(frame, NEARLY)), frame)
 
 
 def _arranged(
-    frame: Frame, found: Sequence[tuple[Run, str]], turn: int, size: tuple[float, float]
+    frame: Frame, found: Sequence[tuple[Run, TextSource]], turn: int, size: tuple[float, float]
 ) -> tuple[Line, ...]:
     """Return the lines of one direction: arranged as if they were upright, then put back where they are."""
     boxes = [frame.box(run.page_box) if run.frame != frame else run.box for run, _ in found]

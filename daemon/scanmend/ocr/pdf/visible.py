@@ -19,7 +19,7 @@ from pypdfium2 import raw as pdfium
 from scanmend.ocr.pdf.characters import INVISIBLE_MODES, Glyph, Paint
 from scanmend.ocr.pdf.doubles import printed_twice
 from scanmend.ocr.pdf.objects import addresses, show_text
-from scanmend.page import Box
+from scanmend.page import Box, HiddenReason
 
 Grey = NDArray[np.uint8]
 
@@ -38,7 +38,7 @@ class Hidden:
     """A character that the page does not show, and why: "off-page", "layer-off", "invisible" or "unseen"."""
 
     glyph: Glyph
-    reason: str
+    reason: HiddenReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def see(
     hidden: list[Hidden] = []
     for glyph, lies in zip(glyphs, _lying(glyphs, contrast, factor), strict=True):
         if not _on_page(glyph, size):
-            hidden.append(Hidden(glyph, "off-page"))
+            hidden.append(Hidden(glyph, HiddenReason.OFF_PAGE))
         elif not glyph.blank and ink.any(glyph.box, factor) and glyph.index not in covered:
             drawn.append(glyph)
         elif _missing(glyph):
@@ -178,11 +178,11 @@ def _missing(glyph: Glyph) -> bool:
     )
 
 
-def why_hidden(glyph: Glyph) -> str:
+def why_hidden(glyph: Glyph) -> HiddenReason:
     """Return the reason that is told for a glyph without ink."""
     if glyph.paint.mode in INVISIBLE_MODES:
-        return "invisible"
-    return "layer-off" if glyph.paint.layer else "unseen"
+        return HiddenReason.INVISIBLE
+    return HiddenReason.LAYER_OFF if glyph.paint.layer else HiddenReason.UNSEEN
 
 
 def _lying(glyphs: Sequence[Glyph], contrast: "_Contrast", factor: float) -> list[bool]:
