@@ -1,4 +1,4 @@
-"""Lexicons of a few words."""
+"""Build lexicons of a few words."""
 
 import struct
 import zlib
@@ -8,7 +8,7 @@ from scanmend.correction.lexicon import MAGIC, Lexicon
 
 
 def lexicon(pairs: Mapping[str, int] | None = None, **words: int) -> Lexicon:
-    """One of these words and pairs of words, with their classes."""
+    """Return a lexicon of these words and pairs of words with their frequency classes."""
     return Lexicon(MAGIC + _table(words) + _table(pairs or {}))
 
 

@@ -310,8 +310,7 @@ class Edit(Json):
     """One differing span between a line's OCR text and what was proposed for it.
 
     ``start`` is the offset in code points into the OCR text of line ``line`` (an index into the page's
-    lines); ``rule`` is the rule that decided, as "digits", "no-new-words", "repair-amount" (``gate.RULES``,
-    ``tokens.repairs``); ``margin`` as in Divergence, None where the model does not tell or was not asked.
+    lines); ``rule`` is the rule that decided, as "digits", "no-new-words", "repair-amount" (``rules.RuleName``); ``margin`` as in Divergence, None where the model does not tell or was not asked.
     """
 
     line: int

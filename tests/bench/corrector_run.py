@@ -17,7 +17,7 @@ from scanmend.config.profiles import Profile
 from scanmend.config.settings import LlmSettings
 from scanmend.correction.gate import apply, needs_correction
 from scanmend.correction.lexicon import shipped
-from scanmend.correction.page_result import review
+from scanmend.correction.page_result import gated_result
 from scanmend.errors import ChildError
 from scanmend.page import (
     Correction,
@@ -76,7 +76,7 @@ class Asked:
                 wanted = [
                     n
                     for n, line in enumerate(page.lines)
-                    if needs_correction(line, profile, shipped())
+                    if needs_correction(line, profile.gate_rules, shipped())
                 ]
                 proposal = self._propose(page, wanted, profile) if wanted else None
                 lines = proposal.lines if proposal else (None,) * len(page.lines)
@@ -131,7 +131,7 @@ def gated(said: Said, profile: Profile, allowed: Mapping[str, float] | None = No
     lines, pages = [], []
     for page, proposed in zip(said.document.pages, said.proposals, strict=True):
         text = PageText(0, 1, 1, 72, 0, page.lines, EngineInfo("given", ""))
-        result = review(text, proposed, profile, Correction(CorrectionStatus.DONE))
+        result = gated_result(text, proposed, profile.gate_rules, Correction(CorrectionStatus.DONE))
         texts, edits = list(result.lines), list(result.edits)
         if allowed:
             edits = [_allow(edit, allowed) for edit in edits]

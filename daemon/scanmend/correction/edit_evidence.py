@@ -91,34 +91,31 @@ class EditEvidence:
         return " " * COLUMN_GAP in self.edit.before
 
     @cached_property
-    def old_words(self) -> list[str]:
-        """The words as read."""
-        return self.edit.before.split()
+    def words(self) -> tuple[list[str], list[str]]:
+        """The words as read, and as proposed."""
+        return self.edit.before.split(), self.edit.after.split()
 
-    @cached_property
-    def new_words(self) -> list[str]:
-        """The words as proposed."""
-        return self.edit.after.split()
-
-    @cached_property
+    @property
     def old(self) -> str:
         """The words as read, without spaces."""
-        return "".join(self.old_words)
+        return "".join(self.words[0])
 
-    @cached_property
+    @property
     def new(self) -> str:
         """The words as proposed, without spaces."""
-        return "".join(self.new_words)
+        return "".join(self.words[1])
 
     @property
     def joins_or_splits(self) -> bool:
         """Whether the number of words changes."""
-        return len(self.old_words) != len(self.new_words)
+        old_words, new_words = self.words
+        return len(old_words) != len(new_words)
 
     @property
     def splits(self) -> bool:
         """Whether there are more words than before."""
-        return len(self.new_words) > len(self.old_words)
+        old_words, new_words = self.words
+        return len(new_words) > len(old_words)
 
     @property
     def changes_spaces_only(self) -> bool:
@@ -132,20 +129,15 @@ class EditEvidence:
         return old == new and not self.changes_spaces_only
 
     @cached_property
-    def old_letters(self) -> str:
-        """The letters and digits of the words as read."""
-        return _alphanumerics(self.old)
-
-    @cached_property
-    def new_letters(self) -> str:
-        """The letters and digits of the words as proposed."""
-        return _alphanumerics(self.new)
+    def letters(self) -> tuple[str, str]:
+        """The letters and digits of the words as read, and as proposed."""
+        return _alphanumerics(self.old), _alphanumerics(self.new)
 
     @property
     def changes_punctuation_only(self) -> bool:
         """Whether only signs change, or only signs are joined with a word or split from it."""
         if not self.changes_spaces_only:
-            return self.old_letters == self.new_letters
+            return self.letters[0] == self.letters[1]
         if not any(map(str.isalpha, self.old)):
             return True
         return self.splits and self.lexical is LexicalEvidence.SAME_WORDS
@@ -162,14 +154,15 @@ class EditEvidence:
         """Whether a regularly written word of so few letters would change that another real word is near."""
         if self.changes_spaces_only or not self.is_regularly_written:
             return False
-        return len(self.old_letters) < MIN_SAFE_WORD_LENGTH and self.old.isalpha()
+        return len(self.letters[0]) < MIN_SAFE_WORD_LENGTH and self.old.isalpha()
 
     @property
     def changes_case_only(self) -> bool:
         """Whether only the case of a regularly written word changes."""
         if self.changes_spaces_only or not self.is_regularly_written:
             return False
-        return self.old_letters.casefold() == self.new_letters.casefold()
+        old, new = self.letters
+        return old.casefold() == new.casefold()
 
     @property
     def changes_too_much(self) -> bool:
@@ -186,12 +179,12 @@ class EditEvidence:
     @property
     def turns_meaning(self) -> bool:
         """Whether a prefix of opposite meaning comes or goes."""
-        return turns_meaning(self.old_letters, self.new_letters)
+        return turns_meaning(*self.letters)
 
     @property
     def differs_by_ending(self) -> bool:
         """Whether only a one-letter ending of grammar changes."""
-        return differs_by_ending(self.old_letters, self.new_letters)
+        return differs_by_ending(*self.letters)
 
     # what engine, model and lexicon say -------------------------------------------------------------
 

@@ -29,7 +29,7 @@ from scanmend.correction.line_evidence import (
     SecondPassEvidence,
     is_line_sure,
 )
-from scanmend.correction.policy import ACCEPTING, LINE_TOTAL, PROPOSAL, SECOND_PASS, decide
+from scanmend.correction.policy import LINE_TOTAL, PROPOSAL, SECOND_PASS, decide
 from scanmend.correction.protected import protected_spans
 from scanmend.correction.repairs import Repair, repair_commas, repair_numbers
 from scanmend.correction.rules import RuleName
@@ -105,13 +105,13 @@ class _LineGate:
         repaired = [Edit(self.number, r.start, r.before, r.after, True, r.rule) for r in repairs]
         if proposal is None or proposal.text == line.text:
             return sorted(repaired, key=lambda e: e.start)
-        # a repair keeps every offset
-        repaired_line = dataclasses.replace(line, text=apply(line.text, repaired))
+        repaired_line = line
+        if repaired:  # a repair keeps every offset
+            repaired_line = dataclasses.replace(line, text=apply(line.text, repaired))
         edits = self._decide_all(repaired_line, proposal, repairs)
         edits = self._reject_unstable(repaired_line, proposal, edits)
-        edits = [
-            dataclasses.replace(e, before=line.text[e.start :][: len(e.before)]) for e in edits
-        ]
+        if repaired:  # an edit names the text as read
+            edits = [_with_before(e, line.text) for e in edits]
         # an accepted edit may cover a comma that was repaired behind its word
         covered = {n for e in edits if e.accepted for n in range(e.start, e.start + len(e.before))}
         repaired = [e for e in repaired if e.start not in covered]
@@ -137,15 +137,11 @@ class _LineGate:
             rule = decide(
                 EditEvidence(difference, line, protected, self.rules, self.lexicon, margin)
             )
-            edits.append(self._edit(difference, rule, margin))
-        over_budget = LINE_TOTAL.first(
-            LineEvidence(text, [e for e in edits if e.accepted], self.rules)
-        )
-        return _reject_accepted(edits, over_budget.name) if over_budget else edits
-
-    def _edit(self, difference: Difference, rule: RuleName, margin: float | None) -> Edit:
-        start, before, after = difference.start, difference.before, difference.after
-        return Edit(self.number, start, before, after, rule in ACCEPTING, rule, margin)
+            start, before, after = difference.start, difference.before, difference.after
+            edits.append(Edit(self.number, start, before, after, rule.accepts, rule.name, margin))
+        accepted = [e for e in edits if e.accepted]
+        rejection_of_all = LINE_TOTAL.first(LineEvidence(text, accepted, self.rules))
+        return _reject_accepted(edits, rejection_of_all.name) if rejection_of_all else edits
 
     def _reject_unstable(self, line: Line, proposal: LineProposal, edits: list[Edit]) -> list[Edit]:
         """Return the edits, all of them rejected if the corrected line would change again."""
@@ -159,6 +155,12 @@ class _LineGate:
         )
         rule = SECOND_PASS.first(evidence)
         return _reject_accepted(edits, rule.name) if rule else edits
+
+
+def _with_before(edit: Edit, text: str) -> Edit:
+    """Return the edit with what stands in its place in ``text``."""
+    before = text[edit.start : edit.start + len(edit.before)]
+    return dataclasses.replace(edit, before=before)
 
 
 def _reject_accepted(edits: Sequence[Edit], rule: RuleName) -> list[Edit]:
@@ -192,14 +194,16 @@ def _with_commas(found: Sequence[Difference], commas: Collection[int]) -> list[D
 
     ``commas`` holds the offsets of these commas. A difference in nothing else is none.
     """
+    if not commas:
+        return list(found)
     kept = []
     for difference in found:
         after = difference.after
         if difference.end - 1 in commas and after.endswith("."):
-            after = after[:-1] + ","
-        if after != difference.before:
-            kept.append(dataclasses.replace(difference, after=after))
-    return kept
+            kept.append(dataclasses.replace(difference, after=after[:-1] + ","))
+        else:
+            kept.append(difference)
+    return [d for d in kept if d.after != d.before]
 
 
 def _margin(difference: Difference, proposal: LineProposal) -> float | None:

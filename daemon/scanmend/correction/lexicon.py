@@ -14,6 +14,7 @@ import unicodedata
 import zlib
 from array import array
 from bisect import bisect_left
+from pathlib import Path
 from typing import TypeAlias
 
 from scanmend.errors import MachineError
@@ -119,7 +120,7 @@ def _table(data: bytes, start: int) -> tuple["array[int]", bytes, int]:
         raise ValueError("it is cut short")
     checksums = array("I")
     checksums.frombytes(data[start + 4 : middle])
-    if sys.byteorder == "big":
+    if sys.byteorder == "big":  # pragma: no cover - the tests run on little-endian machines
         checksums.byteswap()
     return checksums, data[middle:end], end
 
@@ -165,12 +166,16 @@ def _neighbour(signs: str, word: str | None, lexicon: Lexicon) -> str | None:
     return bare if bare and lexicon.exact(bare) else None
 
 
-@functools.cache
-def shipped() -> Lexicon:
-    """Return the lexicon that ships with scanmend. Raises MachineError when its file is missing or damaged."""
-    path = place("models/lexicon.bin")
+def load(path: Path) -> Lexicon:
+    """Return the lexicon in a file. Raises MachineError when the file is missing or damaged."""
     try:
         return Lexicon(path.read_bytes())
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        raise MachineError(f"{path}: {why}; install scanmend again") from error
+        raise MachineError(f"{path}: {why}", "install scanmend again") from error
+
+
+@functools.cache
+def shipped() -> Lexicon:
+    """Return the lexicon that ships with scanmend. Raises MachineError when its file is missing or damaged."""
+    return load(place("models/lexicon.bin"))

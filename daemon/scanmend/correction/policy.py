@@ -193,25 +193,24 @@ CERTAINTY: Stage[EditEvidence] = Stage(
     ),
 )
 
+KNOWN_WORD: Rule[bool] = Rule(
+    RuleName.KNOWN_WORD,
+    lambda overruled: overruled,
+    "a plausibility rule was overruled",
+    "the model is sure, and the lexicon or the engine supports it",
+    accepts=True,
+)
+OCR_PLAUSIBLE: Rule[bool] = Rule(
+    RuleName.OCR_PLAUSIBLE,
+    lambda _overruled: True,
+    "no rule applies",
+    "an engine's misreading explains the edit",
+    accepts=True,
+)
 ACCEPTANCE: Stage[bool] = Stage(  # the evidence is whether a rule was overruled
     "What is left is accepted",
     "The first row that applies names the reason.",
-    (
-        Rule(
-            RuleName.KNOWN_WORD,
-            lambda overruled: overruled,
-            "a plausibility rule was overruled",
-            "the model is sure, and the lexicon or the engine supports it",
-            accepts=True,
-        ),
-        Rule(
-            RuleName.OCR_PLAUSIBLE,
-            lambda _overruled: True,
-            "no rule applies",
-            "an engine's misreading explains the edit",
-            accepts=True,
-        ),
-    ),
+    (KNOWN_WORD, OCR_PLAUSIBLE),
 )
 
 LINE_TOTAL: Stage[LineEvidence] = Stage(
@@ -251,18 +250,18 @@ STAGES: tuple[Stage[Any], ...] = (
     LINE_TOTAL,
     SECOND_PASS,
 )
-ACCEPTING = frozenset(rule.name for stage in STAGES for rule in stage.rules if rule.accepts)
 
 
-def decide(evidence: EditEvidence) -> RuleName:
-    """Return the rule that decides on one edit; it is accepted if the rule is in ``ACCEPTING``."""
+def decide(evidence: EditEvidence) -> Rule[EditEvidence] | Rule[bool]:
+    """Return the rule that decides on one edit."""
     overruled = False
     for stage in EDIT_STAGES:
         rule = stage.first(evidence)
-        if rule and not rule.is_overruled(evidence):
-            return rule.name
-        overruled = overruled or rule is not None
-    return RuleName.KNOWN_WORD if overruled else RuleName.OCR_PLAUSIBLE
+        if rule:
+            if not rule.is_overruled(evidence):
+                return rule
+            overruled = True
+    return ACCEPTANCE.first(overruled) or OCR_PLAUSIBLE
 
 
 def markdown() -> str:

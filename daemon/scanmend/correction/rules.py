@@ -85,4 +85,7 @@ class Stage(Generic[E]):
 
     def first(self, evidence: E) -> Rule[E] | None:
         """Return the first rule that applies, or None."""
-        return next((rule for rule in self.rules if rule.applies(evidence)), None)
+        for rule in self.rules:
+            if rule.applies(evidence):
+                return rule
+        return None

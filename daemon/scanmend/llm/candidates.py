@@ -7,15 +7,15 @@ import numpy as np
 
 from scanmend.correction.lexicon import Lexicon
 from scanmend.correction.lookalikes import (
-    ACCENT,
-    BARE,
-    DIRT,
+    ACCENT_COST,
+    FREQUENT_CONFUSIONS,
+    LETTER_LIKE_SIGNS,
     LETTERS,
-    OFTEN,
-    RARE,
+    MIN_CANDIDATE_CLASS,
+    WITHOUT_ACCENT,
     Candidate,
-    cased,
-    confused,
+    in_case_of,
+    one_confusion_away,
 )
 
 MOST = 12  # of one word
@@ -32,9 +32,13 @@ def candidates(word: str, lexicon: Lexicon, *, twice: bool = True) -> tuple[Cand
     small = word.lower()
     costs = _near(small)
     del costs[small]
-    found = _offered(word, costs, RARE, lexicon)
+    found = _offered(word, costs, MIN_CANDIDATE_CLASS, lexicon)
     if twice and len(small) >= BADLY and not any(c.cost <= 1 for c in found):  # thousands, and dear
-        far = {w for once in confused(small) for w in confused(once)} - costs.keys() - {small}
+        far = (
+            {w for once in one_confusion_away(small) for w in one_confusion_away(once)}
+            - costs.keys()
+            - {small}
+        )
         found += _offered(word, dict.fromkeys(far, 2.0), RARE_BADLY, lexicon)
     cuts = [(small[:n], small[n:]) for n in range(1, len(small))]
     common_parts = dict(_known([part for cut in cuts for part in cut], lexicon))
@@ -49,15 +53,15 @@ def candidates(word: str, lexicon: Lexicon, *, twice: bool = True) -> tuple[Cand
 def _offered(word: str, costs: dict[str, float], rare: int, lexicon: Lexicon) -> list[Candidate]:
     """Those that are known, and no rarer than this but where only an accent is restored."""
     return [
-        Candidate(cased(word, near), common, costs[near])
+        Candidate(in_case_of(word, near), common, costs[near])
         for near, common in _known(list(costs), lexicon)
-        if near.isalpha() and common >= (1 if costs[near] == ACCENT else rare)
+        if near.isalpha() and common >= (1 if costs[near] == ACCENT_COST else rare)
     ]
 
 
 def _known(words: Sequence[str], lexicon: Lexicon) -> list[tuple[str, int]]:
     """Those of the words that are known, and how common: all at once, for there are a thousand of one word."""
-    there = np.frombuffer(lexicon.numbers, np.uint32)
+    there = np.frombuffer(lexicon.checksums, np.uint32)
     if not len(there):
         return []
     numbers = np.array([zlib.crc32(word.casefold().encode()) for word in words], np.uint32)
@@ -72,17 +76,17 @@ def _near(word: str) -> dict[str, float]:
     for at, old in enumerate(word):
         head, tail = word[:at], word[at + 1 :]
         for new in LETTERS:
-            if new == old or new != BARE.get(old):  # no engine makes up an accent
+            if new == old or new != WITHOUT_ACCENT.get(old):  # no engine makes up an accent
                 found[head + new + tail] = _cost(old, new)
         found.setdefault(head + tail, 1.5 if at and old == word[at - 1] else 2.0)
     for at in range(len(word) + 1):
         for new in LETTERS:
             found.setdefault(word[:at] + new + word[at:], 1.5)
-    return found | {near: min(1.0, found.get(near, 1.0)) for near in confused(word)}
+    return found | {near: min(1.0, found.get(near, 1.0)) for near in one_confusion_away(word)}
 
 
 def _cost(old: str, new: str) -> float:
     # engines lose accents, and confuse them
-    if BARE.get(old, old) == BARE.get(new, new):
-        return ACCENT if old == BARE[new] else 1.0
-    return 1.0 if (old, new) in OFTEN or old in DIRT else 2.0
+    if WITHOUT_ACCENT.get(old, old) == WITHOUT_ACCENT.get(new, new):
+        return ACCENT_COST if old == WITHOUT_ACCENT[new] else 1.0
+    return 1.0 if (old, new) in FREQUENT_CONFUSIONS or old in LETTER_LIKE_SIGNS else 2.0

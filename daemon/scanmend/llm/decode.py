@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from scanmend.correction.lexical_evidence import doubtful
+from scanmend.correction.lexical_evidence import words_in_doubt
 from scanmend.correction.lexicon import shipped
 from scanmend.errors import ChildError
 from scanmend.llm.context import Context, Entry, NoRoom
@@ -139,7 +139,7 @@ def _doubtful(request: Request) -> list[tuple[int, int]]:
     if request.doubts is None:
         return [(0, len(text))]
     unsure = {d.at for d in request.doubts if not d.between}
-    return list(doubtful(text, unsure, shipped(), request.doubts))
+    return list(words_in_doubt(text, unsure, shipped(), request.doubts))
 
 
 def _narrowed(request: Request, part: _Part, places: Sequence[tuple[int, int]]) -> Request:

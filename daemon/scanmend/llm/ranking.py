@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scanmend.correction.lookalikes import ACCENT, Candidate
+from scanmend.correction.lookalikes import ACCENT_COST, Candidate
 
 SHORT = 5  # letters below which a word is like many others
 MARGIN = 2.0  # what the least of what is proposed has
@@ -98,7 +98,7 @@ def features(spot: SuspectWord, number: int, likely: Sequence[float]) -> dict[st
         "likely": likely[number + 1] - likely[0],
         "common": candidate.common,
         "cost": 0.0 if torn or together else candidate.cost,
-        "accent": candidate.cost == ACCENT,
+        "accent": candidate.cost == ACCENT_COST,
         "letters": min(len(spot.word), 12),
         "unknown": spot.unknown,
         "torn": torn,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from scanmend.correction import ctc
-from scanmend.correction.alignment import spans
+from scanmend.correction.alignment import differences
 from scanmend.correction.lexicon import Lexicon
 from scanmend.llm import suggestions
 from scanmend.llm.context import Context, Entry, NoRoom
@@ -90,9 +90,9 @@ class Offers:
         self, answer: Answer, read: str, text: str, doubts: Sequence[CharAlternatives]
     ) -> None:
         """Margins of words that the model changed, with what the engine saw."""
-        for span in spans(read, text):
+        for span in differences(read, text):
             end = span.start + len(span.before)
-            (look,) = ctc.seen(doubts, span.start, end, read, [span.after])
+            (look,) = ctc.log_likelihood_ratios(doubts, span.start, end, read, [span.after])
             more = look if self._lexicon.frequency(span.before) else look + ASKED
             begin = len(text[: span.after_start].encode())
             until = begin + len(span.after.encode())

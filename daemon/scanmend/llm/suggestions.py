@@ -17,7 +17,14 @@ from rapidfuzz.distance import Levenshtein
 
 from scanmend.correction import ctc
 from scanmend.correction.lexicon import Lexicon, core, neighbours
-from scanmend.correction.lookalikes import BARE, DIRT, RARE, Candidate, better, gain
+from scanmend.correction.lookalikes import (
+    LETTER_LIKE_SIGNS,
+    MIN_CANDIDATE_CLASS,
+    WITHOUT_ACCENT,
+    Candidate,
+    better_fitting,
+    fit_gain,
+)
 from scanmend.llm.candidates import candidates
 from scanmend.llm.ranking import SHORT, SuspectWord, least, odds_without
 from scanmend.page import CharAlternatives
@@ -78,7 +85,7 @@ def _questioned(
         if torn:
             spot = SuspectWord(match.start(), *torn, share)
         elif common:
-            spot = SuspectWord(start, word, tuple(better(match, lexicon)), share, common)
+            spot = SuspectWord(start, word, tuple(better_fitting(match, lexicon)), share, common)
         else:
             # what the engine nearly read is better than what is two misreadings away
             offered = candidates(word, lexicon, twice=doubts is None) if _readable(word) else ()
@@ -93,7 +100,9 @@ def _questioned(
 def _is_form(word: str, lexicon: Lexicon) -> bool:
     """Whether it may be a known word with an ending of grammar."""
     stems = (word[: -len(ending)] for ending in ENDINGS if word.endswith(ending))
-    return any(len(stem) >= STEM and lexicon.frequency(stem) >= RARE for stem in stems)
+    return any(
+        len(stem) >= STEM and lexicon.frequency(stem) >= MIN_CANDIDATE_CLASS for stem in stems
+    )
 
 
 def _looked_at(spot: SuspectWord, text: str, doubts: Doubts, lexicon: Lexicon) -> SuspectWord:
@@ -104,16 +113,16 @@ def _looked_at(spot: SuspectWord, text: str, doubts: Doubts, lexicon: Lexicon) -
         for reading in ctc.readings(doubts, spot.start, spot.end, text)
         if reading not in offered
         and not _loses_accents(spot.word, reading)
-        and (common := _common(reading, lexicon)) >= RARE
+        and (common := _common(reading, lexicon)) >= MIN_CANDIDATE_CLASS
     ]
     if spot.common and others:
         place = neighbours(text, spot.start, spot.end, lexicon)
-        others = [replace(c, fits=gain(spot.word, c.text, place, lexicon)) for c in others]
+        others = [replace(c, fits=fit_gain(spot.word, c.text, place, lexicon)) for c in others]
     found = [*spot.candidates, *others]
-    looks = ctc.seen(doubts, spot.start, spot.end, text, [c.text for c in found])
+    looks = ctc.log_likelihood_ratios(doubts, spot.start, spot.end, text, [c.text for c in found])
     seen = (replace(c, seen=look) for c, look in zip(found, looks, strict=True))
     # of a word that it did not doubt, the gate lets no character go
-    kept = tuple(c for c in seen if c.seen > ctc.LEAST or _only_adds(spot.word, c.text))
+    kept = tuple(c for c in seen if c.seen > ctc.MIN_LOG_RATIO or _only_adds(spot.word, c.text))
     return replace(spot, candidates=kept, told=True)
 
 
@@ -125,7 +134,7 @@ def _only_adds(word: str, other: str) -> bool:
 
 def _loses_accents(word: str, reading: str) -> bool:
     """Whether it is the same with fewer of them: no engine makes up an accent."""
-    return len(word) == len(reading) and all(a == b or BARE.get(a) == b for a, b in zip(word, reading, strict=True))  # fmt: skip
+    return len(word) == len(reading) and all(a == b or WITHOUT_ACCENT.get(a) == b for a, b in zip(word, reading, strict=True))  # fmt: skip
 
 
 def _common(reading: str, lexicon: Lexicon) -> int:
@@ -139,7 +148,7 @@ def _fitting(spot: SuspectWord, text: str, lexicon: Lexicon) -> SuspectWord:
     place = neighbours(text, spot.start, spot.end, lexicon)
     found = list(spot.candidates)
     if not spot.common:
-        found = [replace(c, fits=lexicon.fits(c.text, *place)) for c in found]
+        found = [replace(c, fits=lexicon.fit(c.text, *place)) for c in found]
     sides = sum(word is not None for word in place)
     behind = text[spot.end :]
     dot = behind.startswith(".") and bool(behind[1:].strip())
@@ -240,6 +249,6 @@ def _readable(word: str) -> bool:
     return (
         SHORTEST <= len(word) <= LONGEST
         and len(strange) <= 1
-        and all(c in DIRT for c in strange)
+        and all(c in LETTER_LIKE_SIGNS for c in strange)
         and not (word.isupper() and len(word) < SHORT)
     )

@@ -60,7 +60,7 @@ def model() -> Iterator[Model]:
 def _published(model: Model, texts: list[str]) -> tuple[str, ...]:
     lines = [Line(text, Box(0, 0, 1, 1), None) for text in texts]
     proposal = model.propose(lines, range(len(texts)), PROFILE)
-    return gate(lines, proposal.lines, PROFILE, shipped()).lines
+    return gate(lines, proposal.lines, PROFILE.gate_rules, shipped()).lines
 
 
 def test_each_thread_has_one_line_in_its_memory() -> None:
@@ -128,7 +128,7 @@ def test_what_the_engine_saw_is_heard(model: Model) -> None:
     def published(text: str, *doubts: CharAlternatives) -> str:
         line = Line(text, Box(0, 0, 1, 1), 0.9, unsure=tuple(d.at for d in doubts), doubts=doubts)
         proposal = model.propose([line], [0], PROFILE)
-        return gate([line], proposal.lines, PROFILE, shipped()).lines[0]
+        return gate([line], proposal.lines, PROFILE.gate_rules, shipped()).lines[0]
 
     behind = "week of the year, and the house was built at the end of it by the same people"
     for text in ("We expect to finish the chair in the fallaving week.",
@@ -240,7 +240,7 @@ def test_a_word_that_the_model_copies_is_mended_by_what_the_lexicon_offers(
 
     def published() -> str:
         said = decode.correct(loaded, "", UNKNOWN, range(len(UNKNOWN)), 600).lines
-        return "\n".join(gate(lines, said, PROFILE, shipped()).lines)
+        return "\n".join(gate(lines, said, PROFILE.gate_rules, shipped()).lines)
 
     assert "The chairman spoke of" in published()
     assert "Thank you for your letter." in published()
