@@ -1,11 +1,12 @@
-"""Align a proposed line with its OCR text, and return what differs as the shortest possible runs of whole words."""
+"""Align a proposed line with its OCR text, word by word, and return what differs."""
 
 import re
 from dataclasses import dataclass
 
 from rapidfuzz.distance import Levenshtein
 
-# words of a differing run that are aligned one by one; a longer run is one difference, and no correction
+# words of a differing run that are aligned one by one; a longer run is one difference, and no
+# correction
 MAX_ALIGNED_WORDS = 60
 
 # Alignment costs, in character edits. A dropped or new word costs less than its letters,
@@ -24,9 +25,11 @@ Run = tuple[int, int, int, int]  # OCR words from, to; proposed words from, to
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A run of words of the OCR text and what the proposal has instead; one of the two may be empty.
+    """A run of words of the OCR text and what the proposal has instead; one of the two may be
+    empty.
 
-    ``start`` is an offset into the OCR text, ``after_start`` one into the proposal, both in code points.
+    ``start`` is an offset into the OCR text, ``after_start`` one into the proposal, both in code
+    points.
     """
 
     start: int
@@ -62,7 +65,7 @@ def differences(text: str, proposal: str) -> list[Difference]:
 
 
 def _differing_runs(ours: list[str], theirs: list[str]) -> list[Run]:
-    """Return the runs of words that differ; adjacent operations of a cheapest alignment form one run."""
+    """Return the runs of words that differ; adjacent operations form one run."""
     runs: list[Run] = []
     for code in Levenshtein.opcodes(ours, theirs):
         if code.tag == "equal":

@@ -1,4 +1,4 @@
-"""Find what a person should check on a page: numbers that fail their own check, or that were read with doubt.
+"""Find what a person should check: numbers that fail their own check or were read with doubt.
 
 They are reported, never changed.
 """
@@ -18,8 +18,8 @@ from scanmend.page import Edit, Line, Suspect, TextSource
 
 _IBAN = re.compile(IBAN_SHAPE)
 _VAT = re.compile(
-    r"\b(?:ATU ?\d{8}|BE ?[01]\d{3}[. ]?\d{3}[. ]?\d{3}|DE ?\d{3} ?\d{3} ?\d{3}|ES ?[A-Z]\d{7}[A-Z0-9]|ES ?\d{8}[A-Z]"
-    r"|FR ?\d{2} ?\d{3} ?\d{3} ?\d{3}|IT ?\d{11}|LU ?\d{8}|NL ?\d{9}B\d{2}|PL ?\d{10})(?![\w])"
+    r"\b(?:ATU ?\d{8}|BE ?[01]\d{3}[. ]?\d{3}[. ]?\d{3}|DE ?\d{3} ?\d{3} ?\d{3}"
+    r"|ES ?[A-Z]\d{7}[A-Z0-9]|ES ?\d{8}[A-Z]|FR ?\d{2} ?\d{3} ?\d{3} ?\d{3}|IT ?\d{11}|LU ?\d{8}|NL ?\d{9}B\d{2}|PL ?\d{10})(?![\w])"
 )
 _CARD = re.compile(r"(?<![\w.,-])\d{4}([ -])\d{4}\1\d{4}\1\d{1,7}(?![\w-])")
 _CARD_WORD = re.compile(
@@ -32,7 +32,8 @@ _LABELLED_EAN = re.compile(
 _ISBN = re.compile(r"(?i)\bISBN(?:-1[03])?[\s:]*((?:\d[ -]?){9,12}[\dX])(?![\d])")
 _GS1_PREFIX = re.compile(r"(?:3[0-7]|4[0-4]|50|54|57|64|7[036]|8[0-4]|87|9[01]|97[89])\d*")
 _DATE = re.compile(
-    r"(?<![\d.,/-])(\d{1,2})([./-])(\d{1,2})\2(\d{4})(?![\d/-])|(?<![\d/-])(\d{4})-(\d\d)-(\d\d)(?![\d-])"
+    r"(?<![\d.,/-])(\d{1,2})([./-])(\d{1,2})\2(\d{4})(?![\d/-])"
+    r"|(?<![\d/-])(\d{4})-(\d\d)-(\d\d)(?![\d-])"
 )
 # Starts where a word starts: without that, matching a line of one long word would take time that is
 # quadratic in its length.
@@ -42,10 +43,12 @@ _AMOUNT = re.compile(
 )
 
 _NET = re.compile(
-    r"\b(?:net|netto\w*|sub-?total|subtotaal|zwischensumme|imponibile|base imponible|h\.?t\.?|hors taxes?|(?:excl|exkl)\w*|ohne)\b"
+    r"\b(?:net|netto\w*|sub-?total|subtotaal|zwischensumme|imponibile|base imponible|h\.?t\.?"
+    r"|hors taxes?|(?:excl|exkl)\w*|ohne)\b"
 )
 _GROSS = re.compile(
-    r"\b(?:total|gross|brutto\w*|gesamt\w*|summe|rechnungsbetrag|endbetrag|t\.?t\.?c\.?|totale|totaal|amount due|zu zahlen)\b"
+    r"\b(?:total|gross|brutto\w*|gesamt\w*|summe|rechnungsbetrag|endbetrag|t\.?t\.?c\.?|totale"
+    r"|totaal|amount due|zu zahlen)\b"
 )
 _TAX = re.compile(
     r"\b(?:vat|tax|mwst|ust|umsatzsteuer|mehrwertsteuer|tva|iva|btw|gst|rounding|rundung\w*)\b"
@@ -62,8 +65,8 @@ def suspects(
 ) -> tuple[Suspect, ...]:
     """Return what to check on a page, in reading order.
 
-    ``lines`` are the page's lines as read, ``texts`` as published, ``edits`` those of all lines. Text that a PDF draws is
-    exact: nothing of it can have been misread.
+    ``lines`` are the page's lines as read, ``texts`` as published, ``edits`` those of all lines.
+    Text that a PDF draws is exact: nothing of it can have been misread.
     """
     found: list[Suspect] = []
     for number, (line, text) in enumerate(zip(lines, texts, strict=True)):
@@ -103,8 +106,8 @@ def _failed_bank_checks(number: int, text: str) -> Iterator[Suspect]:
 def _failed_article_checks(number: int, text: str) -> Iterator[Suspect]:
     """Yield ungrouped cards, article numbers and book numbers that fail their own check.
 
-    A number of 13 digits with a prefix that GS1 assigned is checked where it stands; another one only behind "EAN" or the
-    like.
+    A number of 13 digits with a prefix that GS1 assigned is checked where it stands; another one
+    only behind "EAN" or the like.
     """
     for match in _LONG_NUMBER.finditer(text):
         is_wrong_card = _CARD_WORD.search(text) and not luhn.is_valid(match[0])
@@ -150,7 +153,7 @@ def _doubted_numbers(
 
 
 def _has_letter_among_digits(core: str) -> bool:
-    """Return whether a number has a letter that looks like a digit, neither first nor last, and no other letters."""
+    """Return whether letters that look like digits, and no others, stand inside a number."""
     letters = [n for n, c in enumerate(core) if c in DIGIT_LIKE]
     if not letters or not 0 < letters[0] < len(core) - 1:
         return False
@@ -158,7 +161,7 @@ def _has_letter_among_digits(core: str) -> bool:
 
 
 def _numbers_read_otherwise(edits: Sequence[Edit], texts: Sequence[str]) -> Iterator[Suspect]:
-    """Yield numbers that the model would change: the edit was rejected, but a person should check."""
+    """Yield numbers that the model would change; the edit was rejected."""
     for edit in edits:
         if edit.rule == RuleName.DIGITS and edit.before and edit.after:
             start = texts[edit.line].find(edit.before)
@@ -168,7 +171,7 @@ def _numbers_read_otherwise(edits: Sequence[Edit], texts: Sequence[str]) -> Iter
 
 
 def _wrong_sum(texts: Sequence[str]) -> Iterator[Suspect]:
-    """Yield the gross amount where net and tax do not add up to it, if the page states each of them once."""
+    """Yield the gross amount if the page states net, tax and gross, and they do not add up."""
     net: set[int] = set()  # in cents, as all amounts here
     taxes: list[int] = []
     gross: set[int] = set()

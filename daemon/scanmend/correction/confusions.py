@@ -1,7 +1,8 @@
 """Judge whether one word can be the misreading of another: what OCR engines confuse.
 
-The look-alike characters are those on which published lists agree (as Tesseract's unicharambigs), and those that our
-engines were observed to confuse. Besides, an engine may lose, double or mis-accent a letter.
+The look-alike characters are those on which published lists agree (as Tesseract's unicharambigs),
+and those that our engines were observed to confuse. Besides, an engine may lose, double or
+mis-accent a letter.
 """
 
 import re
@@ -18,7 +19,10 @@ def _pairs(text: str) -> tuple[tuple[str, str], ...]:
 
 
 # characters within a group are confused with each other
-_GROUPS = "Iil1|!jtfJT[] O0oQDCcGeU S5s8B Zz2 aoesuc unvii hbkn gqy9 mnrw vyuw ftr xX kK pP cC sS vV wW uU EFRPB HNMW dao ceo lk YV"  # fmt: skip
+_GROUPS = (
+    "Iil1|!jtfJT[] O0oQDCcGeU S5s8B Zz2 aoesuc unvii hbkn gqy9 mnrw vyuw ftr xX kK pP cC sS vV wW uU"
+    " EFRPB HNMW dao ceo lk YV"
+)
 ALIKE = frozenset((a, b) for group in _GROUPS.split() for a in group for b in group if a != b)
 # several characters that are confused with one or two others
 RUNS = _pairs(
@@ -43,7 +47,7 @@ _REGULAR_CASE = re.compile(r"[^\W\d_]?[^\W\d_A-ZÀ-ÖØ-Þ]*|[^\W\d_a-zß-öø-�
 
 
 def has_regular_case(word: str) -> bool:
-    """Return whether capitals stand where they do in print: invoice, Invoice, INVOICE; not InvoIce."""
+    """Return whether capitals stand as in print: invoice, Invoice, INVOICE; not InvoIce."""
     return _REGULAR_CASE.fullmatch("".join(c for c in word if c.isalpha())) is not None
 
 
@@ -53,7 +57,7 @@ def has_old_letters(word: str) -> bool:
 
 
 def is_one_run(before: str, after: str) -> bool:
-    """Return whether one confusion of several characters explains the whole change (rn/m, cl/d, a broken ligature)."""
+    """Return whether one confused run of characters explains the change (rn/m, cl/d, ﬁ/fi)."""
     for a, b in RUNS:
         for x, y in ((a, b), (b, a)):
             start = before.find(x)
@@ -67,7 +71,7 @@ def is_one_run(before: str, after: str) -> bool:
 
 
 def is_plausible_misreading(before: str, after: str) -> bool:
-    """Return whether every change from ``before`` to ``after`` undoes a confusion that OCR engines make."""
+    """Return whether every change undoes a confusion that OCR engines make."""
     if is_one_run(before, after):
         return True
     lost_or_doubled = 0
@@ -92,7 +96,8 @@ def is_plausible_misreading(before: str, after: str) -> bool:
 
 
 def _are_alike(old: str, new: str, *, inside: bool) -> bool:
-    """Return whether ``new`` may have been read as ``old``: alike, or equal but for case or accents.
+    """Return whether ``new`` may have been read as ``old``: alike, or equal but for case or
+    accents.
 
     ``inside``: the character is not a word's first or last, so that ``old`` need not be a letter.
     """
@@ -105,7 +110,7 @@ def _are_alike(old: str, new: str, *, inside: bool) -> bool:
 
 
 def turns_meaning(before: str, after: str) -> bool:
-    """Return whether the words begin with contrasting prefixes: hypertension, hypotension; certain, uncertain."""
+    """Return whether the words have contrasting prefixes: hypertension, hypotension."""
     a, b = before.casefold(), after.casefold()
     for contrast in _CONTRASTS:
         one = {p for p in contrast if a.startswith(p)}

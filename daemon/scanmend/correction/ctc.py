@@ -1,8 +1,8 @@
 """Score texts against the character alternatives that an OCR engine saw.
 
-The engine gives, for each time step, the probabilities of the characters that may be there. A text's probability is the
-sum over all paths through the steps that spell it (connectionist temporal classification, Graves et al. 2006). All
-logarithms are natural.
+The engine gives, for each time step, the probabilities of the characters that may be there. A
+text's probability is the sum over all paths through the steps that spell it (connectionist temporal
+classification, Graves et al. 2006). All logarithms are natural.
 """
 
 import heapq
@@ -32,8 +32,8 @@ def log_likelihood_ratios(
 ) -> list[float]:
     """Return, for each of ``others``, the log-likelihood ratio of that text to ``read[start:end]``.
 
-    ``read`` is the whole line. Ratios are clipped to [MIN_LOG_RATIO, MAX_LOG_RATIO]; all are MIN_LOG_RATIO where the
-    engine saw no alternatives, or too many to score.
+    ``read`` is the whole line. Ratios are clipped to [MIN_LOG_RATIO, MAX_LOG_RATIO]; all are
+    MIN_LOG_RATIO where the engine saw no alternatives, or too many to score.
     """
     steps = _steps(alternatives, start, end, read)
     if steps is None:
@@ -46,7 +46,7 @@ def log_likelihood_ratios(
 def readings(
     alternatives: Sequence[CharAlternatives], start: int, end: int, read: str
 ) -> list[str]:
-    """Return the other texts that may stand at ``read[start:end]``, most probable first, by beam search."""
+    """Return the other texts that may stand at ``read[start:end]``, most probable first."""
     steps = _steps(alternatives, start, end, read)
     if steps is None:
         return []
@@ -66,7 +66,7 @@ def readings(
 def _steps(
     alternatives: Sequence[CharAlternatives], start: int, end: int, read: str
 ) -> Steps | None:
-    """Return the time steps of ``read[start:end]``, or None where there is nothing, or too much, to score."""
+    """Return the steps of ``read[start:end]``, or None for nothing, or too much, to score."""
     inside = [a for a in alternatives if start <= a.at < end or (a.at == end and a.between)]
     if not inside or end - start + len(inside) > MAX_STEPS:
         return None
@@ -83,7 +83,7 @@ def _steps(
 
 
 def _log_probability(steps: Steps, text: str) -> float:
-    """Return the natural logarithm of a text's probability, never below that of ``_MIN_PROBABILITY``."""
+    """Return the natural logarithm of a text's probability, at least ``_MIN_PROBABILITY``."""
     return math.log(max(_probability(steps, text), _MIN_PROBABILITY))
 
 
@@ -107,7 +107,7 @@ def _probability(steps: Steps, text: str) -> float:
 
 
 def _advance(forward: list[float], may_skip: list[bool]) -> list[float]:
-    """Return the probability of reaching each state in one step: stay, move on by one, or skip a blank."""
+    """Return the probability of each state after one move: stay, advance, or skip a blank."""
     return [
         stay + (forward[n - 1] if n else 0.0) + (forward[n - 2] if may_skip[n] else 0.0)
         for n, stay in enumerate(forward)

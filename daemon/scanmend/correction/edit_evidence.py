@@ -1,4 +1,4 @@
-"""The evidence on which the gate's rules for one edit decide. Each fact is computed when a rule first needs it."""
+"""State the facts on which the gate's rules for one edit decide."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -48,8 +48,9 @@ _INTO_KNOWN = (LexicalEvidence.INTO_FREQUENT, LexicalEvidence.INTO_KNOWN)
 class EditEvidence:
     """What is known of one edit.
 
-    ``protected`` holds the spans of the line that no edit may touch. ``margin`` is how much more probable the model held its
-    own text than the OCR's, in nats; None where the model does not tell. The lexicon is consulted only where it does.
+    ``protected`` holds the spans of the line that no edit may touch. ``margin`` is how much more
+    probable the model held its own text than the OCR's, in nats; None where the model does not
+    tell. The lexicon is consulted only where it does.
     """
 
     edit: Difference
@@ -59,23 +60,24 @@ class EditEvidence:
     lexicon: Lexicon | None
     margin: float | None
 
-    # characters and words ---------------------------------------------------------------------------
+    # characters and words -------------------------------------------------------------------------
 
     @property
     def changes_numerals(self) -> bool:
-        """Whether a digit or another numeral stands in the text before or after the edit."""
+        """Tell whether a digit or another numeral stands in the text before or after the edit."""
         return any(c.isnumeric() for text in (self.edit.before, self.edit.after) for c in text)
 
     @property
     def touches_protected(self) -> bool:
-        """Whether the edit overlaps a protected span."""
+        """Tell whether the edit overlaps a protected span."""
         return overlaps((self.edit.start, self.edit.end), self.protected)
 
     @property
     def adds_foreign_characters(self) -> bool:
-        """Whether the edit adds a character of a script that the line has not, or changes combining marks.
+        """Tell whether the edit adds a script that the line has not, or changes combining marks.
 
-        A Cyrillic a is no Latin a. Combining marks are those that no letter holds, as the small e of old German print.
+        A Cyrillic a is no Latin a. Combining marks are those that no letter holds, as the small e
+        of old German print.
         """
         after = self.edit.after
         if not after.isascii() and not all(
@@ -87,78 +89,78 @@ class EditEvidence:
 
     @property
     def crosses_column_gap(self) -> bool:
-        """Whether the edit joins words over a gap as wide as between columns."""
+        """Tell whether the edit joins words over a gap as wide as between columns."""
         return " " * COLUMN_GAP in self.edit.before
 
     @cached_property
     def words(self) -> tuple[list[str], list[str]]:
-        """The words as read, and as proposed."""
+        """Return the words as read, and as proposed."""
         return self.edit.before.split(), self.edit.after.split()
 
     @property
     def old(self) -> str:
-        """The words as read, without spaces."""
+        """Return the words as read, without spaces."""
         return "".join(self.words[0])
 
     @property
     def new(self) -> str:
-        """The words as proposed, without spaces."""
+        """Return the words as proposed, without spaces."""
         return "".join(self.words[1])
 
     @property
     def joins_or_splits(self) -> bool:
-        """Whether the number of words changes."""
+        """Tell whether the number of words changes."""
         old_words, new_words = self.words
         return len(old_words) != len(new_words)
 
     @property
     def splits(self) -> bool:
-        """Whether there are more words than before."""
+        """Tell whether there are more words than before."""
         old_words, new_words = self.words
         return len(new_words) > len(old_words)
 
     @property
     def changes_spaces_only(self) -> bool:
-        """Whether words are joined or split, and no other character changes."""
+        """Tell whether words are joined or split, and no other character changes."""
         return self.joins_or_splits and self.old == self.new
 
     @property
     def changes_encoding_only(self) -> bool:
-        """Whether the words are the same after Unicode normalisation (NFC)."""
+        """Tell whether the words are the same after Unicode normalisation (NFC)."""
         old, new = (unicodedata.normalize("NFC", text) for text in (self.old, self.new))
         return old == new and not self.changes_spaces_only
 
     @cached_property
     def letters(self) -> tuple[str, str]:
-        """The letters and digits of the words as read, and as proposed."""
+        """Return the letters and digits of the words as read, and as proposed."""
         return _alphanumerics(self.old), _alphanumerics(self.new)
 
     @property
     def changes_punctuation_only(self) -> bool:
-        """Whether only signs change, or only signs are joined with a word or split from it."""
+        """Tell whether only signs change, or only signs are joined with a word or split from it."""
         if not self.changes_spaces_only:
             return self.letters[0] == self.letters[1]
         if not any(map(str.isalpha, self.old)):
             return True
         return self.splits and self.lexical is LexicalEvidence.SAME_WORDS
 
-    # plausibility -----------------------------------------------------------------------------------
+    # plausibility ---------------------------------------------------------------------------------
 
     @cached_property
     def is_regularly_written(self) -> bool:
-        """Whether the word has capitals as in print, and no long s or ligature."""
+        """Tell whether the word has capitals as in print, and no long s or ligature."""
         return has_regular_case(self.old) and not has_old_letters(self.old)
 
     @property
     def changes_short_word(self) -> bool:
-        """Whether a regularly written word of so few letters would change that another real word is near."""
+        """Tell whether a regularly written short word would change."""
         if self.changes_spaces_only or not self.is_regularly_written:
             return False
         return len(self.letters[0]) < MIN_SAFE_WORD_LENGTH and self.old.isalpha()
 
     @property
     def changes_case_only(self) -> bool:
-        """Whether only the case of a regularly written word changes."""
+        """Tell whether only the case of a regularly written word changes."""
         if self.changes_spaces_only or not self.is_regularly_written:
             return False
         old, new = self.letters
@@ -166,33 +168,34 @@ class EditEvidence:
 
     @property
     def changes_too_much(self) -> bool:
-        """Whether more characters change than ``max_edit_ratio`` allows, other than by one confused run."""
+        """Tell whether over ``max_edit_ratio`` of the word changes, not by one confused run."""
         limit = max(1, int(self.rules.max_edit_ratio * len(self.old)))
         too_many = Levenshtein.distance(self.old, self.new) > limit
         return too_many and not is_one_run(self.old, self.new)
 
     @property
     def is_plausible(self) -> bool:
-        """Whether OCR engines misread like that."""
+        """Tell whether OCR engines misread like that."""
         return is_plausible_misreading(self.old, self.new)
 
     @property
     def turns_meaning(self) -> bool:
-        """Whether a prefix of opposite meaning comes or goes."""
+        """Tell whether a prefix of opposite meaning comes or goes."""
         return turns_meaning(*self.letters)
 
     @property
     def differs_by_ending(self) -> bool:
-        """Whether only a one-letter ending of grammar changes."""
+        """Tell whether only a one-letter ending of grammar changes."""
         return differs_by_ending(*self.letters)
 
-    # what engine, model and lexicon say -------------------------------------------------------------
+    # what engine, model and lexicon say -----------------------------------------------------------
 
     @property
     def engine_is_sure(self) -> bool:
-        """Whether the engine doubted no character of some run of adjacent changes.
+        """Tell whether the engine doubted no character of some run of adjacent changes.
 
-        A character that it lost it could not doubt: such changes don't count. Nor do joins and splits.
+        A character that it lost it could not doubt: such changes don't count. Nor do joins and
+        splits.
         """
         if self.line.unsure is None or self.changes_spaces_only:
             return False
@@ -209,21 +212,21 @@ class EditEvidence:
 
     @cached_property
     def lexical(self) -> LexicalEvidence | None:
-        """The lexicon's evidence; None where it is not consulted."""
+        """Return the lexicon's evidence; None where it is not consulted."""
         if self.margin is None or self.lexicon is None:
             return None
         return compare(self.edit.before, self.edit.after, self.lexicon)
 
     @property
     def restores_known_word(self) -> bool:
-        """Whether an unknown or far rarer word becomes a known one by a change that a bad misreading explains."""
+        """Tell whether an unknown or far rarer word becomes a known one that is near to it."""
         if self.splits or self.lexical not in _INTO_KNOWN:
             return False
         return self._is_near
 
     @cached_property
     def fits_neighbours_better(self) -> bool:
-        """Whether another known word stands far more often between these neighbours than the known word read."""
+        """Tell whether another known word is far more usual between these neighbours."""
         if self.lexicon is None or self.lexical is not LexicalEvidence.AGAINST or self.splits:
             return False
         before, after = self.edit.before, self.edit.after
@@ -235,7 +238,7 @@ class EditEvidence:
 
     @cached_property
     def is_nearly_read(self) -> bool:
-        """Whether the engine itself nearly read the proposed words, which are known."""
+        """Tell whether the engine itself nearly read the proposed words, which are known."""
         if self.lexicon is None or self.margin is None or self.line.doubts is None:
             return False
         start, end = self.edit.start, self.edit.end
@@ -245,12 +248,12 @@ class EditEvidence:
 
     @property
     def is_known_word_nearly_read(self) -> bool:
-        """Whether a known word would change into another that the engine nearly read."""
+        """Tell whether a known word would change into another that the engine nearly read."""
         return self.lexical is LexicalEvidence.AGAINST and not self.splits and self.is_nearly_read
 
     @property
     def gives_up_known_word(self) -> bool:
-        """Whether a known word would change, or be split, and neither neighbours nor engine support it."""
+        """Tell whether a known word would change or be split, unsupported by other evidence."""
         if self.lexicon is None or self.lexical is None:
             return False
         if self.splits:
@@ -263,7 +266,7 @@ class EditEvidence:
 
     @property
     def min_margin(self) -> float:
-        """The lowest margin, in nats, with which the edit is accepted."""
+        """Return the lowest margin, in nats, with which the edit is accepted."""
         if self.lexical is None or self.splits:
             return self.rules.min_margin
         if self.lexical is LexicalEvidence.SAME_WORDS and " " in self.edit.before:
@@ -272,7 +275,7 @@ class EditEvidence:
 
     @cached_property
     def _is_near(self) -> bool:
-        """Whether one word may be the other misread, even badly; an abbreviation never is."""
+        """Tell whether one word may be the other misread, even badly; an abbreviation never is."""
         before, after = self.edit.before, self.edit.after
         if is_abbreviation(before) or self.turns_meaning:
             return False

@@ -1,12 +1,13 @@
-"""The gate: decide edit by edit what of a model's proposal is published. Pure functions; no I/O, no model.
+"""Decide, edit by edit, what of a model's proposal is published: the gate.
 
-A line is first repaired by rule (``repairs``). The proposal is then aligned with the repaired text word by word; each
-difference is one edit, and the rules of ``policy`` decide on it. Words with a digit are never the model's to change. Text
-that no accepted edit covers stays byte for byte.
+A line is first repaired by rule (``repairs``). The proposal is then aligned with the repaired text
+word by word; each difference is one edit, and the rules of ``policy`` decide on it. Words with a
+digit are never the model's to change. Text that no accepted edit covers stays byte for byte.
 
 >>> from scanmend.page import Box, Line, LineProposal
 >>> from scanmend.correction.gate_rules import GateRules
->>> page = [Line(t, Box(0, 0, 1, 1), 0.9) for t in ("Invoic # 12345", "Total: $1O0.00", "Date: 2023-07-15")]
+>>> texts = ("Invoic # 12345", "Total: $1O0.00", "Date: 2023-07-15")
+>>> page = [Line(text, Box(0, 0, 1, 1), 0.9) for text in texts]
 >>> proposals = [LineProposal("Invoice # 12345"), LineProposal("The total is $900.00"), None]
 >>> rules = GateRules(max_edit_ratio=0.34, min_margin=2.0, min_confidence_to_skip=0.995)
 >>> gate(page, proposals, rules).lines
@@ -50,7 +51,8 @@ def gate(
     rules: GateRules,
     lexicon: Lexicon | None = None,
 ) -> Gated:
-    """Decide on a page. ``proposals`` has one entry for each line, None where the model was not asked.
+    """Decide on a page. ``proposals`` has one entry for each line, None where the model was not
+    asked.
 
     ``lexicon`` is consulted on edits whose margin is known.
     """
@@ -64,10 +66,10 @@ def gate(
 
 
 def needs_correction(line: Line, rules: GateRules, lexicon: Lexicon | None = None) -> bool:
-    """Return whether the model should be asked about a line: it has letters, and the engine is not sure of it.
+    """Return whether to ask the model: the line has letters, and the engine is not sure of it.
 
-    With a ``lexicon``, and an engine that tells its doubts, a word of the line must also be in doubt. Text that a PDF draws
-    is exact, and needs no correction.
+    With a ``lexicon``, and an engine that tells its doubts, a word of the line must also be in
+    doubt. Text that a PDF draws is exact, and needs no correction.
     """
     if line.exact or is_line_sure(line, rules):
         return False
@@ -79,7 +81,7 @@ def needs_correction(line: Line, rules: GateRules, lexicon: Lexicon | None = Non
 
 
 def apply(text: str, edits: Sequence[Edit]) -> str:
-    """Return the text with the accepted edits. Raises ValueError when an edit is not one of this text."""
+    """Return the text with the accepted edits. Raises ValueError for an edit of another text."""
     for edit in sorted((e for e in edits if e.accepted), key=lambda e: -e.start):
         end = edit.start + len(edit.before)
         if text[edit.start : end] != edit.before:
@@ -97,7 +99,7 @@ class _LineGate:
     lexicon: Lexicon | None
 
     def edits(self, line: Line, proposal: LineProposal | None) -> list[Edit]:
-        """Return the repairs of a line and the edits of its proposal, from left to right; offsets are into ``line``."""
+        """Return the repairs of a line and the edits of its proposal, from left to right."""
         repairs = [
             *repair_numbers(line.text, line.unsure),
             *repair_commas(line.text, line.unsure),
@@ -120,7 +122,7 @@ class _LineGate:
     def _decide_all(
         self, line: Line, proposal: LineProposal, repairs: Sequence[Repair]
     ) -> list[Edit]:
-        """Return the edits of the proposal. ``repairs`` were made in the line, and protect their numbers."""
+        """Return the edits of the proposal; no edit may touch the numbers of ``repairs``."""
         text = line.text
         rejection = PROPOSAL.first(ProposalEvidence(line, proposal.text, self.rules))
         if rejection:
@@ -190,7 +192,7 @@ def _corrected(line: Line, edits: Sequence[Edit]) -> Line:
 
 
 def _with_commas(found: Sequence[Difference], commas: Collection[int]) -> list[Difference]:
-    """Return the differences but for full stops that a rule made commas, of which the model does not know.
+    """Return the differences without those that would undo the repair of a comma.
 
     ``commas`` holds the offsets of these commas. A difference in nothing else is none.
     """
@@ -207,7 +209,7 @@ def _with_commas(found: Sequence[Difference], commas: Collection[int]) -> list[D
 
 
 def _margin(difference: Difference, proposal: LineProposal) -> float | None:
-    """Return the lowest margin, in nats, of the divergences that this difference touches; None where none is known."""
+    """Return the lowest margin, in nats, of the divergences that a difference touches."""
     if proposal.divergences is None:
         return None
     start, end = difference.after_start, difference.after_start + len(difference.after)

@@ -1,16 +1,18 @@
-"""Find words that a line's end divides. The lines stay as printed; the joined word is published beside them."""
+"""Find words that a line's end divides; the lines stay as printed."""
 
 import re
 from collections.abc import Sequence
 
 from scanmend.page import Hyphenated, Line
 
-# The head starts where a word starts: without that, matching a line of one long word would take time
-# that is quadratic in its length.
+# The head starts where a word starts: without that, matching a line of one long word would take
+# time that is quadratic in its length.
 _HEAD = re.compile(r"(?<![^\W\d_])([^\W\d_]{2,}(?=[-‐])|[^\W\d_]+(?=[¬\u00ad]))([-‐¬\u00ad])\s*$")
 _TAIL = re.compile(r"\s*([^\W\d_]+)")
 # after a hyphen that replaces the second half of a compound: Ein- und Ausgang, pre- and post-war
-_AFTER_SUSPENDED_HYPHEN = frozenset("und oder bzw and or et ou y o e ed en of to".split())  # noqa: SIM905
+_AFTER_SUSPENDED_HYPHEN = frozenset(
+    "und oder bzw and or et ou y o e ed en of to".split()  # noqa: SIM905
+)
 
 
 def hyphenated(lines: Sequence[Line], texts: Sequence[str]) -> tuple[Hyphenated, ...]:

@@ -10,23 +10,24 @@ from stdnum import iban, numdb
 
 from scanmend.correction.digits import DIGIT_LIKE, SIMILAR_DIGITS, count_differences
 
-# An IBAN of any country, as a reader recognises it: some of its groups may be letters alone. For protection and
-# checks; it need not be valid.
+# An IBAN of any country, as a reader recognises it: some of its groups may be letters alone. For
+# protection and checks; it need not be valid.
 IBAN_SHAPE = r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b"
 
-COUNTRIES = "AT BE CH CZ DE DK EE ES FI FR GB HR HU IE IT LI LT LU MC NL NO PL PT SE SI SK".split()  # noqa: SIM905
+# in whose IBANs misread digits are repaired
+_COUNTRIES = "AT BE CH CZ DE DK EE ES FI FR GB HR HU IE IT LI LT LU MC NL NO PL PT SE SI SK"
 MAX_UNSURE_DIGITS = 3  # of an IBAN, for which similar digits are tried
 MAX_REPLACED_DIGITS = 2
 
 
 def _mask(country: str) -> str:
-    """Return a character for each of an IBAN's: n a digit, a a capital, c either (ISO 13616 registry)."""
+    """Return the kind of each character of an IBAN: n a digit, a a capital, c either."""
     ((_, properties),) = numdb.get("iban").info(country)
     groups = re.findall(r"(\d+)!([nac])", properties["bban"])
     return "aann" + "".join(kind * int(length) for length, kind in groups)
 
 
-MASKS = {country: _mask(country) for country in COUNTRIES}
+MASKS = {country: _mask(country) for country in _COUNTRIES.split()}
 
 _CHARACTER = rf"[A-Z\d{''.join(map(re.escape, DIGIT_LIKE))}]"
 # an IBAN of one of these countries, in which digits may have been read as letters
@@ -40,18 +41,19 @@ MISREAD_IBAN = re.compile(
 
 @dataclass(frozen=True)
 class IbanReading:
-    """A match of ``MISREAD_IBAN``. ``unsure`` holds the offsets into ``text`` that the engine doubted."""
+    """A match of ``MISREAD_IBAN``, and the offsets into it that the engine doubted."""
 
     text: str
     unsure: frozenset[int]
 
     @cached_property
     def repaired(self) -> str | None:
-        """The one valid IBAN that this may be; None where there is none, or more than one.
+        """Return the one valid IBAN that this may be; None where there is none, or more than one.
 
-        Letters at the positions of digits become digits. If the checksum (mod 97) still fails, digits that the engine
-        doubted are replaced by similar ones. Exactly one replacement must be valid, also among all IBANs that are one
-        similar digit away: an error elsewhere must not change a digit that is right.
+        Letters at the positions of digits become digits. If the checksum (mod 97) still fails,
+        digits that the engine doubted are replaced by similar ones. Exactly one replacement must be
+        valid, also among all IBANs that are one similar digit away: an error elsewhere must not
+        change a digit that is right.
         """
         mask = MASKS[self.text[:2]]
         offsets = [n for n, c in enumerate(self.text) if c != " "]
@@ -78,7 +80,7 @@ def _valid(texts: Iterator[str]) -> set[str]:
 
 
 def _replacements(text: str, offsets: list[int], limit: int) -> Iterator[str]:
-    """Yield the text with up to ``limit`` of the digits at ``offsets`` replaced by similar digits."""
+    """Yield the text with up to ``limit`` digits at ``offsets`` replaced by similar ones."""
     similar = (text[at] + SIMILAR_DIGITS.get(text[at], "") for at in offsets)
     for choice in itertools.product(*similar):
         characters = list(text)

@@ -1,9 +1,11 @@
 """Compare the words of an edit in the lexicon, and find the words of a line that may be misread.
 
-Where the model also gives a margin, the lexicon is better evidence than the list of usual confusions, and it overrules
-the gate's plausibility rules in both directions. Measured on the single words that the built-in model wanted to change in
-four sets of old print: edits into a frequent word brought the text nearer to the truth in 346 cases and farther from it in
-12, into a rarer known word in 50 and 12, between unknown words in 84 and 69, away from a known word in 35 and 44.
+Where the model also gives a margin, the lexicon is better evidence than the list of usual
+confusions, and it overrules the gate's plausibility rules in both directions. Measured on the
+single words that the built-in model wanted to change in four sets of old print: edits into a
+frequent word brought the text nearer to the truth in 346 cases and farther from it in 12, into a
+rarer known word in 50 and 12, between unknown words in 84 and 69, away from a known word in 35 and
+44.
 """
 
 import enum
@@ -70,7 +72,8 @@ def words_in_doubt(
 ) -> Iterator[tuple[int, int]]:
     """Yield the spans of a line's words that may be misread.
 
-    ``unsure`` holds the offsets of the characters that the engine doubted. A word may be misread when it has no digit and
+    ``unsure`` holds the offsets of the characters that the engine doubted. A word may be misread
+    when it has no digit and
 
     - it is unknown, and known together with the word behind it, or
     - the engine doubted one of its letters or a gap between them, it is no abbreviation, and
@@ -78,8 +81,8 @@ def words_in_doubt(
       - a look-alike fits far better between its neighbours, or
       - the engine nearly read another known word.
 
-    Of other words the gate accepts hardly an edit: when each doubted sign or space, each rarer word and each abbreviation
-    counted too, the model got a quarter more text, for 3 of 931 edits.
+    Of other words the gate accepts hardly an edit: when each doubted sign or space, each rarer word
+    and each abbreviation counted too, the model got a quarter more text, for 3 of 931 edits.
     """
     tokens = list(_TOKEN.finditer(text))
     for match, following in itertools.zip_longest(tokens, tokens[1:]):
@@ -123,7 +126,7 @@ def _is_far_rarer_than_look_alike(word: str, frequency: FrequencyClass, lexicon:
 
 
 def is_abbreviation(word: str) -> bool:
-    """Return whether a word is probably an abbreviation (JLN), known or not: short, and in capitals."""
+    """Return whether a word is probably an abbreviation (JLN): short, and in capitals."""
     return word.isupper() and sum(map(str.isalnum, word)) < MIN_SAFE_WORD_LENGTH
 
 
@@ -135,7 +138,7 @@ def is_nearly_read(
     other: str,
     lexicon: Lexicon,
 ) -> bool:
-    """Return whether the engine nearly read ``other`` at ``text[start:end]``, and all of its words are known."""
+    """Return whether the engine nearly read the known words ``other`` at ``text[start:end]``."""
     if not all(map(lexicon.frequency, other.split())):
         return False
     (log_ratio,) = log_likelihood_ratios(alternatives, start, end, text, [other])
@@ -151,7 +154,7 @@ def _another_word_nearly_read(
 
 
 def splits_into_frequent_words(before: str, after: str, lexicon: Lexicon) -> bool:
-    """Return whether ``before`` is unknown, and ``after`` so frequent words that their spaces were probably lost."""
+    """Return whether ``before`` is probably the frequent words ``after`` without their spaces."""
     rarest = min(map(lexicon.frequency, _words(after)), default=0)
     if rarest < MIN_SPLIT_PART_CLASS:
         return False
@@ -161,8 +164,8 @@ def splits_into_frequent_words(before: str, after: str, lexicon: Lexicon) -> boo
 def is_misreading_within(before: str, after: str, share: float) -> bool:
     """Return whether so few characters differ that one word may be the other, badly misread.
 
-    ``share`` is the share of characters that a profile lets change; badly misread words may differ by a third more, and
-    always by one character.
+    ``share`` is the share of characters that a profile lets change; badly misread words may differ
+    by a third more, and always by one character.
     """
     longest = max(len(before), len(after))
     limit = max(1, MAX_MISREAD_SHARE_FACTOR * share * longest)

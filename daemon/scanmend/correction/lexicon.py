@@ -1,8 +1,9 @@
-"""Look up how frequent words and pairs of neighbouring words are: evidence on what may have been misread.
+"""Look up how frequent words and pairs of neighbouring words are.
 
-``models/lexicon.bin`` holds a CRC-32 and a frequency class (``FrequencyClass``) for each of 424,000 words of six languages
-and for each of 1,130,000 pairs of neighbours, sorted by checksum: 7.8 MB, and no text. Checksums collide: one in 10,000
-other words is taken for a known one, and one in 3,800 other pairs. ``models/corrector/data/lexicon.py`` makes the file.
+``models/lexicon.bin`` holds a CRC-32 and a frequency class (``FrequencyClass``) for each of 424,000
+words of six languages and for each of 1,130,000 pairs of neighbours, sorted by checksum: 7.8 MB,
+and no text. Checksums collide: one in 10,000 other words is taken for a known one, and one in 3,800
+other pairs. ``models/corrector/data/lexicon.py`` makes the file.
 """
 
 import functools
@@ -21,10 +22,10 @@ from scanmend.errors import MachineError
 from scanmend.resources import place
 
 FrequencyClass: TypeAlias = int
-"""How often a word or a pair was counted in the lexicon's texts: 0 never, else ``floor(log2(count)) + 1``.
+"""How often the lexicon's texts have a word or a pair: 0 never, else ``floor(log2(count)) + 1``.
 
-A class holds counts from 2 ** (class - 1) up to 2 ** class. A word n classes above another is about 2 ** n times as
-frequent."""
+A class holds counts from 2 ** (class - 1) up to 2 ** class. A word n classes above another is about
+2 ** n times as frequent."""
 
 Bits: TypeAlias = float
 """A binary logarithm of a ratio of frequencies."""
@@ -48,7 +49,7 @@ class Lexicon:
     """Words and pairs of words with their frequency classes; empty without ``data``."""
 
     def __init__(self, data: bytes = b"") -> None:
-        """Parse ``data``, a lexicon file's bytes. Raises ValueError when it is not a whole lexicon file."""
+        """Parse a lexicon file's bytes. Raises ValueError when they are not a whole one."""
         self.checksums, self.classes = array("I"), b""
         self.pair_checksums, self.pair_classes = array("I"), b""
         self.max_class: FrequencyClass = 0
@@ -65,9 +66,10 @@ class Lexicon:
         self.total_class = math.log2(max(1.0, counted)) + 1
 
     def frequency(self, word: str) -> FrequencyClass:
-        """Return the class of a word, whatever signs surround it; of a compound, that of its rarest part.
+        """Return the class of a word without the signs around it.
 
-        A compound's parts are joined by a hyphen or an apostrophe.
+        A compound, whose parts are joined by a hyphen or an apostrophe, has that of its rarest
+        part.
         """
         bare = self.bare(word)
         found = self.exact(bare) if bare else 0
@@ -84,14 +86,14 @@ class Lexicon:
 
     @functools.lru_cache(8192)  # noqa: B019 - a process has one lexicon, which lives as long
     def exact(self, word: str) -> FrequencyClass:
-        """Return the class of a word that is already ``bare``; a compound is looked up as a whole."""
+        """Return the class of a word that is ``bare``; a compound is looked up as a whole."""
         return _look_up(self.checksums, self.classes, word)
 
     def association(self, word: str, following: str) -> Bits:
-        """Return the pointwise mutual information of two neighbouring words, clipped to [MIN_, MAX_ASSOCIATION].
+        """Return the pointwise mutual information of two neighbouring words.
 
-        It is the binary logarithm of how much more often ``following`` stands behind ``word`` than by chance; 0 where
-        one of them is unknown. Both are ``bare``, or BOUNDARY.
+        It is the binary logarithm of how much more often ``following`` stands behind ``word`` than
+        by chance; 0 where one of them is unknown. Both are ``bare``, or BOUNDARY.
         """
         one, other = self.exact(word), self.exact(following)
         if not one or not other:
@@ -103,7 +105,7 @@ class Lexicon:
         return max(MIN_ASSOCIATION, min(MAX_ASSOCIATION, pair - expected))
 
     def fit(self, words: str, left: str | None, right: str | None) -> Bits:
-        """Return how well one or more words stand between two neighbours: the sum of all pairs' associations.
+        """Return how well words stand between two neighbours: the sum of the associations.
 
         A neighbour that is None is unknown, and its pair does not count.
         """
@@ -113,7 +115,7 @@ class Lexicon:
 
 
 def _table(data: bytes, start: int) -> tuple["array[int]", bytes, int]:
-    """Return the checksums and classes of the table at ``start``, and the table's end. Raises ValueError."""
+    """Return the table at ``start``: checksums, classes, and its end. Raises ValueError."""
     count = int.from_bytes(data[start : start + 4], "little")
     middle, end = start + 4 + 4 * count, start + 4 + 5 * count
     if len(data) < max(end, start + 4):
@@ -136,7 +138,7 @@ def _normal(word: str) -> str:
 
 
 def core(word: str) -> tuple[int, int]:
-    """Return the offset of a word's first letter and the end of its last: without the signs and digits around them."""
+    """Return the span of a word without the signs and digits around its letters."""
     start, end = 0, len(word)
     while start < end and not word[start].isalpha():
         start += 1
@@ -148,7 +150,8 @@ def core(word: str) -> tuple[int, int]:
 def neighbours(text: str, start: int, end: int, lexicon: Lexicon) -> Neighbours:
     """Return the known words before ``start`` and behind ``end``, in bare form.
 
-    BOUNDARY stands for a sentence's start or end, None for a neighbour that is unknown or in another column.
+    BOUNDARY stands for a sentence's start or end, None for a neighbour that is unknown or in
+    another column.
     """
     left = _LEFT.search(text[max(0, start - NEIGHBOUR_REACH) : start])
     right = _RIGHT.match(text[end : end + NEIGHBOUR_REACH])
@@ -159,7 +162,7 @@ def neighbours(text: str, start: int, end: int, lexicon: Lexicon) -> Neighbours:
 
 
 def _neighbour(signs: str, word: str | None, lexicon: Lexicon) -> str | None:
-    """Return ``word`` in bare form, BOUNDARY where ``signs`` end a sentence, or None for an unknown word."""
+    """Return the bare word, BOUNDARY where ``signs`` end a sentence, or None if unknown."""
     if signs.rstrip(_QUOTES).endswith(_SENTENCE_ENDS):
         return BOUNDARY
     bare = lexicon.bare(word) if word else ""
@@ -177,5 +180,5 @@ def load(path: Path) -> Lexicon:
 
 @functools.cache
 def shipped() -> Lexicon:
-    """Return the lexicon that ships with scanmend. Raises MachineError when its file is missing or damaged."""
+    """Return the lexicon that ships with scanmend. Raises MachineError."""
     return load(place("models/lexicon.bin"))

@@ -1,4 +1,4 @@
-"""The evidence on which the gate's rules for whole lines decide: the proposal, the accepted edits, a second pass."""
+"""State the facts on which the gate's rules for whole lines decide."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class ProposalEvidence:
 
     @property
     def adds_unsafe_characters(self) -> bool:
-        """Whether the proposal adds control, invisible or direction characters."""
+        """Tell whether the proposal adds control, invisible or direction characters."""
         added = set(self.proposal) - set(self.line.text)
         return any(
             not c.isprintable() and unicodedata.category(c) in _UNSAFE_CATEGORIES for c in added
@@ -33,7 +33,7 @@ class ProposalEvidence:
 
     @property
     def has_other_length(self) -> bool:
-        """Whether the line is longer than print, or the proposal half as long again or half as long."""
+        """Tell whether the line is too long for print, or the proposal of another length."""
         length = len(self.line.text)
         if length > MAX_LINE_LENGTH:
             return True
@@ -41,12 +41,12 @@ class ProposalEvidence:
 
     @property
     def is_line_sure(self) -> bool:
-        """Whether the OCR engine is as sure of the line as the profile asks for."""
+        """Tell whether the OCR engine is as sure of the line as the profile asks for."""
         return is_line_sure(self.line, self.rules)
 
 
 def is_line_sure(line: Line, rules: GateRules) -> bool:
-    """Return whether the OCR engine's confidence in the line reaches the profile's ``min_confidence_to_skip``."""
+    """Return whether the engine's confidence in the line is as high as the profile asks for."""
     return line.confidence is not None and line.confidence >= rules.min_confidence_to_skip
 
 
@@ -60,14 +60,14 @@ class LineEvidence:
 
     @property
     def exceeds_budget(self) -> bool:
-        """Whether the edits together change more characters than ``max_edit_ratio`` allows in the line."""
+        """Tell whether the edits together change over ``max_edit_ratio`` of the line."""
         changed = sum(Levenshtein.distance(e.before, e.after) for e in self.accepted)
         return changed > max(MIN_LINE_BUDGET, self.rules.max_edit_ratio * len(self.text))
 
 
 @dataclass(frozen=True, slots=True)
 class SecondPassEvidence:
-    """What the gate does with the corrected line and the same proposal: the edits it accepts, and its repairs."""
+    """What the gate does when the corrected line meets the same proposal again."""
 
     accepted_edits: int
     repairs: int

@@ -24,8 +24,8 @@ LETTERS = "abcdefghijklmnopqrstuvwxyzäöüßéèêàâçñáíóúùûîïôœ"
 WITHOUT_ACCENT = {c: unicodedata.normalize("NFD", c)[0] for c in LETTERS}
 LETTER_LIKE_SIGNS = frozenset("!1|*'0£$.:«»")  # that engines read in place of a letter
 
-# for each character as read, others that were printed: confusions that were counted ten times or more in
-# 40,000 lines with errors, besides the look-alikes of ``confusions``
+# for each character as read, others that were printed: confusions that were counted ten times or
+# more in 40,000 lines with errors, besides the look-alikes of ``confusions``
 _COUNTED_CONFUSIONS = _table(
     "n=asop i=arsemhí l=rhde c=rt h=rl f=s t=enc é=ê s=mngt a=mniä o=n j=y p=g m=i e=èé u=ü «=s »=sw"
 )
@@ -44,10 +44,11 @@ FREQUENT_CONFUSIONS = frozenset(
 class Candidate:
     """A word that may have been printed where another was read.
 
-    ``common``: its FrequencyClass. ``cost``: how unusual the misreading is, without a unit: ACCENT_COST for an accent,
-    1 for a frequent confusion, up to 2. ``fits``: bits by which it fits better between its neighbours than the text that
-    was read (``Lexicon.fit``). ``again``: log2(1 + number of other words of the page with the same confusion).
-    ``seen``: its log-likelihood ratio to the text that was read, in nats (``ctc.log_likelihood_ratios``).
+    ``common``: its FrequencyClass. ``cost``: how unusual the misreading is, without a unit:
+    ACCENT_COST for an accent, 1 for a frequent confusion, up to 2. ``fits``: bits by which it fits
+    better between its neighbours than the text that was read (``Lexicon.fit``). ``again``: log2(1 +
+    number of other words of the page with the same confusion). ``seen``: its log-likelihood ratio
+    to the text that was read, in nats (``ctc.log_likelihood_ratios``).
     """
 
     text: str

@@ -1,4 +1,4 @@
-"""The forms that numbers have in print: amounts, percentages, times, dates, doses, cards, articles."""
+"""Recognise the forms that numbers have in print."""
 
 import contextlib
 import datetime
@@ -32,7 +32,7 @@ class LongNumber:
 
     @cached_property
     def repaired(self) -> str:
-        """The number with its letters as digits."""
+        """Return the number with its letters as digits."""
         return as_digits(self.text)
 
     def has_valid(self, is_valid: Callable[[str], bool]) -> bool:
@@ -47,8 +47,9 @@ class LongNumber:
 class NumberWord:
     """A word with digits and letters that look like digits.
 
-    ``core`` is the word without brackets, currencies and punctuation around it, ``digits`` the core with its letters as
-    digits. ``is_edged``: signs stand behind the core. ``following``: the line's text behind the word.
+    ``core`` is the word without brackets, currencies and punctuation around it, ``digits`` the core
+    with its letters as digits. ``is_edged``: signs stand behind the core. ``following``: the line's
+    text behind the word.
     """
 
     core: str
@@ -62,7 +63,7 @@ class NumberWord:
 
     @property
     def is_amount(self) -> bool:
-        """Whether it is an amount, and cannot be a clock time as well (1.3O)."""
+        """Tell whether it is an amount, and cannot be a clock time as well (1.3O)."""
         if not _AMOUNT.fullmatch(self.digits):
             return False
         return self.core[-1].isdigit() or not _CLOCK_TIME_WITH_A_DOT.fullmatch(self.digits)
@@ -77,14 +78,15 @@ class NumberWord:
 
     @property
     def is_dose(self) -> bool:
-        """Whether it is a number before a unit of dose: ``5O0 mg``. A last l may mean litres."""
+        """Tell whether it is a number before a unit of dose (5O0 mg); a last l may mean litres."""
         if self.is_edged or not _DOSE.fullmatch(self.core) or self.core[-1] in "lI|":
             return False
         return _DOSE_UNIT.match(self.following) is not None
 
 
 def is_valid_date(text: str) -> bool:
-    """Return whether a text is a day of the calendar, whether the day or the month is written first.
+    """Return whether a text is a day of the calendar, whether the day or the month is written
+    first.
 
     >>> is_valid_date("29.02.2024"), is_valid_date("12/31/2023")
     (True, True)

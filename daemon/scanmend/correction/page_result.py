@@ -30,8 +30,8 @@ def gated_result(
 ) -> PageResult:
     """Return the result of a page: its text after the gate, the edits, and what to check.
 
-    ``proposals`` has one entry for each line, None where the model was not asked. The engine's character alternatives have
-    been used, and are dropped.
+    ``proposals`` has one entry for each line, None where the model was not asked. The engine's
+    character alternatives have been used, and are dropped.
     """
     gated = gate(page.lines, proposals, rules, shipped())
     return PageResult(
@@ -52,7 +52,7 @@ def result_without_model(page: PageText, rules: GateRules, correction: Correctio
 def correction_of(
     proposal: PageProposal, started: float, *, profile: str, prompt_sha256: str
 ) -> Correction:
-    """Return how a correction went that began at ``started`` (``time.monotonic``) with this profile and prompt."""
+    """Return how a correction went that began at ``started`` (``time.monotonic``)."""
     return Correction(
         CorrectionStatus.DONE,
         model=proposal.model,

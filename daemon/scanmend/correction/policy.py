@@ -1,6 +1,7 @@
 """The correction policy: every rule, in the order in which the gate tries them, as data.
 
-``markdown`` renders the table for the documentation. To add a rule to the gate, add its name to ``RuleName`` and a row here.
+``markdown`` renders the table for the documentation. To add a rule to the gate, add its name to
+``RuleName`` and a row here.
 """
 
 from collections.abc import Iterator
@@ -20,7 +21,8 @@ from scanmend.correction.rules import Ground, Rule, RuleName, Stage
 
 PROPOSAL: Stage[ProposalEvidence] = Stage(
     "The proposal for a line",
-    "Tried on the whole proposal. The first rule that applies rejects it, and it is not compared word by word.",
+    "Tried on the whole proposal. The first rule that applies rejects it, and it is not compared"
+    " word by word.",
     (
         Rule(
             RuleName.UNSAFE_CHARACTERS,
@@ -31,7 +33,8 @@ PROPOSAL: Stage[ProposalEvidence] = Stage(
         Rule(
             RuleName.LENGTH,
             lambda e: e.has_other_length,
-            f"the proposal is far longer or shorter than the line, or the line has over {MAX_LINE_LENGTH:,} characters",
+            f"the proposal is far longer or shorter than the line, or the line has over"
+            f" {MAX_LINE_LENGTH:,} characters",
             "that is no correction: a refusal, a comment, a summary, a repetition",
         ),
         Rule(
@@ -51,7 +54,8 @@ UNTOUCHABLE: Stage[EditEvidence] = Stage(
             RuleName.DIGITS,
             lambda e: e.changes_numerals,
             "a digit stands in the text before or after the edit",
-            "a model does not know numbers; a person is asked to check where it reads one otherwise",
+            "a model does not know numbers; a person is asked to check where it reads one"
+            " otherwise",
         ),
         Rule(
             RuleName.NEW_WORD,
@@ -68,7 +72,8 @@ UNTOUCHABLE: Stage[EditEvidence] = Stage(
         Rule(
             RuleName.PROTECTED,
             lambda e: e.touches_protected,
-            "the edit touches an amount, code, address, unit, currency, numeral, number word, or a pattern of the profile",
+            "the edit touches an amount, code, address, unit, currency, numeral, number word, or a"
+            " pattern of the profile",
             "each character of it counts, and no context tells which is right",
         ),
         Rule(
@@ -101,8 +106,10 @@ NEARLY_READ: Ground[EditEvidence] = Ground(
 
 PLAUSIBILITY: Stage[EditEvidence] = Stage(
     "What engines do not misread",
-    "Tried on each edit. The first rule that applies rejects the edit, unless a ground overrules it: then the rest of these"
-    " rules is skipped, because the ground is better evidence than they are. Grounds count only where the model tells how sure"
+    "Tried on each edit. The first rule that applies rejects the edit, unless a ground overrules"
+    " it: then the rest of these"
+    " rules is skipped, because the ground is better evidence than they are. Grounds count only"
+    " where the model tells how sure"
     " it is.",
     (
         Rule(
@@ -180,15 +187,18 @@ CERTAINTY: Stage[EditEvidence] = Stage(
         Rule(
             RuleName.REAL_WORD,
             lambda e: e.gives_up_known_word,
-            "a known word would change, or be split into rare ones, and neither its neighbours nor the engine support that",
+            "a known word would change, or be split into rare ones, and neither its neighbours nor"
+            " the engine support that",
             "a known word is rather what was printed",
         ),
         Rule(
             RuleName.MARGIN,
             lambda e: e.margin is not None and e.margin < e.min_margin,
             "the model's margin is below `min_margin`, times"
-            f" {' or '.join(f'{factor:g}' for factor in sorted(set(MARGIN_FACTORS.values())))} by the lexicon's evidence",
-            "the model is not sure enough; less is asked for a frequent word, more where no word is known",
+            f" {' or '.join(f'{factor:g}' for factor in sorted(set(MARGIN_FACTORS.values())))} by"
+            f" the lexicon's evidence",
+            "the model is not sure enough; less is asked for a frequent word, more where no word"
+            " is known",
         ),
     ),
 )
@@ -215,12 +225,14 @@ ACCEPTANCE: Stage[bool] = Stage(  # the evidence is whether a rule was overruled
 
 LINE_TOTAL: Stage[LineEvidence] = Stage(
     "All edits of a line",
-    "Tried when the edits were decided one by one. If the rule applies, all accepted edits of the line are rejected.",
+    "Tried when the edits were decided one by one. If the rule applies, all accepted edits of the"
+    " line are rejected.",
     (
         Rule(
             RuleName.LINE_BUDGET,
             lambda e: e.exceeds_budget,
-            "the accepted edits together change more characters than `max_edit_ratio` allows in the line, and over"
+            "the accepted edits together change more characters than `max_edit_ratio` allows in"
+            " the line, and over"
             f" {MIN_LINE_BUDGET}",
             "many plausible edits together are another text",
         ),
@@ -229,7 +241,8 @@ LINE_TOTAL: Stage[LineEvidence] = Stage(
 
 SECOND_PASS: Stage[SecondPassEvidence] = Stage(
     "The corrected line",
-    "The corrected line passes the gate again, with the same proposal. If the rule applies, all accepted edits of the line are"
+    "The corrected line passes the gate again, with the same proposal. If the rule applies, all"
+    " accepted edits of the line are"
     " rejected.",
     (
         Rule(
@@ -265,7 +278,7 @@ def decide(evidence: EditEvidence) -> Rule[EditEvidence] | Rule[bool]:
 
 
 def markdown() -> str:
-    """Return the policy as Markdown: one table for each stage, in the order in which the gate tries the rules."""
+    """Return the policy as Markdown: one table for each stage, in order of evaluation."""
     return "\n".join(line for stage in STAGES for line in _table(stage))
 
 

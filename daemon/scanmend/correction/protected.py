@@ -1,7 +1,7 @@
 """Find the tokens that no model may touch, because each of their characters counts.
 
-Amounts, quantities, dates, times, percentages, doses, phone numbers, IBANs, BICs, cards, codes that mix letters and digits,
-Roman numerals, number words, e-mail and web addresses, currencies, units.
+Amounts, quantities, dates, times, percentages, doses, phone numbers, IBANs, BICs, cards, codes that
+mix letters and digits, Roman numerals, number words, e-mail and web addresses, currencies, units.
 """
 
 import re
@@ -10,27 +10,35 @@ from collections.abc import Iterable, Sequence
 from scanmend.correction.iban import IBAN_SHAPE
 
 CURRENCIES = "€$£¥₣₤"
-_CURRENCY_WORDS = "EUR|USD|GBP|CHF|JPY|SEK|NOK|DKK|PLN|CZK|HUF|RM|Fr|DM|(?i:euros?|dollars?|pounds?|francs?|franken|gulden|lire)"
+_CURRENCY_WORDS = (
+    "EUR|USD|GBP|CHF|JPY|SEK|NOK|DKK|PLN|CZK|HUF|RM|Fr|DM"
+    "|(?i:euros?|dollars?|pounds?|francs?|franken|gulden|lire)"
+)
 
-# doses, lengths, areas, volumes, laboratory values; protected also without a number beside them, for
-# the number may have been misread
+# doses, lengths, areas, volumes, laboratory values; protected also without a number beside them,
+# for the number may have been misread
 _UNITS = (
-    r"[mµuk]?g|[mcdµu]?l|[mcdkµ]?m[²³]?|ml/h|mmol/l|mmol|mval|mol|mosm|mmhg|IE|I\.E\.|IU|I\.U\.|U|kcal|kJ|kW|kWh|Hz|MHz|GHz|MB|GB|TB"
-    r"|[mµ]?s|min|h|bar|Pa|kPa|hPa|[mk]?V|[mk]?A|[mk]?W|°C|°F|K|ha|ct|oz|lb|lbs|ft|in|pt|qt|gal|ppm|rpm|dB|Bq|Gy|mSv|[mk]?cd|St|Stk|pcs"
+    r"[mµuk]?g|[mcdµu]?l|[mcdkµ]?m[²³]?|ml/h|mmol/l|mmol|mval|mol|mosm|mmhg|IE|I\.E\.|IU|I\.U\.|U"
+    r"|kcal|kJ|kW|kWh|Hz|MHz|GHz|MB|GB|TB|[mµ]?s|min|h|bar|Pa|kPa|hPa|[mk]?V|[mk]?A|[mk]?W|°C|°F|K"
+    r"|ha|ct|oz|lb|lbs|ft|in|pt|qt|gal|ppm|rpm|dB|Bq|Gy|mSv|[mk]?cd|St|Stk|pcs"
 )
 _NUMBER_WORDS = frozenset(
     """
-    three four five seven eight nine eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen
-    twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion
-    first second third fourth fifth sixth seventh eighth ninth tenth half quarter double triple once twice thrice
-    zwei drei vier fünf sechs sieben acht neun zehn zwölf dreizehn vierzehn fünfzehn sechzehn siebzehn achtzehn neunzehn
-    zwanzig dreißig vierzig fünfzig sechzig siebzig achtzig neunzig hundert tausend million milliarde millionen milliarden
-    deux trois quatre cinq sept huit neuf onze douze treize quatorze quinze seize vingt trente quarante cinquante soixante
-    cent mille cuatro cinco siete ocho nueve diez once doce trece catorce quince veinte treinta cuarenta cincuenta
-    sesenta setenta ochenta noventa ciento cientos uno due tre quattro cinque sei sette otto nove dieci undici dodici
-    tredici quattordici quindici sedici venti trenta quaranta cinquanta sessanta settanta ottanta novanta cento
-    twee drie vijf zeven negen tien twaalf dertien veertien vijftien zestien twintig dertig veertig vijftig zestig
-    zeventig tachtig negentig honderd duizend
+    three four five seven eight nine eleven twelve thirteen fourteen fifteen sixteen seventeen
+    eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million
+    billion first second third fourth fifth sixth seventh eighth ninth tenth half quarter double
+    triple once twice thrice
+    zwei drei vier fünf sechs sieben acht neun zehn zwölf dreizehn vierzehn fünfzehn sechzehn
+    siebzehn achtzehn neunzehn zwanzig dreißig vierzig fünfzig sechzig siebzig achtzig neunzig
+    hundert tausend million milliarde millionen milliarden
+    deux trois quatre cinq sept huit neuf onze douze treize quatorze quinze seize vingt trente
+    quarante cinquante soixante cent mille
+    cuatro cinco siete ocho nueve diez once doce trece catorce quince veinte treinta cuarenta
+    cincuenta sesenta setenta ochenta noventa ciento cientos
+    uno due tre quattro cinque sei sette otto nove dieci undici dodici tredici quattordici quindici
+    sedici venti trenta quaranta cinquanta sessanta settanta ottanta novanta cento
+    twee drie vijf zeven negen tien twaalf dertien veertien vijftien zestien twintig dertig veertig
+    vijftig zestig zeventig tachtig negentig honderd duizend
     """.split()  # noqa: SIM905
 )
 

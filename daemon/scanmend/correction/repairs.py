@@ -1,8 +1,8 @@
 """Repair numbers and commas by rule alone, without the model.
 
-A letter that engines confuse with a digit becomes the digit where the number is then well formed in exactly one way. A
-digit changes in one case only: in an IBAN, at characters that the engine itself marked as unsure, when then, and only
-then, the checksum holds.
+A letter that engines confuse with a digit becomes the digit where the number is then well formed in
+exactly one way. A digit changes in one case only: in an IBAN, at characters that the engine itself
+marked as unsure, when then, and only then, the checksum holds.
 """
 
 import re
@@ -33,12 +33,14 @@ _FIRST_LETTERS_LEFT_ALONE = frozenset("SsBDGgQ")  # S may be a dollar sign; B an
 _FULL_STOP_WITHIN_SENTENCE = re.compile(r"(?<![^\s(])[^\W\d_]{4,}(?=\. [^\W\d_A-ZÀ-ÖØ-Þ]{2})")
 _LONG_ABBREVIATIONS = frozenset(  # of four letters and more: behind them a full stop is right
     """
-    abbr acct addr approx appt attn bldg cert cont corp dept desc dist encl equip excl govt hosp incl info intl maint
-    natl paras prev prof prop prov qual recd refs regd spec specs suppl temp univ warr
-    abschn abzgl ausschl bzgl einschl engl entspr evtl exkl franz gegr gesch inkl insb insbes jährl mind monatl mündl
-    nachm schriftl sogen stellv tägl usw verh vers vorm zuzgl zzgl
+    abbr acct addr approx appt attn bldg cert cont corp dept desc dist encl equip excl govt hosp
+    incl info intl maint natl paras prev prof prop prov qual recd refs regd spec specs suppl temp
+    univ warr
+    abschn abzgl ausschl bzgl einschl engl entspr evtl exkl franz gegr gesch inkl insb insbes jährl
+    mind monatl mündl nachm schriftl sogen stellv tägl usw verh vers vorm zuzgl zzgl
     aprox admin dcha depto excmo izda izqda máxs mtro núms págs pral sres srta teléf
-    bijv boul bull chap coll dépt docs env étab juil janv févr magas mens munic réfs suiv trim artt dott spett sigg
+    bijv boul bull chap coll dépt docs env étab juil janv févr magas mens munic réfs suiv trim artt
+    dott spett sigg
     """.split()  # noqa: SIM905
 )
 
@@ -73,7 +75,8 @@ IBANS: Stage[IbanReading] = Stage(
         Rule(
             RuleName.REPAIR_IBAN,
             lambda iban: iban.repaired not in (None, iban.text),
-            "letters stand for digits, or up to three digits that the engine doubted are others, and one IBAN is valid then",
+            "letters stand for digits, or up to three digits that the engine doubted are others,"
+            " and one IBAN is valid then",
             "the checksum (mod 97) proves it; no other IBAN one similar digit away is valid",
             accepts=True,
         ),
@@ -107,7 +110,8 @@ ARTICLES: Stage[LongNumber] = Stage(
 )
 NUMBER_WORDS: Stage[NumberWord] = Stage(
     "Other numbers",
-    "Tried on each word that has at least as many digits as letters like digits; the first that applies repairs it.",
+    "Tried on each word that has at least as many digits as letters like digits; the first that"
+    " applies repairs it.",
     (
         Rule(
             RuleName.REPAIR_PERCENTAGE,
@@ -119,7 +123,8 @@ NUMBER_WORDS: Stage[NumberWord] = Stage(
         Rule(
             RuleName.REPAIR_AMOUNT,
             lambda word: word.is_amount,
-            "the word is an amount with two decimals but for letters like digits, and no time of day",
+            "the word is an amount with two decimals but for letters like digits, and no time of"
+            " day",
             _ONE_WAY,
             accepts=True,
         ),
@@ -154,7 +159,8 @@ COMMAS: Stage[FullStop] = Stage(
             RuleName.REPAIR_COMMA,
             lambda stop: stop.is_unsure and stop.word.casefold() not in _LONG_ABBREVIATIONS,
             "the engine doubted the full stop, and the word before it is no abbreviation",
-            "few pixels part a comma from a full stop, and the sentence goes on; 29 of 33 such full stops were commas",
+            "few pixels part a comma from a full stop, and the sentence goes on; 29 of 33 such"
+            " full stops were commas",
             accepts=True,
         ),
     ),
@@ -182,7 +188,7 @@ def repair_numbers(text: str, unsure: Sequence[int] | None = None) -> list[Repai
 
 
 def repair_commas(text: str, unsure: Sequence[int] | None = None) -> list[Repair]:
-    """Return the full stops that are commas: those that the engine doubted, in the middle of a sentence.
+    """Return the full stops within a sentence that the engine doubted: they are commas.
 
     >>> [(r.start, r.before, r.after) for r in repair_commas("with iron nails. probably", [15])]
     [(15, '.', ',')]
@@ -199,7 +205,7 @@ def repair_commas(text: str, unsure: Sequence[int] | None = None) -> list[Repair
 
 
 def _repair_long_numbers(text: str, unsure: frozenset[int]) -> tuple[list[Repair], list[Span]]:
-    """Return the repairs of IBANs, cards and articles, and the spans in which no other number is looked for."""
+    """Return the repairs of IBANs, cards and articles, and the spans that they take."""
     found = []
     taken = []
     for match in MISREAD_IBAN.finditer(text):

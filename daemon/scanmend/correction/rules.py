@@ -9,7 +9,7 @@ E = TypeVar("E")
 
 
 class RuleName(enum.StrEnum):
-    """A rule, as the sidecar and the journal name it. The values are published: they never change."""
+    """A rule, as sidecar and journal name it. The values are published and never change."""
 
     REPAIR_IBAN = "repair-iban"
     REPAIR_CARD = "repair-card"
@@ -49,7 +49,7 @@ class RuleName(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ground(Generic[E]):
-    """A reason to set a rule aside: ``holds`` tells whether the evidence gives it, ``when`` says so in words."""
+    """A reason to set a rule aside; ``when`` says in words what ``holds`` tests."""
 
     holds: Callable[[E], bool]
     when: str
@@ -57,10 +57,10 @@ class Ground(Generic[E]):
 
 @dataclass(frozen=True, slots=True)
 class Rule(Generic[E]):
-    """One row of the policy: the edit, or the proposal, to which it applies is rejected, or with ``accepts`` accepted.
+    """One row of the policy: it rejects, or with ``accepts`` accepts, the edit to which it applies.
 
-    ``applies`` tells whether the rule applies to the evidence, ``when`` says so in words, and ``why`` gives the reason.
-    Any ground in ``overruled_by`` sets the rule aside.
+    ``applies`` tells whether the rule applies to the evidence, ``when`` says so in words, and
+    ``why`` gives the reason. Any ground in ``overruled_by`` sets the rule aside.
     """
 
     name: RuleName
@@ -77,7 +77,7 @@ class Rule(Generic[E]):
 
 @dataclass(frozen=True, slots=True)
 class Stage(Generic[E]):
-    """Rules that are tried in order on the same evidence. ``text`` says what happens with the first that applies."""
+    """Rules that are tried in order on the same evidence; ``text`` says how."""
 
     title: str
     text: str

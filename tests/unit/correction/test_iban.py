@@ -9,7 +9,7 @@ from stdnum import iban, numdb
 from gating import line, published
 from scanmend.correction.checks import suspects
 from scanmend.correction.digits import DIGIT_LIKE
-from scanmend.correction.iban import COUNTRIES, IBAN_SHAPE, MASKS, MISREAD_IBAN, IbanReading
+from scanmend.correction.iban import IBAN_SHAPE, MASKS, MISREAD_IBAN, IbanReading
 
 # number of digits (n), capitals (a) and either (c) behind the check digits, as the ISO 13616 registry states them;
 # written out here, so that another edition of the library's registry is noticed
@@ -54,10 +54,9 @@ def test_masks_are_those_of_the_registry() -> None:
     }
 
     assert masks == MASKS
-    assert set(COUNTRIES) == set(written)
 
 
-@pytest.mark.parametrize("country", COUNTRIES)
+@pytest.mark.parametrize("country", MASKS)
 def test_letters_at_the_positions_of_digits_are_repaired(country: str) -> None:
     rng = random.Random(country)
     for _ in range(20):
