@@ -6,11 +6,11 @@ OpenSSL 1.1 ends its whole process.
 
 import glob
 import importlib.metadata
-import importlib.util
 import os
 import shutil
 from dataclasses import dataclass
 
+from scanmend import extras
 from scanmend.config.settings import Settings
 from scanmend.errors import ChildError, EngineUnusable, ScanmendError
 from scanmend.page import EngineStatus
@@ -88,24 +88,18 @@ def probe(settings: Settings, engine: str) -> EngineStatus:
 
 
 def _look(settings: Settings, engine: str) -> EngineStatus:
-    """What can be told without a child: is it installed?"""
+    """Return what can be told without a child: is everything installed?"""
     if engine == "null":  # the configuration has asked for the permission
         return EngineStatus(engine, True)
+    if missing := extras.lacking(engine):
+        reason = f"not installed ({', '.join(missing)})"
+        return EngineStatus(engine, False, reason=reason, remedy=extras.remedy(engine))
     if engine == "tesseract":
         if shutil.which("tesseract"):
             return EngineStatus(engine, True)
-        return EngineStatus(
-            engine,
-            False,
-            reason="not installed",
-            remedy="apt-get install tesseract-ocr tesseract-ocr-osd",
-        )
-    module, package = {
-        "rapidocr": ("rapidocr", "rapidocr"),
-        "aspose": ("aspose", "aspose-ocr-python-net"),
-    }[engine]
-    if importlib.util.find_spec(module) is None:
-        return EngineStatus(engine, False, reason="not installed", remedy=f"pip install {package}")
+        remedy = "apt-get install tesseract-ocr tesseract-ocr-osd"
+        return EngineStatus(engine, False, reason="not installed", remedy=remedy)
+    package = {"rapidocr": "rapidocr", "aspose": "aspose-ocr-python-net"}[engine]
     version = importlib.metadata.version(package)
     if engine == "aspose" and not _has_openssl11(settings.aspose.library_path):
         return EngineStatus(

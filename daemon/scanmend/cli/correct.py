@@ -21,7 +21,7 @@ from scanmend.correction.page_result import (
     result_without_model,
 )
 from scanmend.errors import ChildError, ConfigError, ModelUnavailable, UsageError
-from scanmend.formats.sidecar import as_json
+from scanmend.formats.sidecar import page_as_json
 from scanmend.page import (
     Box,
     Correction,
@@ -194,7 +194,7 @@ def _write_pages(name: str, results: list[PageResult]) -> None:
     """The page structure of the sidecar; what only a picture has is null."""
     pages = []
     for result in results:
-        page = as_json(result)
+        page = page_as_json(result)
         page |= dict.fromkeys(("width", "height", "dpi", "rotation"))
         for line in page["lines"]:
             line["box"] = None

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
+from scanmend import extras
 from scanmend.backends.download import environment
 from scanmend.backends.gguf_files import ModelFile, builtin, files
 from scanmend.backends.ocr_engines import choose, probe
@@ -13,7 +14,7 @@ from scanmend.config.settings import BUILTIN, FoldersSettings, Settings
 from scanmend.correction.lexicon import shipped
 from scanmend.errors import MachineError, ScanmendError
 from scanmend.store.lock import running
-from scanmend.store.mounts import choose_method, free_bytes, kind_of
+from scanmend.store.mounts import choose_method, free_bytes, mount_of
 from scanmend.workers.client import Child
 from scanmend.workers.sandbox import Sandbox, lacking
 
@@ -65,7 +66,7 @@ def _folders(folders: FoldersSettings) -> list[Finding]:
                 )
             )
             continue
-        mount = kind_of(path)
+        mount = mount_of(path)
         free = free_bytes(path)
         found = f"{path} ({mount.fstype}, {free / 1e9:.1f} GB free)"
         if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
@@ -128,6 +129,9 @@ def _models(settings: Settings) -> list[Finding]:
     llm, directory = settings.llm, settings.models.directory
     if not llm.enabled:
         return [Finding("model", True, "llm.enabled is false: no correction")]
+    if missing := extras.lacking("llm"):
+        why = f"{', '.join(missing)} not installed: pages are published as read"
+        return [Finding("model", False, why, extras.remedy("llm"), optional=True)]
     if llm.backend == "openai":
         return [Finding("model", True, f"llm.backend is openai: {llm.base_url}")]
     found = files(directory or "")

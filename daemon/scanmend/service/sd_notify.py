@@ -6,7 +6,8 @@ systemd's own library says it (sd_notify(3)); without a service manager every ca
 import os
 import time
 
-from systemd import daemon as sd
+from scanmend import extras
+from scanmend.errors import MachineError
 
 
 def heard() -> bool:
@@ -16,27 +17,27 @@ def heard() -> bool:
 
 def ready(status: str) -> None:
     """Start-up, or a reload, is over."""
-    sd.notify(f"READY=1\nSTATUS={_line(status)}")
+    _notify(f"READY=1\nSTATUS={_line(status)}")
 
 
 def status(text: str) -> None:
     """One line of what is going on, for ``systemctl status``."""
-    sd.notify(f"STATUS={_line(text)}")
+    _notify(f"STATUS={_line(text)}")
 
 
 def reloading() -> None:
     """A reload has begun; ``ready`` ends it. The clock is what Type=notify-reload asks for."""
-    sd.notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+    _notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
 
 def stopping() -> None:
     """The stop has begun."""
-    sd.notify("STOPPING=1")
+    _notify("STOPPING=1")
 
 
 def alive() -> None:
     """Everything that matters is at work; without this for ``watchdog`` seconds, systemd starts it anew."""
-    sd.notify("WATCHDOG=1")
+    _notify("WATCHDOG=1")
 
 
 def watchdog() -> float | None:
@@ -44,6 +45,18 @@ def watchdog() -> float | None:
     seconds = int(os.environ.get("WATCHDOG_USEC", "0")) / 1e6
     mine = os.environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
     return seconds if seconds and mine else None
+
+
+def _notify(message: str) -> None:
+    """Send a message; without a service manager, do nothing. Raises MachineError if its library is not installed."""
+    if not heard():
+        return
+    try:
+        from systemd import daemon  # noqa: PLC0415 - an extra, needed only below a service manager
+    except ModuleNotFoundError:
+        what = "systemd waits for a message, and systemd-python is not installed"
+        raise MachineError(what, extras.remedy("systemd")) from None
+    daemon.notify(message)
 
 
 def _line(text: str) -> str:

@@ -9,8 +9,9 @@ from typing import Any, TextIO
 
 import structlog
 
+from scanmend import extras
 from scanmend.config.settings import LogSettings
-from scanmend.errors import show
+from scanmend.errors import MachineError, show
 
 _PRIORITIES = {
     "debug": 7,
@@ -29,7 +30,9 @@ def set_up(settings: LogSettings, stream: TextIO | None = None) -> None:
     out = stream or sys.stderr
     form = settings.format
     if form == "auto":
-        form = "journal" if _is_journal(out) else "human"
+        form = "journal" if _is_journal(out) and not extras.lacking("systemd") else "human"
+    if form == "journal" and extras.lacking("systemd"):
+        raise MachineError("log.format: journal needs systemd-python", extras.remedy("systemd"))
     human = form == "human"
     renderer: Any = {
         "human": structlog.dev.ConsoleRenderer(

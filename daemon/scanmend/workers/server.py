@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from scanmend.errors import ChildError, OutOfMemory, ScanmendError, machine_error
+from scanmend.extras import not_installed
 
 Progress = Callable[[dict[str, Any]], None]
 Handler = Callable[[dict[str, Any], Progress], dict[str, Any]]
@@ -59,6 +60,8 @@ def _answer(
     except OSError as error:
         known = machine_error(error, f"reading {error.filename!r}" if error.filename else "reading")
         return _failure(known)
+    except ModuleNotFoundError as error:
+        return _failure(not_installed(error) or ChildError(f"{type(error).__name__}: {error}"))
     except Exception as error:  # noqa: BLE001 - the mouth of the loop: a bug costs an attempt, not the child
         traceback.print_exc(file=sys.stderr)
         return _failure(ChildError(f"{type(error).__name__}: {error}"))
