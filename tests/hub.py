@@ -1,4 +1,4 @@
-"""A server on loopback that speaks what huggingface_hub asks of the Hub, with its failures."""
+"""A server on loopback that speaks the part of the Hub's protocol that huggingface_hub uses, with its failures."""
 
 import contextlib
 import hashlib
@@ -12,17 +12,19 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 class Hub:
-    """One repository with files; the failures are switched on by the test."""
+    """One repository with files. A test sets the attributes of a failure to have it."""
 
     def __init__(self, repo: str, files: dict[str, bytes]) -> None:
         self.repo = repo
         self.files = files
+        # what the Hub tells as their sha256
         self.claimed = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-        self.cut_after: int | None = None  # bytes after which the connection breaks, once
-        self.stall_after: int | None = None  # bytes after which nothing more comes, once
-        self.stalled = threading.Event()  # set at the end, so that no thread is left
-        self.status: int | None = None  # answer everything with this
-        self.ranges: list[str] = []  # what was asked for, by Range
+        # bytes after which the connection breaks, or nothing more comes; once
+        self.cut_after: int | None = None
+        self.stall_after: int | None = None
+        self.closing = threading.Event()  # ends a stalled answer, so that no thread is left
+        self.status: int | None = None  # of every answer
+        self.ranges: list[str] = []  # Range headers of the requests
         self.address = ""
 
 
@@ -34,7 +36,7 @@ def serving(hub: Hub) -> Iterator[Hub]:
         protocol_version = "HTTP/1.1"
 
         def log_message(self, *_: object) -> None:
-            """Quiet."""
+            """Log nothing."""
 
         def do_HEAD(self) -> None:
             self._answer(body=False)
@@ -44,22 +46,13 @@ def serving(hub: Hub) -> Iterator[Hub]:
 
         def _answer(self, body: bool) -> None:
             path = urlparse(self.path).path
+            model = f"/api/models/{hub.repo}"
             if hub.status:
-                self._send(
-                    hub.status,
-                    b"{}",
-                    {"X-Error-Code": "GatedRepo"} if hub.status == 403 else {},
-                    body,
-                )
-            elif path == f"/api/models/{hub.repo}" or path.startswith(
-                f"/api/models/{hub.repo}/revision/"
-            ):
-                self._send(
-                    200,
-                    json.dumps(self._info()).encode(),
-                    {"Content-Type": "application/json"},
-                    body,
-                )
+                gated = {"X-Error-Code": "GatedRepo"} if hub.status == 403 else {}
+                self._send(hub.status, b"{}", gated, body)
+            elif path == model or path.startswith(f"{model}/revision/"):
+                info = json.dumps(self._info()).encode()
+                self._send(200, info, {"Content-Type": "application/json"}, body)
             elif path.startswith(f"/{hub.repo}/resolve/"):
                 self._file(path.split("/", 5)[5], body)
             else:
@@ -70,15 +63,12 @@ def serving(hub: Hub) -> Iterator[Hub]:
                 "id": hub.repo,
                 "sha": COMMIT,
                 "cardData": {"license": "apache-2.0"},
-                "siblings": [
-                    {
-                        "rfilename": n,
-                        "size": len(d),
-                        "lfs": {"sha256": hub.claimed[n], "size": len(d), "pointerSize": 130},
-                    }
-                    for n, d in hub.files.items()
-                ],
+                "siblings": [self._sibling(name, len(data)) for name, data in hub.files.items()],
             }
+
+        def _sibling(self, name: str, size: int) -> dict[str, object]:
+            lfs = {"sha256": hub.claimed[name], "size": size, "pointerSize": 130}
+            return {"rfilename": name, "size": size, "lfs": lfs}
 
         def _file(self, name: str, body: bool) -> None:
             data = hub.files.get(name)
@@ -120,7 +110,7 @@ def serving(hub: Hub) -> Iterator[Hub]:
                 stall, hub.stall_after = hub.stall_after, None
                 self.wfile.write(data[:stall])
                 self.wfile.flush()
-                hub.stalled.wait(120)
+                hub.closing.wait(120)
                 self.close_connection = True
                 return
             with contextlib.suppress(ConnectionError):
@@ -134,7 +124,7 @@ def serving(hub: Hub) -> Iterator[Hub]:
     try:
         yield hub
     finally:
-        hub.stalled.set()
+        hub.closing.set()
         server.shutdown()
         thread.join()
         server.server_close()

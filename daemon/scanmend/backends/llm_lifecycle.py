@@ -260,7 +260,7 @@ class Model:
             "context": self._settings.context,
             "threads": self._settings.threads,
             "gpu": memory.key if memory else "",
-            "most_layers": self._most_layers,
+            "max_layers": self._most_layers,
         }
 
     def _layers(self, path: str) -> int | None:

@@ -21,8 +21,8 @@ _VAT = re.compile(
     r"\b(?:ATU ?\d{8}|BE ?[01]\d{3}[. ]?\d{3}[. ]?\d{3}|DE ?\d{3} ?\d{3} ?\d{3}"
     r"|ES ?[A-Z]\d{7}[A-Z0-9]|ES ?\d{8}[A-Z]|FR ?\d{2} ?\d{3} ?\d{3} ?\d{3}|IT ?\d{11}|LU ?\d{8}|NL ?\d{9}B\d{2}|PL ?\d{10})(?![\w])"
 )
-_CARD = re.compile(r"(?<![\w.,-])\d{4}([ -])\d{4}\1\d{4}\1\d{1,7}(?![\w-])")
-_CARD_WORD = re.compile(
+_GROUPED_CARD = re.compile(r"(?<![\w.,-])\d{4}([ -])\d{4}\1\d{4}\1\d{1,7}(?![\w-])")
+_CARD_LABEL = re.compile(
     r"(?i)\b(?:cards?|karten?|kredit\w*|carte|tarjeta|carta|kaart|visa|mastercard|amex|maestro)\b"
 )
 _LONG_NUMBER = re.compile(r"(?<![\w.,-])\d{13,19}(?![\w.,-])")
@@ -31,14 +31,14 @@ _LABELLED_EAN = re.compile(
 )
 _ISBN = re.compile(r"(?i)\bISBN(?:-1[03])?[\s:]*((?:\d[ -]?){9,12}[\dX])(?![\d])")
 _GS1_PREFIX = re.compile(r"(?:3[0-7]|4[0-4]|50|54|57|64|7[036]|8[0-4]|87|9[01]|97[89])\d*")
-_DATE = re.compile(
+_DATE_IN_TEXT = re.compile(
     r"(?<![\d.,/-])(\d{1,2})([./-])(\d{1,2})\2(\d{4})(?![\d/-])"
     r"|(?<![\d/-])(\d{4})-(\d\d)-(\d\d)(?![\d-])"
 )
 # Starts where a word starts: without that, matching a line of one long word would take time that is
 # quadratic in its length.
 _WORD_WITH_DIGIT = re.compile(r"(?<!\S)\S*\d\S*")
-_AMOUNT = re.compile(
+_AMOUNT_AT_END = re.compile(
     r"(\d{1,3}(?:[.,' \u00a0\u202f]\d{3}){1,5}|\d{1,15})[.,](\d{2})(?=\s*(?:[€$£¥]|[A-Z]{3})?\s*$)"
 )
 
@@ -97,7 +97,7 @@ def _failed_bank_checks(number: int, text: str) -> Iterator[Suspect]:
         if not vat.is_valid(match[0]):
             yield _suspect(number, match, "vat", "the VAT number's check digits do not fit")
     spans = [match.span() for match in ibans]
-    for match in _CARD.finditer(text):
+    for match in _GROUPED_CARD.finditer(text):
         first = (match.start(), match.start() + 1)
         if not overlaps(first, spans) and not luhn.is_valid(re.sub(r"\D", "", match[0])):
             yield _suspect(number, match, "card", "its check digit (Luhn) does not fit")
@@ -110,7 +110,7 @@ def _failed_article_checks(number: int, text: str) -> Iterator[Suspect]:
     only behind "EAN" or the like.
     """
     for match in _LONG_NUMBER.finditer(text):
-        is_wrong_card = _CARD_WORD.search(text) and not luhn.is_valid(match[0])
+        is_wrong_card = _CARD_LABEL.search(text) and not luhn.is_valid(match[0])
         if is_wrong_card:
             yield _suspect(number, match, "card", _WRONG_CHECK_DIGIT)
         elif _is_article(match[0]) and not ean.is_valid(match[0]):
@@ -128,7 +128,7 @@ def _is_article(digits: str) -> bool:
 
 
 def _impossible_dates(number: int, text: str) -> Iterator[Suspect]:
-    for match in _DATE.finditer(text):
+    for match in _DATE_IN_TEXT.finditer(text):
         if not is_valid_date(match[0]):
             yield _suspect(number, match, "date", "there is no such day")
 
@@ -177,7 +177,7 @@ def _wrong_sum(texts: Sequence[str]) -> Iterator[Suspect]:
     gross: set[int] = set()
     first_gross: tuple[int, re.Match[str]] | None = None
     for number, text in enumerate(texts):
-        words, amount = text.casefold(), _AMOUNT.search(text)
+        words, amount = text.casefold(), _AMOUNT_AT_END.search(text)
         if amount is None:
             continue
         cents = int(re.sub(r"\D", "", amount[1])) * 100 + int(amount[2])

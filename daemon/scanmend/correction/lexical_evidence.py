@@ -122,7 +122,7 @@ def _is_far_rarer_than_look_alike(word: str, frequency: FrequencyClass, lexicon:
         return False
     start, end = core(word)
     similar = look_alikes(word[start:end], lexicon)
-    return any(c.common - frequency >= RARER_BY_CLASSES for c in similar)
+    return any(c.frequency - frequency >= RARER_BY_CLASSES for c in similar)
 
 
 def is_abbreviation(word: str) -> bool:

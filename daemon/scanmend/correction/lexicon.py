@@ -58,8 +58,8 @@ class Lexicon:
             return
         if not data.startswith(MAGIC):
             raise ValueError("this is no lexicon of scanmend's")
-        self.checksums, self.classes, end = _table(data, len(MAGIC))
-        self.pair_checksums, self.pair_classes, _ = _table(data, end)
+        self.checksums, self.classes, end = _read_table(data, len(MAGIC))
+        self.pair_checksums, self.pair_classes, _ = _read_table(data, end)
         self.max_class = max(self.classes, default=0)
         # a class's counts are taken as 2 ** (class - 0.5), the middle of its range
         counted = sum(self.classes.count(k) * 2 ** (k - 0.5) for k in range(1, self.max_class + 1))
@@ -114,7 +114,7 @@ class Lexicon:
         return sum(self.association(a, b) for a, b in pairs)
 
 
-def _table(data: bytes, start: int) -> tuple["array[int]", bytes, int]:
+def _read_table(data: bytes, start: int) -> tuple["array[int]", bytes, int]:
     """Return the table at ``start``: checksums, classes, and its end. Raises ValueError."""
     count = int.from_bytes(data[start : start + 4], "little")
     middle, end = start + 4 + 4 * count, start + 4 + 5 * count

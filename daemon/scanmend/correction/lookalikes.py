@@ -42,21 +42,19 @@ FREQUENT_CONFUSIONS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A word that may have been printed where another was read.
-
-    ``common``: its FrequencyClass. ``cost``: how unusual the misreading is, without a unit:
-    ACCENT_COST for an accent, 1 for a frequent confusion, up to 2. ``fits``: bits by which it fits
-    better between its neighbours than the text that was read (``Lexicon.fit``). ``again``: log2(1 +
-    number of other words of the page with the same confusion). ``seen``: its log-likelihood ratio
-    to the text that was read, in nats (``ctc.log_likelihood_ratios``).
-    """
+    """A word that may have been printed where another was read."""
 
     text: str
-    common: FrequencyClass
+    frequency: FrequencyClass
     cost: float
-    fits: Bits = 0.0
-    again: float = 0.0
-    seen: float = 0.0
+    """How unusual the misreading is, without a unit: ACCENT_COST for a lost accent, 1 for a frequent
+    confusion, up to 2."""
+    neighbour_gain: Bits = 0.0
+    """How well it fits between its neighbours (``Lexicon.fit``); in place of a known word, how much better."""
+    recurrence: Bits = 0.0
+    """log2(1 + number of other words of the page with the same confusion)."""
+    log_ratio: float = 0.0
+    """Its log-likelihood ratio to the text that was read, in nats (``log_likelihood_ratios``)."""
 
 
 def better_fitting(match: re.Match[str], lexicon: Lexicon) -> list[Candidate]:
@@ -70,7 +68,7 @@ def better_fitting(match: re.Match[str], lexicon: Lexicon) -> list[Candidate]:
     if around == (None, None):
         return []
     gains = ((c, fit_gain(word, c.text, around, lexicon)) for c in look_alikes(word, lexicon))
-    return [replace(c, fits=gain) for c, gain in gains if gain >= MIN_FIT_GAIN]
+    return [replace(c, neighbour_gain=gain) for c, gain in gains if gain >= MIN_FIT_GAIN]
 
 
 def fit_gain(word: str, other: str, around: Neighbours, lexicon: Lexicon) -> Bits:

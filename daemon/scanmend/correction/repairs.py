@@ -22,10 +22,10 @@ MIN_DIGITS_FOR_LONG_NUMBERS = 6  # of a line, before an IBAN, a card or an artic
 _WORD = re.compile(r"\S+")
 _DIGIT = re.compile(r"\d")
 _LIKE = "".join(map(re.escape, DIGIT_LIKE))
-_CARD = re.compile(
+_MISREAD_CARD = re.compile(
     rf"(?<![\w.,-])[\d{_LIKE}]{{4}}(?:([ -]?)[\d{_LIKE}]{{4}})(?:\1[\d{_LIKE}]{{4}}){{2}}(?![\w-])"
 )
-_EAN = re.compile(rf"(?<![\w.,-])[\d{_LIKE}]{{13}}(?![\w-])")
+_MISREAD_EAN = re.compile(rf"(?<![\w.,-])[\d{_LIKE}]{{13}}(?![\w-])")
 
 _EDGE = re.compile(rf"^[(\[{{{CURRENCIES}+-]*|[)\]}};:!?.,{CURRENCIES}-]*$")
 _FIRST_LETTERS_LEFT_ALONE = frozenset("SsBDGgQ")  # S may be a dollar sign; B and D begin codes
@@ -214,7 +214,7 @@ def _repair_long_numbers(text: str, unsure: frozenset[int]) -> tuple[list[Repair
         rule = IBANS.first(iban)
         if rule and iban.repaired:
             found.append(Repair(match.start(), match[0], iban.repaired, rule.name))
-    for pattern, stage in ((_CARD, CARDS), (_EAN, ARTICLES)):
+    for pattern, stage in ((_MISREAD_CARD, CARDS), (_MISREAD_EAN, ARTICLES)):
         for match in pattern.finditer(text):
             number = LongNumber(match[0])
             rule_of_number = None if overlaps(match.span(), taken) else stage.first(number)

@@ -1,4 +1,4 @@
-"""The LLM child's loop: load a model or find a server, correct pages; or, in a child of its own, fetch a model."""
+"""The LLM child: loads a model or connects to a server, and proposes corrections; or, in its own child, downloads a model."""
 
 import hashlib
 import os
@@ -6,7 +6,8 @@ import os
 os.environ.setdefault("GGML_NO_BACKTRACE", "1")  # else an abort starts gdb first
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-os.environ.setdefault("HF_HUB_DISABLE_XET", "1")  # plain HTTP ranges: resumable, and checked by us
+# plain HTTP ranges: they can be resumed, and we check the content
+os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
 
 from typing import Any
 
@@ -16,66 +17,64 @@ from scanmend.workers.server import Progress, serve
 
 
 class Worker:
-    """One model at a time."""
+    """The model or the server of this process."""
 
     def __init__(self) -> None:
-        """No model yet; importing llama.cpp waits until one is asked for."""
-        self._loaded: Any = None
+        """Start without a model, and without llama.cpp: a download does not need it."""
+        self._model: Any = None
         self._server: Any = None
 
     def load(self, request: dict[str, Any], progress: Progress) -> dict[str, Any]:
-        """The fields of a LoadRequest -> ModelInfo."""
-        from scanmend.llm.loader import LoadRequest, load  # noqa: PLC0415 - a download needs no llama.cpp
+        """Load a model: the fields of a LoadRequest -> ModelInfo."""
+        from scanmend.llm.load_request import LoadRequest  # noqa: PLC0415
+        from scanmend.llm.loader import load  # noqa: PLC0415
 
-        self._loaded = load(LoadRequest(**request), progress)
-        info: dict[str, Any] = self._loaded.info.to_json()
+        self._model = load(LoadRequest(**request), progress)
+        info: dict[str, Any] = self._model.info.to_json()
         return info
 
     def connect(self, request: dict[str, Any], _progress: Progress) -> dict[str, Any]:
-        """The fields of a ConnectRequest -> ModelInfo."""
-        from scanmend.llm.server import ConnectRequest, Server  # noqa: PLC0415
+        """Connect to a server: the fields of a ConnectRequest -> ModelInfo."""
+        from scanmend.llm.openai_client import ConnectRequest, OpenAiCorrector  # noqa: PLC0415
 
-        self._server = Server(ConnectRequest(**request))
+        self._server = OpenAiCorrector(ConnectRequest(**request))
         info: dict[str, Any] = self._server.info.to_json()
         return info
 
     def correct(self, request: dict[str, Any], _progress: Progress) -> dict[str, Any]:
-        """{prompt, lines, wanted, seconds, doubts} -> PageProposal."""
+        """Propose corrections for a page: {prompt, lines, wanted, seconds, doubts} -> PageProposal."""
         page = (request["prompt"], request["lines"], request["wanted"], request["seconds"])
         if self._server is not None:
-            answer: dict[str, Any] = self._server.correct(*page).to_json()
+            answer: dict[str, Any] = self._server.propose_page(*page).to_json()
             return answer
-        if self._loaded is None:
+        if self._model is None:
             raise Died("the process that held the model ended, and this is a new one")
-        from scanmend.llm.decode import correct  # noqa: PLC0415
+        from scanmend.llm.page_proposal import propose_page  # noqa: PLC0415
 
-        doubts = {
+        alternatives = {
             int(number): [CharAlternatives.from_json(one) for one in found]
             for number, found in request["doubts"].items()
         }
-        return correct(self._loaded, *page, doubts).to_json()
+        return propose_page(self._model, *page, alternatives).to_json()
 
 
 def fetch(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """{repo_id, quantization, directory} -> {path}."""
-    from scanmend.llm.fetch import fetch as fetch_model  # noqa: PLC0415
+    """Download a model: {repo_id, quantization, directory} -> {path}."""
+    from scanmend.llm.hub import download  # noqa: PLC0415
 
-    return {
-        "path": fetch_model(
-            request["repo_id"], request["quantization"], request["directory"], progress
-        )
-    }
+    path = download(request["repo_id"], request["quantization"], request["directory"], progress)
+    return {"path": path}
 
 
 def digest(request: dict[str, Any], _progress: Progress) -> dict[str, Any]:
-    """{path} -> {sha256}, reckoned anew."""
+    """Compute a file's sha256 from its content: {path} -> {sha256}."""
     with open(request["path"], "rb") as file:
         return {"sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
 def listing(request: dict[str, Any], _progress: Progress) -> dict[str, Any]:
-    """{repo_id, revision, quantization, directory} -> {files: [{name, size, sha256}]}."""
-    from scanmend.llm.fetch import listing as list_files  # noqa: PLC0415
+    """List a repository: {repo_id, revision, quantization, directory} -> {files: [{name, size, sha256}]}."""
+    from scanmend.llm.hub import list_files  # noqa: PLC0415
 
     files = list_files(
         request["repo_id"], request["revision"], request["quantization"], request["directory"]

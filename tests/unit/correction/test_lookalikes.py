@@ -54,7 +54,7 @@ def test_a_look_alike_may_fit_far_better_between_its_neighbours() -> None:
     (found,) = better_fitting(words["far"], WORDS)
 
     assert found.text == "for"
-    assert found.fits > 3
+    assert found.neighbour_gain > 3
     assert better_fitting(words["your"], WORDS) == []
     alone = re.search(r"\S+", "far")
     assert alone
