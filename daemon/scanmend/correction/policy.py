@@ -174,6 +174,11 @@ PLAUSIBILITY: Stage[EditEvidence] = Stage(
     ),
 )
 
+_MARGIN_FACTORS = ", ".join(
+    f"times {factor:g} where {evidence.value}"
+    for evidence, factor in MARGIN_FACTORS.items()
+    if factor != 1
+)
 CERTAINTY: Stage[EditEvidence] = Stage(
     "How sure engine, lexicon and model are",
     "Tried on each edit that is left. The first rule that applies rejects it.",
@@ -194,9 +199,7 @@ CERTAINTY: Stage[EditEvidence] = Stage(
         Rule(
             RuleName.MARGIN,
             lambda e: e.margin is not None and e.margin < e.min_margin,
-            "the model's margin is below `min_margin`, times"
-            f" {' or '.join(f'{factor:g}' for factor in sorted(set(MARGIN_FACTORS.values())))} by"
-            f" the lexicon's evidence",
+            f"the model's margin is below `min_margin`; {_MARGIN_FACTORS}",
             "the model is not sure enough; less is asked for a frequent word, more where no word"
             " is known",
         ),

@@ -153,7 +153,7 @@ def test_a_bug_in_one_pages_correction_costs_that_page_its_correction(
     done: list[int] = []
     profiles = {"default": Profile("default", "copy")}
     step = correct.Correct(journal, settings, profiles, done.append, Pulse())
-    monkeypatch.setattr(correct, "review", lambda *_: 1 / 0)
+    monkeypatch.setattr(correct, "gated_result", lambda *_: 1 / 0)
     try:
         document = _reading(journal)
         line = Line("the ledger", Box(0, 0, 9, 9), 0.9)
