@@ -145,11 +145,13 @@ def without_alternatives(pages: Iterable[Sequence[Line]]) -> list[list[Line]]:
 
 
 def fitted(examples: Sequence[Example], start: Coefficients) -> Coefficients:
-    """Return coefficients by gradient ascent of the log-likelihood, from ``start`` on."""
+    """Return coefficients by gradient ascent of the log-likelihood, from ``start`` on; ``start`` without examples."""
     coefficients = start
     for _ in range(FIT_ROUNDS):
         best = [(e, _best(e, coefficients)) for e in examples]
         best = [(e, n) for e, n in best if e.gains[n]]
+        if not best:
+            break
         rows = np.array([_row(e, n, coefficients) for e, n in best])
         right = np.array([e.gains[n] > 0 for e, n in best])
         w: NDArray[Any] = np.array(list(coefficients.values()))
