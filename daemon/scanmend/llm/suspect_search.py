@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from rapidfuzz.distance import Levenshtein
 
 from scanmend.correction import ctc
-from scanmend.correction.lexicon import Lexicon, core, neighbours
+from scanmend.correction.lexicon import FrequencyClass, Lexicon, core, neighbours
 from scanmend.correction.lookalikes import (
     LETTER_LIKE_SIGNS,
     MIN_CANDIDATE_CLASS,
@@ -42,11 +42,11 @@ ENDINGS = (
     *("s", "n", "t", "e", "r", "m", "es", "en", "et", "er", "em", "st", "nt"),
     *("ed", "ing", "ly", "'s"),
 )
-JOINED_FREQUENCY = 3  # least frequency class of a word that a space tore in two
+JOINED_FREQUENCY: FrequencyClass = 3  # least frequency class of a word that a space tore in two
 _WORD = re.compile(r"\S+")
 
 Alternatives = Sequence[CharAlternatives]
-Token = tuple[re.Match[str], int]  # a word of a line, and its frequency class
+Token = tuple[re.Match[str], FrequencyClass]  # a word of a line, and its frequency class
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +294,7 @@ def _loses_accents(word: str, reading: str) -> bool:
     )
 
 
-def _rarest(reading: str, lexicon: Lexicon) -> int:
+def _rarest(reading: str, lexicon: Lexicon) -> FrequencyClass:
     """Return the lowest frequency class of the words of ``reading``; 0 when one is unknown or no word."""
     words = reading.split(" ")
     return min(map(lexicon.frequency, words)) if all(map(str.isalpha, words)) else 0
