@@ -29,7 +29,7 @@ class Profile:
 
     @property
     def gate_rules(self) -> GateRules:
-        """What the profile sets for the gate."""
+        """Return what the profile sets for the gate."""
         return GateRules(
             max_edit_ratio=self.max_edit_ratio,
             min_margin=self.min_margin,
