@@ -4,6 +4,7 @@ python compare_logits.py torch CHECKPOINT.pt logits.npz     (with torch; the pro
 python compare_logits.py llama MODEL.gguf logits.npz        (with llama_cpp; prints the largest difference)
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -37,10 +38,10 @@ def with_llama(path: Path, logits: Path) -> None:
     """Print how far llama.cpp's logits are from those in the file; check the chat template as well."""
     import llama_cpp  # noqa: PLC0415
     from scanmend.llm.llama_context import BatchToken  # noqa: PLC0415
-    from scanmend.llm.load_request import LoadRequest  # noqa: PLC0415
     from scanmend.llm.loader import load  # noqa: PLC0415
+    from scanmend.workers.protocol import LoadRequest  # noqa: PLC0415
 
-    loaded = load(LoadRequest(str(path)), lambda _: None)
+    loaded = load(LoadRequest(os.fsencode(path)), lambda _: None)
     context, prompt = loaded.context, loaded.prompt("Correct.")
     if prompt.before_lines([]):
         sys.exit("the chat template shows more than the line")

@@ -14,6 +14,7 @@ the engine.
 import argparse
 import datetime
 import json
+import os
 import shlex
 import sys
 from collections import deque
@@ -22,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
@@ -30,12 +32,12 @@ from scanmend.llm import ranking
 from scanmend.llm.guided_decoding import GuidedDecoder
 from scanmend.llm.line_pieces import pieces
 from scanmend.llm.line_request import LineRequest
-from scanmend.llm.load_request import LoadRequest
 from scanmend.llm.loader import LoadedModel, load
 from scanmend.llm.rescoring import Rescorer, WrittenWord, with_suspects
 from scanmend.llm.suspect_search import Pruning
 from scanmend.llm.suspect_word import SuspectWord
 from scanmend.page import CharAlternatives
+from scanmend.workers.protocol import LoadRequest
 
 from data.noise import raw
 
@@ -126,7 +128,7 @@ def pages_of(file: Path) -> list[list[Line]]:
     for row in file.read_text(encoding="utf-8").splitlines():
         ocr, truth, page, told = json.loads(row)
         if _readable(ocr, truth):
-            alternatives = None if told is None else [CharAlternatives.from_json(x) for x in told]
+            alternatives = None if told is None else msgspec.convert(told, list[CharAlternatives])
             found.setdefault(page, []).append(Line(ocr, truth, alternatives))
     return list(found.values())
 
@@ -198,7 +200,7 @@ def main() -> None:
     parser.add_argument("--check", nargs="*", default=[], help="NAME=FILE of pairs to report on")
     parser.add_argument("--out", type=Path, help="the ranking file to write")
     options = parser.parse_args()
-    model = load(LoadRequest(str(options.model), gpu_layers=0, threads=1), lambda _: None)
+    model = load(LoadRequest(os.fsencode(options.model), gpu_layers=0, threads=1), lambda _: None)
     read = [page for file in options.fit for page in pages_of(file)]
     examples = scored(model, read) + scored(model, without_alternatives(read))
     named = (check.partition("=") for check in options.check)

@@ -224,7 +224,7 @@ def _pages(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def word_counts(truth: str, text: str) -> tuple[int, int]:
-    """Return the number of words that both texts have, and that of the words of both, as quality.py does: folded, without order."""
+    """Return how many words both texts share, and how many they have together; as quality.py: folded, without order."""
     wanted, found = (collections.Counter(t.casefold().split()) for t in (truth, text))
     return (wanted & found).total(), wanted.total() + found.total()
 

@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import json
 import multiprocessing
 import os
 import signal
@@ -10,10 +9,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import msgspec
+
 from bench import documents, quality
 from bench.corrector_sets import Document, Page, paired
 from bench.corrector_table import progress
-from scanmend.page import PageRequest, PageText
+from scanmend.page import PageText
+from scanmend.workers.protocol import PageRequest
 
 MAX_PIXELS = 200_000_000
 
@@ -83,7 +85,7 @@ def read(pictures: Sequence[tuple[str, str]], cache: str, jobs: int) -> list[Pag
         with multiprocessing.get_context("spawn").Pool(jobs, _ignore_interrupts) as pool:
             for number, path in enumerate(pool.imap_unordered(_read, missing)):
                 progress(number + 1, len(missing), f"read {os.path.basename(path)}")
-    return [PageText.from_json(json.loads(Path(file).read_text())) for file in files]
+    return [msgspec.json.decode(Path(file).read_bytes(), type=PageText) for file in files]
 
 
 def _ignore_interrupts() -> None:
@@ -96,7 +98,7 @@ def _read(job: tuple[str, str, str]) -> str:
 
     path, language, file = job
     request = PageRequest(
-        path=path,
+        file=os.fsencode(path),
         index=0,
         engine="rapidocr",
         languages=(language,),
@@ -107,7 +109,7 @@ def _read(job: tuple[str, str, str]) -> str:
     )
     text = read_page(request)
     part = f"{file}.{os.getpid()}"
-    Path(part).write_text(json.dumps(text.to_json(), ensure_ascii=False))
+    Path(part).write_bytes(msgspec.json.encode(text))
     os.replace(part, file)
     return path
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import msgspec
+
 from bench.corrector_figures import Judged, Outcome
 from bench.corrector_sets import Document, Page
 from bench.corrector_table import progress
@@ -95,11 +97,11 @@ class CachedModel:
 
     def _propose(self, page: Page, wanted: Sequence[int], profile: Profile) -> PageProposal | None:
         """Return the proposals; None when the model failed on the page, which the daemon would publish uncorrected."""
-        lines = [(line.text, [d.to_json() for d in line.doubts or ()]) for line in page.lines]
+        lines = [(line.text, msgspec.to_builtins(line.doubts or ())) for line in page.lines]
         request = [self._digest, profile.prompt_sha256, lines, list(wanted)]
         key = hashlib.sha256(json.dumps(request).encode()).hexdigest()
         if key in self._cached:
-            return PageProposal.from_json(dict(self._cached[key]))
+            return msgspec.convert(self._cached[key], PageProposal)
         try:
             proposal = self._model.propose(page.lines, wanted, profile)
         except ChildError as error:
@@ -107,7 +109,7 @@ class CachedModel:
             print(f"\n{failed}: {error}", file=sys.stderr)
             return None
         if self._cache_file:
-            self._cached[key] = proposal.to_json()
+            self._cached[key] = msgspec.to_builtins(proposal)
         return proposal
 
 

@@ -2,17 +2,29 @@
 
 import collections
 import sys
+from collections.abc import Sequence
 from typing import Any
 
-from bench.corrector_figures import MARGIN_BINS, MODEL_RULE, Outcome, distances, gain
+from bench.corrector_figures import MARGIN_BINS, MODEL_RULE, Judged, Outcome, distances, gain
+from scanmend.page import Edit
 
 Results = dict[str, dict[str, dict[str, Any]]]  # figures by method and group
 Outcomes = dict[str, dict[tuple[str, ...], list[Outcome]]]  # documents by method and group
 
-HEAD = (
-    f"{'set':22} {'method':20} {'docs':>5} {'lines':>6} {'CER %':>13} {'less':>6} {'95 %':>13} {'a line':>6} {'WER %':>13}"
-    f" {'match %':>13} {'less':>6} {'pref':>6} {'better':>6} {'worse':>6} {'of clean':>9} {'digits':>6} {'s/2000':>6}"
+# title and width of each column
+COLUMNS = (
+    *(("set", -22), ("method", -20), ("docs", 5), ("lines", 6), ("CER %", 13), ("less", 6)),
+    *(("95 %", 13), ("a line", 6), ("WER %", 13), ("match %", 13), ("less", 6), ("pref", 6)),
+    *(("better", 6), ("worse", 6), ("of clean", 9), ("digits", 6), ("s/2000", 6)),
 )
+LEGEND = """\
+less: share of the errors that are gone; a line: the mean of that over the lines that have errors; match: HIPE's match error;
+pref: documents improved minus made worse, by CER; of clean: clean lines touched, of all clean; digits: lines with a digit that
+the model changed (no digit of a gated line may); a perfect model: the truth proposed to the gate, the most that any model can
+bring; s/2000: seconds in the model for 2,000 characters"""
+RULES_LEGEND = """\
+good, bad: each edit alone, nearer to the truth or farther; clean: in a line without error; from N: the same by the model's
+margin"""
 
 
 def progress(done: int, of: int, name: str) -> None:
@@ -23,35 +35,43 @@ def progress(done: int, of: int, name: str) -> None:
 
 def show(results: Results) -> None:
     """Print a row for each group and method of correction."""
-    print(HEAD)
+    print(_aligned([title for title, _ in COLUMNS]))
     groups = list(dict.fromkeys(g for groups in results.values() for g in groups))
     for group in groups:
         for method, found in results.items():
             if group in found and found[group]["lines"]:
                 print(_row(group, method, found[group]))
-    print(
-        "less: share of the errors that are gone; a line: the mean of that over the lines that have errors; match: HIPE's"
-        " match error; pref: documents improved minus made worse, by CER; of clean: clean lines touched, of all clean;"
-        " digits: lines with a digit that the model changed (no digit of a gated line may); a perfect model: the truth"
-        " proposed to the gate, the most that any model can bring; s/2000: seconds in the model for 2,000 characters"
-    )
+    print(LEGEND)
+
+
+def _aligned(cells: Sequence[str]) -> str:
+    """Return a row of the table: text to the left, numbers to the right."""
+    pairs = zip(cells, (width for _, width in COLUMNS), strict=True)
+    return " ".join(c[:-w].ljust(-w) if w < 0 else c.rjust(w) for c, w in pairs)
 
 
 def _row(group: str, method: str, f: dict[str, Any]) -> str:
-    def pair(values: list[float]) -> str:
+    def percent(value: float) -> str:
+        return f"{100 * value:.1f}"
+
+    def change(values: list[float]) -> str:
         return f"{100 * values[0]:5.2f} > {100 * values[1]:5.2f}"
 
     low, high = f["interval"]
-    between = f"{100 * low:5.1f}..{100 * high:5.1f}"
-    return (
-        f"{group[:22]:22} {method[:20]:20} {f['documents']:5} {f['lines']:6} {pair(f['cer'])} {100 * f['reduction']:6.1f} {between:>13}"
-        f" {100 * f['mean_reduction']:6.1f} {pair(f['wer'])} {pair(f['match'])} {100 * f['match_reduction']:6.1f} {f['preference']:6.2f}"
-        f" {f['better']:6} {f['worse']:6} {f['clean_touched']:3}/{f['clean']:5} {f['digits_changed']:6} {f['seconds_of_2000']:6.2f}"
-    )
+    errors = [change(f["cer"]), percent(f["reduction"]), f"{100 * low:5.1f}..{100 * high:5.1f}"]
+    words = [percent(f["mean_reduction"]), change(f["wer"])]
+    match = [change(f["match"]), percent(f["match_reduction"]), f"{f['preference']:.2f}"]
+    lines = [str(f["better"]), str(f["worse"]), f"{f['clean_touched']:3}/{f['clean']:5}"]
+    rest = [str(f["digits_changed"]), f"{f['seconds_of_2000']:.2f}"]
+    counts = [str(f["documents"]), str(f["lines"])]
+    return _aligned([group, method, *counts, *errors, *words, *match, *lines, *rest])
 
 
 def rules(results: Results) -> None:
-    """Print what each rule of the gate decided over all sets, and whether it was right: for the first method and for a perfect model."""
+    """Print what each rule of the gate decided over all sets, and whether it was right.
+
+    For the first method, and for a perfect model.
+    """
     for number, (method, groups) in enumerate(results.items()):
         if number and not method.startswith("a perfect model"):
             continue
@@ -67,9 +87,7 @@ def rules(results: Results) -> None:
             right = f"{row['good']:6} {row['bad']:6} {row['clean']:6}"
             print(f"{indent}{decided} {right}{steps}")
         if not number:
-            print(
-                "good, bad: each edit alone, nearer to the truth or farther; clean: in a line without error; from N: the same by the model's margin"
-            )
+            print(RULES_LEGEND)
 
 
 def _sums(groups: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -172,37 +190,41 @@ def confidence(results: Results) -> None:
 def examples(outcomes: Outcomes, count: int) -> None:
     """Print lines that the first method made worse or better, good edits that were rejected, and bad ones accepted."""
     method, groups = next(iter(outcomes.items()))
-    worse: list[str] = []
-    better: list[str] = []
-    missed: list[str] = []
-    harmful: list[str] = []
+    found: dict[str, list[str]] = {
+        "made worse": [],
+        "made better": [],
+        "good edits that were rejected": [],
+        "bad edits that were accepted": [],
+    }
+    worse, better, missed, harmful = found.values()
     for group, documents in groups.items():
         for outcome in documents:
             for line in outcome.lines:
                 before, after = distances(line, outcome.fold)
-                texts = f"  ocr       {line.ocr}\n  proposal  {line.proposal}\n  published {line.published}\n  truth     {line.truth}"
-                name = f"{' '.join(group)} {outcome.name} {before} > {after}"
+                shown = f"{' '.join(group)} {outcome.name} {before} > {after}\n{_texts(line)}\n"
                 if after > before:
-                    worse.append(f"{name}\n{texts}\n")
+                    worse.append(shown)
                 elif after < before:
-                    better.append(f"{name}\n{texts}\n")
-                for e in line.edits:
-                    good = gain(line, e, outcome.fold)
-                    margin = "-" if e.margin is None else f"{e.margin:.1f}"
-                    what = f"{e.rule:18} {margin:>5} {e.before!r} > {e.after!r}"
-                    if good > 0 and not e.accepted:
-                        missed.append(what)
-                    elif good < 0 and e.accepted and e.rule == MODEL_RULE:
-                        harmful.append(what)
-    titled = {
-        "made worse": worse,
-        "made better": better,
-        "good edits that were rejected": missed,
-        "bad edits that were accepted": harmful,
-    }
-    for title, found in titled.items():
-        print(f"\n{method}: {title} ({len(found)})")
-        print("\n".join(_spread(found, count)))
+                    better.append(shown)
+                for edit in line.edits:
+                    nearer = gain(line, edit, outcome.fold)
+                    if nearer > 0 and not edit.accepted:
+                        missed.append(_edit(edit))
+                    elif nearer < 0 and edit.accepted and edit.rule == MODEL_RULE:
+                        harmful.append(_edit(edit))
+    for title, items in found.items():
+        print(f"\n{method}: {title} ({len(items)})")
+        print("\n".join(_spread(items, count)))
+
+
+def _texts(line: Judged) -> str:
+    ocr, published = f"  ocr       {line.ocr}", f"  published {line.published}"
+    return f"{ocr}\n  proposal  {line.proposal}\n{published}\n  truth     {line.truth}"
+
+
+def _edit(edit: Edit) -> str:
+    margin = "-" if edit.margin is None else f"{edit.margin:.1f}"
+    return f"{edit.rule:18} {margin:>5} {edit.before!r} > {edit.after!r}"
 
 
 def _spread(items: list[str], count: int) -> list[str]:

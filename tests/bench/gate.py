@@ -15,12 +15,15 @@ from scanmend.correction.gate import apply, gate
 from scanmend.correction.repairs import repair_numbers
 from scanmend.page import Edit, Line, LineProposal
 
-PIECES = [
-    "total", "12.50", "€", "rn", "modem", "modern", "Invoic", "Invoice", "l00.00", "12/03/2024", "a@x.org", "O", "1O",
-    "the", "tlie", "é", "e\u0301", "ſ", "１", "DE89 3704 0044 O532 0130 00", "mg", "5O", "InvoIce", "clied", "died",
-    "house", "honse", "-", "¬", "\u00ad", "١", "½", "XIV", "3704", "\u200b", "\u202e", "4111 1111 1111 1111", "0", "1",
-    "8", "9", ".", ",", "'", "ﬁ", "m", "d", "cl", "WOONYANN", "WOON YANN", "Straße", "Strasse", "x" * 30,
-]  # fmt: skip
+PIECES = [  # of random text
+    *("total", "12.50", "\u20ac", "rn", "modem", "modern", "Invoic", "Invoice"),
+    *("l00.00", "12/03/2024", "a@x.org", "O", "1O", "the", "tlie", "é", "e\u0301"),
+    *("ſ", "\uff11", "DE89 3704 0044 O532 0130 00", "mg", "5O", "InvoIce", "clied"),
+    *("died", "house", "honse", "-", "¬", "\u00ad", "١", "½", "XIV", "3704", "\u200b"),
+    *("\u202e", "4111 1111 1111 1111", "0", "1", "8", "9", ".", ",", "'", "\ufb01"),
+    *("m", "d", "cl", "WOONYANN", "WOON YANN", "Straße", "Strasse"),
+    "x" * 30,
+]
 
 
 def _line(rng: random.Random) -> tuple[str, str, tuple[int, ...] | None]:
@@ -111,9 +114,9 @@ def main() -> None:
     started = time.perf_counter()
     accepted = sum(check(rng) for _ in range(cases))
     seconds = time.perf_counter() - started
-    print(
-        f"{cases} lines (seed {seed}): every property holds; {accepted} edits accepted, no digit changed but by a rule; {seconds:.0f} s"
-    )
+    digits = "no digit changed but by a rule"
+    print(f"{cases} lines (seed {seed}): every property holds; {accepted} edits accepted, {digits}")
+    print(f"{seconds:.0f} s")
     print("a page of 60 lines: gate {:.2f} ms, suspects {:.2f} ms".format(*cost()))
 
 

@@ -25,10 +25,10 @@ from scanmend.backends import gpu
 from scanmend.backends.llm_lifecycle import Model
 from scanmend.config.profiles import Profile
 from scanmend.config.settings import LlmSettings
-from scanmend.llm.load_request import LoadRequest
 from scanmend.llm.loader import LoadedModel, load
 from scanmend.llm.page_proposal import PAGE_SHARE, propose_page
 from scanmend.page import Box, Line
+from scanmend.workers.protocol import LoadRequest
 
 TRUTH = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 SHAPE = tinygguf.Shape(width=768, deep=3072, idle_layers=12)
@@ -194,13 +194,14 @@ def _measured(
     path: str, pages: Pages, context: int, layers: int | None
 ) -> Iterator[tuple[str, Result]]:
     """Yield each method's name and result."""
-    loaded = load(LoadRequest(path, layers, context, method="single"), lambda _: None)
+    file = os.fsencode(path)
+    loaded = load(LoadRequest(file, layers, context, method="single"), lambda _: None)
     print(f"{path}: {loaded.info.device}, {loaded.info.gpu_layers} layers on the GPU")
     print("seconds of a batch:", ", ".join(f"{n}: {s:.4f}" for n, s in loaded.curve))
     yield "prompt lookup", prompt_lookup(path, loaded, pages, context)
     loaded.context.close()
     for name in ("greedy", "single", "parallel"):
-        loaded = load(LoadRequest(path, layers, context, method=name), lambda _: None)
+        loaded = load(LoadRequest(file, layers, context, method=name), lambda _: None)
         title = f"{name} ({loaded.method})" if loaded.method != name else name
         yield title, guided(loaded, pages)
         loaded.context.close()

@@ -1,4 +1,4 @@
-"""The LLM child: loads a model or connects to a server, and proposes corrections; or, in its own child, downloads a model."""
+"""Run the LLM child: load a model or connect to a server, and propose corrections; or, in its own child, download a model."""
 
 import hashlib
 import os
@@ -12,85 +12,91 @@ os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
 from typing import Any
 
 from scanmend.errors import Died
-from scanmend.page import CharAlternatives
-from scanmend.workers.server import Progress, serve
+from scanmend.page import ModelInfo, PageProposal
+from scanmend.workers.protocol import (
+    ConnectRequest,
+    Digest,
+    DigestRequest,
+    Fetched,
+    FetchRequest,
+    Listing,
+    ListingRequest,
+    LoadRequest,
+    ProposeRequest,
+)
+from scanmend.workers.server import Tell, serve
 
 
 class Worker:
-    """The model or the server of this process."""
+    """The one model, or the one server, of this process."""
 
     def __init__(self) -> None:
-        """Start without a model, and without llama.cpp: a download does not need it."""
+        """Load nothing yet; importing llama.cpp waits until a request needs it."""
         self._model: Any = None
         self._server: Any = None
 
-    def load(self, request: dict[str, Any], progress: Progress) -> dict[str, Any]:
-        """Load a model: the fields of a LoadRequest -> ModelInfo."""
-        from scanmend.llm.load_request import LoadRequest  # noqa: PLC0415
-        from scanmend.llm.loader import load  # noqa: PLC0415
+    def load(self, request: LoadRequest, tell: Tell) -> ModelInfo:
+        """Load a model file."""
+        from scanmend.llm.loader import load  # noqa: PLC0415 - a download needs no llama.cpp
 
-        self._model = load(LoadRequest(**request), progress)
-        info: dict[str, Any] = self._model.info.to_json()
+        self._model = load(request, tell)
+        info: ModelInfo = self._model.info
         return info
 
-    def connect(self, request: dict[str, Any], _progress: Progress) -> dict[str, Any]:
-        """Connect to a server: the fields of a ConnectRequest -> ModelInfo."""
-        from scanmend.llm.openai_client import ConnectRequest, OpenAiCorrector  # noqa: PLC0415
+    def connect(self, request: ConnectRequest, _tell: Tell) -> ModelInfo:
+        """Use a server."""
+        from scanmend.llm.openai_client import OpenAiCorrector  # noqa: PLC0415
 
-        self._server = OpenAiCorrector(ConnectRequest(**request))
-        info: dict[str, Any] = self._server.info.to_json()
+        self._server = OpenAiCorrector(request)
+        info: ModelInfo = self._server.info
         return info
 
-    def correct(self, request: dict[str, Any], _progress: Progress) -> dict[str, Any]:
-        """Propose corrections for a page: {prompt, lines, wanted, seconds, doubts} -> PageProposal."""
-        page = (request["prompt"], request["lines"], request["wanted"], request["seconds"])
+    def propose(self, request: ProposeRequest, _tell: Tell) -> PageProposal:
+        """Return the model's proposals for a page; raise Died when this process holds no model."""
+        page = (request.prompt, request.lines, request.wanted, request.seconds)
         if self._server is not None:
-            answer: dict[str, Any] = self._server.propose_page(*page).to_json()
-            return answer
+            proposal: PageProposal = self._server.propose_page(*page)
+            return proposal
         if self._model is None:
             raise Died("the process that held the model ended, and this is a new one")
         from scanmend.llm.page_proposal import propose_page  # noqa: PLC0415
 
-        alternatives = {
-            int(number): [CharAlternatives.from_json(one) for one in found]
-            for number, found in request["doubts"].items()
-        }
-        return propose_page(self._model, *page, alternatives).to_json()
+        return propose_page(self._model, *page, request.alternatives)
 
 
-def fetch(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """Download a model: {repo_id, quantization, directory} -> {path}."""
+def fetch(request: FetchRequest, tell: Tell) -> Fetched:
+    """Download a model."""
     from scanmend.llm.hub import download  # noqa: PLC0415
 
-    path = download(request["repo_id"], request["quantization"], request["directory"], progress)
-    return {"path": path}
+    directory = os.fsdecode(request.directory)
+    path = download(request.repo_id, request.quantization, directory, tell)
+    return Fetched(os.fsencode(path))
 
 
-def digest(request: dict[str, Any], _progress: Progress) -> dict[str, Any]:
-    """Compute a file's sha256 from its content: {path} -> {sha256}."""
-    with open(request["path"], "rb") as file:
-        return {"sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+def digest(request: DigestRequest, _tell: Tell) -> Digest:
+    """Compute a file's sha256 from its content."""
+    with open(request.file, "rb") as file:
+        return Digest(hashlib.file_digest(file, "sha256").hexdigest())
 
 
-def listing(request: dict[str, Any], _progress: Progress) -> dict[str, Any]:
-    """List a repository: {repo_id, revision, quantization, directory} -> {files: [{name, size, sha256}]}."""
+def listing(request: ListingRequest, _tell: Tell) -> Listing:
+    """List the files of a repository."""
     from scanmend.llm.hub import list_files  # noqa: PLC0415
 
-    files = list_files(
-        request["repo_id"], request["revision"], request["quantization"], request["directory"]
-    )
-    return {"files": [{"name": f.name, "size": f.size, "sha256": f.sha256} for f in files]}
+    directory = os.fsdecode(request.directory)
+    files = list_files(request.repo_id, request.revision, request.quantization, directory)
+    return Listing(tuple(files))
 
 
 if __name__ == "__main__":
     worker = Worker()
     serve(
         {
-            "load": worker.load,
-            "connect": worker.connect,
-            "correct": worker.correct,
-            "fetch": fetch,
-            "digest": digest,
-            "listing": listing,
+            LoadRequest: worker.load,
+            ConnectRequest: worker.connect,
+            ProposeRequest: worker.propose,
+            FetchRequest: fetch,
+            DigestRequest: digest,
+            ListingRequest: listing,
         }
     )

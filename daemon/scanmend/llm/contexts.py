@@ -9,7 +9,7 @@ from typing import Any
 from scanmend.errors import ChildError, OutOfMemory
 from scanmend.llm import rescoring
 from scanmend.llm.llama_context import BatchToken, ContextOptions, LlamaContext
-from scanmend.llm.load_request import LoadRequest
+from scanmend.workers.protocol import LoadRequest
 
 PARALLEL_LINES = 64  # sequences of a model that reads whole pages
 # A context that decodes one line at a time has a sequence for it, and those of the rescorer. llama.cpp's attention looks at

@@ -4,55 +4,32 @@ A file gets its name in the models' folder only after its sha256 is the Hub's. U
 nothing looks for models.
 """
 
-import contextlib
-import errno
 import fcntl
 import hashlib
 import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
-from huggingface_hub import HfApi, constants, get_hf_file_metadata, hf_hub_url
-from huggingface_hub.errors import (
-    GatedRepoError,
-    HfHubHTTPError,
-    LocalEntryNotFoundError,
-    OfflineModeIsEnabled,
-    RepositoryNotFoundError,
-)
+from huggingface_hub import HfApi, get_hf_file_metadata, hf_hub_url
 from huggingface_hub.file_download import http_get
 from huggingface_hub.utils import build_hf_headers
 from tqdm import tqdm
 
 from scanmend.errors import DiskFull, ModelUnavailable
 from scanmend.gguf_notes import Notes
+from scanmend.llm.hub_errors import explained
 from scanmend.quantizations import file_name_words
-from scanmend.workers.server import Progress
+from scanmend.workers.protocol import DownloadBegun, Downloaded, HubFile
+from scanmend.workers.server import Tell
 
 INCOMING = ".incoming"  # folder of partial files, in the models' folder
 FREE_BYTES = 2**28  # that stay free on the disk besides the model
 PROGRESS_SECONDS = 1.0  # between two progress messages
-HTTP_CLIENTS = (
-    "httpx",
-    "httpcore",
-    "requests",
-    "urllib3",
-)  # packages whose errors mean: no network
 _PART = re.compile(r"-\d{5}-of-\d{5}\.gguf$")  # of a model in several files
-
-
-@dataclass(frozen=True, slots=True)
-class HubFile:
-    """A file of a repository. ``size`` in bytes; ``sha256`` None: the Hub does not tell it."""
-
-    name: str
-    size: int
-    sha256: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,86 +45,30 @@ class _Origin:
         return self.repo_id.replace("/", "--")
 
 
-def download(repo_id: str, quantization: str, directory: str, progress: Progress) -> str:
+def download(repo_id: str, quantization: str, directory: str, tell: Tell) -> str:
     """Download the files that are missing; return the path of the model's first file.
 
     Raises ModelUnavailable with the remedy, or DiskFull. A partial file stays for the next try.
     """
-    with _explained(repo_id, [usual_name(repo_id, quantization)], directory, certain=False):
+    with explained(repo_id, [usual_name(repo_id, quantization)], directory, certain=False):
         info = HfApi().model_info(repo_id, files_metadata=True)
         files = _chosen(repo_id, info.siblings or [], quantization)
-    with _explained(repo_id, [f.name for f in files], directory):
+    with explained(repo_id, [f.name for f in files], directory):
         card = info.card_data
         licence = getattr(card, "license_name", None) or getattr(card, "license", None) or "unknown"
         size = sum(f.size for f in files)
-        progress({"licence": licence, "files": [f.name for f in files], "size": size})
-        return _downloaded(_Origin(repo_id, info.sha, licence), files, directory, progress)
+        tell(DownloadBegun(licence, tuple(f.name for f in files), size))
+        return _downloaded(_Origin(repo_id, info.sha, licence), files, directory, tell)
 
 
 def list_files(
     repo_id: str, revision: str | None, quantization: str, directory: str
 ) -> list[HubFile]:
     """Return the files of a repository, or those of the quantization when it is not empty; raise as ``download``."""
-    with _explained(repo_id, [usual_name(repo_id, quantization)], directory, certain=False):
+    with explained(repo_id, [usual_name(repo_id, quantization)], directory, certain=False):
         info = HfApi().model_info(repo_id, revision=revision, files_metadata=True)
         siblings = info.siblings or []
         return _chosen(repo_id, siblings, quantization) if quantization else _files(siblings)
-
-
-# errors ---------------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def _explained(
-    repo_id: str, names: Sequence[str], directory: str, *, certain: bool = True
-) -> Iterator[None]:
-    """Turn the errors of the Hub's client into ours, which tell the remedy.
-
-    ``names``: of the files, for a download by hand; not ``certain``: what they are called by custom.
-    """
-    try:
-        yield
-    except GatedRepoError:
-        raise ModelUnavailable(
-            f"{repo_id}: its owner wants its licence accepted",
-            f"accept it on {_address(repo_id)}, then set HF_TOKEN",
-        ) from None
-    except HfHubHTTPError as error:
-        status = getattr(error.response, "status_code", None)
-        if isinstance(error, RepositoryNotFoundError) or status in (401, 404):
-            raise ModelUnavailable(
-                f"{repo_id}: the Hub knows no such repository, or it is private",
-                "check llm.repo_id, or set HF_TOKEN",
-            ) from None
-        raise ModelUnavailable(
-            f"{_address(repo_id)}: the Hub answered {status}", "it is tried again later"
-        ) from None
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled, OSError, TimeoutError) as error:
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            raise DiskFull(
-                f"{directory}: no space for the model", "free some, the download goes on by itself"
-            ) from None
-        raise _unreachable(repo_id, names, directory, error, certain=certain) from None
-    except Exception as error:
-        if type(error).__module__.startswith(HTTP_CLIENTS):
-            raise _unreachable(repo_id, names, directory, error, certain=certain) from None
-        raise
-
-
-def _unreachable(
-    repo_id: str, names: Sequence[str], directory: str, error: Exception, *, certain: bool
-) -> ModelUnavailable:
-    address = _address(repo_id)
-    files = " ".join(f"{address}/resolve/main/{name}" for name in names)
-    unsure = "" if certain else f" (if it is called so; they are listed at {address}/tree/main)"
-    return ModelUnavailable(
-        f"the Hub can't be reached ({type(error).__name__})",
-        f"it is tried again later, or get {files}{unsure} by hand and put it into {directory}",
-    )
-
-
-def _address(repo_id: str) -> str:
-    return f"{constants.ENDPOINT}/{repo_id}"
 
 
 # the files of a repository --------------------------------------------------------------------------
@@ -184,7 +105,7 @@ def _chosen(repo_id: str, siblings: list[Any], quantization: str) -> list[HubFil
 # the download ---------------------------------------------------------------------------------------
 
 
-def _downloaded(origin: _Origin, files: list[HubFile], directory: str, progress: Progress) -> str:
+def _downloaded(origin: _Origin, files: list[HubFile], directory: str, tell: Tell) -> str:
     """Download what is missing of the files; return the path of the first."""
     incoming = os.path.join(directory, INCOMING, origin.folder)
     final = os.path.join(directory, origin.folder)
@@ -196,8 +117,8 @@ def _downloaded(origin: _Origin, files: list[HubFile], directory: str, progress:
     partials = {f: os.path.join(incoming, _partial_name(f, origin)) for f in missing}
     for file, path in partials.items():
         url = hf_hub_url(origin.repo_id, file.name, revision=origin.revision)
-        _get(url, file, path, progress)
-        _verify(origin.repo_id, file, path, progress)
+        _get(url, file, path, tell)
+        _verify(origin.repo_id, file, path, tell)
     # the first part last: a model is there when its first part is
     for file in reversed(missing):
         os.replace(partials[file], targets[file])
@@ -212,7 +133,7 @@ def _partial_name(file: HubFile, origin: _Origin) -> str:
     return f"{os.path.basename(file.name)}.{(file.sha256 or origin.revision)[:16]}.partial"
 
 
-def _get(url: str, file: HubFile, path: str, progress: Progress) -> None:
+def _get(url: str, file: HubFile, path: str, tell: Tell) -> None:
     """Get the file, from where an earlier try left off.
 
     Not by ``hf_hub_download``: since huggingface_hub 2 it begins anew in each process. It uses ``http_get`` itself,
@@ -230,7 +151,7 @@ def _get(url: str, file: HubFile, path: str, progress: Progress) -> None:
             resume_size=partial.tell(),
             headers=headers,
             expected_size=file.size,
-            tqdm_class=_progress_bar(file, progress),
+            tqdm_class=_progress_bar(file, tell),
         )
         partial.flush()
         os.fsync(partial.fileno())
@@ -264,9 +185,9 @@ def _check_space(needed: int, directory: str) -> None:
         )
 
 
-def _verify(repo_id: str, file: HubFile, path: str, progress: Progress) -> None:
+def _verify(repo_id: str, file: HubFile, path: str, tell: Tell) -> None:
     """Compare the sha256 with the Hub's; remove a file that differs, and raise ModelUnavailable."""
-    progress({"file": file.name, "done": file.size, "total": file.size, "said": "checking"})
+    tell(Downloaded(file.name, file.size, file.size, checking=True))
     if file.sha256 is None:
         return
     with open(path, "rb") as opened:
@@ -279,7 +200,7 @@ def _verify(repo_id: str, file: HubFile, path: str, progress: Progress) -> None:
         )
 
 
-def _progress_bar(file: HubFile, progress: Progress) -> type:
+def _progress_bar(file: HubFile, tell: Tell) -> type:
     """Return a progress bar class for the Hub's client that draws nothing and sends progress messages."""
 
     class Bar(tqdm):  # type: ignore[misc]
@@ -294,7 +215,7 @@ def _progress_bar(file: HubFile, progress: Progress) -> type:
             shown = super().update(n)
             if time.monotonic() - self._sent > PROGRESS_SECONDS:
                 self._sent = time.monotonic()
-                progress({"file": file.name, "done": int(self.n), "total": file.size})
+                tell(Downloaded(file.name, int(self.n), file.size))
             return shown
 
         def close(self) -> None:

@@ -10,10 +10,10 @@ from scanmend.llm import draft_length, llama_model
 from scanmend.llm.contexts import closing_on_error, made_contexts
 from scanmend.llm.llama_context import LlamaContext
 from scanmend.llm.llama_log import RECENT
-from scanmend.llm.load_request import LoadRequest
 from scanmend.llm.prompt import ChatTemplate, PromptTokens
 from scanmend.page import ModelInfo
-from scanmend.workers.server import Progress
+from scanmend.workers.protocol import FactsFound, LayersTried, LoadRequest, Said
+from scanmend.workers.server import Tell
 
 
 @dataclass(slots=True)
@@ -62,25 +62,25 @@ class LoadedModel:
         return self.prompts[instruction]
 
 
-def load(request: LoadRequest, progress: Progress) -> LoadedModel:
+def load(request: LoadRequest, tell: Tell) -> LoadedModel:
     """Load the model, with fewer layers on the GPU when memory is short.
 
     Raises ModelUnavailable with llama.cpp's reason, or OutOfMemory when it does not even fit into the main memory.
     """
     llama_model.check_file(request.path)
-    notes = Notes(request.path, lambda values: progress({"note": values}))
+    notes = Notes(request.path, lambda facts: tell(FactsFound(facts)))
     automatic = request.gpu_layers is None and bool(request.gpu)
     note = f"layers on {request.gpu}"
-    known = notes.get(note) if automatic else None
+    known = notes.integer(note) if automatic else None
     for layers in _layers_to_try(request, known):
-        progress({"layers": layers})
+        tell(LayersTried(layers))
         try:
             loaded = _load_with(request, layers, notes)
         except (OutOfMemory, ChildError) as error:
             short = isinstance(error, OutOfMemory) or RECENT.tells_out_of_memory
             if layers == 0 or not short:
                 raise
-            progress({"said": f"{layers} layers on the GPU: {error}; trying fewer"})
+            tell(Said(f"{layers} layers on the GPU: {error}; trying fewer"))
             continue
         if automatic and layers != known:
             notes.set(note, layers)
@@ -151,8 +151,8 @@ def _measured_curve(
 ) -> draft_length.CostCurve:
     """Return the cost curve from the model's notes, or measure and note it."""
     note = f"speed of {layers} layers, {threads} threads"
-    curve = notes.get(note)
+    curve = notes.curve(note)
     if not curve:
         curve = draft_length.measured_curve(context)
         notes.set(note, curve)
-    return [(tokens, seconds) for tokens, seconds in curve]
+    return curve

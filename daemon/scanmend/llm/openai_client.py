@@ -16,6 +16,7 @@ import httpx2
 
 from scanmend.errors import ModelUnavailable
 from scanmend.page import Bound, LineProposal, ModelInfo, PageProposal
+from scanmend.workers.protocol import ConnectRequest
 
 CONCURRENT_REQUESTS = 4
 # max_tokens of an answer: no answer needs more tokens than it has bytes
@@ -25,19 +26,6 @@ MAX_RESPONSE_BYTES = 2**20
 ATTEMPTS = 3  # of a request that the server is too busy for
 BUSY_STATUSES = (429, 500, 502, 503)
 PAGE_CHARACTERS = 20_000  # of the page that the prompt shows
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectRequest:
-    """Which server and model to use."""
-
-    base_url: str
-    model: str = "auto"
-    """Its name, or "auto": the first that the server lists."""
-    key: str = ""
-    """For the Authorization header; empty: none."""
-    seconds: float = 60.0
-    """Time for one request, where the page sets no other limit."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,10 @@ from scanmend.correction.gate import gate
 from scanmend.errors import ChildError, ModelUnavailable, OutOfMemory, TimedOut
 from scanmend.gguf_notes import Notes
 from scanmend.llm import llama_model, loader
-from scanmend.llm.load_request import LoadRequest
 from scanmend.page import Box, Line
 from scanmend.telemetry import metrics
 from scanmend.workers.client import Child
+from scanmend.workers.protocol import FactsFound, LoadRequest, Progress, ProposeRequest, Request
 
 LINES = tuple(
     Line(t, Box(0, 0, 1, 1), 0.9) for t in ("Invoic # 12345", "Total 100.00", "the ledger")
@@ -277,8 +277,8 @@ def test_a_model_that_ends_its_process_three_times_is_left_alone_until_it_change
     model = Model(SETTINGS, str(folder), told)
     ask = Child.ask
 
-    def dying(self: Child, request: dict[str, Any], *rest: Any) -> dict[str, Any]:
-        if request["do"] == "correct":
+    def dying(self: Child, request: Request[Any], *rest: Any) -> Any:
+        if isinstance(request, ProposeRequest):
             assert self.pid
             os.kill(self.pid, signal.SIGKILL)
         return ask(self, request, *rest)
@@ -343,10 +343,11 @@ def test_layers_are_halved_down_to_the_cpu(
 
     monkeypatch.setattr(loader, "_load_with", fits_on_the_cpu)
     path = str(folder / "tiny-q8_0.gguf")
-    request = LoadRequest(path, wanted, 1024, gpu="Tiny 1, 1000 MiB", max_layers=most)
+    request = LoadRequest(os.fsencode(path), wanted, 1024, gpu="Tiny 1, 1000 MiB", max_layers=most)
 
-    def keep(step: dict[str, Any]) -> None:  # as the daemon does for the child
-        Notes(path).update(step.get("note", {}))
+    def keep(step: Progress) -> None:  # as the daemon does for the child
+        if isinstance(step, FactsFound):
+            Notes(path).update(step.facts)
 
     loader.load(request, keep).context.close()
 

@@ -1,5 +1,6 @@
 """The built-in corrector: the shipped file, through the real llama.cpp and the gate."""
 
+import os
 import random
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -23,11 +24,11 @@ from scanmend.llm.contexts import ONE_LINE_SEQUENCES
 from scanmend.llm.guided_decoding import GuidedDecoder
 from scanmend.llm.line_request import LineRequest
 from scanmend.llm.llama_context import BatchToken
-from scanmend.llm.load_request import LoadRequest
 from scanmend.llm.loader import LoadedModel, load
 from scanmend.llm.page_proposal import propose_page
 from scanmend.llm.rescoring import FOLLOWING_TOKENS, Rescorer, WrittenWord, with_suspects
 from scanmend.page import Box, CharAlternatives, Line
+from scanmend.workers.protocol import LoadRequest
 
 LOGITS = Path(__file__).resolve().parents[3] / "models" / "corrector" / "logits.npz"
 SEP, END = 257, 258
@@ -61,7 +62,7 @@ def model() -> Iterator[Model]:
 
 
 def _load(threads: int | None = None) -> LoadedModel:
-    return load(LoadRequest(builtin(), gpu_layers=0, threads=threads), lambda _: None)
+    return load(LoadRequest(os.fsencode(builtin()), gpu_layers=0, threads=threads), lambda _: None)
 
 
 def _published(model: Model, texts: list[str]) -> tuple[str, ...]:

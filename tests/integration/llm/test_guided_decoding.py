@@ -1,5 +1,6 @@
 """Input-guided decoding: the real llama.cpp on models whose answers are known, by every method."""
 
+import os
 import random
 from pathlib import Path
 
@@ -9,9 +10,9 @@ import tinygguf
 from scanmend.errors import ChildError, ModelUnavailable
 from scanmend.llm.contexts import PARALLEL_LINES
 from scanmend.llm.llama_context import BatchToken, ContextOptions, LlamaContext
-from scanmend.llm.load_request import LoadRequest
 from scanmend.llm.loader import LoadedModel, load
 from scanmend.llm.page_proposal import propose_page
+from scanmend.workers.protocol import LoadRequest
 
 TRUTH = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 GPU_CURVE = [(1, 1.0), (64, 1.0), (256, 1.1)]  # tokens of a batch, seconds: nearly flat
@@ -20,7 +21,7 @@ METHODS = ("parallel", "single", "greedy")
 
 
 def _load(path: Path, method: str = "auto", context: int = 4096) -> LoadedModel:
-    return load(LoadRequest(str(path), context=context, method=method), lambda _: None)
+    return load(LoadRequest(os.fsencode(path), context=context, method=method), lambda _: None)
 
 
 def _noisy(rng: random.Random, text: str, share: float) -> str:
