@@ -94,7 +94,7 @@ def _ignore_interrupts() -> None:
 
 def _read(job: tuple[str, str, str]) -> str:
     """Read one page into its cache file, in a process of the pool; return the picture's path."""
-    from scanmend.ocr.__main__ import read_page
+    from scanmend.ocr.page_reader import read_page
 
     path, language, file = job
     request = PageRequest(

@@ -83,9 +83,9 @@ def spoil(image: Image.Image, rng: random.Random) -> Image.Image:
 def rapidocr() -> Callable[[Sequence[Image.Image]], list[Reading]]:
     """Return the product's recogniser, as a function of line images."""
     from scanmend.ocr.detection import as_bgr  # noqa: PLC0415 - only one engine is needed
-    from scanmend.ocr.engines.rapid import Rapid  # noqa: PLC0415
+    from scanmend.ocr.line_models import LineModels  # noqa: PLC0415
 
-    engine = Rapid(("en",))
+    engine = LineModels()
     return lambda images: [
         (line.text, msgspec.to_builtins(line.doubts))
         for line in engine.recognise([as_bgr(i) for i in images])
