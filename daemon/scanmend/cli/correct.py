@@ -17,7 +17,7 @@ from scanmend.config.settings import Settings
 from scanmend.correction.gate import needs_correction
 from scanmend.correction.page_result import correction_of, review, without_model
 from scanmend.errors import ChildError, ConfigError, ModelUnavailable, UsageError
-from scanmend.formats.sidecar import as_json
+from scanmend.formats.sidecar import page_as_json
 from scanmend.page import (
     Box,
     Correction,
@@ -190,7 +190,7 @@ def _write_pages(name: str, results: list[PageResult]) -> None:
     """The page structure of the sidecar; what only a picture has is null."""
     pages = []
     for result in results:
-        page = as_json(result)
+        page = page_as_json(result)
         page |= dict.fromkeys(("width", "height", "dpi", "rotation"))
         for line in page["lines"]:
             line["box"] = None

@@ -14,7 +14,7 @@ from scanmend.config.settings import BUILTIN, FoldersSettings, Settings
 from scanmend.correction.lexicon import shipped
 from scanmend.errors import MachineError, ScanmendError
 from scanmend.store.lock import running
-from scanmend.store.mounts import choose_method, free_bytes, kind_of
+from scanmend.store.mounts import choose_method, free_bytes, mount_of
 from scanmend.workers.client import Child
 from scanmend.workers.sandbox import Sandbox, lacking
 
@@ -66,7 +66,7 @@ def _folders(folders: FoldersSettings) -> list[Finding]:
                 )
             )
             continue
-        mount = kind_of(path)
+        mount = mount_of(path)
         free = free_bytes(path)
         found = f"{path} ({mount.fstype}, {free / 1e9:.1f} GB free)"
         if not os.access(path, os.R_OK | os.W_OK | os.X_OK):

@@ -17,7 +17,7 @@ from scanmend.errors import ConfigError, Damaged, ScanmendError, UsageError, sho
 from scanmend.intake.completeness import Doubtful, Incomplete, is_complete
 from scanmend.intake.inbox import Inbox
 from scanmend.pipeline.pipeline import Pipeline, workers
-from scanmend.store import atomic
+from scanmend.store import naming
 from scanmend.store.journal import Journal
 from scanmend.store.mounts import Root
 from scanmend.store.parts import Parts
@@ -125,7 +125,7 @@ def _bar(journal: Journal, ended: list[Document], expected: int, seconds: float)
     active = list(journal.in_state(*ACTIVE))
     pages = sum(d.pages or 1 for d in [*active, *ended])
     done = sum(d.pages or 1 for d in ended) + sum(
-        len(journal.page_progress(d.id)[1]) for d in active
+        len(journal.pages.progress(d.id)[1]) for d in active
     )
     files = sum(document.part is None for document in ended)
     progress.bar(done, pages, f"{done}/{pages} pages, {files}/{expected} files, {seconds:.0f} s")
@@ -137,8 +137,7 @@ def _report(documents: list[Document], refused: list[str]) -> int:
         print(f"scanmend: {reason}", file=sys.stderr)
     for document in sorted(documents, key=lambda d: d.id):
         if document.state == State.DONE:
-            folder = atomic.result_folder(b"", document.path)
-            text = os.path.join(folder, atomic.fit(document.stem or "", ".txt"))
+            text = naming.result_path(b"", document.path, document.stem or "", naming.TEXT)
             print(f"{document.name}: {os.fsdecode(text)}")
         else:
             print(f"scanmend: {document.reason}", file=sys.stderr)

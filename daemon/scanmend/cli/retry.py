@@ -4,9 +4,7 @@ import os
 
 from scanmend.config.settings import FoldersSettings
 from scanmend.errors import UsageError, show
-from scanmend.store import atomic
-
-REPORT = b".error.json"
+from scanmend.store import atomic, naming
 
 
 def retry(folders: FoldersSettings, names: list[str]) -> list[str]:
@@ -26,7 +24,7 @@ def retry(folders: FoldersSettings, names: list[str]) -> list[str]:
             raise UsageError(
                 f"{name}: the inbox holds another file of this name; let it be done first"
             ) from None
-        report = _report(os.path.join(failed, there[name]))
+        report = naming.error_report(os.path.join(failed, there[name]))
         if os.path.exists(report):
             os.unlink(report)
     return wanted
@@ -49,13 +47,6 @@ def _originals(failed: bytes) -> list[bytes]:
     for parent, _, names in os.walk(failed):
         for name in names:
             path = os.path.join(parent, name)
-            if not name.startswith(b".") and not (
-                name.endswith(REPORT) and not os.path.exists(_report(path))
-            ):
+            if not name.startswith(b".") and not naming.is_error_report(path):
                 found.append(os.path.relpath(path, failed))
     return sorted(found)
-
-
-def _report(path: bytes) -> bytes:
-    folder, name = os.path.split(path)
-    return os.path.join(folder, name[: atomic.NAME_MAX - len(REPORT)] + REPORT)

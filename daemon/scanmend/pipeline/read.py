@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import json
 import os
 import threading
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from scanmend.intake.inbox import Inbox
 from scanmend.page import Contents, ContentsRequest, PageRequest, PageText
 from scanmend.pipeline.scheduler import CONTENTS, Job, Scheduler
 from scanmend.store.journal import Journal
-from scanmend.store.parts import LEVELS, room
+from scanmend.store.parts import allowance
 from scanmend.telemetry import log
 from scanmend.telemetry.liveness import Pulse
 from scanmend.telemetry.metrics import FAILURES, PAGES, SECONDS
@@ -154,8 +153,8 @@ class Read:
 
     def _contents(self, child: Child, document: Document) -> None:
         limits, pdf = self.settings.limits, self.settings.pdf
-        doubts = _doubts(document)
-        room_parts, room_bytes, line = room(document, limits)
+        doubts = document.end_doubts
+        allowed = allowance(document, limits)
         request = ContentsRequest(
             self._path(document),
             limits.pages,
@@ -163,15 +162,17 @@ class Read:
             pdf.passwords,
             extract=pdf.attachments == "extract",
             max_bytes=int(limits.file_size),
-            room_parts=room_parts,
-            room_bytes=room_bytes,
-            depth=LEVELS - len(line) + 1,
-            ancestors=line,
+            room_parts=allowed.parts,
+            room_bytes=allowed.size,
+            depth=allowed.depth,
+            ancestors=allowed.lineage,
             doubtful=bool(doubts),
         )
         reply = _ask(child, "contents", request.to_json(), self.settings.ocr.page_timeout)
         contents = Contents.from_json(reply)
-        contents = dataclasses.replace(contents, warnings=(*doubts, *contents.warnings))
+        contents = dataclasses.replace(
+            contents, warnings=(*(d.warning for d in doubts), *contents.warnings)
+        )
         if contents.off_pages:
             self._log.warning(
                 "not on the pages", document=document.name, reason="; ".join(contents.off_pages)
@@ -196,7 +197,7 @@ class Read:
             passwords=self.settings.pdf.passwords,
         )
         text = PageText.from_json(_ask(child, "page", request.to_json(), ocr.page_timeout))
-        self._journal.keep_text(document.id, text)
+        self._journal.pages.keep_text(document.id, text)
         PAGES.labels("read").inc()
         SECONDS.labels("read").inc(sum(text.seconds.values()))
         self._log.info("page read", document=document.name, page=number + 1, of=document.pages,
@@ -229,7 +230,7 @@ class Read:
                 self._log.info("gone", document=document.name, reason=gone)
                 return
             if isinstance(error, ChildError):
-                attempts = self._journal.count_attempt(document.id, job.number, str(error))
+                attempts = self._journal.pages.count_attempt(document.id, job.number, str(error))
                 FAILURES.inc()
         except MachineError as machine_error:
             error = machine_error
@@ -245,7 +246,7 @@ class Read:
                 say("waiting for the machine", document=document.name, reason=str(error))
                 self._pauses += 1
                 with contextlib.suppress(MachineError):
-                    self._journal.note(document, reason=f"waits: {error}")
+                    self._journal.note_reason(document, f"waits: {error}")
                 self._schedule.give_back(job, delay)
             case Fail("permanent") if self._may_be_unfinished(document, job, error):
                 self._wait(document, error)
@@ -255,11 +256,11 @@ class Read:
     def _may_be_unfinished(self, document: Document, job: Job, error: ScanmendError) -> bool:
         """Return whether the file's end was odd and nothing opens all of it: then it waits as an incomplete one."""
         unopened = job.number == CONTENTS and isinstance(error, Damaged)
-        return self.again is not None and unopened and bool(_doubts(document))
+        return self.again is not None and unopened and bool(document.end_doubts)
 
     def _wait(self, document: Document, error: ScanmendError) -> None:
         """Put the document back among the waiting; the claim step knows by its hash that this version was tried."""
-        odd = "; ".join(doubt.partition("; it was read")[0] for doubt in _doubts(document))
+        odd = "; ".join(doubt.what for doubt in document.end_doubts)
         reason = f"incomplete: {odd}; {error}"
         self._schedule.drop(document.id)
         if self._journal.document(document.id).state == State.READING:
@@ -278,11 +279,6 @@ class Read:
         if self._journal.document(document.id).state == State.READING:
             self._journal.move(document, State.PUTTING_AWAY, reason, outcome=error.code)
             self._put_away(document.id)
-
-
-def _doubts(document: Document) -> tuple[str, ...]:
-    """Return what looked odd at the end of a file whose contents are not known yet."""
-    return tuple(json.loads(document.warnings)) if document.pages is None else ()
 
 
 def _ask(child: Child, what: str, request: dict[str, Any], seconds: float) -> dict[str, Any]:

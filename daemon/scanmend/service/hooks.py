@@ -22,8 +22,9 @@ from scanmend.backoff import back_off
 from scanmend.config.settings import Settings
 from scanmend.document import Document, State
 from scanmend.errors import MachineError, show
-from scanmend.service.status import TOLD_FACT, look, troubles
-from scanmend.store import atomic
+from scanmend.service.status import look, troubles
+from scanmend.store import naming
+from scanmend.store.facts import Memory
 from scanmend.store.journal import Journal
 from scanmend.telemetry import log
 
@@ -63,10 +64,10 @@ class Hooks:
         self._alarm_at = 0.0
         self._log = log.get("hooks")
         for receiver in self._receivers:
-            known = journal.facts().get(f"{TOLD_FACT}{receiver.name}")
-            receiver.place = int(known[0]) if known else journal.last_move()
+            known = journal.facts.recall(Memory.TOLD, receiver.name)
+            receiver.place = int(known.value) if known else journal.last_move()
             if not known:
-                journal.set_fact(f"{TOLD_FACT}{receiver.name}", str(receiver.place))
+                journal.facts.remember(Memory.TOLD, receiver.name, str(receiver.place))
 
     @property
     def wanted(self) -> bool:
@@ -127,7 +128,7 @@ class Hooks:
         return False
 
     def _told(self, receiver: _Receiver, place: int) -> None:
-        self._journal.set_fact(f"{TOLD_FACT}{receiver.name}", str(place))
+        self._journal.facts.remember(Memory.TOLD, receiver.name, str(place))
         receiver.place, receiver.tries, receiver.next = place, 0, 0.0
 
     def _message(self, event: str, document: Document, reason: str) -> dict[str, Any]:
@@ -143,9 +144,10 @@ class Hooks:
             "original": show(document.put_away) if document.put_away else None,
         }
         if event == "published" and document.stem is not None:
-            folder = atomic.result_folder(os.fsencode(folders.outbox), document.path)
-            for name, ending in (("text", ".txt"), ("sidecar", ".json")):
-                message[name] = os.fsdecode(os.path.join(folder, atomic.fit(document.stem, ending)))
+            outbox = os.fsencode(folders.outbox)
+            for name, extension in (("text", naming.TEXT), ("sidecar", naming.SIDECAR)):
+                path = naming.result_path(outbox, document.path, document.stem, extension)
+                message[name] = os.fsdecode(path)
         return message
 
     def _look_for_trouble(self, stop: Stop) -> None:

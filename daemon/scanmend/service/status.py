@@ -5,15 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from scanmend.config.settings import Settings
-from scanmend.document import ACTIVE, Document, State
-from scanmend.store.journal import OWNER_FACT, Journal
+from scanmend.document import ACTIVE, Document, Fact, FactKey, State
 from scanmend.store.lock import running
+from scanmend.store.queries import JournalReader
 
-ROOT_FACT = (
-    "root:"  # facts of this prefix remember the folders' file systems; they are not for people
-)
-TOLD_FACT = "told:"  # facts of this prefix remember what each hook was told
-PRIVATE = (ROOT_FACT, OWNER_FACT, TOLD_FACT)
 _LISTED = 10
 SHORT_WHILE = 300.0  # seconds that a share may be away, or a disk full, before it is trouble
 LONG_WHILE = 1800.0  # seconds without any progress, though there is work
@@ -28,7 +23,7 @@ class Status:
     waiting: list[Document]
     working: list[tuple[Document, int]]  # with the pages that are done
     failed: list[Document]
-    facts: dict[str, tuple[str, str, float]]
+    facts: dict[str, Fact]
     oldest: float = 0.0  # when the document that waits longest was first seen; 0: none waits
     moved: float = 0.0  # when anything was written into the journal
 
@@ -40,9 +35,9 @@ def troubles(status: Status, now: float) -> list[str]:
         wrong.append("no daemon is running; start it: systemctl start scanmend, or scanmend run")
     for key in ("inbox", "publish"):
         if key in status.facts:
-            value, reason, since = status.facts[key]
-            if now - since > SHORT_WHILE:
-                wrong.append(f"{key} {value} since {_when(since)}: {reason}")
+            fact = status.facts[key]
+            if now - fact.since > SHORT_WHILE:
+                wrong.append(f"{key} {fact.value} since {_when(fact.since)}: {fact.reason}")
     if status.working and status.process and now - status.moved > LONG_WHILE:
         name = status.working[0][0].name
         wrong.append(f"nothing has moved since {_when(status.moved)}, though {name} is in work")
@@ -52,7 +47,7 @@ def troubles(status: Status, now: float) -> list[str]:
 def look(settings: Settings) -> Status:
     """Read the journal of this configuration's state folder."""
     process = running(settings.folders.state)
-    journal = Journal.read_only(settings.folders.state)
+    journal = JournalReader.open_beside(settings.folders.state)
     if journal is None:
         return Status(process, {}, [], [], [], {})
     try:
@@ -61,17 +56,17 @@ def look(settings: Settings) -> Status:
             process,
             journal.counts(),
             journal.latest(State.SETTLING, _LISTED),
-            [(d, sum(map(len, journal.page_progress(d.id)))) for d in working],
+            [(d, sum(map(len, journal.pages.progress(d.id)))) for d in working],
             journal.latest(State.FAILED, _LISTED),
-            {k: v for k, v in journal.facts().items() if not k.startswith(PRIVATE)},
-            journal.oldest(),
-            journal.written(),
+            journal.facts.all(),
+            journal.waiting_since(),
+            journal.last_write(),
         )
     finally:
         journal.close()
 
 
-def summary(journal: Journal) -> str:
+def summary(journal: JournalReader) -> str:
     """One line of what is going on, from a journal that is open."""
     count = journal.counts()
     working = sum(count.get(s, 0) for s in (State.READING, State.PUBLISHING, State.PUTTING_AWAY))
@@ -79,9 +74,9 @@ def summary(journal: Journal) -> str:
     parts = [
         f"{waiting} waiting, {working} in work, {count.get(State.DONE, 0)} done, {count.get(State.FAILED, 0)} failed"
     ]
-    for key, (value, why, _) in journal.facts().items():
-        if not key.startswith(PRIVATE):
-            parts.append(f"{key} {value}" if key == "model" else f"{key} {value}: {why}")
+    for key, fact in journal.facts.all().items():
+        told = f"{key} {fact.value}"
+        parts.append(told if key == FactKey.MODEL else f"{told}: {fact.reason}")
     return "; ".join(parts)
 
 
@@ -98,21 +93,21 @@ def as_text(status: Status, settings: Settings) -> str:
     out.append(f"in work   {working}")
     out += [
         f"          {d.name}: {d.state}, {done} of {d.pages or '?'} pages"
-        + (f", {d.reason}" if "wait" in d.reason else "")
+        + (f", {d.reason}" if d.waits else "")
         for d, done in status.working
     ]
     out.append(f"done      {count[State.DONE]}")
     out.append(f"failed    {count[State.FAILED]}")
     out += [f"          {_named(d)} ({_when(d.since)})" for d in status.failed]
-    model, reason, since = status.facts.get("model", ("not loaded", "", 0.0))
+    model = status.facts.get(FactKey.MODEL, Fact("not loaded", "", 0.0))
     out.append(
-        f"model     {model}"
-        + (f": {reason}" if reason else "")
-        + (f", since {_when(since)}" if since else "")
+        f"model     {model.value}"
+        + (f": {model.reason}" if model.reason else "")
+        + (f", since {_when(model.since)}" if model.since else "")
     )
-    for key, (value, why, since) in status.facts.items():
-        if key != "model":
-            out.append(f"{key:<9} {value}: {why}, since {_when(since)}")
+    for key, fact in status.facts.items():
+        if key != FactKey.MODEL:
+            out.append(f"{key:<9} {fact.value}: {fact.reason}, since {_when(fact.since)}")
     return "\n".join(out)
 
 
@@ -140,7 +135,8 @@ def as_json(status: Status) -> dict[str, Any]:
             for d in status.failed
         ],
         "facts": {
-            k: {"value": v, "reason": r, "since": s} for k, (v, r, s) in status.facts.items()
+            key: {"value": fact.value, "reason": fact.reason, "since": fact.since}
+            for key, fact in status.facts.items()
         },
     }
 
