@@ -42,7 +42,8 @@ class Entry:
 def example() -> dict[str, Entry]:
     """Return the keys of etc/scanmend.yaml by their full name, in order."""
     entries: dict[str, Entry] = {}
-    section, comment = "", []
+    section = ""
+    comment: list[str] = []
     for line in EXAMPLE.read_text("utf-8").splitlines():
         if not line.strip():
             comment = []
@@ -91,9 +92,9 @@ def _setting(name: str, found: dataclasses.Field[Any], written: Mapping[str, Ent
     entry = written[name]
     comment, restart = _restart_apart(entry.comment)
     reloads = found.metadata["reload"]
-    assert reloads or restart or _restart_apart(written[name.split(".")[0]].comment)[1], (
-        f"{EXAMPLE.name}: the comment of {name} must say that it needs a restart"
-    )
+    assert (
+        reloads or restart or _restart_apart(written[name.split(".", maxsplit=1)[0]].comment)[1]
+    ), f"{EXAMPLE.name}: the comment of {name} must say that it needs a restart"
     facts = [f"Default: `{entry.default}`", f"it must be {allowed(found.metadata['parse'])}"]
     facts.append("SIGHUP reloads it" if reloads else "**a change needs a restart**")
     return [f"### `{name}`", "", "; ".join(facts) + ".", "", _sentence(comment), ""]
@@ -107,9 +108,8 @@ def _restart_apart(comment: str) -> tuple[str, bool]:
 
 def _sentence(comment: str) -> str:
     """Return a comment as a paragraph of Markdown; its indented lines become a list."""
-    lines = []
-    for line in re.sub(r"[<*]", r"\\\g<0>", comment).split("\n"):
-        lines.append(f"\n- `{line.strip()}`" if line.startswith("  ") else line)
+    escaped = re.sub(r"[<*]", r"\\\g<0>", comment).split("\n")
+    lines = [f"\n- `{x.strip()}`" if x.startswith("  ") else x for x in escaped]
     text = re.sub(r" {2,}", " ", "\n".join(lines).strip())
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "`")) else ".")
 
@@ -237,7 +237,9 @@ def policy() -> str | None:
 def model_card() -> str:
     """Return the model card, which lies beside the model, as a page of the site."""
     text = CARD.read_text("utf-8").split("\n", 1)[1].strip()
-    assert not re.search(r"\]\((?!https?:)", text), f"{CARD}: a relative link would break on the site"
+    assert not re.search(r"\]\((?!https?:)", text), (
+        f"{CARD}: a relative link would break on the site"
+    )
     return text
 
 
@@ -270,7 +272,9 @@ def main() -> int:
     check = "--check" in sys.argv[1:]
     stale = [(path, wanted) for path, now, wanted in map(page, PARTS) if now != wanted]
     for path, wanted in stale:
-        print(f"{path.relative_to(ROOT)}: {'out of date; run docs/generate.py' if check else 'written'}")
+        print(
+            f"{path.relative_to(ROOT)}: {'out of date; run docs/generate.py' if check else 'written'}"
+        )
         if not check:
             path.write_text(wanted, "utf-8")
     return 1 if check and stale else 0

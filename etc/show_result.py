@@ -58,16 +58,18 @@ def _marked(
 ) -> str:
     """Return a line of text with corrected words and suspects in colour."""
     green, yellow, plain = colours
-    text, spans, moved = line["text"], [], 0
+    text: str = line["text"]
+    spans: list[tuple[int, int, str]] = []
+    moved = 0
     for edit in sorted((e for e in line["edits"] if e["accepted"]), key=lambda e: e["offset"]):
         start = edit["offset"] + moved
         spans.append((start, start + len(edit["after"]), green))
         moved += len(edit["after"]) - len(edit["before"])
-    for suspect in page["suspects"]:
-        if suspect["line"] == number:
-            spans.append(
-                (suspect["offset"], suspect["offset"] + len(suspect["text"]), yellow)
-            )
+    spans += [
+        (suspect["offset"], suspect["offset"] + len(suspect["text"]), yellow)
+        for suspect in page["suspects"]
+        if suspect["line"] == number
+    ]
     end = len(text)
     for start, stop, colour in sorted(spans, reverse=True):
         if stop <= end:  # spans may overlap: a word of a suspect number
@@ -78,10 +80,16 @@ def _marked(
 
 def main() -> int:
     """Print one result; 1 if there is none in time."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("sidecar", type=Path)
-    parser.add_argument("--wait", type=float, default=0, metavar="SECONDS", help="for the sidecar to appear")
-    parser.add_argument("--colour", action="store_true", help="also where the output is no terminal")
+    parser.add_argument(
+        "--wait", type=float, default=0, metavar="SECONDS", help="for the sidecar to appear"
+    )
+    parser.add_argument(
+        "--colour", action="store_true", help="also where the output is no terminal"
+    )
     options = parser.parse_args()
     deadline = time.monotonic() + options.wait
     parent = os.getppid()

@@ -18,12 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 FONT = "DejaVu Serif"
 LEVEL = "heavy"
 SEED = 7
-DPI = 150  # written into the file; the page is drawn for this resolution
+DPI = 150  # written into the file; the page is drawn for about this resolution
 
-INVOICE = Text(
-    "invoice",
-    "en",
-    tuple("""\
+INVOICE = """\
 # Invoice
 Harrow & Finch Clock Restorers Ltd
 14 Tanner's Yard, Wexcombe
@@ -48,20 +45,21 @@ Total payable	634.20
 
 Please pay within thirty days to the account below and mention the invoice number.
 The guarantee for our work is two years from the date of delivery.
-IBAN GB29 NWBK 6016 1331 9268 19""".split("\n")),
-)  # fmt: skip
+IBAN GB29 NWBK 6016 1331 9268 19
+"""
 
 
 def draw(seed: int = SEED, level: str = LEVEL, font: str = FONT) -> Image.Image:
     """Return the worn page, mode L."""
     rng = random.Random(seed)
-    return worn(printed(INVOICE, fonts()[font], rng), WEAR[level], rng)
+    text = Text("invoice", "en", tuple(INVOICE.splitlines()))
+    return worn(printed(text, fonts()[font], rng), WEAR[level], rng)
 
 
 def main() -> None:
     """Write the picture."""
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "etc" / "sample.png"
-    draw().convert("P", palette=1, colors=16).save(target, dpi=(DPI, DPI), optimize=True)
+    draw().save(target, dpi=(DPI, DPI), optimize=True)
 
 
 if __name__ == "__main__":
