@@ -27,7 +27,10 @@ ARROWS = {
     "llm": {"workers", "correction"},
 }  # fmt: skip
 # the only modules that a child's code may import of packages that the daemon has to itself
-IN_CHILDREN = {"ocr": {"workers.server", "intake.completeness"}, "llm": {"workers.server"}}
+IN_CHILDREN = {
+    "ocr": {"workers.protocol", "workers.server", "intake.completeness"},
+    "llm": {"workers.protocol", "workers.server"},
+}
 HEAVY = {
     "rapidocr",
     "openvino",

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, TextIO
 
+import msgspec
+
 from scanmend.backends.gguf_files import chosen
 from scanmend.backends.llm_lifecycle import Model
 from scanmend.cli import progress
@@ -196,5 +198,5 @@ def _write_pages(name: str, results: list[PageResult]) -> None:
             line["box"] = None
         pages.append(page)
     model = next((r.correction.model for r in results if r.correction.model), None)
-    head = {"source": name, "model": model.to_json() if model else None, "pages": pages}
+    head = {"source": name, "model": msgspec.to_builtins(model) if model else None, "pages": pages}
     print(json.dumps(head, ensure_ascii=False))

@@ -16,6 +16,7 @@ from scanmend.errors import MachineError, ScanmendError
 from scanmend.store.lock import running
 from scanmend.store.mounts import choose_method, free_bytes, mount_of
 from scanmend.workers.client import Child
+from scanmend.workers.protocol import ListingRequest
 from scanmend.workers.sandbox import Sandbox, lacking
 
 HUB_SECONDS = 60.0  # the Hub has to say what it has
@@ -168,22 +169,17 @@ def _unused(file: ModelFile) -> Finding:
 def _download(settings: Settings) -> str:
     """What would be downloaded, or what to do when the Hub is out of reach."""
     llm = settings.llm
-    request = {
-        "do": "listing",
-        "repo_id": llm.repository,
-        "revision": None,
-        "quantization": llm.quantization,
-        "directory": settings.models.directory,
-    }
+    directory = os.fsencode(settings.models.directory or "")
+    request = ListingRequest(llm.repository, None, llm.quantization, directory)
     child = Child("scanmend.llm", "models", environment(), 0, Sandbox(network=True))
     try:
-        files = child.ask(request, HUB_SECONDS)["files"]
+        files = child.ask(request, HUB_SECONDS).files
     except ScanmendError as error:
         return str(error)
     finally:
         child.end()
-    names = ", ".join(f["name"] for f in files)
-    size = sum(f["size"] for f in files) / 1e9
+    names = ", ".join(f.name for f in files)
+    size = sum(f.size for f in files) / 1e9
     return f"{names} of {llm.repository} ({size:.2f} GB) is downloaded when the first page needs it, or now: scanmend models pull"
 
 

@@ -5,19 +5,31 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from scanmend.backends.download import SECONDS, environment
 from scanmend.backends.gguf_files import ModelFile, builtin, chosen, files
 from scanmend.cli import progress
 from scanmend.config.settings import BUILTIN, Settings
 from scanmend.errors import ScanmendError, UsageError
-from scanmend.gguf_notes import NOTES, Notes
+from scanmend.gguf_notes import NOTES_SUFFIX, Notes
 from scanmend.workers.client import Child
+from scanmend.workers.protocol import (
+    DigestRequest,
+    DownloadBegun,
+    Downloaded,
+    FetchRequest,
+    ListingRequest,
+    Progress,
+    Request,
+)
 from scanmend.workers.sandbox import Sandbox
+
+R = TypeVar("R")
 
 OURS = "apache-2.0"
 VERIFY_SECONDS = 24 * 3600.0
+LISTING_SECONDS = 120.0
 
 
 def show_list(settings: Settings, as_json: bool) -> int:
@@ -66,27 +78,22 @@ def pull(settings: Settings, repository: str | None, quantization: str | None) -
     )
     directory = _directory(settings)
     os.makedirs(directory, exist_ok=True)
-    request = {
-        "do": "fetch",
-        "repo_id": llm.repository,
-        "quantization": llm.quantization,
-        "directory": directory,
-    }
+    request = FetchRequest(llm.repository, llm.quantization, os.fsencode(directory))
     try:
-        path = _ask(request, SECONDS, _progress)["path"]
+        fetched = _ask(request, SECONDS, _progress, (directory,))
     finally:
         progress.end()
-    print(path)
+    print(os.fsdecode(fetched.file))
     return 0
 
 
-def _progress(step: dict[str, Any]) -> None:
-    if "licence" in step:
-        print(f"{', '.join(step['files'])}: {step['size'] / 1e9:.2f} GB, licence: {step['licence']}", flush=True)  # fmt: skip
-    elif step.get("total"):
-        done, total = int(step["done"]), int(step["total"])
-        said = str(step.get("said", ""))
-        progress.bar(done, total, f"{step['file']}: {done / 1e6:.0f} of {total / 1e6:.0f} MB {said}")  # fmt: skip
+def _progress(step: Progress) -> None:
+    match step:
+        case DownloadBegun(licence, files, size):
+            print(f"{', '.join(files)}: {size / 1e9:.2f} GB, licence: {licence}", flush=True)
+        case Downloaded(file, done, total, checking) if total:
+            said = "checking" if checking else ""
+            progress.bar(done, total, f"{file}: {done / 1e6:.0f} of {total / 1e6:.0f} MB {said}")
 
 
 def verify(settings: Settings, names: list[str]) -> int:
@@ -102,23 +109,19 @@ def verify(settings: Settings, names: list[str]) -> int:
 
 
 def _verify(settings: Settings, path: str) -> tuple[int, str]:
-    digest = _ask({"do": "digest", "path": path}, VERIFY_SECONDS)["sha256"]
+    digest = _ask(DigestRequest(os.fsencode(path)), VERIFY_SECONDS).sha256
     noted = Notes(path)
-    repository = noted.get("repo_id") or settings.llm.repository
-    name = noted.get("file") or os.path.basename(path)
+    repository = noted.text("repo_id") or settings.llm.repository
+    name = noted.text("file") or os.path.basename(path)
     where = "the Hub's"
     try:
-        request = {
-            "do": "listing",
-            "repo_id": repository,
-            "revision": noted.get("revision"),
-            "quantization": "",
-            "directory": _directory(settings),
-        }
-        listing = _ask(request, 120)["files"]
-        wanted = next((f["sha256"] for f in listing if os.path.basename(f["name"]) == os.path.basename(name)), None)  # fmt: skip
+        directory = _directory(settings)
+        request = ListingRequest(repository, noted.text("revision"), "", os.fsencode(directory))
+        files = _ask(request, LISTING_SECONDS, writable=(directory,)).files
+        same = (f for f in files if os.path.basename(f.name) == os.path.basename(name))
+        wanted = next((f.sha256 for f in same), None)
     except ScanmendError as error:
-        wanted = noted.get("hub_sha256")
+        wanted = noted.text("hub_sha256")
         where = f"that of its download ({error})"
     if wanted is None:
         return 0, f"not known to {repository}; its sha256 is {digest}"
@@ -133,7 +136,7 @@ def remove(settings: Settings, names: list[str]) -> int:
     directory = _directory(settings)
     for model in _named(directory, names):
         for part in model.parts:
-            for path in (part, f"{part}{NOTES}"):
+            for path in (part, f"{part}{NOTES_SUFFIX}"):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(path)
         print(
@@ -164,11 +167,11 @@ def _directory(settings: Settings) -> str:
 
 
 def _ask(
-    request: dict[str, Any],
+    request: Request[R],
     seconds: float,
-    progress: Callable[[dict[str, Any]], None] | None = None,
-) -> dict[str, Any]:
-    writable = (str(request["directory"]),) if "directory" in request else ()
+    progress: Callable[[Progress], None] | None = None,
+    writable: tuple[str, ...] = (),
+) -> R:
     child = Child("scanmend.llm", "models", environment(), 0, Sandbox("", writable, network=True))
     try:
         return child.ask(request, seconds, progress)
