@@ -11,5 +11,5 @@ echo "In another terminal: .venv/bin/scanmend status.  Ctrl-C stops the daemon."
 if [ "$first" = yes ]; then
   cp etc/sample.png var/.sample.png && mv var/.sample.png var/inbox/sample.png
   echo "A sample was dropped, a worn invoice. What scanmend makes of it appears here in a moment."
-  .venv/bin/python etc/show_result.py --wait 120 var/outbox/sample.json &
+  .venv/bin/python etc/show_result.py --wait 300 var/outbox/sample.json &
 fi

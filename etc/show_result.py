@@ -7,7 +7,6 @@
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -92,9 +91,8 @@ def main() -> int:
     )
     options = parser.parse_args()
     deadline = time.monotonic() + options.wait
-    parent = os.getppid()
     while not options.sidecar.exists():
-        if time.monotonic() > deadline or os.getppid() != parent:
+        if time.monotonic() > deadline:
             return 1
         time.sleep(0.1)
     colour = options.colour or sys.stdout.isatty()
