@@ -88,6 +88,7 @@ STEP = st.dictionaries(st.sampled_from(["", "a", "b"]), st.sampled_from([0.1, 0.
 
 
 @given(st.lists(STEP, min_size=1, max_size=5), st.text("ab", max_size=3))
+@pytest.mark.slow
 def test_a_text_is_as_likely_as_all_ways_that_write_it(
     steps: list[dict[str, float]], other: str
 ) -> None:

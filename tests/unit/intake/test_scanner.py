@@ -63,6 +63,7 @@ def _listed(listing: Listing) -> list[bytes]:
     return [path for path in listing.all(INTERVAL, hurry=False) if path is not None]
 
 
+@pytest.mark.slow
 def test_familiar_names_are_looked_at_in_turn_and_each_of_them_in_time(inbox: Path) -> None:
     listing = Listing(os.fsencode(inbox), lambda *_: pytest.fail("can't be listed"))
     for path in _listed(listing):
@@ -89,6 +90,7 @@ def test_what_is_gone_is_forgotten_and_looked_at_when_it_comes_back(tmp_path: Pa
     assert _listed(listing) == [b"a"]
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_listed_makes_nothing_unfamiliar(tmp_path: Path) -> None:
     told: list[bytes] = []
     listing = Listing(os.fsencode(tmp_path), lambda folder, _: told.append(folder))
@@ -103,6 +105,7 @@ def test_a_folder_that_cannot_be_listed_makes_nothing_unfamiliar(tmp_path: Path)
     assert len(_listed(listing)) < AGAIN * INTERVAL
 
 
+@pytest.mark.slow
 def test_a_new_file_among_many_costs_no_stat_of_the_others(
     inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

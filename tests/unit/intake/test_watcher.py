@@ -4,6 +4,8 @@ import os
 import time
 from pathlib import Path
 
+import pytest
+
 from scanmend.config.settings import SettleSettings, WatchSettings
 from scanmend.document import FileSnapshot
 from scanmend.intake.inotify import Hint
@@ -58,6 +60,7 @@ def _fill(folder: Path, count: int) -> None:
         (folder / f"scan-{number:05}.png").write_bytes(b"x")
 
 
+@pytest.mark.slow
 def test_the_scan_waits_for_the_claim(tmp_path: Path) -> None:
     _fill(tmp_path / "inbox", MANY)
     claim = _Claim()
@@ -74,6 +77,7 @@ def test_the_scan_waits_for_the_claim(tmp_path: Path) -> None:
     assert len(set(claim.claimed)) == MANY
 
 
+@pytest.mark.slow
 def test_a_large_new_folder_is_left_to_the_scan(tmp_path: Path) -> None:
     (tmp_path / "inbox").mkdir()
     claim = _Claim()
