@@ -88,7 +88,7 @@ def _ignore_interrupts() -> None:
 
 def _read(job: tuple[str, str, str]) -> str:
     """One page, in a process of the pool."""
-    from scanmend.ocr.__main__ import read_page
+    from scanmend.ocr.page_reader import read_page
 
     path, language, place = job
     request = PageRequest(
@@ -114,5 +114,5 @@ def _code() -> str:
     import scanmend.ocr
 
     folder = Path(next(iter(scanmend.ocr.__path__)))
-    sources = b"".join(file.read_bytes() for file in sorted(folder.glob("*.py")))
+    sources = b"".join(file.read_bytes() for file in sorted(folder.rglob("*.py")))
     return importlib.metadata.version("rapidocr") + hashlib.sha256(sources).hexdigest()

@@ -23,12 +23,12 @@ ARROWS = {
     "intake": {"config", "telemetry", "store"},
     "pipeline": {"config", "telemetry", "store", "workers", "correction", "formats", "backends", "service", "intake"},
     "cli": {"config", "telemetry", "store", "workers", "correction", "formats", "backends", "service", "intake", "pipeline"},
-    "ocr": {"workers", "intake"},
+    "ocr": {"workers"},
     "llm": {"workers", "correction"},
 }  # fmt: skip
 # the only modules that a child's code may import of packages that the daemon has to itself
 IN_CHILDREN = {
-    "ocr": {"workers.protocol", "workers.server", "intake.completeness"},
+    "ocr": {"workers.protocol", "workers.server"},
     "llm": {"workers.protocol", "workers.server"},
 }
 HEAVY = {

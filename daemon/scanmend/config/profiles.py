@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,7 +77,7 @@ def _load(path: str, name: str) -> Profile:
     return dataclasses.replace(profile, name=name)
 
 
-def select(profiles: dict[str, Profile], settings: ProfilesSettings, path: bytes) -> Profile:
+def select(profiles: Mapping[str, Profile], settings: ProfilesSettings, path: bytes) -> Profile:
     """The profile of a file by its sub-folder: the longest one configured, or one named like a profile."""
     folder = os.fsdecode(os.path.dirname(path))
     while folder:

@@ -81,9 +81,10 @@ def spoil(image: Image.Image, rng: random.Random) -> Image.Image:
 
 def rapidocr() -> Callable[[Sequence[Image.Image]], list[Read]]:
     """The recogniser of the product alone."""
-    from scanmend.ocr.engines.rapid import Rapid, as_bgr  # noqa: PLC0415 - only one engine is needed
+    from scanmend.ocr.detection import as_bgr  # noqa: PLC0415 - only one engine is needed
+    from scanmend.ocr.line_models import LineModels  # noqa: PLC0415
 
-    engine = Rapid(("en",))
+    engine = LineModels()
     return lambda images: [
         (line.text, msgspec.to_builtins(line.doubts))
         for line in engine.recognise([as_bgr(i) for i in images])
