@@ -56,3 +56,21 @@ def test_a_broken_link_is_seen(tmp_path: Path) -> None:
     )
 
     assert broken(page) == ["none.md", "other.md#no", "#f"]
+
+
+@pytest.mark.parametrize(
+    "page", [p for p in _pages() if not p.startswith(("models/corrector", "docs/bench"))]
+)
+def test_every_file_that_a_page_names_is_there(page: str) -> None:
+    """As `tests/unit/test_layers.py`; in ARCHITECTURE, paths below daemon/scanmend, as `store/journal.py`."""
+    named = re.findall(
+        r"`((?:[\w.-]+/)+[\w-]+\.(?:py|md|json|sh|toml|yaml))`", (ROOT / page).read_text("utf-8")
+    )
+    roots = (
+        ROOT,
+        ROOT / "daemon" / "scanmend",
+        ROOT / "daemon" / "scanmend" / "ocr",
+        (ROOT / page).parent,
+    )
+
+    assert [n for n in named if "NAME" not in n and not any((r / n).exists() for r in roots)] == []
