@@ -1,4 +1,4 @@
-"""Models from the Hub: the real client against a server on loopback that speaks its protocol."""
+"""Downloads from the Hub: the real client against a server on loopback that speaks the Hub's protocol."""
 
 import hashlib
 import os
@@ -34,6 +34,7 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
 def _fetch(
     address: str, directory: Path, quantization: str = "int8", seconds: float = 120
 ) -> tuple[str, list[Progress]]:
+    """Download in a child as the daemon does; return the model's path and the progress messages."""
     env = {
         **os.environ,
         "HF_ENDPOINT": address,
@@ -42,11 +43,11 @@ def _fetch(
     }
     box = Sandbox("", (str(directory),), network=True)
     child = Child("scanmend.llm", "download", env, 0, box)
-    steps: list[Progress] = []
+    messages: list[Progress] = []
     try:
         request = FetchRequest(REPO, quantization, os.fsencode(directory))
-        reply = child.ask(request, seconds, steps.append)
-        return os.fsdecode(reply.file), steps
+        reply = child.ask(request, seconds, messages.append)
+        return os.fsdecode(reply.file), messages
     finally:
         child.end()
 
@@ -59,15 +60,17 @@ def _models(directory: Path) -> list[str]:
 
 def test_a_model_is_downloaded_and_checked(hub: Hub, tmp_path: Path) -> None:
     directory = tmp_path / "models"
-    path, steps = _fetch(hub.address, directory)
+    path, messages = _fetch(hub.address, directory)
 
     assert Path(path).read_bytes() == hub.files["tiny-q8_0.gguf"]
     assert _models(directory) == ["Linden--Tiny-GGUF/tiny-q8_0.gguf"]
-    assert isinstance(steps[0], DownloadBegun)
-    assert steps[0].licence == "apache-2.0"
+    assert isinstance(messages[0], DownloadBegun)
+    assert messages[0].licence == "apache-2.0"
 
 
-def test_quantizations_lie_side_by_side_and_split_ones_are_whole(hub: Hub, tmp_path: Path) -> None:
+def test_quantizations_lie_side_by_side_and_split_models_are_whole(
+    hub: Hub, tmp_path: Path
+) -> None:
     directory = tmp_path / "models"
     _fetch(hub.address, directory, "int4")
     path, _ = _fetch(hub.address, directory, "fp16")
@@ -81,7 +84,7 @@ def test_quantizations_lie_side_by_side_and_split_ones_are_whole(hub: Hub, tmp_p
 
 
 def test_a_cut_connection_is_resumed(hub: Hub, tmp_path: Path) -> None:
-    """The client tries again by itself and asks for the rest only (it writes in pieces of 10 MB)."""
+    """The client tries again by itself and asks only for the rest; it writes in pieces of 10 MB."""
     large = os.urandom(25_000_000)
     hub.files["tiny-q8_0.gguf"] = large
     hub.claimed["tiny-q8_0.gguf"] = hashlib.sha256(large).hexdigest()
@@ -93,7 +96,7 @@ def test_a_cut_connection_is_resumed(hub: Hub, tmp_path: Path) -> None:
     assert all(int(r.removeprefix("bytes=").split("-")[0]) >= 10_000_000 for r in hub.ranges)
 
 
-def test_a_killed_download_goes_on_where_it_was(hub: Hub, tmp_path: Path) -> None:
+def test_a_killed_download_is_resumed(hub: Hub, tmp_path: Path) -> None:
     large = os.urandom(25_000_000)
     hub.files["tiny-q8_0.gguf"] = large
     hub.claimed["tiny-q8_0.gguf"] = hashlib.sha256(large).hexdigest()
@@ -108,7 +111,7 @@ def test_a_killed_download_goes_on_where_it_was(hub: Hub, tmp_path: Path) -> Non
     assert any(r.startswith("bytes=10") for r in hub.ranges), hub.ranges
 
 
-def test_a_wrong_hash_is_never_put_in_place(hub: Hub, tmp_path: Path) -> None:
+def test_a_file_with_a_wrong_hash_is_removed(hub: Hub, tmp_path: Path) -> None:
     hub.claimed["tiny-q8_0.gguf"] = "0" * 64
     with pytest.raises(
         ModelUnavailable, match=r"tiny-q8_0\.gguf .*sha256 is not the Hub's.*removed"
@@ -126,13 +129,13 @@ def test_a_wrong_hash_is_never_put_in_place(hub: Hub, tmp_path: Path) -> None:
         (500, "answered 500"),
     ],
 )
-def test_refusals_say_what_to_do(hub: Hub, tmp_path: Path, status: int, said: str) -> None:
+def test_refusals_tell_the_remedy(hub: Hub, tmp_path: Path, status: int, said: str) -> None:
     hub.status = status
     with pytest.raises(ModelUnavailable, match=said):
         _fetch(hub.address, tmp_path / "models")
 
 
-def test_an_unknown_repository(hub: Hub, tmp_path: Path) -> None:
+def test_an_unknown_repository_is_named(hub: Hub, tmp_path: Path) -> None:
     hub.repo = "Other/Model"
     with pytest.raises(
         ModelUnavailable, match=r"Linden/Tiny-GGUF: the Hub knows no such repository.*llm\.repo_id"
@@ -140,7 +143,7 @@ def test_an_unknown_repository(hub: Hub, tmp_path: Path) -> None:
         _fetch(hub.address, tmp_path / "models")
 
 
-def test_an_unknown_quantization_names_what_there_is(hub: Hub, tmp_path: Path) -> None:
+def test_an_unknown_quantization_is_answered_with_the_known_ones(hub: Hub, tmp_path: Path) -> None:
     with pytest.raises(
         ModelUnavailable,
         match=r"no file of llm\.quantization q5_k_m.*tiny-fp16\.gguf, tiny-q4_k_m\.gguf",
@@ -148,7 +151,7 @@ def test_an_unknown_quantization_names_what_there_is(hub: Hub, tmp_path: Path) -
         _fetch(hub.address, tmp_path / "models", "q5_k_m")
 
 
-def test_no_network_names_the_file_and_the_folder(hub: Hub, tmp_path: Path) -> None:
+def test_without_network_the_file_and_the_folder_are_named(hub: Hub, tmp_path: Path) -> None:
     with pytest.raises(ModelUnavailable) as error:
         _fetch("http://127.0.0.1:9", tmp_path / "models")
 
@@ -157,7 +160,7 @@ def test_no_network_names_the_file_and_the_folder(hub: Hub, tmp_path: Path) -> N
     assert str(tmp_path / "models") in str(error.value)
 
 
-def test_too_little_space_is_said_before(hub: Hub, tmp_path: Path) -> None:
+def test_too_little_space_is_an_error_before_the_download(hub: Hub, tmp_path: Path) -> None:
     """The server claims a size that no disk has."""
 
     class Huge(bytes):
