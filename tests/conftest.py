@@ -57,19 +57,27 @@ def _logging_as_before() -> Iterator[None]:
     logging.root.setLevel(level)
 
 
+def _children() -> set[psutil.Process]:
+    """Return the child processes. Most unit tests have none, and the kernel says so at once; psutil reads all of /proc."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+    except ChildProcessError:
+        return set()
+    return set(psutil.Process().children())
+
+
 @pytest.fixture(autouse=True)
 def _no_leaks() -> Iterator[None]:
     """Fail a test that leaves a thread or a child process behind."""
     threads = set(threading.enumerate())
-    me = psutil.Process()
-    children = set(me.children())
+    children = _children()
 
     yield
 
     def left() -> list[object]:
         return [
             *(t for t in threading.enumerate() if t not in threads and t.is_alive()),
-            *(c for c in me.children() if c not in children and c.status() != psutil.STATUS_ZOMBIE),
+            *(c for c in _children() - children if c.status() != psutil.STATUS_ZOMBIE),
         ]
 
     deadline = time.monotonic() + 10
