@@ -16,7 +16,7 @@ from array import array
 from bisect import bisect_left
 
 from scanmend.errors import MachineError
-from scanmend.resources import place
+from scanmend.resources import shipped_file
 
 MAGIC = b"scanmend lexicon 2\n"
 BOUNDARY = ""  # the neighbour at the start and the end of a sentence
@@ -142,7 +142,7 @@ def _neighbour(signs: str, word: str | None, lexicon: Lexicon) -> str | None:
 @functools.cache
 def shipped() -> Lexicon:
     """The one that comes with scanmend. MachineError when it is not there whole."""
-    path = place("models/lexicon.bin")
+    path = shipped_file("models/lexicon.bin")
     try:
         return Lexicon(path.read_bytes())
     except (OSError, ValueError) as error:
