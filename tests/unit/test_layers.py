@@ -12,9 +12,9 @@ PACKAGE = ROOT / "daemon" / "scanmend"
 # what a package may import besides itself and the modules at the root, which every process imports
 ARROWS = {
     "core": set(),
-    "config": set(),
+    "config": {"correction"},
     "workers": set(),
-    "correction": {"config"},
+    "correction": set(),
     "telemetry": {"config"},
     "store": {"config"},
     "formats": {"store"},

@@ -17,7 +17,11 @@ from scanmend.cli import progress
 from scanmend.config.profiles import Profile, load_profiles
 from scanmend.config.settings import Settings
 from scanmend.correction.gate import needs_correction
-from scanmend.correction.page_result import correction_of, review, without_model
+from scanmend.correction.page_result import (
+    correction_of,
+    gated_result,
+    result_without_model,
+)
 from scanmend.errors import ChildError, ConfigError, ModelUnavailable, UsageError
 from scanmend.formats.sidecar import page_as_json
 from scanmend.page import (
@@ -99,23 +103,23 @@ def _file(model: LanguageModel, name: str, rules: Profile, structured: bool) -> 
     return failed
 
 
-def _page(model: LanguageModel, index: int, lines: list[Line], rules: Profile) -> PageResult:
+def _page(model: LanguageModel, index: int, lines: list[Line], profile: Profile) -> PageResult:
     page = PageText(index, 0, 0, 0, 0, tuple(lines), EngineInfo("text", ""), TextSource.TEXT)
+    rules = profile.gate_rules
     wanted = [number for number, line in enumerate(lines) if needs_correction(line, rules)]
     if not wanted:
-        return without_model(
-            page,
-            rules,
-            Correction(CorrectionStatus.NOTHING, "no line needs it", profile=rules.name),
-        )
+        correction = Correction(CorrectionStatus.NOTHING, "no line needs it", profile=profile.name)
+        return result_without_model(page, rules, correction)
     started = time.monotonic()
     try:
-        proposal = model.propose(lines, wanted, rules)
+        proposal = model.propose(lines, wanted, profile)
     except ChildError as error:
-        return without_model(
-            page, rules, Correction(CorrectionStatus.FAILED, str(error), profile=rules.name)
-        )
-    return review(page, proposal.lines, rules, correction_of(proposal, rules, started))
+        correction = Correction(CorrectionStatus.FAILED, str(error), profile=profile.name)
+        return result_without_model(page, rules, correction)
+    correction = correction_of(
+        proposal, started, profile=profile.name, prompt_sha256=profile.prompt_sha256
+    )
+    return gated_result(page, proposal.lines, rules, correction)
 
 
 # in and out -----------------------------------------------------------------------------------------

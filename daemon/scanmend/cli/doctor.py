@@ -152,7 +152,7 @@ def _builtin() -> Finding:
 
 def _lexicon() -> Finding:
     try:
-        words = len(shipped().numbers)
+        words = len(shipped().checksums)
     except MachineError as error:
         found, _, remedy = str(error).rpartition("; ")
         return Finding("lexicon", False, found, remedy)

@@ -150,7 +150,7 @@ class Daemon:
                     return 1
                 self._report_alive(pipeline, journal)
                 folders.remember_roots(journal, roots)
-                self._prune(journal)
+                self.prune(journal)
                 continue
             if number == signal.SIGHUP:
                 sd_notify.reloading()
@@ -178,7 +178,7 @@ class Daemon:
             sd_notify.status(status)
             self._last_status = status
 
-    def _prune(self, journal: Journal) -> None:
+    def prune(self, journal: Journal) -> None:
         """Let the journal forget old documents: once a day, a few at a time, so that nothing waits for it.
 
         In between it is not written: `scanmend status` takes each write for progress.
