@@ -143,7 +143,7 @@ def _version() -> int:
 
 
 def _text(name: str) -> str:
-    return resources.place(name).read_text("utf-8")
+    return resources.shipped_file(name).read_text("utf-8")
 
 
 def _write(place: Path, text: str) -> Step:
