@@ -81,7 +81,7 @@ def test_no_command_starts_without_the_lexicon(
     made = Tree(tmp_path / "tree")
     (tmp_path / "page.png").write_bytes(encoded("png", numbered(1)))
     files = [str(tmp_path / "page.png"), "--out", str(tmp_path)] if command == "process" else []
-    monkeypatch.setattr(lexicon_module, "place", lambda name: tmp_path / "lexicon.bin")
+    monkeypatch.setattr(lexicon_module, "shipped_file", lambda name: tmp_path / "lexicon.bin")
     monkeypatch.setattr(signal, "signal", lambda *_: None)  # the test run keeps its own handlers
     shipped.cache_clear()
     try:
