@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from scanmend import __version__
 from scanmend.config.settings import Settings
 from scanmend.document import ACTIVE, Document, State
 from scanmend.intake.events import Events
@@ -25,6 +26,7 @@ from scanmend.pipeline.queues import ContextChanged, PageToCorrect, Queues, Resu
 from scanmend.pipeline.read import Read
 from scanmend.pipeline.scheduler import Scheduler
 from scanmend.pipeline.threads import JOIN_SECONDS, join_until
+from scanmend.store.facts import Memory
 from scanmend.store.journal import Journal
 from scanmend.store.parts import Parts
 from scanmend.telemetry import log
@@ -100,9 +102,7 @@ class Pipeline:
         """Take up what a crash or a stop left, both in the same way: from the journal."""
         journal = self._stores.journal
         journal.pages.drop_orphans()
-        if unreadable := journal.pages.drop_unreadable():
-            what = "pages are read again: another version of scanmend kept them"
-            self._log.warning(what, pages=unreadable)
+        self._drop_pages_of_another_version()
         self._stores.inbox.parts.sweep(journal.parts_in_hand())
         left = 0
         for document in journal.in_state(*ACTIVE):
@@ -116,6 +116,17 @@ class Pipeline:
                 self._resume_reading(document)
         if left:
             self._log.info("taking up what was left", documents=left)
+
+    def _drop_pages_of_another_version(self) -> None:
+        """Drop the kept pages that this version can't decode, at its first start."""
+        journal = self._stores.journal
+        writer = journal.facts.recall(Memory.VERSION)
+        if writer and writer.value == __version__:
+            return  # decoding the pages of a book takes seconds
+        if unreadable := journal.pages.drop_unreadable():
+            what = "pages are read again: another version of scanmend kept them"
+            self._log.warning(what, pages=unreadable)
+        journal.facts.remember(Memory.VERSION, "", __version__)
 
     def _lacks_pages(self, document: Document) -> bool:
         _, corrected = self._stores.journal.pages.progress(document.id)

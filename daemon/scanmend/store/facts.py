@@ -15,6 +15,7 @@ class Memory(enum.StrEnum):
 
     OWNER = "owner:"  # this daemon's name among those that share an inbox
     ROOT = "root:"  # a folder's file system, by the folder's path
+    VERSION = "version:"  # the version of scanmend that wrote the kept pages
     TOLD = "told:"  # the last move that a hook was told of, by the hook's name
 
 
