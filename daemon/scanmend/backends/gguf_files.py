@@ -59,10 +59,10 @@ def builtin() -> str:
 
 def chosen(settings: LlmSettings, directory: str) -> str | None:
     """The file to load: the one named, the one of repository and quantization, any, the built-in one; None: not there."""
-    if settings.wanted == BUILTIN:
+    if settings.effective_model == BUILTIN:
         return _builtin()
-    if settings.wanted not in ("auto", None):
-        path = os.path.join(directory, os.path.expanduser(settings.wanted))
+    if settings.effective_model not in ("auto", None):
+        path = os.path.join(directory, os.path.expanduser(settings.effective_model))
         return path if os.path.exists(path) else None
     repository = settings.repository.replace("/", "--").lower()
     words = WORDS.get(settings.quantization.lower(), (settings.quantization.lower(),))
@@ -72,7 +72,7 @@ def chosen(settings: LlmSettings, directory: str) -> str | None:
         return (repository not in model.path.lower(), not any(word in name for word in words))
 
     best = min(files(directory), key=fits, default=None)
-    if best is None and settings.wanted is None:
+    if best is None and settings.effective_model is None:
         return _builtin()
     return best.path if best else None
 

@@ -250,7 +250,7 @@ class Model:
             return {
                 "do": "connect",
                 "base_url": path,
-                "model": self._settings.wanted,
+                "model": self._settings.effective_model,
                 "key": _secret(self._settings.api_key_file),
             }
         return {
@@ -346,10 +346,10 @@ class Model:
         """No file: start the download, or say why there is none."""
         if self._download and self._download.running:
             return
-        if self._settings.wanted in (BUILTIN, None):
+        if self._settings.effective_model in (BUILTIN, None):
             self._none(f"{builtin()} is missing: install scanmend again, or set llm.model: auto")
-        elif self._settings.wanted != "auto":
-            where = os.path.join(self._directory, self._settings.wanted)
+        elif self._settings.effective_model != "auto":
+            where = os.path.join(self._directory, self._settings.effective_model)
             self._none(f"llm.model: {where} is not there; put it there, or set llm.model: auto")
         elif not self._settings.auto_download:
             self._none(

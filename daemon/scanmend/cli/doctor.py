@@ -135,7 +135,7 @@ def _models(settings: Settings) -> list[Finding]:
     if llm.backend == "openai":
         return [Finding("model", True, f"llm.backend is openai: {llm.base_url}")]
     found = files(directory or "")
-    if llm.wanted == BUILTIN or (llm.wanted is None and not found):
+    if llm.effective_model == BUILTIN or (llm.effective_model is None and not found):
         return [_builtin(), *map(_unused, found)]
     if not found:
         how = f"put a .gguf file into {directory}, or set llm.auto_download: true"

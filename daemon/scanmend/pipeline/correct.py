@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from scanmend.backends.gguf_files import builtin, chosen
 from scanmend.backends.llm_lifecycle import Model, ModelState
 from scanmend.backoff import back_off
 from scanmend.config.profiles import Profile
-from scanmend.config.settings import BUILTIN, Settings
+from scanmend.config.settings import Settings
 from scanmend.correction.gate import needs_correction
 from scanmend.correction.lexicon import shipped
 from scanmend.correction.page_result import correction_of, review, without_model
@@ -23,7 +24,7 @@ from scanmend.errors import ChildError, MachineError, ModelUnavailable
 from scanmend.page import Correction, CorrectionStatus, PageResult, PageText
 from scanmend.store.journal import Journal
 from scanmend.telemetry import log
-from scanmend.telemetry.liveness import Pulse
+from scanmend.telemetry.liveness import Liveness
 from scanmend.telemetry.metrics import EDITS, PAGES, SECONDS, SUSPECTS
 from scanmend.workers.sandbox import home
 
@@ -52,10 +53,10 @@ class Correct:
         settings: Settings,
         profiles: dict[str, Profile],
         complete: Callable[[int], None],
-        pulse: Pulse,
+        liveness: Liveness,
     ) -> None:
         """``complete`` takes the id of a document whose pages are all there."""
-        self._pulse = pulse
+        self._liveness = liveness
         self._journal = journal
         self._settings = settings
         self._profiles = profiles
@@ -132,7 +133,7 @@ class Correct:
         llm = self._settings.llm
         limit = 2 * (llm.load_timeout + llm.page_timeout * 1.1) + SPARE  # it is tried twice
         try:
-            with self._pulse.at("a page", limit):
+            with self._liveness.task("a page", limit):
                 self.turn(page.document, page.number)
             self._pauses = 0
         except MachineError as error:
@@ -201,8 +202,7 @@ class Correct:
                 text, profile, Correction(CorrectionStatus.OFF, "llm.enabled is false")
             )
         # a large model is asked more: where it reads a number otherwise, a person should look
-        small = (self._settings.llm.backend, self._settings.llm.model) == ("local", BUILTIN)
-        words = shipped() if small else None
+        words = shipped() if self._is_builtin() else None
         wanted = [n for n, line in enumerate(text.lines) if needs_correction(line, profile, words)]
         if not wanted:
             reason = _why_nothing(text)
@@ -245,10 +245,16 @@ class Correct:
             self._model = self._new_model()
 
     def _new_model(self) -> Model:
-        directory = self._settings.models.directory
-        assert directory is not None
         scratch = home(self._settings.folders.state)
-        return Model(self._settings.llm, directory, self._model_state, scratch)
+        return Model(
+            self._settings.llm, self._settings.models.directory, self._model_state, scratch
+        )
+
+    def _is_builtin(self) -> bool:
+        """Return whether the built-in model corrects, named or not."""
+        llm = self._settings.llm
+        local = llm.backend == "local"
+        return local and chosen(llm, self._settings.models.directory) == builtin()
 
     def _model_state(self, state: str, reason: str) -> None:
         """Noted each time, so that the status shows a download's progress; logged now and then."""

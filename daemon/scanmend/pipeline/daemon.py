@@ -13,7 +13,9 @@ from types import FrameType
 from scanmend import __version__
 from scanmend.backends.ocr_engines import choose
 from scanmend.config.profiles import load_profiles
-from scanmend.config.settings import Settings, check_links, load_settings, unreloadable
+from scanmend.config.checks import check_links, unreloadable
+from scanmend.config.loading import load_settings
+from scanmend.config.settings import Settings
 from scanmend.correction.lexicon import shipped
 from scanmend.document import State
 from scanmend.errors import ConfigError, MachineError, ScanmendError
@@ -132,7 +134,7 @@ class Daemon:
         roots: dict[str, Root],
     ) -> int:
         """Work on nothing itself: signals, and whether everyone is alive."""
-        watched = sd_notify.watchdog()
+        watched = sd_notify.watchdog_seconds()
         look_round = min(LOOK_ROUND, watched / 3) if watched else LOOK_ROUND
         while True:
             try:
@@ -184,13 +186,13 @@ class Daemon:
 
     def _say_alive(self, line: Pipeline, journal: Journal) -> None:
         """The watchdog is fed only while every thread keeps its limits: one that hangs is worth a restart."""
-        overdue = line.pulse.overdue()
+        overdue = line.liveness.overdue()
         if overdue:
             self._log.critical("hangs; left to the watchdog", threads=overdue)
             sd_notify.status(f"hangs: {'; '.join(overdue)}")
             return
         sd_notify.alive()
-        if not sd_notify.heard():
+        if not sd_notify.is_supervised():
             return
         said = summary(journal)
         if said != self._said:

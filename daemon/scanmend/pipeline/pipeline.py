@@ -23,7 +23,7 @@ from scanmend.store.journal import Journal
 from scanmend.store.mounts import Root
 from scanmend.store.parts import Parts
 from scanmend.telemetry import log
-from scanmend.telemetry.liveness import Pulse
+from scanmend.telemetry.liveness import Liveness
 
 JOIN = 2.0  # seconds a thread may take to end once nothing holds it; then it is left to the process's end
 
@@ -53,12 +53,12 @@ class Pipeline:
         self._schedule = Scheduler()
         self._parts = Parts(settings.folders.state)
         inbox = Inbox(roots["inbox"], self._parts)
-        self.pulse = Pulse()
+        self.liveness = Liveness()
         self.publish = Publish(
             inbox, journal, settings.folders, settings.originals, roots, again, leases
         )
         self.publish.added = lambda part: self._schedule.add(part.id, [CONTENTS], part.first_seen)
-        self.correct = Correct(journal, settings, profiles, self.publish.submit, self.pulse)
+        self.correct = Correct(journal, settings, profiles, self.publish.submit, self.liveness)
         self.read = Read(
             inbox,
             journal,
@@ -67,7 +67,7 @@ class Pipeline:
             engine,
             self.correct.submit,
             self.publish.submit,
-            self.pulse,
+            self.liveness,
             self.publish.let_pass,
         )
         self.read.again = again

@@ -19,7 +19,7 @@ from scanmend.pipeline.scheduler import CONTENTS, Job, Scheduler
 from scanmend.store.journal import Journal
 from scanmend.store.parts import LEVELS, room
 from scanmend.telemetry import log
-from scanmend.telemetry.liveness import Pulse
+from scanmend.telemetry.liveness import Liveness
 from scanmend.telemetry.metrics import FAILURES, PAGES, SECONDS
 from scanmend.workers.client import Child
 from scanmend.workers.sandbox import Sandbox, home
@@ -49,7 +49,7 @@ class Read:
         engine: str,
         correct: Callable[[int, int], None],
         put_away: Callable[[int], None],
-        pulse: Pulse,
+        liveness: Liveness,
         let_pass: Callable[[int, threading.Event], None],
     ) -> None:
         """``engine`` as chosen; ``correct`` takes a document's id and page, ``put_away`` a failed one's id.
@@ -65,7 +65,7 @@ class Read:
         self._schedule = schedule
         self._correct = correct
         self._put_away = put_away
-        self._pulse = pulse
+        self._liveness = liveness
         self._let_pass = let_pass
         self._begin = (
             threading.Lock()
@@ -97,7 +97,7 @@ class Read:
                         engine, child = self.engine, self._new_child()
                 if job:
                     pages += 1
-                    with self._pulse.at("a page", self.settings.ocr.page_timeout + SPARE):
+                    with self._liveness.task("a page", self.settings.ocr.page_timeout + SPARE):
                         self._careful_turn(child, job)
         finally:
             child.end()

@@ -23,7 +23,7 @@ from scanmend.pipeline.scheduler import Job, Scheduler
 from scanmend.store.journal import Journal
 from scanmend.store.mounts import Root
 from scanmend.store.parts import Parts
-from scanmend.telemetry.liveness import Pulse
+from scanmend.telemetry.liveness import Liveness
 from scanmend.workers.client import Child
 
 
@@ -50,7 +50,7 @@ def _reader(tmp_path: Path) -> Iterator[tuple[Read, Child, Scheduler]]:
     settings = replace(base, folders=replace(base.folders, state=str(tmp_path / "state")))
     none = lambda *_: None  # noqa: E731
     inbox = Inbox(Root(str(tmp_path)), Parts(str(tmp_path)))
-    read = Read(inbox, journal, schedule, settings, "null", none, none, Pulse(), none)
+    read = Read(inbox, journal, schedule, settings, "null", none, none, Liveness(), none)
     child = read._new_child()
     try:
         yield read, child, schedule
@@ -65,7 +65,7 @@ def test_a_page_waits_while_the_inbox_is_away(tmp_path: Path) -> None:
     schedule = Scheduler()
     inbox = Inbox(Root(str(tmp_path / "away")), Parts(str(tmp_path)))
     none = lambda *_: None  # noqa: E731
-    read = Read(inbox, journal, schedule, Settings(), "rapidocr", none, none, Pulse(), none)
+    read = Read(inbox, journal, schedule, Settings(), "rapidocr", none, none, Liveness(), none)
     try:
         document = _reading(journal)
         schedule.add(document.id, [0], 0.0)
@@ -152,7 +152,7 @@ def test_a_bug_in_one_pages_correction_costs_that_page_its_correction(
     journal = Journal.open(str(tmp_path))
     done: list[int] = []
     profiles = {"default": Profile("default", "copy")}
-    step = correct.Correct(journal, settings, profiles, done.append, Pulse())
+    step = correct.Correct(journal, settings, profiles, done.append, Liveness())
     monkeypatch.setattr(correct, "review", lambda *_: 1 / 0)
     try:
         document = _reading(journal)

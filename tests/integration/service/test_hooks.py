@@ -15,7 +15,7 @@ import pytest
 
 from running import eventually, tree
 from samples import encoded, numbered, put
-from scanmend.config.settings import load_settings
+from scanmend.config.loading import load_settings
 from scanmend.service.hooks import Hooks
 from scanmend.store.journal import Journal
 from scanmend.store.lock import lock

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from scanmend.config.settings import Settings, load_settings
+from scanmend.config.loading import load_settings
+from scanmend.config.settings import Settings
 from scanmend.errors import MachineError, UsageError
 from scanmend.service import install, sd_notify
 from scanmend.telemetry import log
-from scanmend.telemetry.liveness import Pulse
+from scanmend.telemetry.liveness import Liveness
 
 
 def _settings(tmp_path: Path, more: str = "") -> Settings:
@@ -126,7 +127,7 @@ def test_a_program_that_the_user_cannot_run_is_named(
 
 
 def test_a_thread_beyond_its_limit_is_told() -> None:
-    pulse = Pulse()
+    pulse = Liveness()
     go_on = threading.Event()
 
     def work() -> None:
