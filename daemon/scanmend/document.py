@@ -1,6 +1,7 @@
 """A file in the inbox, a document, its states and the moves between them."""
 
 import enum
+import json
 import os
 from dataclasses import dataclass
 from typing import Self
@@ -37,6 +38,7 @@ MOVES: dict[State | None, frozenset[State]] = {
     State.GONE: frozenset(),
 }
 ACTIVE = (State.QUEUED, State.READING, State.PUBLISHING, State.PUTTING_AWAY)
+WAITS = "waits"  # the reason of a document begins so while this machine can't go on with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,29 @@ class FileSnapshot:
     def identity(self) -> tuple[int, int, int]:
         """What must not change while the file is read: size, mtime, inode."""
         return (self.size, self.mtime_ns, self.inode)
+
+
+@dataclass(frozen=True, slots=True)
+class EndDoubt:
+    """Why a claimed file may be unfinished: its end looks odd, and only opening it tells.
+
+    ``what`` says what looks odd. ``warning`` is published when the file opens all the same.
+    """
+
+    what: str
+    warning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that holds now and is no document's state, as that the inbox is away.
+
+    ``since``: seconds since the epoch.
+    """
+
+    value: str
+    reason: str
+    since: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +126,22 @@ class Document:
     def name(self) -> str:
         """The path for people."""
         return show(self.path)
+
+    @property
+    def waits(self) -> bool:
+        """Whether this machine can't go on with the document now; ``reason`` says why."""
+        return self.reason.startswith(WAITS)
+
+    @property
+    def end_doubts(self) -> tuple[EndDoubt, ...]:
+        """Return why the file may be unfinished; empty once its contents are known.
+
+        Until then ``warnings`` holds the doubts. Earlier versions stored only the text of the warning.
+        """
+        if self.pages is not None:
+            return ()
+        stored = json.loads(self.warnings)
+        return tuple(EndDoubt(d, d) if isinstance(d, str) else EndDoubt(**d) for d in stored)
 
 
 @dataclass(frozen=True, slots=True)

@@ -326,8 +326,8 @@ def _name(journal: Journal) -> str:
     with contextlib.suppress(OSError), open("/etc/machine-id", encoding="ascii") as file:
         machine = file.read().strip()
     known = journal.facts().get(OWNER_FACT)
-    if known and known[1] == machine:  # else it is a copy of another machine
-        return known[0]
+    if known and known.reason == machine:  # else it is a copy of another machine
+        return known.value
     host = "".join(c for c in socket.gethostname().lower() if c.isascii() and c.isalnum())[:20]
     name = f"{host or 'scanmend'}-{secrets.token_hex(4)}"
     journal.set_fact(OWNER_FACT, name, machine)

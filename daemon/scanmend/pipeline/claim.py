@@ -15,7 +15,7 @@ from scanmend.backoff import back_off
 from scanmend.config.parsers import in_words
 from scanmend.config.profiles import Profile, select
 from scanmend.config.settings import Settings
-from scanmend.document import Document, FileSnapshot, State
+from scanmend.document import Document, EndDoubt, FileSnapshot, State
 from scanmend.errors import MachineError, show
 from scanmend.intake.completeness import Doubtful, Incomplete, is_complete
 from scanmend.intake.inbox import Inbox
@@ -204,8 +204,9 @@ class Claim:
         profile = select(self.profiles, self.settings.profiles, seen.path)
         waited = self.settings.settle.doubtful
         after = f"; it was read after {in_words(waited)} of quiet" if waited else ""
-        warnings = [f"the end of the PDF looks incomplete: {doubt}{after}"] if doubt else []
-        document = self._journal.claim(seen, sha256, profile.name, warnings)
+        what = f"the end of the PDF looks incomplete: {doubt}"
+        doubts = [EndDoubt(what, what + after)] if doubt else []
+        document = self._journal.claim(seen, sha256, profile.name, doubts)
         self.claimed(seen)
         if document is None:
             return

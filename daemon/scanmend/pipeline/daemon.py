@@ -267,7 +267,7 @@ def remembered_roots(settings: Settings, journal: Journal) -> dict[str, Root]:
     for name in ("inbox", "outbox", "archive", "failed"):
         path = getattr(settings.folders, name)
         known = facts.get(f"{ROOT_FACT}{path}")
-        roots[name] = Root(path, known[0] if known else None)
+        roots[name] = Root(path, known.value if known else None)
     return roots
 
 
@@ -276,7 +276,7 @@ def remember_roots(journal: Journal, roots: dict[str, Root]) -> None:
     known = journal.facts()
     for root in roots.values():
         key, identity = f"{ROOT_FACT}{root.path}", root.export()
-        if identity and (key not in known or known[key][0] != identity):
+        if identity and (key not in known or known[key].value != identity):
             with contextlib.suppress(MachineError):
                 journal.set_fact(key, identity)
 

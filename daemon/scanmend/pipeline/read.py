@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import json
 import os
 import threading
 from collections.abc import Callable
@@ -154,7 +153,7 @@ class Read:
 
     def _contents(self, child: Child, document: Document) -> None:
         limits, pdf = self.settings.limits, self.settings.pdf
-        doubts = _doubts(document)
+        doubts = document.end_doubts
         room_parts, room_bytes, line = room(document, limits)
         request = ContentsRequest(
             self._path(document),
@@ -171,7 +170,9 @@ class Read:
         )
         reply = _ask(child, "contents", request.to_json(), self.settings.ocr.page_timeout)
         contents = Contents.from_json(reply)
-        contents = dataclasses.replace(contents, warnings=(*doubts, *contents.warnings))
+        contents = dataclasses.replace(
+            contents, warnings=(*(d.warning for d in doubts), *contents.warnings)
+        )
         if contents.off_pages:
             self._log.warning(
                 "not on the pages", document=document.name, reason="; ".join(contents.off_pages)
@@ -255,11 +256,11 @@ class Read:
     def _may_be_unfinished(self, document: Document, job: Job, error: ScanmendError) -> bool:
         """Return whether the file's end was odd and nothing opens all of it: then it waits as an incomplete one."""
         unopened = job.number == CONTENTS and isinstance(error, Damaged)
-        return self.again is not None and unopened and bool(_doubts(document))
+        return self.again is not None and unopened and bool(document.end_doubts)
 
     def _wait(self, document: Document, error: ScanmendError) -> None:
         """Put the document back among the waiting; the claim step knows by its hash that this version was tried."""
-        odd = "; ".join(doubt.partition("; it was read")[0] for doubt in _doubts(document))
+        odd = "; ".join(doubt.what for doubt in document.end_doubts)
         reason = f"incomplete: {odd}; {error}"
         self._schedule.drop(document.id)
         if self._journal.document(document.id).state == State.READING:
@@ -278,11 +279,6 @@ class Read:
         if self._journal.document(document.id).state == State.READING:
             self._journal.move(document, State.PUTTING_AWAY, reason, outcome=error.code)
             self._put_away(document.id)
-
-
-def _doubts(document: Document) -> tuple[str, ...]:
-    """Return what looked odd at the end of a file whose contents are not known yet."""
-    return tuple(json.loads(document.warnings)) if document.pages is None else ()
 
 
 def _ask(child: Child, what: str, request: dict[str, Any], seconds: float) -> dict[str, Any]:

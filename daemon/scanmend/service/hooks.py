@@ -64,7 +64,7 @@ class Hooks:
         self._log = log.get("hooks")
         for receiver in self._receivers:
             known = journal.facts().get(f"{TOLD_FACT}{receiver.name}")
-            receiver.place = int(known[0]) if known else journal.last_move()
+            receiver.place = int(known.value) if known else journal.last_move()
             if not known:
                 journal.set_fact(f"{TOLD_FACT}{receiver.name}", str(receiver.place))
 

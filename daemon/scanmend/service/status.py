@@ -1,11 +1,12 @@
 """What is going on, read from the journal alone: it answers while the daemon hangs, or is dead."""
 
+import dataclasses
 import datetime
 from dataclasses import dataclass
 from typing import Any
 
 from scanmend.config.settings import Settings
-from scanmend.document import ACTIVE, Document, State
+from scanmend.document import ACTIVE, Document, Fact, State
 from scanmend.store.journal import OWNER_FACT, Journal
 from scanmend.store.lock import running
 
@@ -28,7 +29,7 @@ class Status:
     waiting: list[Document]
     working: list[tuple[Document, int]]  # with the pages that are done
     failed: list[Document]
-    facts: dict[str, tuple[str, str, float]]
+    facts: dict[str, Fact]
     oldest: float = 0.0  # when the document that waits longest was first seen; 0: none waits
     moved: float = 0.0  # when anything was written into the journal
 
@@ -40,9 +41,9 @@ def troubles(status: Status, now: float) -> list[str]:
         wrong.append("no daemon is running; start it: systemctl start scanmend, or scanmend run")
     for key in ("inbox", "publish"):
         if key in status.facts:
-            value, reason, since = status.facts[key]
-            if now - since > SHORT_WHILE:
-                wrong.append(f"{key} {value} since {_when(since)}: {reason}")
+            fact = status.facts[key]
+            if now - fact.since > SHORT_WHILE:
+                wrong.append(f"{key} {fact.value} since {_when(fact.since)}: {fact.reason}")
     if status.working and status.process and now - status.moved > LONG_WHILE:
         name = status.working[0][0].name
         wrong.append(f"nothing has moved since {_when(status.moved)}, though {name} is in work")
@@ -79,9 +80,10 @@ def summary(journal: Journal) -> str:
     parts = [
         f"{waiting} waiting, {working} in work, {count.get(State.DONE, 0)} done, {count.get(State.FAILED, 0)} failed"
     ]
-    for key, (value, why, _) in journal.facts().items():
+    for key, fact in journal.facts().items():
         if not key.startswith(PRIVATE):
-            parts.append(f"{key} {value}" if key == "model" else f"{key} {value}: {why}")
+            said = f"{key} {fact.value}"
+            parts.append(said if key == "model" else f"{said}: {fact.reason}")
     return "; ".join(parts)
 
 
@@ -98,21 +100,21 @@ def as_text(status: Status, settings: Settings) -> str:
     out.append(f"in work   {working}")
     out += [
         f"          {d.name}: {d.state}, {done} of {d.pages or '?'} pages"
-        + (f", {d.reason}" if "wait" in d.reason else "")
+        + (f", {d.reason}" if d.waits else "")
         for d, done in status.working
     ]
     out.append(f"done      {count[State.DONE]}")
     out.append(f"failed    {count[State.FAILED]}")
     out += [f"          {_named(d)} ({_when(d.since)})" for d in status.failed]
-    model, reason, since = status.facts.get("model", ("not loaded", "", 0.0))
+    model = status.facts.get("model", Fact("not loaded", "", 0.0))
     out.append(
-        f"model     {model}"
-        + (f": {reason}" if reason else "")
-        + (f", since {_when(since)}" if since else "")
+        f"model     {model.value}"
+        + (f": {model.reason}" if model.reason else "")
+        + (f", since {_when(model.since)}" if model.since else "")
     )
-    for key, (value, why, since) in status.facts.items():
+    for key, fact in status.facts.items():
         if key != "model":
-            out.append(f"{key:<9} {value}: {why}, since {_when(since)}")
+            out.append(f"{key:<9} {fact.value}: {fact.reason}, since {_when(fact.since)}")
     return "\n".join(out)
 
 
@@ -139,9 +141,7 @@ def as_json(status: Status) -> dict[str, Any]:
             {"path": d.name, "reason": d.reason, "kind": d.outcome, "since": d.since}
             for d in status.failed
         ],
-        "facts": {
-            k: {"value": v, "reason": r, "since": s} for k, (v, r, s) in status.facts.items()
-        },
+        "facts": {key: dataclasses.asdict(fact) for key, fact in status.facts.items()},
     }
 
 

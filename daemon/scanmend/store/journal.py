@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
-from scanmend.document import ACTIVE, MOVES, Document, NewPart, State
+from scanmend.document import ACTIVE, MOVES, Document, EndDoubt, Fact, NewPart, State
 from scanmend.errors import ConfigError, DiskFull, MachineError
 from scanmend.store.schema import UNFINISHED, VERSION, upgrade
 
@@ -91,11 +91,11 @@ class Journal:
     # documents ------------------------------------------------------------------------------------
 
     def claim(
-        self, seen: FileSnapshot, sha256: str, profile: str, warnings: Sequence[str] = ()
+        self, seen: FileSnapshot, sha256: str, profile: str, doubts: Sequence[EndDoubt] = ()
     ) -> Document | None:
         """A file that is whole enters the line; None when it is in hand already.
 
-        ``warnings``: why its end is odd, when it is; until the contents are known they say that it may be unfinished.
+        ``doubts``: why it may be unfinished; ``Document.end_doubts`` has them until the contents are known.
         """
         with self._change() as db:
             if self._in_hand(seen) or self._touched(seen, sha256):
@@ -110,8 +110,8 @@ class Journal:
                     self._move(old, State.GONE, "dropped again")
             waiting = next((d for d in earlier if d.state == State.SETTLING), None)
             values = {"size": seen.size, "mtime_ns": seen.mtime_ns, "inode": seen.inode,
-                      "sha256": sha256, "profile": profile, "warnings": json.dumps(warnings)}  # fmt: skip
-            why = warnings[0] if warnings else "whole"
+                      "sha256": sha256, "profile": profile, "warnings": json.dumps([dataclasses.asdict(d) for d in doubts])}  # fmt: skip
+            why = doubts[0].warning if doubts else "whole"
             if waiting:
                 return self._move(waiting, State.QUEUED, why, **values)
             row = db.execute(
@@ -458,13 +458,13 @@ class Journal:
         with self._change() as db:
             db.execute("DELETE FROM facts WHERE key = ?", (key,))
 
-    def facts(self) -> dict[str, tuple[str, str, float]]:
-        """Every fact: key -> (value, reason, since)."""
+    def facts(self) -> dict[str, Fact]:
+        """Return every fact by its key."""
         with self._lock:
             rows = self._db.execute(
                 "SELECT key, value, reason, since FROM facts ORDER BY key"
             ).fetchall()
-        return {key: (value, reason, since) for key, value, reason, since in rows}
+        return {key: Fact(value, reason, since) for key, value, reason, since in rows}
 
     @contextlib.contextmanager
     def _change(self) -> Iterator[sqlite3.Connection]:

@@ -11,7 +11,7 @@ import pytest
 
 from running import tree
 from samples import encoded, numbered, put
-from scanmend.document import Document
+from scanmend.document import Document, Fact
 from scanmend.pipeline.daemon import NICENESS
 from scanmend.service.status import LONG_WHILE, SHORT_WHILE, Status, troubles
 
@@ -126,13 +126,13 @@ def _status(**changes: object) -> Status:
 
 def test_what_is_trouble_and_what_is_not_yet() -> None:
     now = time.time()
-    away = {"inbox": ("away", "the share is gone", now - SHORT_WHILE - 1)}
+    away = {"inbox": Fact("away", "the share is gone", now - SHORT_WHILE - 1)}
     document = Document.__new__(Document)
 
     assert troubles(_status(), now) == []
     assert "the share is gone" in troubles(_status(facts=away), now)[0]
     assert troubles(_status(facts=away), now - 60) == []
-    assert troubles(_status(facts={"model": ("failed", "", 0.0)}), now) == []  # documents go on
+    assert troubles(_status(facts={"model": Fact("failed", "", 0.0)}), now) == []  # documents go on
     assert troubles(_status(moved=now - LONG_WHILE - 1), now) == []  # nothing to do
     object.__setattr__(document, "path", b"book.pdf")
     stuck = _status(working=[(document, 0)], moved=now - LONG_WHILE - 1)
