@@ -22,8 +22,8 @@ from bench.corrector_figures import Outcome, figures
 from bench.corrector_plot import plot
 from bench.corrector_run import Said, asked, gated, perfect, plainly, ungated
 from bench.documents import LANGUAGES
-from scanmend.config.profiles import Profile, load_profiles
 from scanmend.config.loading import load_settings
+from scanmend.config.profiles import Profile, load_profiles
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SETS = ("ours", "receipts", "magazine", *sets.POSTED)

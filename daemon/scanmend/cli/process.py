@@ -1,14 +1,17 @@
-"""`scanmend process`: the daemon's own steps, once, for files that are named; originals stay where they are."""
+"""`scanmend process`: process files once, with the daemon's own steps; the originals stay where they are."""
 
+import argparse
 import os
 import sys
 import tempfile
 import time
 from collections import defaultdict
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from scanmend.backends.ocr_engines import choose
 from scanmend.cli import progress
+from scanmend.cli.arguments import Commands, add_command, load_config
 from scanmend.config.profiles import Profile, load_profiles
 from scanmend.config.settings import FoldersSettings, Settings
 from scanmend.correction.lexicon import shipped
@@ -23,79 +26,118 @@ from scanmend.store.mounts import Root
 from scanmend.store.parts import Parts
 from scanmend.telemetry import log
 
-_LOOK = 0.1  # seconds between two looks at the journal
+POLL_SECONDS = 0.1  # how often the journal is read
+MAX_WORKERS = 8
+FINAL_STATES = (State.DONE, State.FAILED, State.GONE)
 
 
-def process(settings: Settings, files: list[str], out: str, profile: str | None) -> int:
-    """Process the files; 0 when all are published, else the exit code of the first failure's class."""
-    os.makedirs(out, exist_ok=True)
-    if profile:
-        settings = replace(
-            settings, profiles=replace(settings.profiles, default=profile, folders={})
-        )
-    profiles = load_profiles(settings)
-    if profile and profile not in profiles:
-        raise ConfigError(f"--profile {profile}: no such profile in {settings.profiles.directory}")
-    engine = choose(settings).engine
-    shipped()  # without it every page would wait for it
-    quiet = replace(
-        settings, log=replace(settings.log, level="warning" if sys.stderr.isatty() else "info")
+def add_parser(commands: Commands) -> None:
+    """Add the command to the parser."""
+    parser = add_command(
+        commands, "process", "process files once, without the daemon; the originals stay"
     )
-    log.set_up(quiet.log)
-    by_folder: dict[str, list[str]] = defaultdict(list)
-    failed = 0
-    for file in files:
+    parser.add_argument("files", nargs="+", metavar="FILE", help="a scan or a PDF")
+    parser.add_argument(
+        "--out", metavar="DIR", default=".", help="where the results go (default: this folder)"
+    )
+    parser.add_argument(
+        "--profile", metavar="NAME", help="the prompt and rules to use (default: profiles.default)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Process the files; return 0 if all are published, else the exit code of the last failure."""
+    settings = load_config(options)
+    level = "warning" if sys.stderr.isatty() else "info"  # a terminal shows a progress bar
+    log.set_up(replace(settings.log, level=level))
+    os.makedirs(options.out, exist_ok=True)
+    if options.profile:
+        profiles = replace(settings.profiles, default=options.profile, folders={})
+        settings = replace(settings, profiles=profiles)
+    task = _task(settings, options.profile)
+    exit_code = 0
+    names_by_folder: dict[str, list[str]] = defaultdict(list)
+    for file in options.files:
         try:
-            by_folder[_check(file)].append(os.path.basename(file))
+            names_by_folder[_checked_folder(file)].append(os.path.basename(file))
         except ScanmendError as error:
             print(f"scanmend: {error}", file=sys.stderr)
-            failed = error.exit_code
-    for folder, names in by_folder.items():
-        with tempfile.TemporaryDirectory(prefix="scanmend-") as scratch:
-            folders = FoldersSettings(folder, os.path.abspath(out), os.path.join(scratch, "archive"),
-                              os.path.join(scratch, "failed"), scratch)  # fmt: skip
-            once = replace(settings, folders=folders, originals="keep",
-                           settle=replace(settings.settle, doubtful=0))  # fmt: skip
-            failed = _process_folder(once, profiles, engine, names) or failed
-    return failed
+            exit_code = error.exit_code
+    for folder, names in names_by_folder.items():
+        exit_code = _process_folder(task, folder, names, os.path.abspath(options.out)) or exit_code
+    return exit_code
 
 
-def _check(file: str) -> str:
-    """The file's folder; an error that names the file when it can't be processed."""
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What all files of one call share."""
+
+    settings: Settings
+    profiles: dict[str, Profile]
+    engine: str
+
+
+def _task(settings: Settings, profile: str | None) -> _Task:
+    """Return the task. Raises ConfigError, EngineUnusable, or MachineError if the lexicon is missing."""
+    profiles = load_profiles(settings)
+    if profile and profile not in profiles:
+        what = f"--profile {profile}: no such profile in {settings.profiles.directory}"
+        raise ConfigError(what)
+    shipped()  # without the lexicon every page would wait for it
+    return _Task(settings, profiles, choose(settings).engine)
+
+
+def _checked_folder(file: str) -> str:
+    """Return the folder of a file. Raises UsageError or Damaged if the file can't be processed."""
+    name = show(os.fsencode(file))
     if not os.path.isfile(file):
-        raise UsageError(
-            f"{show(os.fsencode(file))}: {'not a file' if os.path.exists(file) else 'no such file'}"
-        )
+        raise UsageError(f"{name}: {'not a file' if os.path.exists(file) else 'no such file'}")
     with open(file, "rb") as opened:
         verdict = is_complete(opened, os.path.getsize(file))
     if isinstance(verdict, Incomplete) and not isinstance(verdict, Doubtful):
-        raise Damaged(f"{show(os.fsencode(file))}: not whole: {verdict.why}; scan or copy it again")
+        raise Damaged(f"{name}: incomplete: {verdict.why}", "scan or copy it again")
     return os.path.dirname(os.path.abspath(file))
 
 
-def _process_folder(
-    settings: Settings, profiles: dict[str, Profile], engine: str, names: list[str]
-) -> int:
-    for name in ("archive", "failed"):
-        os.mkdir(getattr(settings.folders, name))
+def _process_folder(task: _Task, folder: str, names: Sequence[str], out: str) -> int:
+    """Process files of one folder, which is the inbox of a pipeline; return the exit code."""
+    with tempfile.TemporaryDirectory(prefix="scanmend-") as scratch:
+        folders = FoldersSettings(
+            inbox=folder,
+            outbox=out,
+            archive=os.path.join(scratch, "archive"),
+            failed=os.path.join(scratch, "failed"),
+            state=scratch,
+        )
+        os.mkdir(folders.archive)
+        os.mkdir(folders.failed)
+        # no second look at a file with an odd end
+        settle = replace(task.settings.settle, doubtful=0)
+        settings = replace(task.settings, folders=folders, originals="keep", settle=settle)
+        return _run_pipeline(replace(task, settings=settings), names)
+
+
+def _run_pipeline(task: _Task, names: Sequence[str]) -> int:
+    settings = task.settings
     journal = Journal.open(settings.folders.state)
     roots = {
         n: Root(getattr(settings.folders, n), None)
         for n in ("inbox", "outbox", "archive", "failed")
     }
     inbox = Inbox(roots["inbox"], Parts(settings.folders.state))
-    line = Pipeline(settings, profiles, journal, engine, roots, lambda _: None)
+    line = Pipeline(settings, task.profiles, journal, task.engine, roots, lambda _: None)
     line.publish.keep_failed = True
     line.read.again = None
     refused: list[str] = []
     line.claim.unsettled = lambda seen, why, *_: refused.append(f"{show(seen.path)}: {why}")
-    line.start(min(workers(settings), 8))
+    line.start(min(workers(settings), MAX_WORKERS))
     try:
         for name in names:
             seen = inbox.seen(os.fsencode(name))
             if seen:
                 line.claim.submit(replace(seen, waited=True))
-        documents = _watch(journal, len(names), refused)
+        documents = _wait(journal, len(names), refused)
     except KeyboardInterrupt:
         line.kill()
         raise
@@ -105,34 +147,33 @@ def _process_folder(
     return _report(documents, refused)
 
 
-def _watch(journal: Journal, expected: int, refused: list[str]) -> list[Document]:
-    """Wait until every document and its attachments have their final state, with a progress bar on a terminal."""
-    final = (State.DONE, State.FAILED, State.GONE)
+def _wait(journal: Journal, expected: int, refused: Sequence[str]) -> list[Document]:
+    """Wait until all files and their attachments are finished; return their documents."""
     started = time.monotonic()
     while True:
-        ended = list(journal.in_state(*final))
+        finished = list(journal.in_state(*FINAL_STATES))
+        files = sum(document.part is None for document in finished)
         if sys.stderr.isatty():
-            _bar(journal, ended, expected, time.monotonic() - started)
-        files = sum(document.part is None for document in ended)
-        # attachments enter the line at the moment when their file leaves it
+            seconds = time.monotonic() - started
+            _draw_progress(journal, finished, f"{files}/{expected} files, {seconds:.0f} s")
+        # attachments become documents at the moment when their file is finished
         if files + len(refused) >= expected and not any(journal.in_state(*ACTIVE, limit=1)):
             progress.end()
-            return list(journal.in_state(*final))
-        time.sleep(_LOOK)
+            return list(journal.in_state(*FINAL_STATES))
+        time.sleep(POLL_SECONDS)
 
 
-def _bar(journal: Journal, ended: list[Document], expected: int, seconds: float) -> None:
+def _draw_progress(journal: Journal, finished: Sequence[Document], text: str) -> None:
     active = list(journal.in_state(*ACTIVE))
-    pages = sum(d.pages or 1 for d in [*active, *ended])
-    done = sum(d.pages or 1 for d in ended) + sum(
-        len(journal.page_progress(d.id)[1]) for d in active
-    )
-    files = sum(document.part is None for document in ended)
-    progress.bar(done, pages, f"{done}/{pages} pages, {files}/{expected} files, {seconds:.0f} s")
+    pages = sum(d.pages or 1 for d in [*active, *finished])
+    done = sum(d.pages or 1 for d in finished)
+    done += sum(len(journal.page_progress(d.id)[1]) for d in active)
+    progress.draw(done, pages, f"{done}/{pages} pages, {text}")
 
 
-def _report(documents: list[Document], refused: list[str]) -> int:
-    code = Damaged.exit_code if refused else 0
+def _report(documents: Sequence[Document], refused: Sequence[str]) -> int:
+    """Print the result of each document; return the exit code."""
+    exit_code = Damaged.exit_code if refused else 0
     for reason in refused:
         print(f"scanmend: {reason}", file=sys.stderr)
     for document in sorted(documents, key=lambda d: d.id):
@@ -142,5 +183,5 @@ def _report(documents: list[Document], refused: list[str]) -> int:
             print(f"{document.name}: {os.fsdecode(text)}")
         else:
             print(f"scanmend: {document.reason}", file=sys.stderr)
-            code = Damaged.exit_code
-    return code
+            exit_code = Damaged.exit_code
+    return exit_code

@@ -50,9 +50,7 @@ def key(
     """Return a dataclass field for a key, with its default as written in the file."""
     spec = Key(parser, default, reload, relative_to, secret=secret)
     # the parser's type is the field's: mypy checks the annotation against it
-    return cast(
-        "T", dataclasses.field(default_factory=lambda: parser(default), metadata={_KEY: spec})
-    )
+    return dataclasses.field(default_factory=lambda: parser(default), metadata={_KEY: spec})
 
 
 def required_key(parser: Parser[T], remedy: str) -> T:
@@ -66,7 +64,7 @@ def derived_key(parser: Parser[T | None], derived: T, relative_to: RelativeTo) -
     ``derived`` is the path that follows from the defaults of the other keys.
     """
     spec = Key(parser, None, relative_to=relative_to)
-    return cast("T", dataclasses.field(default=derived, metadata={_KEY: spec}))
+    return dataclasses.field(default=derived, metadata={_KEY: spec})
 
 
 def keys_of(section: Any) -> dict[str, Key]:

@@ -12,9 +12,9 @@ from types import FrameType
 
 from scanmend import __version__
 from scanmend.backends.ocr_engines import choose
-from scanmend.config.profiles import load_profiles
 from scanmend.config.checks import check_links, unreloadable
 from scanmend.config.loading import load_settings
+from scanmend.config.profiles import load_profiles
 from scanmend.config.settings import Settings
 from scanmend.correction.lexicon import shipped
 from scanmend.document import State
@@ -24,7 +24,7 @@ from scanmend.intake.watcher import Watcher
 from scanmend.pipeline.pipeline import Pipeline, workers
 from scanmend.service import sd_notify
 from scanmend.service.hooks import Hooks
-from scanmend.service.http import Web
+from scanmend.service.http import MonitoringServer
 from scanmend.service.status import PRIVATE, ROOT_FACT, summary
 from scanmend.store import atomic
 from scanmend.store.journal import Journal
@@ -117,7 +117,7 @@ class Daemon:
         thread.start()
         self._start_hooks(journal, stack)
         if settings.web.listen:
-            stack.callback(Web(settings).close)
+            stack.callback(MonitoringServer(settings, settings.web.listen).close)
         forget_vanished(journal, roots["inbox"], line)
         watch.begun.wait(FIRST_LOOK)
         self._log.info("ready", inbox=settings.folders.inbox, outbox=settings.folders.outbox)
@@ -165,7 +165,7 @@ class Daemon:
     def _start_hooks(self, journal: Journal, stack: contextlib.ExitStack) -> None:
         """Tell others, in a thread that nobody waits for."""
         hooks = Hooks(journal, self._settings)
-        if not hooks.wanted:
+        if not hooks.configured:
             return
         stop = threading.Event()
         thread = threading.Thread(target=hooks.run, args=(stop,), name="hooks", daemon=True)
