@@ -80,18 +80,6 @@ class EndDoubt:
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
-    """Something that holds now and is no document's state, as that the inbox is away.
-
-    ``since``: seconds since the epoch.
-    """
-
-    value: str
-    reason: str
-    since: float
-
-
-@dataclass(frozen=True, slots=True)
 class Document:
     """One row of the journal; times are seconds since the epoch."""
 
@@ -153,3 +141,20 @@ class NewPart:
     size: int
     sha256: str
     part_of: str
+
+
+class FactKey(enum.StrEnum):
+    """What a fact is about."""
+
+    INBOX = "inbox"  # the inbox can't be trusted
+    PUBLISH = "publish"  # nothing can be published
+    MODEL = "model"  # the state of the language model
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that holds now and is no document's state, such as "the inbox is away"."""
+
+    value: str
+    reason: str
+    since: float  # seconds since the epoch

@@ -15,7 +15,7 @@ from hostile import corpus
 from running import Tree
 from samples import page
 from scanmend.document import MOVES, State
-from scanmend.store.journal import Journal
+from scanmend.store.queries import JournalReader
 
 WORDS = [
     "harbour",
@@ -91,7 +91,7 @@ class Ledger:
 
     def settled(self, tree: Tree) -> bool:
         """Whether every file has its final state and nothing is in work."""
-        journal = Journal.read_only(str(tree.state))
+        journal = JournalReader.open_beside(str(tree.state))
         if journal is None:
             return False
         try:

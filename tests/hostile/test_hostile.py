@@ -11,11 +11,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+import journals
 from hostile.corpus import EITHER, FAILED, PUBLISHED, Case, cases, encoded
 from running import Tree, tree
 from samples import put
 from scanmend.document import Document, State
-from scanmend.store.journal import Journal
 
 LIMITS = """\
 settle: {quiet: 300ms, patience: 8s}
@@ -72,13 +72,7 @@ class Crowd:
             pass  # a child that has just ended
 
     def _documents(self) -> dict[bytes, Document]:
-        journal = Journal.read_only(str(self.made.state))
-        if journal is None:
-            return {}
-        try:
-            return {d.path: d for d in journal.in_state(*State)}
-        finally:
-            journal.close()
+        return {d.path: d for d in journals.documents(self.made.state)}
 
 
 def _special(inbox: Path, outside: Path) -> None:

@@ -19,7 +19,7 @@ from scanmend.config.settings import BUILTIN, FoldersSettings, Settings
 from scanmend.correction.lexicon import shipped
 from scanmend.errors import MachineError, ScanmendError
 from scanmend.store.lock import running
-from scanmend.store.mounts import choose_method, free_bytes, kind_of
+from scanmend.store.mounts import choose_method, free_bytes, mount_of
 from scanmend.telemetry import log
 from scanmend.workers.client import Child
 from scanmend.workers.sandbox import Sandbox, lacking
@@ -94,7 +94,7 @@ def _folder(name: str, path: str) -> Finding:
     subject = f"folders.{name}"
     if not os.path.isdir(path):
         return Finding(subject, Verdict.NOTE, f"{path} does not exist", "`scanmend run` makes it")
-    mount = kind_of(path)
+    mount = mount_of(path)
     free = free_bytes(path)
     what = f"{path} ({mount.fstype}, {free / 1e9:.1f} GB free)"
     remedy = ""

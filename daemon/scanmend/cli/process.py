@@ -20,7 +20,7 @@ from scanmend.errors import ConfigError, Damaged, ScanmendError, UsageError, sho
 from scanmend.intake.completeness import Doubtful, Incomplete, is_complete
 from scanmend.intake.inbox import Inbox
 from scanmend.pipeline.pipeline import Pipeline, workers
-from scanmend.store import atomic
+from scanmend.store import naming
 from scanmend.store.journal import Journal
 from scanmend.store.mounts import Root
 from scanmend.store.parts import Parts
@@ -167,7 +167,7 @@ def _draw_progress(journal: Journal, finished: Sequence[Document], text: str) ->
     active = list(journal.in_state(*ACTIVE))
     pages = sum(d.pages or 1 for d in [*active, *finished])
     done = sum(d.pages or 1 for d in finished)
-    done += sum(len(journal.page_progress(d.id)[1]) for d in active)
+    done += sum(len(journal.pages.progress(d.id)[1]) for d in active)
     progress.draw(done, pages, f"{done}/{pages} pages, {text}")
 
 
@@ -178,8 +178,7 @@ def _report(documents: Sequence[Document], refused: Sequence[str]) -> int:
         print(f"scanmend: {reason}", file=sys.stderr)
     for document in sorted(documents, key=lambda d: d.id):
         if document.state == State.DONE:
-            folder = atomic.result_folder(b"", document.path)
-            text = os.path.join(folder, atomic.fit(document.stem or "", ".txt"))
+            text = naming.result_path(b"", document.path, document.stem or "", naming.TEXT)
             print(f"{document.name}: {os.fsdecode(text)}")
         else:
             print(f"scanmend: {document.reason}", file=sys.stderr)

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from scanmend.cli.arguments import Commands, add_command, load_config
 from scanmend.config.settings import FoldersSettings
 from scanmend.errors import UsageError, show
-from scanmend.store import atomic
+from scanmend.store import atomic, naming
 
-REPORT = b".error.json"
 _LISTED = 5  # names that a message lists
 
 
@@ -50,7 +49,7 @@ def put_back(folders: FoldersSettings, names: Sequence[str]) -> list[str]:
         except FileExistsError:
             what = f"{name}: the inbox holds another file of this name"
             raise UsageError(what, "wait until it is processed") from None
-        report = _report(original)
+        report = naming.error_report(original)
         if os.path.exists(report):
             os.unlink(report)
     return found
@@ -75,12 +74,6 @@ def _originals(failed: bytes) -> list[bytes]:
     for parent, _, names in os.walk(failed):
         for name in names:
             path = os.path.join(parent, name)
-            is_report = name.endswith(REPORT) and not os.path.exists(_report(path))
-            if not name.startswith(b".") and not is_report:
+            if not name.startswith(b".") and not naming.is_error_report(path):
                 found.append(os.path.relpath(path, failed))
     return sorted(found)
-
-
-def _report(path: bytes) -> bytes:
-    folder, name = os.path.split(path)
-    return os.path.join(folder, name[: atomic.NAME_MAX - len(REPORT)] + REPORT)

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from scanmend.cli.arguments import Commands, add_command, load_config
-from scanmend.document import Document, Fact, State
+from scanmend.document import Document, Fact, FactKey, State
 from scanmend.service.status import IN_WORK, Status, read_status, time_text, troubles
 
 _INDENT = " " * 10
@@ -62,7 +62,7 @@ def as_text(status: Status, inbox: str) -> str:
     lines.append(_line("done", status.count(State.DONE)))
     lines.append(_line("failed", status.count(State.FAILED)))
     lines += [f"{_INDENT}{_reason(d)} ({time_text(d.since)})" for d in status.failed]
-    facts = {"model": Fact("not loaded", "", 0.0), **status.facts}
+    facts: dict[str, Fact] = {FactKey.MODEL: Fact("not loaded", "", 0.0), **status.facts}
     lines += [_line(key, _fact_text(fact)) for key, fact in facts.items()]
     return "\n".join(lines)
 

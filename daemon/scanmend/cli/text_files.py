@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TextIO
 
 from scanmend.errors import UsageError
-from scanmend.formats.sidecar import as_json
+from scanmend.formats.sidecar import page_as_json
 from scanmend.page import Box, Line, PageResult
 
 STDIN = "-"
@@ -116,7 +116,7 @@ def write_results(name: str, results: Sequence[PageResult]) -> None:
     """Print the pages of a file as one JSON object, as in a sidecar; what only a picture has is null."""
     pages = []
     for result in results:
-        page = as_json(result)
+        page = page_as_json(result)
         page |= dict.fromkeys(("width", "height", "dpi", "rotation"))
         for line in page["lines"]:
             line["box"] = None

@@ -30,7 +30,8 @@ from typing import Self
 from scanmend.config.settings import WatchSettings
 from scanmend.document import ACTIVE, State
 from scanmend.errors import FolderGone, MachineError, machine_error, show
-from scanmend.store.journal import OWNER_FACT, Journal
+from scanmend.store.facts import Memory
+from scanmend.store.journal import Journal
 from scanmend.store.mounts import Root
 from scanmend.telemetry import log
 
@@ -325,10 +326,10 @@ def _name(journal: Journal) -> str:
     machine = ""
     with contextlib.suppress(OSError), open("/etc/machine-id", encoding="ascii") as file:
         machine = file.read().strip()
-    known = journal.facts().get(OWNER_FACT)
+    known = journal.facts.recall(Memory.OWNER)
     if known and known.reason == machine:  # else it is a copy of another machine
         return known.value
     host = "".join(c for c in socket.gethostname().lower() if c.isascii() and c.isalnum())[:20]
     name = f"{host or 'scanmend'}-{secrets.token_hex(4)}"
-    journal.set_fact(OWNER_FACT, name, machine)
+    journal.facts.remember(Memory.OWNER, "", name, machine)
     return name

@@ -15,7 +15,7 @@ from scanmend.backoff import back_off
 from scanmend.config.parsers import in_words
 from scanmend.config.profiles import Profile, select
 from scanmend.config.settings import Settings
-from scanmend.document import Document, EndDoubt, FileSnapshot, State
+from scanmend.document import Document, EndDoubt, FactKey, FileSnapshot, State
 from scanmend.errors import MachineError, show
 from scanmend.intake.completeness import Doubtful, Incomplete, is_complete
 from scanmend.intake.inbox import Inbox
@@ -153,7 +153,7 @@ class Claim:
         document = self._journal.claim(seen, other.sha256, "")
         self.claimed(seen)
         if document:
-            self._journal.move(document, State.GONE, f"published by {other.owner}", kept=1)
+            self._journal.move(document, State.GONE, f"published by {other.owner}", kept=True)
 
     def _read(self, seen: FileSnapshot) -> tuple[str, str] | None:
         """Return the sha256 of a file that is whole ("" when it is too big), and what looks odd at its end.
@@ -227,7 +227,7 @@ class Claim:
 
     def known(self, seen: FileSnapshot) -> bool:
         """Whether this very file is in hand, or was done and stays."""
-        return self._journal.known(seen)
+        return self._journal.in_hand(seen)
 
     def first_seen(self, path: bytes) -> float | None:
         """When a waiting file was first seen, by the wall clock, also before a restart."""
@@ -237,7 +237,7 @@ class Claim:
     def waiting(self, seen: FileSnapshot, first_seen: float, why: str) -> None:
         """The file's wait has become noticeable, or its reason has changed."""
         self._log.info("waiting", document=show(seen.path), reason=why)
-        self._journal.settling(seen, first_seen, why)
+        self._journal.note_waiting(seen, first_seen, why)
 
     def gone(self, path: bytes) -> None:
         """A waiting file is not there any more."""
@@ -251,27 +251,27 @@ class Claim:
         with self._lease(seen.path) as other:
             if other:  # whose patience was at its end first
                 return
-            document = self._journal.settling(seen, time.time(), why)
+            document = self._journal.note_waiting(seen, time.time(), why)
             patience = in_words(self.settings.settle.patience)
             reason = f"{document.name}: never completed ({why}) for {patience} (settle.patience); send it again"
             self._fail(document, "never-completed", reason)
 
     def refused(self, seen: FileSnapshot, why: str) -> None:
         """No file at all (a link, a device …): failed, and left where it is."""
-        if self._journal.known(seen):  # before the restart
+        if self._journal.in_hand(seen):  # before the restart
             return
-        document = self._journal.settling(seen, time.time(), why)
+        document = self._journal.note_waiting(seen, time.time(), why)
         reason = f"{document.name}: {why}"
         document = self._journal.move(document, State.PUTTING_AWAY, reason, outcome="refused")
-        self._journal.move(document, State.FAILED, reason, kept=1)
+        self._journal.move(document, State.FAILED, reason, kept=True)
         self._log.warning("refused", document=document.name, reason=why)
 
     def inbox_away(self, reason: str | None) -> None:
         """The inbox can't be trusted, or (None) can again."""
         if reason:
-            self._journal.set_fact("inbox", "away", reason)
+            self._journal.facts.set(FactKey.INBOX, "away", reason)
         else:
-            self._journal.clear_fact("inbox")
+            self._journal.facts.clear(FactKey.INBOX)
 
 
 def _identity(fd: int) -> tuple[int, int, int]:

@@ -19,7 +19,7 @@ from scanmend.config.settings import Settings
 from scanmend.correction.gate import needs_correction
 from scanmend.correction.lexicon import shipped
 from scanmend.correction.page_result import correction_of, review, without_model
-from scanmend.document import Document, State
+from scanmend.document import Document, FactKey, State
 from scanmend.errors import ChildError, MachineError, ModelUnavailable
 from scanmend.page import Correction, CorrectionStatus, PageResult, PageText
 from scanmend.store.journal import Journal
@@ -157,7 +157,7 @@ class Correct:
         if document.state != State.READING:  # failed at another page, or gone
             self._left.pop(number, None)
             return
-        text = self._journal.text(number, page_number)
+        text = self._journal.pages.text(number, page_number)
         if text is not None:  # None: kept before, but the last step failed
             profile = (
                 self._profiles.get(document.profile)
@@ -166,12 +166,14 @@ class Correct:
             result = self._careful_correct(text, profile, document)
             if result is None:
                 return
-            self._journal.keep_result(number, result)
+            self._journal.pages.keep_result(number, result)
             _count(result)
         if number in self._left:
             self._left[number] -= 1
         else:
-            self._left[number] = (document.pages or 0) - len(self._journal.page_progress(number)[1])
+            self._left[number] = (document.pages or 0) - len(
+                self._journal.pages.progress(number)[1]
+            )
         if self._left[number] == 0:
             del self._left[number]
             self.finish(document)
@@ -214,7 +216,7 @@ class Correct:
             proposal = self._model.propose(text.lines, wanted, profile)
         except ModelUnavailable as error:
             if self._settings.llm.on_unavailable == "wait":
-                self._journal.note(document, reason=f"waits for a model: {error}")
+                self._journal.note_reason(document, f"waits for a model: {error}")
                 raise
             correction = Correction(CorrectionStatus.UNAVAILABLE, str(error), profile=profile.name)
             return without_model(text, profile, correction)
@@ -267,7 +269,7 @@ class Correct:
             level("model", state=state, reason=reason)
             self._progress_logged = now if progress else 0.0
         try:
-            self._journal.set_fact("model", state, reason)
+            self._journal.facts.set(FactKey.MODEL, state, reason)
         except MachineError as error:
             self._log.warning("the model's state can't be noted", reason=str(error))
 

@@ -25,11 +25,12 @@ from scanmend.pipeline.pipeline import Pipeline, workers
 from scanmend.service import sd_notify
 from scanmend.service.hooks import Hooks
 from scanmend.service.http import MonitoringServer
-from scanmend.service.status import PRIVATE, ROOT_FACT, summary
+from scanmend.service.status import summary
 from scanmend.store import atomic
+from scanmend.store.facts import Memory
 from scanmend.store.journal import Journal
 from scanmend.store.lock import lock
-from scanmend.store.mounts import Root, choose_method, kind_of
+from scanmend.store.mounts import Root, choose_method, mount_of
 from scanmend.telemetry import log
 from scanmend.workers.sandbox import lacking
 
@@ -252,7 +253,7 @@ def make_folders(settings: Settings) -> None:
             raise ConfigError(
                 f"{settings.file}: folders.{name}: {path} can't be written by this user"
             )
-    mount = kind_of(settings.folders.state)
+    mount = mount_of(settings.folders.state)
     if mount.network:
         raise ConfigError(
             f"{settings.file}: folders.state: {settings.folders.state} is on a share ({mount.fstype}); the"
@@ -262,30 +263,26 @@ def make_folders(settings: Settings) -> None:
 
 def remembered_roots(settings: Settings, journal: Journal) -> dict[str, Root]:
     """The folders that documents come from and go to, as they were when this daemon ran last."""
-    facts = journal.facts()
     roots = {}
     for name in ("inbox", "outbox", "archive", "failed"):
         path = getattr(settings.folders, name)
-        known = facts.get(f"{ROOT_FACT}{path}")
+        known = journal.facts.recall(Memory.ROOT, path)
         roots[name] = Root(path, known.value if known else None)
     return roots
 
 
 def remember_roots(journal: Journal, roots: dict[str, Root]) -> None:
     """Note what each folder is on, so that the next start knows a share that is away from an empty folder."""
-    known = journal.facts()
     for root in roots.values():
-        key, identity = f"{ROOT_FACT}{root.path}", root.export()
-        if identity and (key not in known or known[key].value != identity):
+        known, identity = journal.facts.recall(Memory.ROOT, root.path), root.export()
+        if identity and (known is None or known.value != identity):
             with contextlib.suppress(MachineError):
-                journal.set_fact(key, identity)
+                journal.facts.remember(Memory.ROOT, root.path, identity)
 
 
 def forget_facts(journal: Journal) -> None:
     """What held when the last run ended need not hold now."""
-    for key in journal.facts():
-        if not key.startswith(PRIVATE):
-            journal.clear_fact(key)
+    journal.facts.clear(*journal.facts.all())
 
 
 def forget_vanished(journal: Journal, inbox: Root, line: Pipeline) -> None:

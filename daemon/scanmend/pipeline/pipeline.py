@@ -104,7 +104,7 @@ class Pipeline:
 
     def _resume(self) -> None:
         """A crash and a stop are taken up the same way: from the journal."""
-        self.journal.drop_orphans()
+        self.journal.pages.drop_orphans()
         self._parts.sweep(self.journal.parts_in_hand())
         left = 0
         for document in self.journal.in_state(*ACTIVE):
@@ -124,7 +124,7 @@ class Pipeline:
             return
         if document.state == State.QUEUED:
             document = self.journal.move(document, State.READING, "taken up after a restart")
-        read, corrected = self.journal.page_progress(document.id)
+        read, corrected = self.journal.pages.progress(document.id)
         if len(corrected) == document.pages:
             self.correct.finish(document)
             return

@@ -5,6 +5,7 @@ to the same names, and an original is only touched when its result is on disk.
 """
 
 import contextlib
+import functools
 import os
 import queue
 import threading
@@ -13,14 +14,16 @@ from collections.abc import Callable, Iterator
 
 from scanmend.backoff import back_off
 from scanmend.config.settings import FoldersSettings
-from scanmend.document import Document, State
+from scanmend.document import Document, FactKey, State
 from scanmend.errors import DiskFull, FolderGone, MachineError, machine_error, show
-from scanmend.formats import sidecar
+from scanmend.formats import error_report, sidecar
+from scanmend.formats.registry import extensions
+from scanmend.formats.result import Result
 from scanmend.intake.inbox import Inbox
 from scanmend.intake.lease import Leases
 from scanmend.page import PageResult
-from scanmend.store import atomic
-from scanmend.store.journal import Journal
+from scanmend.store import atomic, naming
+from scanmend.store.journal import PUBLISHED, Journal
 from scanmend.store.mounts import Root
 from scanmend.telemetry import log
 
@@ -95,11 +98,11 @@ class Publish:
         try:
             self.turn(self._journal.document(number))
             self._later.pop(number, None)
-            atomic.clear_left()
+            atomic.retry_removals()
             if self.stuck:
                 self.stuck = ""
                 self._later = {other: (0.0, times) for other, (_, times) in self._later.items()}
-                self._journal.clear_fact("publish")
+                self._journal.facts.clear(FactKey.PUBLISH)
                 self._log.info("publishing again")
         except (DiskFull, FolderGone) as error:
             self._put_off(number, str(error))
@@ -117,7 +120,7 @@ class Publish:
         document = self._journal.document(number)
         if document.outcome in ("", "published"):  # the reason of a failure is still to be reported
             with contextlib.suppress(MachineError):
-                self._journal.note(document, reason=f"waits: {reason}")
+                self._journal.note_reason(document, f"waits: {reason}")
         if times == 0:
             self._log.warning("waiting for the machine", document=document.name, reason=reason)
 
@@ -126,7 +129,7 @@ class Publish:
         if reason != self.stuck:
             self.stuck = reason
             with contextlib.suppress(MachineError):  # the log has said it
-                self._journal.set_fact("publish", "waiting", reason)
+                self._journal.facts.set(FactKey.PUBLISH, "waiting", reason)
 
     def turn(self, document: Document) -> None:
         """Publish what is to be published and put the original away, from wherever it was left off."""
@@ -145,7 +148,7 @@ class Publish:
 
     def _publish(self, document: Document) -> Document:
         self._check("outbox")
-        folder = self._result_folder(document)
+        folder = naming.result_folder(self._folders["outbox"], document.path)
         begun = document.stem is not None
         changed = self._published_elsewhere(document) or self._inbox.changed(document)
         if changed and not (begun and self._is_ours(folder, document)):
@@ -157,29 +160,18 @@ class Publish:
                 self._again(document.path)
             return gone
         atomic.make_folder(folder)
-        if document.stem is None:
-            document = self._journal.note(document, stem=self._free_stem(folder, document))
-        assert document.stem is not None
-        text_name = atomic.fit(document.stem, ".txt")
-        summary = sidecar.Summary()
-        atomic.write(os.path.join(folder, text_name), self._text(document, summary))
-        times = {"seen": document.first_seen, "published": time.time()}
-        atomic.write(
-            os.path.join(folder, atomic.fit(document.stem, ".json")),
-            sidecar.chunks(
-                document,
-                text_name.decode(),
-                summary,
-                self._journal.attempts(document.id),
-                times,
-                self._results(document),
-            ),
-        )
-        status = summary.correction["status"]
-        self._log.info("published", document=document.name, text=show(text_name), correction=status)
-        document = self._journal.move(
-            document, State.PUTTING_AWAY, "published", outcome="published"
-        )
+        stem = document.stem
+        if stem is None:
+            stem = self._free_stem(document)
+            document = self._journal.note_stem(document, stem)
+        result = Result(document, stem, functools.partial(self._results, document))
+        for name, content in result.files(self._journal.pages.attempts(document.id)):
+            atomic.write(os.path.join(folder, name), content)
+        self._log.info(
+            "published", document=document.name, text=show(result.names["text"]),
+            correction=result.summary.status,
+        )  # fmt: skip
+        document = self._journal.move(document, State.PUTTING_AWAY, "published", outcome=PUBLISHED)
         for part in self._journal.parts_in_line(document):
             self._log.info("attachment queued", document=part.name, part_of=document.name)
             self.added(part)
@@ -196,48 +188,31 @@ class Publish:
         return None
 
     def _results(self, document: Document) -> Iterator[PageResult]:
-        return (self._journal.result(document.id, n) for n in range(document.pages or 0))
+        return (self._journal.pages.result(document.id, n) for n in range(document.pages or 0))
 
-    def _text(self, document: Document, summary: sidecar.Summary) -> Iterator[bytes]:
-        """Page by page; ``summary`` grows with it: the sidecar begins with what is known at the end."""
-        for number, result in enumerate(self._results(document)):
-            summary.add(result)
-            yield (b"\f" if number else b"") + sidecar.text_of(result).encode("utf-8", "replace")
-
-    def _result_folder(self, document: Document) -> bytes:
-        return atomic.result_folder(self._folders["outbox"], document.path)
-
-    def _free_stem(self, folder: bytes, document: Document) -> str:
-        """The first name that is free, or this very document's from an earlier time."""
-        stem = atomic.safe_name(os.path.splitext(os.path.basename(document.path))[0])
-        stem = atomic.fit(stem, "-12345678-999.json").decode()[: -len("-12345678-999.json")]
-        for candidate in atomic.candidates(stem, document.sha256):
-            paths = [
-                os.path.join(folder, atomic.fit(candidate, suffix)) for suffix in (".json", ".txt")
-            ]
-            if not any(os.path.lexists(path) for path in paths):
-                return candidate
-            if os.path.isfile(paths[0]) and _same(sidecar.owner(paths[0]), document):
-                return candidate
-        raise AssertionError("candidates never end")
+    def _free_stem(self, document: Document) -> str:
+        return naming.free_stem(
+            self._folders["outbox"], document.path, document.sha256, extensions(),
+            lambda path: sidecar.is_of(path, document),
+        )  # fmt: skip
 
     def _is_ours(self, folder: bytes, document: Document) -> bool:
         """Whether the sidecar stands: then the result is complete, whatever became of the original."""
-        assert document.stem is not None
-        path = os.path.join(folder, atomic.fit(document.stem, ".json"))
-        return os.path.isfile(path) and _same(sidecar.owner(path), document)
+        path = os.path.join(folder, naming.fit(document.stem or "", naming.SIDECAR))
+        return os.path.isfile(path) and sidecar.is_of(path, document)
 
     def _unwind(self, document: Document, folder: bytes) -> None:
-        """A text without a sidecar, of a version that is no more, goes."""
+        """Remove the files that were written for a version that is no more: they have no sidecar."""
         if document.stem is not None:
-            path = os.path.join(folder, atomic.fit(document.stem, ".txt"))
-            if os.path.isfile(path):
-                os.unlink(path)
+            for extension in extensions():
+                path = os.path.join(folder, naming.fit(document.stem, extension))
+                if extension != naming.SIDECAR and os.path.isfile(path):
+                    os.unlink(path)
 
     # the original ---------------------------------------------------------------------------------
 
     def _put_away(self, document: Document) -> None:
-        published = document.outcome == "published"
+        published = document.outcome == PUBLISHED
         final = State.DONE if published else State.FAILED
         if not published:
             self._inbox.parts.drop_below(document)
@@ -250,7 +225,7 @@ class Publish:
         policy = self.originals if published else "failed"
         if policy == "keep" or (not published and self.keep_failed):
             reason = "published; the original stays" if published else document.reason
-            self._journal.move(document, final, reason, kept=1)
+            self._journal.move(document, final, reason, kept=True)
             return
         changed = self._inbox.changed(document)
         if policy == "delete":
@@ -288,8 +263,8 @@ class Publish:
         if changed and not moved:
             return document, f"the original was {changed}"
         if folder == "failed":
-            report = sidecar.failure(document, self._journal.attempts(document.id))
-            atomic.write(_beside(target, ".error.json"), [report])
+            report = error_report.write(document, self._journal.pages.attempts(document.id))
+            atomic.write(naming.error_report(target), [report])
         if changed:
             return document, f"the original is in {show(target)}"
         if not moved:
@@ -304,36 +279,13 @@ class Publish:
         return document, f"the original is in {show(target)}"
 
     def _choose_place(self, document: Document, folder: str) -> Document:
-        root = self._folders[folder]
-        parent = os.path.join(root, os.path.dirname(document.path)).rstrip(b"/")
-        parent = atomic.unobstructed(atomic.within_reach(parent, root), root)
+        parent = naming.kept_folder(self._folders[folder], document.path)
         atomic.make_folder(parent)
-        name = os.path.basename(document.path)
-        stem, extension = os.path.splitext(name)
-        for number, candidate in enumerate(atomic.candidates("", document.sha256 or "original")):
-            # the name's bytes as they are; only a second one of the name is told apart, and then cut to fit
-            suffix = os.fsencode(candidate) + extension
-            target = os.path.join(
-                parent, name if number == 0 else stem[: atomic.NAME_MAX - len(suffix)] + suffix
-            )
-            if not os.path.lexists(target) and not os.path.lexists(_beside(target, ".error.json")):
-                return self._journal.note(document, put_away=target)
-        raise AssertionError("candidates never end")
+        target = naming.free_original(parent, document.path, document.sha256)
+        return self._journal.note_put_away(document, target)
 
     def _check(self, folder: str) -> None:
         """A share that is away must not be taken for an empty folder."""
         reason = self._roots[folder].check()
         if reason:
             raise FolderGone(f"folders.{folder}: {reason}")
-
-
-def _beside(path: bytes, suffix: str) -> bytes:
-    """``path`` with a suffix to its name, within 255 bytes."""
-    folder, name = os.path.split(path)
-    return os.path.join(folder, name[: atomic.NAME_MAX - len(suffix)] + suffix.encode())
-
-
-def _same(owner: dict[str, object] | None, document: Document) -> bool:
-    """Whether a sidecar is of this very document: content and path."""
-    mine = sidecar.source(document)
-    return bool(owner) and all(owner.get(key) == mine[key] for key in ("sha256", "path_percent"))  # type: ignore[union-attr]

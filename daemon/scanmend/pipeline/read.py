@@ -16,7 +16,7 @@ from scanmend.intake.inbox import Inbox
 from scanmend.page import Contents, ContentsRequest, PageRequest, PageText
 from scanmend.pipeline.scheduler import CONTENTS, Job, Scheduler
 from scanmend.store.journal import Journal
-from scanmend.store.parts import LEVELS, room
+from scanmend.store.parts import allowance
 from scanmend.telemetry import log
 from scanmend.telemetry.liveness import Liveness
 from scanmend.telemetry.metrics import FAILURES, PAGES, SECONDS
@@ -154,7 +154,7 @@ class Read:
     def _contents(self, child: Child, document: Document) -> None:
         limits, pdf = self.settings.limits, self.settings.pdf
         doubts = document.end_doubts
-        room_parts, room_bytes, line = room(document, limits)
+        allowed = allowance(document, limits)
         request = ContentsRequest(
             self._path(document),
             limits.pages,
@@ -162,10 +162,10 @@ class Read:
             pdf.passwords,
             extract=pdf.attachments == "extract",
             max_bytes=int(limits.file_size),
-            room_parts=room_parts,
-            room_bytes=room_bytes,
-            depth=LEVELS - len(line) + 1,
-            ancestors=line,
+            room_parts=allowed.parts,
+            room_bytes=allowed.size,
+            depth=allowed.depth,
+            ancestors=allowed.lineage,
             doubtful=bool(doubts),
         )
         reply = _ask(child, "contents", request.to_json(), self.settings.ocr.page_timeout)
@@ -197,7 +197,7 @@ class Read:
             passwords=self.settings.pdf.passwords,
         )
         text = PageText.from_json(_ask(child, "page", request.to_json(), ocr.page_timeout))
-        self._journal.keep_text(document.id, text)
+        self._journal.pages.keep_text(document.id, text)
         PAGES.labels("read").inc()
         SECONDS.labels("read").inc(sum(text.seconds.values()))
         self._log.info("page read", document=document.name, page=number + 1, of=document.pages,
@@ -230,7 +230,7 @@ class Read:
                 self._log.info("gone", document=document.name, reason=gone)
                 return
             if isinstance(error, ChildError):
-                attempts = self._journal.count_attempt(document.id, job.number, str(error))
+                attempts = self._journal.pages.count_attempt(document.id, job.number, str(error))
                 FAILURES.inc()
         except MachineError as machine_error:
             error = machine_error
@@ -246,7 +246,7 @@ class Read:
                 say("waiting for the machine", document=document.name, reason=str(error))
                 self._pauses += 1
                 with contextlib.suppress(MachineError):
-                    self._journal.note(document, reason=f"waits: {error}")
+                    self._journal.note_reason(document, f"waits: {error}")
                 self._schedule.give_back(job, delay)
             case Fail("permanent") if self._may_be_unfinished(document, job, error):
                 self._wait(document, error)

@@ -15,8 +15,9 @@ from scanmend.config.settings import Settings
 from scanmend.document import Document, State
 from scanmend.errors import MachineError, show
 from scanmend.service.receivers import Event, IsStopping, Message, Receiver, receivers_of
-from scanmend.service.status import TOLD_FACT, read_status, troubles
-from scanmend.store import atomic
+from scanmend.service.status import read_status, troubles
+from scanmend.store import naming
+from scanmend.store.facts import Memory
 from scanmend.store.journal import Journal
 from scanmend.telemetry import log
 
@@ -76,7 +77,7 @@ class Hooks:
             self._log.exception("a hook failed; this is a bug")
 
     def _resume(self, receiver: Receiver) -> _Delivery:
-        known = self._journal.facts().get(f"{TOLD_FACT}{receiver.name}")
+        known = self._journal.facts.recall(Memory.TOLD, receiver.name)
         if known:
             return _Delivery(receiver, int(known.value))
         delivery = _Delivery(receiver, self._journal.last_move())
@@ -121,8 +122,8 @@ class Hooks:
         self._remember(delivery)
 
     def _remember(self, delivery: _Delivery) -> None:
-        key = f"{TOLD_FACT}{delivery.receiver.name}"
-        self._journal.set_fact(key, str(delivery.position))
+        name, position = delivery.receiver.name, str(delivery.position)
+        self._journal.facts.remember(Memory.TOLD, name, position)
 
     def _message(self, event: Event, document: Document, reason: str) -> Message:
         message: Message = {
@@ -137,9 +138,9 @@ class Hooks:
         }
         if event == Event.PUBLISHED and document.stem is not None:
             outbox = os.fsencode(self._settings.folders.outbox)
-            folder = atomic.result_folder(outbox, document.path)
-            for name, ending in (("text", ".txt"), ("sidecar", ".json")):
-                message[name] = os.fsdecode(os.path.join(folder, atomic.fit(document.stem, ending)))
+            for name, extension in (("text", naming.TEXT), ("sidecar", naming.SIDECAR)):
+                path = naming.result_path(outbox, document.path, document.stem, extension)
+                message[name] = os.fsdecode(path)
         return message
 
     def _check_for_trouble(self, is_stopping: IsStopping) -> None:

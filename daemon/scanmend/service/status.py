@@ -5,13 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from scanmend.config.settings import Settings
-from scanmend.document import ACTIVE, Document, Fact, State
-from scanmend.store.journal import OWNER_FACT, Journal
+from scanmend.document import ACTIVE, Document, Fact, FactKey, State
 from scanmend.store.lock import running
-
-ROOT_FACT = "root:"  # facts of this prefix remember the folders' file systems
-TOLD_FACT = "told:"  # facts of this prefix remember what each hook was told
-PRIVATE = (ROOT_FACT, OWNER_FACT, TOLD_FACT)
+from scanmend.store.queries import JournalReader
 
 LISTED = 10  # documents that a report lists for each state
 OUTAGE_SECONDS = 300.0  # a share may be away, or a disk full, for this long before it is trouble
@@ -47,7 +43,7 @@ IN_WORK = (State.READING, State.PUBLISHING, State.PUTTING_AWAY)
 def read_status(settings: Settings) -> Status:
     """Read the status from the journal in this configuration's state folder."""
     process = running(settings.folders.state)
-    journal = Journal.read_only(settings.folders.state)
+    journal = JournalReader.open_beside(settings.folders.state)
     if journal is None:
         return Status(process)
     try:
@@ -56,11 +52,11 @@ def read_status(settings: Settings) -> Status:
             process,
             counts=journal.counts(),
             waiting=journal.latest(State.SETTLING, LISTED),
-            in_work=[(d, sum(map(len, journal.page_progress(d.id)))) for d in in_work],
+            in_work=[(d, sum(map(len, journal.pages.progress(d.id)))) for d in in_work],
             failed=journal.latest(State.FAILED, LISTED),
-            facts={k: v for k, v in journal.facts().items() if not k.startswith(PRIVATE)},
-            oldest=journal.oldest(),
-            last_write=journal.written(),
+            facts=journal.facts.all(),
+            oldest=journal.waiting_since(),
+            last_write=journal.last_write(),
         )
     finally:
         journal.close()
@@ -71,7 +67,7 @@ def troubles(status: Status, now: float) -> list[str]:
     found = []
     if status.process is None:
         found.append("no daemon is running; start it: systemctl start scanmend, or scanmend run")
-    for key in ("inbox", "publish"):
+    for key in (FactKey.INBOX, FactKey.PUBLISH):
         fact = status.facts.get(key)
         if fact and now - fact.since > OUTAGE_SECONDS:
             found.append(f"{key} {fact.value} since {time_text(fact.since)}: {fact.reason}")
@@ -82,17 +78,16 @@ def troubles(status: Status, now: float) -> list[str]:
     return found
 
 
-def summary(journal: Journal) -> str:
+def summary(journal: JournalReader) -> str:
     """Return one line about what the daemon does, from its open journal."""
     status = Status(None, journal.counts())
     waiting = status.count(State.SETTLING, State.QUEUED)
     in_work, done = status.count(*IN_WORK), status.count(State.DONE)
     failed = status.count(State.FAILED)
     parts = [f"{waiting} waiting, {in_work} in work, {done} done, {failed} failed"]
-    for key, fact in journal.facts().items():
-        if not key.startswith(PRIVATE):
-            text = f"{key} {fact.value}"
-            parts.append(text if key == "model" else f"{text}: {fact.reason}")
+    for key, fact in journal.facts.all().items():
+        text = f"{key} {fact.value}"
+        parts.append(text if key == FactKey.MODEL else f"{text}: {fact.reason}")
     return "; ".join(parts)
 
 

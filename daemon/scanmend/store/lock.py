@@ -1,4 +1,4 @@
-"""One daemon for each state folder: the lock that says so."""
+"""The lock that lets one daemon work on a state folder."""
 
 import errno
 import fcntl
@@ -7,12 +7,18 @@ import time
 
 from scanmend.errors import AlreadyRunning
 
+FILE_NAME = "daemon.lock"
+RETRY_SECONDS = 0.05
+
 
 def lock(folder: str, patience: float = 1.0) -> int:
-    """Hold the state folder for this process; returns the fd to keep. AlreadyRunning when another has it."""
-    path = os.path.join(folder, "daemon.lock")
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    deadline = time.monotonic() + patience  # `scanmend status` holds it for an instant
+    """Lock a state folder for this process. Return the file descriptor, which must stay open.
+
+    Raises AlreadyRunning when another process still holds it after ``patience`` seconds; `scanmend status` holds it for
+    an instant.
+    """
+    fd = os.open(os.path.join(folder, FILE_NAME), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    deadline = time.monotonic() + patience
     while True:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -22,28 +28,32 @@ def lock(folder: str, patience: float = 1.0) -> int:
                 os.close(fd)
                 raise
         if time.monotonic() > deadline:
-            owner = os.pread(fd, 20, 0).decode(errors="replace").strip()
+            owner = _owner(fd)
             os.close(fd)
             raise AlreadyRunning(
-                f"{folder}: another scanmend works on this state folder (process {owner or '?'});"
-                " stop it first, or give this one its own folders.state"
+                f"{folder}: another scanmend works on this state folder (process {owner or '?'})",
+                "stop it first, or give this one its own folders.state",
             )
-        time.sleep(0.05)
+        time.sleep(RETRY_SECONDS)
     os.ftruncate(fd, 0)
     os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
     return fd
 
 
 def running(folder: str) -> int | None:
-    """The process id of the daemon on this state folder, or None when none runs."""
+    """Return the process id of the daemon on a state folder (0: it has not written it yet), or None when none runs."""
     try:
-        fd = os.open(os.path.join(folder, "daemon.lock"), os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(os.path.join(folder, FILE_NAME), os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
         return None
     except OSError:
-        return int(os.pread(fd, 20, 0).decode(errors="replace").strip() or 0)
+        return int(_owner(fd) or 0)
     finally:
         os.close(fd)
+
+
+def _owner(fd: int) -> str:
+    return os.pread(fd, 20, 0).decode(errors="replace").strip()

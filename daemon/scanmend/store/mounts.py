@@ -1,7 +1,7 @@
-"""What a folder lies on: a disk of this machine or a share, and whether it is still the same one.
+"""The file system below a folder: a local disk or a share, and whether it is still the same one.
 
-A share that is unmounted looks like an empty folder; a share that is mounted sends no events for what
-others write. Both can be told from /proc/self/mountinfo (see proc(5)), never from the path's name.
+A share that is unmounted looks like an empty folder, and a mounted share sends no events for what others write.
+/proc/self/mountinfo (see proc(5)) tells both; a path's name never does.
 """
 
 import json
@@ -9,41 +9,41 @@ import os
 import re
 from dataclasses import asdict, dataclass
 
-NETWORK = frozenset(
+_NETWORK = frozenset(
     [
+        "9p",
+        "afs",
+        "beegfs",
+        "ceph",
+        "cifs",
+        "coda",
+        "davfs",
+        "drvfs",
+        "gfs2",
+        "glusterfs",
+        "gpfs",
+        "lustre",
+        "ncpfs",
         "nfs",
         "nfs4",
-        "cifs",
+        "ocfs2",
+        "orangefs",
+        "prl_fs",
         "smb2",
         "smb3",
         "smbfs",
-        "ncpfs",
-        "9p",
-        "virtiofs",
-        "ceph",
-        "glusterfs",
-        "afs",
-        "davfs",
         "vboxsf",
-        "prl_fs",
-        "drvfs",
-        "lustre",
-        "gpfs",
-        "beegfs",
-        "orangefs",
-        "ocfs2",
-        "gfs2",
-        "coda",
+        "virtiofs",
     ]
 )
 _LOCAL_FUSE = frozenset(
-    {"fuseblk", "fuse.ntfs", "fuse.ntfs-3g", "fuse.lxcfs", "fuse.ext2", "fuse.exfat"}
+    ("fuse.exfat", "fuse.ext2", "fuse.lxcfs", "fuse.ntfs", "fuse.ntfs-3g", "fuseblk")
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """One line of mountinfo. ``network``: others may write there without this kernel knowing."""
+    """One line of mountinfo."""
 
     fstype: str
     source: str
@@ -51,21 +51,21 @@ class Mount:
 
     @property
     def network(self) -> bool:
-        """Whether it sends no events for what other machines write."""
+        """Return whether other machines may write there without events for this one."""
         fuse = self.fstype.startswith("fuse") and self.fstype not in _LOCAL_FUSE
-        return self.fstype in NETWORK or fuse
+        return self.fstype in _NETWORK or fuse
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """How to watch: "native" (the kernel's events) or "polling", and why."""
+    """How to watch a folder: "native" (the kernel's events) or "polling", and why."""
 
     name: str
     why: str
 
 
 def mounts() -> list[Mount]:
-    """All mounts of this process, later ones over earlier ones; empty where there is no /proc."""
+    """Return all mounts of this process, later ones after earlier ones; an empty list where there is no /proc."""
     try:
         with open(
             "/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape", newline="\n"
@@ -77,7 +77,7 @@ def mounts() -> list[Mount]:
 
 def _parse(line: str) -> Mount:
     before, _, after = line.partition(" - ")
-    # the kernel escapes only the ASCII blanks: a no-break space in a share's name is part of the name
+    # split at ASCII blanks only: the kernel escapes those, and a no-break space in a share's name is part of the name
     fstype, source = after.split(" ")[:2]
     return Mount(fstype, _unescape(source), _unescape(before.split(" ")[4]))
 
@@ -86,8 +86,8 @@ def _unescape(text: str) -> str:
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)
 
 
-def kind_of(path: str) -> Mount:
-    """The mount that ``path`` (which need not exist) lies on."""
+def mount_of(path: str) -> Mount:
+    """Return the mount that a path lies on; the path need not exist."""
     real = os.path.realpath(path)
     found = Mount("unknown", "", "/")
     for mount in mounts():
@@ -97,7 +97,7 @@ def kind_of(path: str) -> Mount:
 
 
 def submounts(path: str) -> list[Mount]:
-    """Mounts below ``path``."""
+    """Return the mounts below a path."""
     real = os.path.realpath(path)
     return [m for m in mounts() if m.mount_point != real and _within(m.mount_point, real)]
 
@@ -107,39 +107,39 @@ def _within(path: str, folder: str) -> bool:
 
 
 def choose_method(path: str, configured: str) -> Method:
-    """Native events or polling for this inbox."""
+    """Return how to watch an inbox; ``configured`` is "auto", "native" or "polling"."""
     if configured != "auto":
         return Method(configured, f"watch.method: {configured}")
-    for mount in (kind_of(path), *submounts(path)):
-        if mount.network:
-            return Method(
-                "polling", f"{mount.mount_point} is a share ({mount.fstype}), which sends no events"
-            )
-    fstype = kind_of(path).fstype
-    known = "its file system can't be told; taken for" if fstype == "unknown" else f"{fstype},"
-    return Method("native", f"{known} a disk of this machine")
+    mount = mount_of(path)
+    for one in (mount, *submounts(path)):
+        if one.network:
+            why = f"{one.mount_point} is a share ({one.fstype}), which sends no events"
+            return Method("polling", why)
+    if mount.fstype == "unknown":
+        return Method("native", "its file system can't be told; taken for a disk of this machine")
+    return Method("native", f"{mount.fstype}, a disk of this machine")
 
 
 def free_bytes(path: str) -> int:
-    """Bytes that this user may still write on the file system of ``path``."""
+    """Return the number of bytes that this user may still write on the file system of a path."""
     status = os.statvfs(path)
     return status.f_bavail * status.f_frsize
 
 
 class Root:
-    """A configured folder, and the file system that it was on when it was last seen whole."""
+    """A configured folder, and the file system that it was on when it could last be trusted."""
 
     def __init__(self, path: str, known: str | None = None) -> None:
-        """``known``: what ``export`` gave in an earlier run."""
+        """``known``: what ``export`` returned in an earlier run."""
         self.path = path
         self._known = Mount(**json.loads(known)) if known else None
         self._inode: tuple[int, int] | None = None
 
     def check(self) -> str | None:
-        """Why the folder can't be trusted at this moment; None when all is well.
+        """Return why the folder can't be trusted at this moment, or None.
 
-        A folder whose file system is gone is waited for. One that was made anew on the same file system, or
-        over which a share was mounted, is taken as it is (``inode`` tells that it must be watched anew).
+        A folder whose file system is gone can't be trusted until it is back. One that was made anew on the same file
+        system, or over which a share was mounted, is trusted; ``inode`` says that it must be watched anew.
         """
         try:
             status = os.stat(self.path)
@@ -148,14 +148,10 @@ class Root:
             return f"{self.path} can't be read: {error.strerror}"
         if (status.st_dev, status.st_ino) == self._inode:
             return None
-        mount = kind_of(self.path)
-        if (
-            self._known
-            and self._known != mount
-            and len(mount.mount_point) < len(self._known.mount_point)
-        ):
+        mount, known = mount_of(self.path), self._known
+        if known and known != mount and len(mount.mount_point) < len(known.mount_point):
             return (
-                f"{self._known.source} ({self._known.fstype}) is not mounted on {self._known.mount_point};"
+                f"{known.source} ({known.fstype}) is not mounted on {known.mount_point};"
                 " mount it again, scanmend goes on by itself"
             )
         self._known = mount
@@ -164,14 +160,14 @@ class Root:
 
     @property
     def inode(self) -> tuple[int, int] | None:
-        """Device and inode of the folder as last trusted."""
+        """Return device and inode of the folder when it was last trusted."""
         return self._inode
 
     @property
     def network(self) -> bool:
-        """Whether the folder is on a share."""
-        return kind_of(self.path).network
+        """Return whether the folder is on a share."""
+        return mount_of(self.path).network
 
     def export(self) -> str | None:
-        """What to remember for the next run; None before the first successful check."""
+        """Return what to remember for the next run; None before the first successful check."""
         return json.dumps(asdict(self._known)) if self._known else None

@@ -1,4 +1,4 @@
-"""Embedded files that are documents of their own: their paths, their bytes in the state folder until they are done.
+"""Embedded files that are documents of their own: where they lay, and their bytes in the state folder until they are done.
 
     parts/<id of the document that they lay in>/<number>/<name>
 
@@ -9,96 +9,109 @@ import contextlib
 import hashlib
 import json
 import os
-import re
 import shutil
 import stat
 import urllib.parse
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 
 from scanmend.config.settings import LimitsSettings
 from scanmend.document import Document, NewPart
 from scanmend.errors import ProtocolError, machine_error
 from scanmend.page import PARTS, Part, PartOf
-from scanmend.store import atomic
+from scanmend.store import atomic, naming
 
-MOST = 1_000  # parts of one file of the inbox, at all levels
-LEVELS = 5  # of attachments in attachments
-CHUNK = 2**20
-ENDINGS = {  # of names, by the kind of file; the first is put to a name that has none of them
-    ".pdf": (".pdf",),
-    ".jpg": (".jpg", ".jpeg", ".jpe", ".jfif"),
-    ".png": (".png",),
-    ".tif": (".tif", ".tiff"),
-    ".gif": (".gif",),
-    ".webp": (".webp",),
-    ".bmp": (".bmp", ".dib"),
-    ".jp2": (".jp2", ".jpx", ".jpf", ".j2k", ".jpc"),
-}
-# endings of a stem that its folder must not have: results are called so, or the watcher passes them over
-_TAKEN = {b".txt", b".json", b".tmp", b".part", b".crdownload", b".db", b".ini"}
+MAX_PARTS = 1_000  # of one file of the inbox, at all levels together
+MAX_DEPTH = 5  # levels of attachments in attachments
+CHUNK_BYTES = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How many parts, and how many bytes of them, may be extracted from a document.
+
+    ``lineage``: the sha256 of the files that it lies in, the outermost first, and its own.
+    """
+
+    parts: int
+    size: int
+    lineage: tuple[str, ...]
+
+    @property
+    def depth(self) -> int:
+        """Return how many levels of attachments may follow."""
+        return MAX_DEPTH - len(self.lineage) + 1
 
 
 class Parts:
-    """The parts in one state folder. Any thread may ask; the document's own step writes."""
+    """The parts in one state folder. Any thread may read; the thread that works on a document writes its parts."""
 
     def __init__(self, state: str) -> None:
-        """Nothing is made before there is a part."""
+        """Use this state folder. Nothing is made in it before there is a part."""
         self._folder = os.path.join(os.fsencode(state), PARTS.encode())
 
     def file(self, document: Document) -> bytes:
-        """Return where the bytes of a part are."""
-        assert document.part is not None
+        """Return the path of a part's bytes; ValueError for a document that is not a part."""
+        if document.part is None:
+            raise ValueError(f"{document.name} is a file of the inbox")
         folder = self._below(document.parent, document.part)
         return os.path.join(folder, os.path.basename(document.path))
 
     def take(
         self, document: Document, parts: Sequence[Part], limits: LimitsSettings, scratch: str
     ) -> list[NewPart]:
-        """Copy what the OCR child extracted, durably, and return what the journal is to know of it.
+        """Copy the files that an OCR child extracted, durably. Return what the journal is to keep of them.
 
-        ``scratch`` is the child's folder. An earlier copy is replaced: this can be done again after a crash.
+        ``scratch`` is the child's folder. An earlier copy is replaced, so that this can be done again after a crash.
+        Raises ProtocolError when a file is not what the child said, MachineError when the disk fails.
         """
-        made: list[NewPart] = []
+        taken: list[NewPart] = []
         try:
             self.drop_below(document)
             for number, part in enumerate(parts):
-                mine = _placed(document, part, parts, limits)
-                made.append(self._taken(document, part, number, mine, scratch))
+                origin = _origin(document, part, parts, limits)
+                taken.append(self._taken(document, part, number, origin, scratch))
             if parts:
                 shutil.rmtree(os.path.join(scratch, PARTS), ignore_errors=True)
         except OSError as error:
             raise machine_error(error, f"{document.name}: keeping its attachments") from None
-        return made
+        return taken
 
     def _taken(
-        self, document: Document, part: Part, number: int, mine: PartOf, scratch: str
+        self, document: Document, part: Part, number: int, origin: PartOf, scratch: str
     ) -> NewPart:
-        path = os.path.join(below(document.path), file_name(part))
+        try:
+            name = naming.part_name(part.name, part.kind)
+        except KeyError:
+            raise ProtocolError(
+                f"the OCR child extracted a file of no known kind ({part.kind!r})"
+            ) from None
         folder = self._below(document.id, number)
         atomic.make_folder(folder)
         digest = hashlib.sha256()
         source = os.path.join(scratch, PARTS, str(number))
-        copy = _copied(source, part.size, digest.update)
-        atomic.write(os.path.join(folder, os.path.basename(path)), copy)
+        atomic.write(os.path.join(folder, name), _read(source, part.size, digest.update))
         if digest.hexdigest() != part.sha256:
             raise ProtocolError(
                 f"{document.name}: an attachment is not what the OCR child said of it"
             )
-        return NewPart(number, path, part.size, part.sha256, json.dumps(mine.to_json()))
+        path = os.path.join(naming.part_folder(document.path), name)
+        return NewPart(number, path, part.size, part.sha256, json.dumps(origin.to_json()))
 
     def drop(self, document: Document) -> None:
-        """Remove the bytes of a part that is done."""
+        """Remove the bytes of a document that is done, if it is a part."""
         if document.part is not None:
             shutil.rmtree(self._below(document.parent, document.part), ignore_errors=True)
-            with contextlib.suppress(OSError):  # others are there
+            # it fails while there are other parts
+            with contextlib.suppress(OSError):
                 os.rmdir(self._below(document.parent))
 
     def drop_below(self, document: Document) -> None:
-        """Remove what lay in a document that will have no parts."""
+        """Remove the parts of a document, which won't become documents."""
         shutil.rmtree(self._below(document.id), ignore_errors=True)
 
     def sweep(self, wanted: Collection[tuple[int, int]]) -> None:
-        """Remove what a crash left, but for the ``wanted``: parents and numbers."""
+        """Remove what a crash left, except for the ``wanted`` parts, each given by parent and number."""
         keep = {(b"%d" % parent, b"%d" % number) for parent, number in wanted}
         for parent in _names(self._folder):
             folder = os.path.join(self._folder, parent)
@@ -113,62 +126,48 @@ class Parts:
 
 
 def part_of(document: Document) -> PartOf | None:
-    """Return where this document lay; None for a file of the inbox."""
+    """Return where a part lay; None for a file of the inbox."""
     return PartOf.from_json(json.loads(document.part_of)) if document.part_of else None
 
 
-def room(document: Document, limits: LimitsSettings) -> tuple[int, int, tuple[str, ...]]:
-    """Return how many parts and bytes may be extracted of a document, and the sha256 of it and of all that it lies in."""
-    where = part_of(document)
-    if where is None:
-        return MOST, int(limits.file_size), (document.sha256,)
-    line = (*where.ancestors, where.sha256, document.sha256)
-    return where.room_parts, where.room_bytes, line
+def allowance(document: Document, limits: LimitsSettings) -> Allowance:
+    """Return what may be extracted from a document."""
+    origin = part_of(document)
+    if origin is None:
+        return Allowance(MAX_PARTS, int(limits.file_size), (document.sha256,))
+    lineage = (*origin.ancestors, origin.sha256, document.sha256)
+    return Allowance(origin.room_parts, origin.room_bytes, lineage)
 
 
-def below(path: bytes) -> bytes:
-    """Return the folder of a document's parts: its path without the ending of its name."""
-    stem = os.path.splitext(path)[0]
-    taken = os.path.splitext(os.path.basename(stem))[1].lower() in _TAKEN
-    return stem + b"_" if taken or stem == path else stem
-
-
-def file_name(part: Part) -> bytes:
-    """Return a name that every system takes and the watcher would not pass over; its ending tells the kind."""
-    endings = ENDINGS.get(part.kind)
-    if endings is None:
-        raise ProtocolError(f"the OCR child extracted a file of no known kind ({part.kind!r})")
-    stem, ending = os.path.splitext(re.split(r"[/\\]", part.name)[-1])
-    if ending.lower() not in endings:
-        stem, ending = stem + ending, endings[0]
-    stem = atomic.safe_name(stem.encode("utf-8", "replace"))
-    return atomic.fit(f"_{stem}" if stem.startswith((".", "~")) else stem, ending)
-
-
-def _placed(
+def _origin(
     document: Document, part: Part, parts: Sequence[Part], limits: LimitsSettings
 ) -> PartOf:
-    """Return where a part lay. What room is left is divided among the parts, so that no tree of them exceeds it."""
-    room_parts, room_bytes, line = room(document, limits)
+    """Return where a part lay. What may still be extracted is divided among the parts, so that no tree exceeds it."""
+    allowed = allowance(document, limits)
+    rest_parts = max(0, allowed.parts - len(parts)) // len(parts)
+    rest_size = max(0, allowed.size - sum(one.size for one in parts)) // len(parts)
     return PartOf(
         urllib.parse.quote_from_bytes(document.path),
         document.sha256,
         part.name,
-        line[:-1],
-        max(0, room_parts - len(parts)) // len(parts) if len(line) < LEVELS else 0,
-        max(0, room_bytes - sum(one.size for one in parts)) // len(parts),
+        allowed.lineage[:-1],
+        rest_parts if len(allowed.lineage) < MAX_DEPTH else 0,
+        rest_size,
     )
 
 
-def _copied(path: str, size: int, tell: Callable[[bytes], None]) -> Iterator[bytes]:
-    """Yield the bytes of a child's file, which may be anything by now: no link, and no more than was said."""
+def _read(path: str, size: int, consume: Callable[[bytes], None]) -> Iterator[bytes]:
+    """Yield the ``size`` bytes of a child's file, and give them to ``consume``.
+
+    The child may have put anything there: a link is not followed, and what is beyond the size is not read.
+    """
     with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise ProtocolError("an attachment is no file")
         left = size
-        while left and (chunk := file.read(min(left, CHUNK))):
+        while left and (chunk := file.read(min(left, CHUNK_BYTES))):
             left -= len(chunk)
-            tell(chunk)
+            consume(chunk)
             yield chunk
     if left:
         raise ProtocolError("an attachment is shorter than the OCR child said")

@@ -1,4 +1,4 @@
-"""The journal's tables: how they began, and each change since. A journal of any age is brought up to date."""
+"""The journal's tables: the first version, and each change since. Any older journal is brought up to date when it is opened."""
 
 FIRST = """
 CREATE TABLE documents (
@@ -31,8 +31,8 @@ CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL, reason TEXT NOT N
 """
 UNFINISHED = "state IN ('settling', 'queued', 'reading', 'publishing', 'putting-away')"
 
-# How many documents are in each state, kept by the database itself; the last and the first of a state by an index:
-# what is asked every few seconds costs the same with a million rows.
+# The database itself counts the documents in each state, and an index gives the first and the last of a state:
+# queries that run every few seconds cost the same with a million rows.
 COUNTED = f"""
 DROP INDEX documents_state;
 CREATE INDEX documents_state ON documents (state, since);
@@ -51,7 +51,7 @@ CREATE TRIGGER count_pruned AFTER DELETE ON documents BEGIN
 END;
 """
 
-# Embedded files: those of a document that is in work (``parts``), and those that have become documents.
+# Embedded files: ``parts`` holds those of a document that is in work. Once it is published, they are documents.
 EMBEDDED = """
 ALTER TABLE documents ADD COLUMN parent INTEGER;    -- the document that it was embedded in
 ALTER TABLE documents ADD COLUMN part INTEGER;      -- its number there
@@ -68,6 +68,9 @@ VERSION = len(STEPS)
 
 
 def upgrade(version: int) -> str:
-    """What brings a journal of this version (0: an empty one) up to date, as one transaction; empty when it is."""
+    """Return the SQL that brings a journal of this version (0: an empty one) up to date, as one transaction.
+
+    The result is empty for a journal that is up to date.
+    """
     steps = STEPS[version:]
     return f"BEGIN; {' '.join(steps)} PRAGMA user_version = {VERSION}; COMMIT;" if steps else ""

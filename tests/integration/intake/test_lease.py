@@ -44,11 +44,11 @@ def _claimed(leases: Leases, path: bytes = FILE) -> None:
         leases._journal.claim(FileSnapshot(path, 1, 1, 1), "ab" * 32, "default")
 
 
-def _end(leases: Leases, kept: int = 0) -> None:
+def _end(leases: Leases, kept: bool = False) -> None:
     journal = leases._journal
     for state in (State.READING, State.PUBLISHING, State.PUTTING_AWAY, State.DONE):
         document = list(journal.in_state(*State))[-1]
-        journal.move(document, state, "test", **({"kept": kept} if state == State.DONE else {}))
+        journal.move(document, state, "test", kept=kept and state == State.DONE)
 
 
 def _left(inbox: Path) -> list[str]:
@@ -161,7 +161,7 @@ def test_a_restart_goes_on_with_its_leases_and_gives_back_the_rest(inbox: Path) 
 def test_what_is_done_and_stays_is_not_done_again(inbox: Path) -> None:
     first, second = _daemon(inbox, "first"), _daemon(inbox, "second")
     _claimed(first)
-    _end(first, kept=1)
+    _end(first, kept=True)
     first.let_go(FILE)
     time.sleep(2 * SECONDS)  # the mark outlives any lease
 

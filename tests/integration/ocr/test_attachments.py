@@ -19,7 +19,7 @@ from scanmend.errors import DocumentError, Encrypted, Unsupported
 from scanmend.ocr.pages import contents
 from scanmend.ocr.pdf import extract
 from scanmend.page import Contents, ContentsRequest
-from scanmend.store.parts import ENDINGS
+from scanmend.store.naming import PART_EXTENSIONS
 
 XML = b"<?xml version='1.0'?><CrossIndustryInvoice/>"
 PNG = encoded("png")
@@ -102,7 +102,7 @@ def test_each_kind_is_known_by_its_first_bytes(kind: str) -> None:
     found = extract.kind_of(encoded(kind)[: extract.HEAD])
 
     assert found[1:] in {"jpeg": "jpg", "tiff": "tif", "jpeg2000": "jp2"}.get(kind, kind)
-    assert found in ENDINGS
+    assert found in PART_EXTENSIONS
 
 
 @pytest.mark.parametrize("data", [b"", b"BMW sells cars", b"RIFF\0\0\0\0WAVEfmt ", XML, b"PK\3\4"])

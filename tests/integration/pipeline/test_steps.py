@@ -76,7 +76,7 @@ def test_a_page_waits_while_the_inbox_is_away(tmp_path: Path) -> None:
         assert schedule.take(30) == Job(document.id, 0)
         assert journal.document(document.id).state == State.READING
         assert "waits" in journal.document(document.id).reason
-        assert journal.attempts(document.id) == 0
+        assert journal.pages.attempts(document.id) == 0
     finally:
         journal.close()
 
@@ -108,7 +108,7 @@ def test_after_an_error_that_nobody_foresaw_the_page_is_tried_in_a_new_child(
         read.turn(child, job)
 
         assert not child.alive
-        assert read._journal.attempts(document.id) == 1
+        assert read._journal.pages.attempts(document.id) == 1
 
 
 def test_who_begins_work_lets_finished_work_pass(tmp_path: Path) -> None:
@@ -157,13 +157,13 @@ def test_a_bug_in_one_pages_correction_costs_that_page_its_correction(
     try:
         document = _reading(journal)
         line = Line("the ledger", Box(0, 0, 9, 9), 0.9)
-        journal.keep_text(
+        journal.pages.keep_text(
             document.id, PageText(0, 9, 9, 72.0, 0, (line,), EngineInfo("rapidocr", "3"))
         )
 
         step.turn(document.id, 0)
 
-        result = journal.result(document.id, 0)
+        result = journal.pages.result(document.id, 0)
         assert result.lines == ("the ledger",)
         assert result.correction.status == "failed"
         assert "ZeroDivisionError" in result.correction.reason

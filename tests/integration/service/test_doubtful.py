@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+import journals
 from running import Tree, tree
 from samples import encoded, numbered, put
 from scanmend.document import Document, State
-from scanmend.store.journal import Journal
 
 SETTLE = "settle: {quiet: 300ms, doubtful: 3s, patience: 10m}\n"
 CASES = Path(__file__).parents[2] / "cases"
@@ -23,22 +23,11 @@ def daemon(tmp_path: Path) -> Iterator[Tree]:
 
 
 def _documents(made: Tree) -> dict[bytes, Document]:
-    journal = Journal.read_only(str(made.state))
-    assert journal
-    try:
-        return {d.path: d for d in journal.in_state(*State)}
-    finally:
-        journal.close()
+    return {d.path: d for d in journals.documents(made.state)}
 
 
 def _moves(made: Tree, path: bytes) -> list[str]:
-    journal = Journal.read_only(str(made.state))
-    assert journal
-    try:
-        document = next(d for d in journal.in_state(*State) if d.path == path)
-        return [new for _, _, new, _ in journal.history(document)]
-    finally:
-        journal.close()
+    return journals.moves(made.state, _documents(made)[path].id)
 
 
 def _reason(made: Tree, path: bytes) -> str:

@@ -330,6 +330,7 @@ def test_a_broken_configuration_is_refused_at_reload(daemon: Tree) -> None:
     daemon.published("scan")
 
 
+@pytest.mark.unmeasured
 def test_the_idle_daemon_is_alone_and_small(tmp_path: Path) -> None:
     with tree(tmp_path, "ocr: {workers: 1, idle_unload: 500ms}") as made:
         process = made.start()

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+import journals
 from attached import mail, saved, written
 from running import ROOT, Tree, eventually
 from samples import encoded, numbered, put
 from scanmend.document import State
-from scanmend.store.journal import Journal
 
 LEASE = "watch: {poll_interval: 300ms, reconcile_interval: 2s, shared: true, lease: 3s}\n"
 
@@ -45,12 +45,7 @@ def two(tmp_path: Path) -> Iterator[tuple[Tree, Tree]]:
 
 
 def _done(made: Tree) -> list[str]:
-    journal = Journal.read_only(str(made.state))
-    assert journal is not None
-    try:
-        return [d.name for d in journal.in_state(State.DONE)]
-    finally:
-        journal.close()
+    return [d.name for d in journals.documents(made.state) if d.state == State.DONE]
 
 
 def _finished(made: Tree, names: list[str]) -> None:

@@ -1,5 +1,6 @@
-"""Writing and moving files, and the names they get."""
+"""Test writing and moving files."""
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,22 +10,26 @@ import pytest
 from scanmend.store import atomic
 
 
-def test_write_is_whole_or_not_at_all(tmp_path: Path) -> None:
+def _names(folder: Path) -> list[str]:
+    return sorted(os.listdir(folder))
+
+
+def test_write_leaves_the_whole_file_or_the_old_one(tmp_path: Path) -> None:
     path = os.fsencode(tmp_path / "a.txt")
     atomic.write(path, [b"one ", b"two"])
 
-    def broken() -> object:
+    def broken() -> Iterator[bytes]:
         yield b"half"
         raise OSError("the pen broke")
 
     with pytest.raises(OSError, match="pen"):
-        atomic.write(path, broken())  # type: ignore[arg-type]
+        atomic.write(path, broken())
 
     assert Path(os.fsdecode(path)).read_bytes() == b"one two"
-    assert os.listdir(tmp_path) == ["a.txt"]
+    assert _names(tmp_path) == ["a.txt"]
 
 
-def test_move_never_replaces(tmp_path: Path) -> None:
+def test_move_never_replaces_a_file(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("a")
     (tmp_path / "b").write_text("b")
 
@@ -34,67 +39,99 @@ def test_move_never_replaces(tmp_path: Path) -> None:
     assert (tmp_path / "b").read_text() == "b"
 
 
-def test_move_to_another_file_system(tmp_path: Path) -> None:
+def test_move_of_a_file_that_is_not_there_fails(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        atomic.move(os.fsencode(tmp_path / "a"), os.fsencode(tmp_path / "b"))
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[Path]:
+    """A path on another file system."""
     shm = Path("/dev/shm")
     if not shm.is_dir() or shm.stat().st_dev == tmp_path.stat().st_dev:
         pytest.skip("no second file system here (/dev/shm)")
-    target = shm / f"scanmend-test-{os.getpid()}"
+    folder = shm / f"scanmend-test-{os.getpid()}"
+    folder.mkdir()
+    yield folder / "a"
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()
+
+
+def test_move_to_another_file_system(tmp_path: Path, elsewhere: Path) -> None:
     (tmp_path / "a").write_bytes(b"x" * 100_000)
-    try:
-        atomic.move(os.fsencode(tmp_path / "a"), os.fsencode(target))
 
-        assert target.read_bytes() == b"x" * 100_000
-        assert os.listdir(tmp_path) == []
-    finally:
-        target.unlink(missing_ok=True)
+    atomic.move(os.fsencode(tmp_path / "a"), os.fsencode(elsewhere))
+
+    assert elsewhere.read_bytes() == b"x" * 100_000
+    assert _names(tmp_path) == []
 
 
-@pytest.mark.parametrize(
-    ("name", "safe"),
-    [
-        (b"invoice 12.pdf", "invoice 12.pdf"),
-        ("Größe 'x'.png".encode(), "Größe 'x'.png"),
-        (b'a:b?"c"\n.pdf', "a_b__c__.pdf"),
-        (b"caf\xe9.png", "caf_.png"),
-        (b"ends. ", "ends"),
-        (b"CON", "_CON"),
-        (b"con.png", "_con.png"),
-        (b"...", "_"),
-        (b"concert", "concert"),
-    ],
-)
-def test_safe_names(name: bytes, safe: str) -> None:
-    assert safe == atomic.safe_name(name)
+def test_a_failed_copy_to_another_file_system_leaves_the_original(
+    tmp_path: Path, elsewhere: Path
+) -> None:
+    (tmp_path / "a").mkdir()  # a folder can't be copied as a file
+
+    with pytest.raises(OSError, match="directory"):
+        atomic.move(os.fsencode(tmp_path / "a"), os.fsencode(elsewhere))
+
+    assert _names(tmp_path) == ["a"]
+    assert _names(elsewhere.parent) == []
 
 
-def test_long_names_are_cut_between_characters() -> None:
-    cut = atomic.fit("ö" * 200, ".json")
+def test_make_folder_takes_an_existing_one(tmp_path: Path) -> None:
+    for _ in range(2):
+        atomic.make_folder(os.fsencode(tmp_path / "a" / "b"))
 
-    assert len(cut) <= 255
-    assert cut.endswith(b".json")
-    assert cut.decode().startswith("öö")
-
-
-def test_candidates() -> None:
-    names = atomic.candidates("scan", "0123456789abcdef")
-
-    assert [next(names) for _ in range(3)] == ["scan", "scan-01234567", "scan-01234567-2"]
+    assert (tmp_path / "a" / "b").is_dir()
 
 
-def test_half_written_files_are_cleared(tmp_path: Path) -> None:
-    (tmp_path / "sub").mkdir()
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.EIO])
+def test_sync_folder_needs_a_file_system_that_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """The kernel's answer is patched: no file system here refuses the fsync of a folder."""
+
+    def fsync(_fd: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+
+    if number == errno.EIO:
+        with pytest.raises(OSError, match="Input/output"):
+            atomic.sync_folder(os.fsencode(tmp_path))
+    else:
+        atomic.sync_folder(os.fsencode(tmp_path))
+
+
+def test_sha256_follows_no_link(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"")
+    (tmp_path / "link").symlink_to("a")
+
+    assert atomic.sha256_of(os.fsencode(tmp_path / "a")).startswith("e3b0c442")
+    with pytest.raises(OSError, match="symbolic links"):
+        atomic.sha256_of(os.fsencode(tmp_path / "link"))
+
+
+def test_clear_temp_removes_files_of_earlier_runs(tmp_path: Path) -> None:
+    (tmp_path / "sub" / ".scanmend-01ff.tmp").mkdir(parents=True)
     (tmp_path / "sub" / ".scanmend-00ff.tmp").write_text("half")
     (tmp_path / "sub" / "mine.tmp").write_text("not ours")
 
     removed = list(atomic.clear_temp(os.fsencode(tmp_path), lambda: False))
 
     assert removed == [os.fsencode(tmp_path / "sub" / ".scanmend-00ff.tmp")]
-    assert os.listdir(tmp_path / "sub") == ["mine.tmp"]
+    assert _names(tmp_path / "sub") == [".scanmend-01ff.tmp", "mine.tmp"]
 
 
-def test_what_this_run_is_writing_is_not_cleared(tmp_path: Path) -> None:
-    """The daemon clears beside its own work."""
+def test_clear_temp_stops_after_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / ".scanmend-00ff.tmp").write_text("half")
 
+    assert list(atomic.clear_temp(os.fsencode(tmp_path), lambda: True)) == []
+
+
+def test_clear_temp_keeps_what_this_run_is_writing(tmp_path: Path) -> None:
     def half() -> Iterator[bytes]:
         yield b"half"
         assert list(atomic.clear_temp(os.fsencode(tmp_path), lambda: False)) == []
@@ -105,12 +142,23 @@ def test_what_this_run_is_writing_is_not_cleared(tmp_path: Path) -> None:
     assert (tmp_path / "result.txt").read_text() == "half and whole"
 
 
-def test_what_is_no_folder_is_not_in_the_way(tmp_path: Path) -> None:
-    root = os.fsencode(tmp_path)
-    (tmp_path / "mail").write_bytes(b"a file that failed")
-    (tmp_path / "desk").mkdir()
+def test_a_failed_removal_is_done_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel's answer is patched: a disk that fails to write mostly fails to remove, too."""
 
-    assert atomic.unobstructed(root + b"/desk/mail/deep", root) == root + b"/desk/mail/deep"
-    assert atomic.unobstructed(root + b"/mail", root) == root
-    assert atomic.unobstructed(root + b"/mail/deep/er", root) == root
-    assert atomic.unobstructed(root, root) == root
+    def broken() -> Iterator[bytes]:
+        yield b"half"
+        raise OSError("the pen broke")
+
+    def unlink(_path: bytes) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "unlink", unlink)
+        with pytest.raises(OSError, match="pen"):
+            atomic.write(os.fsencode(tmp_path / "a.txt"), broken())
+        atomic.retry_removals()
+    assert len(_names(tmp_path)) == 1
+
+    atomic.retry_removals()
+
+    assert _names(tmp_path) == []

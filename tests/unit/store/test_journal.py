@@ -1,40 +1,28 @@
-"""The journal: one state machine, on disk."""
+"""Test the journal's state machine: claims, waits, moves, and what is forgotten."""
 
-from collections.abc import Iterator
+import time
 from pathlib import Path
 
 import pytest
 
-from scanmend.document import MOVES, FileSnapshot, State
-from scanmend.errors import AlreadyRunning
-from scanmend.page import (
-    Box,
-    Contents,
-    Correction,
-    CorrectionStatus,
-    EngineInfo,
-    Line,
-    PageResult,
-    PageText,
-)
-from scanmend.store.journal import Journal
-from scanmend.store.lock import lock, running
+from journals import moves
+from scanmend.document import MOVES, Document, EndDoubt, FileSnapshot, State
+from scanmend.store.journal import IllegalMove, Journal
 
 SEEN = FileSnapshot(b"a/b\xff.png", 10, 20, 30)
 
 
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    journal = Journal.open(str(tmp_path))
-    yield journal
-    journal.close()
+def _claimed(journal: Journal, seen: FileSnapshot = SEEN, sha256: str = "f00") -> Document:
+    document = journal.claim(seen, sha256, "default")
+    assert document is not None
+    return document
 
 
-def _page(index: int) -> PageText:
-    line = Line("text", Box(1, 2, 3, 4), 0.9, 0)
-    return PageText(
-        index, 100, 200, 300.0, 0, (line,), EngineInfo("rapidocr", "3", ("en",), {"a": 1})
-    )
+def _done(journal: Journal, name: str, *, kept: bool = False) -> Document:
+    document = _claimed(journal, FileSnapshot(name.encode(), 1, 2, 3), f"of {name}")
+    for state in (State.READING, State.PUBLISHING, State.PUTTING_AWAY):
+        document = journal.move(document, state, "")
+    return journal.move(document, State.DONE, "", kept=kept)
 
 
 def test_every_state_is_in_the_table_and_ends_are_ends() -> None:
@@ -43,137 +31,161 @@ def test_every_state_is_in_the_table_and_ends_are_ends() -> None:
 
 
 def test_a_file_is_claimed_once(journal: Journal) -> None:
-    document = journal.claim(SEEN, "f00", "default")
+    document = _claimed(journal)
 
-    assert document is not None
     assert document.state == State.QUEUED
     assert journal.claim(SEEN, "f00", "default") is None
-    assert journal.known(SEEN)
-    assert not journal.known(FileSnapshot(SEEN.path, 11, 20, 30))
+    assert journal.in_hand(SEEN)
+    assert not journal.in_hand(FileSnapshot(SEEN.path, 11, 20, 30))
 
 
-def test_a_wait_becomes_the_claim(journal: Journal) -> None:
-    journal.settling(SEEN, 1234.5, "growing")
-    journal.settling(SEEN, 9999.9, "incomplete")
+def test_a_wait_becomes_the_claim(journal: Journal, tmp_path: Path) -> None:
+    journal.note_waiting(SEEN, 1234.5, "growing")
+    journal.note_waiting(SEEN, 9999.9, "incomplete")
     waiting = journal.waiting(SEEN.path)
     assert waiting is not None
     assert (waiting.first_seen, waiting.reason) == (1234.5, "incomplete")
 
-    document = journal.claim(SEEN, "f00", "default")
+    doubt = EndDoubt("odd end", "odd end; it was read all the same")
+    document = journal.claim(SEEN, "f00", "default", [doubt])
 
     assert document is not None
-    assert document.id == waiting.id
-    assert document.first_seen == 1234.5
-    assert [new for _, _, new, _ in journal.history(document)] == ["settling", "queued"]
+    assert (document.id, document.first_seen) == (waiting.id, 1234.5)
+    assert (document.sha256, document.profile) == ("f00", "default")
+    assert (document.reason, document.end_doubts) == (doubt.warning, (doubt,))
+    assert moves(tmp_path, document.id) == ["settling", "queued"]
 
 
-def test_moves_are_checked_by_table_and_by_row(journal: Journal) -> None:
-    document = journal.claim(SEEN, "f00", "default")
-    assert document is not None
-    with pytest.raises(AssertionError, match="queued -> done is no move"):
+def test_a_changed_file_that_waits_counts_as_never_opened(journal: Journal) -> None:
+    document = journal.move(_claimed(journal), State.READING, "")
+    journal.move(document, State.SETTLING, "incomplete")
+    assert journal.note_waiting(SEEN, 0, "incomplete").sha256 == "f00"
+
+    journal.note_waiting(FileSnapshot(SEEN.path, 11, 21, 30), 0, "growing")
+
+    waiting = journal.waiting(SEEN.path)
+    assert waiting is not None
+    assert (waiting.size, waiting.sha256) == (11, "")
+
+
+def test_a_move_that_the_table_does_not_have(journal: Journal, tmp_path: Path) -> None:
+    document = _claimed(journal)
+
+    with pytest.raises(IllegalMove, match="queued -> done is no move"):
         journal.move(document, State.DONE, "no")
+
+    assert journal.document(document.id) == document
+    assert moves(tmp_path, document.id) == ["queued"]
+
+
+def test_a_move_from_a_state_that_the_document_has_left(journal: Journal, tmp_path: Path) -> None:
+    document = _claimed(journal)
     journal.move(document, State.READING, "yes")
-    with pytest.raises(RuntimeError, match="not queued any more"):
+
+    with pytest.raises(IllegalMove, match="not queued any more, so it can't become reading"):
         journal.move(document, State.READING, "again")
 
     assert journal.counts() == {State.READING: 1}
+    assert moves(tmp_path, document.id) == ["queued", "reading"]
 
 
-def test_pages_survive_and_go_with_the_document(journal: Journal, tmp_path: Path) -> None:
-    document = journal.claim(SEEN, "f00", "default")
-    assert document is not None
-    document = journal.keep_contents(document, Contents("image/png", 2))
-    document = journal.move(document, State.READING, "")
-    result = PageResult(_page(0), ("Text",), (), Correction(CorrectionStatus.OFF))
-    journal.keep_text(document.id, _page(0))
-    journal.keep_text(document.id, _page(1))
-    journal.keep_result(document.id, result)
-    journal.close()
+def test_a_move_keeps_outcome_and_kept(journal: Journal) -> None:
+    document = journal.move(_claimed(journal), State.PUTTING_AWAY, "broken", outcome="damaged")
+    document = journal.move(document, State.FAILED, "broken", kept=True)
+    assert (document.outcome, document.kept) == ("damaged", 1)
 
-    again = Journal.open(str(tmp_path))
-    try:
-        assert again.page_progress(document.id) == ({1}, {0})
-        assert again.text(document.id, 1) == _page(1)
-        assert again.text(document.id, 0) is None
-        assert again.result(document.id, 0) == result
-        again.move(document, State.GONE, "")
-        assert again.page_progress(document.id) == (set(), set())
-    finally:
-        again.close()
+    document = journal.move(document, State.GONE, "dropped again")
+
+    assert (document.outcome, document.kept) == ("damaged", 1)
 
 
-def test_attempts_are_counted_over_restarts(journal: Journal, tmp_path: Path) -> None:
-    assert [journal.count_attempt(1, 4, "crash"), journal.count_attempt(1, 4, "crash")] == [1, 2]
-    journal.close()
-    again = Journal.open(str(tmp_path))
-    try:
-        assert again.count_attempt(1, 4, "crash") == 3
-        assert again.attempts(1) == 3
-    finally:
-        again.close()
+def test_what_is_noted_of_a_document(journal: Journal) -> None:
+    document = _claimed(journal)
+
+    journal.note_reason(document, "waits: the disk is full")
+    journal.note_stem(document, "scan-2")
+    noted = journal.note_put_away(document, b"/failed/a\xff")
+
+    assert noted == journal.document(document.id)
+    assert (noted.reason, noted.stem) == ("waits: the disk is full", "scan-2")
+    assert (noted.put_away, noted.state) == (b"/failed/a\xff", State.QUEUED)
+
+
+def test_a_document_that_is_not_there(journal: Journal) -> None:
+    with pytest.raises(LookupError, match="no document 7"):
+        journal.document(7)
 
 
 def test_a_failed_file_dropped_again_is_a_new_document(journal: Journal) -> None:
-    first = journal.claim(SEEN, "f00", "default")
-    assert first is not None
-    first = journal.move(first, State.PUTTING_AWAY, "broken", outcome="damaged")
-    first = journal.move(first, State.FAILED, "broken")
+    first = journal.move(_claimed(journal), State.PUTTING_AWAY, "broken", outcome="damaged")
+    journal.move(first, State.FAILED, "broken")
 
-    second = journal.claim(SEEN, "f00", "default")
+    second = _claimed(journal)
 
-    assert second is not None
     assert second.id != first.id
     assert journal.counts() == {State.GONE: 1, State.QUEUED: 1}
 
 
+def test_another_file_does_not_replace_a_failed_one(journal: Journal) -> None:
+    first = journal.move(_claimed(journal), State.PUTTING_AWAY, "broken", outcome="damaged")
+    journal.move(first, State.FAILED, "broken")
+
+    _claimed(journal, sha256="another")
+
+    assert journal.counts() == {State.FAILED: 1, State.QUEUED: 1}
+
+
 def test_a_kept_original_is_known_for_ever(journal: Journal) -> None:
-    document = journal.claim(SEEN, "f00", "default")
-    assert document is not None
-    for state in (State.READING, State.PUBLISHING, State.PUTTING_AWAY):
-        document = journal.move(document, state, "")
-    journal.move(document, State.DONE, "", kept=1)
+    kept = _done(journal, "a", kept=True)
 
-    assert journal.claim(SEEN, "f00", "default") is None
+    assert journal.claim(FileSnapshot(b"a", 1, 2, 3), kept.sha256, "default") is None
+    assert journal.lease_state(b"a") == (False, kept.sha256)
 
 
-def test_a_reader_sees_what_the_writer_wrote(journal: Journal, tmp_path: Path) -> None:
-    journal.set_fact("inbox", "gone", "the share is not mounted")
-    reader = Journal.read_only(str(tmp_path))
-    assert reader is not None
-    try:
-        fact = reader.facts()["inbox"]
-        assert (fact.value, fact.reason) == ("gone", "the share is not mounted")
-        journal.clear_fact("inbox")
-        assert reader.facts() == {}
-    finally:
-        reader.close()
+def test_the_lease_of_a_document_in_work(journal: Journal) -> None:
+    assert journal.lease_state(SEEN.path) == (False, "")
 
+    _claimed(journal)
 
-def test_no_journal_is_no_error_for_a_reader(tmp_path: Path) -> None:
-    assert Journal.read_only(str(tmp_path / "nowhere")) is None
-
-
-def test_the_lock_names_its_holder(tmp_path: Path) -> None:
-    import os
-
-    fd = lock(str(tmp_path))
-    try:
-        assert running(str(tmp_path)) == os.getpid()
-        with pytest.raises(AlreadyRunning, match=f"process {os.getpid()}.*own folders.state"):
-            lock(str(tmp_path), patience=0.1)
-    finally:
-        os.close(fd)
-    assert running(str(tmp_path)) is None
+    assert journal.lease_state(SEEN.path) == (True, "")
 
 
 def test_a_touched_file_is_still_the_one_in_hand(journal: Journal) -> None:
-    """A NAS or a virus scanner sets a new time, or copies the file: the content tells."""
-    document = journal.claim(SEEN, "f00", "default")
-    assert document is not None
+    """A NAS or a virus scanner sets a new time, or copies the file; the content tells."""
+    _claimed(journal)
     touched = FileSnapshot(SEEN.path, SEEN.size, 99, 98)
 
     assert journal.claim(touched, "f00", "default") is None
-    assert journal.known(touched)
-    assert (
-        journal.claim(FileSnapshot(SEEN.path, SEEN.size, 97, 96), "another", "default") is not None
-    )
+    assert journal.in_hand(touched)
+    _claimed(journal, FileSnapshot(SEEN.path, SEEN.size, 97, 96), "another")
+
+
+def test_old_documents_are_forgotten_a_few_at_a_time(journal: Journal, tmp_path: Path) -> None:
+    old = [_done(journal, f"{number}") for number in range(5)]
+    failed = _claimed(journal)
+    journal.move(failed, State.PUTTING_AWAY, "broken", outcome="damaged")
+    journal.move(journal.document(failed.id), State.FAILED, "broken")
+    kept = _done(journal, "kept", kept=True)
+    last = _done(journal, "last")
+    later = time.time() + 1
+
+    assert journal.prune(1.0, 10) == 0
+    assert [journal.prune(later, 3) for _ in range(3)] == [3, 2, 0]
+
+    assert [d.id for d in journal.in_state(*State)] == [failed.id, kept.id, last.id]
+    assert [moves(tmp_path, document.id) for document in old] == [[]] * 5
+    assert moves(tmp_path, kept.id)[-1] == "done"
+
+
+def test_no_number_is_given_twice(journal: Journal) -> None:
+    """A hook that has been told everything would miss what comes next."""
+    old = _done(journal, "old")
+    told = journal.last_move()
+    journal.prune(time.time() + 1, 10)
+
+    new = _done(journal, "new")
+
+    assert new.id > old.id
+    found = journal.next_move(told, (State.DONE,))
+    assert found is not None
+    assert found[1].id == new.id

@@ -1,4 +1,4 @@
-"""What a folder is on, and whether it is still that; with real mounts where root can make them."""
+"""Test what a folder lies on, and whether it is still that; with real mounts where root can make them."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scanmend.store import mounts
-from scanmend.store.mounts import Mount, Root, choose_method, kind_of
+from scanmend.store.mounts import Mount, Root, choose_method, mount_of
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from scanmend.store.mounts import Mount, Root, choose_method, kind_of
     [("nfs4", True), ("cifs", True), ("fuse.sshfs", True), ("fuse.rclone", True), ("9p", True), ("fuseblk", False),
      ("ext4", False), ("tmpfs", False), ("overlay", False), ("btrfs", False), ("fuse.ntfs-3g", False)],
 )  # fmt: skip
-def test_shares_are_told_by_type(fstype: str, network: bool) -> None:
+def test_shares_are_known_by_their_type(fstype: str, network: bool) -> None:
     assert Mount(fstype, "x", "/x").network == network
 
 
@@ -32,8 +32,8 @@ def test_a_no_break_space_is_part_of_the_name() -> None:
     assert mounts._parse(line) == Mount("cifs", "//nas/My\u00a0Share", "/mnt/My\u00a0Share")
 
 
-def test_a_share_is_polled_and_the_reason_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Made-up mounts: a real share is the affair of tests/share."""
+def test_a_share_is_polled_and_the_reason_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mounts are invented; tests/shares has real ones."""
     known = [
         Mount("ext4", "/dev/sda", "/"),
         Mount("cifs", "//nas/scan", "/srv/inbox"),
@@ -48,7 +48,7 @@ def test_a_share_is_polled_and_the_reason_named(monkeypatch: pytest.MonkeyPatch)
     assert choose_method("/srv/inbox", "native").name == "native"
 
 
-def test_a_folder_made_anew_is_taken(tmp_path: Path) -> None:
+def test_a_folder_made_anew_is_trusted(tmp_path: Path) -> None:
     folder = tmp_path / "inbox"
     folder.mkdir()
     root = Root(str(folder))
@@ -56,7 +56,7 @@ def test_a_folder_made_anew_is_taken(tmp_path: Path) -> None:
     first = root.inode
     folder.rmdir()
     assert "can't be read" in str(root.check())
-    (tmp_path / "other").mkdir()  # takes the old inode's number
+    (tmp_path / "other").mkdir()  # takes the old inode number
     folder.mkdir()
 
     assert root.check() is None
@@ -65,6 +65,7 @@ def test_a_folder_made_anew_is_taken(tmp_path: Path) -> None:
 
 @pytest.fixture
 def mounted(tmp_path: Path) -> Iterator[Path]:
+    """A folder with a file system of its own."""
     if os.geteuid() != 0:
         pytest.skip("needs root to mount a tmpfs")
     point = tmp_path / "share"
@@ -87,18 +88,41 @@ def test_an_unmounted_folder_is_no_empty_folder(mounted: Path) -> None:
 
     assert "is not mounted on" in str(reason)
     assert os.listdir(mounted) == []
-    later = Root(str(mounted), root.export())  # the daemon was started anew meanwhile
+    later = Root(str(mounted), root.export())  # as after a restart of the daemon
     assert "is not mounted on" in str(later.check())
     subprocess.run(["mount", "-t", "tmpfs", "share", str(mounted)], check=True)
     assert root.check() is None
     assert later.check() is None
 
 
-def test_a_share_mounted_over_a_folder_is_taken(mounted: Path) -> None:
+def test_a_share_mounted_over_a_folder_is_trusted(mounted: Path) -> None:
     subprocess.run(["umount", str(mounted)], check=True)
     root = Root(str(mounted))
     assert root.check() is None
     subprocess.run(["mount", "-t", "tmpfs", "share", str(mounted)], check=True)
 
     assert root.check() is None
-    assert kind_of(str(mounted)).fstype == "tmpfs"
+    assert mount_of(str(mounted)).fstype == "tmpfs"
+
+
+def test_a_folder_on_no_known_file_system_counts_as_local(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where there is no /proc."""
+    monkeypatch.setattr(mounts, "mounts", list)
+
+    method = choose_method("/srv/inbox", "auto")
+
+    assert method.name == "native"
+    assert method.why.startswith("its file system can't be told")
+
+
+def test_the_mounts_of_this_machine() -> None:
+    assert any(mount.mount_point == "/" for mount in mounts.mounts())
+    assert mounts.free_bytes("/") > 0
+
+
+def test_nothing_is_remembered_of_a_folder_that_was_never_trusted(tmp_path: Path) -> None:
+    root = Root(str(tmp_path / "nowhere"))
+
+    assert "can't be read" in str(root.check())
+    assert root.export() is None
+    assert not root.network

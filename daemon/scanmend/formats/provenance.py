@@ -1,0 +1,47 @@
+"""Where a document came from, as sidecars and error reports tell it."""
+
+import datetime
+import os
+import urllib.parse
+from typing import Any
+
+from scanmend.document import Document
+from scanmend.errors import show
+from scanmend.store import parts
+
+SCHEMA_VERSION = 1  # of the sidecar and the error report
+
+
+def source(document: Document) -> dict[str, Any]:
+    """Return which file a document was. ``path_percent`` is exact also where the name is not UTF-8."""
+    name = os.path.basename(document.path)
+    return {
+        "name": show(name),
+        "path": show(document.path),
+        "path_percent": urllib.parse.quote_from_bytes(document.path),
+        "size": document.size,
+        "sha256": document.sha256,
+        "modified": iso_time(document.mtime_ns / 1e9),
+        "media_type": document.media_type,
+        "pages": document.pages,
+    }
+
+
+def part_of(document: Document) -> dict[str, Any] | None:
+    """Return which file an embedded one lay in, and its name there; None for a file of the inbox."""
+    origin = parts.part_of(document)
+    if origin is None:
+        return None
+    path = urllib.parse.unquote_to_bytes(origin.path_percent)
+    return {
+        "name": show(os.path.basename(path)),
+        "path": show(path),
+        "path_percent": origin.path_percent,
+        "sha256": origin.sha256,
+        "attachment": show(origin.attachment),
+    }
+
+
+def iso_time(moment: float) -> str:
+    """Return seconds since the epoch as ISO 8601 with milliseconds, in UTC."""
+    return datetime.datetime.fromtimestamp(moment, datetime.UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,33 @@
+"""The output formats of a result. To add one, write a module like ``text`` and append its format to ``FORMATS``.
+
+The sidecar is no entry of this list: it is always there, and always written last.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from scanmend.document import Document
+from scanmend.formats import text
+from scanmend.page import PageResult
+from scanmend.store import naming
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One kind of file in a result.
+
+    ``name`` is the key of the file's name in the sidecar's ``result``. ``extension`` begins with a dot. ``write`` yields
+    the file's bytes; it should consume one page at a time, so that a book costs no more memory than a receipt.
+    """
+
+    name: str
+    extension: str
+    write: Callable[[Document, Iterable[PageResult]], Iterator[bytes]]
+
+
+FORMATS: tuple[Format, ...] = (Format("text", naming.TEXT, text.write),)
+
+
+def extensions() -> tuple[str, ...]:
+    """Return the extensions of all files of a result, the sidecar's first."""
+    return (naming.SIDECAR, *(one.extension for one in FORMATS))

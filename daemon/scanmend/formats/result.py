@@ -1,0 +1,47 @@
+"""The files of a document's result, in the order in which they must be written."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+from scanmend.document import Document
+from scanmend.formats import sidecar
+from scanmend.formats.registry import FORMATS
+from scanmend.formats.summary import Summary
+from scanmend.page import PageResult
+from scanmend.store import naming
+
+Files = Iterator[tuple[bytes, Iterator[bytes]]]
+
+
+class Result:
+    """The result of one document, under the stem that was chosen for it."""
+
+    def __init__(
+        self, document: Document, stem: str, pages: Callable[[], Iterable[PageResult]]
+    ) -> None:
+        """``pages`` returns all pages anew each time, for no more than one need be in memory."""
+        self.summary = Summary()
+        self._document = document
+        self._pages = pages
+        self._names = {one.name: naming.fit(stem, one.extension) for one in FORMATS}
+        self._sidecar = naming.fit(stem, naming.SIDECAR)
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Return the names of the files except the sidecar, by format."""
+        return {name: file.decode() for name, file in self._names.items()}
+
+    def files(self, attempts: int) -> Files:
+        """Yield name and content of each file, the sidecar last. Each must be consumed before the next is asked for.
+
+        ``attempts``: failed ones, of all pages. The summary is complete when the first file is consumed.
+        """
+        pages: Iterable[PageResult] = self.summary.gather(self._pages())
+        for one in FORMATS:
+            yield self._names[one.name], one.write(self._document, pages)
+            pages = self._pages()
+        times = {"seen": self._document.first_seen, "published": time.time()}
+        yield (
+            self._sidecar,
+            sidecar.write(self._document, self.names, self.summary, attempts, times, pages),
+        )

@@ -1,0 +1,89 @@
+"""What the sidecar says of a document as a whole, gathered from its pages one by one."""
+
+import importlib.metadata
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from scanmend.page import (
+    TEXT_LAYER,
+    CorrectionStatus,
+    EngineInfo,
+    ModelInfo,
+    PageResult,
+    TextSource,
+)
+
+# the document's status is the first of these that a page has
+_STATUS_ORDER = (
+    CorrectionStatus.FAILED,
+    CorrectionStatus.UNAVAILABLE,
+    CorrectionStatus.DONE,
+    CorrectionStatus.NOTHING,
+    CorrectionStatus.OFF,
+)
+
+
+@dataclass(slots=True)
+class Summary:
+    """Engines, model, correction and times of all pages that were added."""
+
+    engine: EngineInfo | None = None
+    text_layer: EngineInfo | None = None
+    model: ModelInfo | None = None
+    truncated: bool = False
+    statuses: Counter[CorrectionStatus] = field(default_factory=Counter)
+    reasons: dict[CorrectionStatus, str] = field(default_factory=dict)
+    profile: str = ""
+    prompt_sha256: str = ""
+    accepted: int = 0
+    rejected: int = 0
+    suspects: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def gather(self, pages: Iterable[PageResult]) -> Iterator[PageResult]:
+        """Yield the pages, and add each one."""
+        for result in pages:
+            self.add(result)
+            yield result
+
+    def add(self, result: PageResult) -> None:
+        """Add one page."""
+        page, correction = result.page, result.correction
+        if page.source != TextSource.RECOGNISED:
+            self.text_layer = EngineInfo(TEXT_LAYER, importlib.metadata.version("pypdfium2"))
+        if page.engine.name != TEXT_LAYER:
+            self.engine = page.engine
+        self.truncated |= page.truncated
+        self.model = correction.model or self.model
+        self.statuses[correction.status] += 1
+        self.reasons.setdefault(correction.status, correction.reason)
+        self.profile = correction.profile or self.profile
+        self.prompt_sha256 = correction.prompt_sha256 or self.prompt_sha256
+        accepted = sum(edit.accepted for edit in result.edits)
+        self.accepted += accepted
+        self.rejected += len(result.edits) - accepted
+        self.suspects += len(result.suspects)
+        for stage, seconds in page.seconds.items():
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+        self.seconds["correct"] = self.seconds.get("correct", 0.0) + correction.seconds
+
+    @property
+    def status(self) -> CorrectionStatus:
+        """Return the least fortunate status of all pages."""
+        return next((s for s in _STATUS_ORDER if self.statuses[s]), CorrectionStatus.NOTHING)
+
+    @property
+    def correction(self) -> dict[str, Any]:
+        """Return the sidecar's ``correction``."""
+        return {
+            "status": self.status,
+            "reason": self.reasons.get(self.status, ""),
+            "pages": dict(self.statuses),
+            "profile": self.profile,
+            "prompt_sha256": self.prompt_sha256,
+            "accepted": self.accepted,
+            "rejected": self.rejected,
+            "suspects": self.suspects,
+        }

@@ -1,0 +1,152 @@
+"""The SQLite database of a state folder: opening it, transactions, and whose fault an error is.
+
+The database is in WAL mode, and each transaction ends with a full fsync. One connection under a lock serves all threads of
+the daemon. Other processes, such as `scanmend status`, open connections of their own for reading.
+"""
+
+import contextlib
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from typing import Any, Self
+
+from scanmend.errors import ConfigError, DiskFull, MachineError
+from scanmend.store.schema import VERSION, upgrade
+
+FILE_NAME = "journal.sqlite"
+BUSY_SECONDS = 10.0  # how long a statement waits for another process's transaction
+
+# primary result codes (https://www.sqlite.org/rescode.html) for which the machine is at fault; all others are bugs.
+# SQLITE_LOCKED is a bug, too: it tells of a conflict within one connection, SQLITE_BUSY of one with another process.
+_WAIT = "scanmend goes on by itself"
+_REMEDIES = {
+    sqlite3.SQLITE_FULL: f"free space in folders.state, {_WAIT}",
+    sqlite3.SQLITE_IOERR: f"check the disk of folders.state; {_WAIT}",
+    sqlite3.SQLITE_BUSY: f"end the other program that holds the journal, {_WAIT}",
+    sqlite3.SQLITE_PROTOCOL: f"end the other program that holds the journal, {_WAIT}",
+    sqlite3.SQLITE_CANTOPEN: f"check the rights and the disk of folders.state; {_WAIT}",
+    sqlite3.SQLITE_READONLY: f"make folders.state writable, {_WAIT}",
+    sqlite3.SQLITE_PERM: f"make folders.state writable, {_WAIT}",
+    sqlite3.SQLITE_CORRUPT: "stop scanmend and restore folders.state from a backup",
+    sqlite3.SQLITE_NOTADB: "stop scanmend and restore folders.state from a backup",
+}
+
+
+class Database:
+    """One connection to the journal's database, which all threads of a process share."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Wrap a connection; use ``open`` or ``open_read_only``."""
+        self.connection = connection
+        self._lock = threading.RLock()
+
+    @classmethod
+    def open(cls, folder: str) -> Self:
+        """Open the database for writing. Create it, or bring it up to date, if need be.
+
+        Raises ConfigError when the folder can't hold it, or when a later version of scanmend has written it.
+        """
+        path = os.path.join(folder, FILE_NAME)
+        try:
+            connection = sqlite3.connect(
+                path, isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS
+            )
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            connection.executescript(upgrade(version))
+        except sqlite3.Error as error:
+            raise ConfigError(f"{path}: the journal can't be opened: {error}") from None
+        if version > VERSION:
+            connection.close()
+            raise ConfigError(
+                f"{path}: written by another version of scanmend (schema {version})", "update it"
+            )
+        return cls(connection)
+
+    @classmethod
+    def open_read_only(cls, folder: str) -> Self | None:
+        """Open the database for reading beside a running daemon. Return None when there is none yet.
+
+        Raises ConfigError when it can't be read, or has another version's schema.
+        """
+        path = os.path.join(folder, FILE_NAME)
+        if not os.path.exists(path):
+            return None
+        uri = f"file:{path.replace('%', '%25').replace('?', '%3f').replace('#', '%23')}?mode=ro"
+        try:
+            connection = sqlite3.connect(
+                uri, uri=True, timeout=BUSY_SECONDS, check_same_thread=False
+            )
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+        except sqlite3.Error as error:
+            raise ConfigError(f"{path}: the journal can't be read: {error}") from None
+        if version == VERSION:
+            return cls(connection)
+        connection.close()
+        if version == 0:
+            return None
+        raise ConfigError(
+            f"{path}: written by another version of scanmend (schema {version}, this is {VERSION})",
+            "start the daemon of this version: systemctl restart scanmend",
+        )
+
+    def close(self) -> None:
+        """Close the connection, after the statement that another thread is executing."""
+        with self._lock:
+            self.connection.close()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Run the statements of the block as one transaction. Roll back when it raises.
+
+        Raises MachineError as ``whose_fault`` says.
+        """
+        with self._lock:
+            try:
+                self.connection.execute("BEGIN IMMEDIATE")
+                yield self.connection
+                self.connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                self._roll_back()
+                raise whose_fault(error, "written") from None
+            except BaseException:
+                self._roll_back()
+                raise
+
+    def rows(self, statement: str, *values: Any) -> list[Any]:
+        """Return all rows of a query. Raises MachineError as ``whose_fault`` says."""
+        with self._lock:
+            try:
+                return self.connection.execute(statement, values).fetchall()
+            except sqlite3.Error as error:
+                raise whose_fault(error, "read") from None
+
+    def row(self, statement: str, *values: Any) -> Any:
+        """Return the first row of a query, or None. Raises MachineError as ``whose_fault`` says."""
+        with self._lock:
+            try:
+                return self.connection.execute(statement, values).fetchone()
+            except sqlite3.Error as error:
+                raise whose_fault(error, "read") from None
+
+    def _roll_back(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+
+
+def whose_fault(error: sqlite3.Error, what_failed: str) -> Exception:
+    """Return the error to raise for one of SQLite's.
+
+    A full, failing, read-only or damaged disk and a lock of another process give a MachineError. Everything else is a
+    bug of scanmend (a wrong statement, a violated constraint, a closed connection): the error itself, with a note.
+    """
+    code = getattr(error, "sqlite_errorcode", None)  # absent in errors of Python's sqlite3 module
+    primary = None if code is None else code & 0xFF
+    if primary not in _REMEDIES:
+        error.add_note("This is a bug in scanmend, not a fault of the disk.")
+        return error
+    cls = DiskFull if primary == sqlite3.SQLITE_FULL else MachineError
+    return cls(f"the journal can't be {what_failed}: {error}", _REMEDIES[primary])

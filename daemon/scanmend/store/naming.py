@@ -1,0 +1,206 @@
+"""Every name that scanmend gives to a file or folder: results, collisions, error reports, parts, temporary files.
+
+Names of files are bytes: what a scanner calls its file need not be UTF-8. Names of results are UTF-8, and such that every file
+system and SMB client takes them.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+TEXT = ".txt"
+SIDECAR = ".json"
+ERROR_REPORT = ".error.json"
+
+MAX_NAME_BYTES = 255  # on every file system that we meet
+MAX_PATH_BYTES = 4096  # with the zero byte at its end
+
+# reserved on some system, or controlling a terminal, the end of a line or the direction of the text
+_UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]')
+_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
+_LONGEST_COLLISION = (
+    "-12345678-999"  # what ``candidates`` appends to a stem; nobody gets beyond 999
+)
+
+# extensions of the names of parts, by their kind; the first is appended to a name that has none of them
+PART_EXTENSIONS = {
+    ".pdf": (".pdf",),
+    ".jpg": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    ".png": (".png",),
+    ".tif": (".tif", ".tiff"),
+    ".gif": (".gif",),
+    ".webp": (".webp",),
+    ".bmp": (".bmp", ".dib"),
+    ".jp2": (".jp2", ".jpx", ".jpf", ".j2k", ".jpc"),
+}
+# A folder of parts must not have these extensions: results have them, or the watcher ignores such names.
+_NOT_FOR_FOLDERS = {b".txt", b".json", b".tmp", b".part", b".crdownload", b".db", b".ini"}
+
+_TEMP_PREFIX = b".scanmend-"  # a dot file: the watcher and most programs ignore it
+_TEMP_SUFFIX = b".tmp"
+_THIS_RUN = _TEMP_PREFIX + os.urandom(4).hex().encode()
+
+
+# names in general -----------------------------------------------------------------------------------
+
+
+def safe_name(name: bytes) -> str:
+    """Return a name that every file system and SMB client takes: UTF-8, no reserved character or word.
+
+    Different names may give the same one; ``free_stem`` tells them apart.
+    """
+    text = name.decode("utf-8", errors="replace").replace("\ufffd", "_")
+    text = _UNSAFE.sub("_", text)
+    text = text.rstrip(". ") or "_"
+    return "_" + text if _RESERVED.match(text) else text
+
+
+def fit(stem: str, suffix: str) -> bytes:
+    """Return ``stem + suffix`` in at most 255 bytes; the stem is cut between two characters."""
+    room = MAX_NAME_BYTES - len(suffix.encode())
+    return stem.encode()[:room].decode(errors="ignore").encode() + suffix.encode()
+
+
+def candidates(stem: str, sha256: str) -> Iterator[str]:
+    """Yield the stems to try, in order: the stem, the stem with 8 hex digits of the sha256, then numbered ones."""
+    yield stem
+    yield f"{stem}-{sha256[:8]}"
+    number = 2
+    while True:
+        yield f"{stem}-{sha256[:8]}-{number}"
+        number += 1
+
+
+# results --------------------------------------------------------------------------------------------
+
+
+def result_folder(outbox: bytes, path: bytes) -> bytes:
+    """Return the folder of the result of the inbox's ``path``: the same sub-folders with safe names."""
+    parts = os.path.dirname(path).split(b"/")
+    folder = os.path.join(outbox, *(fit(safe_name(part), "") for part in parts if part))
+    return _within_reach(folder, outbox)
+
+
+def result_path(outbox: bytes, path: bytes, stem: str, extension: str) -> bytes:
+    """Return the path of one file of the result of the inbox's ``path``."""
+    return os.path.join(result_folder(outbox, path), fit(stem, extension))
+
+
+def free_stem(
+    outbox: bytes,
+    path: bytes,
+    sha256: str,
+    extensions: Sequence[str],
+    is_own: Callable[[bytes], bool],
+) -> str:
+    """Return the first stem of a result whose files don't exist yet, or are this very document's from an earlier time.
+
+    ``is_own`` says of an existing sidecar whether it is this document's.
+    """
+    folder = result_folder(outbox, path)
+    reserved = _LONGEST_COLLISION + max(extensions, key=len)
+    stem = fit(safe_name(os.path.splitext(os.path.basename(path))[0]), reserved)
+    for candidate in candidates(stem.decode().removesuffix(reserved), sha256):
+        paths = [os.path.join(folder, fit(candidate, extension)) for extension in extensions]
+        if not any(os.path.lexists(path) for path in paths):
+            return candidate
+        sidecar = os.path.join(folder, fit(candidate, SIDECAR))
+        if os.path.isfile(sidecar) and is_own(sidecar):
+            return candidate
+    raise RuntimeError("candidates never end")
+
+
+# originals that are put away ------------------------------------------------------------------------
+
+
+def kept_folder(root: bytes, path: bytes) -> bytes:
+    """Return the folder below archive/ or failed/ for the original of the inbox's ``path``.
+
+    It mirrors the inbox's sub-folders with their bytes unchanged; it is ``root`` where that can't be.
+    """
+    folder = os.path.join(root, os.path.dirname(path)).rstrip(b"/")
+    return _unobstructed(_within_reach(folder, root), root)
+
+
+def free_original(folder: bytes, path: bytes, sha256: str) -> bytes:
+    """Return the first path in ``folder`` for an original at which there is neither a file nor an error report.
+
+    The name's bytes stay as they are. Only a second original of a name is told apart, and then cut to fit.
+    """
+    name = os.path.basename(path)
+    stem, extension = os.path.splitext(name)
+    for candidate in candidates("", sha256 or "original"):
+        suffix = os.fsencode(candidate) + extension
+        cut = stem[: MAX_NAME_BYTES - len(suffix)] + suffix
+        target = os.path.join(folder, cut if candidate else name)
+        if not os.path.lexists(target) and not os.path.lexists(error_report(target)):
+            return target
+    raise RuntimeError("candidates never end")
+
+
+def error_report(original: bytes) -> bytes:
+    """Return the path of the error report beside a failed original: ``<name>.error.json``, in at most 255 bytes."""
+    folder, name = os.path.split(original)
+    suffix = ERROR_REPORT.encode()
+    return os.path.join(folder, name[: MAX_NAME_BYTES - len(suffix)] + suffix)
+
+
+def is_error_report(path: bytes) -> bool:
+    """Return whether a file in failed/ is an error report, and not an original with such a name."""
+    return path.endswith(ERROR_REPORT.encode()) and not os.path.exists(error_report(path))
+
+
+def _within_reach(folder: bytes, root: bytes) -> bytes:
+    """Return ``folder``, or ``root`` where the path of a file in it might be too long for the system."""
+    return folder if len(folder) + 1 + MAX_NAME_BYTES < MAX_PATH_BYTES else root
+
+
+def _unobstructed(folder: bytes, root: bytes) -> bytes:
+    """Return ``folder``, or ``root`` where something on the way to it is not a folder."""
+    at = folder
+    while len(at) > len(root):
+        if os.path.lexists(at) and not os.path.isdir(at):
+            return root
+        at = os.path.dirname(at)
+    return folder
+
+
+# parts: embedded files that are documents of their own ----------------------------------------------
+
+
+def part_folder(path: bytes) -> bytes:
+    """Return the folder of a document's parts: its path without the extension, so that mail.pdf has mail/invoice.pdf."""
+    stem = os.path.splitext(path)[0]
+    extension = os.path.splitext(os.path.basename(stem))[1].lower()
+    return stem + b"_" if extension in _NOT_FOR_FOLDERS or stem == path else stem
+
+
+def part_name(name: str, kind: str) -> bytes:
+    """Return a part's file name: safe, not ignored by the watcher, with an extension of its kind.
+
+    ``name`` is what the PDF calls it, ``kind`` one of ``PART_EXTENSIONS``; KeyError for another.
+    """
+    extensions = PART_EXTENSIONS[kind]
+    stem, extension = os.path.splitext(re.split(r"[/\\]", name)[-1])
+    if extension.lower() not in extensions:
+        stem, extension = stem + extension, extensions[0]
+    stem = safe_name(stem.encode("utf-8", "replace"))
+    return fit(f"_{stem}" if stem.startswith((".", "~")) else stem, extension)
+
+
+# temporary files ------------------------------------------------------------------------------------
+
+
+def temp_beside(path: bytes) -> bytes:
+    """Return a new path for a temporary file in the folder of ``path``."""
+    name = _THIS_RUN + os.urandom(8).hex().encode() + _TEMP_SUFFIX
+    return os.path.join(os.path.dirname(path), name)
+
+
+def is_left_over(name: bytes) -> bool:
+    """Return whether a file is a temporary one of an earlier run, by its name."""
+    return (
+        name.startswith(_TEMP_PREFIX)
+        and name.endswith(_TEMP_SUFFIX)
+        and not name.startswith(_THIS_RUN)
+    )

@@ -1,0 +1,86 @@
+"""The pages of unfinished documents: their texts, their results and their failed attempts, kept over restarts.
+
+The journal deletes them when their document leaves the work.
+"""
+
+import json
+
+from scanmend.page import PageResult, PageText
+from scanmend.store.database import Database
+
+
+class Pages:
+    """The pages in one journal. A document is named by its id, a page by its index from 0."""
+
+    def __init__(self, database: Database) -> None:
+        """Read and write the pages of this database."""
+        self._db = database
+
+    def keep_text(self, document: int, text: PageText) -> None:
+        """Keep a page as it was read."""
+        with self._db.transaction() as db:
+            db.execute(
+                "INSERT INTO pages (document, number, text) VALUES (?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET text = excluded.text",
+                (document, text.index, json.dumps(text.to_json())),
+            )
+
+    def keep_result(self, document: int, result: PageResult) -> None:
+        """Keep a page as it was corrected. Its text is part of the result, and is dropped as such."""
+        with self._db.transaction() as db:
+            db.execute(
+                "INSERT INTO pages (document, number, result) VALUES (?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET result = excluded.result, text = NULL",
+                (document, result.page.index, json.dumps(result.to_json())),
+            )
+
+    def text(self, document: int, number: int) -> PageText | None:
+        """Return a page as it was read; None when it was not read, or is corrected already."""
+        row = self._db.row(
+            "SELECT text FROM pages WHERE document = ? AND number = ?", document, number
+        )
+        return PageText.from_json(json.loads(row[0])) if row and row[0] else None
+
+    def result(self, document: int, number: int) -> PageResult:
+        """Return a page as it was corrected; LookupError when it was not."""
+        row = self._db.row(
+            "SELECT result FROM pages WHERE document = ? AND number = ?", document, number
+        )
+        if not row or not row[0]:
+            raise LookupError(f"page {number} of document {document} has no result")
+        return PageResult.from_json(json.loads(row[0]))
+
+    def progress(self, document: int) -> tuple[set[int], set[int]]:
+        """Return the numbers of the pages that are read but not corrected, and of those that are corrected."""
+        rows = self._db.rows(
+            "SELECT number, result IS NOT NULL FROM pages WHERE document = ?"
+            " AND (text IS NOT NULL OR result IS NOT NULL)",
+            document,
+        )
+        corrected = {number for number, is_corrected in rows if is_corrected}
+        return {number for number, _ in rows} - corrected, corrected
+
+    def count_attempt(self, document: int, number: int, failure: str) -> int:
+        """Count a failed attempt of a page. Return how many there are now, over all restarts."""
+        with self._db.transaction() as db:
+            attempts: int = db.execute(
+                "INSERT INTO pages (document, number, attempts, failure) VALUES (?, ?, 1, ?) ON CONFLICT DO"
+                " UPDATE SET attempts = attempts + 1, failure = excluded.failure RETURNING attempts",
+                (document, number, failure),
+            ).fetchone()[0]
+        return attempts
+
+    def attempts(self, document: int) -> int:
+        """Return the number of failed attempts over all pages of a document."""
+        total: int = self._db.row(
+            "SELECT coalesce(sum(attempts), 0) FROM pages WHERE document = ?", document
+        )[0]
+        return total
+
+    def drop_orphans(self) -> None:
+        """Delete the pages that were kept after their document had left the work."""
+        with self._db.transaction() as db:
+            db.execute(
+                "DELETE FROM pages WHERE (SELECT state FROM documents WHERE id = document) IN"
+                " ('done', 'failed', 'gone')"
+            )

@@ -1,0 +1,33 @@
+"""Test what the daemon does between its other work."""
+
+import dataclasses
+from pathlib import Path
+
+from scanmend.config.settings import JournalSettings, Settings
+from scanmend.document import FileSnapshot, State
+from scanmend.pipeline.daemon import Daemon
+from scanmend.store.journal import Journal
+
+
+def _done(journal: Journal, name: str) -> None:
+    document = journal.claim(FileSnapshot(name.encode(), 1, 2, 3), f"of {name}", "default")
+    assert document is not None
+    for state in (State.READING, State.PUBLISHING, State.PUTTING_AWAY, State.DONE):
+        document = journal.move(document, state, "")
+
+
+def test_old_documents_are_looked_for_once_a_day(tmp_path: Path) -> None:
+    """Each write to the journal counts as progress for `scanmend status`, so that pruning must end."""
+    journal = Journal.open(str(tmp_path))
+    daemon = Daemon(dataclasses.replace(Settings(), journal=JournalSettings(keep=-1.0)))
+    for number in range(3):
+        _done(journal, f"{number}")
+    daemon._forget_old(journal)
+    assert journal.counts() == {State.DONE: 1}  # the last one stays
+    daemon._forget_old(journal)
+
+    _done(journal, "aged meanwhile")
+    daemon._forget_old(journal)
+
+    assert journal.counts() == {State.DONE: 2}
+    journal.close()
