@@ -34,6 +34,7 @@ class ArgumentParser(argparse.ArgumentParser):
     """A parser whose errors are one line that names the command's help."""
 
     def __init__(self, **options: Any) -> None:
+        """Take argparse's options, but for the formatter."""
         super().__init__(formatter_class=_HelpFormatter, **options)
 
     def error(self, message: str) -> NoReturn:
