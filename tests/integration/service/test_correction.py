@@ -49,11 +49,9 @@ def test_the_built_in_model_corrects_if_none_is_named(tmp_path: Path) -> None:
     read = "The comrnittee will meet again on Tuesday to consider tbe matter. Total: $1O0.00"
     with tree(tmp_path, "llm: {context: 8192}") as made:
         made.start(HF_ENDPOINT="http://127.0.0.1:9")
-        put(
-            made.inbox,
-            "letter.png",
-            encoded("png", [page([read[:65], read[66:]], size=(1100, 260))]),
-        )
+        # enlarged from a small picture, so that the engine is unsure of some characters: sure lines are not sent
+        scan = page([read[:65], read[66:]], size=(1100, 260)).resize((440, 104)).resize((1100, 260))
+        put(made.inbox, "letter.png", encoded("png", [scan]))
 
         sidecar = made.published("letter")
 
