@@ -1,4 +1,4 @@
-"""The architecture, as tests: which package imports which, no cycle, short functions and files, and what the daemon loads."""
+"""The architecture as tests: who imports whom, no cycle, short functions and files, and what the daemon loads."""
 
 import ast
 import subprocess
@@ -64,7 +64,8 @@ def _imports(file: Path) -> Iterator[str]:
     """Yield the modules of scanmend that a file imports, anywhere in it."""
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
-            yield from (a.name.removeprefix("scanmend.") for a in node.names if a.name.startswith("scanmend."))  # fmt: skip
+            names = [alias.name for alias in node.names]
+            yield from (n.removeprefix("scanmend.") for n in names if n.startswith("scanmend."))
         if not isinstance(node, ast.ImportFrom) or not node.module:
             continue
         top, *path = node.module.split(".")

@@ -17,7 +17,7 @@ CONFIG_VARIABLE = "SCANMEND_CONFIG"
 class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
     """A help text as wide as the terminal.
 
-    argparse asks shutil for the width at each argument, and that import takes time that `scanmend status` does not have.
+    argparse asks shutil for the width at each argument; that import would slow `scanmend status` down.
     """
 
     def __init__(self, prog: str) -> None:
@@ -56,6 +56,12 @@ def add_command(
     """
     text = description or f"{summary[0].upper()}{summary[1:]}."
     return commands.add_parser(name, help=summary, description=text)
+
+
+def add_profile(parser: argparse.ArgumentParser) -> None:
+    """Add the option that selects a profile."""
+    help_text = "the prompt and rules to use (default: profiles.default)"
+    parser.add_argument("--profile", metavar="NAME", help=help_text)
 
 
 def load_config(options: argparse.Namespace) -> Settings:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from scanmend.backends.gguf_files import chosen
 from scanmend.backends.llm_lifecycle import Model
 from scanmend.cli import progress
-from scanmend.cli.arguments import Commands, add_command, load_config
+from scanmend.cli.arguments import Commands, add_command, add_profile, load_config
 from scanmend.cli.text_files import (
     STDIN,
     Record,
@@ -47,7 +47,7 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         "files", nargs="*", metavar="FILE", help="a text file; default, and -: standard input"
     )
-    parser.add_argument("--profile", metavar="NAME", help="the prompt and rules to use (default: profiles.default)")  # fmt: skip
+    add_profile(parser)
     parser.add_argument(
         "--json", action="store_true", help="print lines, edits and suspects, as in a sidecar"
     )

@@ -29,12 +29,12 @@ def add_parser(commands: Commands) -> None:
     """Add the command and its actions to the parser."""
     parser = add_command(commands, "models", "list, download, verify and remove models")
     actions = parser.add_subparsers(prog="scanmend models", metavar="ACTION", required=True)
-    action = add_command(actions, "list", "list the models in models.directory; * marks the one in use")  # fmt: skip
+    action = add_command(actions, "list", "list the models, with * at the one in use")
     action.add_argument("--json", action="store_true", help="print JSON, for programs")
     action.set_defaults(run=run_list)
     action = add_command(actions, "pull", "download a model from the Hugging Face Hub")
-    action.add_argument("--repo", metavar="OWNER/NAME", help="the repository (default: llm.repo_id)")  # fmt: skip
-    action.add_argument("--quantization", metavar="NAME", help="such as int8 (default: llm.quantization)")  # fmt: skip
+    action.add_argument("--repo", metavar="OWNER/NAME", help="default: llm.repo_id")
+    action.add_argument("--quantization", metavar="NAME", help="default: llm.quantization")
     action.set_defaults(run=run_pull)
     action = add_command(actions, "verify", "compare the models' checksums with the Hub's")
     action.add_argument("names", nargs="*", metavar="NAME", help=f"{_NAME_HELP}; default: all")
@@ -157,7 +157,8 @@ def _verify(settings: Settings, path: str) -> tuple[bool, str]:
     if published.sha256 == digest:
         return False, f"whole: its sha256 is {published.source}"
     remedy = "remove it and download it again: scanmend models remove, scanmend models pull"
-    return True, f"DAMAGED: its sha256 {digest} is not {published.source}, {published.sha256}; {remedy}"  # fmt: skip
+    difference = f"its sha256 {digest} is not {published.source}, {published.sha256}"
+    return True, f"DAMAGED: {difference}; {remedy}"
 
 
 def _published(settings: Settings, repository: str, notes: Notes, name: str) -> Published:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from scanmend.backends.ocr_engines import choose
 from scanmend.cli import progress
-from scanmend.cli.arguments import Commands, add_command, load_config
+from scanmend.cli.arguments import Commands, add_command, add_profile, load_config
 from scanmend.config.profiles import Profile, load_profiles
 from scanmend.config.settings import FoldersSettings, Settings
 from scanmend.correction.lexicon import shipped
@@ -40,9 +40,7 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         "--out", metavar="DIR", default=".", help="where the results go (default: this folder)"
     )
-    parser.add_argument(
-        "--profile", metavar="NAME", help="the prompt and rules to use (default: profiles.default)"
-    )
+    add_profile(parser)
     parser.set_defaults(run=run)
 
 

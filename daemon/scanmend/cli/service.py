@@ -14,7 +14,7 @@ def add_parser(commands: Commands) -> None:
         commands, "install-service", "install the systemd service, its user and folders (as root)"
     )
     parser.add_argument("--dry-run", action="store_true", help=_DRY_RUN)
-    parser.add_argument("--no-start", action="store_true", help="enable the service, but don't start it")  # fmt: skip
+    parser.add_argument("--no-start", action="store_true", help="don't start the service now")
     parser.set_defaults(run=run_install)
     parser = add_command(
         commands,

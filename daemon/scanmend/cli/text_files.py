@@ -80,10 +80,14 @@ def _record(where: str, row: str) -> Record:
     if fields is None:
         raise UsageError(f"{where}: not a JSON object with a text, as the first line is")
     confidence = fields.get("confidence")
-    if confidence is not None and not (isinstance(confidence, int | float) and 0 <= confidence <= 1):  # fmt: skip
+    if confidence is not None and not _is_fraction(confidence):
         raise UsageError(f"{where}: confidence: {confidence!r} is not a number from 0 to 1")
     lines = tuple(Line(text, NO_BOX, confidence) for text in fields["text"].split("\n"))
     return Record(lines, fields)
+
+
+def _is_fraction(value: object) -> bool:
+    return isinstance(value, int | float) and 0 <= value <= 1
 
 
 def split_pages(records: Sequence[Record]) -> list[list[Record]]:

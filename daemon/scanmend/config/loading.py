@@ -82,7 +82,8 @@ class _Reader:
             elif name in keys:
                 values[name] = self._value(value_node, keys[name], where)
             else:
-                self.mistakes.append(f"{where}: unknown key; {_hint(name, prefix, [*keys, *sections])}")  # fmt: skip
+                hint = _hint(name, prefix, [*keys, *sections])
+                self.mistakes.append(f"{where}: unknown key; {hint}")
         for name, key in keys.items():
             if key.required and name not in values:
                 self.mistakes.append(f"{self._path}: {prefix}{name}: missing; {key.required}")

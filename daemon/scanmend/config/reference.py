@@ -24,8 +24,8 @@ PROFILE_FILE = "etc/profiles/default.yaml"
 class KeyDescription:
     """One key of a YAML file, for people.
 
-    ``section`` is empty for keys outside sections. ``allowed`` completes "it must be …". ``default`` is YAML, or empty
-    where the key is required. ``reload``: a running daemon adopts a change on SIGHUP.
+    ``section`` is empty for keys outside sections. ``allowed`` completes "it must be …". ``default`` is YAML; empty: the key
+    is required. ``reload``: a running daemon adopts a change on SIGHUP.
     """
 
     section: str

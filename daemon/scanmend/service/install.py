@@ -188,7 +188,8 @@ def _perform(actions: list[Action], *, dry_run: bool) -> None:
             remedy = "run: sudo scanmend install-service (--dry-run shows what it would do)"
             raise UsageError("only root may do that", remedy)
         if shutil.which("systemctl") is None or not os.path.isdir("/run/systemd/system"):
-            raise MachineError("this machine does not run systemd", "start scanmend with: scanmend run")  # fmt: skip
+            remedy = "start scanmend with: scanmend run"
+            raise MachineError("this machine does not run systemd", remedy)
     for action in actions:
         print(f"{'would ' if dry_run else ''}{action.description}", flush=True)
         if not dry_run:

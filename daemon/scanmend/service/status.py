@@ -18,7 +18,8 @@ STALL_SECONDS = 1800.0  # work without any progress for longer is trouble
 class Status:
     """What the daemon does at one moment.
 
-    ``process``: the daemon's id, if it runs. The lists hold at most ``LISTED`` documents. Times are seconds since the epoch.
+    ``process``: the daemon's id, if it runs. The lists hold at most ``LISTED`` documents. Times are seconds since the
+    epoch.
     """
 
     process: int | None

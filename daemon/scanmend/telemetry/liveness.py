@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 
 class Liveness:
-    """The current task of each thread, with its deadline. A thread without a task waits for work, as long as it likes."""
+    """The current task of each thread, with its deadline. A thread without a task may wait for ever."""
 
     def __init__(self) -> None:
         """Start with no tasks."""

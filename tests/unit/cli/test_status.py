@@ -2,16 +2,13 @@
 
 from dataclasses import replace
 
+from journals import document
 from scanmend.cli.status import as_json, as_text
-from scanmend.document import Document, Fact, State
+from scanmend.document import Fact, State
 from scanmend.service.status import Status, time_text
 
 NOW = 1_800_000_000.0
-BOOK = Document(
-    id=1, path=b"desk/book.pdf", size=1, mtime_ns=1, inode=1, sha256="", profile="default",
-    media_type="", pages=5, state=State.READING, reason="being read", since=NOW, first_seen=NOW,
-    outcome="", stem=None, put_away=None, kept=0, warnings="[]",
-)  # fmt: skip
+BOOK = document(since=NOW, first_seen=NOW)
 
 
 def test_an_idle_daemon() -> None:

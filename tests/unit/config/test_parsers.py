@@ -80,7 +80,14 @@ def test_a_value_that_is_not_allowed(parser: Parser[Any], value: Any, message: s
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.3, "300 ms"), (45, "45 s"), (120, "2 min"), (5400, "1.5 h"), (90_000, "25 h"), (3 * 86400, "3 d")],
-)  # fmt: skip
+    [
+        (0.3, "300 ms"),
+        (45, "45 s"),
+        (120, "2 min"),
+        (5400, "1.5 h"),
+        (90_000, "25 h"),
+        (3 * 86400, "3 d"),
+    ],
+)
 def test_a_duration_in_words(seconds: float, text: str) -> None:
     assert in_words(seconds) == text

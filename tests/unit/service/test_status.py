@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from journals import document
 from scanmend.config.settings import FoldersSettings, Settings
-from scanmend.document import Document, Fact, State
+from scanmend.document import Fact, State
 from scanmend.service.status import (
     OUTAGE_SECONDS,
     STALL_SECONDS,
@@ -19,11 +20,7 @@ from scanmend.service.status import (
 NOW = 1_800_000_000.0
 RUNNING = Status(os.getpid(), last_write=NOW)
 SHARE_GONE = {"inbox": Fact("away", "the share is gone", NOW - OUTAGE_SECONDS - 1)}
-BOOK = Document(
-    id=1, path=b"book.pdf", size=1, mtime_ns=1, inode=1, sha256="", profile="default", media_type="",
-    pages=5, state=State.READING, reason="", since=NOW, first_seen=NOW, outcome="", stem=None,
-    put_away=None, kept=0, warnings="[]",
-)  # fmt: skip
+BOOK = document(since=NOW, first_seen=NOW)
 
 
 def test_no_trouble() -> None:
@@ -50,7 +47,7 @@ def test_a_failed_model_is_no_trouble() -> None:
 def test_work_without_progress_is_trouble() -> None:
     status = replace(RUNNING, in_work=[(BOOK, 2)], last_write=NOW - STALL_SECONDS - 1)
 
-    assert "though book.pdf is in work" in troubles(status, NOW)[0]
+    assert "though desk/book.pdf is in work" in troubles(status, NOW)[0]
     assert troubles(status, NOW - 60) == []
 
 
