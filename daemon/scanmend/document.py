@@ -1,4 +1,7 @@
-"""A file in the inbox, a document, its states and the moves between them."""
+"""Define a document: a file in the inbox, what it holds, its states, and the moves between them.
+
+Standard library only: `scanmend status` imports this module and should answer at once.
+"""
 
 import enum
 import json
@@ -8,33 +11,38 @@ from typing import Self
 
 from scanmend.errors import show
 
+PARTS = (
+    "parts"  # folder in an OCR child's scratch folder: the bytes of extracted files, named 0, 1, …
+)
+
 
 class State(enum.StrEnum):
     """Where a document is on its way."""
 
-    SETTLING = "settling"  # seen, but not whole yet
-    QUEUED = "queued"  # claimed: whole, hashed, in line
-    READING = "reading"  # pages are being read and corrected
-    PUBLISHING = "publishing"  # all pages are there; the result is being written
+    SETTLING = "settling"  # found, but not complete yet
+    QUEUED = "queued"  # claimed: complete, hashed, waiting to be read
+    READING = "reading"  # its pages are being read and corrected
+    PUBLISHING = "publishing"  # all pages are corrected; the result is being written
     PUTTING_AWAY = "putting-away"  # the outcome is decided; the original is being put away
     DONE = "done"
     FAILED = "failed"
-    GONE = "gone"  # taken away or replaced by its owner before it was published
+    GONE = "gone"  # its owner took it away or replaced it before it was published
 
 
 MOVES: dict[State | None, frozenset[State]] = {
     None: frozenset({State.SETTLING, State.QUEUED}),
     State.SETTLING: frozenset({State.QUEUED, State.PUTTING_AWAY, State.GONE}),
     State.QUEUED: frozenset({State.READING, State.PUTTING_AWAY, State.GONE}),
-    # back to QUEUED: stop, restart, or the machine could not do it; finished pages are kept
-    # back to SETTLING: its end looked odd, and it does not open; it may still be being written
+    # back to QUEUED: the daemon stopped, or the machine could not do it; finished pages are kept
+    # back to SETTLING: its end looks odd and it does not open; it may still be being written
     State.READING: frozenset(
         {State.QUEUED, State.SETTLING, State.PUBLISHING, State.PUTTING_AWAY, State.GONE}
     ),
     State.PUBLISHING: frozenset({State.PUTTING_AWAY, State.GONE}),
     State.PUTTING_AWAY: frozenset({State.DONE, State.FAILED}),
     State.DONE: frozenset(),
-    State.FAILED: frozenset({State.GONE}),  # dropped again, by `scanmend retry` or by hand
+    # its owner dropped it again, by `scanmend retry` or by hand
+    State.FAILED: frozenset({State.GONE}),
     State.GONE: frozenset(),
 }
 ACTIVE = (State.QUEUED, State.READING, State.PUBLISHING, State.PUTTING_AWAY)
@@ -45,9 +53,9 @@ WAITS = "waits"  # the reason of a document begins so while this machine can't g
 class FileSnapshot:
     """A regular file as the watcher last saw it in the inbox.
 
-    ``path`` is relative to the inbox, as bytes. ``closed``: the writer closed it, or it was renamed into
-    place, so that the quiet period need not be waited out. ``waited``: it has been quiet for
-    ``settle.doubtful``, so that an odd end is no reason to wait longer.
+    ``path`` is relative to the inbox. ``closed``: its writer closed it, or it was renamed into the inbox, so that the
+    quiet period need not pass. ``waited``: it has been quiet for ``settle.doubtful``, so that an odd end is no reason
+    to wait longer.
     """
 
     path: bytes
@@ -59,12 +67,15 @@ class FileSnapshot:
 
     @classmethod
     def of(cls, path: bytes, status: os.stat_result, closed: bool = False) -> Self:
-        """From its status. Inode numbers of shares use all 64 bits, SQLite's integers have a sign."""
+        """Return the snapshot of a file's status.
+
+        The inode number loses its top bit: shares use all 64 bits, and SQLite's integers have a sign.
+        """
         return cls(path, status.st_size, status.st_mtime_ns, status.st_ino & (2**63 - 1), closed)
 
     @property
     def identity(self) -> tuple[int, int, int]:
-        """What must not change while the file is read: size, mtime, inode."""
+        """Return what must not change while the file is read: size, mtime, inode."""
         return (self.size, self.mtime_ns, self.inode)
 
 
@@ -80,8 +91,53 @@ class EndDoubt:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """An embedded file that an OCR child extracted: its name in the PDF; its kind by its bytes, as ".pdf"."""
+
+    name: str
+    kind: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a file holds: its media type (``image/tiff`` …) and its number of pages.
+
+    ``off_pages``: warnings about what no page shows. ``parts``: embedded files to be read as documents of their own; the
+    bytes of the first are in the child's scratch folder as ``parts/0``.
+    """
+
+    media_type: str
+    pages: int
+    warnings: tuple[str, ...] = ()
+    off_pages: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PartOf:
+    """The file that a part lay in: its path (percent-encoded), its sha256, and the part's name there.
+
+    ``ancestors``: the sha256 of the files that that file lay in, the outermost first. ``room_parts``, ``room_bytes``:
+    how many parts and bytes may be extracted of the part in turn. The journal keeps it as JSON: rename no field.
+    """
+
+    path_percent: str
+    sha256: str
+    attachment: str
+    ancestors: tuple[str, ...] = ()
+    room_parts: int = 0
+    room_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
-    """One row of the journal; times are seconds since the epoch."""
+    """One row of the journal; times are seconds since the epoch.
+
+    Of a part, ``parent`` is the document that it was embedded in, ``part`` its index there (from 0), and ``part_of`` a
+    ``PartOf`` as JSON.
+    """
 
     id: int
     path: bytes
@@ -101,18 +157,18 @@ class Document:
     put_away: bytes | None
     kept: int
     warnings: str
-    parent: int | None = None  # the document that this one was embedded in
-    part: int | None = None  # its number there, from 0
-    part_of: str = ""  # values.PartOf as JSON
+    parent: int | None = None
+    part: int | None = None
+    part_of: str = ""
 
     @property
     def identity(self) -> tuple[int, int, int]:
-        """Size, mtime and inode at the claim."""
+        """Return size, mtime and inode at the claim."""
         return (self.size, self.mtime_ns, self.inode)
 
     @property
     def name(self) -> str:
-        """The path for people."""
+        """Return the path for people."""
         return show(self.path)
 
     @property
@@ -134,7 +190,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class NewPart:
-    """An embedded file that will be a document when the one that it lies in is published; ``part_of`` as in Document."""
+    """An embedded file that becomes a document when its parent is published; ``part_of`` as in Document."""
 
     number: int
     path: bytes

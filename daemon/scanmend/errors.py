@@ -235,8 +235,12 @@ def every_class(root: type[ScanmendError] = ScanmendError) -> list[type[Scanmend
 
 
 def by_code(code: str, what: str, remedy: str = "") -> ScanmendError:
-    """Return the error that a child reported by its code; an unknown code is a ChildError."""
-    known = {cls.code: cls for cls in every_class()}
+    """Return the error that a child reported by its code.
+
+    An unknown code is a ChildError, and so is one that a child has no business with, as "config-error".
+    """
+    roots = (DocumentError, ChildError, MachineError)
+    known = {cls.code: cls for root in roots for cls in every_class(root)}
     return known.get(code, ChildError)(what, remedy)
 
 

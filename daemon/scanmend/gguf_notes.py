@@ -1,55 +1,74 @@
-"""What is found out about a model file once: beside it, as ``<file>.scanmend.json``, and forgotten with it."""
+"""Keep facts about a model file beside it, as ``<file>.scanmend.json``; a replaced file has none."""
 
 import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
 
-NOTES = ".scanmend.json"  # after the model's name
+Fact = str | int | float | list[tuple[int, float]] | None
+
+NOTES_SUFFIX = ".scanmend.json"
 
 
 class Notes:
-    """The notes on one file; a file that was replaced has none."""
+    """The facts about one model file."""
 
-    def __init__(self, path: str, tell: Callable[[dict[str, Any]], None] | None = None) -> None:
-        """``tell``: who writes them down instead, since the process that runs the model writes nothing."""
+    def __init__(self, path: str, report: Callable[[dict[str, Fact]], None] | None = None) -> None:
+        """Read the facts about the file at ``path``, if it is still the file that they were found on.
+
+        ``report`` receives new facts in place of the disk: the process that runs a model may not write.
+        """
         self._path = path
-        self._place = f"{path}{NOTES}"
-        self._tell = tell
+        self._notes_path = f"{path}{NOTES_SUFFIX}"
+        self._report = report
         status = os.stat(path)
         self._stamp = [status.st_size, status.st_mtime_ns]
-        self._known: dict[str, Any] = {}
+        self._known: dict[str, Fact] = {}
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            with open(self._place, encoding="utf-8") as file:
+            with open(self._notes_path, encoding="utf-8") as file:
                 known = json.load(file)
             if known["stamp"] == self._stamp:
                 self._known = known
 
-    def get(self, name: str) -> Any:
-        """What was noted, or None."""
+    def get(self, name: str) -> Fact:
+        """Return a fact, or None when it is not known."""
         return self._known.get(name)
 
-    def set(self, name: str, value: Any) -> None:
-        """Note one thing."""
+    def text(self, name: str) -> str | None:
+        """Return a fact that is a string, or None."""
+        value = self.get(name)
+        return value if isinstance(value, str) else None
+
+    def integer(self, name: str) -> int | None:
+        """Return a fact that is an integer, or None."""
+        value = self.get(name)
+        return value if isinstance(value, int) else None
+
+    def curve(self, name: str) -> list[tuple[int, float]] | None:
+        """Return a fact that is a list of points, or None."""
+        value = self.get(name)
+        return [(x, y) for x, y in value] if isinstance(value, list) else None
+
+    def set(self, name: str, value: Fact) -> None:
+        """Keep one fact."""
         self.update({name: value})
 
-    def update(self, values: dict[str, Any]) -> None:
-        """Note it; where the folder is read-only, it is found out again the next time."""
-        self._known |= values
-        if self._tell:
-            self._tell(values)
+    def update(self, facts: Mapping[str, Fact]) -> None:
+        """Keep facts; where the folder is read-only, they are found out again the next time."""
+        self._known |= facts
+        if self._report:
+            self._report(dict(facts))
             return
         with contextlib.suppress(OSError):
-            with open(f"{self._place}.tmp", "w", encoding="utf-8") as file:
+            with open(f"{self._notes_path}.tmp", "w", encoding="utf-8") as file:
                 json.dump({**self._known, "stamp": self._stamp}, file)
-            os.replace(f"{self._place}.tmp", self._place)
+            os.replace(f"{self._notes_path}.tmp", self._notes_path)
 
     def sha256(self) -> str:
-        """The file's, reckoned once: three gigabytes take seconds, and the model comes and goes."""
-        known = self.get("sha256")
-        if isinstance(known, str):
+        """Return the file's sha256, computed once: three gigabytes take seconds, and the model comes and goes."""
+        known = self.text("sha256")
+        if known is not None:
             return known
         with open(self._path, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()

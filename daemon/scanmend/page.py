@@ -1,41 +1,50 @@
-"""The plain values that travel between the steps, and to and from the children as JSON.
+"""Define a page on its way from the OCR engine to the outbox: as read, as proposed by the model, as published.
 
-Standard library only: every process of scanmend imports this module.
+Each value is a frozen dataclass that msgspec encodes as a JSON object with the fields' names and decodes with
+validation: a page travels between processes and is kept in the journal in this form. Rename no field.
 """
 
 import dataclasses
 import enum
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from scanmend.jsonable import Json
+from msgspec import Meta
 
-TEXT_LAYER = "pdf-text"  # the engine's name for a page whose whole text is the PDF's own
-PARTS = "parts"  # folder in an OCR child's scratch folder
+TEXT_LAYER = "pdf-text"  # EngineInfo.name of a page whose whole text is the PDF's own
+
+# The values of a page come from a sandboxed process, hence the limits.
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+_LIMIT = 10**9
+# JSON tells 300 from 300.0. The union keeps the difference, which the sidecar shows.
+Number = (
+    Annotated[int, Meta(ge=-_LIMIT, le=_LIMIT)]
+    | Annotated[float, Meta(ge=-float(_LIMIT), le=float(_LIMIT))]
+)
 
 
 class TextSource(enum.StrEnum):
     """Where a page's or a line's text is from."""
 
-    RECOGNISED = "ocr"  # by the engine, from the picture
-    DRAWN = "pdf-text"  # by the PDF, which draws it as text
-    EARLIER = "pdf-ocr"  # by the PDF: an OCR program read it in the PDF's pictures
-    MIXED = "mixed"  # drawn text and recognised text
+    RECOGNISED = "ocr"  # the engine read it in the picture
+    DRAWN = "pdf-text"  # the PDF draws it as text
+    EARLIER = "pdf-ocr"  # an OCR program read it in the PDF's pictures and put it into the PDF
+    MIXED = "mixed"  # some of it is drawn, some recognised
     TEXT = "text"  # a text file, given to `scanmend correct`
 
 
 class CorrectionStatus(enum.StrEnum):
     """How the correction of a page ended."""
 
-    DONE = "done"  # the model was asked
-    OFF = "off"  # not configured
-    NOTHING = "nothing"  # no text to correct
-    UNAVAILABLE = "unavailable"  # no model
+    DONE = "done"  # the model answered
+    OFF = "off"  # correction is not configured
+    NOTHING = "nothing"  # no text needs correction
+    UNAVAILABLE = "unavailable"  # there is no model
     FAILED = "failed"  # the model failed on this page
 
 
 class Bound(enum.StrEnum):
-    """The bound that cut a model's answer short."""
+    """The limit that cut a model's answer short."""
 
     TOKENS = "tokens"
     SECONDS = "seconds"
@@ -51,29 +60,35 @@ class HiddenReason(enum.StrEnum):
     UNSEEN = "unseen"  # white, clipped, or behind something
 
 
-@dataclass(frozen=True, slots=True)
-class Box(Json):
-    """A rectangle in pixels of the rendered, upright page; origin top left."""
+# as read ------------------------------------------------------------------------------------------
 
-    x0: float
-    y0: float
-    x1: float
-    y1: float
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in pixels of the rendered, upright page; the origin is top left."""
+
+    x0: Number
+    y0: Number
+    x1: Number
+    y1: Number
 
     @property
     def width(self) -> float:
+        """Return the width in pixels."""
         return self.x1 - self.x0
 
     @property
     def height(self) -> float:
+        """Return the height in pixels."""
         return self.y1 - self.y0
 
 
 @dataclass(frozen=True, slots=True)
-class CharAlternatives(Json):
-    """What an engine saw in the place of the character at ``at`` of a line; ``between``: just before it, where it read none.
+class CharAlternatives:
+    """The characters that an engine saw at one position of a line.
 
-    ``saw``: the probabilities of the likeliest characters, and of none as "".
+    ``at``: index of the character in the line's text. ``saw``: probability of each of the likeliest characters; "" stands
+    for no character. ``between``: the engine read no character there; the position is just before ``at``.
     """
 
     at: int
@@ -81,37 +96,36 @@ class CharAlternatives(Json):
     between: bool = False
 
     def moved(self, by: int) -> Self:
-        """The same, so many characters further on."""
+        """Return these alternatives shifted right by ``by`` characters."""
         return dataclasses.replace(self, at=self.at + by)
 
 
 @dataclass(frozen=True, slots=True)
-class Line(Json):
+class Line:
     """One line of a page in reading order.
 
-    ``confidence`` is 0..1, or None when the source has none (a PDF's own text). ``block`` counts the blocks
-    (columns, paragraphs, tables) of the page from 0; an empty line is published between blocks.
-    ``unsure``: offsets of the characters that the engine was not sure of; None when it does not tell. ``doubts``: what
-    it saw there and elsewhere, from left to right; None when it does not tell. ``source``: where the text is from, a
-    ``TextSource``.
+    ``confidence``: 0..1, or None when the source has none (a PDF's own text). ``block``: index of the block (column,
+    paragraph, table) on the page; an empty line is published between blocks. ``unsure``: indices of the characters that
+    the engine was not sure of. ``doubts``: the alternatives that it saw, from left to right. Both are None when the
+    engine does not tell.
     """
 
     text: str
     box: Box
-    confidence: float | None
-    block: int = 0
+    confidence: Number | None
+    block: Count = 0
     unsure: tuple[int, ...] | None = None
     doubts: tuple[CharAlternatives, ...] | None = None
     source: TextSource = TextSource.RECOGNISED
 
     @property
     def exact(self) -> bool:
-        """Whether the file carries this text and draws it: nothing corrects it."""
+        """Return whether the file carries this text and draws it, so that nothing corrects it."""
         return self.source in (TextSource.DRAWN, TextSource.MIXED)
 
 
 @dataclass(frozen=True, slots=True)
-class Hidden(Json):
+class Hidden:
     """Text that a page carries and does not show."""
 
     text: str
@@ -120,104 +134,8 @@ class Hidden(Json):
 
 
 @dataclass(frozen=True, slots=True)
-class Part(Json):
-    """An embedded file that an OCR child extracted: ``name`` as the PDF tells it; ``kind``, by its bytes, as ".pdf"."""
-
-    name: str
-    kind: str
-    size: int
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class PartOf(Json):
-    """Where a part lay: in the file of this path (percent-encoded bytes) and sha256, under the name ``attachment``.
-
-    ``ancestors``: the sha256 of the files that that one lay in, the outermost first. ``room_parts``, ``room_bytes``: what
-    may be extracted of the part in turn.
-    """
-
-    path_percent: str
-    sha256: str
-    attachment: str
-    ancestors: tuple[str, ...] = ()
-    room_parts: int = 0
-    room_bytes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Contents(Json):
-    """What a file holds: its media type (``image/tiff`` …) and its number of pages.
-
-    ``off_pages``: warnings of what no page shows. ``parts``: embedded files to be read as documents of their own; the
-    bytes of the first are in the child's scratch folder as ``parts/0``.
-    """
-
-    media_type: str
-    pages: int
-    warnings: tuple[str, ...] = ()
-    off_pages: tuple[str, ...] = ()
-    parts: tuple[Part, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ContentsRequest(Json):
-    """To an OCR child: what is in this file? ``path`` is absolute, by ``os.fsdecode``; ``passwords`` are tried in turn.
-
-    ``extract``: embedded PDFs and pictures, of ``max_bytes`` each at most, ``room_parts`` of them and ``room_bytes`` in all.
-    ``depth``: levels of attachments that may follow. ``ancestors``: the sha256 of this file and of those that it lies in.
-    ``doubtful``: its end is odd, so that it counts as damaged when not all of its pages are there.
-    """
-
-    path: str
-    max_pages: int
-    max_pixels: int
-    passwords: tuple[str, ...] = ()
-    extract: bool = False
-    max_bytes: int = 0
-    room_parts: int = 0
-    room_bytes: int = 0
-    depth: int = 0
-    ancestors: tuple[str, ...] = ()
-    doubtful: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class PageRequest(Json):
-    """To an OCR child: read page ``index`` (from 0) of this file.
-
-    ``engine``: "rapidocr", "aspose" or "tesseract". ``dpi``: at which PDF pages are rendered.
-    ``rotate``: find out which way up the page lies. ``pdf_text``: "auto", "always_ocr" or "trust".
-    """
-
-    path: str
-    index: int
-    engine: str
-    languages: tuple[str, ...]
-    dpi: int
-    rotate: bool
-    pdf_text: str
-    max_pixels: int
-    licence: str | None = None
-    allow_evaluation: bool = False
-    passwords: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class EngineStatus(Json):
-    """Whether an engine can be used here; if not, why, and what to do about it."""
-
-    name: str
-    usable: bool
-    version: str = ""
-    licensed: bool = True
-    reason: str = ""
-    remedy: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class EngineInfo(Json):
-    """Which engine read a page, and how: enough to read it again in the same way."""
+class EngineInfo:
+    """The engine that read a page, and its settings: enough to read the page again in the same way."""
 
     name: str
     version: str
@@ -227,19 +145,19 @@ class EngineInfo(Json):
 
 
 @dataclass(frozen=True, slots=True)
-class PageText(Json):
+class PageText:
     """One page as read.
 
-    ``width`` and ``height`` in pixels of the upright rendered page, at ``dpi``. ``rotation``: degrees
-    clockwise by which the page was turned to be upright (0, 90, 180, 270). ``source``: a ``TextSource``; of a mixed page each line has its own.
-    ``hidden``: what the PDF carries and the page does not show. ``truncated``: the engine gave less than the page holds (Aspose without a licence).
-    ``seconds``: per stage, as "render", "ocr".
+    ``index`` counts from 0. ``width`` and ``height``: pixels of the upright page, rendered at ``dpi``. ``rotation``:
+    degrees clockwise by which the page was turned to be upright (0, 90, 180, 270). ``source``: of a MIXED page each line
+    has its own. ``hidden``: text that the PDF carries and the page does not show. ``truncated``: the engine returned
+    less than the page holds (Aspose without a licence). ``seconds``: duration of each stage, as "render", "ocr".
     """
 
-    index: int
-    width: int
-    height: int
-    dpi: float
+    index: Count
+    width: Count
+    height: Count
+    dpi: Number
     rotation: int
     lines: tuple[Line, ...]
     engine: EngineInfo
@@ -250,68 +168,74 @@ class PageText(Json):
     hidden: tuple[Hidden, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ModelInfo(Json):
-    """Which model proposed: file name, sha256 of the file, quantization, layers on the GPU.
+# as proposed --------------------------------------------------------------------------------------
 
-    ``device``: "gpu", "server", or "cpu: " and why only that.
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """The model that proposed: its file's name and sha256, its quantization, its layers on the GPU.
+
+    ``context``: tokens that it can hold. ``device``: "gpu", "server", or "cpu: " and why only that.
     """
 
     name: str
     sha256: str
     quantization: str
-    gpu_layers: int
-    context: int
+    gpu_layers: Count
+    context: Count
     device: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Divergence(Json):
-    """Where the model left the OCR text, until it was back: offsets in code points into the proposed text.
+class Divergence:
+    """A span of a proposed text in which the model left the OCR text: offsets in code points, end exclusive.
 
-    ``margin``: the logarithm (base e) of how many times more probable its own token was to it than the OCR's.
+    ``margin``: log-odds (nats) of the model's own token over the OCR's.
     """
 
-    start: int
-    end: int
+    start: Count
+    end: Count
     margin: float
 
 
 @dataclass(frozen=True, slots=True)
-class LineProposal(Json):
-    """What the model made of a line. ``divergences`` None: the model does not tell how sure it is."""
+class LineProposal:
+    """The model's text for one line. ``divergences`` None: the model does not tell how sure it is."""
 
     text: str
     divergences: tuple[Divergence, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class PageProposal(Json):
-    """What the model made of a page: one for each line of the page, in order.
+class PageProposal:
+    """The model's answer for one page: one entry for each line, in order.
 
-    None for a line that it was not asked for, or left out. ``calls``: of the model's decoder, each one batch.
-    ``drafted``: tokens of the OCR text that were verified; ``agreed``: those the model would have written too.
-    ``bound``: what cut the model short, or None.
+    An entry is None for a line that the model was not asked for, or left out. ``bound``: the limit that cut the answer
+    short. ``calls``: calls of the model's decoder, each of one batch. ``drafted``: tokens of the OCR text that were
+    verified; ``agreed``: those of them that the model would have written too.
     """
 
     lines: tuple[LineProposal | None, ...]
     model: ModelInfo
-    tokens: int
+    tokens: Count
     seconds: float
     bound: Bound | None = None
-    calls: int = 0
+    calls: Count = 0
     method: str = ""
-    drafted: int = 0
-    agreed: int = 0
+    drafted: Count = 0
+    agreed: Count = 0
+
+
+# as published -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Edit(Json):
-    """One differing span between a line's OCR text and what was proposed for it.
+class Edit:
+    """One differing span between a line's OCR text and the text that was proposed for it.
 
-    ``start`` is the offset in code points into the OCR text of line ``line`` (an index into the page's
-    lines); ``rule`` is the rule that decided, as "digits", "no-new-words", "repair-amount" (``gate.RULES``,
-    ``tokens.repairs``); ``margin`` as in Divergence, None where the model does not tell or was not asked.
+    ``line``: index of the line on the page. ``start``: offset in code points into its OCR text. ``rule``: the rule that
+    decided, as "digits", "no-new-words", "repair-amount". ``margin``: as in ``Divergence``; None where the model does
+    not tell or was not asked.
     """
 
     line: int
@@ -324,8 +248,8 @@ class Edit(Json):
 
 
 @dataclass(frozen=True, slots=True)
-class Suspect(Json):
-    """Something that a person should look at: ``text`` at ``start`` of line ``line`` as published, and why."""
+class Suspect:
+    """Text that a person should look at, and why: ``text`` at offset ``start`` of the published line ``line``."""
 
     line: int
     start: int
@@ -335,8 +259,8 @@ class Suspect(Json):
 
 
 @dataclass(frozen=True, slots=True)
-class Hyphenated(Json):
-    """A word that the line's end parts: printed on lines ``line`` and ``line + 1``, and joined."""
+class Hyphenated:
+    """A word that the line's end divides: as printed on lines ``line`` and ``line + 1``, and joined."""
 
     line: int
     printed: tuple[str, ...]
@@ -344,11 +268,8 @@ class Hyphenated(Json):
 
 
 @dataclass(frozen=True, slots=True)
-class Correction(Json):
-    """How the correction of a page went.
-
-    UNAVAILABLE and FAILED have a ``reason``.
-    """
+class Correction:
+    """How the correction of a page went. ``reason``: why it is OFF, NOTHING, UNAVAILABLE or FAILED."""
 
     status: CorrectionStatus
     reason: str = ""
@@ -363,8 +284,8 @@ class Correction(Json):
 
 
 @dataclass(frozen=True, slots=True)
-class PageResult(Json):
-    """One page, ready to be published: as read, the text of each line to publish, and how it came about."""
+class PageResult:
+    """One page, ready to be published: as read, the text of each line to publish, and how that text came about."""
 
     page: PageText
     lines: tuple[str, ...]

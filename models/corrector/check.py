@@ -4,6 +4,7 @@ python check.py torch CHECKPOINT.pt logits.npz          (with torch; the project
 python check.py llama MODEL.gguf logits.npz             (with llama_cpp; says the largest difference)
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -38,9 +39,10 @@ def with_llama(path: Path, logits: Path) -> None:
     """Compare; the template is looked at as well."""
     import llama_cpp  # noqa: PLC0415
     from scanmend.llm.context import Entry  # noqa: PLC0415
-    from scanmend.llm.loader import LoadRequest, load  # noqa: PLC0415
+    from scanmend.llm.loader import load  # noqa: PLC0415
+    from scanmend.workers.protocol import LoadRequest  # noqa: PLC0415
 
-    loaded = load(LoadRequest(str(path)), lambda _: None)
+    loaded = load(LoadRequest(os.fsencode(path)), lambda _: None)
     context, prompt = loaded.context, loaded.prompt("Correct.")
     assert prompt.before_lines([]) == []
     expected = np.load(logits)

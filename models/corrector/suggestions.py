@@ -12,12 +12,14 @@ back, read by the engine.
 
 import argparse
 import json
+import os
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
@@ -25,10 +27,11 @@ from scanmend.correction.lexicon import shipped
 from scanmend.llm import ranking, suggestions
 from scanmend.llm.decode import pieces
 from scanmend.llm.guided import Guided
-from scanmend.llm.loader import LoadRequest, load
+from scanmend.llm.loader import load
 from scanmend.llm.requests import Request
 from scanmend.llm.rescoring import Offers, Place, questioned
 from scanmend.page import CharAlternatives
+from scanmend.workers.protocol import LoadRequest
 
 from data.noise import raw
 
@@ -111,7 +114,7 @@ def pages(file: Path) -> list[list[Line]]:
     for row in file.read_text(encoding="utf-8").splitlines():
         ocr, truth, page, doubts = json.loads(row)
         if _readable(ocr, truth):
-            told = None if doubts is None else [CharAlternatives.from_json(d) for d in doubts]
+            told = None if doubts is None else msgspec.convert(doubts, list[CharAlternatives])
             found.setdefault(page, []).append(Line(ocr, truth, told))
     return list(found.values())
 
@@ -165,7 +168,7 @@ def main() -> None:
     parser.add_argument("--fit", type=Path, nargs="+", required=True)
     parser.add_argument("--check", nargs="*", default=[], help="NAME=FILE of pairs to report on")
     options = parser.parse_args()
-    model = load(LoadRequest(str(options.model), gpu_layers=0, threads=1), lambda _: None)
+    model = load(LoadRequest(os.fsencode(options.model), gpu_layers=0, threads=1), lambda _: None)
     suggestions.least = lambda _: NEARLY  # more are asked about than are proposed
     suggestions.BEHIND = -2 * NEARLY
     read = [page for file in options.fit for page in pages(file)]

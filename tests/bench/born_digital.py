@@ -123,9 +123,9 @@ def _process(path: Path, text: str, checkout: Path) -> float:
 def _seconds(path: Path) -> float:
     """Seconds to read the page, models loaded."""
     from scanmend.ocr.__main__ import read_page
-    from scanmend.page import PageRequest
+    from scanmend.workers.protocol import PageRequest
 
-    request = PageRequest(str(path), 0, "rapidocr", ("en",), 300, True, "auto", 200_000_000)
+    request = PageRequest(os.fsencode(path), 0, "rapidocr", ("en",), 300, True, "auto", 200_000_000)
     read_page(request)  # loads what is loaded once
     started = time.perf_counter()
     read_page(request)

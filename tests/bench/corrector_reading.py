@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import json
 import multiprocessing
 import os
 import signal
@@ -10,10 +9,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import msgspec
+
 from bench import documents, quality
 from bench.corrector_sets import Document, Page, paired
 from bench.corrector_table import progress
-from scanmend.page import PageRequest, PageText
+from scanmend.page import PageText
+from scanmend.workers.protocol import PageRequest
 
 MAX_PIXELS = 200_000_000
 
@@ -77,7 +79,7 @@ def read(pictures: Sequence[tuple[str, str]], cache: str, jobs: int) -> list[Pag
         with multiprocessing.get_context("spawn").Pool(jobs, _ignore_interrupts) as pool:
             for number, path in enumerate(pool.imap_unordered(_read, missing)):
                 progress(number + 1, len(missing), f"read {os.path.basename(path)}")
-    return [PageText.from_json(json.loads(Path(place).read_text())) for place in places]
+    return [msgspec.json.decode(Path(place).read_bytes(), type=PageText) for place in places]
 
 
 def _ignore_interrupts() -> None:
@@ -90,11 +92,11 @@ def _read(job: tuple[str, str, str]) -> str:
 
     path, language, place = job
     request = PageRequest(
-        path, 0, "rapidocr", (language,), 300, True, "always_ocr", MAX_PIXELS
+        os.fsencode(path), 0, "rapidocr", (language,), 300, True, "always_ocr", MAX_PIXELS
     )  # fmt: skip
     text = read_page(request)
     part = f"{place}.{os.getpid()}"
-    Path(part).write_text(json.dumps(text.to_json(), ensure_ascii=False))
+    Path(part).write_bytes(msgspec.json.encode(text))
     os.replace(part, place)
     return path
 

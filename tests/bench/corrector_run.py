@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import msgspec
+
 from bench.corrector_figures import Judged, Outcome
 from bench.corrector_sets import Document, Page
 from bench.corrector_table import progress
@@ -94,12 +96,12 @@ class Asked:
         asked = [
             self._digest,
             profile.prompt_sha256,
-            [(line.text, [d.to_json() for d in line.doubts or ()]) for line in page.lines],
+            [(line.text, msgspec.to_builtins(line.doubts or ())) for line in page.lines],
             list(wanted),
         ]
         key = hashlib.sha256(json.dumps(asked).encode()).hexdigest()
         if key in self._kept:
-            return PageProposal.from_json(dict(self._kept[key]))
+            return msgspec.convert(self._kept[key], PageProposal)
         try:
             proposal = self._model.propose(page.lines, wanted, profile)
         except ChildError as error:
@@ -108,7 +110,7 @@ class Asked:
             )
             return None
         if self._file:
-            self._kept[key] = proposal.to_json()
+            self._kept[key] = msgspec.to_builtins(proposal)
         return proposal
 
 

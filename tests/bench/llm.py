@@ -25,8 +25,9 @@ from scanmend.backends.llm_lifecycle import Model
 from scanmend.config.profiles import Profile
 from scanmend.config.settings import LlmSettings
 from scanmend.llm.decode import PAGE_SHARE, correct
-from scanmend.llm.loader import Loaded, LoadRequest, load
+from scanmend.llm.loader import Loaded, load
 from scanmend.page import Box, Line
+from scanmend.workers.protocol import LoadRequest
 
 TRUTH = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 SHAPE = (768, 3072, 12)
@@ -193,13 +194,13 @@ def _run(
         "single": lambda loaded: ours(loaded, scans),
         "parallel": lambda loaded: ours(loaded, scans),
     }
-    loaded = load(LoadRequest(path, layers, context, method="single"), lambda _: None)
+    loaded = load(LoadRequest(os.fsencode(path), layers, context, method="single"), lambda _: None)
     print(f"{path}: {loaded.info.device}, {loaded.info.gpu_layers} layers on the GPU")
     print("seconds of a batch:", ", ".join(f"{n}: {s:.4f}" for n, s in loaded.curve))
     yield "prompt lookup", lookup(path, loaded, scans, context)
     loaded.context.close()
     for name, run in methods.items():
-        loaded = load(LoadRequest(path, layers, context, method=name), lambda _: None)
+        loaded = load(LoadRequest(os.fsencode(path), layers, context, method=name), lambda _: None)
         yield f"{name} ({loaded.method})" if loaded.method != name else name, run(loaded)
         loaded.context.close()
 

@@ -26,12 +26,14 @@ def ours(job: dict[str, Any]) -> Reader:
     from scanmend.ocr.engines.base import Upright, load
     from scanmend.ocr.orientation import upright
     from scanmend.ocr.pages import open_page
-    from scanmend.page import PageRequest
+    from scanmend.workers.protocol import PageRequest
 
     engine = load(job["engine"], ("en",), None, False)
 
     def read(path: str, number: int) -> object:
-        request = PageRequest(path, number, job["engine"], ("en",), 300, True, "auto", 200_000_000)
+        request = PageRequest(
+            os.fsencode(path), number, job["engine"], ("en",), 300, True, "auto", 200_000_000
+        )
         page = open_page(request)
         image = page.image
         assert image is not None

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from rapidfuzz.distance import Levenshtein
 
 from bench.peers_ways import ONE_THREAD
-from scanmend.page import PageRequest
+from scanmend.workers.protocol import PageRequest
 
 SHORT, ALIKE = 3, 4  # characters of a misreading at most, and of what agrees beside it at least
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
@@ -150,7 +150,7 @@ def score(job: tuple[str, str, tuple[str, ...]]) -> tuple[str, Score]:
     from scanmend.ocr.__main__ import read_page
 
     path, engine, languages = job
-    request = PageRequest(path, 0, engine, languages, 300, True, "auto", 200_000_000)
+    request = PageRequest(os.fsencode(path), 0, engine, languages, 300, True, "auto", 200_000_000)
     started = time.monotonic()
     page = read_page(request)
     seconds = time.monotonic() - started - page.seconds.get("load", 0.0)

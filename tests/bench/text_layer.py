@@ -44,11 +44,13 @@ def read_file(path: str, pages: int, ocr: str) -> Iterator[dict[str, Any]]:
     from scanmend.ocr.__main__ import read_page
     from scanmend.ocr.pages import contents
     from scanmend.ocr.pdf.page import opened_page
-    from scanmend.page import ContentsRequest, PageRequest
+    from scanmend.workers.protocol import ContentsRequest, PageRequest
 
-    count = contents(ContentsRequest(path, 10_000, 200_000_000)).pages
+    count = contents(ContentsRequest(os.fsencode(path), 10_000, 200_000_000)).pages
     for index in range(min(count, pages)):
-        request = PageRequest(path, index, "rapidocr", ("en",), 300, True, "auto", 200_000_000)
+        request = PageRequest(
+            os.fsencode(path), index, "rapidocr", ("en",), 300, True, "auto", 200_000_000
+        )
         started = time.perf_counter()
         ours = read_page(request)
         seconds = time.perf_counter() - started
@@ -63,7 +65,7 @@ def read_file(path: str, pages: int, ocr: str) -> Iterator[dict[str, Any]]:
         row["differs"] = max(row["missing"], row["added"]) > DIFFERS
         if ocr == "all" or (ocr == "differing" and row["differs"]):
             request = PageRequest(
-                path, index, "rapidocr", ("en",), 300, True, "always_ocr", 200_000_000
+                os.fsencode(path), index, "rapidocr", ("en",), 300, True, "always_ocr", 200_000_000
             )
             seen = words("\n".join(line.text for line in read_page(request).lines))
             row["ocr"] = sum(seen.values())

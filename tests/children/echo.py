@@ -1,52 +1,95 @@
-"""A child for the tests of child.py: does what the request says, the bad things above all."""
+"""Serve the tests of ``workers.client``: do what the request says, the bad things above all."""
 
 import os
 import signal
+import subprocess
 import sys
 import time
+from typing import NoReturn
 
-from scanmend.workers.server import serve
+from msgspec import Struct
 
-
-kept = []
-
-
-def run(request, progress):
-    what = request["what"]
-    if what == "echo":
-        return {"said": request["text"]}
-    if what == "progress":
-        for i in range(3):
-            progress({"step": i})
-        return {}
-    if what == "hang":
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        time.sleep(3600)
-    if what == "crash":
-        os.kill(os.getpid(), signal.SIGSEGV)
-    if what == "exit":
-        print("the library says no", file=sys.stderr, flush=True)
-        os._exit(3)
-    if what == "flood":
-        for _ in range(2000):
-            os.write(1, b"x" * 1000 + b"\n")
-        return {"said": "after the flood"}
-    if what == "eat":
-        block = bytearray(request["bytes"])
-        return {"size": len(block)}
-    if what == "keep":
-        kept.append(bytearray(request["bytes"]))
-        return {}
-    if what == "lie":
-        os.write(int(os.environ["SCANMEND_FD"]), b"\0\0\0\5hello")
-        time.sleep(3600)
-    if what == "grandchild":
-        import subprocess
-
-        return {"pid": subprocess.Popen(["sleep", "3600"]).pid}
-    if what == "no-file":
-        open("/nonexistent/scan.pdf")
-    raise ValueError(what)
+from scanmend.workers.protocol import Request, Said
+from scanmend.workers.server import Tell, serve
+from scanmend.workers.variables import SOCKET_FD
 
 
-serve({"run": run})
+class Outcome(Struct, frozen=True):
+    """The text and the number of the request, or what came of it."""
+
+    text: str = ""
+    number: int = 0
+
+
+class Run(Request[Outcome], frozen=True, tag="run"):
+    """Ask for one of the acts below, by its name."""
+
+    act: str
+    text: str = ""
+    number: int = 0
+
+
+class Unknown(Request[Outcome], frozen=True, tag="unknown"):
+    """A request that this child does not serve."""
+
+
+kept: list[bytearray] = []
+
+
+def run(request: Run, tell: Tell) -> Outcome:
+    """Do what the request says."""
+    match request.act:
+        case "echo":
+            return Outcome(request.text, request.number)
+        case "progress":
+            for step in range(3):
+                tell(Said(str(step)))
+            return Outcome()
+        case "flood":
+            for _ in range(2000):
+                os.write(1, b"x" * 1000 + b"\n")
+            return Outcome("after the flood")
+        case "eat":
+            return Outcome(number=len(bytearray(request.number)))
+        case "keep":
+            kept.append(bytearray(request.number))
+            return Outcome()
+        case "answer twice":
+            _send(b'{"is":"reply","value":{"text":"too early"}}')
+            return Outcome("too late")
+        case "grandchild":
+            return Outcome(number=subprocess.Popen(["sleep", "3600"]).pid)
+        case "no file":
+            open("/nonexistent/scan.pdf")
+        case _:
+            _misbehave(request.act)
+    return Outcome()
+
+
+def _misbehave(act: str) -> NoReturn:
+    """Do something after which no reply can come."""
+    match act:
+        case "hang":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        case "crash":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        case "exit":
+            print("the library says no", file=sys.stderr, flush=True)
+            os._exit(3)
+        case "lie":
+            _send(b"hello")
+        case "send too much":
+            os.write(int(os.environ[SOCKET_FD]), (2**30).to_bytes(4, "big"))
+        case _:
+            raise ValueError(act)
+    time.sleep(3600)
+    os._exit(0)
+
+
+def _send(frame: bytes) -> None:
+    """Write a frame past the server."""
+    os.write(int(os.environ[SOCKET_FD]), len(frame).to_bytes(4, "big") + frame)
+
+
+if __name__ == "__main__":
+    serve({Run: run})

@@ -1,46 +1,73 @@
-"""A child that tries what it must not do, and tells what went well."""
+"""Try what a sandboxed child must not do, and report what succeeded."""
 
 import contextlib
 import os
 import socket
 import subprocess
 from collections.abc import Callable
-from typing import Any
 
-from scanmend.workers.server import Progress, serve
+from msgspec import Struct
+
+from scanmend.workers.protocol import Request
+from scanmend.workers.server import Tell, serve
 
 
-def attempt(request: dict[str, Any], _progress: Progress) -> dict[str, Any]:
-    """{place, parent} -> {done: names of what was possible}."""
-    place, parent = request["place"], int(request["parent"])
-    file = os.path.join(place, "document.txt")
-    tries: dict[str, Callable[[], object]] = {
-        "read": lambda: open(file).read(),  # noqa: SIM115
-        "write over": lambda: open(file, "r+").write("x"),  # noqa: SIM115
+class Escapes(Struct, frozen=True):
+    """The acts that succeeded, by name, and the child's own folder."""
+
+    done: list[str]
+    scratch: str
+
+
+class Attempt(Request[Escapes], frozen=True, tag="attempt"):
+    """Ask to try everything on a folder with a document.txt in it, and on a parent process."""
+
+    folder: str
+    parent: int
+
+
+def attempt(request: Attempt, _tell: Tell) -> Escapes:
+    """Try everything."""
+    file = os.path.join(request.folder, "document.txt")
+    tries = {**_writes(request.folder, file), **_reaches(request.folder, request.parent)}
+    done = []
+    for name, act in tries.items():
+        with contextlib.suppress(OSError, subprocess.SubprocessError):
+            act()
+            done.append(name)
+    return Escapes(done, os.environ["TMPDIR"])
+
+
+def _writes(folder: str, file: str) -> dict[str, Callable[[], object]]:
+    """Return acts on the folder and its file."""
+    return {
+        "read": lambda: open(file).read(),
+        "write over": lambda: open(file, "r+").write("x"),
         "empty": lambda: os.truncate(file, 0),
-        "make": lambda: open(os.path.join(place, "new"), "x"),  # noqa: SIM115
-        "make a folder": lambda: os.mkdir(os.path.join(place, "folder")),
-        "link": lambda: os.link(file, os.path.join(place, "hard")),
-        "link softly": lambda: os.symlink(file, os.path.join(place, "soft")),
-        "rename": lambda: os.rename(file, os.path.join(place, "other")),
+        "make": lambda: open(os.path.join(folder, "new"), "x"),
+        "make a folder": lambda: os.mkdir(os.path.join(folder, "folder")),
+        "link": lambda: os.link(file, os.path.join(folder, "hard")),
+        "link softly": lambda: os.symlink(file, os.path.join(folder, "soft")),
+        "rename": lambda: os.rename(file, os.path.join(folder, "other")),
         "remove": lambda: os.unlink(file),
         "change its mode": lambda: os.chmod(file, 0o777),
+    }
+
+
+def _reaches(folder: str, parent: int) -> dict[str, Callable[[], object]]:
+    """Return acts on other processes, on the network, and on the child's own folder."""
+    by_shell = ["sh", "-c", f"echo x > {folder}/by-shell"]
+    return {
         "signal the daemon": lambda: os.kill(parent, 0),
-        "read the daemon's memory": lambda: open(f"/proc/{parent}/mem", "rb").read(0),  # noqa: SIM115
+        "read the daemon's memory": lambda: open(f"/proc/{parent}/mem", "rb").read(0),
         "internet socket": lambda: socket.socket().close(),
         "local socket": lambda: socket.socket(socket.AF_UNIX).close(),
         "by a child of its own": lambda: subprocess.run(
-            ["sh", "-c", f"echo x > {place}/by-shell"], check=True, stderr=subprocess.DEVNULL
+            by_shell, check=True, stderr=subprocess.DEVNULL
         ),
-        "its own folder": lambda: open(os.path.join(os.environ["TMPDIR"], "x"), "x"),  # noqa: SIM115
+        "its own folder": lambda: open(os.path.join(os.environ["TMPDIR"], "x"), "x"),
     }
-    done = []
-    for name, work in tries.items():
-        with contextlib.suppress(OSError, subprocess.SubprocessError):
-            work()
-            done.append(name)
-    return {"done": done, "scratch": os.environ["TMPDIR"]}
 
 
 if __name__ == "__main__":
-    serve({"try": attempt})
+    serve({Attempt: attempt})

@@ -23,8 +23,8 @@ from PIL import Image
 from hostile import corpus
 from scanmend.errors import ChildError, Died, DocumentError, OutOfMemory, TimedOut
 from scanmend.intake.completeness import is_complete
-from scanmend.page import Contents, ContentsRequest, PageRequest
 from scanmend.workers.client import Child
+from scanmend.workers.protocol import ContentsRequest, PageRequest
 from scanmend.workers.sandbox import Sandbox
 
 SECONDS = 20.0  # for one request
@@ -163,11 +163,13 @@ class Fuzz:
                 self.bugs.append((f"{resident} bytes of memory", data))
 
     def _read(self, path: str) -> None:
-        request = ContentsRequest(path, 100, 5_000_000)
-        found = Contents.from_json(self._child.ask({"do": "contents", **request.to_json()}, SECONDS))  # fmt: skip
+        request = ContentsRequest(os.fsencode(path), 100, 5_000_000)
+        found = self._child.ask(request, SECONDS)  # fmt: skip
         for index in {0, found.pages - 1}:
-            page = PageRequest(path, index, "rapidocr", ("en",), 100, False, "auto", 5_000_000)
-            self._child.ask({"do": "page", **page.to_json()}, SECONDS)
+            page = PageRequest(
+                os.fsencode(path), index, "rapidocr", ("en",), 100, False, "auto", 5_000_000
+            )
+            self._child.ask(page, SECONDS)
 
 
 def main() -> int:

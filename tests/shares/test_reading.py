@@ -1,5 +1,6 @@
 """A page on a share that goes away while it is read: the machine's fault, not the file's."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from hostile.corpus import encoded
 from scanmend.errors import FolderGone, machine_error
 from scanmend.ocr import pages, pictures
 from scanmend.ocr.pdf import qpdf
-from scanmend.page import PageRequest
+from scanmend.workers.protocol import PageRequest
 from shares.samba import Mount, Samba, impossible, mounted, samba
 
 WHY_NOT = impossible()
@@ -45,7 +46,7 @@ def test_it_goes_away_in_the_middle_of_a_page(
 ) -> None:
     server, mount = share
     (server.share / f"page.{kind}").write_bytes(encoded(kind.upper(), _noise(), **HOW[kind]))
-    request = PageRequest(str(mount.place / f"page.{kind}"), 0, "rapidocr", ("en",), 150, True, "auto", 50_000_000)  # fmt: skip
+    request = PageRequest(os.fsencode(mount.place / f"page.{kind}"), 0, "rapidocr", ("en",), 150, True, "auto", 50_000_000)  # fmt: skip
     away: list[bool] = []
 
     def first(step: Callable[..., Any]) -> Callable[..., Any]:

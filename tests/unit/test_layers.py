@@ -25,8 +25,8 @@ ARROWS = {
     "pipeline": "config telemetry store workers correction formats backends service intake",
     "cli": "config telemetry store workers correction formats backends service intake pipeline",
     # these two run in child processes
-    "ocr": "workers.server intake.completeness",
-    "llm": "workers.server correction",
+    "ocr": "workers.protocol workers.server intake.completeness",
+    "llm": "workers.protocol workers.server correction",
 }
 # libraries that the daemon must not load: they belong to the child processes
 CHILDREN_ONLY = {

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from scanmend.errors import ScanmendError
 from scanmend.workers.client import Child
+from scanmend.workers.protocol import FetchRequest, Progress
 from scanmend.workers.sandbox import Sandbox
 
 SECONDS = (
@@ -19,16 +20,16 @@ class Download:
 
     def __init__(
         self,
-        request: dict[str, object],
+        request: FetchRequest,
         scratch: str,
-        progress: Callable[[dict[str, object]], None],
+        progress: Callable[[Progress], None],
         ended: Callable[[Exception | None], None],
     ) -> None:
-        """``request``: repo_id, quantization, directory; ``scratch``: for the process's own folder. Both callbacks come from the download's thread."""
-        self._request = {"do": "fetch", **request}
+        """``scratch``: for the process's own folder. Both callbacks come from the download's thread."""
+        self._request = request
         self._progress = progress
         self._ended = ended
-        box = Sandbox(scratch, (str(request["directory"]),), network=True)
+        box = Sandbox(scratch, (os.fsdecode(request.directory),), network=True)
         self._child = Child("scanmend.llm", "download", environment(), 0, box)
         self._thread = threading.Thread(target=self._run, name="download", daemon=True)
 

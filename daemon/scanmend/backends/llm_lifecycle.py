@@ -18,7 +18,6 @@ from scanmend.backends.gguf_files import builtin, chosen, stamp
 from scanmend.config.profiles import Profile
 from scanmend.config.settings import BUILTIN, LlmSettings
 from scanmend.errors import (
-    ChildError,
     Died,
     MachineError,
     ModelUnavailable,
@@ -30,6 +29,18 @@ from scanmend.gguf_notes import Notes
 from scanmend.page import Line, ModelInfo, PageProposal
 from scanmend.telemetry import log, metrics
 from scanmend.workers.client import Child
+from scanmend.workers.protocol import (
+    ConnectRequest,
+    DownloadBegun,
+    Downloaded,
+    FactsFound,
+    FetchRequest,
+    LayersTried,
+    LoadRequest,
+    Progress,
+    ProposeRequest,
+    Said,
+)
 from scanmend.workers.sandbox import Sandbox
 
 BACK_OFF = (
@@ -127,21 +138,16 @@ class Model:
 
     def _ask(self, lines: Sequence[Line], wanted: Sequence[int], profile: Profile) -> PageProposal:
         child = self._ready()
-        request = {
-            "do": "correct",
-            "prompt": profile.prompt,
-            "lines": [line.text for line in lines],
-            "wanted": list(wanted),
-            "seconds": self._settings.page_timeout,
-            "doubts": {
-                n: [d.to_json() for d in told]
-                for n in wanted
-                if (told := lines[n].doubts) is not None
-            },
-        }
+        request = ProposeRequest(
+            profile.prompt,
+            tuple(line.text for line in lines),
+            tuple(wanted),
+            self._settings.page_timeout,
+            {n: told for n in wanted if (told := lines[n].doubts) is not None},
+        )
         self._move(S.BUSY, f"{len(wanted)} lines")
         try:
-            answer = child.ask(request, self._settings.page_timeout * 1.1 + 5)
+            proposal = child.ask(request, self._settings.page_timeout * 1.1 + 5)
         except ScanmendError as error:
             if isinstance(error, OutOfMemory) and self._info and self._info.gpu_layers:
                 self._most_layers = self._info.gpu_layers // 2
@@ -155,14 +161,6 @@ class Model:
                 self._move(S.IDLE, str(error))
             raise
         self._move(S.IDLE, "")
-        try:
-            proposal = PageProposal.from_json(answer)
-        except (KeyError, TypeError, ValueError):
-            proposal = None
-        if proposal is None or len(proposal.lines) != len(lines):
-            raise ChildError(
-                "the model's child gave an answer of no known shape; was scanmend upgraded? restart it"
-            )
         self._failures = 0
         return proposal
 
@@ -212,9 +210,8 @@ class Model:
         self._child = child
         while True:
             try:
-                info = ModelInfo.from_json(
-                    child.ask(self._wish(path, before), self._settings.load_timeout, self._loading)
-                )
+                request = self._request(path, before)
+                info = child.ask(request, self._settings.load_timeout, self._loading)
                 break
             except ScanmendError as error:
                 # llama.cpp aborts when some kinds of memory are short
@@ -245,39 +242,33 @@ class Model:
         self._move(S.LOADED, f"{info.name}, {where}, process {child.pid}")
         return child
 
-    def _wish(self, path: str, memory: gpu.Memory | None) -> dict[str, object]:
+    def _request(self, path: str, memory: gpu.Memory | None) -> LoadRequest | ConnectRequest:
         if self._remote:
-            return {
-                "do": "connect",
-                "base_url": path,
-                "model": self._settings.effective_model,
-                "key": _secret(self._settings.api_key_file),
-            }
-        return {
-            "do": "load",
-            "path": path,
-            "gpu_layers": self._layers(path),
-            "context": self._settings.context,
-            "threads": self._settings.threads,
-            "gpu": memory.key if memory else "",
-            "most_layers": self._most_layers,
-        }
+            key = _secret(self._settings.api_key_file)
+            return ConnectRequest(path, self._settings.effective_model or "auto", key)
+        return LoadRequest(
+            os.fsencode(path),
+            self._layers(path),
+            self._settings.context,
+            self._settings.threads,
+            memory.key if memory else "",
+            self._most_layers,
+        )
 
     def _layers(self, path: str) -> int | None:
         """The built-in model is fast on a CPU, and the GPU is for others."""
         layers = self._settings.gpu_layers
         return 0 if path == builtin() and layers is None else layers
 
-    def _loading(self, step: dict[str, object]) -> None:
-        if "layers" in step:
-            self._tried = int(str(step["layers"]))
-        elif "note" in step:
-            if self._place() == builtin():
-                return  # it lies among the program's files
-            with contextlib.suppress(OSError):  # the file went away meanwhile
-                Notes(self._place()).update(step["note"])  # type: ignore[arg-type]
-        else:
-            self._tell(self._state, str(step.get("said", "")))
+    def _loading(self, step: Progress) -> None:
+        match step:
+            case LayersTried(layers):
+                self._tried = layers
+            case FactsFound(facts) if self._place() != builtin():  # not among the program's files
+                with contextlib.suppress(OSError):  # the file went away meanwhile
+                    Notes(self._place()).update(facts)
+            case Said(text):
+                self._tell(self._state, text)
 
     def _lost(self, reason: str, *, crashed: bool) -> None:
         """The process is gone: the next page starts another, three in a row are a failure."""
@@ -362,11 +353,11 @@ class Model:
                 f"{self._settings.repository} ({self._settings.quantization}) is being downloaded"
             )
             self._move(S.DOWNLOADING, self._reason)
-            request: dict[str, object] = {
-                "repo_id": self._settings.repository,
-                "quantization": self._settings.quantization,
-                "directory": self._directory,
-            }
+            request = FetchRequest(
+                self._settings.repository,
+                self._settings.quantization,
+                os.fsencode(self._directory),
+            )
             self._download = Download(request, self._scratch, self._progress, self._downloaded)
             self._download.start()
 
@@ -387,13 +378,14 @@ class Model:
             self._failures = 0
             self._move(S.READY, "downloaded and checked")
 
-    def _progress(self, step: dict[str, object]) -> None:
-        if "licence" in step:
-            self._tell(S.DOWNLOADING, f"{self._settings.repository}, licence: {step['licence']}")
-        elif step.get("total"):
-            done, total = int(str(step["done"])), int(str(step["total"]))
-            self._reason = f"{step['file']}: {done / 1e6:.0f} of {total / 1e6:.0f} MB ({100 * done // total} %)"
-            self._tell(S.DOWNLOADING, self._reason)
+    def _progress(self, step: Progress) -> None:
+        match step:
+            case DownloadBegun(licence):
+                self._tell(S.DOWNLOADING, f"{self._settings.repository}, licence: {licence}")
+            case Downloaded(file, done, total) if total:
+                share = f"{done / 1e6:.0f} of {total / 1e6:.0f} MB ({100 * done // total} %)"
+                self._reason = f"{file}: {share}"
+                self._tell(S.DOWNLOADING, self._reason)
 
     def _move(self, new: ModelState, reason: str) -> None:
         with self._lock:

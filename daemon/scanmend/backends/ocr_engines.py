@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from scanmend import extras
 from scanmend.config.settings import Settings
 from scanmend.errors import ChildError, EngineUnusable, ScanmendError
-from scanmend.page import EngineStatus
 from scanmend.workers.client import Child
+from scanmend.workers.protocol import EngineStatus, ProbeRequest
 from scanmend.workers.sandbox import Sandbox, home
 
 PROBE_SECONDS = 60
@@ -69,15 +69,15 @@ def probe(settings: Settings, engine: str) -> EngineStatus:
         return status
     box = Sandbox(home(settings.folders.state))
     child = Child("scanmend.ocr", f"OCR ({engine})", environment(settings, engine), 0, box)
-    request = {
-        "do": "probe",
-        "engine": engine,
-        "languages": settings.ocr.languages,
-        "licence": settings.aspose.licence,
-        "allow_evaluation": settings.aspose.allow_evaluation,
-    }
+    licence = settings.aspose.licence
+    request = ProbeRequest(
+        engine,
+        settings.ocr.languages,
+        os.fsencode(licence) if licence else None,
+        settings.aspose.allow_evaluation,
+    )
     try:
-        return EngineStatus.from_json(child.ask(request, PROBE_SECONDS))
+        return child.ask(request, PROBE_SECONDS)
     except ChildError as error:
         remedy = _SSL_REMEDY if "libssl" in str(error) else ""
         return EngineStatus(engine, False, reason=str(error), remedy=remedy)

@@ -22,6 +22,7 @@ from scanmend.store.lock import running
 from scanmend.store.mounts import choose_method, free_bytes, mount_of
 from scanmend.telemetry import log
 from scanmend.workers.client import Child
+from scanmend.workers.protocol import ListingRequest
 from scanmend.workers.sandbox import Sandbox, lacking
 
 HUB_SECONDS = 60.0  # how long the Hub may take to list a repository
@@ -197,22 +198,17 @@ def _model(file: ModelFile) -> Finding:
 def _planned_download(settings: Settings) -> str:
     """Return what will be downloaded, or what to do if the Hub is out of reach."""
     llm = settings.llm
-    request = {
-        "do": "listing",
-        "repo_id": llm.repository,
-        "revision": None,
-        "quantization": llm.quantization,
-        "directory": settings.models.directory,
-    }
+    directory = os.fsencode(settings.models.directory)
+    request = ListingRequest(llm.repository, None, llm.quantization, directory)
     child = Child("scanmend.llm", "models", environment(), 0, Sandbox(network=True))
     try:
-        listing = child.ask(request, HUB_SECONDS)["files"]
+        listing = child.ask(request, HUB_SECONDS).files
     except ScanmendError as error:
         return str(error)
     finally:
         child.end()
-    names = ", ".join(file["name"] for file in listing)
-    size = sum(file["size"] for file in listing) / 1e9
+    names = ", ".join(file.name for file in listing)
+    size = sum(file.size for file in listing) / 1e9
     return (
         f"the first page that needs it downloads {names} of {llm.repository} ({size:.2f} GB);"
         " to download it now: scanmend models pull"

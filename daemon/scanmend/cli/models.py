@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from scanmend.backends.download import SECONDS, environment
 from scanmend.backends.gguf_files import ModelFile, builtin, chosen, files
@@ -14,10 +14,21 @@ from scanmend.cli import progress
 from scanmend.cli.arguments import Commands, add_command, load_config
 from scanmend.config.settings import BUILTIN, Settings
 from scanmend.errors import ScanmendError, UsageError
-from scanmend.gguf_notes import NOTES, Notes
+from scanmend.gguf_notes import NOTES_SUFFIX, Notes
 from scanmend.telemetry import log
 from scanmend.workers.client import Child
+from scanmend.workers.protocol import (
+    DigestRequest,
+    DownloadBegun,
+    Downloaded,
+    FetchRequest,
+    ListingRequest,
+    Progress,
+    Request,
+)
 from scanmend.workers.sandbox import Sandbox
+
+R = TypeVar("R")
 
 BUILTIN_LICENCE = "apache-2.0"
 DIGEST_SECONDS = 24 * 3600.0
@@ -97,29 +108,27 @@ def run_pull(options: argparse.Namespace) -> int:
     settings = _configured(options)
     directory = settings.models.directory
     os.makedirs(directory, exist_ok=True)
-    request = {
-        "do": "fetch",
-        "repo_id": options.repo or settings.llm.repository,
-        "quantization": options.quantization or settings.llm.quantization,
-        "directory": directory,
-    }
+    request = FetchRequest(
+        repo_id=options.repo or settings.llm.repository,
+        quantization=options.quantization or settings.llm.quantization,
+        directory=os.fsencode(directory),
+    )
     try:
-        path = _ask(request, SECONDS, _print_progress)["path"]
+        fetched = _ask(request, SECONDS, directory, _print_progress)
     finally:
         progress.end()
-    print(path)
+    print(os.fsdecode(fetched.file))
     return 0
 
 
-def _print_progress(step: dict[str, Any]) -> None:
-    if "licence" in step:
-        names = ", ".join(step["files"])
-        print(f"{names}: {step['size'] / 1e9:.2f} GB, licence: {step['licence']}", flush=True)
-    elif step.get("total"):
-        done, total = int(step["done"]), int(step["total"])
-        note = str(step.get("said", ""))
-        text = f"{step['file']}: {done / 1e6:.0f} of {total / 1e6:.0f} MB {note}"
-        progress.draw(done, total, text)
+def _print_progress(step: Progress) -> None:
+    match step:
+        case DownloadBegun(licence, files, size):
+            print(f"{', '.join(files)}: {size / 1e9:.2f} GB, licence: {licence}", flush=True)
+        case Downloaded(file, done, total, checking) if total:
+            note = ", checking" if checking else ""
+            text = f"{file}: {done / 1e6:.0f} of {total / 1e6:.0f} MB{note}"
+            progress.draw(done, total, text)
 
 
 # verify ---------------------------------------------------------------------------------------------
@@ -148,9 +157,9 @@ def run_verify(options: argparse.Namespace) -> int:
 
 def _verify(settings: Settings, path: str) -> tuple[bool, str]:
     """Return whether a file is damaged, and the result in words."""
-    digest = _ask({"do": "digest", "path": path}, DIGEST_SECONDS)["sha256"]
+    digest = _ask(DigestRequest(os.fsencode(path)), DIGEST_SECONDS).sha256
     notes = Notes(path)
-    repository = notes.get("repo_id") or settings.llm.repository
+    repository = notes.text("repo_id") or settings.llm.repository
     published = _published(settings, repository, notes, os.path.basename(path))
     if published.sha256 is None:
         return False, f"not in {repository}; its sha256 is {digest}"
@@ -163,19 +172,14 @@ def _verify(settings: Settings, path: str) -> tuple[bool, str]:
 
 def _published(settings: Settings, repository: str, notes: Notes, name: str) -> Published:
     """Return a file's digest as the Hub has it; if the Hub is out of reach, as noted at the download."""
-    request = {
-        "do": "listing",
-        "repo_id": repository,
-        "revision": notes.get("revision"),
-        "quantization": "",
-        "directory": settings.models.directory,
-    }
+    directory = settings.models.directory
+    request = ListingRequest(repository, notes.text("revision"), "", os.fsencode(directory))
     try:
-        listing = _ask(request, LISTING_SECONDS)["files"]
+        listing = _ask(request, LISTING_SECONDS, directory).files
     except ScanmendError as error:
-        return Published(notes.get("hub_sha256"), f"that of its download ({error})")
-    base = os.path.basename(notes.get("file") or name)
-    found = (f["sha256"] for f in listing if os.path.basename(f["name"]) == base)
+        return Published(notes.text("hub_sha256"), f"that of its download ({error})")
+    base = os.path.basename(notes.text("file") or name)
+    found = (f.sha256 for f in listing if os.path.basename(f.name) == base)
     return Published(next(found, None), "the Hub's")
 
 
@@ -187,7 +191,7 @@ def run_remove(options: argparse.Namespace) -> int:
     directory = load_config(options).models.directory
     for model in _named(directory, options.names):
         for part in model.parts:
-            for path in (part, f"{part}{NOTES}"):
+            for path in (part, f"{part}{NOTES_SUFFIX}"):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(path)
         name = os.path.relpath(model.path, directory)
@@ -220,14 +224,15 @@ def _find(directory: str, models: Sequence[ModelFile], name: str) -> ModelFile:
 
 
 def _ask(
-    request: dict[str, Any],
+    request: Request[R],
     seconds: float,
-    progress: Callable[[dict[str, Any]], None] | None = None,
-) -> dict[str, Any]:
-    """Ask an LLM child with access to the network."""
-    writable = (str(request["directory"]),) if "directory" in request else ()
-    child = Child("scanmend.llm", "models", environment(), 0, Sandbox("", writable, network=True))
+    writable: str | None = None,
+    report: Callable[[Progress], None] | None = None,
+) -> R:
+    """Ask an LLM child that has the network, and may write to one folder. Raises ScanmendError."""
+    box = Sandbox("", (writable,) if writable else (), network=True)
+    child = Child("scanmend.llm", "models", environment(), 0, box)
     try:
-        return child.ask(request, seconds, progress)
+        return child.ask(request, seconds, report)
     finally:
         child.end()

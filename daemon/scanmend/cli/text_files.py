@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
 
+import msgspec
+
 from scanmend.errors import UsageError
 from scanmend.formats.sidecar import page_as_json
 from scanmend.page import Box, Line, PageResult
@@ -126,5 +128,9 @@ def write_results(name: str, results: Sequence[PageResult]) -> None:
             line["box"] = None
         pages.append(page)
     model = next((r.correction.model for r in results if r.correction.model), None)
-    output = {"source": name, "model": model.to_json() if model else None, "pages": pages}
+    output = {
+        "source": name,
+        "model": msgspec.to_builtins(model) if model else None,
+        "pages": pages,
+    }
     print(json.dumps(output, ensure_ascii=False))

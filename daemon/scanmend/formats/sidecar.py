@@ -8,6 +8,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import msgspec
+
 from scanmend import __version__
 from scanmend.document import Document
 from scanmend.formats import provenance
@@ -38,11 +40,11 @@ def write(
         "part_of": provenance.part_of(document),
         "result": dict(files),
         "scanmend": {"version": __version__},
-        "engine": engine.to_json() if engine else None,
-        "text_layer": summary.text_layer.to_json() if summary.text_layer else None,
+        "engine": msgspec.to_builtins(engine) if engine else None,
+        "text_layer": msgspec.to_builtins(summary.text_layer) if summary.text_layer else None,
         "evaluation": bool(engine and engine.evaluation),
         "truncated": summary.truncated,
-        "model": summary.model.to_json() if summary.model else None,
+        "model": msgspec.to_builtins(summary.model) if summary.model else None,
         "correction": summary.correction,
         "times": {name: provenance.iso_time(moment) for name, moment in times.items()},
         "seconds": {stage: round(seconds, 4) for stage, seconds in summary.seconds.items()},

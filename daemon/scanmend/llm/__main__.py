@@ -1,4 +1,4 @@
-"""The LLM child's loop: load a model or find a server, correct pages; or, in a child of its own, fetch a model."""
+"""Run the LLM child: load a model or find a server, correct pages; or, in a child of its own, fetch a model."""
 
 import hashlib
 import os
@@ -11,87 +11,91 @@ os.environ.setdefault("HF_HUB_DISABLE_XET", "1")  # plain HTTP ranges: resumable
 from typing import Any
 
 from scanmend.errors import Died
-from scanmend.page import CharAlternatives
-from scanmend.workers.server import Progress, serve
+from scanmend.page import ModelInfo, PageProposal
+from scanmend.workers.protocol import (
+    ConnectRequest,
+    Digest,
+    DigestRequest,
+    Fetched,
+    FetchRequest,
+    Listing,
+    ListingRequest,
+    LoadRequest,
+    ProposeRequest,
+)
+from scanmend.workers.server import Tell, serve
 
 
 class Worker:
-    """One model at a time."""
+    """The one model, or the one server, of this process."""
 
     def __init__(self) -> None:
-        """No model yet; importing llama.cpp waits until one is asked for."""
+        """Load nothing yet; importing llama.cpp waits until a request needs it."""
         self._loaded: Any = None
         self._server: Any = None
 
-    def load(self, request: dict[str, Any], progress: Progress) -> dict[str, Any]:
-        """The fields of a LoadRequest -> ModelInfo."""
-        from scanmend.llm.loader import LoadRequest, load  # noqa: PLC0415 - a download needs no llama.cpp
+    def load(self, request: LoadRequest, tell: Tell) -> ModelInfo:
+        """Load a model file."""
+        from scanmend.llm.loader import load  # noqa: PLC0415 - a download needs no llama.cpp
 
-        self._loaded = load(LoadRequest(**request), progress)
-        info: dict[str, Any] = self._loaded.info.to_json()
+        self._loaded = load(request, tell)
+        info: ModelInfo = self._loaded.info
         return info
 
-    def connect(self, request: dict[str, Any], _progress: Progress) -> dict[str, Any]:
-        """The fields of a ConnectRequest -> ModelInfo."""
-        from scanmend.llm.server import ConnectRequest, Server  # noqa: PLC0415
+    def connect(self, request: ConnectRequest, _tell: Tell) -> ModelInfo:
+        """Use a server."""
+        from scanmend.llm.server import Server  # noqa: PLC0415
 
-        self._server = Server(ConnectRequest(**request))
-        info: dict[str, Any] = self._server.info.to_json()
+        self._server = Server(request)
+        info: ModelInfo = self._server.info
         return info
 
-    def correct(self, request: dict[str, Any], _progress: Progress) -> dict[str, Any]:
-        """{prompt, lines, wanted, seconds, doubts} -> PageProposal."""
-        page = (request["prompt"], request["lines"], request["wanted"], request["seconds"])
+    def propose(self, request: ProposeRequest, _tell: Tell) -> PageProposal:
+        """Return what the model makes of a page; Died when this process holds no model."""
+        page = (request.prompt, request.lines, request.wanted, request.seconds)
         if self._server is not None:
-            answer: dict[str, Any] = self._server.correct(*page).to_json()
-            return answer
+            proposal: PageProposal = self._server.correct(*page)
+            return proposal
         if self._loaded is None:
             raise Died("the process that held the model ended, and this is a new one")
         from scanmend.llm.decode import correct  # noqa: PLC0415
 
-        doubts = {
-            int(number): [CharAlternatives.from_json(one) for one in found]
-            for number, found in request["doubts"].items()
-        }
-        return correct(self._loaded, *page, doubts).to_json()
+        return correct(self._loaded, *page, request.alternatives)
 
 
-def fetch(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """{repo_id, quantization, directory} -> {path}."""
+def fetch(request: FetchRequest, tell: Tell) -> Fetched:
+    """Download a model."""
     from scanmend.llm.fetch import fetch as fetch_model  # noqa: PLC0415
 
-    return {
-        "path": fetch_model(
-            request["repo_id"], request["quantization"], request["directory"], progress
-        )
-    }
+    directory = os.fsdecode(request.directory)
+    path = fetch_model(request.repo_id, request.quantization, directory, tell)
+    return Fetched(os.fsencode(path))
 
 
-def digest(request: dict[str, Any], _progress: Progress) -> dict[str, Any]:
-    """{path} -> {sha256}, reckoned anew."""
-    with open(request["path"], "rb") as file:
-        return {"sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+def digest(request: DigestRequest, _tell: Tell) -> Digest:
+    """Compute a file's sha256."""
+    with open(request.file, "rb") as file:
+        return Digest(hashlib.file_digest(file, "sha256").hexdigest())
 
 
-def listing(request: dict[str, Any], _progress: Progress) -> dict[str, Any]:
-    """{repo_id, revision, quantization, directory} -> {files: [{name, size, sha256}]}."""
+def listing(request: ListingRequest, _tell: Tell) -> Listing:
+    """List the files of a repository."""
     from scanmend.llm.fetch import listing as list_files  # noqa: PLC0415
 
-    files = list_files(
-        request["repo_id"], request["revision"], request["quantization"], request["directory"]
-    )
-    return {"files": [{"name": f.name, "size": f.size, "sha256": f.sha256} for f in files]}
+    directory = os.fsdecode(request.directory)
+    files = list_files(request.repo_id, request.revision, request.quantization, directory)
+    return Listing(tuple(files))
 
 
 if __name__ == "__main__":
     worker = Worker()
     serve(
         {
-            "load": worker.load,
-            "connect": worker.connect,
-            "correct": worker.correct,
-            "fetch": fetch,
-            "digest": digest,
-            "listing": listing,
+            LoadRequest: worker.load,
+            ConnectRequest: worker.connect,
+            ProposeRequest: worker.propose,
+            FetchRequest: fetch,
+            DigestRequest: digest,
+            ListingRequest: listing,
         }
     )

@@ -12,7 +12,6 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
@@ -30,7 +29,8 @@ from tqdm import tqdm
 
 from scanmend.errors import DiskFull, ModelUnavailable
 from scanmend.gguf_notes import Notes
-from scanmend.workers.server import Progress
+from scanmend.workers.protocol import DownloadBegun, Downloaded, HubFile
+from scanmend.workers.server import Tell
 
 QUANTIZATIONS = {"int8": ("q8_0",), "int4": ("q4_k_m",), "fp16": ("fp16", "f16")}
 _SPLIT = re.compile(r"-\d{5}-of-\d{5}\.gguf$")
@@ -38,36 +38,24 @@ _SPARE = 2**28  # bytes that stay free besides the model
 _TELL_EVERY = 1.0  # seconds between two progress messages
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    name: str
-    size: int
-    sha256: str | None
-
-
-def fetch(repo_id: str, quantization: str, directory: str, progress: Progress) -> str:
+def fetch(repo_id: str, quantization: str, directory: str, tell: Tell) -> str:
     """Download what is missing; the path of the (first) file.
 
     Raises ModelUnavailable with what to do, or DiskFull. A partial file stays for the next try.
     """
-    wanted: list[_File] = []
+    wanted: list[HubFile] = []
     with _explained(repo_id, quantization, wanted, directory):
         info = HfApi().model_info(repo_id, files_metadata=True)
         wanted += _choose(repo_id, info.siblings or [], quantization)
         card = info.card_data
         licence = getattr(card, "license_name", None) or getattr(card, "license", None)
-        progress(
-            {
-                "licence": licence or "unknown",
-                "files": [f.name for f in wanted],
-                "size": sum(f.size for f in wanted),
-            }
-        )
+        size = sum(f.size for f in wanted)
+        tell(DownloadBegun(licence or "unknown", tuple(f.name for f in wanted), size))
         origin = {"repo_id": repo_id, "revision": info.sha, "licence": licence or "unknown"}
-        return _download(origin, wanted, directory, progress)
+        return _download(origin, wanted, directory, tell)
 
 
-def listing(repo_id: str, revision: str | None, quantization: str, directory: str) -> list[_File]:
+def listing(repo_id: str, revision: str | None, quantization: str, directory: str) -> list[HubFile]:
     """The files of a repository, those of the quantization when it is not empty; raises as ``fetch``."""
     with _explained(repo_id, quantization, [], directory):
         info = HfApi().model_info(repo_id, revision=revision, files_metadata=True)
@@ -77,7 +65,7 @@ def listing(repo_id: str, revision: str | None, quantization: str, directory: st
 
 @contextlib.contextmanager
 def _explained(
-    repo_id: str, quantization: str, wanted: list[_File], directory: str
+    repo_id: str, quantization: str, wanted: list[HubFile], directory: str
 ) -> Iterator[None]:
     """The Hub client's errors, as what to do about them."""
     try:
@@ -108,7 +96,7 @@ def _explained(
 
 
 def _unreachable(
-    repo_id: str, quantization: str, wanted: list[_File], directory: str, error: Exception
+    repo_id: str, quantization: str, wanted: list[HubFile], directory: str, error: Exception
 ) -> ModelUnavailable:
     names = [f.name for f in wanted] or [usual_name(repo_id, quantization)]
     files = " ".join(f"{_address(repo_id)}/resolve/main/{name}" for name in names)
@@ -133,11 +121,11 @@ def _address(repo_id: str) -> str:
     return f"{constants.ENDPOINT}/{repo_id}"
 
 
-def _files(siblings: list[Any]) -> list[_File]:
-    return [_File(s.rfilename, s.size or 0, s.lfs.sha256 if s.lfs else None) for s in siblings]
+def _files(siblings: list[Any]) -> list[HubFile]:
+    return [HubFile(s.rfilename, s.size or 0, s.lfs.sha256 if s.lfs else None) for s in siblings]
 
 
-def _choose(repo_id: str, siblings: list[Any], quantization: str) -> list[_File]:
+def _choose(repo_id: str, siblings: list[Any], quantization: str) -> list[HubFile]:
     """The file of this quantization, or all parts of it."""
     files = _files(siblings)
     models = [f for f in files if f.name.endswith(".gguf")]
@@ -158,9 +146,7 @@ def _choose(repo_id: str, siblings: list[Any], quantization: str) -> list[_File]
     )
 
 
-def _download(
-    origin: dict[str, str], files: list[_File], directory: str, progress: Progress
-) -> str:
+def _download(origin: dict[str, str], files: list[HubFile], directory: str, tell: Tell) -> str:
     repo_id, revision = origin["repo_id"], origin["revision"]
     incoming = os.path.join(directory, ".incoming", repo_id.replace("/", "--"))
     final = os.path.join(directory, repo_id.replace("/", "--"))
@@ -175,8 +161,8 @@ def _download(
         path = os.path.join(
             incoming, f"{os.path.basename(file.name)}.{(file.sha256 or revision)[:16]}.partial"
         )
-        _get(hf_hub_url(repo_id, file.name, revision=revision), file, path, progress)
-        _verify(repo_id, file, path, progress)
+        _get(hf_hub_url(repo_id, file.name, revision=revision), file, path, tell)
+        _verify(repo_id, file, path, tell)
         whole.append((file, path, os.path.join(final, os.path.basename(file.name))))
     for file, path, place in reversed(
         whole
@@ -187,7 +173,7 @@ def _download(
     return os.path.join(final, os.path.basename(files[0].name))
 
 
-def _get(url: str, file: _File, path: str, progress: Progress) -> None:
+def _get(url: str, file: HubFile, path: str, tell: Tell) -> None:
     """Get the file, from where an earlier try left off.
 
     Not ``hf_hub_download``: since huggingface_hub 2 it begins anew in each process. ``http_get`` is what it
@@ -205,13 +191,13 @@ def _get(url: str, file: _File, path: str, progress: Progress) -> None:
             resume_size=partial.tell(),
             headers=headers,
             expected_size=file.size,
-            tqdm_class=_bar(file, progress),
+            tqdm_class=_bar(file, tell),
         )
         partial.flush()
         os.fsync(partial.fileno())
 
 
-def _alone(partial: BinaryIO, file: _File) -> None:
+def _alone(partial: BinaryIO, file: HubFile) -> None:
     """The daemon and `scanmend models pull` don't write the same file at once."""
     try:
         fcntl.flock(partial, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -238,8 +224,8 @@ def _check_space(needed: int, directory: str) -> None:
         )
 
 
-def _verify(repo_id: str, file: _File, path: str, progress: Progress) -> None:
-    progress({"file": file.name, "done": file.size, "total": file.size, "said": "checking"})
+def _verify(repo_id: str, file: HubFile, path: str, tell: Tell) -> None:
+    tell(Downloaded(file.name, file.size, file.size, checking=True))
     if file.sha256 is None:
         return
     with open(path, "rb") as opened:
@@ -251,7 +237,7 @@ def _verify(repo_id: str, file: _File, path: str, progress: Progress) -> None:
         )
 
 
-def _bar(file: _File, progress: Progress) -> type:
+def _bar(file: HubFile, tell: Tell) -> type:
     """A progress bar as the Hub's client wants it, that draws nothing and tells the daemon."""
 
     class Bar(tqdm):  # type: ignore[misc]
@@ -266,7 +252,7 @@ def _bar(file: _File, progress: Progress) -> type:
             shown = super().update(n)
             if time.monotonic() - self._told > _TELL_EVERY:
                 self._told = time.monotonic()
-                progress({"file": file.name, "done": int(self.n), "total": file.size})
+                tell(Downloaded(file.name, int(self.n), file.size))
             return shown
 
         def close(self) -> None:

@@ -13,7 +13,8 @@ from scanmend.llm import draft_length
 from scanmend.llm.context import FEW_LANES, LANES, Context, Entry
 from scanmend.llm.prompt import Prompt, Template
 from scanmend.page import ModelInfo
-from scanmend.workers.server import Progress
+from scanmend.workers.protocol import FactsFound, LayersTried, LoadRequest, Said
+from scanmend.workers.server import Tell
 
 _MEMORY = ("out of memory", "failed to allocate", "cudamalloc failed", "unable to allocate", "not enough memory",
            "outofdevicememory", "out_of_device_memory")  # fmt: skip
@@ -56,23 +57,6 @@ class Loaded:
         return self.prompts[instruction]
 
 
-@dataclass(frozen=True, slots=True)
-class LoadRequest:
-    """What is to be loaded. ``gpu_layers`` None: as many as fit. ``gpu``: which GPU, and how large; "": none.
-
-    ``most_layers``: more were tried in a process that did not survive it. ``method``: the highest rung of the
-    ladder to try ("auto", "parallel", "single", "greedy"); benchmarks compare them.
-    """
-
-    path: str
-    gpu_layers: int | None = None
-    context: int = 8192
-    threads: int | None = None
-    gpu: str = ""
-    most_layers: int | None = None
-    method: str = "auto"
-
-
 @llama.llama_log_callback  # type: ignore[untyped-decorator]
 def _on_log(_level: int, text: bytes, _data: Any) -> None:
     """llama.cpp's own words: the only place where it says why a load failed."""
@@ -83,23 +67,23 @@ def _on_log(_level: int, text: bytes, _data: Any) -> None:
 llama.llama_log_set(_on_log, None)
 
 
-def load(wish: LoadRequest, progress: Progress) -> Loaded:
+def load(wish: LoadRequest, tell: Tell) -> Loaded:
     """Load the model.
 
     Raises ModelUnavailable with llama.cpp's reason, or OutOfMemory when not even the CPU has room.
     """
     _check(wish.path)
-    notes = Notes(wish.path, lambda values: progress({"note": values}))
-    known = notes.get(f"layers on {wish.gpu}") if wish.gpu_layers is None and wish.gpu else None
+    notes = Notes(wish.path, lambda facts: tell(FactsFound(facts)))
+    known = notes.integer(f"layers on {wish.gpu}") if wish.gpu_layers is None and wish.gpu else None
     ladder = _ladder(wish, known)
     for layers in ladder:
-        progress({"layers": layers})
+        tell(LayersTried(layers))
         try:
             loaded = _try(wish, layers, notes)
         except (OutOfMemory, ChildError) as error:
             if layers == 0 or not (isinstance(error, OutOfMemory) or _of_memory()):
                 raise
-            progress({"said": f"{layers} layers on the GPU: {error}; trying fewer"})
+            tell(Said(f"{layers} layers on the GPU: {error}; trying fewer"))
             continue
         if wish.gpu and wish.gpu_layers is None and layers != known:
             notes.set(f"layers on {wish.gpu}", layers)
@@ -142,8 +126,8 @@ def _ladder(wish: LoadRequest, known: int | None) -> list[int]:
     layers = wish.gpu_layers
     if layers is None:
         layers = known if known is not None else _layers(wish) + 1  # the output layer counts as one
-    if wish.most_layers is not None:
-        layers = min(layers, wish.most_layers)
+    if wish.max_layers is not None:
+        layers = min(layers, wish.max_layers)
     ladder = []
     while layers:
         ladder.append(layers)
@@ -193,7 +177,7 @@ def _try(wish: LoadRequest, layers: int, notes: Notes) -> Loaded:
         context = contexts[0]
         template = Template(model, context)
         name = f"speed of {layers} layers, {wish.threads} threads"
-        curve = draft_length.ONE_THREAD if each else notes.get(name)
+        curve = draft_length.ONE_THREAD if each else notes.curve(name)
         if not curve:
             curve = draft_length.measure(context)
             notes.set(name, curve)
@@ -211,7 +195,7 @@ def _try(wish: LoadRequest, layers: int, notes: Notes) -> Loaded:
         tuple(contexts),
         info,
         template,
-        [tuple(c) for c in curve],
+        curve,
         drafts,
         lines if drafts else "greedy",
         int(_metadata(model, "scanmend.line_bytes") or 0),

@@ -9,13 +9,13 @@ import concurrent.futures
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import httpx2
 
 from scanmend.errors import ModelUnavailable
 from scanmend.page import Bound, LineProposal, ModelInfo, PageProposal
+from scanmend.workers.protocol import ConnectRequest
 
 AT_ONCE = 4  # requests
 GROWTH = 1.3  # bytes out for each byte of the line
@@ -23,16 +23,6 @@ SPARE = 24  # bytes out besides
 LARGEST = 2**20  # bytes of an answer
 TRIES = 3  # of a request that the server is too busy for
 PAGE = 20_000  # characters of the page that are shown
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectRequest:
-    """Which server. ``model`` "auto": its first. ``key``: for the Authorization header, or ""."""
-
-    base_url: str
-    model: str = "auto"
-    key: str = ""
-    seconds: float = 60.0
 
 
 class Server:

@@ -9,7 +9,6 @@ import dataclasses
 import functools
 import importlib.metadata
 import time
-from typing import Any
 
 from PIL.Image import Image
 
@@ -24,16 +23,9 @@ from scanmend.ocr.pdf.layer import Layer, checked, main_turn, too_long, trusted
 from scanmend.ocr.pdf.order import ordered, placed, uncovered_segments
 from scanmend.ocr.pdf.page import OpenPage, opened_page
 from scanmend.ocr.pictures import Rendered
-from scanmend.page import (
-    TEXT_LAYER,
-    ContentsRequest,
-    EngineInfo,
-    EngineStatus,
-    PageRequest,
-    PageText,
-    TextSource,
-)
-from scanmend.workers.server import Progress, serve
+from scanmend.page import TEXT_LAYER, EngineInfo, PageText, TextSource
+from scanmend.workers.protocol import ContentsRequest, EngineStatus, PageRequest, ProbeRequest
+from scanmend.workers.server import serve
 
 _engine = functools.lru_cache(maxsize=1)(engines.load)
 LONGEST = (
@@ -107,7 +99,7 @@ def _with_layer(request: PageRequest, opened: OpenPage, layer: Layer, clock: "_C
     )  # fmt: skip
 
 
-def _reader(request: PageRequest) -> engines.Engine:
+def _reader(request: PageRequest | ProbeRequest) -> engines.Engine:
     return _engine(request.engine, request.languages, request.licence, request.allow_evaluation)
 
 
@@ -161,23 +153,21 @@ class _Clock:
         self._last = now
 
 
-def probe(request: dict[str, Any], _progress: Progress) -> dict[str, Any]:
-    """Whether the engine can be loaded here."""
-    name = request["engine"]
+def probe(request: ProbeRequest) -> EngineStatus:
+    """Return whether the engine can be loaded here."""
+    name = request.engine
     try:
-        info = _engine(
-            name, tuple(request["languages"]), request["licence"], request["allow_evaluation"]
-        ).info()
+        info = _reader(request).info()
     except ScanmendError as error:
-        return EngineStatus(name, False, reason=str(error)).to_json()
-    return EngineStatus(name, True, info.version, licensed=not info.evaluation).to_json()
+        return EngineStatus(name, usable=False, reason=error.what, remedy=error.remedy)
+    return EngineStatus(name, usable=True, version=info.version, licensed=not info.evaluation)
 
 
 if __name__ == "__main__":
     serve(
         {
-            "contents": lambda request, _: contents(ContentsRequest.from_json(request)).to_json(),
-            "page": lambda request, _: read_page(PageRequest.from_json(request)).to_json(),
-            "probe": probe,
+            ContentsRequest: lambda request, _: contents(request),
+            PageRequest: lambda request, _: read_page(request),
+            ProbeRequest: lambda request, _: probe(request),
         }
     )

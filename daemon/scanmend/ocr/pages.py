@@ -6,13 +6,14 @@ decoded. One page is in memory at a time.
 
 from PIL import Image
 
+from scanmend.document import Contents
 from scanmend.errors import Damaged, TooBig
 from scanmend.ocr.pdf.document import is_pdf, open_pdf
 from scanmend.ocr.pdf.page import opened_page
 from scanmend.ocr.pdf.repair import is_rebuilt, warnings_of
 from scanmend.ocr.pdf.whole import missing_in
 from scanmend.ocr.pictures import Rendered, check_pixels, name_of, opened, picture_page, webp_size
-from scanmend.page import Contents, ContentsRequest, PageRequest
+from scanmend.workers.protocol import ContentsRequest, PageRequest
 
 
 def contents(request: ContentsRequest) -> Contents:

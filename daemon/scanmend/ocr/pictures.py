@@ -13,7 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from scanmend.errors import Damaged, TooBig, Unsupported, show
 from scanmend.ocr.source import Source, Unmapped
-from scanmend.page import PageRequest
+from scanmend.workers.protocol import PageRequest
 
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP", "JPEG2000")
 READABLE = "PDF, JPEG, PNG, TIFF, WebP, GIF, BMP, JPEG 2000"

@@ -5,7 +5,6 @@ import dataclasses
 import os
 import threading
 from collections.abc import Callable
-from typing import Any
 
 from scanmend.backends.ocr_engines import environment
 from scanmend.backoff import Again, Fail, Pause, decide
@@ -13,7 +12,6 @@ from scanmend.config.settings import Settings
 from scanmend.document import Document, State
 from scanmend.errors import ChildError, Damaged, FolderGone, MachineError, ScanmendError
 from scanmend.intake.inbox import Inbox
-from scanmend.page import Contents, ContentsRequest, PageRequest, PageText
 from scanmend.pipeline.scheduler import CONTENTS, Job, Scheduler
 from scanmend.store.journal import Journal
 from scanmend.store.parts import allowance
@@ -21,6 +19,7 @@ from scanmend.telemetry import log
 from scanmend.telemetry.liveness import Liveness
 from scanmend.telemetry.metrics import FAILURES, PAGES, SECONDS
 from scanmend.workers.client import Child
+from scanmend.workers.protocol import ContentsRequest, PageRequest
 from scanmend.workers.sandbox import Sandbox, home
 
 SPARE = 60.0  # seconds that a page may take beyond its limit, in the journal and at the end of its child
@@ -168,8 +167,7 @@ class Read:
             ancestors=allowed.lineage,
             doubtful=bool(doubts),
         )
-        reply = _ask(child, "contents", request.to_json(), self.settings.ocr.page_timeout)
-        contents = Contents.from_json(reply)
+        contents = child.ask(request, self.settings.ocr.page_timeout)
         contents = dataclasses.replace(
             contents, warnings=(*(d.warning for d in doubts), *contents.warnings)
         )
@@ -182,9 +180,9 @@ class Read:
         self._schedule.add(document.id, list(range(contents.pages)), document.first_seen)
 
     def _page(self, child: Child, document: Document, number: int) -> None:
-        ocr = self.settings.ocr
+        ocr, licence = self.settings.ocr, self.settings.aspose.licence
         request = PageRequest(
-            path=self._path(document),
+            file=self._path(document),
             index=number,
             engine=self.engine,
             languages=ocr.languages,
@@ -192,11 +190,11 @@ class Read:
             rotate=ocr.rotate,
             pdf_text=self.settings.pdf.text,
             max_pixels=self.settings.limits.pixels,
-            licence=self.settings.aspose.licence,
+            licence_file=os.fsencode(licence) if licence else None,
             allow_evaluation=self.settings.aspose.allow_evaluation,
             passwords=self.settings.pdf.passwords,
         )
-        text = PageText.from_json(_ask(child, "page", request.to_json(), ocr.page_timeout))
+        text = child.ask(request, ocr.page_timeout)
         self._journal.pages.keep_text(document.id, text)
         PAGES.labels("read").inc()
         SECONDS.labels("read").inc(sum(text.seconds.values()))
@@ -208,11 +206,11 @@ class Read:
             )
         self._correct(document.id, number)
 
-    def _path(self, document: Document) -> str:
+    def _path(self, document: Document) -> bytes:
         """For the child, which opens it by itself: a link that took its place must not lead it elsewhere."""
         if not self._inbox.holds(document):
             raise FolderGone(f"{document.name} is not in the inbox any more")
-        return os.fsdecode(self._inbox.file(document))
+        return self._inbox.file(document)
 
     def _failed(self, job: Job, error: ScanmendError) -> None:
         """Decide what follows, and do it."""
@@ -279,7 +277,3 @@ class Read:
         if self._journal.document(document.id).state == State.READING:
             self._journal.move(document, State.PUTTING_AWAY, reason, outcome=error.code)
             self._put_away(document.id)
-
-
-def _ask(child: Child, what: str, request: dict[str, Any], seconds: float) -> dict[str, Any]:
-    return child.ask({"do": what, **request}, seconds)

@@ -7,8 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Literal, Self
 
-from scanmend.document import MOVES, Document, EndDoubt, FileSnapshot, NewPart, State
-from scanmend.page import Contents
+from scanmend.document import MOVES, Contents, Document, EndDoubt, FileSnapshot, NewPart, State
 from scanmend.store.database import Database
 from scanmend.store.queries import COLUMNS, IN_HAND, JournalReader, as_document
 

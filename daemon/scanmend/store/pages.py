@@ -3,10 +3,15 @@
 The journal deletes them when their document leaves the work.
 """
 
-import json
+from __future__ import annotations
 
-from scanmend.page import PageResult, PageText
+from typing import TYPE_CHECKING
+
 from scanmend.store.database import Database
+
+# `scanmend status` reads no page: msgspec and the page's types would be a fifth of its time
+if TYPE_CHECKING:
+    from scanmend.page import PageResult, PageText
 
 
 class Pages:
@@ -22,7 +27,7 @@ class Pages:
             db.execute(
                 "INSERT INTO pages (document, number, text) VALUES (?, ?, ?)"
                 " ON CONFLICT DO UPDATE SET text = excluded.text",
-                (document, text.index, json.dumps(text.to_json())),
+                (document, text.index, _encoded(text)),
             )
 
     def keep_result(self, document: int, result: PageResult) -> None:
@@ -31,24 +36,32 @@ class Pages:
             db.execute(
                 "INSERT INTO pages (document, number, result) VALUES (?, ?, ?)"
                 " ON CONFLICT DO UPDATE SET result = excluded.result, text = NULL",
-                (document, result.page.index, json.dumps(result.to_json())),
+                (document, result.page.index, _encoded(result)),
             )
 
     def text(self, document: int, number: int) -> PageText | None:
         """Return a page as it was read; None when it was not read, or is corrected already."""
+        import msgspec  # noqa: PLC0415
+
+        from scanmend.page import PageText  # noqa: PLC0415
+
         row = self._db.row(
             "SELECT text FROM pages WHERE document = ? AND number = ?", document, number
         )
-        return PageText.from_json(json.loads(row[0])) if row and row[0] else None
+        return msgspec.json.decode(row[0], type=PageText) if row and row[0] else None
 
     def result(self, document: int, number: int) -> PageResult:
         """Return a page as it was corrected; LookupError when it was not."""
+        import msgspec  # noqa: PLC0415
+
+        from scanmend.page import PageResult  # noqa: PLC0415
+
         row = self._db.row(
             "SELECT result FROM pages WHERE document = ? AND number = ?", document, number
         )
         if not row or not row[0]:
             raise LookupError(f"page {number} of document {document} has no result")
-        return PageResult.from_json(json.loads(row[0]))
+        return msgspec.json.decode(row[0], type=PageResult)
 
     def progress(self, document: int) -> tuple[set[int], set[int]]:
         """Return the numbers of the pages that are read but not corrected, and of those that are corrected."""
@@ -84,3 +97,10 @@ class Pages:
                 "DELETE FROM pages WHERE (SELECT state FROM documents WHERE id = document) IN"
                 " ('done', 'failed', 'gone')"
             )
+
+
+def _encoded(page: PageText | PageResult) -> str:
+    """Return a page as JSON."""
+    import msgspec  # noqa: PLC0415
+
+    return msgspec.json.encode(page).decode()

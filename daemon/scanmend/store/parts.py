@@ -7,7 +7,6 @@ The path of a part is that of a file below its document's stem, where its result
 
 import contextlib
 import hashlib
-import json
 import os
 import shutil
 import stat
@@ -15,10 +14,11 @@ import urllib.parse
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from scanmend.config.settings import LimitsSettings
-from scanmend.document import Document, NewPart
+from scanmend.document import PARTS, Document, NewPart, Part, PartOf
 from scanmend.errors import ProtocolError, machine_error
-from scanmend.page import PARTS, Part, PartOf
 from scanmend.store import atomic, naming
 
 MAX_PARTS = 1_000  # of one file of the inbox, at all levels together
@@ -96,7 +96,7 @@ class Parts:
                 f"{document.name}: an attachment is not what the OCR child said of it"
             )
         path = os.path.join(naming.part_folder(document.path), name)
-        return NewPart(number, path, part.size, part.sha256, json.dumps(origin.to_json()))
+        return NewPart(number, path, part.size, part.sha256, msgspec.json.encode(origin).decode())
 
     def drop(self, document: Document) -> None:
         """Remove the bytes of a document that is done, if it is a part."""
@@ -127,7 +127,7 @@ class Parts:
 
 def part_of(document: Document) -> PartOf | None:
     """Return where a part lay; None for a file of the inbox."""
-    return PartOf.from_json(json.loads(document.part_of)) if document.part_of else None
+    return msgspec.json.decode(document.part_of, type=PartOf) if document.part_of else None
 
 
 def allowance(document: Document, limits: LimitsSettings) -> Allowance:

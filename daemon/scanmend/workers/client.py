@@ -1,13 +1,13 @@
-"""One child process: start it, ask it, bound it, kill it, reap it. OCR, LLM and download use the same.
+"""Run one child process: start it, send it requests, bound it, kill it, reap it.
 
-The ready-made pools were measured and don't keep the promise that one bad file costs one file (DESIGN,
-section 3), hence this: a process group and an environment of its own, a socket pair with JSON frames, a
-monotonic deadline. Its owner is the one thread that starts it and asks it (PR_SET_PDEATHSIG ends the
-child with that *thread*); only ``kill`` may be called from another.
+OCR, correction and download use the same class. The other half is ``workers.server``.
+
+The ready-made pools were measured and don't keep the promise that one bad file costs one file. Hence this: a process
+group and an environment of its own, a socket pair, a monotonic deadline. Only the thread that starts a child may ask
+it, since PR_SET_PDEATHSIG ends the child with that *thread*; ``kill`` may be called from any.
 """
 
 import contextlib
-import json
 import os
 import signal
 import socket
@@ -17,8 +17,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import TypeVar
 
 from scanmend.errors import (
     ChildError,
@@ -26,70 +27,82 @@ from scanmend.errors import (
     OutOfMemory,
     ProtocolError,
     TimedOut,
-    by_code,
     machine_error,
     show,
 )
+from scanmend.workers import protocol
+from scanmend.workers.protocol import Failure, Progress, Reply, Request, Step
 from scanmend.workers.sandbox import Sandbox
-from scanmend.workers.server import MEMORY_LIMIT, PARENT_PID, SOCKET_FD
+from scanmend.workers.variables import MEMORY_LIMIT, PARENT_PID, SOCKET_FD
 
-MAX_FRAME = 64 * 2**20  # bytes of one reply; a page of text is far below
-LAST_WORDS = 8 * 2**10  # bytes of stderr that are kept for the message
-STALL = 30  # seconds that one half-sent frame may take
-END_GRACE = 2.0  # seconds a child has to end by itself
+R = TypeVar("R")
+
+MAX_FRAME_BYTES = 64 * 2**20  # of one answer; a page of text is far below
+KEPT_OUTPUT_BYTES = 8 * 2**10  # of stdout and stderr, for the message
+STALL_SECONDS = 30  # that one half-sent frame may take
+GRACE_SECONDS = 2.0  # that a child has to end by itself
+KILL_SECONDS = 5.0  # that the kernel has to end a killed process
+LAST_WORDS_SECONDS = 1.0  # that a child which closed its socket has to say why
 
 _MEMORY_WORDS = (b"bad_alloc", b"out of memory", b"Cannot allocate memory", b"failed to allocate")
 
-_abandoned: list[
-    subprocess.Popen[bytes]
-] = []  # killed, but stuck in the kernel: reaped when they let go
-
 
 class Child:
-    """A child of this daemon that runs ``python -m module`` and answers requests one at a time."""
+    """A child of this process that runs ``python -m module`` and answers requests one at a time."""
 
     def __init__(
         self, module: str, name: str, env: Mapping[str, str], memory: int, box: Sandbox
     ) -> None:
-        """``name`` is for messages; ``memory`` in bytes, 0 for no limit; ``env`` is the whole environment."""
+        """Start nothing yet.
+
+        ``name`` is for messages; ``env`` is the whole environment; ``memory`` in bytes, 0 for no limit.
+        """
         self.name = name
         self._module = module
         self._env = env
         self._memory = memory
         self._box = box
-        self._scratch = contextlib.ExitStack()  # the process's own folder
-        self.scratch = ""  # its path while the process is there
-        self._lock = threading.RLock()  # the process: reaped by its owner, killed by anyone
-        self._process: subprocess.Popen[bytes] | None = None
-        self._socket: Connection | None = None
-        self._stderr = -1
-        self._words = b""
+        self._lock = threading.RLock()  # guards the process: its owner reaps it, anyone kills it
+        self._running: _Running | None = None
 
     @property
     def pid(self) -> int | None:
-        """The process id while the process is there."""
-        process = self._process
-        return process.pid if process else None
+        """Return the process id while there is a process."""
+        running = self._running
+        return running.process.pid if running else None
+
+    @property
+    def scratch(self) -> str:
+        """Return the path of the process's own folder; "" while there is no process."""
+        running = self._running
+        return running.scratch if running else ""
 
     @property
     def alive(self) -> bool:
-        """Whether the process has been started and has not ended."""
+        """Return whether the process has been started and has not ended."""
         with self._lock:
-            return self._process is not None and not _has_ended(self._process)
+            return self._running is not None and not _has_ended(self._running.process)
 
     def start(self) -> None:
-        """Start the process; what is left of an earlier one is cleared away first. MachineError when it can't be."""
-        self.end()
-        try:
-            self.scratch = self._scratch.enter_context(self._box.scratch())
-            self._start(self.scratch)
-        except OSError as error:
-            self._scratch.close()
-            raise machine_error(error, f"{self.name}: starting its process") from None
+        """Start the process, and clear away an earlier one; MachineError when it can't be started."""
+        self._begin()
 
-    def _start(self, scratch: str) -> None:
+    def _begin(self) -> "_Running":
+        self.end()
+        folder = contextlib.ExitStack()
+        try:
+            scratch = folder.enter_context(self._box.scratch())
+            running = self._spawn(scratch, folder)
+        except OSError as error:
+            folder.close()
+            raise machine_error(error, f"{self.name}: starting its process") from None
+        with self._lock:
+            self._running = running
+        return running
+
+    def _spawn(self, scratch: str, folder: contextlib.ExitStack) -> "_Running":
         ours, theirs = socket.socketpair()
-        timeout = struct.pack("ll", STALL, 0)
+        timeout = struct.pack("ll", STALL_SECONDS, 0)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
         read_end, write_end = os.pipe()
@@ -118,111 +131,110 @@ class Child:
             theirs.close()
             os.close(write_end)
         os.set_blocking(read_end, False)
-        self._stderr, self._words = read_end, b""
-        self._socket = Connection(ours.detach())
-        with self._lock:
-            self._process = process
+        return _Running(process, Connection(ours.detach()), read_end, scratch, folder)
 
     def ask(
         self,
-        request: dict[str, Any],
+        request: Request[R],
         seconds: float,
-        progress: Callable[[dict[str, Any]], None] | None = None,
-    ) -> dict[str, Any]:
-        """Send one request and wait for its reply, at most ``seconds``.
+        progress: Callable[[Progress], None] | None = None,
+    ) -> R:
+        """Send one request and return its reply, within ``seconds``.
 
-        Raises ChildError (the child is dead then, but for a failure that it reported itself), or the
-        DocumentError or MachineError that the child reported.
+        Raises the ScanmendError that the child reported, after which the child goes on; or, after which it has ended,
+        Died, OutOfMemory, TimedOut or ProtocolError.
         """
-        if self._socket is None or not self.alive:  # one that died idle costs nobody an attempt
-            self.start()
-        else:  # what it said of the file before is not said of this one
-            self._listen()
-            self._words = b""
-        assert self._socket is not None
+        running = self._ready()
         deadline = time.monotonic() + seconds
         try:
-            self._socket.send_bytes(json.dumps(request).encode())
-            for message in self._messages(deadline, seconds):
-                if "progress" in message:
-                    if progress:
-                        progress(message["progress"])
-                    continue
-                return self._reply(message)
-            raise self._dead()
+            running.connection.send_bytes(protocol.encode(request))
+            for frame in self._frames(running, deadline, seconds):
+                match self._decoded(request, frame):
+                    case Step(step):
+                        if progress:
+                            progress(step)
+                    case Failure() as failure:
+                        raise failure.error()
+                    case Reply(value):
+                        return value
+            raise self._death()
         except (OSError, EOFError):
-            raise self._dead() from None
+            raise self._death() from None
         except ChildError:
             if not self.alive:
                 self.end()
             raise
 
-    def _messages(self, deadline: float, seconds: float) -> Iterator[dict[str, Any]]:
-        assert self._socket is not None
+    def _ready(self) -> "_Running":
+        """Return a process that waits for a request.
+
+        A process that died idle costs nobody an attempt, and neither does one that sent a frame too many, which would be
+        taken for the answer to the next request.
+        """
+        running = self._running
+        if running is None or not self.alive or running.connection.poll():
+            return self._begin()
+        running.listen()
+        running.output = b""  # it is about an earlier request
+        return running
+
+    def _frames(self, running: "_Running", deadline: float, seconds: float) -> Iterator[bytes]:
+        """Yield what the child sends; TimedOut at the deadline."""
         while True:
-            ready = wait([self._socket, self._stderr], max(0, deadline - time.monotonic()))
-            if self._stderr in ready:
-                self._listen()
-            if self._socket in ready:
-                frame = self._socket.recv_bytes(MAX_FRAME)
-                try:
-                    message = json.loads(frame)
-                    assert isinstance(message, dict)
-                except (ValueError, AssertionError):
-                    self.end(0)
-                    raise ProtocolError(
-                        f"{self.name}: sent {len(frame)} bytes that are no reply"
-                    ) from None
-                yield message
+            left = max(0, deadline - time.monotonic())
+            ready = wait([running.connection, running.output_fd], left)
+            if running.output_fd in ready:
+                running.listen()
+            if running.connection in ready:
+                yield self._frame(running.connection)
             elif time.monotonic() >= deadline:
                 self.end(0)
                 raise TimedOut(f"{self.name}: no answer within {seconds:g} s; it was ended")
 
-    def _reply(self, message: dict[str, Any]) -> dict[str, Any]:
-        if isinstance(message.get("reply"), dict):
-            reply: dict[str, Any] = message["reply"]
-            return reply
-        failure = message.get("failure")
-        if isinstance(failure, dict) and {"code", "what", "remedy"} <= failure.keys():
-            raise by_code(
-                str(failure["code"]), show(str(failure["what"])), show(str(failure["remedy"]))
-            )
-        self.end(0)
-        raise ProtocolError(f"{self.name}: a reply of no known shape")
+    def _frame(self, connection: Connection) -> bytes:
+        """Receive one frame. An OSError without a lost connection is a frame that is too long, or half a frame."""
+        try:
+            return connection.recv_bytes(MAX_FRAME_BYTES)
+        except (EOFError, ConnectionError):
+            raise
+        except OSError:
+            if not self.alive:
+                raise
+            self.end(0)
+            raise ProtocolError(
+                f"{self.name}: sent half a message, or one of more than {MAX_FRAME_BYTES} bytes"
+            ) from None
 
-    def _dead(self) -> ChildError:
-        """The child's end as an error, with its last words."""
-        code = self.end(1.0)
-        words = show(self._words.decode(errors="replace").strip()[-500:])
-        if any(word in self._words for word in _MEMORY_WORDS):
+    def _decoded(self, request: Request[R], frame: bytes) -> protocol.Answer[R]:
+        try:
+            return protocol.decode_answer(request, frame)
+        except ProtocolError as error:
+            self.end(0)
+            raise ProtocolError(f"{self.name}: {error.what}") from None
+
+    def _death(self) -> ChildError:
+        """Reap the child and return the reason for its end, with the last of its output."""
+        running = self._running
+        code = self.end(LAST_WORDS_SECONDS)
+        output = running.output if running else b""
+        words = show(output.decode(errors="replace").strip()[-500:])
+        if any(word in output for word in _MEMORY_WORDS):
             return OutOfMemory(f"{self.name}: out of memory: {words}")
         how = f"exit code {code}"
         if code is not None and code < 0:
             how = signal.Signals(-code).name
             if code == -signal.SIGKILL:
                 how += " (ended from outside, as by the kernel when memory is short)"
-        return Died(
-            f"{self.name}: ended in the middle of its work, {how}" + (f": {words}" if words else "")
-        )
-
-    def _listen(self) -> None:
-        """Keep the end of what the child says on stderr and stdout."""
-        with contextlib.suppress(BlockingIOError):
-            while chunk := os.read(self._stderr, 65536):
-                self._words = (self._words + chunk)[-LAST_WORDS:]
-                if len(chunk) < 65536:
-                    return
-            os.close(self._stderr)  # end of file: nothing more to wait for
-            self._stderr = os.open(os.devnull, os.O_RDWR)
+        said = f": {words}" if words else ""
+        return Died(f"{self.name}: ended in the middle of its work, {how}{said}")
 
     def memory(self) -> int:
-        """Bytes of the process that count against its limit; 0 when there is none."""
-        with self._lock:
-            process = self._process
-        if process is None:
+        """Return the bytes of the process that count against its limit; 0 when there is no process."""
+        pid = self.pid
+        if pid is None:
             return 0
         try:
-            with open(f"/proc/{process.pid}/status", encoding="ascii", errors="replace") as file:
+            with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:
                 return next(int(x.split()[1]) * 1024 for x in file if x.startswith("VmData:"))
         except (OSError, StopIteration):
             return 0
@@ -230,39 +242,62 @@ class Child:
     def kill(self) -> None:
         """End the whole process group at once; from any thread. The owner's ``ask`` raises Died."""
         with self._lock:
-            if self._process and not _has_ended(self._process):
-                _kill_group(self._process)
+            if self._running and not _has_ended(self._running.process):
+                _kill_group(self._running.process)
 
-    def end(self, grace: float = END_GRACE) -> int | None:
-        """End of file, then SIGTERM, then SIGKILL to its group; returns the exit code (None: it hangs)."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
-        process = self._process
-        if process is None:
+    def end(self, grace: float = GRACE_SECONDS) -> int | None:
+        """Close the socket, then send SIGTERM, then SIGKILL to the group; return the exit code.
+
+        The exit code is None when there is no process, or when it hangs in the kernel: then ``subprocess`` reaps it once
+        it lets go.
+        """
+        running = self._running
+        if running is None:
             return None
+        process = running.process
+        running.connection.close()
         if grace and not _ended_within(process, grace):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
             _ended_within(process, grace / 2)
         _kill_group(process)  # grandchildren too, and before the reaping frees the group's number
-        ended = _ended_within(process, 5.0)
-        self._listen()
-        os.close(self._stderr)
-        self._stderr = -1
-        self._scratch.close()
+        ended = _ended_within(process, KILL_SECONDS)
+        running.close()
         with self._lock:
-            self._process = None
-            if not ended:
-                _abandoned.append(process)
-                return None
-            code = process.wait()
-        _reap_abandoned()
-        return code
+            self._running = None
+            return process.wait() if ended else None
+
+
+@dataclass(slots=True)
+class _Running:
+    """A child's process with its pipes and its folder."""
+
+    process: subprocess.Popen[bytes]
+    connection: Connection
+    output_fd: int  # its stdout and stderr; not blocking
+    scratch: str
+    folder: contextlib.ExitStack  # removes ``scratch``
+    output: bytes = b""  # the end of what it wrote during this request
+
+    def listen(self) -> None:
+        """Take what the child wrote to stdout and stderr."""
+        with contextlib.suppress(BlockingIOError):
+            while chunk := os.read(self.output_fd, 65536):
+                self.output = (self.output + chunk)[-KEPT_OUTPUT_BYTES:]
+                if len(chunk) < 65536:
+                    return
+            os.close(self.output_fd)  # end of file: nothing more to wait for
+            self.output_fd = os.open(os.devnull, os.O_RDWR)
+
+    def close(self) -> None:
+        """Take the last words, and give the pipe and the folder up."""
+        self.listen()
+        os.close(self.output_fd)
+        self.folder.close()
 
 
 def _has_ended(process: subprocess.Popen[bytes]) -> bool:
-    """Whether it has ended, without reaping it: its number must stay taken until its group is killed."""
+    """Return whether the process has ended, without reaping it: its number stays taken until its group is killed."""
     if process.returncode is not None:
         return True
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
@@ -282,7 +317,3 @@ def _ended_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-
-
-def _reap_abandoned() -> None:
-    _abandoned[:] = [process for process in _abandoned if process.poll() is None]

@@ -22,9 +22,8 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from scanmend.workers.server import PARENT_PID
+from scanmend.workers.variables import PARENT_PID, SANDBOX
 
-SANDBOX = "SCANMEND_SANDBOX"
 TRIAL = 30.0  # seconds that the trial may take
 
 DEVICES = ("/dev/null", "/dev/zero", "/dev/nvidia*", "/dev/dri", "/dev/dri/*", "/dev/kfd")

@@ -1,11 +1,9 @@
-"""The child's half of ``child.py``: take requests from the daemon's socket, answer them one by one.
+"""Serve requests in a child: decode each one from the daemon's socket, call its handler, send the answer.
 
-Messages are JSON frames: ``{"do": name, …}`` in; any number of ``{"progress": …}`` and then one
-``{"reply": …}`` or ``{"failure": {"code", "what", "remedy"}}`` out. End of file is the order to end.
+The other half is ``workers.client``. End of file on the socket is the order to end.
 """
 
 import ctypes
-import json
 import os
 import resource
 import signal
@@ -17,66 +15,75 @@ from typing import Any
 
 from scanmend.errors import ChildError, OutOfMemory, ScanmendError, machine_error
 from scanmend.extras import not_installed
+from scanmend.workers import protocol
+from scanmend.workers.protocol import Failure, Progress, Reply, Request, Step
+from scanmend.workers.variables import MEMORY_LIMIT, PARENT_PID, SOCKET_FD
 
-Progress = Callable[[dict[str, Any]], None]
-Handler = Callable[[dict[str, Any], Progress], dict[str, Any]]
-
-SOCKET_FD = "SCANMEND_FD"
-PARENT_PID = "SCANMEND_PARENT"
-MEMORY_LIMIT = "SCANMEND_MEMORY"
+Tell = Callable[[Progress], None]
+# takes a request of the class that it is registered for, and returns that class's reply
+Handler = Callable[[Any, Tell], Any]
+Handlers = Mapping[type[Request[Any]], Handler]
 
 _PR_SET_PDEATHSIG = 1
 
 
-def serve(handlers: Mapping[str, Handler]) -> None:
+def serve(handlers: Handlers) -> None:
     """Answer requests until the daemon closes the socket or is gone."""
     _die_with_parent()
     _limit_memory()
     connection = Connection(int(os.environ[SOCKET_FD]))
     os.set_inheritable(connection.fileno(), False)
+
+    def tell(progress: Progress) -> None:
+        connection.send_bytes(protocol.encode(Step(progress)))
+
     while True:
         try:
-            request = json.loads(connection.recv_bytes())
+            frame = connection.recv_bytes()
         except (EOFError, ConnectionError):
             return
-        reply = _answer(handlers, request, lambda p: _send(connection, {"progress": p}))
+        answer = _answer(handlers, frame, tell)
         try:
-            _send(connection, reply)
+            connection.send_bytes(answer)
         except (BrokenPipeError, ConnectionError):
             return
 
 
-def _answer(
-    handlers: Mapping[str, Handler], request: dict[str, Any], progress: Progress
-) -> dict[str, Any]:
+def _answer(handlers: Handlers, frame: bytes, tell: Tell) -> bytes:
+    """Return the frame that answers a request.
+
+    Error boundary: each failure is an answer, and the child goes on. What is no ScanmendError, no lack of memory and no
+    OSError is a bug, which costs the document an attempt.
+    """
+    failure: ScanmendError
     try:
-        return {"reply": handlers[request.pop("do")](request, progress)}
+        request = protocol.decode_request(handlers, frame)
+        return protocol.encode(Reply(handlers[type(request)](request, tell)))
     except ScanmendError as error:
-        return _failure(error)
+        failure = error
     except MemoryError:
-        return _failure(
-            OutOfMemory("the page needs more memory than ocr.memory or llm.memory allows")
-        )
+        failure = OutOfMemory("the page needs more memory than ocr.memory or llm.memory allows")
     except OSError as error:
-        known = machine_error(error, f"reading {error.filename!r}" if error.filename else "reading")
-        return _failure(known)
+        doing = f"reading {error.filename!r}" if error.filename else "reading"
+        failure = machine_error(error, doing)
     except ModuleNotFoundError as error:
-        return _failure(not_installed(error) or ChildError(f"{type(error).__name__}: {error}"))
-    except Exception as error:  # noqa: BLE001 - the mouth of the loop: a bug costs an attempt, not the child
-        traceback.print_exc(file=sys.stderr)
-        return _failure(ChildError(f"{type(error).__name__}: {error}"))
+        failure = not_installed(error) or _bug(error)
+    except Exception as error:  # noqa: BLE001
+        failure = _bug(error)
+    return protocol.encode(Failure.of(failure))
 
 
-def _failure(error: ScanmendError) -> dict[str, Any]:
-    return {"failure": {"code": error.code, "what": error.what, "remedy": error.remedy}}
-
-
-def _send(connection: Connection, message: dict[str, Any]) -> None:
-    connection.send_bytes(json.dumps(message).encode())
+def _bug(error: Exception) -> ChildError:
+    """Print the traceback for the daemon's log, and return the error to report."""
+    traceback.print_exc(file=sys.stderr)
+    return ChildError(f"{type(error).__name__}: {error}")
 
 
 def _die_with_parent() -> None:
-    """SIGKILL when the thread that started us ends; end of file on the socket is the portable half."""
+    """Have the kernel kill this process when the thread that started it ends.
+
+    The end of file on the socket is the portable half.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != int(os.environ[PARENT_PID]):
@@ -84,7 +91,7 @@ def _die_with_parent() -> None:
 
 
 def _limit_memory() -> None:
-    """RLIMIT_DATA, not RLIMIT_AS: the .NET runtime and mapped models reserve address space far beyond use."""
+    """Limit RLIMIT_DATA, not RLIMIT_AS: .NET and mapped models reserve address space far beyond use."""
     limit = int(os.environ.get(MEMORY_LIMIT, "0"))
     if limit:
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
@@ -84,7 +85,7 @@ def rapidocr() -> Callable[[Sequence[Image.Image]], list[Read]]:
 
     engine = Rapid(("en",))
     return lambda images: [
-        (line.text, [doubt.to_json() for doubt in line.doubts])
+        (line.text, msgspec.to_builtins(line.doubts))
         for line in engine.recognise([as_bgr(i) for i in images])
     ]
 

@@ -25,6 +25,7 @@ from scanmend.llm import loader as llm_model
 from scanmend.page import Box, Line
 from scanmend.telemetry import metrics
 from scanmend.workers.client import Child
+from scanmend.workers.protocol import FactsFound, LoadRequest, Progress, ProposeRequest, Request
 
 LINES = tuple(
     Line(t, Box(0, 0, 1, 1), 0.9) for t in ("Invoic # 12345", "Total 100.00", "the ledger")
@@ -274,8 +275,8 @@ def test_a_model_that_ends_its_process_three_times_is_left_alone_until_it_change
     model = Model(SETTINGS, str(folder), told)
     ask = Child.ask
 
-    def dying(self: Child, request: dict[str, Any], *rest: Any) -> dict[str, Any]:
-        if request["do"] == "correct":
+    def dying(self: Child, request: Request[Any], *rest: Any) -> Any:
+        if isinstance(request, ProposeRequest):
             assert self.pid
             os.kill(self.pid, signal.SIGKILL)
         return ask(self, request, *rest)
@@ -332,7 +333,7 @@ def test_layers_are_halved_down_to_the_cpu(
     tried: list[int] = []
     real = llm_model._try
 
-    def fits_on_the_cpu(wish: llm_model.LoadRequest, layers: int, notes: Notes) -> llm_model.Loaded:
+    def fits_on_the_cpu(wish: LoadRequest, layers: int, notes: Notes) -> llm_model.Loaded:
         tried.append(layers)
         if layers:
             raise OutOfMemory("short")
@@ -340,10 +341,11 @@ def test_layers_are_halved_down_to_the_cpu(
 
     monkeypatch.setattr(llm_model, "_try", fits_on_the_cpu)
     path = str(folder / "tiny-q8_0.gguf")
-    wish = llm_model.LoadRequest(path, wanted, 1024, gpu="Tiny 1, 1000 MiB", most_layers=most)
+    wish = LoadRequest(os.fsencode(path), wanted, 1024, gpu="Tiny 1, 1000 MiB", max_layers=most)
 
-    def keep(step: dict[str, Any]) -> None:  # as the daemon does for the child
-        Notes(path).update(step.get("note", {}))
+    def keep(step: Progress) -> None:  # as the daemon does for the child
+        if isinstance(step, FactsFound):
+            Notes(path).update(step.facts)
 
     llm_model.load(wish, keep).context.close()
 

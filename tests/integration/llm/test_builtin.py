@@ -1,5 +1,6 @@
 """The built-in corrector: the real file, through the real llama.cpp and the gate."""
 
+import os
 import random
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -21,10 +22,11 @@ from scanmend.correction.lexicon import Lexicon, shipped
 from scanmend.llm import decode
 from scanmend.llm.context import FEW_LANES, Entry
 from scanmend.llm.guided import Guided
-from scanmend.llm.loader import LoadRequest, load
+from scanmend.llm.loader import load
 from scanmend.llm.requests import Request
 from scanmend.llm.rescoring import FOLLOW, Offers, Place, questioned
 from scanmend.page import Box, CharAlternatives, Line
+from scanmend.workers.protocol import LoadRequest
 
 LOGITS = Path(__file__).resolve().parents[3] / "models" / "corrector" / "logits.npz"
 SEP, END = 257, 258
@@ -65,7 +67,7 @@ def _published(model: Model, texts: list[str]) -> tuple[str, ...]:
 
 def test_each_thread_has_one_line_in_its_memory() -> None:
     """Lines share nothing, and its attention would look at all of them for each byte."""
-    loaded = load(LoadRequest(builtin(), threads=3), lambda _: None)
+    loaded = load(LoadRequest(os.fsencode(builtin()), threads=3), lambda _: None)
 
     assert [context.lanes for context in loaded.contexts] == [FEW_LANES] * 3
     assert [context.threads for context in loaded.contexts] == [1] * 3
@@ -77,7 +79,7 @@ def test_so_many_threads_say_the_same() -> None:
     lines = [_misread(rng, text, 2) for text in TRUTH]
     said, shares = [], []
     for threads in (1, 3):
-        loaded = load(LoadRequest(builtin(), threads=threads), lambda _: None)
+        loaded = load(LoadRequest(os.fsencode(builtin()), threads=threads), lambda _: None)
         loaded.curve = [
             (1, 1.0),
             (512, 200.0),
@@ -93,7 +95,7 @@ def test_so_many_threads_say_the_same() -> None:
 
 def test_its_logits_are_those_of_the_training() -> None:
     """logits.npz: what PyTorch reckoned, written by models/corrector/check.py; the file's weights have 8 bits."""
-    context = load(LoadRequest(builtin()), lambda _: None).context
+    context = load(LoadRequest(os.fsencode(builtin())), lambda _: None).context
     expected = np.load(LOGITS)
     for n, line in enumerate(map(str, expected["lines"])):
         tokens = [*line.encode(), SEP, *line.encode(), END]
@@ -157,7 +159,7 @@ def test_a_word_that_is_longer_than_the_model_was_trained_on_is_left_alone(model
 
 
 def test_it_says_what_it_is() -> None:
-    loaded = load(LoadRequest(builtin()), lambda _: None)
+    loaded = load(LoadRequest(os.fsencode(builtin())), lambda _: None)
 
     assert loaded.most_bytes == 110
     assert loaded.drafts
@@ -203,7 +205,7 @@ class _Listening(Offers):
 
 def test_what_the_lexicon_offers_is_weighed_by_the_model() -> None:
     """In the memory of the lines in work as in an empty one; and what is taken stands where it belongs."""
-    loaded = load(LoadRequest(builtin(), gpu_layers=0), lambda _: None)
+    loaded = load(LoadRequest(os.fsencode(builtin()), gpu_layers=0), lambda _: None)
     context = loaded.context
     offers = _Listening(context, shipped())
     guided = Guided(context, loaded.curve, loaded.drafts, offers)
@@ -235,7 +237,7 @@ def test_what_the_lexicon_offers_is_weighed_by_the_model() -> None:
 def test_a_word_that_the_model_copies_is_mended_by_what_the_lexicon_offers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    loaded = load(LoadRequest(builtin(), gpu_layers=0), lambda _: None)
+    loaded = load(LoadRequest(os.fsencode(builtin()), gpu_layers=0), lambda _: None)
     lines = [Line(text, Box(0, 0, 1, 1), None) for text in UNKNOWN]
 
     def published() -> str:

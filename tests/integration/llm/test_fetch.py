@@ -11,6 +11,7 @@ import tinygguf
 from hub import Hub, serving
 from scanmend.errors import DiskFull, ModelUnavailable, TimedOut
 from scanmend.workers.client import Child
+from scanmend.workers.protocol import DownloadBegun, FetchRequest, Progress
 from scanmend.workers.sandbox import Sandbox
 
 REPO = "Linden/Tiny-GGUF"
@@ -32,7 +33,7 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
 
 def _fetch(
     address: str, directory: Path, quantization: str = "int8", seconds: float = 120
-) -> tuple[str, list[dict[str, object]]]:
+) -> tuple[str, list[Progress]]:
     env = {
         **os.environ,
         "HF_ENDPOINT": address,
@@ -41,16 +42,11 @@ def _fetch(
     }
     box = Sandbox("", (str(directory),), network=True)
     child = Child("scanmend.llm", "download", env, 0, box)
-    steps: list[dict[str, object]] = []
+    steps: list[Progress] = []
     try:
-        request = {
-            "do": "fetch",
-            "repo_id": REPO,
-            "quantization": quantization,
-            "directory": str(directory),
-        }
+        request = FetchRequest(REPO, quantization, os.fsencode(directory))
         reply = child.ask(request, seconds, steps.append)
-        return reply["path"], steps
+        return os.fsdecode(reply.file), steps
     finally:
         child.end()
 
@@ -67,7 +63,8 @@ def test_a_model_is_downloaded_and_checked(hub: Hub, tmp_path: Path) -> None:
 
     assert Path(path).read_bytes() == hub.files["tiny-q8_0.gguf"]
     assert _models(directory) == ["Linden--Tiny-GGUF/tiny-q8_0.gguf"]
-    assert steps[0]["licence"] == "apache-2.0"
+    assert isinstance(steps[0], DownloadBegun)
+    assert steps[0].licence == "apache-2.0"
 
 
 def test_quantizations_lie_side_by_side_and_split_ones_are_whole(hub: Hub, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Input-guided decoding: real llama.cpp on models whose answers are known, on every rung of the ladder."""
 
 import doctest
+import os
 import random
 from pathlib import Path
 from types import ModuleType
@@ -15,7 +16,8 @@ from scanmend.llm import draft_length
 from scanmend.llm.context import LANES, Context
 from scanmend.llm.decode import correct
 from scanmend.llm.draft_alignment import Draft
-from scanmend.llm.loader import Loaded, LoadRequest, load
+from scanmend.llm.loader import Loaded, load
+from scanmend.workers.protocol import LoadRequest
 
 TRUTH = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 GPU = [(1, 1.0), (64, 1.0), (256, 1.1)]  # seconds of a batch: nearly flat
@@ -24,7 +26,7 @@ RUNGS = ("parallel", "single", "greedy")
 
 
 def _load(path: Path, method: str = "auto", context: int = 4096) -> Loaded:
-    return load(LoadRequest(str(path), context=context, method=method), lambda _: None)
+    return load(LoadRequest(os.fsencode(path), context=context, method=method), lambda _: None)
 
 
 def _noisy(rng: random.Random, text: str, share: float) -> str:

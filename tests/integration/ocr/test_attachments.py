@@ -5,21 +5,22 @@ import functools
 import hashlib
 import os
 import zlib
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pikepdf
 import pytest
 from pikepdf import Array, Dictionary, Name, String
 
 from attached import attach, saved, spec, written
 from samples import LETTER, encoded, numbered
+from scanmend.document import Contents
 from scanmend.errors import DocumentError, Encrypted, Unsupported
 from scanmend.ocr.pages import contents
 from scanmend.ocr.pdf import extract
-from scanmend.page import Contents, ContentsRequest
 from scanmend.store.naming import PART_EXTENSIONS
+from scanmend.workers.protocol import ContentsRequest
 
 XML = b"<?xml version='1.0'?><CrossIndustryInvoice/>"
 PNG = encoded("png")
@@ -49,9 +50,9 @@ def look(folder: Path, data: bytes, take: bool = False, **more: Any) -> Contents
     path.write_bytes(data)
     own = hashlib.sha256(data).hexdigest()
     request = ContentsRequest(
-        str(path), 100, 10**8, (), take, 10**6, 100, 10**6, depth=5, ancestors=(own,)
+        os.fsencode(path), 100, 10**8, (), take, 10**6, 100, 10**6, depth=5, ancestors=(own,)
     )
-    return contents(replace(request, **more))
+    return contents(msgspec.structs.replace(request, **more))
 
 
 def files(scratch: Path) -> list[bytes]:

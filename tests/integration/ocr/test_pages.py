@@ -2,23 +2,25 @@
 
 import errno
 import io
+import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
 import pikepdf
 import pytest
 from PIL import Image
 
 from hostile import corpus
 from samples import LETTER, encoded, numbered, page
+from scanmend.document import Contents
 from scanmend.errors import Damaged, Encrypted, ScanmendError, TooBig, Unsupported
 from scanmend.ocr.__main__ import read_page
 from scanmend.ocr.pages import contents, open_page
 from scanmend.ocr.pictures import webp_size
 from scanmend.ocr.source import Source
-from scanmend.page import Contents, ContentsRequest, PageRequest
+from scanmend.workers.protocol import ContentsRequest, PageRequest
 
 MIME = {
     "png": "image/png", "jpeg": "image/jpeg", "tiff": "image/tiff", "pdf": "application/pdf",
@@ -33,13 +35,13 @@ def _put(folder: Path, data: bytes, name: str = "scan") -> str:
 
 
 def _contents(path: str, pages: int = 100, pixels: int = 50_000_000) -> Contents:
-    return contents(ContentsRequest(path, pages, pixels))
+    return contents(ContentsRequest(os.fsencode(path), pages, pixels))
 
 
 def _request(
     path: str, index: int = 0, pdf_text: str = "auto", pixels: int = 50_000_000
 ) -> PageRequest:
-    return PageRequest(path, index, "rapidocr", ("en",), 150, True, pdf_text, pixels)
+    return PageRequest(os.fsencode(path), index, "rapidocr", ("en",), 150, True, pdf_text, pixels)
 
 
 def _pdf(*texts: str, picture: bool = False, rotate: int = 0) -> bytes:
@@ -260,7 +262,7 @@ def test_an_encrypted_pdf_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(Encrypted, match=r"secret\.pdf: protected by a password, and none is known"):
         _contents(path)
     with pytest.raises(Encrypted, match=r"none of the 2 in pdf\.passwords opens it; add it"):
-        contents(ContentsRequest(path, 100, 10**8, ("wrong", "worse")))
+        contents(ContentsRequest(os.fsencode(path), 100, 10**8, ("wrong", "worse")))
 
 
 @pytest.mark.parametrize("revision", [3, 4, 6])
@@ -268,8 +270,8 @@ def test_passwords_are_tried_in_turn(tmp_path: Path, revision: Literal[3, 4, 6])
     path = _put(tmp_path, _encrypted(revision))
     passwords = ("wrong", "grünes Tor", "worse")
 
-    found = contents(ContentsRequest(path, 100, 10**8, passwords))
-    page = read_page(replace(_request(path), passwords=passwords))
+    found = contents(ContentsRequest(os.fsencode(path), 100, 10**8, passwords))
+    page = read_page(msgspec.structs.replace(_request(path), passwords=passwords))
 
     assert found.pages == 1
     assert found.warnings == ("scan is encrypted; opened with a password of pdf.passwords",)

@@ -12,13 +12,14 @@ import pikepdf
 import pytest
 
 from samples import encoded, numbered
+from scanmend.document import Contents
 from scanmend.errors import Damaged, Encrypted
 from scanmend.intake.completeness import Complete, Doubtful, is_complete
 from scanmend.ocr.pages import contents, open_page
 from scanmend.ocr.pdf import document, repair
 from scanmend.ocr.pdf.document import open_pdf
 from scanmend.ocr.source import Source
-from scanmend.page import Contents, ContentsRequest, PageRequest
+from scanmend.workers.protocol import ContentsRequest, PageRequest
 
 CASES = Path(__file__).parents[2] / "cases"
 KINDS = ("pillow", "classic", "object streams", "linearized", "linearized, object streams")
@@ -48,7 +49,9 @@ def _made(kind: str, **how: Any) -> bytes:
 def _look(folder: Path, data: bytes, doubtful: bool = True, *passwords: str) -> Contents:
     path = folder / "x.pdf"
     path.write_bytes(data)
-    return contents(ContentsRequest(str(path), 100, 50_000_000, passwords, doubtful=doubtful))
+    return contents(
+        ContentsRequest(os.fsencode(path), 100, 50_000_000, passwords, doubtful=doubtful)
+    )
 
 
 def _verdict(data: bytes) -> object:
@@ -216,8 +219,8 @@ def test_a_read_that_fails_is_no_damage(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(Source, "readall", failing)
 
     with pytest.raises(OSError, match="Input/output error"):
-        contents(ContentsRequest(str(path), 10, 10_000_000))
-    assert contents(ContentsRequest(str(path), 10, 10_000_000)).pages == 1
+        contents(ContentsRequest(os.fsencode(path), 10, 10_000_000))
+    assert contents(ContentsRequest(os.fsencode(path), 10, 10_000_000)).pages == 1
 
 
 def test_a_repaired_copy_serves_all_pages_until_the_file_changes(
@@ -234,15 +237,17 @@ def test_a_repaired_copy_serves_all_pages_until_the_file_changes(
         return real(*given)
 
     monkeypatch.setattr(repair, "_repair", counting)
-    contents(ContentsRequest(str(path), 10, 10_000_000))
+    contents(ContentsRequest(os.fsencode(path), 10, 10_000_000))
 
     for index in range(PAGES):
-        open_page(PageRequest(str(path), index, "null", ("en",), 72, False, "auto", 10_000_000))
+        open_page(
+            PageRequest(os.fsencode(path), index, "null", ("en",), 72, False, "auto", 10_000_000)
+        )
     assert len(repairs) == 1
 
     path.write_bytes(data[: data.rindex(b"xref\n0")] + b"\n")
     os.utime(path, ns=(1, 1))
-    contents(ContentsRequest(str(path), 10, 10_000_000))
+    contents(ContentsRequest(os.fsencode(path), 10, 10_000_000))
     assert len(repairs) == 2
 
 
@@ -254,7 +259,7 @@ def test_public_reports(name: str) -> None:
     data = path.read_bytes()
     doubtful = isinstance(_verdict(data), Doubtful)
 
-    found = contents(ContentsRequest(str(path), 10, 10_000_000, (), doubtful=doubtful))
+    found = contents(ContentsRequest(os.fsencode(path), 10, 10_000_000, (), doubtful=doubtful))
 
     assert found.pages == 1
     assert doubtful or found.warnings

@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import os
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -18,7 +19,8 @@ import samples
 from scanmend.ocr.__main__ import read_page
 from scanmend.ocr.eyes import Array as Pixels
 from scanmend.ocr.eyes import RapidEyes
-from scanmend.page import PageRequest, PageText
+from scanmend.page import PageText
+from scanmend.workers.protocol import PageRequest
 
 CASES = Path(__file__).parents[2] / "cases"
 TRUTH = json.loads((CASES / "truth.json").read_text())
@@ -32,7 +34,7 @@ PROSE = [
 
 def _read(path: Path | str, pdf_text: str = "auto") -> PageText:
     return read_page(
-        PageRequest(str(path), 0, "rapidocr", ("en",), 300, True, pdf_text, 200_000_000)
+        PageRequest(os.fsencode(path), 0, "rapidocr", ("en",), 300, True, pdf_text, 200_000_000)
     )
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 import tinygguf
+from children.echo import Unknown
 from running import eventually
 from scanmend.config.profiles import Profile
 from scanmend.config.settings import FoldersSettings, ModelsSettings, Settings
-from scanmend.document import Document, FileSnapshot, State
+from scanmend.document import Contents, Document, FileSnapshot, State
 from scanmend.errors import FolderGone
 from scanmend.intake.inbox import Inbox
-from scanmend.page import Box, Contents, EngineInfo, Line, PageText
+from scanmend.page import Box, EngineInfo, Line, PageText
 from scanmend.pipeline import correct
 from scanmend.pipeline.publish import Publish
 from scanmend.pipeline.read import Read
@@ -103,7 +104,7 @@ def test_after_an_error_that_nobody_foresaw_the_page_is_tried_in_a_new_child(
         job = schedule.take(0)
         assert job
         child.start()
-        monkeypatch.setattr(Read, "_page", lambda *_: child.ask({"do": "nothing known"}, 30))
+        monkeypatch.setattr(Read, "_page", lambda *_: child.ask(Unknown(), 30))
 
         read.turn(child, job)
 

@@ -8,9 +8,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from children.echo import Outcome, Run, Unknown
 from running import eventually
 from scanmend.errors import ChildError, Died, MachineError, OutOfMemory, ProtocolError, TimedOut
 from scanmend.workers.client import Child
+from scanmend.workers.protocol import Progress, Said
 from scanmend.workers.sandbox import Sandbox
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -24,38 +26,59 @@ def child() -> Iterator[Child]:
     child.end()
 
 
-def _ask(child: Child, what: str, seconds: float = 30, **more: object) -> dict[str, object]:
-    return child.ask({"do": "run", "what": what, **more}, seconds)
+def _ask(child: Child, act: str, text: str = "", number: int = 0, seconds: float = 30) -> Outcome:
+    return child.ask(Run(act, text, number), seconds)
 
 
-def test_it_answers_also_names_that_are_not_utf8(child: Child) -> None:
-    assert _ask(child, "echo", text="a\udcffb") == {"said": "a\udcffb"}
+def test_a_request_is_answered(child: Child) -> None:
+    assert _ask(child, "echo", "äöü \u202e", 2**40) == Outcome("äöü \u202e", 2**40)
+
+
+def test_half_a_surrogate_pair_becomes_a_question_mark(child: Child) -> None:
+    assert _ask(child, "echo", "a\udcffb") == Outcome("a?b")
 
 
 def test_progress_comes_before_the_reply(child: Child) -> None:
-    seen: list[dict[str, object]] = []
-    child.ask({"do": "run", "what": "progress"}, 30, seen.append)
+    seen: list[Progress] = []
+    child.ask(Run("progress"), 30, seen.append)
 
-    assert seen == [{"step": 0}, {"step": 1}, {"step": 2}]
+    assert seen == [Said("0"), Said("1"), Said("2")]
 
 
 @pytest.mark.parametrize(
-    ("what", "error", "said"),
+    ("act", "error", "said"),
     [
         ("crash", Died, "SIGSEGV"),
         ("exit", Died, "the library says no"),
-        ("lie", ProtocolError, "sent 5 bytes that are no reply"),
+        ("lie", ProtocolError, "a message of 5 bytes is not what the protocol allows"),
+        ("send too much", ProtocolError, "half a message"),
         ("bug", ChildError, "ValueError"),
-        ("no-file", MachineError, "/nonexistent/scan"),
+        ("no file", MachineError, "/nonexistent/scan"),
     ],
 )
-def test_a_failure_is_told_and_the_next_request_is_answered(
-    child: Child, what: str, error: type[Exception], said: str
+def test_a_failure_is_reported_and_the_next_request_is_answered(
+    child: Child, act: str, error: type[Exception], said: str
 ) -> None:
     with pytest.raises(error, match=said):
-        _ask(child, what)
+        _ask(child, act)
 
-    assert _ask(child, "echo", text="again") == {"said": "again"}
+    assert _ask(child, "echo", "again") == Outcome("again")
+
+
+def test_a_request_that_the_child_does_not_know_is_a_protocol_error(child: Child) -> None:
+    with pytest.raises(ProtocolError, match="Invalid value 'unknown'"):
+        child.ask(Unknown(), 30)
+
+    assert _ask(child, "echo", "again") == Outcome("again")
+
+
+def test_a_second_reply_is_not_taken_for_the_answer_to_the_next_request(child: Child) -> None:
+    assert _ask(child, "answer twice") == Outcome("too early")
+    first = child.pid
+    eventually(lambda: child._running and child._running.connection.poll())
+
+    assert _ask(child, "echo", "again") == Outcome("again")
+    assert child.pid != first
 
 
 def test_a_hang_is_ended_even_when_it_ignores_sigterm(child: Child) -> None:
@@ -67,35 +90,35 @@ def test_a_hang_is_ended_even_when_it_ignores_sigterm(child: Child) -> None:
 
 def test_memory_is_bounded(child: Child) -> None:
     with pytest.raises(OutOfMemory):
-        _ask(child, "eat", bytes=2**30)
+        _ask(child, "eat", number=2**30)
 
-    assert _ask(child, "eat", bytes=1000) == {"size": 1000}
+    assert _ask(child, "eat", number=1000) == Outcome(number=1000)
 
 
-def test_it_is_known_how_much_memory_it_has(child: Child) -> None:
+def test_the_memory_of_a_child_is_measured(child: Child) -> None:
     assert child.memory() == 0
-    _ask(child, "echo", text="hello")
+    _ask(child, "echo", "hello")
     before = child.memory()
     assert 2**20 < before < 2**28
-    _ask(child, "keep", bytes=2**26)
+    _ask(child, "keep", number=2**26)
     assert child.memory() >= before + 2**26
 
     child.end()
     assert child.memory() == 0
 
 
-def test_a_flood_on_stdout_harms_nobody(child: Child) -> None:
-    assert _ask(child, "flood") == {"said": "after the flood"}
+def test_a_flood_on_stdout_does_no_harm(child: Child) -> None:
+    assert _ask(child, "flood") == Outcome("after the flood")
 
 
-def test_one_that_dies_idle_is_replaced_silently(child: Child) -> None:
-    _ask(child, "echo", text="")
+def test_a_child_that_died_idle_is_replaced_silently(child: Child) -> None:
+    _ask(child, "echo")
     assert child.pid
     first = psutil.Process(child.pid)
     first.kill()
     eventually(lambda: not child.alive)
 
-    assert _ask(child, "echo", text="new") == {"said": "new"}
+    assert _ask(child, "echo", "new") == Outcome("new")
 
 
 def test_kill_from_another_thread_ends_the_wait(child: Child) -> None:
@@ -110,7 +133,7 @@ def test_kill_from_another_thread_ends_the_wait(child: Child) -> None:
 
 
 def test_the_end_takes_the_grandchildren_along(child: Child) -> None:
-    grandchild = psutil.Process(int(str(_ask(child, "grandchild")["pid"])))
+    grandchild = psutil.Process(_ask(child, "grandchild").number)
 
     child.end()
 
@@ -118,7 +141,7 @@ def test_the_end_takes_the_grandchildren_along(child: Child) -> None:
     assert gone or grandchild.status() == psutil.STATUS_ZOMBIE
 
 
-def test_the_child_inherits_no_other_file(child: Child, tmp_path: Path) -> None:
+def test_a_child_inherits_no_other_file(child: Child, tmp_path: Path) -> None:
     with open(tmp_path / "secret", "w") as file:
         os.set_inheritable(file.fileno(), True)
         child.start()

@@ -2,59 +2,59 @@
 
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from scanmend.workers import sandbox
+from children.prisoner import Attempt, Escapes
 from scanmend.workers.client import Child
 from scanmend.workers.sandbox import Sandbox, lacking
+from scanmend.workers.variables import SANDBOX
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
+def folder(tmp_path: Path) -> Path:
     (tmp_path / "document.txt").write_text("every digit")
     return tmp_path
 
 
-def _tried(place: Path, box: Sandbox) -> dict[str, Any]:
+def _tried(folder: Path, box: Sandbox) -> Escapes:
     path = f"{ROOT / 'daemon'}:{ROOT / 'tests' / 'children'}"
     child = Child("prisoner", "prisoner", {**os.environ, "PYTHONPATH": path}, 0, box)
     try:
-        return child.ask({"do": "try", "place": str(place), "parent": os.getpid()}, 60)
+        return child.ask(Attempt(str(folder), os.getpid()), 60)
     finally:
         child.end()
 
 
-def test_a_child_reads_and_writes_its_own_folder_and_nothing_else(place: Path) -> None:
+def test_a_child_reads_and_writes_its_own_folder_and_nothing_else(folder: Path) -> None:
     missing = lacking()
     if missing:
         pytest.skip(f"this machine can't confine: {missing}")
 
-    answer = _tried(place, Sandbox(str(place / "scratch")))
+    found = _tried(folder, Sandbox(str(folder / "scratch")))
 
-    assert answer["done"] == ["read", "its own folder"]
-    assert (place / "document.txt").read_text() == "every digit"
-    assert answer["scratch"].startswith(str(place / "scratch"))
-    assert os.listdir(place / "scratch") == []  # gone with the process
+    assert found.done == ["read", "its own folder"]
+    assert (folder / "document.txt").read_text() == "every digit"
+    assert found.scratch.startswith(str(folder / "scratch"))
+    assert os.listdir(folder / "scratch") == []  # removed with the process
 
 
-def test_a_download_has_the_network_and_its_folder(tmp_path: Path, place: Path) -> None:
+def test_a_download_has_the_network_and_its_folder(tmp_path: Path, folder: Path) -> None:
     if lacking():
         pytest.skip("this machine can't confine")
     (tmp_path / "models").mkdir()
 
-    answer = _tried(place, Sandbox("", (str(tmp_path / "models"),), network=True))
+    found = _tried(folder, Sandbox("", (str(tmp_path / "models"),), network=True))
 
-    assert answer["done"] == ["read", "internet socket", "local socket", "its own folder"]
+    assert found.done == ["read", "internet socket", "local socket", "its own folder"]
 
 
-def test_where_it_is_not_possible_children_work_and_it_is_said(
-    place: Path, monkeypatch: pytest.MonkeyPatch
+def test_without_a_sandbox_children_work_and_what_is_missing_is_reported(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The failure can't be had on this kernel: a child that is told of no limits stands for one without them."""
+    """This kernel can confine: a child without limits in its environment stands for one on a kernel that can't."""
     monkeypatch.setattr(Sandbox, "environment", lambda _self, scratch: {"TMPDIR": scratch})
 
     assert [text.split(":")[0] for text in lacking()] == [
@@ -62,5 +62,5 @@ def test_where_it_is_not_possible_children_work_and_it_is_said(
         "children have the network",
         "children can send signals to this user's processes (Linux 6.12 could forbid it)",
     ]
-    assert "make" in _tried(place, Sandbox())["done"]
-    assert sandbox.SANDBOX not in os.environ
+    assert "make" in _tried(folder, Sandbox()).done
+    assert SANDBOX not in os.environ

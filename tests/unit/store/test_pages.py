@@ -4,17 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from scanmend.document import FileSnapshot, State
-from scanmend.page import (
-    Box,
-    Contents,
-    Correction,
-    CorrectionStatus,
-    EngineInfo,
-    Line,
-    PageResult,
-    PageText,
-)
+from scanmend.document import Contents, FileSnapshot, State
+from scanmend.page import Box, Correction, CorrectionStatus, EngineInfo, Line, PageResult, PageText
 from scanmend.store.journal import Journal
 
 

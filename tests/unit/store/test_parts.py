@@ -2,17 +2,16 @@
 
 import dataclasses
 import hashlib
-import json
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from journals import moves
 from scanmend.config.settings import LimitsSettings
-from scanmend.document import Document, FileSnapshot, State
+from scanmend.document import Contents, Document, FileSnapshot, Part, State
 from scanmend.errors import MachineError, ProtocolError
-from scanmend.page import Contents, Part
 from scanmend.store.journal import PUBLISHED, Journal
 from scanmend.store.parts import MAX_DEPTH, MAX_PARTS, Allowance, Parts, allowance, part_of
 
@@ -136,7 +135,7 @@ def test_what_may_be_extracted_is_divided_and_ends(
     origin = part_of(inner)
     assert origin is not None
     deep = dataclasses.replace(origin, ancestors=("0",) * (MAX_DEPTH - 2))
-    inner = dataclasses.replace(inner, part_of=json.dumps(deep.to_json()))
+    inner = dataclasses.replace(inner, part_of=msgspec.json.encode(deep).decode())
     (scratch / "parts").mkdir()
     (scratch / "parts" / "0").write_bytes(DATA)
     (last,) = parts.take(inner, [_part()], limits, str(scratch))

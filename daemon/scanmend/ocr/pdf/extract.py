@@ -14,9 +14,10 @@ from dataclasses import dataclass
 
 import pikepdf
 
+from scanmend.document import PARTS, Part
 from scanmend.ocr.pdf.attachments import Embedded
 from scanmend.ocr.pdf.qpdf import BROKEN
-from scanmend.page import PARTS, ContentsRequest, Part
+from scanmend.workers.protocol import ContentsRequest
 
 CHUNK = 2**20
 HEAD = 1024  # bytes that tell the kind

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 import pikepdf
 import pypdfium2
 
+from scanmend.document import Part
 from scanmend.errors import Encrypted, Unsupported, show
 from scanmend.ocr.pdf.attachments import MOST, Structure, structure
 from scanmend.ocr.pdf.extract import Extracted, extract
 from scanmend.ocr.pdf.qpdf import BROKEN, opened
 from scanmend.ocr.pictures import name_of
-from scanmend.page import ContentsRequest, Part
+from scanmend.workers.protocol import ContentsRequest
 
 NAMED = 20  # embedded files that a warning lists
 LONGEST = 100  # characters of a name in it

@@ -17,7 +17,7 @@ from scanmend.ocr.pdf.characters import INVISIBLE_MODES, Sheet
 from scanmend.ocr.pdf.document import open_pdf
 from scanmend.ocr.pdf.objects import show_text
 from scanmend.ocr.pictures import Rendered, name_of, plain_of
-from scanmend.page import PageRequest
+from scanmend.workers.protocol import PageRequest
 
 MOST_DPI = 650  # a scan that is finer is rendered at ocr.dpi
 PROBE = 640  # pixels of the longer side at which a page is compared with its only picture
