@@ -23,7 +23,7 @@ from scanmend.store.mounts import choose_method, free_bytes, mount_of
 from scanmend.telemetry import log
 from scanmend.workers.client import Child
 from scanmend.workers.protocol import ListingRequest
-from scanmend.workers.sandbox import Sandbox, lacking
+from scanmend.workers.sandbox import Sandbox, gaps
 
 HUB_SECONDS = 60.0  # how long the Hub may take to list a repository
 PROGRAM_SECONDS = 30.0  # how long a program may take to describe the GPU
@@ -125,13 +125,12 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
 
 
 def _sandbox() -> Iterator[Finding]:
-    missing = lacking()
-    if not missing:
+    found = gaps()
+    if not found:
         what = "confined: no network, write access only to their own folder"
         yield Finding("children", Verdict.OK, what)
-    for text in missing:
-        what, _, remedy = text.partition(": ")
-        yield Finding("children", Verdict.NOTE, what, remedy)
+    for gap in found:
+        yield Finding("children", Verdict.NOTE, gap.what, gap.remedy)
 
 
 def _engines(settings: Settings) -> Iterator[Finding]:

@@ -32,7 +32,7 @@ from scanmend.store.journal import Journal
 from scanmend.store.lock import lock
 from scanmend.store.mounts import Root, choose_method, mount_of
 from scanmend.telemetry import log
-from scanmend.workers.sandbox import lacking
+from scanmend.workers.sandbox import gaps
 
 LOOK_ROUND = 5.0  # seconds between two looks at the threads
 PRUNED = 1_000  # documents that the journal forgets at one look round; 20 ms
@@ -83,8 +83,8 @@ class Daemon:
             "starting", version=__version__, process=os.getpid(), config=settings.file or "defaults"
         )
         self._log.info("engine", engine=engine.engine, reason=engine.why)
-        for missing in lacking():
-            self._log.warning("not confined", reason=missing)
+        for gap in gaps():
+            self._log.warning("not confined", reason=str(gap))
         forget_facts(journal)
         roots = remembered_roots(settings, journal)
         clear_scratch(settings)

@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from scanmend.workers.variables import PARENT_PID, SANDBOX
 
@@ -107,8 +107,19 @@ def home(state: str) -> str:
     return os.path.join(state, "scratch") if os.access(state, os.W_OK) else ""
 
 
-def lacking() -> list[str]:
-    """What can't be confined on this machine, found out by a child that tries; empty when all can."""
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Something that children can do on this machine, though they should not; ``remedy`` says how to prevent it."""
+
+    what: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.what}; {self.remedy}" if self.remedy else self.what
+
+
+def gaps() -> list[Gap]:
+    """Return what this machine can't prevent children from doing, as a child finds out that tries."""
     box = Sandbox()
     with box.scratch() as scratch:
         try:
@@ -117,17 +128,16 @@ def lacking() -> list[str]:
                 env={**os.environ, **box.environment(scratch), PARENT_PID: str(os.getpid())},
                 cwd="/", capture_output=True, check=True, timeout=TRIAL,
             )  # fmt: skip
-            found: list[str] = json.loads(done.stdout)
-        except (OSError, subprocess.SubprocessError, ValueError) as error:
-            return [f"confining a process fails: {error}"]
-    return found
+            return [Gap(**gap) for gap in json.loads(done.stdout)]
+        except (OSError, subprocess.SubprocessError, ValueError, TypeError) as error:
+            return [Gap(f"a process can't be confined: {error}")]
 
 
 # in the child -------------------------------------------------------------------------------------
 
 
 def confine() -> None:
-    """Give up what is not needed. What this kernel can't take away stays: ``lacking`` tells."""
+    """Give up what is not needed. What this kernel can't take away stays: ``gaps`` tells."""
     told = json.loads(os.environ.pop(SANDBOX))
     if sys.platform != "linux":
         return
@@ -184,23 +194,26 @@ def _done(result: int) -> int:
     return result
 
 
-def _trial() -> list[str]:
-    """Try what must not work."""
+def _trial() -> list[Gap]:
+    """Try what must not work, and return what does."""
     scratch = os.environ["TMPDIR"]
     found = []
     try:
         tempfile.TemporaryFile(dir=os.path.dirname(scratch)).close()
-        found.append("children can write wherever this user can: no Landlock here (Linux 5.13, lsm=landlock; a container may forbid it)")  # fmt: skip
+        remedy = "use Linux 5.13 or newer with lsm=landlock; a container may forbid Landlock"
+        found.append(Gap("children can write wherever this user can", remedy))
     except OSError:
         tempfile.TemporaryFile(dir=scratch).close()
     try:
         socket.socket().close()
-        found.append("children have the network: install libseccomp2, on a kernel with seccomp")
+        remedy = "install libseccomp2, on a kernel with seccomp"
+        found.append(Gap("children have the network", remedy))
     except OSError:
         pass
     try:
         os.kill(int(os.environ[PARENT_PID]), 0)
-        found.append("children can send signals to this user's processes (Linux 6.12 could forbid it)")  # fmt: skip
+        remedy = "use Linux 6.12 or newer"
+        found.append(Gap("children can send signals to this user's processes", remedy))
     except OSError:
         pass
     return found
@@ -211,7 +224,7 @@ def main() -> None:
     if SANDBOX in os.environ:
         confine()
     if len(sys.argv) < 2:
-        json.dump(_trial(), sys.stdout)
+        json.dump([asdict(gap) for gap in _trial()], sys.stdout)
         return
     del sys.argv[0]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
