@@ -110,7 +110,7 @@ def _process_folder(task: _Task, folder: str, names: Sequence[str], out: str) ->
         )
         os.mkdir(folders.archive)
         os.mkdir(folders.failed)
-        # no second look at a file with an odd end
+        # a file with an odd end is read at once
         settle = replace(task.settings.settle, doubtful=0)
         settings = replace(task.settings, folders=folders, originals="keep", settle=settle)
         return _run_pipeline(replace(task, settings=settings), names)

@@ -210,7 +210,7 @@ LANGUAGES = Parser("a list of language codes (ISO 639), such as [en, de]", _lang
 # a password of digits must stand in quotes: YAML would drop its leading zeros
 PASSWORDS = Parser('a list of passwords, each in quotes, such as ["0042", "x y"]', _texts)
 # a list, so that no shell ever sees it
-COMMAND = Parser("a list of a program and its arguments, such as [/opt/tell, --now]", _texts)
+COMMAND = Parser("a list of a program and its arguments, such as [/opt/notify, --now]", _texts)
 PROFILES_BY_FOLDER = Parser(
     "pairs of sub-folder and profile, such as {invoices: financial}", _profiles_by_folder
 )

@@ -34,8 +34,8 @@ class _Delivery:
 
     receiver: Receiver
     position: int  # of the last move that it has taken
-    failures: int = 0  # at the event in hand
-    first_try: float = 0.0  # of the event in hand
+    failures: int = 0  # at the current event
+    first_try: float = 0.0  # of the current event
     retry_at: float = 0.0
 
 

@@ -36,7 +36,7 @@ def test_a_named_file_goes_back_with_its_report(folders: FoldersSettings) -> Non
 
 
 def test_a_report_that_was_dropped_is_an_original(folders: FoldersSettings) -> None:
-    """Its own report tells it from a report."""
+    """A file called like a report is an original if it has a report itself."""
     Path(folders.failed, "x.error.json").write_text("{}")
     Path(folders.failed, "x.error.json.error.json").write_text("{}")
 

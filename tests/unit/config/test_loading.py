@@ -33,12 +33,12 @@ def test_relative_paths_start_at_base(tmp_path: Path) -> None:
     assert settings.profiles.directory == str(tmp_path / "profiles")
 
 
-def test_models_lie_in_the_state_folder_unless_told_otherwise(tmp_path: Path) -> None:
+def test_models_lie_in_the_state_folder_unless_configured(tmp_path: Path) -> None:
     default = _load(tmp_path, "folders: {state: /srv/state}\n")
-    told = _load(tmp_path, "folders: {state: /srv/state}\nmodels: {directory: m}\n")
+    configured = _load(tmp_path, "folders: {state: /srv/state}\nmodels: {directory: m}\n")
 
     assert default.models.directory == "/srv/state/models"
-    assert told.models.directory == str(tmp_path / "m")
+    assert configured.models.directory == str(tmp_path / "m")
 
 
 @pytest.mark.parametrize(
