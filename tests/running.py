@@ -96,6 +96,13 @@ class Tree:
             assert process.poll() is None, self.said()
         return process
 
+    def die_at(self, point: str) -> None:
+        """Start the daemon and wait until it has killed itself at a point of tests/children/dying.py."""
+        program = [str(ROOT / "tests" / "children" / "dying.py")]
+        process = self.start(program, wait=False, DIE_AT=point)
+        assert process.wait(120) == -signal.SIGKILL, self.said()
+        assert f"died at {point}\n" in self.said()
+
     def stop(self, process: subprocess.Popen[str], number: int = signal.SIGTERM) -> int:
         """Send the signal and wait for the end."""
         process.send_signal(number)

@@ -7,6 +7,7 @@ a child of its own. A failure is remembered with back-off, so that 500 scans don
 
 import contextlib
 import enum
+import functools
 import os
 import threading
 import time
@@ -82,6 +83,14 @@ MODEL_MOVES: Mapping[ModelState, frozenset[ModelState]] = {
 }
 
 
+def page_deadline(settings: LlmSettings) -> float:
+    """Return the seconds after which the model's process is ended in the middle of a page.
+
+    The process itself stops at ``llm.page_timeout``; this is for one that does not.
+    """
+    return settings.page_timeout * 1.1 + 5
+
+
 class Model:
     """The model of this configuration."""
 
@@ -91,15 +100,17 @@ class Model:
         directory: str,
         state: Callable[[str, str], None],
         scratch: str = "",
+        progress: Callable[[str], None] | None = None,
     ) -> None:
         """``directory`` holds the models, ``scratch`` the folders of the processes.
 
-        ``state`` is told each move and its reason, and a download's progress; from two threads.
+        ``state`` is called with each move and its reason, ``progress`` with how far a download is; from two threads.
         """
         self._settings = settings
         self._directory = directory
         self._scratch = scratch
         self._tell = state
+        self._tell_progress = progress or functools.partial(state, S.DOWNLOADING)
         self._lock = threading.Lock()  # the state: moved by the owner and by the download's thread
         self._state = S.ABSENT
         self._info: ModelInfo | None = None
@@ -147,7 +158,7 @@ class Model:
         )
         self._move(S.BUSY, f"{len(wanted)} lines")
         try:
-            proposal = child.ask(request, self._settings.page_timeout * 1.1 + 5)
+            proposal = child.ask(request, page_deadline(self._settings))
         except ScanmendError as error:
             if isinstance(error, OutOfMemory) and self._info and self._info.gpu_layers:
                 self._most_layers = self._info.gpu_layers // 2
@@ -385,7 +396,7 @@ class Model:
             case Downloaded(file, done, total) if total:
                 share = f"{done / 1e6:.0f} of {total / 1e6:.0f} MB ({100 * done // total} %)"
                 self._reason = f"{file}: {share}"
-                self._tell(S.DOWNLOADING, self._reason)
+                self._tell_progress(self._reason)
 
     def _move(self, new: ModelState, reason: str) -> None:
         with self._lock:

@@ -2,32 +2,33 @@
 
 import argparse
 import os
+import queue
 import sys
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from scanmend.backends.ocr_engines import choose
 from scanmend.cli import progress
 from scanmend.cli.arguments import Commands, add_command, add_profile, load_config
-from scanmend.config.profiles import Profile, load_profiles
+from scanmend.config.profiles import load_profiles
 from scanmend.config.settings import FoldersSettings, Settings
 from scanmend.correction.lexicon import shipped
 from scanmend.document import ACTIVE, Document, State
 from scanmend.errors import ConfigError, Damaged, ScanmendError, UsageError, show
-from scanmend.intake.completeness import Doubtful, Incomplete, is_complete
-from scanmend.intake.inbox import Inbox
-from scanmend.pipeline.pipeline import Pipeline, workers
+from scanmend.intake.completeness import Incomplete, is_complete
+from scanmend.intake.events import Events, InWorkElsewhere, NotReady
+from scanmend.pipeline.context import Context
+from scanmend.pipeline.folders import Roots
+from scanmend.pipeline.pipeline import Pipeline, count_workers
 from scanmend.store import naming
 from scanmend.store.journal import Journal
-from scanmend.store.mounts import Root
-from scanmend.store.parts import Parts
 from scanmend.telemetry import log
 
 POLL_SECONDS = 0.1  # how often the journal is read
-MAX_WORKERS = 8
+MAX_WORKERS = 8  # each worker's process must load its engine first
 FINAL_STATES = (State.DONE, State.FAILED, State.GONE)
 
 
@@ -53,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     if options.profile:
         profiles = replace(settings.profiles, default=options.profile, folders={})
         settings = replace(settings, profiles=profiles)
-    task = _task(settings, options.profile)
+    context = _context(settings, options.profile)
     exit_code = 0
     names_by_folder: dict[str, list[str]] = defaultdict(list)
     for file in options.files:
@@ -63,27 +64,23 @@ def run(options: argparse.Namespace) -> int:
             print(f"scanmend: {error}", file=sys.stderr)
             exit_code = error.exit_code
     for folder, names in names_by_folder.items():
-        exit_code = _process_folder(task, folder, names, os.path.abspath(options.out)) or exit_code
+        exit_code = (
+            _process_folder(context, folder, names, os.path.abspath(options.out)) or exit_code
+        )
     return exit_code
 
 
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """What all files of one call share."""
+def _context(settings: Settings, profile: str | None) -> Context:
+    """Return what all files of one call share.
 
-    settings: Settings
-    profiles: dict[str, Profile]
-    engine: str
-
-
-def _task(settings: Settings, profile: str | None) -> _Task:
-    """Return the task. Raises ConfigError, EngineUnusable, or MachineError if the lexicon is missing."""
+    Raises ConfigError, EngineUnusable, or MachineError if the lexicon is missing.
+    """
     profiles = load_profiles(settings)
     if profile and profile not in profiles:
         what = f"--profile {profile}: no such profile in {settings.profiles.directory}"
         raise ConfigError(what)
     shipped()  # without the lexicon every page would wait for it
-    return _Task(settings, profiles, choose(settings).engine)
+    return Context(settings, profiles, choose(settings).engine, one_shot=True)
 
 
 def _checked_folder(file: str) -> str:
@@ -93,13 +90,13 @@ def _checked_folder(file: str) -> str:
         raise UsageError(f"{name}: {'not a file' if os.path.exists(file) else 'no such file'}")
     with open(file, "rb") as opened:
         verdict = is_complete(opened, os.path.getsize(file))
-    if isinstance(verdict, Incomplete) and not isinstance(verdict, Doubtful):
+    if isinstance(verdict, Incomplete):
         raise Damaged(f"{name}: incomplete: {verdict.why}", "scan or copy it again")
     return os.path.dirname(os.path.abspath(file))
 
 
-def _process_folder(task: _Task, folder: str, names: Sequence[str], out: str) -> int:
-    """Process files of one folder, which is the inbox of a pipeline; return the exit code."""
+def _process_folder(context: Context, folder: str, names: Sequence[str], out: str) -> int:
+    """Process files of one folder, which is the inbox of a pipeline of its own; return the exit code."""
     with tempfile.TemporaryDirectory(prefix="scanmend-") as scratch:
         folders = FoldersSettings(
             inbox=folder,
@@ -110,55 +107,64 @@ def _process_folder(task: _Task, folder: str, names: Sequence[str], out: str) ->
         )
         os.mkdir(folders.archive)
         os.mkdir(folders.failed)
-        # a file with an odd end is read at once
-        settle = replace(task.settings.settle, doubtful=0)
-        settings = replace(task.settings, folders=folders, originals="keep", settle=settle)
-        return _run_pipeline(replace(task, settings=settings), names)
+        settings = replace(
+            context.settings,
+            folders=folders,
+            originals="keep",
+            settle=replace(context.settings.settle, doubtful=0),
+            watch=replace(context.settings.watch, shared=False),
+        )
+        return _run_pipeline(replace(context, settings=settings), names)
 
 
-def _run_pipeline(task: _Task, names: Sequence[str]) -> int:
-    settings = task.settings
+def _run_pipeline(context: Context, names: Sequence[str]) -> int:
+    settings = context.settings
     journal = Journal.open(settings.folders.state)
-    roots = {
-        n: Root(getattr(settings.folders, n), None)
-        for n in ("inbox", "outbox", "archive", "failed")
-    }
-    inbox = Inbox(roots["inbox"], Parts(settings.folders.state))
-    line = Pipeline(settings, task.profiles, journal, task.engine, roots, lambda _: None)
-    line.publish.keep_failed = True
-    line.read.again = None
-    refused: list[str] = []
-    line.claim.unsettled = lambda seen, why, *_: refused.append(f"{show(seen.path)}: {why}")
-    line.start(min(workers(settings), MAX_WORKERS))
+    events: Events = queue.SimpleQueue()
+    pipeline = Pipeline(context, journal, Roots.of(settings.folders, lambda _: None), events)
+    pipeline.start(min(count_workers(settings), MAX_WORKERS))
     try:
         for name in names:
-            seen = inbox.seen(os.fsencode(name))
-            if seen:
-                line.claim.submit(replace(seen, waited=True))
-        documents = _wait(journal, len(names), refused)
+            snapshot = pipeline.inbox.snapshot(os.fsencode(name))
+            if snapshot:
+                pipeline.intake.claims.put(replace(snapshot, waited=True))
+        refusals = _wait(journal, len(names), events)
+        documents = list(journal.in_state(*FINAL_STATES))
     except KeyboardInterrupt:
-        line.kill()
+        pipeline.kill()
         raise
     finally:
-        line.close(0.0 if sys.exc_info()[0] else settings.grace)
+        pipeline.close(0.0 if sys.exc_info()[0] else settings.grace)
         journal.close()
-    return _report(documents, refused)
+    return _report(documents, refusals)
 
 
-def _wait(journal: Journal, expected: int, refused: Sequence[str]) -> list[Document]:
-    """Wait until all files and their attachments are finished; return their documents."""
+def _wait(journal: Journal, expected: int, events: Events) -> list[str]:
+    """Wait until all files and their attachments are finished; return why files were refused."""
+    refusals: list[str] = []
     started = time.monotonic()
     while True:
+        refusals += _new_refusals(events)
         finished = list(journal.in_state(*FINAL_STATES))
         files = sum(document.part is None for document in finished)
         if sys.stderr.isatty():
             seconds = time.monotonic() - started
             _draw_progress(journal, finished, f"{files}/{expected} files, {seconds:.0f} s")
         # attachments become documents at the moment when their file is finished
-        if files + len(refused) >= expected and not any(journal.in_state(*ACTIVE, limit=1)):
+        if files + len(refusals) >= expected and not any(journal.in_state(*ACTIVE, limit=1)):
             progress.end()
-            return list(journal.in_state(*FINAL_STATES))
+            return refusals
         time.sleep(POLL_SECONDS)
+
+
+def _new_refusals(events: Events) -> list[str]:
+    """Take the claim step's events, and return those that say that a file is not ready."""
+    found = []
+    while not events.empty():
+        event = events.get()
+        if isinstance(event, NotReady | InWorkElsewhere):
+            found.append(f"{show(event.path)}: {event.reason}")
+    return found
 
 
 def _draw_progress(journal: Journal, finished: Sequence[Document], text: str) -> None:
@@ -169,10 +175,10 @@ def _draw_progress(journal: Journal, finished: Sequence[Document], text: str) ->
     progress.draw(done, pages, f"{done}/{pages} pages, {text}")
 
 
-def _report(documents: Sequence[Document], refused: Sequence[str]) -> int:
+def _report(documents: Sequence[Document], refusals: Sequence[str]) -> int:
     """Print the result of each document; return the exit code."""
-    exit_code = Damaged.exit_code if refused else 0
-    for reason in refused:
+    exit_code = Damaged.exit_code if refusals else 0
+    for reason in refusals:
         print(f"scanmend: {reason}", file=sys.stderr)
     for document in sorted(documents, key=lambda d: d.id):
         if document.state == State.DONE:

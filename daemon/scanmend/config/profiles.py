@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scanmend.config.keys import key, required_key
@@ -74,7 +75,7 @@ def _load(path: str, name: str) -> Profile:
     return profile
 
 
-def select(profiles: dict[str, Profile], settings: ProfilesSettings, path: bytes) -> Profile:
+def select(profiles: Mapping[str, Profile], settings: ProfilesSettings, path: bytes) -> Profile:
     """Return the profile of a file in the inbox.
 
     The deepest of its sub-folders that ``profiles.folders`` names, or that is called like a profile, decides; else it

@@ -5,6 +5,7 @@ advances only when the receiver has taken the event or has failed for a day. So 
 receiver gets its events in order and at least once. No document waits for a receiver.
 """
 
+import functools
 import os
 import threading
 import time
@@ -13,13 +14,14 @@ from dataclasses import dataclass
 from scanmend.backoff import back_off
 from scanmend.config.settings import Settings
 from scanmend.document import Document, State
-from scanmend.errors import MachineError, show
+from scanmend.errors import show
 from scanmend.service.receivers import Event, IsStopping, Message, Receiver, receivers_of
 from scanmend.service.status import read_status, troubles
 from scanmend.store import naming
 from scanmend.store.facts import Memory
 from scanmend.store.journal import Journal
 from scanmend.telemetry import log
+from scanmend.telemetry.error_boundary import ErrorBoundary
 
 POLL_SECONDS = 1.0  # how often the journal is read for new events
 ALARM_SECONDS = 15.0  # how often the status is checked for trouble
@@ -49,7 +51,9 @@ class Hooks:
         self._deliveries = [self._resume(receiver) for receiver in receivers_of(settings.hooks)]
         self._troubles: list[str] = []  # that the receivers know of
         self._alarm_at = 0.0  # monotonic; of the next check
+        self._paused_until = 0.0  # monotonic
         self._log = log.get("hooks")
+        self._boundary = ErrorBoundary(self._log)
 
     @property
     def configured(self) -> bool:
@@ -62,19 +66,21 @@ class Hooks:
             self.turn(time.monotonic(), stop.is_set)
 
     def turn(self, now: float, is_stopping: IsStopping) -> None:
-        """Error boundary: deliver what is new at ``now``, in monotonic seconds; log a failure and go on."""
-        try:
-            for delivery in self._deliveries:
-                while now >= delivery.retry_at and not is_stopping():
-                    if not self._deliver_next(delivery, is_stopping):
-                        break
-            if now >= self._alarm_at:
-                self._alarm_at = now + ALARM_SECONDS
-                self._check_for_trouble(is_stopping)
-        except MachineError as error:
-            self._log.warning("waiting for the machine", reason=str(error))
-        except Exception:  # noqa: BLE001 - an error boundary
-            self._log.exception("a hook failed; this is a bug")
+        """Deliver what is new at ``now``, in monotonic seconds. Never raise: after a failure, pause."""
+        if now < self._paused_until:
+            return
+        failure = self._boundary.attempt(functools.partial(self._deliver_all, now, is_stopping))
+        if failure:
+            self._paused_until = now + failure.delay
+
+    def _deliver_all(self, now: float, is_stopping: IsStopping) -> None:
+        for delivery in self._deliveries:
+            while now >= delivery.retry_at and not is_stopping():
+                if not self._deliver_next(delivery, is_stopping):
+                    break
+        if now >= self._alarm_at:
+            self._alarm_at = now + ALARM_SECONDS
+            self._check_for_trouble(is_stopping)
 
     def _resume(self, receiver: Receiver) -> _Delivery:
         known = self._journal.facts.recall(Memory.TOLD, receiver.name)

@@ -1,7 +1,6 @@
 """Attachments through the real daemon: each is a document of its own, once, also over a kill -9."""
 
 import json
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import jsonschema
 import pytest
 
 from attached import mail, saved, written
-from running import ROOT, SCHEMA, Tree, tree
+from running import SCHEMA, Tree, tree
 from samples import put
 
 EXTRACT = "pdf: {text: trust, attachments: extract}\nllm: {enabled: false}"
@@ -28,21 +27,22 @@ RESULTS = [
     "desk/mail/second.json",
     "desk/mail/second.txt",
 ]
-# two copies of attachments, the text and the sidecar of the mail, then those of the attachments
+# the copies of the attachments, the results of the mail and of the attachments
+WRITTEN = ["first.pdf", "second.pdf", *(Path(result).name for result in RESULTS)]
 POINTS = [
-    "claimed",
-    *(f"{when}:{number}" for number in range(8) for when in ("write", "wrote")),
-    "taken",
-    "dropped",
-    "contents",
-    "page",
-    "result",
-    "before:publishing",
-    "before:putting-away",
-    "after:putting-away",
-    "moved",
-    "before:done",
-    "after:done",
+    "after:claim",
+    *(f"{when}:file:{name}" for name in WRITTEN for when in ("before", "after")),
+    "after:parts",
+    "after:drop",
+    "after:contents",
+    "after:text",
+    "after:result",
+    "before:state:publishing",
+    "before:state:putting-away",
+    "after:state:putting-away",
+    "after:original",
+    "before:state:done",
+    "after:state:done",
 ]
 
 
@@ -93,8 +93,7 @@ def test_attachments_become_documents_of_their_own(made: Tree) -> None:
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_at_each_step(made: Tree, point: str) -> None:
     put(made.inbox, "desk/mail.pdf", MAIL)
-    dying = made.start([str(ROOT / "tests" / "children" / "dying.py")], wait=False, DIE_AT=point)
-    assert dying.wait(120) == -signal.SIGKILL, made.said()
+    made.die_at(point)
 
     made.start()
     _done(made, 3)
@@ -108,17 +107,22 @@ def test_killed_at_each_step(made: Tree, point: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "point", ["before:failed", "after:failed", "moved", "write:3", "wrote:3", "dropped"]
+    "point",
+    [
+        "before:state:failed",
+        "after:state:failed",
+        "after:original",
+        "before:file:bad.pdf.error.json",
+        "after:file:bad.pdf.error.json",
+        "after:drop",
+    ],
 )
 def test_killed_while_one_fails(tmp_path: Path, point: str) -> None:
-    """The file stays, so that what is moved first is the attachment; its report is the fourth file that is written."""
+    """The mail stays in the inbox, so that the original which is moved is the attachment."""
     with tree(tmp_path, f"{EXTRACT}\noriginals: keep") as made:
         data = mail("A bad one", {"bad.pdf": b"%PDF-1.7 and nothing else"})
         put(made.inbox, "desk/mail.pdf", data)
-        dying = made.start(
-            [str(ROOT / "tests" / "children" / "dying.py")], wait=False, DIE_AT=point
-        )
-        assert dying.wait(120) == -signal.SIGKILL, made.said()
+        made.die_at(point)
 
         made.start()
 

@@ -11,25 +11,25 @@ from pathlib import Path
 import psutil
 import pytest
 
-from running import ROOT, Tree, tree
+from running import Tree, tree
 from samples import encoded, numbered, put
 
 POINTS = [
-    "claimed",
-    "after:reading",
-    "page",
-    "result",
-    "before:publishing",
-    "after:publishing",
-    "write:0",
-    "wrote:0",
-    "write:1",
-    "wrote:1",
-    "before:putting-away",
-    "after:putting-away",
-    "moved",
-    "before:done",
-    "after:done",
+    "after:claim",
+    "after:state:reading",
+    "after:text",
+    "after:result",
+    "before:state:publishing",
+    "after:state:publishing",
+    "before:file:book.txt",
+    "after:file:book.txt",
+    "before:file:book.json",
+    "after:file:book.json",
+    "before:state:putting-away",
+    "after:state:putting-away",
+    "after:original",
+    "before:state:done",
+    "after:state:done",
 ]
 
 
@@ -49,10 +49,7 @@ def _whole(made: Tree, stem: str, pages: int) -> None:
 def test_killed_at_each_step(tmp_path: Path, point: str) -> None:
     with tree(tmp_path) as made:
         put(made.inbox, "book.pdf", encoded("pdf", numbered(2)))
-        dying = made.start(
-            [str(ROOT / "tests" / "children" / "dying.py")], wait=False, DIE_AT=point
-        )
-        assert dying.wait(120) == -signal.SIGKILL, made.said()
+        made.die_at(point)
 
         made.start()
 
@@ -60,15 +57,19 @@ def test_killed_at_each_step(tmp_path: Path, point: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "point", ["before:putting-away", "after:putting-away", "wrote:0", "moved", "before:failed"]
+    "point",
+    [
+        "before:state:putting-away",
+        "after:state:putting-away",
+        "after:file:notes.pdf.error.json",
+        "after:original",
+        "before:state:failed",
+    ],
 )
 def test_killed_while_failing(tmp_path: Path, point: str) -> None:
     with tree(tmp_path) as made:
         put(made.inbox, "notes.pdf", b"no scan at all")
-        dying = made.start(
-            [str(ROOT / "tests" / "children" / "dying.py")], wait=False, DIE_AT=point
-        )
-        assert dying.wait(120) == -signal.SIGKILL, made.said()
+        made.die_at(point)
 
         made.start()
 

@@ -12,7 +12,7 @@ import pytest
 
 import journals
 from attached import mail, saved, written
-from running import ROOT, Tree, eventually
+from running import Tree, eventually
 from samples import encoded, numbered, put
 from scanmend.document import State
 
@@ -144,8 +144,7 @@ def test_attachments_of_a_file_that_is_taken_over(two: tuple[Tree, Tree]) -> Non
         made.config.write_text(made.config.read_text() + "\npdf: {attachments: extract}\n")
     files = {f"{n}.pdf": saved(written(f"Invoice {n} for 219.45")) for n in range(2)}
     put(one.inbox, "mail.pdf", mail("Two invoices", files))
-    program = [str(ROOT / "tests" / "children" / "dying.py")]
-    assert one.start(program, wait=False, DIE_AT="after:putting-away").wait(120) == -signal.SIGKILL
+    one.die_at("after:state:putting-away")
 
     other.start()
     expected = ["mail.json", "mail.txt", "mail/0.json", "mail/0.txt", "mail/1.json", "mail/1.txt"]
