@@ -122,7 +122,7 @@ def _process(path: Path, text: str, checkout: Path) -> float:
 
 def _seconds(path: Path) -> float:
     """Return the seconds to read the page with loaded models."""
-    from scanmend.ocr.__main__ import read_page
+    from scanmend.ocr.page_reader import read_page
     from scanmend.workers.protocol import PageRequest
 
     request = PageRequest(os.fsencode(path), 0, "rapidocr", ("en",), 300, True, "auto", 200_000_000)

@@ -44,14 +44,14 @@ def ways() -> dict[str, Way]:
     found: dict[str, Way] = {SHIPPED: ExitStack}
     for side in (960, 1280, 1600, 2000):
         found[f"detector sees {side} pixels, whatever the page"] = partial(
-            _looks, lines=_always(side)
+            _looks, all_lines=_always(side)
         )
     for pixels in (14, 16, 24, 28):
-        found[f"detector sees lines {pixels} pixels high"] = partial(_looks, TEXT_HEIGHT=pixels)
-    found["nothing kept of the first look"] = partial(_looks, MISSED=0)
+        found[f"detector sees lines {pixels} pixels high"] = partial(_looks, LINE_HEIGHT_PX=pixels)
+    found["nothing kept of the first look"] = partial(_looks, OVERLOOKED=0)
     for size in (1, 16):
-        found[f"lines recognised {size} at a time, not 6"] = partial(_rapid, BATCH=size)
-    found["lines recognised in reading order, not by width"] = partial(_rapid, create=True, sorted=_as_is)  # fmt: skip
+        found[f"lines recognised {size} at a time, not 6"] = partial(_line_models, BATCH=size)
+    found["lines recognised in reading order, not by width"] = partial(_line_models, create=True, sorted=_as_is)  # fmt: skip
     found["grey made three channels, not colour"] = partial(_rapid, as_bgr=_grey)
     found["no look whether the page is blank"] = _not_blank
     found["OpenVINO in f32"] = _loaded({"INFERENCE_PRECISION_HINT": "f32"})
@@ -65,10 +65,18 @@ def ways() -> dict[str, Way]:
 
 
 @contextmanager
-def _rapid(create: bool = False, **changes: Any) -> Iterator[None]:
+def _rapid(**changes: Any) -> Iterator[None]:
     from scanmend.ocr.engines import rapid
 
-    with patch.multiple(rapid, create=create, **changes):
+    with patch.multiple(rapid, **changes):
+        yield
+
+
+@contextmanager
+def _line_models(create: bool = False, **changes: Any) -> Iterator[None]:
+    from scanmend.ocr import line_models
+
+    with patch.multiple(line_models, create=create, **changes):
         yield
 
 
@@ -91,7 +99,7 @@ def _looks(**changes: Any) -> Iterator[None]:
 
 
 def _always(side: int) -> Any:
-    """Return a stand-in for ``detection.lines``: one pass at this size, whatever the page, and no smaller one."""
+    """Return a stand-in for ``detection.all_lines``: one pass at this size, whatever the page, and no smaller one."""
     from scanmend.ocr.detection import _detect
 
     return lambda detector, pixels, _first: _detect(detector, pixels, side)
@@ -99,9 +107,9 @@ def _always(side: int) -> Any:
 
 @contextmanager
 def _not_blank() -> Iterator[None]:
-    from scanmend.ocr import __main__ as child
+    from scanmend.ocr import page_reader
 
-    with patch.object(child, "BLANK", -1):
+    with patch.object(page_reader, "MIN_CONTRAST", -1):
         yield
 
 
@@ -109,19 +117,18 @@ def _loaded(settings: dict[str, str]) -> Way:
     """Return a way whose models are compiled with these settings of OpenVINO."""
     from rapidocr.inference_engine.openvino import main as runtime
 
-    from scanmend.ocr.engines import rapid
+    from scanmend.ocr import line_models
 
     plain = runtime.CPUConfig.get_config
     with patch.object(runtime.CPUConfig, "get_config", lambda self: {**plain(self), **settings}):
-        return _models(rapid._models.__wrapped__())
+        return _models(line_models._models.__wrapped__())
 
 
 def _onnxruntime(arena: bool) -> Way:
     from rapidocr import RapidOCR
     from rapidocr.utils.typings import EngineType
 
-    from scanmend.ocr import detection
-    from scanmend.ocr.engines import rapid
+    from scanmend.ocr import detection, line_models, rapidocr_internals
 
     made = RapidOCR(
         params={
@@ -133,21 +140,24 @@ def _onnxruntime(arena: bool) -> Way:
             "EngineConfig.onnxruntime.inter_op_num_threads": 1,
             "EngineConfig.onnxruntime.enable_cpu_mem_arena": arena,
             "Det.limit_type": "max",
-            "Det.limit_side_len": detection.MOST_SIDE,
-            "Det.box_thresh": rapid.LINE,
+            "Det.limit_side_len": detection.MAX_FINE_SIDE_PX,
+            "Det.box_thresh": line_models.MIN_LINE_PROBABILITY,
         }
     )
-    return _models((made._load_det_model(), made._load_rec_model()))
+    detector, recogniser = made._load_det_model(), made._load_rec_model()
+    characters = tuple(recogniser.postprocess_op.character)
+    return _models(rapidocr_internals.Models(detector, recogniser, characters))
 
 
 def _int8() -> Way:
     """Return a way whose models are quantized after training, and calibrated on pages that the scores leave out."""
     import openvino
 
-    from scanmend.ocr.engines import rapid
+    from scanmend.ocr import line_models
 
     nncf: Any = importlib.import_module("nncf")  # no dependency of scanmend
-    both = rapid._models.__wrapped__()
+    models = line_models._models.__wrapped__()
+    both = models.detector, models.recogniser
     plain = [model.session for model in both]
     seen: list[list[Any]] = [[], []]
 
@@ -157,14 +167,14 @@ def _int8() -> Way:
 
     for number, model in enumerate(both):
         model.session = partial(noted, number)
-    with _models(both)():
+    with _models(models)():
         for path in find(str(DATA), CALIBRATION)[:4]:
             score((path, "rapidocr", ("en",)))
     for model, session, inputs in zip(both, plain, seen, strict=True):
-        small = nncf.quantize(session.plain.model, nncf.Dataset(inputs[::2]))
+        small = nncf.quantize(session.unchecked.model, nncf.Dataset(inputs[::2]))
         request = openvino.Core().compile_model(small, "CPU", {"INFERENCE_NUM_THREADS": 1}).create_infer_request()  # fmt: skip
         model.session = partial(_infer, request)
-    return _models(both)
+    return _models(models)
 
 
 def _infer(request: Any, batch: Any) -> Any:
@@ -172,16 +182,13 @@ def _infer(request: Any, batch: Any) -> Any:
     return request.get_output_tensor().data
 
 
-def _models(both: tuple[Any, Any]) -> Way:
+def _models(models: Any) -> Way:
     @contextmanager
     def way() -> Iterator[None]:
-        from scanmend.ocr import __main__ as child
-        from scanmend.ocr.engines import rapid
+        from scanmend.ocr import line_models
 
-        with patch.object(rapid, "_models", lambda: both):
-            engine = rapid.Rapid(("en",))
-            with patch.object(child, "_engine", lambda *_: engine):
-                yield
+        with patch.object(line_models, "_models", lambda: models):
+            yield
 
     return way
 

@@ -23,12 +23,14 @@ Reader = Callable[[str, int], object]
 
 def ours(job: dict[str, Any]) -> Reader:
     """Return scanmend's engine object, behind scanmend's own opening and turning of the page."""
-    from scanmend.ocr.engines.base import Upright, load
+    from scanmend.ocr.engines.base import UprightPage
+    from scanmend.ocr.engines.factory import EngineChoice, load
+    from scanmend.ocr.line_models import LineModels
     from scanmend.ocr.orientation import upright
     from scanmend.ocr.pages import open_page
     from scanmend.workers.protocol import PageRequest
 
-    engine = load(job["engine"], ("en",), None, False)
+    engine = load(EngineChoice(job["engine"], ("en",)))
 
     def read(path: str, number: int) -> object:
         request = PageRequest(
@@ -37,7 +39,9 @@ def ours(job: dict[str, Any]) -> Reader:
         page = open_page(request)
         image = page.image
         assert image is not None
-        return engine.read(upright(image, page.dpi) if job["rotate"] else Upright(image, page.dpi))
+        if job["rotate"]:
+            return engine.read(upright(image, page.dpi, LineModels()))
+        return engine.read(UprightPage(image, page.dpi))
 
     return read
 

@@ -154,7 +154,7 @@ def find(folder: str, kind: str | None) -> list[str]:
 
 def score(job: tuple[str, str, tuple[str, ...]]) -> tuple[str, Score]:
     """Read one page in a process of the pool. Return its path and score."""
-    from scanmend.ocr.__main__ import read_page
+    from scanmend.ocr.page_reader import read_page
 
     path, engine, languages = job
     request = PageRequest(os.fsencode(path), 0, engine, languages, 300, True, "auto", 200_000_000)

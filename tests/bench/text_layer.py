@@ -41,9 +41,9 @@ def missing(wanted: Counter[str], there: Counter[str]) -> float:
 
 def read_file(path: str, pages: int, ocr: str) -> Iterator[dict[str, Any]]:
     """Yield the words of each of the first pages by each way. It runs in a process of its own."""
-    from scanmend.ocr.__main__ import read_page
+    from scanmend.ocr.page_reader import read_page
     from scanmend.ocr.pages import contents
-    from scanmend.ocr.pdf.page import opened_page
+    from scanmend.ocr.pdf.open_page import open_pdf_page
     from scanmend.workers.protocol import ContentsRequest, PageRequest
 
     count = contents(ContentsRequest(os.fsencode(path), 10_000, 200_000_000)).pages
@@ -55,7 +55,7 @@ def read_file(path: str, pages: int, ocr: str) -> Iterator[dict[str, Any]]:
         ours = read_page(request)
         seconds = time.perf_counter() - started
         text = "\n".join(line.text for line in ours.lines)
-        with opened_page(request) as opened:
+        with open_pdf_page(request) as opened:
             layer = opened.page.get_textpage()
             theirs = layer.get_text_range(errors="replace")
             layer.close()

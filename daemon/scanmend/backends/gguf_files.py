@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 
 from scanmend.config.settings import BUILTIN, LlmSettings
+from scanmend.quantizations import file_name_words
 from scanmend.resources import place
 
-WORDS = {"int8": ("q8_0",), "int4": ("q4_k_m",), "fp16": ("fp16", "f16")}
 _LATER_PART = re.compile(r"-(?!00001)\d{5}-of-\d{5}\.gguf$")
 _PART = re.compile(r"-\d{5}-of-(\d{5})\.gguf$")
 
@@ -65,7 +65,7 @@ def chosen(settings: LlmSettings, directory: str) -> str | None:
         path = os.path.join(directory, os.path.expanduser(settings.effective_model))
         return path if os.path.exists(path) else None
     repository = settings.repository.replace("/", "--").lower()
-    words = WORDS.get(settings.quantization.lower(), (settings.quantization.lower(),))
+    words = file_name_words(settings.quantization)
 
     def fits(model: ModelFile) -> tuple[bool, bool]:
         name = model.name.lower()

@@ -1,1 +1,1 @@
-"""Runs only in OCR children: opening files, rendering pages, the engines, reading order."""
+"""What runs only in OCR children: open files, render pages, run the engines, find the reading order."""

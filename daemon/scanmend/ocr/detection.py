@@ -1,8 +1,8 @@
-"""Where the lines of text are on a page: looked for twice, the second time no larger than the text needs.
+"""Find the lines of text on a page in two passes, the second no larger than the text needs.
 
-A look at a small picture tells how high the lines are, and with it the size at which the detector sees them as
-well as in the largest. It also finds small print that the detector overlooks in a large picture, for the two see
-different things in it: what only the first look found is kept.
+A coarse pass on a small picture tells how high the lines are, and with it the size at which the detector sees them as
+well as at full size. The coarse pass also finds small print that the detector overlooks in a large picture: what only
+it found is kept.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,61 +12,72 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
-from rapidocr.utils.process_img import get_rotate_crop_image
 
+from scanmend.ocr.rapidocr_internals import get_rotate_crop_image
 from scanmend.page import Box
 
-LOOK_SIDE = 960  # pixels of the longer side in the first look
-MOST_SIDE = 2000  # in the second: more finds no more
-TEXT_HEIGHT = 20  # pixels that nine lines in ten shall have in it, at least
-NEARLY = 1.1  # times the first look's size: too little to look again
-SMALL_SIDE = 900  # a page smaller than this is enlarged
-LEAST_SIDE = 2  # pixels of the shorter side at which there is still something to detect
-MISSED = 0.33  # share of a line of the first look: with less of it found in the second, it was overlooked there
-PLACES = 64  # along a line, at which is asked whether it was found
+COARSE_SIDE_PX = 960  # longer side of the picture in the coarse pass
+MAX_FINE_SIDE_PX = 2000  # in the fine pass: at a larger size the detector finds no more
+LINE_HEIGHT_PX = 20  # that nine lines in ten shall have in the fine pass, at least
+MIN_ENLARGEMENT = 1.1  # of the coarse size from which a fine pass is worth its time
+ENLARGED_BELOW_PX = 900  # longer side of a page that is enlarged before it is searched
+MIN_SIDE_PX = 2  # shorter side of a picture in which a line can stand
+OVERLOOKED = (
+    0.33  # share of a coarse line that the fine pass found, below which it overlooked the line
+)
+PART_OF_OVERLOOKED = (
+    0.5  # share of a fine line in an overlooked one, from which it is a piece of it
+)
+SAMPLES = 64  # points along a line at which its share is measured
 
-Array = NDArray[Any]
-Detector = Callable[[Array], Any]
-
-
-def look(detector: Detector, pixels: Array) -> list[Array]:
-    """The first look at a page (BGR): its lines as quadrangles (4 × 2, clockwise from the top left)."""
-    return _detect(detector, pixels, LOOK_SIDE)
-
-
-def lines(detector: Detector, pixels: Array, first: Sequence[Array]) -> list[Array]:
-    """All lines of a page, of which ``first`` is what the first look found."""
-    side = _side(first, max(pixels.shape[:2]))
-    if side <= NEARLY * LOOK_SIDE:
-        return list(first)
-    found = _detect(detector, pixels, side)
-    missed = [q for q, share in _shares(first, found, pixels.shape[:2]) if share < MISSED]
-    # pieces of a line that was found whole before
-    return [q for q, share in _shares(found, missed, pixels.shape[:2]) if share < 0.5] + missed
+Pixels = NDArray[Any]  # (height, width, 3) uint8, BGR
+Quad = NDArray[Any]  # (4, 2) float32: the corners of a line in pixels, clockwise from the top left
+Detector = Callable[
+    [Pixels], Any
+]  # RapidOCR's: returns an object whose ``boxes`` are quads, or None
 
 
-def _side(first: Sequence[Array], longer: int) -> int:
-    """Pixels of the longer side at which the detector shall see a page that has ``longer``."""
-    most = min(longer, MOST_SIDE)
-    if not first:
-        return most
-    heights = sorted(min(sides(quad)) for quad in first)
+def coarse_lines(detector: Detector, pixels: Pixels) -> list[Quad]:
+    """Return the lines of a page that the coarse pass finds."""
+    return _detect(detector, pixels, COARSE_SIDE_PX)
+
+
+def all_lines(detector: Detector, pixels: Pixels, coarse: Sequence[Quad]) -> list[Quad]:
+    """Return the lines of a page; ``coarse``: those that the coarse pass found."""
+    side = _fine_side(coarse, max(pixels.shape[:2]))
+    if side <= MIN_ENLARGEMENT * COARSE_SIDE_PX:
+        return list(coarse)
+    fine = _detect(detector, pixels, side)
+    size = pixels.shape[:2]
+    overlooked = [quad for quad, share in _shares(coarse, fine, size) if share < OVERLOOKED]
+    pieces_removed = [
+        quad for quad, share in _shares(fine, overlooked, size) if share < PART_OF_OVERLOOKED
+    ]
+    return pieces_removed + overlooked
+
+
+def _fine_side(coarse: Sequence[Quad], longer: int) -> int:
+    """Return the longer side in pixels at which to search a page of ``longer`` pixels."""
+    largest = min(longer, MAX_FINE_SIDE_PX)
+    if not coarse:
+        return largest
+    heights = sorted(min(sides(quad)) for quad in coarse)
     low = max(1.0, heights[(len(heights) - 1) // 10])
-    return min(most, round(longer * TEXT_HEIGHT / low))
+    return min(largest, round(longer * LINE_HEIGHT_PX / low))
 
 
-def _detect(detector: Detector, pixels: Array, side: int) -> list[Array]:
+def _detect(detector: Detector, pixels: Pixels, side: int) -> list[Quad]:
+    """Return the lines in a picture that is scaled to a longer side of ``side`` pixels, in pixels of the page."""
     height, width = pixels.shape[:2]
     scale = min(1.0, side / max(height, width))
-    if max(height, width) < SMALL_SIDE:
-        scale = SMALL_SIDE / max(height, width)
-    if min(height, width) * scale < LEAST_SIDE:  # a strip that no line of text has room in
+    if max(height, width) < ENLARGED_BELOW_PX:
+        scale = ENLARGED_BELOW_PX / max(height, width)
+    if min(height, width) * scale < MIN_SIDE_PX:
         return []
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    small = (
-        pixels if scale == 1.0 else cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=how)
-    )
-    found = detector(small)
+    if scale != 1.0:
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=how)
+    found = detector(pixels)
     if found.boxes is None:
         return []
     return [
@@ -75,10 +86,13 @@ def _detect(detector: Detector, pixels: Array, side: int) -> list[Array]:
 
 
 def _shares(
-    quads: Sequence[Array], others: Sequence[Array], size: tuple[int, int]
-) -> list[tuple[Array, float]]:
-    """Each with the share of its length, along its middle, that lies in one of the others."""
-    scale = LOOK_SIDE / max(size)
+    quads: Sequence[Quad], others: Sequence[Quad], size: tuple[int, ...]
+) -> list[tuple[Quad, float]]:
+    """Return each line with the share of its middle, along its longer side, that lies in one of the others.
+
+    ``size``: height and width of the page in pixels.
+    """
+    scale = COARSE_SIDE_PX / max(size)
     mask = np.zeros([int(side * scale) + 2 for side in size], np.uint8)
     for quad in others:
         cv2.fillConvexPoly(mask, np.round(quad * scale).astype(np.int32), 1)
@@ -87,29 +101,29 @@ def _shares(
         a, b, c, d = quad * scale
         across, down = sides(quad)
         start, end = ((a + d) / 2, (b + c) / 2) if across >= down else ((a + b) / 2, (c + d) / 2)
-        x, y = np.round(np.linspace(start, end, PLACES)).astype(int).T
+        x, y = np.round(np.linspace(start, end, SAMPLES)).astype(int).T
         shares.append((quad, float(mask[y, x].mean())))
     return shares
 
 
-def sides(quad: Array) -> tuple[float, float]:
-    """Lengths of a quadrangle's upper and left side, in pixels."""
+def sides(quad: Quad) -> tuple[float, float]:
+    """Return the lengths of a line's upper and left side, in pixels."""
     return float(np.linalg.norm(quad[0] - quad[1])), float(np.linalg.norm(quad[0] - quad[3]))
 
 
-def as_bgr(image: Image) -> Array:
-    """The page as OpenCV wants it; contiguous, for else each crop would copy the page."""
+def as_bgr(image: Image) -> Pixels:
+    """Return the image in OpenCV's order of colours; contiguous, for else each crop would copy the whole page."""
     return np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])
 
 
-def crop(pixels: Array, quad: Array) -> Array:
-    """The line inside the quadrangle, levelled."""
-    image: Array = get_rotate_crop_image(pixels, quad.copy())
+def crop(pixels: Pixels, quad: Quad) -> Pixels:
+    """Return the picture of one line, levelled; a line that runs down is turned to the left."""
+    image: Pixels = get_rotate_crop_image(pixels, quad.copy())
     return image
 
 
-def bounds(quad: Array) -> Box:
-    """The upright rectangle that a quadrangle leans about: a skewed line does not reach into its neighbours."""
+def bounds(quad: Quad) -> Box:
+    """Return the upright rectangle between the middles of a line's sides: a skewed line does not reach into its neighbours."""
     left, right = float(quad[[0, 3], 0].mean()), float(quad[[1, 2], 0].mean())
     top, bottom = float(quad[[0, 1], 1].mean()), float(quad[[2, 3], 1].mean())
     return Box(left, top, right, bottom)

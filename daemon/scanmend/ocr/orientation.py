@@ -1,80 +1,82 @@
-"""Which way up a page lies, from its text: for the page as a whole, never line by line.
+"""Find which way up a page lies, from its text: for the page as a whole, never line by line.
 
-The detector tells whether the lines run across or up and down; the recogniser, shown some of them both ways
-round, tells which way is up. In doubt a page is left as it is.
+The detector tells whether the lines run across or down; the recogniser reads some of them both ways round and tells
+which way is up. In doubt a page is left as it is. ``LineModels`` do it for every engine: Aspose and Tesseract have no
+means that is as sure on short receipts.
 """
 
 import cv2
 from PIL.Image import Image
 
-from scanmend.ocr.detection import Array, as_bgr, crop, sides
-from scanmend.ocr.engines.base import Upright
-from scanmend.ocr.engines.rapid import Rapid
+from scanmend.ocr.detection import Pixels, Quad, as_bgr, crop, sides
+from scanmend.ocr.engines.base import UprightPage
+from scanmend.ocr.line_models import LineModels
 
-SAMPLE = 6  # lines that are read
-SURE = 0.9  # confidence of lines that need not be tried the other way round
-MARGIN = 0.1  # by how much the other way round must be more confident
-SLENDER = 2.0  # times as long as high: a line that shows a direction
-SIDEWAYS = 0.7  # share of all lines' length that runs up and down when a page lies on its side
-LEAST_CHARACTERS = 8  # that must be read for a page to be turned
+SAMPLED_LINES = 6  # that are read
+SURE = 0.9  # confidence of lines that need not be read the other way round
+MIN_MARGIN = 0.1  # by which one way round must be more confident
+MIN_SLENDERNESS = 2.0  # length over height of a line that shows a direction
+SIDEWAYS = 0.7  # share of all lines' length that runs down when a page lies on its side
+MIN_CHARACTERS = 8  # letters and digits that must be read for a page to be turned
 
 
-def upright(image: Image, dpi: float) -> Upright:
-    """The page turned so that its text is upright."""
-    rapid = Rapid(())
+def upright(image: Image, dpi: float, models: LineModels) -> UprightPage:
+    """Return the page turned so that its text is upright."""
     pixels = as_bgr(image)
-    lines = rapid.look(pixels)
-    turn = _turn(rapid, pixels, lines)
+    lines = models.find_lines(pixels)
+    turn = _turn(models, pixels, lines)
     if turn:
-        return Upright(image.rotate(-turn, expand=True), dpi, turn)
-    return Upright(image, dpi, lines=lines)
+        return UprightPage(image.rotate(-turn, expand=True), dpi, turn)
+    return UprightPage(image, dpi, coarse_lines=lines)
 
 
-def _turn(rapid: Rapid, pixels: Array, lines: list[Array]) -> int:
-    lines = [quad for quad in lines if _slender(quad)]
+def _turn(models: LineModels, pixels: Pixels, lines: list[Quad]) -> int:
+    """Return the degrees clockwise by which to turn the page: 0, 90, 180 or 270."""
+    lines = [quad for quad in lines if _is_slender(quad)]
     if not lines:
         return 0
     down = sum(_length(quad) for quad in lines if _runs_down(quad))
     sideways = down > SIDEWAYS * sum(map(_length, lines))
-    chosen = _sample([quad for quad in lines if _runs_down(quad) == sideways])
-    crops = [crop(pixels, quad) for quad in chosen]  # turned to the left where they run down
-    as_is, characters = _confidence(rapid, crops)
+    sample = _sample([quad for quad in lines if _runs_down(quad) == sideways])
+    crops = [crop(pixels, quad) for quad in sample]
+    as_is, characters = _confidence(models, crops)
     if not sideways and as_is >= SURE:
         return 0
-    turned, characters_turned = _confidence(rapid, [cv2.rotate(c, cv2.ROTATE_180) for c in crops])
-    if max(characters, characters_turned) < LEAST_CHARACTERS or abs(turned - as_is) < MARGIN:
+    around = [cv2.rotate(picture, cv2.ROTATE_180) for picture in crops]
+    turned, characters_turned = _confidence(models, around)
+    if max(characters, characters_turned) < MIN_CHARACTERS or abs(turned - as_is) < MIN_MARGIN:
         return 0
     if sideways:
         return 270 if as_is > turned else 90
     return 180 if turned > as_is else 0
 
 
-def _confidence(rapid: Rapid, crops: list[Array]) -> tuple[float, int]:
-    """The mean confidence of the crops' characters, and how many letters and digits these are."""
-    lines = rapid.recognise(crops)
+def _confidence(models: LineModels, crops: list[Pixels]) -> tuple[float, int]:
+    """Return the mean confidence of the characters in the crops, and how many letters and digits these are."""
+    lines = models.recognise(crops)
     lengths = [sum(c.isalnum() for c in line.text) for line in lines]
     total = sum(lengths)
-    sure = sum(line.confidence * length for line, length in zip(lines, lengths, strict=True))
-    return (sure / total if total else 0.0), total
+    weighted = sum(line.confidence * length for line, length in zip(lines, lengths, strict=True))
+    return (weighted / total if total else 0.0), total
 
 
-def _sample(quads: list[Array]) -> list[Array]:
-    """Lines of middling length: long ones cost time, short ones say little; from all over the page."""
+def _sample(quads: list[Quad]) -> list[Quad]:
+    """Return some of the longer lines, spread over all lengths: short ones say little, the longest cost time."""
     ranked = sorted(quads, key=_length)
-    middle = ranked[len(ranked) // 3 :] or ranked
-    step = max(1, len(middle) // SAMPLE)
-    return middle[::step][:SAMPLE]
+    longer = ranked[len(ranked) // 3 :] or ranked
+    step = max(1, len(longer) // SAMPLED_LINES)
+    return longer[::step][:SAMPLED_LINES]
 
 
-def _length(quad: Array) -> float:
+def _length(quad: Quad) -> float:
     return max(sides(quad))
 
 
-def _slender(quad: Array) -> bool:
+def _is_slender(quad: Quad) -> bool:
     across, down = sides(quad)
-    return max(across, down) >= SLENDER * min(across, down)
+    return max(across, down) >= MIN_SLENDERNESS * min(across, down)
 
 
-def _runs_down(quad: Array) -> bool:
+def _runs_down(quad: Quad) -> bool:
     across, down = sides(quad)
     return down > across

@@ -1,4 +1,4 @@
-"""Opening a picture: JPEG, PNG, TIFF … as grey or RGB, with square pixels and the right way by its EXIF."""
+"""Open a picture (JPEG, PNG, TIFF …) as grey or RGB pixels, square, and turned as its EXIF data says."""
 
 import errno
 import os
@@ -11,21 +11,38 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from scanmend.errors import Damaged, TooBig, Unsupported, show
-from scanmend.ocr.source import Source, Unmapped
+from scanmend import file_types
+from scanmend.errors import Damaged, DocumentError, TooBig, Unsupported, show
+from scanmend.ocr.input_file import InputFile, UnmappedFile
 from scanmend.workers.protocol import PageRequest
 
-FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP", "JPEG2000")
-READABLE = "PDF, JPEG, PNG, TIFF, WebP, GIF, BMP, JPEG 2000"
-MARKS = (b"\xff\xd8", b"\x89PNG", b"II*\0", b"MM\0*", b"GIF8", b"RIFF", b"BM", b"\0\0\0\x0cjP")
-A4_INCHES = 11.7  # the longer side that a scan without a sane resolution is taken to have
+A4_INCHES = 11.7  # assumed longer side of a scan whose resolution makes no sense
+# resolutions beyond these make no sense; 72 is what programs write for "unknown"
+MIN_DPI, MAX_DPI = 72, 2400
+ASSUMED_DPI = 72, 600  # bounds of a resolution that is derived from the size
+SQUARE = 0.95, 1.05  # ratio of the resolutions across and down within which pixels count as square
 
-Image.MAX_IMAGE_PIXELS = None  # the limit is ours: a clear error, not a warning
+_FORMATS = tuple(t.pillow_format for t in file_types.PICTURE_TYPES if t.pillow_format)
+_REMEDY = "scan or copy it again"
+# what Pillow's decoders raise for damaged data, besides OSError
+_DECODING_ERRORS = (
+    ValueError,
+    SyntaxError,
+    EOFError,
+    TypeError,
+    KeyError,
+    IndexError,
+    OverflowError,
+    ArithmeticError,
+    struct.error,
+)
+
+Image.MAX_IMAGE_PIXELS = None  # check_pixels sets the limit: a clear error instead of a warning
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """The picture of a page: mode L or RGB, as it lies in the file but for EXIF and /Rotate."""
+    """The picture of a page: mode L or RGB, not yet turned upright. ``dpi``: its resolution."""
 
     width: int
     height: int
@@ -34,86 +51,80 @@ class Rendered:
 
 
 @contextmanager
-def opened(path: str) -> Iterator[Image.Image]:
-    """The opened picture; Pillow's many errors as ours, but a failing disk as what it is."""
+def open_picture(path: str) -> Iterator[Image.Image]:
+    """Yield the opened picture, undecoded. Raises Damaged or Unsupported; OSError when a read failed."""
     with (
-        Source(path) as source,
-        Unmapped(source) as file,
-        _decodable(file, name_of(path)) as image,
+        InputFile(path) as source,
+        UnmappedFile(source) as file,
+        _decoding_errors(name_of(path)),
+        _identified(file, name_of(path)) as image,
     ):
         yield image
 
 
+def _identified(file: UnmappedFile, name: str) -> Image.Image:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return Image.open(file, formats=_FORMATS)
+        except UnidentifiedImageError:
+            file.seek(0)
+            raise _unidentified(file.read(16), name) from None
+
+
+def _unidentified(head: bytes, name: str) -> DocumentError:
+    """Return the error for a file that Pillow does not know, by its first bytes."""
+    if not head.strip(b"\0"):
+        return Damaged(f"{name}: the file holds only zeros", _REMEDY)
+    if file_types.by_marks(head):
+        return Damaged(f"{name}: the picture's header can't be read", _REMEDY)
+    return Unsupported(
+        f"{name}: not a kind that is read here", f"save it as one of {file_types.NAMES}"
+    )
+
+
 @contextmanager
-def _decodable(file: Unmapped, name: str) -> Iterator[Image.Image]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                image = Image.open(file, formats=FORMATS)
-            except UnidentifiedImageError:
-                file.seek(0)
-                head = file.read(16)
-                if not head.strip(b"\0"):
-                    raise Damaged(
-                        f"{name}: the file holds only zeros; scan or copy it again"
-                    ) from None
-                if head.startswith(MARKS):
-                    raise Damaged(
-                        f"{name}: the picture's header can't be read; scan or copy it again"
-                    ) from None
-                raise Unsupported(
-                    f"{name}: not a kind that is read here; save it as one of {READABLE}"
-                ) from None
-            with image:
-                yield image
-    except (Damaged, TooBig, Unsupported):
-        raise
-    except OSError as error:
-        if error.errno is not None and error.errno != errno.EINVAL:
-            raise
-        raise Damaged(
-            f"{name}: the picture can't be decoded ({error}); scan or copy it again"
-        ) from None
-    except (
-        ValueError,
-        SyntaxError,
-        EOFError,
-        TypeError,
-        KeyError,
-        IndexError,
-        OverflowError,
-        ArithmeticError,
-        struct.error,
-    ) as error:
-        raise Damaged(
-            f"{name}: the picture can't be decoded ({error}); scan or copy it again"
-        ) from None
+def _decoding_errors(name: str) -> Iterator[None]:
+    """Raise Pillow's errors as Damaged, but let an OSError of the system through."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        except OSError as error:
+            if error.errno is not None and error.errno != errno.EINVAL:
+                raise
+            raise Damaged(f"{name}: the picture can't be decoded ({error})", _REMEDY) from None
+        except _DECODING_ERRORS as error:
+            raise Damaged(f"{name}: the picture can't be decoded ({error})", _REMEDY) from None
 
 
 def picture_page(request: PageRequest) -> Rendered:
-    with opened(request.path) as image:
+    """Return one page of a picture file. Raises what ``open_picture`` raises, and TooBig."""
+    with open_picture(request.path) as image:
         if request.index:
             image.seek(request.index)
         check_pixels(image.size, request.max_pixels, name_of(request.path))
         image.load()
-        dpi = _dpi(image)
-        plain = _square(plain_of(ImageOps.exif_transpose(image)), image, request)
-    return Rendered(plain.width, plain.height, dpi, plain)
+        plain = as_grey_or_rgb(ImageOps.exif_transpose(image))
+        plain = _with_square_pixels(plain, image, request)
+        return Rendered(plain.width, plain.height, _dpi(image), plain)
 
 
-def _square(plain: Image.Image, image: Image.Image, request: PageRequest) -> Image.Image:
-    """Square pixels: a fax of 204 × 98 dpi is stretched."""
+def _with_square_pixels(
+    plain: Image.Image, image: Image.Image, request: PageRequest
+) -> Image.Image:
+    """Return the picture with square pixels: stretch a fax of 204 × 98 dpi to 204 × 204."""
     x, y = _resolutions(image)
-    if not (x and y) or 0.95 < x / y < 1.05:
+    if not (x and y) or SQUARE[0] < x / y < SQUARE[1]:
         return plain
-    most = max(x, y)
-    size = (round(plain.width * most / x), round(plain.height * most / y))
+    finer = max(x, y)
+    size = (round(plain.width * finer / x), round(plain.height * finer / y))
     check_pixels(size, request.max_pixels, name_of(request.path))
     return plain.resize(size, Image.Resampling.BICUBIC)
 
 
 def check_pixels(size: tuple[int, int], limit: int, name: str) -> None:
+    """Raise TooBig when a page of this width and height has more pixels than ``limit``."""
     if size[0] * size[1] > limit:
         raise TooBig(
             f"{name}: a page of {size[0]} × {size[1]} pixels, more than {limit:,} (limits.pixels)"
@@ -121,14 +132,17 @@ def check_pixels(size: tuple[int, int], limit: int, name: str) -> None:
 
 
 def webp_size(path: str) -> tuple[int, int]:
-    """Width and height by the header of a WebP; (0, 0) for what is none."""
+    """Return width and height as a WebP's header tells them; (0, 0) for any other file.
+
+    The three layouts are those of the WebP container specification: extended, lossless, lossy.
+    """
     with open(path, "rb") as file:
         head = file.read(30)
     if head[:4] != b"RIFF" or head[8:12] != b"WEBP" or len(head) < 30:
         return 0, 0
     if head[12:16] == b"VP8X":
         return 1 + int.from_bytes(head[24:27], "little"), 1 + int.from_bytes(head[27:30], "little")
-    if head[12:16] == b"VP8L":  # after its mark: 14 bits each, less one
+    if head[12:16] == b"VP8L":  # after a byte of signature: 14 bits each, less one
         bits = int.from_bytes(head[21:25], "little")
         return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
     if head[12:16] == b"VP8 ":
@@ -137,8 +151,8 @@ def webp_size(path: str) -> tuple[int, int]:
     return 0, 0
 
 
-def plain_of(image: Image.Image) -> Image.Image:
-    """Mode L or RGB; what is transparent is paper."""
+def as_grey_or_rgb(image: Image.Image) -> Image.Image:
+    """Return the picture in mode L or RGB; transparent pixels become white paper."""
     if image.mode.startswith("I") or image.mode == "F":
         grey = np.asarray(image, dtype=np.float64)
         white = 255.0 if grey.max(initial=0) <= 255 else 65535.0
@@ -155,21 +169,23 @@ def plain_of(image: Image.Image) -> Image.Image:
 
 
 def _dpi(image: Image.Image) -> float:
-    """The resolution that the file tells, when it is sane; else that of an A4 page of this size."""
+    """Return the resolution that the file tells, if it makes sense; else that of an A4 page of this size."""
     dpi = max(_resolutions(image))
     if dpi:
         return round(dpi, 1)
-    return float(min(600, max(72, round(max(image.size) / A4_INCHES))))
+    low, high = ASSUMED_DPI
+    return float(min(high, max(low, round(max(image.size) / A4_INCHES))))
 
 
 def _resolutions(image: Image.Image) -> tuple[float, float]:
-    """Across and down, as the file tells them; 0 where that makes no sense."""
+    """Return the resolutions across and down that the file tells; (0, 0) if they make no sense."""
     try:
         x, y = (float(value) for value in image.info.get("dpi", (0, 0)))
     except (TypeError, ValueError, ZeroDivisionError):
         return 0.0, 0.0
-    return (x, y) if min(x, y) > 72 and max(x, y) <= 2400 else (0.0, 0.0)
+    return (x, y) if min(x, y) > MIN_DPI and max(x, y) <= MAX_DPI else (0.0, 0.0)
 
 
 def name_of(path: str) -> str:
+    """Return the file's name as messages show it."""
     return show(os.fsencode(os.path.basename(path)))

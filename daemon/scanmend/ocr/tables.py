@@ -1,73 +1,84 @@
-"""Tables side by side: each is read by itself, the left one first.
+"""Part tables that stand side by side, so that each is read by itself, the left one first.
 
-What parts two tables is a gutter through all their rows that is much wider than the spaces between their
-columns. A single table, however wide its spaces, has no gutter that stands out among several on both sides.
+Two tables are parted by a gutter through all their rows that is much wider than the spaces between their columns. A
+single table, however wide its spaces, has no gutter that stands out among several columns on both sides.
 """
 
 from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
+from typing import NamedTuple
 
 import numpy as np
 
 from scanmend.ocr.engines.base import Segment
 
-ROWS = 8  # that stand side by side, at least
-COLUMNS = 3  # that each table has, at least
-WIDER = 2.0  # times the middling space between columns: the gutter
-LEAST = 0.5  # of the line height: the gutter's width
-BOTH = 0.6  # share of the rows that have something on both sides
-STEP = 4  # pixels between the places that are looked at
+MIN_ROWS = 8  # that stand side by side
+MIN_COLUMNS = 3  # of each table
+GUTTER_RATIO = 2.0  # width of the gutter over the median space between columns, at least
+MIN_GUTTER = 0.5  # of the line height: the gutter's width
+MIN_ROWS_ON_BOTH_SIDES = 0.6  # share of the rows that have text on both sides
+STEP_PX = 4  # between the x at which text is searched
 
 Row = Sequence[Segment]
 
 
-def side_by_side(rows: Sequence[Row], high: float) -> tuple[int, int, float] | None:
-    """First row, row after the last, and the x of the gutter between two tables; None when there are none.
+class Gutter(NamedTuple):
+    """The gutter between two tables, at ``x``, from row ``start`` to the row before ``end``."""
 
-    ``rows`` from the top down; ``high``: the line height in pixels.
+    start: int
+    end: int
+    x: float
+
+
+def find_gutter(rows: Sequence[Row], line_height: float) -> Gutter | None:
+    """Return the gutter between two tables that stand side by side; None if there are none.
+
+    ``rows``: from the top down, each from the left. ``line_height``: in pixels.
     """
-    if len(rows) < ROWS or sum(map(len, rows)) < ROWS * 2 * COLUMNS:
+    if len(rows) < MIN_ROWS or sum(map(len, rows)) < MIN_ROWS * 2 * MIN_COLUMNS:
         return None
-    best: tuple[int, int, float] | None = None
-    for start, end in _runs(rows):
-        gutter = _gutter(rows[start:end], high)
-        if gutter is not None and (best is None or end - start > best[1] - best[0]):
-            best = (start, end, gutter)
+    best: Gutter | None = None
+    for start, end in _untouched_stretches(rows):
+        x = _gutter_x(rows[start:end], line_height)
+        if x is not None and (best is None or end - start > best.end - best.start):
+            best = Gutter(start, end, x)
     return best
 
 
-def _runs(rows: Sequence[Row]) -> set[tuple[int, int]]:
-    """Stretches of rows that some x runs through without touching text."""
+def _untouched_stretches(rows: Sequence[Row]) -> set[tuple[int, int]]:
+    """Return the longest stretches of rows whose text some x does not touch: first row, row after the last."""
     right = max(s.box.x1 for row in rows for s in row)
-    covered = np.zeros((len(rows), int(right / STEP) + 2), bool)
+    covered = np.zeros((len(rows), int(right / STEP_PX) + 2), bool)
     for number, row in enumerate(rows):
         for segment in row:
-            covered[number, int(segment.box.x0 / STEP) : int(segment.box.x1 / STEP) + 1] = True
-    runs: set[tuple[int, int]] = set()
+            covered[number, int(segment.box.x0 / STEP_PX) : int(segment.box.x1 / STEP_PX) + 1] = (
+                True
+            )
+    stretches: set[tuple[int, int]] = set()
     for column in covered.T:
         touched = [-1, *np.flatnonzero(column).tolist(), len(rows)]
-        runs |= {(a + 1, b) for a, b in pairwise(touched) if b - a - 1 >= ROWS}
-    return runs
+        stretches |= {(a + 1, b) for a, b in pairwise(touched) if b - a - 1 >= MIN_ROWS}
+    return stretches
 
 
-def _gutter(rows: Sequence[Row], high: float) -> float | None:
-    """The one space between columns that stands out, if it parts two tables."""
+def _gutter_x(rows: Sequence[Row], line_height: float) -> float | None:
+    """Return the middle of the space between columns that stands out, if it parts two tables."""
     gaps = _gaps(rows)
-    inner = gaps[COLUMNS - 1 : len(gaps) - COLUMNS + 1]
+    inner = gaps[MIN_COLUMNS - 1 : len(gaps) - MIN_COLUMNS + 1]
     if not inner:
         return None
     left, right = max(inner, key=lambda gap: gap[1] - gap[0])
     usual = median(b - a for a, b in gaps)
-    if right - left < max(WIDER * usual, LEAST * high):
+    if right - left < max(GUTTER_RATIO * usual, MIN_GUTTER * line_height):
         return None
     x = (left + right) / 2
     both = sum(row[0].box.x1 < x < row[-1].box.x0 for row in rows)
-    return x if both >= BOTH * len(rows) else None
+    return x if both >= MIN_ROWS_ON_BOTH_SIDES * len(rows) else None
 
 
 def _gaps(rows: Sequence[Row]) -> list[tuple[float, float]]:
-    """The x-intervals that no segment of these rows touches, between the first and the last column."""
+    """Return the intervals of x, within the rows' text, that no segment touches."""
     spans = sorted((s.box.x0, s.box.x1) for row in rows for s in row)
     gaps = []
     reached = spans[0][1]

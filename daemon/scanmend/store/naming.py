@@ -9,6 +9,8 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 
+from scanmend.file_types import by_extension
+
 TEXT = ".txt"
 SIDECAR = ".json"
 ERROR_REPORT = ".error.json"
@@ -25,17 +27,6 @@ _RESERVED = re.compile(
 # what ``candidates`` appends to a stem at most: more than 999 documents of one name and content are not expected
 _LONGEST_COLLISION = "-12345678-999"
 
-# extensions of the names of parts, by their kind; the first is appended to a name that has none of them
-PART_EXTENSIONS = {
-    ".pdf": (".pdf",),
-    ".jpg": (".jpg", ".jpeg", ".jpe", ".jfif"),
-    ".png": (".png",),
-    ".tif": (".tif", ".tiff"),
-    ".gif": (".gif",),
-    ".webp": (".webp",),
-    ".bmp": (".bmp", ".dib"),
-    ".jp2": (".jp2", ".jpx", ".jpf", ".j2k", ".jpc"),
-}
 # A folder of parts must not have these extensions: results have them, or the watcher ignores such names.
 _NOT_FOR_FOLDERS = {b".txt", b".json", b".tmp", b".part", b".crdownload", b".db", b".ini"}
 
@@ -190,9 +181,12 @@ def part_folder(path: bytes) -> bytes:
 def part_name(name: str, kind: str) -> bytes:
     """Return a part's file name: safe, not ignored by the watcher, with an extension of its kind.
 
-    ``name`` is what the PDF calls it, ``kind`` one of ``PART_EXTENSIONS``; KeyError for another.
+    ``name`` is what the PDF calls it, ``kind`` the usual extension of a file type; KeyError for another.
     """
-    extensions = PART_EXTENSIONS[kind]
+    file_type = by_extension(kind)
+    if file_type is None:
+        raise KeyError(kind)
+    extensions = file_type.extensions
     stem, extension = os.path.splitext(re.split(r"[/\\]", name)[-1])
     if extension.lower() not in extensions:
         stem, extension = stem + extension, extensions[0]

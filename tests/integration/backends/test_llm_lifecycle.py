@@ -21,7 +21,7 @@ from scanmend.config.settings import LlmSettings
 from scanmend.correction.gate import gate
 from scanmend.errors import ChildError, ModelUnavailable, OutOfMemory, TimedOut
 from scanmend.gguf_notes import Notes
-from scanmend.llm import loader as llm_model
+from scanmend.llm import llama_model, loader
 from scanmend.page import Box, Line
 from scanmend.telemetry import metrics
 from scanmend.workers.client import Child
@@ -329,40 +329,40 @@ def test_layers_are_halved_down_to_the_cpu(
     most: int | None,
     ladder: list[int],
 ) -> None:
-    monkeypatch.setattr(llm_model, "device", lambda: "gpu")
+    monkeypatch.setattr(llama_model, "device", lambda: "gpu")
     tried: list[int] = []
-    real = llm_model._try
+    real = loader._load_with
 
-    def fits_on_the_cpu(wish: LoadRequest, layers: int, notes: Notes) -> llm_model.Loaded:
+    def fits_on_the_cpu(request: LoadRequest, layers: int, notes: Notes) -> loader.LoadedModel:
         tried.append(layers)
         if layers:
             raise OutOfMemory("short")
-        return real(wish, layers, notes)
+        return real(request, layers, notes)
 
-    monkeypatch.setattr(llm_model, "_try", fits_on_the_cpu)
+    monkeypatch.setattr(loader, "_load_with", fits_on_the_cpu)
     path = str(folder / "tiny-q8_0.gguf")
-    wish = LoadRequest(os.fsencode(path), wanted, 1024, gpu="Tiny 1, 1000 MiB", max_layers=most)
+    request = LoadRequest(os.fsencode(path), wanted, 1024, gpu="Tiny 1, 1000 MiB", max_layers=most)
 
     def keep(step: Progress) -> None:  # as the daemon does for the child
         if isinstance(step, FactsFound):
             Notes(path).update(step.facts)
 
-    llm_model.load(wish, keep).context.close()
+    loader.load(request, keep).context.close()
 
     assert tried == ladder
     if wanted is None:  # and it is remembered for this model and this GPU
         tried.clear()
-        llm_model.load(wish, lambda _: None).context.close()
+        loader.load(request, lambda _: None).context.close()
         assert tried == [0]
 
 
 def test_a_build_without_gpu_is_told_from_a_machine_without(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert llm_model.device() == "cpu: llama.cpp is built without support for a GPU"
+    assert llama_model.device() == "cpu: llama.cpp is built without support for a GPU"
     real = os.listdir
     monkeypatch.setattr(os, "listdir", lambda p: [*real(p), "libggml-cuda.so"])
-    assert llm_model.device() == "cpu: llama.cpp is built for cuda, and no such GPU is found"
+    assert llama_model.device() == "cpu: llama.cpp is built for cuda, and no such GPU is found"
 
 
 def test_every_state_is_in_the_table() -> None:

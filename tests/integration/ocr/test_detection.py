@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from scanmend.ocr import detection
-from scanmend.ocr.engines.rapid import Rapid
+from scanmend.ocr import detection, line_models
 
 Quad = tuple[int, int, int, int]
 SIZE = (2000, 1500)  # height, width in pixels
@@ -27,22 +26,22 @@ def pixels(points: int) -> Any:
 
 def asked(points: int) -> list[int]:
     """In which sizes the real detector is shown the page."""
-    rapid, sizes = Rapid(("en",)), []
+    sizes = []
 
     def detector(picture: Any) -> Any:
         sizes.append(max(picture.shape))
-        return rapid._detector(picture)
+        return line_models._models().detector(picture)
 
     page = pixels(points)
-    assert len(detection.lines(detector, page, detection.look(detector, page))) == 10
+    assert len(detection.all_lines(detector, page, detection.coarse_lines(detector, page))) == 10
     return sizes
 
 
 def test_the_smaller_the_print_the_larger_the_second_look() -> None:
-    assert asked(110) == [detection.LOOK_SIDE]
+    assert asked(110) == [detection.COARSE_SIDE_PX]
     (first, middling), (again, large) = asked(40), asked(26)
-    assert first == again == detection.LOOK_SIDE
-    assert detection.LOOK_SIDE < middling < large <= detection.MOST_SIDE
+    assert first == again == detection.COARSE_SIDE_PX
+    assert detection.COARSE_SIDE_PX < middling < large <= detection.MAX_FINE_SIDE_PX
 
 
 def quad(x0: int, y0: int, x1: int, y1: int) -> Any:
@@ -79,12 +78,14 @@ def test_what_either_look_found_is_kept_once(
     first: list[Quad], second: list[Quad], kept: list[Quad]
 ) -> None:
     page = np.zeros((*SIZE, 3), np.uint8)
-    found = detection.lines(finding(*second), page, detection.look(finding(*first), page))
+    found = detection.all_lines(
+        finding(*second), page, detection.coarse_lines(finding(*first), page)
+    )
     assert sorted(tuple(np.round(q[[0, 0, 2, 2], [0, 1, 0, 1]]).astype(int)) for q in found) == sorted(kept)  # fmt: skip
 
 
 def test_lines_that_run_down_are_measured_along_themselves() -> None:
     down, piece = (100, 100, 120, 1300), (100, 100, 120, 300)
     page = np.zeros((*SIZE, 3), np.uint8)
-    (only,) = detection.lines(finding(piece), page, [quad(*down)])
+    (only,) = detection.all_lines(finding(piece), page, [quad(*down)])
     assert (only == quad(*down)).all()

@@ -7,7 +7,7 @@ import pytest
 import samples
 from running import tree
 from scanmend.errors import NULL_ALLOWED, EngineUnusable
-from scanmend.ocr.engines.base import load
+from scanmend.ocr.engines.factory import EngineChoice, load
 from scanmend.ocr.engines.null import LINE
 
 
@@ -24,4 +24,4 @@ def test_it_goes_through_the_whole_line(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_the_child_refuses_it_whatever_the_daemon_believes() -> None:
     with pytest.raises(EngineUnusable, match="null reads nothing"):
-        load("null", ("en",), None, False)
+        load(EngineChoice("null", ("en",)))

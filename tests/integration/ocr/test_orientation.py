@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from scanmend.ocr.line_models import LineModels
 from scanmend.ocr.orientation import upright
 
 TURNS = [0, 90, 180, 270]
@@ -60,7 +61,7 @@ def sparse() -> Image.Image:
 @pytest.mark.parametrize("page", [letter, receipt, table, sparse])
 def test_turned_pages(page: Callable[[], Image.Image], turn: int) -> None:
     # what was turned to the left must be turned to the right
-    assert upright(page().rotate(turn, expand=True), 150).turn == turn
+    assert upright(page().rotate(turn, expand=True), 150, LineModels()).turn == turn
 
 
 def test_a_page_with_some_lines_up_its_margin_stays() -> None:
@@ -70,14 +71,14 @@ def test_a_page_with_some_lines_up_its_margin_stays() -> None:
         (0, 5), "archive copy, do not remove from the file", fill=0, font=ImageFont.load_default(34)
     )
     image.paste(note.rotate(90, expand=True), (20, 300))
-    assert upright(image, 150).turn == 0
+    assert upright(image, 150, LineModels()).turn == 0
 
 
 def test_nothing_to_tell_by() -> None:
-    assert upright(Image.new("L", (1240, 1754), 255), 150).turn == 0
+    assert upright(Image.new("L", (1240, 1754), 255), 150, LineModels()).turn == 0
     image = Image.new("L", (1240, 1754), 255)
     draw = ImageDraw.Draw(image)
     for number in range(8):
         draw.line((200, 200 + 150 * number, 1000, 200 + 150 * number), fill=0, width=4)
         draw.ellipse((500, 240 + 150 * number, 560, 300 + 150 * number), fill=90)
-    assert upright(image, 150).turn == 0
+    assert upright(image, 150, LineModels()).turn == 0

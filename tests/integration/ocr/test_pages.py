@@ -16,10 +16,10 @@ from hostile import corpus
 from samples import LETTER, encoded, numbered, page
 from scanmend.document import Contents
 from scanmend.errors import Damaged, Encrypted, ScanmendError, TooBig, Unsupported
-from scanmend.ocr.__main__ import read_page
+from scanmend.ocr.input_file import InputFile
+from scanmend.ocr.page_reader import read_page
 from scanmend.ocr.pages import contents, open_page
 from scanmend.ocr.pictures import webp_size
-from scanmend.ocr.source import Source
 from scanmend.workers.protocol import ContentsRequest, PageRequest
 
 MIME = {
@@ -356,18 +356,18 @@ def test_a_read_that_fails_is_no_damage(
     path = _put(tmp_path, corpus.encoded(kind.upper(), noise, **how.get(kind, {})))
     request = _request(path, index=1 if kind == "tiff" else 0, pdf_text="always_ocr")
     whole = open_page(request).image
-    noting = Source._noting
+    plain_read = InputFile._read
     reads = iter(range(0))
 
-    def failing(source: Source, read: Callable[..., Any], *given: Any) -> Any:
+    def failing(file: InputFile, read: Callable[..., Any], *given: Any) -> Any:
         def one(*given: Any) -> Any:
             if next(reads) == 0:
                 raise OSError(errno.EIO, "the disk fails")
             return read(*given)
 
-        return noting(source, one, *given)
+        return plain_read(file, one, *given)
 
-    monkeypatch.setattr(Source, "_noting", failing)
+    monkeypatch.setattr(InputFile, "_read", failing)
     reads = iter(range(-1, -1000, -1))
     open_page(request)
     for number in range(-next(reads) - 1):

@@ -12,11 +12,13 @@ from PIL import Image, ImageDraw, ImageFont
 
 from scanmend.correction.ctc import LEAST, seen
 from scanmend.errors import EngineUnusable
+from scanmend.ocr import line_models
 from scanmend.ocr.detection import as_bgr
-from scanmend.ocr.engines import base as engines
-from scanmend.ocr.engines.base import Upright
+from scanmend.ocr.engines.base import UprightPage
+from scanmend.ocr.engines.factory import EngineChoice, load
 from scanmend.ocr.engines.rapid import Rapid
 from scanmend.ocr.layout import arrange
+from scanmend.ocr.line_models import LineModels
 
 LETTER = [
     "Dear Mrs Whitlock,",
@@ -46,7 +48,7 @@ def page(
 
 
 def text_of(rapid: Rapid, image: Image.Image) -> list[str]:
-    return [line.text for line in arrange(rapid.read(Upright(image, 150)).segments, *image.size)]
+    return [line.text for line in arrange(rapid.read(UprightPage(image, 150)).segments)]
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])
@@ -58,7 +60,7 @@ def test_a_letter(rapid: Rapid, mode: str) -> None:
 def test_boxes_are_where_the_text_is_on_a_large_page(rapid: Rapid) -> None:
     # larger than the detector's picture, so that boxes are scaled back
     image = page([(1200, 2400, "Somewhere below")], size=(2600, 3600), points=60)
-    (segment,) = rapid.read(Upright(image, 300)).segments
+    (segment,) = rapid.read(UprightPage(image, 300)).segments
     box = segment.box
     left, top, right, bottom = ImageDraw.Draw(image).textbbox(
         (1200, 2400), "Somewhere below", font=ImageFont.load_default(60)
@@ -97,8 +99,10 @@ def test_small_print_below_larger_text_is_not_overlooked(
 
 def test_what_was_found_before_is_not_looked_for_again(rapid: Rapid) -> None:
     image = page([(100, 80 + 90 * n, line) for n, line in enumerate(LETTER)])
-    (first,) = (q for q in rapid.look(as_bgr(image)) if q[0][1] < 150)
-    only = rapid.read(Upright(image.resize((960, 697)), 150, lines=[first * 960 / 1240])).segments
+    (first,) = (q for q in LineModels().find_lines(as_bgr(image)) if q[0][1] < 150)
+    only = rapid.read(
+        UprightPage(image.resize((960, 697)), 150, coarse_lines=[first * 960 / 1240])
+    ).segments
     assert [segment.text for segment in only] == LETTER[:1]
 
 
@@ -160,7 +164,7 @@ def test_what_it_doubts_is_told_with_what_it_saw(rapid: Rapid) -> None:
     pixels += np.random.default_rng(7).normal(0, 45, pixels.shape)
     worn = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
 
-    lines = arrange(rapid.read(Upright(worn, 150)).segments, *worn.size)
+    lines = arrange(rapid.read(UprightPage(worn, 150)).segments)
 
     looks = []
     for line, truth in zip(lines, LETTER, strict=True):
@@ -180,26 +184,26 @@ def test_what_it_doubts_is_told_with_what_it_saw(rapid: Rapid) -> None:
 def test_a_page_that_is_read_well_is_hardly_doubted(rapid: Rapid) -> None:
     image = page([(100, 80 + 90 * n, line) for n, line in enumerate(LETTER)])
 
-    lines = arrange(rapid.read(Upright(image, 150)).segments, *image.size)
+    lines = arrange(rapid.read(UprightPage(image, 150)).segments)
 
     assert sum(len(line.doubts or ()) for line in lines) < sum(len(line.text) for line in lines) / 20  # fmt: skip
 
 
 @pytest.mark.parametrize("size", [(1240, 900), (40, 30), (3000, 40)])
 def test_an_empty_page_has_no_segments(rapid: Rapid, size: tuple[int, int]) -> None:
-    assert rapid.read(Upright(Image.new("L", size, 255), 150)).segments == ()
+    assert rapid.read(UprightPage(Image.new("L", size, 255), 150)).segments == ()
 
 
 def test_what_is_unknown_is_refused_with_the_remedy() -> None:
     with pytest.raises(
         EngineUnusable, match=r"rapidocr does not read ru, vi; use engine tesseract"
     ):
-        engines.load("rapidocr", ("en", "ru", "vi"), None, False)
+        load(EngineChoice("rapidocr", ("en", "ru", "vi")))
 
 
-def test_it_has_the_letters_of_its_languages(rapid: Rapid) -> None:
+def test_it_has_the_letters_of_its_languages() -> None:
     letters = "ąćęłńóśźż ěščřžýťďň őű ğışçöüİ ăâîșț āčēģīķļņšūž ėįų þðæö ċġħ ŵŷ ə åøÅØ ñ¿ ßäÄ€ œèêëîïôùÿ 中あ"
-    missing = set(letters.replace(" ", "")) - set(rapid._characters)
+    missing = set(letters.replace(" ", "")) - set(line_models._models().characters)
     assert not missing
 
 
@@ -210,17 +214,18 @@ def test_info_tells_how_it_was_read(rapid: Rapid) -> None:
     assert info.settings["model"] == "PP-OCRv6 small"
 
 
-def test_line_images_come_in_few_sizes(rapid: Rapid, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_line_images_come_in_few_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     # OpenVINO keeps memory for each size that it met
-    session, widths = rapid._recogniser.session, set()
+    recogniser = line_models._models().recogniser
+    session, widths = recogniser.session, set()
 
     def watched(batch: Any) -> Any:
         widths.add(batch.shape[3])
         return session(batch)
 
-    monkeypatch.setattr(rapid._recogniser, "session", watched)
+    monkeypatch.setattr(recogniser, "session", watched)
     image = Image.new("RGB", (1000, 30), "white")
-    rapid.recognise([as_bgr(image.crop((0, 0, width, 30))) for width in range(8, 1000, 8)])
+    LineModels().recognise([as_bgr(image.crop((0, 0, width, 30))) for width in range(8, 1000, 8)])
 
     assert min(widths) == 320
     assert max(widths) >= 1584
@@ -229,7 +234,7 @@ def test_line_images_come_in_few_sizes(rapid: Rapid, monkeypatch: pytest.MonkeyP
 
 GROWTH = """
 import random
-from test_rapid import LETTER, Rapid, Upright, page
+from test_rapid import LETTER, Rapid, UprightPage, page
 
 def held() -> int:
     with open("/proc/self/status") as file:
@@ -239,7 +244,7 @@ rapid, rng = Rapid(("en",)), random.Random(1)
 for number in range(60):
     lines = [(20, 20 + 60 * n, 2 * text[rng.randrange(12) :]) for n, text in enumerate(LETTER)]
     size = (1500 + 8 * rng.randrange(80), 900 + 8 * rng.randrange(80))
-    rapid.read(Upright(page(lines, size, points=26), 150))
+    rapid.read(UprightPage(page(lines, size, points=26), 150))
     if number == 29:
         before = held()
 print(held() - before)
@@ -257,11 +262,11 @@ def test_pages_of_many_sizes_leave_nothing_in_memory() -> None:
 
 EXHAUSTED = """
 import resource
-from test_rapid import LETTER, Rapid, Upright, page
+from test_rapid import LETTER, Rapid, UprightPage, page
 
 def read(rapid, text, width):
     image = page([(20, 30, text)], (width, 120))
-    return [segment.text for segment in rapid.read(Upright(image, 150)).segments]
+    return [segment.text for segment in rapid.read(UprightPage(image, 150)).segments]
 
 rapid = Rapid(("en",))
 for number, text in enumerate(LETTER):  # each shape once: only what is new needs memory
@@ -297,9 +302,10 @@ def test_it_says_nothing_leaves_nothing_and_reaches_for_no_network(tmp_path: Pat
         "def refuse(*a, **k): raise AssertionError('network')\n"
         "socket.socket.connect = refuse\n"
         "from PIL import Image\n"
-        "from scanmend.ocr.engines.base import Upright, load\n"
-        "engine = load('rapidocr', ('en', 'de', 'fr'), None, False)\n"
-        "engine.read(Upright(Image.new('L', (600, 400), 255), 150))\n"
+        "from scanmend.ocr.engines.base import UprightPage\n"
+        "from scanmend.ocr.engines.factory import EngineChoice, load\n"
+        "engine = load(EngineChoice('rapidocr', ('en', 'de', 'fr')))\n"
+        "engine.read(UprightPage(Image.new('L', (600, 400), 255), 150))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],

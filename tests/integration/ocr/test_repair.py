@@ -15,10 +15,10 @@ from samples import encoded, numbered
 from scanmend.document import Contents
 from scanmend.errors import Damaged, Encrypted
 from scanmend.intake.completeness import Complete, PossiblyIncomplete, is_complete
+from scanmend.ocr.input_file import InputFile
 from scanmend.ocr.pages import contents, open_page
 from scanmend.ocr.pdf import document, repair
 from scanmend.ocr.pdf.document import open_pdf
-from scanmend.ocr.source import Source
 from scanmend.workers.protocol import ContentsRequest, PageRequest
 
 CASES = Path(__file__).parents[2] / "cases"
@@ -30,7 +30,7 @@ PAGES = 4
 def _nothing_remembered() -> Iterator[None]:
     yield
     repair._last.clear()
-    document._sound.clear()
+    document._opens_by_itself.clear()
 
 
 def _made(kind: str, **how: Any) -> bytes:
@@ -210,13 +210,13 @@ def test_what_nothing_opens_says_what_was_tried(tmp_path: Path) -> None:
 def test_a_read_that_fails_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x.pdf"
     path.write_bytes((CASES / "no-trailer.pdf").read_bytes())
-    read = Source.readall
+    read = InputFile.readall
 
-    def failing(self: Source) -> bytes:
-        monkeypatch.setattr(Source, "readall", read)
+    def failing(self: InputFile) -> bytes:
+        monkeypatch.setattr(InputFile, "readall", read)
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(Source, "readall", failing)
+    monkeypatch.setattr(InputFile, "readall", failing)
 
     with pytest.raises(OSError, match="Input/output error"):
         contents(ContentsRequest(os.fsencode(path), 10, 10_000_000))

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from scanmend.errors import EngineUnusable
-from scanmend.ocr.engines import base as engines
 from scanmend.ocr.engines import tesseract
-from scanmend.ocr.engines.base import Upright
-from scanmend.ocr.engines.tesseract import Tesseract, _segments, _words
+from scanmend.ocr.engines.base import UprightPage
+from scanmend.ocr.engines.factory import EngineChoice, load
+from scanmend.ocr.engines.tesseract import Tesseract, segments_of
 from scanmend.ocr.layout import arrange
 
 needs_tesseract = pytest.mark.skipif(
@@ -37,8 +37,8 @@ def test_a_letter_with_boxes_and_confidence() -> None:
         "The amount is 1,284.50 EUR.",
     ]
     image = page([(100, 80 + 90 * n, line) for n, line in enumerate(wanted)])
-    reading = Tesseract(("en",)).read(Upright(image, 150))
-    assert [line.text for line in arrange(reading.segments, *image.size)] == wanted
+    reading = Tesseract(("en",)).read(UprightPage(image, 150))
+    assert [line.text for line in arrange(reading.segments)] == wanted
     for number, segment in enumerate(reading.segments):
         assert abs(segment.box.x0 - 100) < 10
         assert 80 + 90 * number - 5 < segment.box.y0 < 80 + 90 * number + 40
@@ -51,8 +51,8 @@ def test_a_wide_gap_parts_segments() -> None:
     image = page(
         [(60, 100, "Bread and milk"), (800, 100, "12.49"), (60, 200, "Apples"), (800, 200, "3.05")]
     )
-    reading = Tesseract(("en",)).read(Upright(image, 150))
-    lines = [line.text for line in arrange(reading.segments, *image.size)]
+    reading = Tesseract(("en",)).read(UprightPage(image, 150))
+    lines = [line.text for line in arrange(reading.segments)]
     assert [line.split() for line in lines] == [
         ["Bread", "and", "milk", "12.49"],
         ["Apples", "3.05"],
@@ -62,7 +62,7 @@ def test_a_wide_gap_parts_segments() -> None:
 
 @needs_tesseract
 def test_an_empty_page_has_no_segments() -> None:
-    assert Tesseract(("en",)).read(Upright(page([]), 150)).segments == ()
+    assert Tesseract(("en",)).read(UprightPage(page([]), 150)).segments == ()
 
 
 @needs_tesseract
@@ -72,7 +72,7 @@ def test_a_missing_language_names_its_package(
     monkeypatch.setenv("TESSDATA_PREFIX", str(tmp_path))
     (tmp_path / "eng.traineddata").write_bytes(b"")
     with pytest.raises(EngineUnusable, match=r"'fr'.*apt install tesseract-ocr-fra"):
-        engines.load("tesseract", ("en", "fr"), None, False)
+        load(EngineChoice("tesseract", ("en", "fr")))
 
 
 @needs_tesseract
@@ -104,9 +104,7 @@ def test_it_reads_page_after_page_as_the_program_reads_each() -> None:
         said = subprocess.run(command, input=file.getvalue(), capture_output=True, check=True)
 
         rows = said.stdout.decode().splitlines()[1:]
-        assert engine.read(Upright(image, 150)).segments == tuple(
-            _segments(_words("\n".join(rows)))
-        )
+        assert engine.read(UprightPage(image, 150)).segments == tuple(segments_of("\n".join(rows)))
 
 
 @needs_tesseract
@@ -121,4 +119,4 @@ def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     """Named as none is: it can't be taken away here."""
     monkeypatch.setattr(tesseract, "LIBRARY", "libtesseract.so.none")
     with pytest.raises(EngineUnusable, match=r"so\.none is not there.*apt install tesseract-ocr"):
-        engines.load("tesseract", ("en",), None, False)
+        load(EngineChoice("tesseract", ("en",)))

@@ -16,9 +16,9 @@ from PIL import Image, ImageFilter
 
 import pdfs
 import samples
-from scanmend.ocr.__main__ import read_page
-from scanmend.ocr.eyes import Array as Pixels
-from scanmend.ocr.eyes import RapidEyes
+from scanmend.ocr.detection import Pixels
+from scanmend.ocr.line_models import LineModels, RecognisedLine
+from scanmend.ocr.page_reader import read_page
 from scanmend.page import PageText
 from scanmend.workers.protocol import PageRequest
 
@@ -409,13 +409,13 @@ def test_a_font_that_agreed_is_not_read_again(
     path = tmp_path / "page.pdf"
     path.write_bytes(pdfs.page(pdfs.line("The harbour office keeps 27 ledgers", y=700)))
     read: list[int] = []
-    whole = RapidEyes.read
+    recognise = LineModels.recognise
 
-    def counted(self: RapidEyes, crops: Sequence[Pixels]) -> list[tuple[str, float]]:
+    def counted(self: LineModels, crops: Sequence[Pixels]) -> list[RecognisedLine]:
         read.append(len(crops))
-        return whole(self, crops)
+        return recognise(self, crops)
 
-    monkeypatch.setattr(RapidEyes, "read", counted)
+    monkeypatch.setattr(LineModels, "recognise", counted)
 
     first, second = _read(path), _read(path)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scanmend.ocr.bidi import from_right, logical
+from scanmend.ocr.bidi import logical_order, reads_from_right
 
 ALEF, BET, GIMEL = "\u05d0", "\u05d1", "\u05d2"
 
@@ -24,10 +24,10 @@ ALEF, BET, GIMEL = "\u05d0", "\u05d1", "\u05d2"
     ],
 )
 def test_a_line_is_read_in_its_direction(stands: str, reads: str) -> None:
-    assert "".join(logical(list(stands))) == reads
+    assert "".join(logical_order(list(stands))) == reads
 
 
 def test_a_line_reads_from_the_right_when_its_letters_do() -> None:
-    assert from_right(f"12 {ALEF}{BET}")
-    assert not from_right("12,50")
-    assert not from_right(f"a long line with {ALEF}")
+    assert reads_from_right(f"12 {ALEF}{BET}")
+    assert not reads_from_right("12,50")
+    assert not reads_from_right(f"a long line with {ALEF}")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scanmend.ocr import layout
 from scanmend.ocr.engines.base import Segment
 from scanmend.ocr.layout import arrange
+from scanmend.ocr.rows import Region, rows_of
 from scanmend.page import Box, CharAlternatives
 
 PAGE = (1000, 1400)
@@ -55,8 +56,8 @@ def column(name: str, x: float, y: float, lines: int, width: float = 400) -> lis
 
 def read(segments: list[Segment]) -> list[str]:
     # the engine's order must not matter
-    forward = arrange(segments, *PAGE)
-    assert arrange(segments[::-1], *PAGE) == forward
+    forward = arrange(segments)
+    assert arrange(segments[::-1]) == forward
     return [line.text for line in forward]
 
 
@@ -69,7 +70,7 @@ def names(name: str, count: int) -> list[str]:
 
 
 def test_empty_page() -> None:
-    assert arrange([], *PAGE) == ()
+    assert arrange([]) == ()
 
 
 def test_single_column_ragged_right() -> None:
@@ -147,11 +148,11 @@ def test_what_the_engine_doubted_keeps_its_place() -> None:
         told = tuple(CharAlternatives(place, {text[place]: 0.6, "": 0.4}) for place in places)
         return replace(segment(text, x, 100), unsure=places, doubts=told)
 
-    (line,) = arrange([doubted("first", 50, 1), doubted("second", 400, 0, 5)], *PAGE)
+    (line,) = arrange([doubted("first", 50, 1), doubted("second", 400, 0, 5)])
 
     assert [line.text[n] for n in line.unsure or ()] == ["i", "s", "d"]
     assert [d.at for d in line.doubts or ()] == list(line.unsure or ())
-    assert arrange([doubted("first", 50, 1), segment("second", 400, 100)], *PAGE)[0].doubts is None
+    assert arrange([doubted("first", 50, 1), segment("second", 400, 100)])[0].doubts is None
 
     whole = doubted("first second", 50, 2, 6, 11)
     parts = whole.part(0, 5, whole.box, ()), whole.part(6, 12, whole.box, ())
@@ -240,16 +241,16 @@ def test_words_of_one_line_get_one_space() -> None:
 
 def test_blocks_part_paragraphs_and_columns() -> None:
     page = [*column("a", 50, 100, 6), *column("b", 540, 100, 6), *column("c", 50, 400, 4, 890)]
-    blocks = [line.block for line in arrange(page, *PAGE)]
+    blocks = [line.block for line in arrange(page)]
     assert blocks == [0] * 6 + [1] * 6 + [2] * 4
 
 
 def test_box_and_confidence_of_a_row() -> None:
     page = [segment("ab", 100, 100, confidence=1.0), segment("cdef", 300, 104, confidence=0.7)]
-    (line,) = arrange(page, *PAGE)
+    (line,) = arrange(page)
     assert line.box == Box(100, 100, 340, 124)
     assert line.confidence == pytest.approx(0.8)
-    (unknown,) = arrange([segment("a", 0, 0, confidence=None)], *PAGE)
+    (unknown,) = arrange([segment("a", 0, 0, confidence=None)])
     assert unknown.confidence is None
 
 
@@ -270,7 +271,7 @@ coordinate = st.floats(0, 1000, allow_nan=False)
     )
 )
 def test_nothing_is_lost_and_nothing_comes_twice(segments: list[Segment]) -> None:
-    lines = arrange(segments, *PAGE)
+    lines = arrange(segments)
     wanted = sorted("".join(s.text for s in segments).replace(" ", ""))
     assert sorted("".join(line.text for line in lines).replace(" ", "")) == wanted
     assert [line.block for line in lines] == sorted(line.block for line in lines)
@@ -309,14 +310,14 @@ def test_a_page_of_many_small_pieces_is_not_put_in_rows_for_each_gutter(
     ]
     words = [segment("two words of prose", 20 + 300 * column, 940) for column in range(3)]
     asked: list[int] = []
-    rows = layout._rows
+    plain = rows_of
 
-    def counted(region: layout.Region) -> list[layout.Region]:
+    def counted(region: Region) -> list[Region]:
         asked.append(len(region))
-        return rows(region)
+        return plain(region)
 
-    monkeypatch.setattr(layout, "_rows", counted)
+    monkeypatch.setattr(layout, "rows_of", counted)
 
-    arrange(pieces + words, *PAGE)
+    arrange(pieces + words)
 
     assert len(asked) <= 2

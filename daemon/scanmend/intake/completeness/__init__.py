@@ -6,7 +6,9 @@ The kind is told by content, never by name. A file of another kind is Unknown: t
 from collections.abc import Callable
 from typing import BinaryIO
 
-from scanmend.intake.completeness.pdf import check_pdf, is_headless
+from scanmend import file_types
+from scanmend.file_types import FileType
+from scanmend.intake.completeness.pdf import check_pdf
 from scanmend.intake.completeness.pictures import (
     check_bmp,
     check_gif,
@@ -34,7 +36,6 @@ __all__ = [
     "Unknown",
     "Verdict",
     "is_complete",
-    "is_headless_pdf",
 ]
 
 
@@ -45,37 +46,23 @@ def is_complete(file: BinaryIO, size: int) -> Verdict:
         head = data.at(0, min(size, 1024))
         if not head.strip(b"\0"):
             return Incomplete("no content yet, only space set aside")
-        check = _check_for(head) or (check_pdf if is_headless(data) else None)
-        return check(data) if check else Unknown()
+        kind = file_types.by_marks(head)
+        if kind is None and file_types.is_headless_pdf(data.at, size):
+            kind = file_types.PDF
+        return _CHECKS[kind](data) if kind else Unknown()
     except BeyondEnd:
         return Incomplete("the file ends in the middle")
     except BudgetExceeded:
         return Unknown()
 
 
-def _check_for(head: bytes) -> Callable[[BoundedReader], Verdict] | None:
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return check_png
-    if head.startswith(b"\xff\xd8"):
-        return check_jpeg
-    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        return check_tiff
-    if head[:6] in (b"GIF87a", b"GIF89a"):
-        return check_gif
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return check_webp
-    if head[:2] == b"BM" and head[6:10] == b"\0\0\0\0":
-        return check_bmp
-    if head[:12] == b"\0\0\0\x0cjP  \r\n\x87\n":
-        return check_jpeg_2000
-    if b"%PDF-" in head:
-        return check_pdf
-    return None
-
-
-def is_headless_pdf(file: BinaryIO, size: int) -> bool:
-    """Return whether a file of no other known kind is a PDF that lost its beginning. Raise OSError as ``file`` does."""
-    try:
-        return is_headless(BoundedReader(file, size))
-    except BeyondEnd:
-        return False
+_CHECKS: dict[FileType, Callable[[BoundedReader], Verdict]] = {
+    file_types.PDF: check_pdf,
+    file_types.PNG: check_png,
+    file_types.JPEG: check_jpeg,
+    file_types.TIFF: check_tiff,
+    file_types.GIF: check_gif,
+    file_types.WEBP: check_webp,
+    file_types.BMP: check_bmp,
+    file_types.JPEG_2000: check_jpeg_2000,
+}

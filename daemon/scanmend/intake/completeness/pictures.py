@@ -19,6 +19,8 @@ _GIF_BLOCK_BYTES = 200  # a GIF with more of these than may be read is not walke
 
 def check_png(data: BoundedReader) -> Verdict:
     """Walk the chunks to IEND."""
+    if data.at(0, 8) != b"\x89PNG\r\n\x1a\n":
+        return Unknown()
     offset = 8
     while True:
         length, kind = struct.unpack(">I4s", data.at(offset, 8))
@@ -71,6 +73,8 @@ def _jpeg_end(data: BoundedReader, scan: int) -> Verdict:
 
 def check_gif(data: BoundedReader) -> Verdict:
     """Walk the blocks to the trailer; a semicolon at the end may as well be a byte of the picture."""
+    if data.at(0, 6) not in (b"GIF87a", b"GIF89a"):
+        return Unknown()
     if data.size > MAX_READS * _GIF_BLOCK_BYTES:
         # too many blocks to walk: the zero that ends a block and the trailer have to do
         tail = data.at(data.size - 64, 64).rstrip(b"\0")
@@ -95,18 +99,24 @@ def _colour_table_bytes(flags: int) -> int:
 
 def check_webp(data: BoundedReader) -> Verdict:
     """Compare the size that the RIFF header tells."""
+    if data.at(8, 4) != b"WEBP":
+        return Unknown()
     length = int.from_bytes(data.at(4, 4), "little")
     return Complete() if 8 + length <= data.size else Incomplete("the WebP is shorter than it says")
 
 
 def check_bmp(data: BoundedReader) -> Verdict:
     """Compare the size that the header tells."""
+    if data.at(6, 4) != bytes(4):  # reserved
+        return Unknown()
     length = int.from_bytes(data.at(2, 4), "little")
     return Complete() if 0 < length <= data.size else Incomplete("the BMP is shorter than it says")
 
 
 def check_jpeg_2000(data: BoundedReader) -> Verdict:
     """Walk the boxes; the code stream's box must end inside the file, with the end marker."""
+    if data.at(0, 12) != b"\0\0\0\x0cjP  \r\n\x87\n":  # a bare code stream
+        return Unknown()
     offset = 0
     has_picture = False
     while offset < data.size:

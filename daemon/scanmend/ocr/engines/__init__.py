@@ -1,1 +1,1 @@
-"""The OCR engines behind one protocol."""
+"""The OCR engines behind one protocol: an upright page in, segments of text out."""

@@ -1,19 +1,35 @@
-"""Tesseract 5, the system's library: a page in, words with boxes out as TSV."""
+"""Tesseract 5, the system's library: a page in, words with boxes out, as TSV.
+
+The library is called through ctypes. Without starting the program for each page it takes three quarters of the CPU. The
+wheel of tesserocr (MIT) brings a Tesseract of its own, 5.5.4: on 10 receipts and typed pages it took 0.38 s of CPU a page
+against 0.47 s of Debian 12's 5.3.0, and read some words otherwise. It finds no traineddata of the system, and its library
+gets no security updates from the system; hence the system's library.
+"""
 
 import csv
 import ctypes
 import io
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from scanmend.errors import ChildError, EngineUnusable
-from scanmend.ocr.engines.base import Reading, Segment, Upright
+from scanmend.ocr.engines.base import Reading, Segment, UprightPage
 from scanmend.page import Box, EngineInfo
 
-# ISO 639-1 -> the names of the traineddata files, where these are not "ISO 639-2/T" by themselves
-NAMES: dict[str, str] = dict(
+LIBRARY = "libtesseract.so.5"  # the number of its interface is that of its version
+MIN_DPI = 70  # Tesseract takes a lower resolution for a mistake
+MAX_WORD_GAP = 1.2  # line heights: words farther apart are segments of their own
+PAGE_SEGMENTATION = 3  # automatic, without the page's orientation
+TSV_WORD_LEVEL = "5"  # of a row for a word
+TSV_COLUMNS = (
+    "level page_num block_num par_num line_num word_num left top width height conf text".split()  # noqa: SIM905
+)
+INSTALL = "install it with: apt install tesseract-ocr"
+# ISO 639-1 codes and the names of their traineddata files
+TRAINEDDATA: dict[str, str] = dict(
     re.findall(
         r"(\w+):(\w+)",
         "af:afr ar:ara az:aze be:bel bg:bul bn:ben bs:bos ca:cat cs:ces cy:cym da:dan de:deu el:ell en:eng "
@@ -24,78 +40,76 @@ NAMES: dict[str, str] = dict(
         "uz:uzb vi:vie zh:chi_sim",
     )
 )
-LEAST_DPI = 70  # Tesseract distrusts less, and says so
-GAP = 1.2  # line heights: words farther apart are segments of their own
-LIBRARY = "libtesseract.so.5"  # the number of its interface is that of the version
-PAGE_SEGMENTATION = 3  # automatic, without the page's orientation
-COLUMNS = ("level", "page_num", "block_num", "par_num", "line_num", "word_num", "left", "top", "width", "height", "conf",
-           "text")  # fmt: skip
-HOW_TO_INSTALL = "install it with: apt install tesseract-ocr"
 
 
 class Tesseract:
     """The engine: the library that the program of this name uses, kept in memory from page to page."""
 
     def __init__(self, languages: tuple[str, ...]) -> None:
-        """EngineUnusable when the library or a language is missing, with the package to install."""
-        self._library = _library()
+        """Load library and languages; EngineUnusable with the package to install if one is missing."""
+        self._library = _load_library()
         self._languages = languages
         self._version = self._library.TessVersion().decode()
-        self._names = [NAMES.get(code.split("-")[0], code) for code in languages or ("en",)]
+        self._names = [TRAINEDDATA.get(code.split("-")[0], code) for code in languages or ("en",)]
         self._api = self._library.TessBaseAPICreate()
         names = "+".join(self._names).encode()
         failed = self._library.TessBaseAPIInit3(self._api, None, names) != 0
-        self._look_for_data(failed)
+        self._check_data(failed)
         self._library.TessBaseAPISetVariable(self._api, b"debug_file", os.devnull.encode())
         self._library.TessBaseAPISetPageSegMode(self._api, PAGE_SEGMENTATION)
 
-    def _look_for_data(self, failed: bool) -> None:
-        """EngineUnusable when a language is missing (with another one beside it, the library reads on), or none was loaded."""
+    def _check_data(self, failed: bool) -> None:
+        """Raise EngineUnusable if a language has no data, or none was loaded (``failed``).
+
+        With another language beside it, the library itself would read on without the missing one.
+        """
         folder = (self._library.TessBaseAPIGetDatapath(self._api) or b"").decode()
         for code, name in zip(self._languages or ("en",), self._names, strict=True):
             package = f"tesseract-ocr-{name.replace('_', '-')}"
             if not os.path.exists(os.path.join(folder, f"{name}.traineddata")):
                 raise EngineUnusable(
-                    f"ocr.languages: tesseract has no data for {code!r}; install it with: apt install {package}"
+                    f"ocr.languages: tesseract has no data for {code!r}",
+                    f"install it with: apt install {package}",
                 )
         if failed:
             raise EngineUnusable(
-                f"{folder}: tesseract can't load {', '.join(self._names)}; install them again: apt install --reinstall {package}"
+                f"{folder}: tesseract can't load {', '.join(self._names)}",
+                f"install them again: apt install --reinstall {package}",
             )
 
     def info(self) -> EngineInfo:
-        """Name, version, languages and settings."""
+        """Return name, version, languages and settings."""
         settings = {"traineddata": "+".join(self._names), "psm": PAGE_SEGMENTATION}
         return EngineInfo("tesseract", self._version, self._languages, settings)
 
-    def read(self, page: Upright) -> Reading:
-        """Read an upright page; ChildError when the library fails on it."""
+    def read(self, page: UprightPage) -> Reading:
+        """Read an upright page; ChildError if the library fails on it."""
         grey = page.image.convert("L")
         width, height = grey.size
         library, api = self._library, self._api
         library.TessBaseAPISetImage(api, grey.tobytes(), width, height, 1, width)
-        library.TessBaseAPISetSourceResolution(api, max(LEAST_DPI, round(page.dpi)))
+        library.TessBaseAPISetSourceResolution(api, max(MIN_DPI, round(page.dpi)))
         try:
             if library.TessBaseAPIRecognize(api, None) != 0:
-                raise ChildError("tesseract can't read this page; it does not say why")
+                raise ChildError("tesseract can't read this page", "it does not say why")
             found = library.TessBaseAPIGetTsvText(api, 0)
             if not found:
-                raise ChildError("tesseract gives no result for this page; it does not say why")
+                raise ChildError("tesseract gives no result for this page", "it does not say why")
             try:
                 rows = ctypes.string_at(found).decode("utf-8", "replace")
             finally:
                 library.TessDeleteText(found)
         finally:
             library.TessBaseAPIClear(api)
-        return Reading(tuple(_segments(_words(rows))))
+        return Reading(tuple(segments_of(rows)))
 
 
-def _library() -> Any:
-    """Tesseract's C interface (capi.h). Without the program's start for each page, it takes three quarters of the CPU."""
+def _load_library() -> Any:
+    """Return Tesseract's C interface (capi.h), with the types of the functions that are used; EngineUnusable."""
     try:
         library = ctypes.CDLL(LIBRARY)
     except OSError:
-        raise EngineUnusable(f"ocr.engine: {LIBRARY} is not there; {HOW_TO_INSTALL}") from None
+        raise EngineUnusable(f"ocr.engine: {LIBRARY} is not there", INSTALL) from None
     api, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
     library.TessVersion.restype = library.TessBaseAPIGetDatapath.restype = text
     library.TessBaseAPICreate.restype = library.TessBaseAPIGetTsvText.restype = api
@@ -111,37 +125,38 @@ def _library() -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Word:
+    """One word: its line (numbers of block, paragraph and line), text, box in pixels and confidence (0..1)."""
+
     line: tuple[str, str, str]
     text: str
     box: Box
     confidence: float
 
 
-def _words(tsv: str) -> list[_Word]:
-    words = []
-    for row in csv.DictReader(io.StringIO(tsv), COLUMNS, delimiter="\t", quoting=csv.QUOTE_NONE):
-        text = (row["text"] or "").strip()
-        if row["level"] != "5" or not text:
-            continue
-        left, top = float(row["left"]), float(row["top"])
-        box = Box(left, top, left + float(row["width"]), top + float(row["height"]))
-        line = (row["block_num"], row["par_num"], row["line_num"])
-        words.append(_Word(line, text, box, min(1.0, max(0.0, float(row["conf"]) / 100))))
-    return words
-
-
-def _segments(words: list[_Word]) -> list[Segment]:
-    """Runs of words of one line, parted where the gap is wider than between words."""
+def segments_of(tsv: str) -> list[Segment]:
+    """Return the segments of Tesseract's TSV: the words of a line, parted where a gap is wider than a word space."""
     runs: list[list[_Word]] = []
-    for word in words:
+    for word in _words(tsv):
         last = runs[-1][-1] if runs else None
         if last is not None and last.line == word.line:
-            high = max(w.box.height for w in (*runs[-1], word))
-            if word.box.x0 - last.box.x1 <= GAP * high:
+            height = max(w.box.height for w in (*runs[-1], word))
+            if word.box.x0 - last.box.x1 <= MAX_WORD_GAP * height:
                 runs[-1].append(word)
                 continue
         runs.append([word])
     return [_segment(run) for run in runs]
+
+
+def _words(tsv: str) -> Iterator[_Word]:
+    rows = csv.DictReader(io.StringIO(tsv), TSV_COLUMNS, delimiter="\t", quoting=csv.QUOTE_NONE)
+    for row in rows:
+        text = (row["text"] or "").strip()
+        if row["level"] != TSV_WORD_LEVEL or not text:
+            continue
+        left, top = float(row["left"]), float(row["top"])
+        box = Box(left, top, left + float(row["width"]), top + float(row["height"]))
+        line = (row["block_num"], row["par_num"], row["line_num"])
+        yield _Word(line, text, box, min(1.0, max(0.0, float(row["conf"]) / 100)))
 
 
 def _segment(run: list[_Word]) -> Segment:

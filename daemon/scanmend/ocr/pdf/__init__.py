@@ -1,1 +1,1 @@
-"""One page of a PDF: its characters, what of them the page shows, and what only its picture says."""
+"""PDFs: open and repair them, take their text layer as far as the page shows it, find what no page shows."""

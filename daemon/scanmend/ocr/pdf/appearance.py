@@ -1,7 +1,7 @@
-"""What a viewer draws for fields and notes that have no appearance of their own.
+"""Give form fields and notes without an appearance one, so that their text becomes part of the page.
 
-qpdf makes the appearance of a form field in Latin letters alone, and writes a question mark for any other; then PDFium
-draws the form, and its text is recognised. A free-text note without an appearance gets one here.
+qpdf makes the appearance of a form field in Latin letters only, and writes a question mark for any other. Such a form
+is left to PDFium, which draws it, and its text is recognised. A free-text note gets its appearance here.
 """
 
 import re
@@ -11,19 +11,20 @@ from typing import Any
 import pikepdf
 from pikepdf import Dictionary, Name
 
-_SIZE = re.compile(r"([\d.]+)\s+Tf")
-SIZE = 12.0  # points, where the note does not tell
-LEADING = 1.2  # times the size
-WIDTH = 0.5  # ems that a letter takes on the average
+FONT_SIZE = 12.0  # points, where the note does not tell
+LEADING = 1.2  # times the font size, from one line to the next
+LETTER_WIDTH = 0.5  # em, on average
 MARGIN = 2.0  # points within the note's rectangle
-MOST = 10_000  # characters of a note
-MOST_FIELDS = 10_000
+MAX_NOTE_CHARACTERS = 10_000
+MAX_FIELDS = 10_000
+_FONT_SIZE = re.compile(r"([\d.]+)\s+Tf")
+_ENCODING = "cp1252"  # WinAnsiEncoding, in which the appearances are written
 
 
-def latin(text: str) -> bool:
-    """Return whether the text can be written in the encoding that appearances are made in."""
+def is_latin(text: str) -> bool:
+    """Return whether the text can be written in the encoding of the appearances."""
     try:
-        text.encode("cp1252")
+        text.encode(_ENCODING)
     except UnicodeEncodeError:
         return False
     return True
@@ -34,50 +35,43 @@ def fields_are_latin(document: pikepdf.Pdf) -> bool:
     form = document.Root.get("/AcroForm")
     if form is None:
         return True
-    anew = bool(form.get("/NeedAppearances", False))
+    all_anew = bool(form.get("/NeedAppearances", False))
     waiting = list(form.get("/Fields", []))
-    for _ in range(MOST_FIELDS):
+    for _ in range(MAX_FIELDS):
         if not waiting:
             break
         field = waiting.pop()
         waiting += list(field.get("/Kids", []))
         value = field.get("/V")
-        if (
-            isinstance(value, pikepdf.String)
-            and not latin(str(value))
-            and (anew or "/AP" not in field)
-        ):
+        foreign = isinstance(value, pikepdf.String) and not is_latin(str(value))
+        if foreign and (all_anew or "/AP" not in field):
             return False
     return True
 
 
 def draw_notes(document: pikepdf.Pdf, page: pikepdf.Page) -> None:
-    """Give each free-text note of a page that has none an appearance: its text, in lines that fit its rectangle."""
+    """Give each free-text note of the page that has no appearance one: its text, wrapped to its rectangle."""
     for annotation in page.obj.get("/Annots", []):
         with suppress(pikepdf.PdfError, ValueError, TypeError, KeyError, AttributeError):
-            free = annotation.get("/Subtype") == Name.FreeText and "/AP" not in annotation
-            text = str(annotation.get("/Contents", ""))[:MOST] if free else ""
-            if text and latin(text):
+            undrawn = annotation.get("/Subtype") == Name.FreeText and "/AP" not in annotation
+            text = str(annotation.get("/Contents", ""))[:MAX_NOTE_CHARACTERS] if undrawn else ""
+            if text and is_latin(text):
                 annotation.AP = Dictionary(N=_appearance(document, annotation, text))
 
 
 def _appearance(document: pikepdf.Pdf, annotation: Any, text: str) -> pikepdf.Stream:
+    """Return a form XObject that shows the text in Helvetica."""
     left, bottom, right, top = (float(side) for side in annotation.Rect)
-    wide, high = abs(right - left), abs(top - bottom)
-    told = _SIZE.search(str(annotation.get("/DA", "")))
-    size = float(told[1]) if told and float(told[1]) > 0 else SIZE
-    rows = [
-        row
-        for line in re.split(r"\r\n|\r|\n", text)
-        for row in wrapped(line, int((wide - 2 * MARGIN) / (WIDTH * size)))
-    ]
-    drawn = " T* ".join(f"({_escaped(row)}) Tj" for row in rows)
-    content = (
-        f"BT /Helv {size} Tf {LEADING * size} TL {MARGIN} {high - MARGIN - size} Td {drawn} ET"
-    )
-    stream = pikepdf.Stream(document, content.encode("cp1252"))
+    width, height = abs(right - left), abs(top - bottom)
+    size = _font_size(str(annotation.get("/DA", "")))
+    columns = int((width - 2 * MARGIN) / (LETTER_WIDTH * size))
+    rows = [row for line in re.split(r"\r\n|\r|\n", text) for row in wrapped(line, columns)]
+    shown = " T* ".join(f"({_escaped(row)}) Tj" for row in rows)
+    start = f"{MARGIN} {height - MARGIN - size} Td"
+    content = f"BT /Helv {size} Tf {LEADING * size} TL {start} {shown} ET"
+    stream = pikepdf.Stream(document, content.encode(_ENCODING))
     stream.Type, stream.Subtype = Name.XObject, Name.Form
-    stream.BBox = pikepdf.Array([0, 0, wide, high])
+    stream.BBox = pikepdf.Array([0, 0, width, height])
     font = Dictionary(
         Type=Name.Font, Subtype=Name.Type1, BaseFont=Name.Helvetica, Encoding=Name.WinAnsiEncoding
     )
@@ -85,11 +79,17 @@ def _appearance(document: pikepdf.Pdf, annotation: Any, text: str) -> pikepdf.St
     return stream
 
 
-def wrapped(line: str, most: int) -> list[str]:
-    """Return a line in rows of at most so many characters, cut between words where that can be."""
+def _font_size(default_appearance: str) -> float:
+    """Return the font size in points that a /DA string sets."""
+    found = _FONT_SIZE.search(default_appearance)
+    return float(found[1]) if found and float(found[1]) > 0 else FONT_SIZE
+
+
+def wrapped(line: str, columns: int) -> list[str]:
+    """Return a line as rows of at most ``columns`` characters, cut between words; a longer word has a row of its own."""
     rows = [""]
     for word in line.split(" "):
-        if rows[-1] and len(rows[-1]) + 1 + len(word) > max(1, most):
+        if rows[-1] and len(rows[-1]) + 1 + len(word) > max(1, columns):
             rows.append(word)
         else:
             rows[-1] = f"{rows[-1]} {word}".strip() if rows[-1] else word

@@ -1,7 +1,7 @@
-"""Find the files that lie inside a PDF beside its pages. qpdf reads the structure; PDFium does not tell all of it.
+"""Find the files that a PDF embeds beside its pages. qpdf reads the structure; PDFium tells only part of it.
 
-Embedded files are named in the catalogue (Names/EmbeddedFiles, AF), by pages (AF) and by their annotations (FileAttachment,
-RichMedia, AF). All of it comes from a stranger: trees may be cyclic, names hostile, numbers huge.
+Embedded files are named in the catalogue (Names/EmbeddedFiles, AF), by pages (AF) and by their annotations
+(FileAttachment, RichMedia, AF). None of it can be trusted: trees may be cyclic, names hostile, numbers huge.
 """
 
 import time
@@ -14,15 +14,15 @@ import pikepdf
 
 from scanmend.ocr.pdf.qpdf import BROKEN
 
-MOST = 10_000  # embedded files that are counted
-MOST_NODES = 100_000  # of name trees, and annotations, that are visited
-SECONDS = 20.0  # that a walk may take
-LONGEST_NAME = 1_000  # characters
+MAX_FILES = 10_000  # embedded files that are counted
+MAX_NODES = 100_000  # of name trees, and annotations, that are visited
+MAX_SECONDS = 20.0  # of a walk
+MAX_NAME_CHARACTERS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """One embedded file: its name as the PDF tells it, and the pikepdf stream with its bytes."""
+    """One embedded file: its name as the PDF tells it, and the pikepdf stream of its bytes."""
 
     name: str
     stream: Any
@@ -32,8 +32,9 @@ class Embedded:
 class Structure:
     """What a PDF holds beside its pages.
 
-    ``cut``: there may be more embedded files. ``payload``: the document itself is an encrypted embedded file
-    (ISO 32000-2, 7.6.7). ``rendering``: the pages are to be made anew from the XFA form.
+    ``cut``: there may be more embedded files. ``portfolio``: it is a collection of files. ``payload``: the document
+    itself is an encrypted embedded file (ISO 32000-2, 7.6.7). ``xfa``: it holds an XFA form; ``rendering``: the pages
+    are to be made from that form. ``fields``: it has form fields.
     """
 
     embedded: tuple[Embedded, ...] = ()
@@ -51,112 +52,112 @@ def structure(pdf: pikepdf.Pdf) -> Structure:
     embedded: list[Embedded] = []
     payload = False
     known: set[tuple[int, int]] = set()
-    for key, spec in walk.specs(pdf):
+    for key, spec in walk.file_specifications(pdf):
         found = _embedded(key, spec)
         if found is None:
             continue
         payload |= _name(spec, "/AFRelationship") == "/EncryptedPayload"
-        payload |= found.name.startswith("MicrosoftIRMServices")  # before there was a norm for it
+        payload |= found.name.startswith("MicrosoftIRMServices")  # before ISO 32000-2
         number = found.stream.objgen
         if number in known:
             continue
-        if len(embedded) >= MOST:
+        if len(embedded) >= MAX_FILES:
             walk.cut = True
             break
         known.add(number)
         embedded.append(found)
     form = _value(pdf.Root, "/AcroForm")
-    fields = _value(form, "/Fields")
     return Structure(
         tuple(embedded),
-        walk.cut,
-        _value(pdf.Root, "/Collection") is not None,
-        payload,
-        _value(form, "/XFA") is not None,
-        _value(pdf.Root, "/NeedsRendering") is True,
-        next(_items(fields), None) is not None,
+        cut=walk.cut,
+        portfolio=_value(pdf.Root, "/Collection") is not None,
+        payload=payload,
+        xfa=_value(form, "/XFA") is not None,
+        rendering=_value(pdf.Root, "/NeedsRendering") is True,
+        fields=next(_items(_value(form, "/Fields")), None) is not None,
     )
 
 
 class _Walk:
-    """One walk over a PDF; it ends by itself after so many nodes or seconds."""
+    """One walk over a PDF, bounded in nodes and seconds. ``cut``: a bound was reached."""
 
     def __init__(self) -> None:
         self.cut = False
         self._nodes = 0
-        self._until = time.monotonic() + SECONDS
+        self._deadline = time.monotonic() + MAX_SECONDS
 
-    def specs(self, pdf: Any) -> Iterator[tuple[str, Any]]:
-        """Yield each file specification, with its key where it has one; the same one may come more than once."""
+    def file_specifications(self, pdf: Any) -> Iterator[tuple[str, Any]]:
+        """Yield each file specification with its key in the name tree, else ""; one may come more than once."""
         root = pdf.Root
-        yield from self._tree(_value(_value(root, "/Names"), "/EmbeddedFiles"))
-        yield from self._listed(_value(root, "/AF"))
+        yield from self._name_tree(_value(_value(root, "/Names"), "/EmbeddedFiles"))
+        yield from self._array(_value(root, "/AF"))
         try:
             for page in pdf.pages:
                 yield from self._of_page(page.obj)
                 if self.cut:
                     return
-        except BROKEN:  # a page tree that qpdf can't read
+        except BROKEN:  # qpdf can't read the page tree
             return
 
     def _of_page(self, page: Any) -> Iterator[tuple[str, Any]]:
-        yield from self._listed(_value(page, "/AF"))
+        yield from self._array(_value(page, "/AF"))
         for annotation in _items(_value(page, "/Annots")):
-            if not self._goes_on():
+            if not self._continues():
                 return
             kind = _name(annotation, "/Subtype")
             if kind == "/FileAttachment":
                 yield "", _value(annotation, "/FS")
             elif kind == "/RichMedia":
                 content = _value(annotation, "/RichMediaContent")
-                yield from self._tree(_value(content, "/Assets"))
-            yield from self._listed(_value(annotation, "/AF"))
+                yield from self._name_tree(_value(content, "/Assets"))
+            yield from self._array(_value(annotation, "/AF"))
 
-    def _listed(self, specs: Any) -> Iterator[tuple[str, Any]]:
+    def _array(self, specs: Any) -> Iterator[tuple[str, Any]]:
         for spec in _items(specs):
-            if not self._goes_on():
+            if not self._continues():
                 return
             yield "", spec
 
-    def _tree(self, root: Any) -> Iterator[tuple[str, Any]]:
-        """Yield the leaves of a name tree, in order, each node once."""
+    def _name_tree(self, root: Any) -> Iterator[tuple[str, Any]]:
+        """Yield the leaves of a name tree in order, visiting each node once."""
         waiting = [root]
-        known: set[tuple[int, int]] = set()
-        while waiting and self._goes_on():
+        visited: set[tuple[int, int]] = set()
+        while waiting and self._continues():
             node = waiting.pop()
             number = getattr(node, "objgen", (0, 0))
-            if node is None or number in known:
+            if node is None or number in visited:
                 continue
-            if number != (0, 0):  # else it lies in its parent, and can't be in itself
-                known.add(number)
+            if number != (0, 0):  # a direct object lies in its parent, and can't be its own child
+                visited.add(number)
             leaves = _items(_value(node, "/Names"))
             for key, spec in zip(leaves, leaves, strict=False):
-                if not self._goes_on():
+                if not self._continues():
                     return
                 yield _text(key), spec
-            waiting += reversed(list(islice(_items(_value(node, "/Kids")), MOST_NODES)))
+            waiting += reversed(list(islice(_items(_value(node, "/Kids")), MAX_NODES)))
 
-    def _goes_on(self) -> bool:
+    def _continues(self) -> bool:
+        """Count a node; return whether the walk goes on."""
         self._nodes += 1
-        if self._nodes > MOST_NODES or time.monotonic() > self._until:
+        if self._nodes > MAX_NODES or time.monotonic() > self._deadline:
             self.cut = True
         return not self.cut
 
 
 def _embedded(key: str, spec: Any) -> Embedded | None:
-    """Return the file that this specification embeds; None when it names one elsewhere."""
+    """Return the file that a specification embeds; None if it names a file elsewhere."""
     files = _value(spec, "/EF")
     for entry in ("/UF", "/F", "/Unix", "/Mac", "/DOS"):
         stream = _value(files, entry)
         if isinstance(stream, pikepdf.Stream):
             names = (_text(_value(spec, one)) for one in ("/UF", "/F"))
             name = next(filter(None, names), "") or key
-            return Embedded(name[:LONGEST_NAME], stream)
+            return Embedded(name[:MAX_NAME_CHARACTERS], stream)
     return None
 
 
 def _value(holder: Any, key: str) -> Any:
-    """Return the value of a key of a dictionary; None for what is none, or broken."""
+    """Return a dictionary's value of this key; None if it has none, is broken, or is no dictionary."""
     try:
         return holder.get(key)
     except BROKEN:
@@ -164,7 +165,7 @@ def _value(holder: Any, key: str) -> Any:
 
 
 def _name(holder: Any, key: str) -> str:
-    """Return the name at this key, as "/FileAttachment"; empty when there is none."""
+    """Return the name at this key, such as "/FileAttachment"; "" if there is none."""
     try:
         return str(holder.get(key))
     except BROKEN:
@@ -172,7 +173,7 @@ def _name(holder: Any, key: str) -> str:
 
 
 def _items(array: Any) -> Iterator[Any]:
-    """Yield what an array holds; a single dictionary stands for itself."""
+    """Yield the items of an array; yield a single dictionary itself."""
     if isinstance(array, pikepdf.Dictionary):
         yield array
     elif isinstance(array, pikepdf.Array):

@@ -1,4 +1,4 @@
-"""Opening a PDF with PDFium: passwords, damage and its repair, reads that fail."""
+"""Open a PDF with PDFium: try passwords, repair damage, and pass on reads that fail."""
 
 import io
 import os
@@ -9,64 +9,77 @@ from typing import BinaryIO
 import pypdfium2
 from pypdfium2 import raw as pdfium
 
+from scanmend import file_types
 from scanmend.errors import Damaged, Encrypted
-from scanmend.intake.completeness import is_headless_pdf
-from scanmend.ocr.pdf.mend import is_being_revised
+from scanmend.ocr.input_file import PdfiumInputFile
+from scanmend.ocr.pdf.file_structure import has_unfinished_revision
 from scanmend.ocr.pdf.repair import Version, repaired, version_of
-from scanmend.ocr.pictures import MARKS, name_of
-from scanmend.ocr.source import ForPdfium
+from scanmend.ocr.pictures import name_of
 
-Opened = tuple[pypdfium2.PdfDocument, bool]
-REMEMBERED = 64  # files of which it is known whether PDFium opens them by itself
-CHECKED = 20_000  # pages that are looked at before a document counts as one whose pages all load
-_sound: dict[Version, bool] = {}
+OpenedPdf = tuple[pypdfium2.PdfDocument, bool]  # the document; whether a password was needed
+REMEMBERED_FILES = 64  # of which it is known whether PDFium opens them without a repair
+CHECKED_PAGES = 20_000  # that must load for a document to count as sound
+_REMEDY = "export or scan it again"
+_opens_by_itself: dict[Version, bool] = {}
 
 
 def is_pdf(path: str) -> bool:
-    """Return whether the first 1024 bytes hold the PDF mark, outside a picture's metadata, or what stood there is lost."""
+    """Return whether a file is a PDF, by its first 1024 bytes; also one that lost its header.
+
+    The mark may stand in a picture's metadata: a file that begins like a picture is a picture.
+    """
     with open(path, "rb") as file:
-        head = file.read(1024)
-        if head.startswith(MARKS):
-            return False
-        return b"%PDF-" in head or is_headless_pdf(file, os.fstat(file.fileno()).st_size)
+        kind = file_types.by_marks(file.read(file_types.HEAD_BYTES))
+        if kind is not None:
+            return kind is file_types.PDF
+
+        def read(offset: int, length: int) -> bytes:
+            file.seek(offset)
+            return file.read(length)
+
+        return file_types.is_headless_pdf(read, os.fstat(file.fileno()).st_size)
 
 
 @contextmanager
-def open_pdf(path: str, passwords: Sequence[str]) -> Iterator[Opened]:
-    """Yield the document, and whether one of the passwords was needed; OSError when a read failed.
+def open_pdf(path: str, passwords: Sequence[str]) -> Iterator[OpenedPdf]:
+    """Yield the document, and whether one of the passwords was needed.
 
-    Where PDFium does not open it, or does not load all of its pages, it is a repaired copy.
+    Where PDFium does not open the file, or does not load all of its pages, the document is a repaired copy. Raises
+    Damaged or Encrypted; OSError when a read failed.
     """
     name = name_of(path)
     version = version_of(path)
-    with ForPdfium(path) as source:
-        found = _found(source, name, passwords, _sound.get(version))
-        sound = found is not None
+    with PdfiumInputFile(path) as source:
+        found = _open_unrepaired(source, name, passwords, _opens_by_itself.get(version))
+        by_itself = found is not None
         if not found:
             try:
-                found = _repaired(path, passwords)
+                found = _open_repaired(path, passwords)
             except Damaged:
-                found, sound = _partly(source, name, passwords), True
+                found, by_itself = _open_in_part(source, name, passwords), True
                 if not found:
                     raise
-        _remember(version, sound)
-        with _reading(found[0], name):
+        _remember(version, by_itself)
+        with _pdfium_errors(found[0], name):
             yield found
 
 
-def _found(
-    source: ForPdfium, name: str, passwords: Sequence[str], sound: bool | None
-) -> Opened | None:
-    """Return what PDFium opens by itself; ``sound``: whether that is known to be right, None: look."""
-    if sound:
+def _open_unrepaired(
+    source: PdfiumInputFile, name: str, passwords: Sequence[str], known: bool | None
+) -> OpenedPdf | None:
+    """Return the document as PDFium opens it; None if the file needs a repair.
+
+    ``known``: whether it opens without one; None: not known yet.
+    """
+    if known:
         return _unlocked(source, name, passwords)
-    if sound is None and not is_being_revised(source):
+    if known is None and not has_unfinished_revision(source):
         return _sound_or_none(source, name, passwords)
     return None
 
 
-def _partly(source: ForPdfium, name: str, passwords: Sequence[str]) -> Opened | None:
-    """Return a document of which PDFium loads some pages, after the repair failed; None when it opens none."""
+def _open_in_part(source: PdfiumInputFile, name: str, passwords: Sequence[str]) -> OpenedPdf | None:
+    """Return a document that could not be repaired and of which PDFium loads some pages; None if it loads none."""
     try:
         document, locked = _unlocked(source, name, passwords)
     except Damaged:
@@ -77,36 +90,36 @@ def _partly(source: ForPdfium, name: str, passwords: Sequence[str]) -> Opened | 
     return None
 
 
-def _remember(version: Version, sound: bool) -> None:
-    while len(_sound) >= REMEMBERED:
-        _sound.pop(next(iter(_sound)))
-    _sound[version] = sound
+def _remember(version: Version, by_itself: bool) -> None:
+    while len(_opens_by_itself) >= REMEMBERED_FILES:
+        _opens_by_itself.pop(next(iter(_opens_by_itself)))
+    _opens_by_itself[version] = by_itself
 
 
-def _sound_or_none(source: BinaryIO, name: str, passwords: Sequence[str]) -> Opened | None:
-    """Return the document when it has pages and PDFium loads them all; Encrypted."""
+def _sound_or_none(source: BinaryIO, name: str, passwords: Sequence[str]) -> OpenedPdf | None:
+    """Return the document if it has pages and PDFium loads them all; Encrypted."""
     try:
         document, locked = _unlocked(source, name, passwords)
     except Damaged:
         return None
-    if _loads(document):
+    if _all_pages_load(document):
         return document, locked
     document.close()
     return None
 
 
-def _loads(document: pypdfium2.PdfDocument) -> bool:
-    """Return whether each page can be loaded; its contents are not looked at, so it is quick."""
+def _all_pages_load(document: pypdfium2.PdfDocument) -> bool:
+    """Return whether each page object can be loaded; quick, for no page's contents are parsed."""
     pages = len(document)
     size = pdfium.FS_SIZEF()
     return pages > 0 and all(
         pdfium.FPDF_GetPageSizeByIndexF(document, index, size)
-        for index in range(min(pages, CHECKED))
+        for index in range(min(pages, CHECKED_PAGES))
     )
 
 
-def _repaired(path: str, passwords: Sequence[str]) -> Opened:
-    """Return the repaired copy, which needs a password only where qpdf was not needed; Damaged."""
+def _open_repaired(path: str, passwords: Sequence[str]) -> OpenedPdf:
+    """Return the repaired copy; Damaged. Only a copy that qpdf did not write still needs its password."""
 
     def opens(file: BinaryIO, name: str) -> bool:
         found = _sound_or_none(file, name, passwords)
@@ -116,59 +129,61 @@ def _repaired(path: str, passwords: Sequence[str]) -> Opened:
 
     copy = repaired(path, passwords, opens)
     document, locked = _unlocked(io.BytesIO(copy.data), name_of(path), passwords)
-    if not _loads(document):
+    if not _all_pages_load(document):
         document.close()
         raise Damaged(
-            f"{name_of(path)}: not all pages of the PDF can be loaded; scan or export it again"
+            f"{name_of(path)}: not all pages of the PDF can be loaded", "scan or export it again"
         )
     return document, locked or copy.locked
 
 
-def _unlocked(source: BinaryIO, name: str, passwords: Sequence[str]) -> Opened:
+def _unlocked(source: BinaryIO, name: str, passwords: Sequence[str]) -> OpenedPdf:
     """Return the opened document, and whether a password was needed; Damaged, Encrypted."""
     for password in (None, *passwords):
-        document = _tried(source, name, password)
+        document = _open_or_none(source, name, password)
         if document is not None:
             return document, password is not None
     tried = (
         f"none of the {len(passwords)} in pdf.passwords opens it" if passwords else "none is known"
     )
     raise Encrypted(
-        f"{name}: protected by a password, and {tried}; add it to pdf.passwords and run scanmend retry,"
-        " or remove it, as with qpdf --decrypt, and drop the file again"
+        f"{name}: protected by a password, and {tried}",
+        "add it to pdf.passwords and run scanmend retry,"
+        " or remove it, as with qpdf --decrypt, and drop the file again",
     )
 
 
-@contextmanager
-def _reading(document: pypdfium2.PdfDocument, name: str) -> Iterator[None]:
-    """Close the document at the end; PDFium's errors meanwhile are the file's damage."""
-    try:
-        if document.get_formtype():
-            document.init_forms()  # else what was filled in is not drawn
-        yield
-    except pypdfium2.PdfiumError as error:
-        raise Damaged(
-            f"{name}: a page of the PDF can't be read ({error}); export or scan it again"
-        ) from None
-    finally:
-        document.close()
-
-
-def _tried(source: BinaryIO, name: str, password: str | None) -> pypdfium2.PdfDocument | None:
-    """Return the document; None when it takes another password."""
-    _forget()
+def _open_or_none(
+    source: BinaryIO, name: str, password: str | None
+) -> pypdfium2.PdfDocument | None:
+    """Return the document; None if it needs another password; Damaged."""
+    _reset_last_error()
     try:
         return pypdfium2.PdfDocument(source, password)
     except pypdfium2.PdfiumError as error:
         code = getattr(error, "err_code", None)
         if code == pdfium.FPDF_ERR_PASSWORD or "password" in str(error).lower():
             return None
-        raise Damaged(
-            f"{name}: the PDF can't be opened ({error}); export or scan it again"
-        ) from None
+        raise Damaged(f"{name}: the PDF can't be opened ({error})", _REMEDY) from None
 
 
-def _forget() -> None:
-    """Reset PDFium's last error: otherwise a file could fail for the reason of the file before."""
-    nothing = b"none"
-    pdfium.FPDF_LoadMemDocument(nothing, len(nothing), None)  # sets the plainest one
+def _reset_last_error() -> None:
+    """Reset PDFium's last error, which otherwise may be that of the file before.
+
+    PDFium sets none for a document without pages.
+    """
+    no_pdf = b"none"
+    pdfium.FPDF_LoadMemDocument(no_pdf, len(no_pdf), None)  # fails, with the plainest error
+
+
+@contextmanager
+def _pdfium_errors(document: pypdfium2.PdfDocument, name: str) -> Iterator[None]:
+    """Raise PDFium's errors as Damaged, and close the document at the end."""
+    try:
+        if document.get_formtype():
+            document.init_forms()  # else PDFium does not draw what was filled in
+        yield
+    except pypdfium2.PdfiumError as error:
+        raise Damaged(f"{name}: a page of the PDF can't be read ({error})", _REMEDY) from None
+    finally:
+        document.close()

@@ -3,62 +3,68 @@
 import ctypes
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import pypdfium2
 from pypdfium2 import raw as pdfium
 
-from scanmend.ocr.pdf.characters import Glyph
+from scanmend.ocr.pdf.glyphs import Glyph
 from scanmend.page import Box
 
-NEAR = 20.0  # points in which the double of a text is looked for
-MOST_DEPTH = 16  # forms within forms
+GRID_POINTS = (
+    20.0  # side of a grid cell, within whose neighbours a text object's double is searched
+)
+MAX_FORM_DEPTH = 16  # forms within forms
+DOUBLE_SIZE_DIFFERENCE = 0.2  # of the height, between two texts that are doubles
+DOUBLE_SHIFT = 0.5  # of the height, such as a shadow's
 
 
 def text_objects(page: pypdfium2.PdfPage) -> Iterator[Any]:
     """Yield the handle of each text object of the page, also within forms."""
-    yield from _texts(page, pdfium.FPDFPage_CountObjects, pdfium.FPDFPage_GetObject, 0)
+    yield from _text_objects(page, pdfium.FPDFPage_CountObjects, pdfium.FPDFPage_GetObject, 0)
 
 
-def _texts(holder: Any, count: Any, get: Any, depth: int) -> Iterator[Any]:
+def _text_objects(
+    holder: Any, count: Callable[[Any], int], get: Callable[[Any, int], Any], depth: int
+) -> Iterator[Any]:
     for number in range(count(holder)):
         handle = get(holder, number)
         kind = pdfium.FPDFPageObj_GetType(handle)
         if kind == pdfium.FPDF_PAGEOBJ_TEXT:
             yield handle
-        elif kind == pdfium.FPDF_PAGEOBJ_FORM and depth < MOST_DEPTH:
-            yield from _texts(
+        elif kind == pdfium.FPDF_PAGEOBJ_FORM and depth < MAX_FORM_DEPTH:
+            yield from _text_objects(
                 handle, pdfium.FPDFFormObj_CountObjects, pdfium.FPDFFormObj_GetObject, depth + 1
             )
 
 
 def show_text(page: pypdfium2.PdfPage, without: Collection[int] = ()) -> None:
-    """Draw the page's text from the next rendering on, but for the text objects at these addresses."""
+    """Let PDFium draw the page's text from now on, except for the text objects at these addresses."""
     for handle in text_objects(page):
         pdfium.FPDFPageObj_SetIsActive(handle, _address(handle) not in without)
 
 
-def addresses(page: pypdfium2.PdfPage, glyphs: Sequence[Glyph]) -> frozenset[int]:
-    """Return the text objects that the glyphs are of, and those that PDFium passes over as their doubles.
+def addresses_of(page: pypdfium2.PdfPage, glyphs: Sequence[Glyph]) -> frozenset[int]:
+    """Return the addresses of the glyphs' text objects, and of the doubles of these that PDFium leaves out.
 
-    Any other object without a glyph is text of which PDFium knows no character: a drawing to us.
+    Any other text object without a glyph counts as a drawing: PDFium knows no character of it.
     """
-    told = {glyph.paint.address for glyph in glyphs}
+    known = {glyph.text_object.address for glyph in glyphs}
     bounds = {
         address: box
         for handle in text_objects(page)
         if (address := _address(handle)) and (box := _bounds(handle))
     }
-    near: dict[tuple[int, int], list[Box]] = defaultdict(list)
-    for address in told & bounds.keys():
-        near[_cell(bounds[address])].append(bounds[address])
+    grid: dict[tuple[int, int], list[Box]] = defaultdict(list)
+    for address in known & bounds.keys():
+        grid[_grid_cell(bounds[address])].append(bounds[address])
     doubles = {
         address
         for address, box in bounds.items()
-        if address not in told and any(_double(box, other) for other in _around(near, box))
+        if address not in known and any(_are_doubles(box, other) for other in _nearby(grid, box))
     }
-    return frozenset(told | doubles)
+    return frozenset(known | doubles)
 
 
 def _address(handle: Any) -> int:
@@ -66,33 +72,32 @@ def _address(handle: Any) -> int:
 
 
 def _bounds(handle: Any) -> Box | None:
-    """Return the bounds of a page object, in points of the form that it stands in; None when it has none."""
+    """Return the bounds of a page object, in points of the form that it stands in; None if it has none."""
     sides = [ctypes.c_float() for _ in range(4)]
     if not pdfium.FPDFPageObj_GetBounds(handle, *sides):
         return None
-    left, bottom, right, top = (side.value for side in sides)
-    return (
-        Box(left, bottom, right, top)
-        if all(map(math.isfinite, (left, bottom, right, top)))
-        else None
-    )
+    left, bottom, right, top = bounds = [side.value for side in sides]
+    return Box(left, bottom, right, top) if all(map(math.isfinite, bounds)) else None
 
 
-def _cell(box: Box) -> tuple[int, int]:
-    return int(box.x0 / NEAR), int(box.y0 / NEAR)
+def _grid_cell(box: Box) -> tuple[int, int]:
+    return int(box.x0 / GRID_POINTS), int(box.y0 / GRID_POINTS)
 
 
-def _around(near: Mapping[tuple[int, int], list[Box]], box: Box) -> Iterator[Box]:
-    column, row = _cell(box)
+def _nearby(grid: Mapping[tuple[int, int], list[Box]], box: Box) -> Iterator[Box]:
+    column, row = _grid_cell(box)
     for dx in (-1, 0, 1):
         for dy in (-1, 0, 1):
-            yield from near.get((column + dx, row + dy), ())
+            yield from grid.get((column + dx, row + dy), ())
 
 
-def _double(one: Box, other: Box) -> bool:
-    """Return whether two texts are as large and stand at the same place, but for a shadow's breadth."""
-    high = max(one.height, other.height)
-    alike = (
-        abs(one.width - other.width) < 0.2 * high and abs(one.height - other.height) < 0.2 * high
+def _are_doubles(one: Box, other: Box) -> bool:
+    """Return whether two texts are equally large and stand in one place, up to the breadth of a shadow."""
+    height = max(one.height, other.height)
+    difference, shift = DOUBLE_SIZE_DIFFERENCE * height, DOUBLE_SHIFT * height
+    return (
+        abs(one.width - other.width) < difference
+        and abs(one.height - other.height) < difference
+        and abs(one.x0 - other.x0) < shift
+        and abs(one.y0 - other.y0) < shift
     )
-    return alike and abs(one.x0 - other.x0) < 0.5 * high and abs(one.y0 - other.y0) < 0.5 * high

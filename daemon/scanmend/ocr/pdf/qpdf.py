@@ -1,7 +1,7 @@
-"""What qpdf knows of a PDF that PDFium does not tell, and the page as a viewer shows it, with its fields filled in.
+"""What qpdf tells of a PDF that PDFium does not, and pages with their annotations and fields flattened into them.
 
-PDFium's own flattening empties pages that inherit their resources and crops those that inherit their box; qpdf's,
-on a copy in memory, does neither. The original is never changed.
+PDFium's own flattening empties pages that inherit their resources and crops those that inherit their box. qpdf's, on a
+copy in memory, does neither. The original is never changed.
 """
 
 import functools
@@ -16,13 +16,14 @@ import pikepdf
 import pypdfium2
 from pypdfium2 import raw as pdfium
 
+from scanmend.ocr.input_file import InputFile
 from scanmend.ocr.pdf.appearance import draw_notes, fields_are_latin
 from scanmend.ocr.pdf.repair import Version, version_of
-from scanmend.ocr.source import Source
 
-logging.getLogger("pikepdf").setLevel(logging.CRITICAL)  # each oddity of a file is a warning
+logging.getLogger("pikepdf").setLevel(logging.CRITICAL)  # it warns of every oddity of a file
 
-BROKEN = (  # what pikepdf raises for files and objects that are not as they should be
+# what pikepdf raises for files and objects that are not as they should be
+BROKEN = (
     pikepdf.PdfError,
     ValueError,
     TypeError,
@@ -32,18 +33,17 @@ BROKEN = (  # what pikepdf raises for files and objects that are not as they sho
     RuntimeError,
     MemoryError,
 )
-
-
-WHOLE = 32 * 2**20  # bytes of a file that is flattened as a whole, once for all its pages
-_PASSIVE = frozenset({pdfium.FPDF_ANNOT_LINK, pdfium.FPDF_ANNOT_POPUP})
-_NOT_SHOWN = 1 << 1 | 1 << 5  # annotation flags: hidden, no view (ISO 32000-1, table 165)
+FLATTENED_WHOLE_BYTES = 32 * 2**20  # of a file up to which all its pages are flattened at once
+MAX_USER_UNIT = 75_000  # points: Acrobat's limit
+_NOT_DRAWN = frozenset({pdfium.FPDF_ANNOT_LINK, pdfium.FPDF_ANNOT_POPUP})
+_HIDDEN_FLAGS = 1 << 1 | 1 << 5  # annotation flags: hidden, no view (ISO 32000-1, table 165)
 
 
 @contextmanager
-def opened(path: str, passwords: Sequence[str]) -> Iterator[pikepdf.Pdf | None]:
-    """Yield the document; None when qpdf can't open it. OSError when a read failed."""
-    with Source(path) as source, io.BufferedReader(source) as file:
-        pdf = _tried(file, passwords)
+def open_or_none(path: str, passwords: Sequence[str]) -> Iterator[pikepdf.Pdf | None]:
+    """Yield the document; None if qpdf can't open it. Raises OSError when a read failed."""
+    with InputFile(path) as source, io.BufferedReader(source) as file:
+        pdf = _open_or_none(file, passwords)
         try:
             yield pdf
         finally:
@@ -51,11 +51,11 @@ def opened(path: str, passwords: Sequence[str]) -> Iterator[pikepdf.Pdf | None]:
                 pdf.close()
 
 
-def _tried(file: BinaryIO, passwords: Sequence[str]) -> pikepdf.Pdf | None:
+def _open_or_none(file: BinaryIO, passwords: Sequence[str]) -> pikepdf.Pdf | None:
     for password in ("", *_encodings(passwords)):
         try:
             file.seek(0)
-            # read, not mapped: a mapped file that fails would be a SIGBUS
+            # read, not mapped: a failed read of a mapped file is a SIGBUS
             stream = pikepdf.AccessMode.stream
             return pikepdf.open(file, password=password, access_mode=stream)
         except pikepdf.PasswordError:
@@ -66,7 +66,7 @@ def _tried(file: BinaryIO, passwords: Sequence[str]) -> pikepdf.Pdf | None:
 
 
 def _encodings(passwords: Sequence[str]) -> Iterator[str | bytes]:
-    """Yield each password as qpdf takes it, then in the two encodings that writers use."""
+    """Yield each password as qpdf encodes it, then in the two encodings that writers use."""
     for password in passwords:
         yield password
         if not password.isascii():
@@ -75,31 +75,31 @@ def _encodings(passwords: Sequence[str]) -> Iterator[str | bytes]:
 
 
 def user_unit(path: str, passwords: Sequence[str], index: int) -> float:
-    """Return how many points one unit of the page takes: /UserUnit, else 1."""
+    """Return the size of one unit of the page in points: /UserUnit, else 1."""
     return _user_units(version_of(path), tuple(passwords)).get(index, 1.0)
 
 
 @functools.lru_cache(maxsize=4)
 def _user_units(file: Version, passwords: tuple[str, ...]) -> dict[int, float]:
-    """Return the pages of the file whose unit is no point."""
-    found: dict[int, float] = {}
-    with opened(file[0], passwords) as document, suppress(Exception):
-        for number, page in enumerate(document.pages if document else ()):
+    """Return the units of the pages that have one of their own, in points, by page index."""
+    units: dict[int, float] = {}
+    with open_or_none(file[0], passwords) as document, suppress(Exception):
+        for index, page in enumerate(document.pages if document else ()):
             unit = page.obj.get("/UserUnit")
-            if unit is not None and 0 < float(unit) <= 75_000:
-                found[number] = float(unit)
-    return found
+            if unit is not None and 0 < float(unit) <= MAX_USER_UNIT:
+                units[index] = float(unit)
+    return units
 
 
 def has_shown_annotations(page: pypdfium2.PdfPage) -> bool:
-    """Return whether the page has fields, notes or stamps, which are no part of its content yet."""
+    """Return whether the page has fields, notes or stamps, which are not part of its content."""
     for number in range(pdfium.FPDFPage_GetAnnotCount(page)):
         annotation = pdfium.FPDFPage_GetAnnot(page, number)
         if not annotation:
             continue
         try:
             kind = pdfium.FPDFAnnot_GetSubtype(annotation)
-            if kind not in _PASSIVE and not pdfium.FPDFAnnot_GetFlags(annotation) & _NOT_SHOWN:
+            if kind not in _NOT_DRAWN and not pdfium.FPDFAnnot_GetFlags(annotation) & _HIDDEN_FLAGS:
                 return True
         finally:
             pdfium.FPDFPage_CloseAnnot(annotation)
@@ -107,12 +107,12 @@ def has_shown_annotations(page: pypdfium2.PdfPage) -> bool:
 
 
 def flattened(path: str, passwords: Sequence[str], index: int) -> tuple[bytes, int] | None:
-    """Return a PDF in which fields and annotations are part of the pages, and the page's index in it.
+    """Return a PDF whose fields and annotations are part of its pages, and the page's index in it.
 
-    None when qpdf can't do it.
+    None if qpdf can't make one.
     """
     file = version_of(path)
-    if file[2] <= WHOLE:
+    if file[2] <= FLATTENED_WHOLE_BYTES:
         whole = _flattened(file, tuple(passwords), None)
         return (whole, index) if whole else None
     single = _flattened(file, tuple(passwords), index)
@@ -121,10 +121,11 @@ def flattened(path: str, passwords: Sequence[str], index: int) -> tuple[bytes, i
 
 @functools.lru_cache(maxsize=2)
 def _flattened(file: Version, passwords: tuple[str, ...], index: int | None) -> bytes | None:
-    with opened(file[0], passwords) as document, warnings.catch_warnings():
+    """Return the flattened PDF: all pages, or only the page at ``index``."""
+    with open_or_none(file[0], passwords) as document, warnings.catch_warnings():
         if document is None:
             return None
-        warnings.simplefilter("ignore")  # a widget without its form is drawn all the same
+        warnings.simplefilter("ignore")  # qpdf draws a widget without its form, too
         with suppress(*BROKEN):
             if not fields_are_latin(document):
                 return None

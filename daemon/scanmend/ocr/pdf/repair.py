@@ -1,6 +1,6 @@
-"""Repairing a PDF with qpdf: one that PDFium does not open, or whose pages it does not load.
+"""Repair a PDF that PDFium does not open, or whose pages it does not load, with qpdf.
 
-The copy is in memory, for the file that was repaired last; the file itself is never written to.
+The repaired copy is in memory, for the last file that was repaired; the file itself is never written to.
 """
 
 import io
@@ -12,14 +12,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from scanmend.errors import Damaged, Encrypted
-from scanmend.ocr.pdf.mend import MOST, NO_HEADER, Mended, mended
+from scanmend.ocr.input_file import InputFile
+from scanmend.ocr.pdf.file_structure import (
+    MAX_FILE_BYTES,
+    NO_HEADER,
+    RestoredBytes,
+    with_header_and_end,
+)
 from scanmend.ocr.pictures import name_of
-from scanmend.ocr.source import Source
 
-if TYPE_CHECKING:  # loading qpdf takes a tenth of a second, and hardly a file needs it
+if TYPE_CHECKING:  # loading qpdf takes a tenth of a second, and few files need it
     import pikepdf
 
-# what qpdf says, and what it means for people; the first that fits each warning
+# parts of qpdf's messages, and what they mean for people; the first that fits a message counts
 _MEANINGS = (
     ("can't find PDF header", NO_HEADER),
     ("startxref", "no cross-reference table"),
@@ -31,15 +36,18 @@ _MEANINGS = (
     ("/Kids", "a broken page tree"),
     ("stream", "a stream that is cut"),
 )
-
 _BY_QPDF = "repaired by qpdf"
+_REMEDY = "export or scan it again"
 
-Version = tuple[str, int, int, int]
+Version = tuple[str, int, int, int]  # path, mtime in ns, size in bytes, inode
+Opens = Callable[
+    [BinaryIO, str], bool
+]  # whether PDFium opens this file; the name is for its errors
 
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """A copy of a PDF in which everything is in its place, without a password.
+    """A whole copy of a PDF, without a password.
 
     ``locked``: one of the passwords was needed. ``warning``: what was repaired, for the sidecar.
     """
@@ -49,21 +57,19 @@ class Repaired:
     warning: str
 
 
-_last: dict[Version, Repaired] = {}  # one: the pages of a document come one after the other
+_last: dict[Version, Repaired] = {}  # one entry: the pages of a document are read one after another
 
 
 def version_of(path: str) -> Version:
-    """Return what changes when another file takes this path: path, mtime, size, inode."""
+    """Return a key that changes when another file takes this path."""
     status = os.stat(path)
     return path, status.st_mtime_ns, status.st_size, status.st_ino
 
 
-def repaired(
-    path: str, passwords: Sequence[str], opens: Callable[[BinaryIO, str], bool]
-) -> Repaired:
-    """Return the repaired copy; Damaged when qpdf can't, Encrypted; OSError when a read failed.
+def repaired(path: str, passwords: Sequence[str], opens: Opens) -> Repaired:
+    """Return the repaired copy. Raises Damaged when qpdf can't make one, Encrypted; OSError when a read failed.
 
-    ``opens``: whether PDFium opens a file and loads its pages; the file's name is for the errors.
+    ``opens``: tells whether PDFium opens a file and loads its pages.
     """
     version = version_of(path)
     if version not in _last:
@@ -73,7 +79,7 @@ def repaired(
 
 
 def warnings_of(path: str) -> tuple[str, ...]:
-    """Return what the sidecar has to say when this file was opened by its repaired copy."""
+    """Return the sidecar's warnings about the repair of this file; none if it was opened unrepaired."""
     copy = _last.get(version_of(path))
     return (copy.warning,) if copy else ()
 
@@ -83,32 +89,29 @@ def is_rebuilt(path: str) -> bool:
     return any(warning.startswith(_BY_QPDF) for warning in warnings_of(path))
 
 
-def _repair(
-    path: str, passwords: Sequence[str], opens: Callable[[BinaryIO, str], bool]
-) -> Repaired:
+def _repair(path: str, passwords: Sequence[str], opens: Opens) -> Repaired:
     name = name_of(path)
-    found = whole_bytes(path, name)
-    if found.done and opens(io.BytesIO(found.data), name):
-        return Repaired(found.data, False, f"repaired: {', '.join(found.done)}")
-    with opened(io.BytesIO(found.data), name, passwords) as (pdf, locked):
-        if not pdf.is_encrypted and _lost_its_lock(pdf):
-            raise Damaged(
-                f"{name}: the PDF is encrypted, and what opens it is missing; export or scan it again"
-            )
+    restored = restored_bytes(path, name)
+    if restored.changes and opens(io.BytesIO(restored.data), name):
+        warning = f"repaired: {', '.join(restored.changes)}"
+        return Repaired(restored.data, locked=False, warning=warning)
+    with open_with_qpdf(io.BytesIO(restored.data), name, passwords) as (pdf, locked):
+        if not pdf.is_encrypted and _lost_its_encryption(pdf):
+            raise Damaged(f"{name}: the PDF is encrypted, and what opens it is missing", _REMEDY)
         tree = _broken_tree(pdf)
-        out = _Bounded()
+        out = _BoundedOutput()
         _save(pdf, out)
-        return Repaired(out.getvalue(), locked, _in_words(pdf, (*found.done, *tree)))
+        return Repaired(out.getvalue(), locked, _warning(pdf, (*restored.changes, *tree)))
 
 
-def whole_bytes(path: str, name: str) -> Mended:
-    """Return the file's bytes, mended; Damaged when there are too many, OSError when a read failed."""
-    with Source(path) as source:
-        if os.fstat(source.fileno()).st_size > MOST:
+def restored_bytes(path: str, name: str) -> RestoredBytes:
+    """Return the file's bytes with a header and an end; Damaged when there are too many, OSError."""
+    with InputFile(path) as source:
+        if os.fstat(source.fileno()).st_size > MAX_FILE_BYTES:
             raise Damaged(
-                f"{name}: the PDF can't be opened, and is too large to be repaired; export or scan it again"
+                f"{name}: the PDF can't be opened, and is too large to be repaired", _REMEDY
             )
-        return mended(source.readall())
+        return with_header_and_end(source.readall())
 
 
 def _save(pdf: "pikepdf.Pdf", out: BinaryIO) -> None:
@@ -125,20 +128,22 @@ def _save(pdf: "pikepdf.Pdf", out: BinaryIO) -> None:
 
 
 @contextmanager
-def opened(
+def open_with_qpdf(
     source: BinaryIO, name: str, passwords: Sequence[str]
 ) -> Iterator[tuple["pikepdf.Pdf", bool]]:
-    """Yield the PDF as qpdf understands it, and whether a password was needed; qpdf's errors as Damaged."""
+    """Yield the PDF as qpdf repairs it, and whether a password was needed. Raises Damaged or Encrypted."""
     import pikepdf  # noqa: PLC0415
 
     try:
         for password in ("", *passwords):
-            try:  # never mapped: a failed read of a mapped share would be a SIGBUS
+            try:
                 pdf = pikepdf.open(
                     source,
                     password=password,
+                    # never mapped: a failed read of a mapped share would be a SIGBUS
                     access_mode=pikepdf.AccessMode.stream,
-                    inherit_page_attributes=False,  # else it rights the page tree, and says nothing
+                    # with it, qpdf would repair the page tree without a warning
+                    inherit_page_attributes=False,
                 )
             except pikepdf.PasswordError:
                 continue
@@ -153,29 +158,33 @@ def opened(
         LookupError,
         AttributeError,
     ) as error:
+        reason = _without_prefix(str(error))
         raise Damaged(
-            f"{name}: the PDF can't be opened, nor repaired ({_plain(str(error))}); export or scan it again"
+            f"{name}: the PDF can't be opened, nor repaired ({reason})", _REMEDY
         ) from None
     raise Encrypted(
-        f"{name}: protected by a password that is not in pdf.passwords; add it and run scanmend retry"
+        f"{name}: protected by a password that is not in pdf.passwords",
+        "add it and run scanmend retry",
     )
 
 
 def _broken_tree(pdf: "pikepdf.Pdf") -> tuple[str, ...]:
-    """Right the page tree; return what was wrong, when it named other pages than there are."""
-    named = pages_named(pdf)
+    """Let qpdf repair the page tree; return what was wrong if the tree named another number of pages."""
+    in_tree = pages_in_tree(pdf)
     found = len(pdf.pages)
-    return (f"a broken page tree ({found} of {named} pages)",) if named not in (None, found) else ()
+    if in_tree in (None, found):
+        return ()
+    return (f"a broken page tree ({found} of {in_tree} pages)",)
 
 
-def pages_named(pdf: "pikepdf.Pdf") -> int | None:
-    """Return how many pages the tree says it has; ask before its pages are, which rights the number."""
-    named = pdf.Root.Pages.get("/Count")
-    return named if isinstance(named, int) else None
+def pages_in_tree(pdf: "pikepdf.Pdf") -> int | None:
+    """Return how many pages the page tree names; call it before ``pdf.pages``, which corrects the number."""
+    count = pdf.Root.Pages.get("/Count")
+    return count if isinstance(count, int) else None
 
 
-def _lost_its_lock(pdf: "pikepdf.Pdf") -> bool:
-    """Return whether the objects are encrypted, but the trailer that says so is lost: pages would look empty."""
+def _lost_its_encryption(pdf: "pikepdf.Pdf") -> bool:
+    """Return whether the objects are encrypted but the trailer that says so is lost: pages would look empty."""
     import pikepdf  # noqa: PLC0415
 
     return any(
@@ -187,25 +196,26 @@ def _lost_its_lock(pdf: "pikepdf.Pdf") -> bool:
     )
 
 
-def _in_words(pdf: "pikepdf.Pdf", done: tuple[str, ...]) -> str:
-    found = dict.fromkeys(done)
-    for text in map(_plain, map(str, pdf.get_warnings())):
-        meaning = next((m for mark, m in _MEANINGS if mark in text), None)
+def _warning(pdf: "pikepdf.Pdf", changes: tuple[str, ...]) -> str:
+    """Return the warning about a file that qpdf wrote anew."""
+    found = dict.fromkeys(changes)
+    for text in map(_without_prefix, map(str, pdf.get_warnings())):
+        meaning = next((meaning for part, meaning in _MEANINGS if part in text), None)
         if meaning:
             found[meaning] = None
     return f"{_BY_QPDF}: {', '.join(found) or 'PDFium could not open it, qpdf could'}"
 
 
-def _plain(message: str) -> str:
-    """Return qpdf's message without the name of the file or stream that it begins with."""
+def _without_prefix(message: str) -> str:
+    """Return qpdf's message without the name of the stream that it begins with."""
     return re.sub(r"^stream <.*?> ?:? ?", "", message)
 
 
-class _Bounded(io.BytesIO):
-    """What qpdf writes, up to a bound: a page that a tree names a million times is written as often."""
+class _BoundedOutput(io.BytesIO):
+    """The copy that qpdf writes, up to a bound: qpdf writes a page as often as the tree names it."""
 
     def write(self, data: object) -> int:
-        """Raise Damaged beyond the bound."""
-        if self.tell() > MOST:
+        """Write the data; ValueError beyond the bound."""
+        if self.tell() > MAX_FILE_BYTES:
             raise ValueError("its copy becomes too large")
         return super().write(data)  # type: ignore[arg-type]

@@ -1,0 +1,182 @@
+"""Find and recognise lines of text with RapidOCR's two models (PP-OCR, run by OpenVINO).
+
+Whatever engine reads the pages, these models tell which way up a page lies and whether a PDF's text layer agrees with
+its page: the other engines can't recognise single lines quickly. They are loaded once a process, when they are first
+used; importing and loading them takes 2 s and 150 MB (2 cores, OpenVINO 2026.4), so a child that reads unrotated
+pictures with another engine never pays for them.
+
+The recogniser's own probabilities are decoded here: they tell which characters are unsure, what else may stand there,
+and where it nearly wrote a space.
+"""
+
+import functools
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from scanmend.ocr import detection, rapidocr_internals
+from scanmend.ocr.detection import Pixels, Quad
+from scanmend.page import CharAlternatives
+
+MIN_LINE_PROBABILITY = (
+    0.3  # mean probability of text in a line; with rapidocr's 0.5, footers are lost
+)
+CROP_HEIGHT_PX = 48  # of a line as the recogniser takes it
+BATCH = 6  # lines that are recognised at a time
+MIN_CROP_WIDTH_PX = 320  # of a line of that height; a narrower one is padded
+CROP_WIDTH_STEP_PX = 64  # widths are multiples of it: OpenVINO needs memory for each new size
+STEP_PX = 8  # of such a crop that one step of the recogniser covers
+# Characters of a lower probability are unsure. On typed pages and receipts, 93 % and 82 % of the misread characters lie
+# below it, and 1 % and 5 % of those read right (tests/bench/quality.py).
+SURE = 0.99
+MIN_ALTERNATIVE, MAX_ALTERNATIVES = (
+    0.01,
+    4,
+)  # probability and number of the alternatives that are told
+# Probability of a space between two characters from which it is written: within a word or a number the recogniser must
+# be surer than beside capitals, brackets and other characters.
+SPACE, SPACE_WITHIN = 0.05, 0.2
+
+Probabilities = NDArray[
+    Any
+]  # (steps, characters) float32; character 0 is the CTC blank, the last one the space
+
+
+@dataclass(frozen=True, slots=True)
+class RecognisedLine:
+    """One recognised line.
+
+    ``confidence``: 0..1. ``unsure``: offsets of unsure characters. ``spaces``: middle and width of each space, as shares
+    of the crop's width. ``doubts``: what else may stand where, from left to right.
+    """
+
+    text: str
+    confidence: float
+    unsure: tuple[int, ...] = ()
+    spaces: tuple[tuple[float, float], ...] = ()
+    doubts: tuple[CharAlternatives, ...] = ()
+
+
+class LineModels:
+    """The detector and the recogniser, loaded with their first use and shared within the process."""
+
+    def load(self) -> None:
+        """Load the models now; EngineUnusable."""
+        _models()
+
+    def find_lines(self, pixels: Pixels) -> list[Quad]:
+        """Return most lines of a page, found quickly in a small picture of it."""
+        return detection.coarse_lines(_models().detector, pixels)
+
+    def find_all_lines(self, pixels: Pixels, found: Sequence[Quad]) -> list[Quad]:
+        """Return all lines of a page; ``found``: what ``find_lines`` returned for it."""
+        return detection.all_lines(_models().detector, pixels, found)
+
+    def recognise(self, crops: Sequence[Pixels]) -> list[RecognisedLine]:
+        """Return the text of each line's picture (BGR); lines of similar width are recognised together."""
+        models = _models()
+        order = sorted(range(len(crops)), key=lambda i: crops[i].shape[1] / crops[i].shape[0])
+        results: dict[int, RecognisedLine] = {}
+        for start in range(0, len(order), BATCH):
+            chosen = order[start : start + BATCH]
+            widest = CROP_HEIGHT_PX * max(crops[i].shape[1] / crops[i].shape[0] for i in chosen)
+            padded = math.ceil(widest / CROP_WIDTH_STEP_PX) * CROP_WIDTH_STEP_PX
+            ratio = max(MIN_CROP_WIDTH_PX, padded) / CROP_HEIGHT_PX
+            outputs = models.probabilities([crops[i] for i in chosen], ratio)
+            for i, probabilities in zip(chosen, outputs, strict=True):
+                width = CROP_HEIGHT_PX * crops[i].shape[1] / crops[i].shape[0]
+                results[i] = decode(probabilities, models.characters, width)
+        return [results[i] for i in range(len(crops))]
+
+
+@functools.cache
+def _models() -> rapidocr_internals.Models:
+    """Return the models of this process."""
+    threads = int(os.environ.get("SCANMEND_THREADS", "1"))
+    cv2.setNumThreads(threads)
+    return rapidocr_internals.load(threads, detection.MAX_FINE_SIDE_PX, MIN_LINE_PROBABILITY)
+
+
+# decoding -----------------------------------------------------------------------------------------
+
+
+def decode(probabilities: Probabilities, alphabet: Sequence[str], width: float) -> RecognisedLine:
+    """Return the line by greedy CTC decoding (Graves et al. 2006), with the spaces that were nearly written.
+
+    ``width``: of the crop in pixels, scaled to ``CROP_HEIGHT_PX``.
+    """
+    best = probabilities.argmax(axis=1)
+    of_space = probabilities[:, len(alphabet) - 1]
+    text: list[str] = []
+    steps: list[int] = []  # of the characters of the text
+    confidences: list[float] = []
+    unsure: list[int] = []
+    spaces: list[tuple[float, float]] = []
+    last = 0  # step of the last character
+    for step in range(len(best)):
+        token = best[step]
+        if token == 0 or (step and token == best[step - 1]):
+            continue
+        character = alphabet[token]
+        confidences.append(float(probabilities[step, token]))
+        if character.isspace():
+            continue
+        between = of_space[last + 1 : step]
+        if text and between.max(initial=0.0) >= _needed_for_space(text[-1], character):
+            text.append(" ")
+            steps.append(last + 1 + int(between.argmax()))
+            middle = (last + step + 1) / 2 * STEP_PX / width
+            spaces.append((middle, (step - last) * STEP_PX / width))
+        if probabilities[step, token] < SURE:
+            unsure.append(len(text))
+        text.append(character)
+        steps.append(step)
+        last = step
+    confidence = float(np.mean(confidences)) if confidences else 0.0
+    line = "".join(text)
+    doubts = _doubts(probabilities, alphabet, line, steps)
+    return RecognisedLine(line, confidence, tuple(unsure), tuple(spaces), doubts)
+
+
+def _doubts(
+    probabilities: Probabilities, alphabet: Sequence[str], text: str, steps: Sequence[int]
+) -> tuple[CharAlternatives, ...]:
+    """Return what else may stand in the line. ``steps``: of the characters of the text."""
+    found = []
+    last = -1
+    for at, step in enumerate([*steps, len(probabilities)]):
+        expected = ("", text[at - 1 : at], text[at : at + 1])
+        for between in range(last + 1, step):
+            likeliest = _likeliest(probabilities[between], alphabet)
+            if any(p > 1 - SURE for c, p in likeliest.items() if c not in expected):
+                found.append(CharAlternatives(at, _rounded(likeliest), between=True))
+        if at < len(text):
+            likeliest = _likeliest(probabilities[step], alphabet)
+            if likeliest.get(text[at], 0.0) < SURE:
+                found.append(CharAlternatives(at, _rounded(likeliest)))
+        last = step
+    return tuple(found)
+
+
+def _likeliest(probabilities: NDArray[Any], alphabet: Sequence[str]) -> dict[str, float]:
+    """Return the likeliest characters of one step with their probabilities, "" for the blank."""
+    possible: list[int] = np.nonzero(probabilities >= MIN_ALTERNATIVE)[0].tolist()
+    tokens = sorted(possible, key=lambda token: -probabilities[token])[:MAX_ALTERNATIVES]
+    return {alphabet[token] if token else "": float(probabilities[token]) for token in tokens}
+
+
+def _rounded(likeliest: dict[str, float]) -> dict[str, float]:
+    return {character: round(probability, 3) for character, probability in likeliest.items()}
+
+
+def _needed_for_space(before: str, after: str) -> float:
+    """Return the probability from which a space is written between two characters."""
+    word = before.islower() and after.islower()
+    number = all(c.isdigit() or c in ".," for c in before + after)
+    return SPACE_WITHIN if word or number else SPACE

@@ -1,0 +1,67 @@
+"""Join glyphs that make one character: the letters of a ligature, marks and accents with their letter."""
+
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import replace
+
+from scanmend.ocr.pdf.glyphs import Gap, Glyph
+from scanmend.page import Box
+
+MAX_ACCENT_SHIFT_EM = (
+    0.3  # between the origins of a letter and of an accent that is printed over it
+)
+# spacing accents, as TeX prints them over a letter, and their combining marks
+_ACCENTS = dict(
+    zip(
+        "\u00b4`\u00a8\u02c6\u02dc\u02c7\u00b8\u02da\u02d9\u02d8\u02dd\u00af\u02db",
+        "\u0301\u0300\u0308\u0302\u0303\u030c\u0327\u030a\u0307\u0306\u030b\u0304\u0328",
+        strict=True,
+    )
+)
+
+
+def combined(glyphs: Iterator[Glyph]) -> list[Glyph]:
+    """Return the glyphs, numbered, with those joined that make one character."""
+    found: list[Glyph] = []
+    for glyph in glyphs:
+        last = found[-1] if found else None
+        one = _as_one(last, glyph) if last is not None and glyph.gap == Gap.NONE else None
+        if one is None:
+            found.append(glyph)
+        else:
+            found[-1] = one
+    return [replace(glyph, number=number) for number, glyph in enumerate(found)]
+
+
+def _as_one(last: Glyph, glyph: Glyph) -> Glyph | None:
+    """Return two glyphs as one: a ligature's letters, or a mark with its letter; else None."""
+    one_shape = (last.x, last.y, last.box) == (glyph.x, glyph.y, glyph.box)
+    if one_shape and last.text_object is glyph.text_object and not glyph.blank:
+        return replace(last, text=last.text + glyph.text)
+    if unicodedata.combining(glyph.text[0]):
+        return replace(last, text=last.text + glyph.text) if _over(last.cell, glyph.box) else None
+    if unicodedata.combining(last.text[0]) and _over(glyph.cell, last.box):
+        return replace(glyph, text=glyph.text + last.text, gap=last.gap, index=last.index)
+    return _accented(last, glyph)
+
+
+def _accented(last: Glyph, glyph: Glyph) -> Glyph | None:
+    """Return a letter and the spacing accent that is printed over it, in either order, as one glyph; else None."""
+    for letter, accent in ((glyph, last), (last, glyph)):
+        mark = _ACCENTS.get(accent.text)
+        if (
+            mark
+            and letter.text.isalpha()
+            and abs(letter.x - accent.x) < MAX_ACCENT_SHIFT_EM * letter.text_object.size
+            and _over(letter.cell, accent.box)
+        ):
+            composed = unicodedata.normalize("NFC", letter.text + mark)
+            if len(composed) == len(letter.text):
+                return replace(letter, text=composed, gap=last.gap, index=last.index)
+    return None
+
+
+def _over(cell: Box, mark: Box) -> bool:
+    """Return whether a mark stands over or under a letter's cell."""
+    middle = (mark.x0 + mark.x1) / 2
+    return cell.x0 - cell.width / 2 <= middle <= cell.x1 + cell.width / 2

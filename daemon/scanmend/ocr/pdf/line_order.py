@@ -1,0 +1,126 @@
+"""Put the lines of a page with a text layer into reading order: the main direction first, other directions after it."""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import replace
+
+from scanmend.ocr.engines.base import Segment
+from scanmend.ocr.layout import arrange
+from scanmend.ocr.pdf.coverage import MIN_COVERED, share_covered
+from scanmend.ocr.pdf.frames import Frame, angle_between
+from scanmend.ocr.pdf.geometry import scaled, turned
+from scanmend.ocr.pdf.runs import Run
+from scanmend.ocr.pdf.text_layer import TextLayer
+from scanmend.page import Box, Hidden, Line, TextSource
+
+SURE_OF_CHARACTER = 0.9  # confidence of a single letter or digit from which it is no icon
+MAX_ICON_CHARACTERS = 2  # Chinese characters for which a drawing may be taken
+MAX_LEAN = 5.0  # degrees by which text of one direction may lean
+_RATING_MARKS = frozenset("oO○●•·∘◦.-–—_|")  # of ratings, leaders and rules
+_FAR_EAST = frozenset({"zh", "ja", "ko"})
+
+SourcedRun = tuple[Run, TextSource]
+Size = tuple[float, float]  # width and height of the page in pixels, before it is turned
+
+
+def lines_in_order(
+    layer: TextLayer, recognised: Sequence[Segment], turn: int, size: Size
+) -> tuple[Line, ...]:
+    """Return the page's lines in reading order, in pixels of the page turned clockwise by ``turn`` degrees.
+
+    ``recognised``: in the same pixels.
+    """
+    sourced = [(run, TextSource.DRAWN) for run in layer.drawn]
+    sourced += [(run, TextSource.EARLIER) for run in layer.earlier]
+    main: list[Segment] = list(recognised)
+    others: dict[Frame, list[SourcedRun]] = {}
+    for run, source in sourced:
+        if _is_main(run, turn):
+            box = turned(run.page_box, turn, size)
+            main.append(Segment(run.text, box, None, source=source))
+        else:
+            others.setdefault(_known_frame(run.frame, others), []).append((run, source))
+    groups = [arrange(main)]
+    groups += [_arranged(frame, found, turn, size) for frame, found in others.items()]
+    if _characters(groups[0]) < max(map(_characters, groups[1:]), default=0):
+        groups.sort(key=lambda group: -_characters(group))
+    lines: list[Line] = []
+    for group in groups:
+        first = lines[-1].block + 1 if lines else 0
+        lines += [replace(line, block=line.block + first) for line in group]
+    return tuple(lines)
+
+
+def hidden_on_page(
+    hidden: Sequence[Hidden], scale: float, turn: int, size: Size
+) -> tuple[Hidden, ...]:
+    """Return hidden text with its boxes on the published page: scaled, then turned clockwise.
+
+    ``size``: of the page after it was scaled.
+    """
+    return tuple(replace(h, box=turned(scaled(h.box, scale), turn, size)) for h in hidden)
+
+
+def beside_layer(
+    segments: Sequence[Segment],
+    layer: TextLayer,
+    turn: int,
+    size: Size,
+    languages: Sequence[str],
+) -> tuple[Segment, ...]:
+    """Return the recognised segments that stand beside the layer's text and are no icons.
+
+    ``languages``: ISO 639-1 codes of the document's languages.
+    """
+    boxes = [turned(run.page_box, turn, size) for run in layer.runs]
+    far_east = any(code.split("-")[0] in _FAR_EAST for code in languages)
+    return tuple(
+        s
+        for s in segments
+        if share_covered(s.box, boxes) < MIN_COVERED and not _is_icon(s, far_east)
+    )
+
+
+def _is_icon(segment: Segment, far_east: bool) -> bool:
+    """Return whether the engine took a drawing for a few characters: rings, or Chinese ones in another language."""
+    characters = [c for c in segment.text if not c.isspace()]
+    if set(characters) <= _RATING_MARKS:
+        return True
+    alnum = sum(c.isalnum() for c in characters)
+    if alnum <= 1 and (segment.confidence or 0.0) < SURE_OF_CHARACTER:
+        return True
+    chinese = all(unicodedata.east_asian_width(c) in "WF" for c in characters)
+    return chinese and not far_east and len(characters) <= MAX_ICON_CHARACTERS
+
+
+def _is_main(run: Run, turn: int) -> bool:
+    """Return whether a run is upright on the turned page."""
+    lean = angle_between(run.frame.angle, turn)
+    return lean < MAX_LEAN and not run.frame.mirrored and not run.column
+
+
+def _known_frame(frame: Frame, known: dict[Frame, list[SourcedRun]]) -> Frame:
+    """Return the known frame of this direction, else the frame itself."""
+    return next((other for other in known if other.is_near(frame, MAX_LEAN)), frame)
+
+
+def _characters(group: Sequence[Line]) -> int:
+    return sum(len(line.text) for line in group)
+
+
+def _arranged(frame: Frame, found: Sequence[SourcedRun], turn: int, size: Size) -> tuple[Line, ...]:
+    """Return the lines of one direction, arranged as if it were upright, with their boxes on the turned page."""
+    boxes = [frame.from_page(run.page_box) if run.frame != frame else run.box for run, _ in found]
+    left, top = min(b.x0 for b in boxes), min(b.y0 for b in boxes)
+    segments = [
+        Segment(run.text, _moved(box, -left, -top), None, source=source)
+        for (run, source), box in zip(found, boxes, strict=True)
+    ]
+    return tuple(
+        replace(line, box=turned(frame.to_page(_moved(line.box, left, top)), turn, size))
+        for line in arrange(segments)
+    )
+
+
+def _moved(box: Box, x: float, y: float) -> Box:
+    return Box(box.x0 + x, box.y0 + y, box.x1 + x, box.y1 + y)

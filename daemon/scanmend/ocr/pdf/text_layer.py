@@ -1,0 +1,231 @@
+"""Take the text layer of a page as far as the page shows it and agrees with it.
+
+A text layer is evidence, not the page. Two kinds of its characters count: those that the page draws, and those that an
+OCR program laid over a picture in which the engine can read the same. The caller recognises what the page shows besides.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from scanmend.ocr.line_models import LineModels
+from scanmend.ocr.pdf.agreement import (
+    UNLIKE,
+    drawn_disagreement,
+    earlier_disagreement,
+    font_memory,
+)
+from scanmend.ocr.pdf.characters import MAX_CHARACTERS, GlyphReader
+from scanmend.ocr.pdf.combining import combined
+from scanmend.ocr.pdf.comparison import ExcerptReader
+from scanmend.ocr.pdf.coverage import find_lines, share_on, uncovered
+from scanmend.ocr.pdf.frames import angle_between
+from scanmend.ocr.pdf.geometry import scaled
+from scanmend.ocr.pdf.glyphs import UNMAPPED, Gap, Glyph
+from scanmend.ocr.pdf.open_page import OpenPage
+from scanmend.ocr.pdf.runs import Run, runs_of
+from scanmend.ocr.pdf.visibility import HiddenGlyph, Visibility, hidden_reason, visibility_of
+from scanmend.page import Box, Hidden, HiddenReason
+
+MAX_LEAN = 15.0  # degrees by which text of the page's main direction may lean
+MANY_UNMAPPED = 0.25  # share of characters without meaning from which a text object is no text
+MIN_ON_LINES = 0.5  # share of an OCR program's text that must lie on lines of the picture
+MAX_HIDDEN = 100  # stretches of hidden text that are told
+MAX_HIDDEN_CHARACTERS = 500  # of one of them
+
+
+@dataclass(frozen=True, slots=True)
+class TextLayer:
+    """What of a page's text layer counts.
+
+    ``drawn``: text that the page draws. ``earlier``: text that an OCR program read in the page's pictures. ``hidden``:
+    text that the page does not show. ``has_more``: the page shows lines that the layer does not cover.
+    ``text_objects``: addresses of the layer's text objects.
+    """
+
+    drawn: tuple[Run, ...] = ()
+    earlier: tuple[Run, ...] = ()
+    hidden: tuple[Hidden, ...] = ()
+    warnings: tuple[str, ...] = ()
+    has_more: bool = True
+    text_objects: frozenset[int] = frozenset()
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """All text that counts."""
+        return self.drawn + self.earlier
+
+
+def trusted_layer(page: OpenPage) -> TextLayer:
+    """Return the layer as the PDF has it, without looking at the page's picture."""
+    glyphs = _glyphs(page) or []
+    width, height = page.geometry.size
+    on_page = [
+        g for g in glyphs if 0 <= g.cell.x0 < width and g.cell.y1 >= 0 and g.cell.y0 < height
+    ]
+    return TextLayer(tuple(runs_of(on_page)), has_more=False)
+
+
+def checked_layer(page: OpenPage, document: Hashable, models: LineModels | None) -> TextLayer:
+    """Return what of the layer the page shows and agrees with.
+
+    ``document``: a key that changes with the file. ``models`` find and recognise lines; without them only the
+    visibility of the text is checked.
+    """
+    everything = _glyphs(page)
+    if everything is None:
+        return not_printed(TextLayer(), f"it has more than {MAX_CHARACTERS:,} characters")
+    glyphs = _with_meaning(everything)
+    lost = len(everything) - len(glyphs)
+    notes = [_unmapped_warning(lost)] if lost else []
+    if not glyphs:
+        return TextLayer(warnings=tuple(notes))
+    visibility = visibility_of(page.page, glyphs, page.geometry)
+    notes += _font_warnings(visibility.fontless)
+    exact = sorted((*visibility.drawn, *visibility.fontless), key=lambda g: g.index)
+    drawn = tuple(runs_of(exact))
+    if models is None:
+        earlier = tuple(runs_of(visibility.over_ink))
+        return _layer(visibility, visibility.hidden, notes, drawn, earlier, has_more=False)
+    reader = ExcerptReader(page, models)
+    example = drawn_disagreement(_with_ink(drawn), font_memory(document), reader.read)
+    if example:
+        return _layer(visibility, visibility.hidden, [*notes, _disagreement_warning(example)])
+    lines = find_lines(visibility.background, models.find_lines)
+    earlier, hidden, earlier_notes = _earlier_text(visibility, lines, reader)
+    has_more = bool(uncovered(lines, _boxes(drawn + earlier, visibility.scale)))
+    return _layer(visibility, hidden, [*notes, *earlier_notes], drawn, earlier, has_more=has_more)
+
+
+def _earlier_text(
+    visibility: Visibility, lines: Sequence[Box], reader: ExcerptReader
+) -> tuple[tuple[Run, ...], list[HiddenGlyph], list[str]]:
+    """Return an OCR program's text if the page agrees with it, all hidden glyphs, and warnings."""
+    hidden = list(visibility.hidden)
+    earlier = tuple(runs_of(visibility.over_ink))
+    if not earlier:
+        return (), hidden, []
+    example, share = earlier_disagreement(earlier, reader.read)
+    on_lines = share_on(lines, _boxes(earlier, visibility.scale))
+    if on_lines < MIN_ON_LINES or share < UNLIKE:
+        # no OCR program wrote this: it lies behind a picture
+        hidden += [HiddenGlyph(glyph, hidden_reason(glyph)) for glyph in visibility.over_ink]
+        return (), hidden, []
+    if example:
+        return (), hidden, [_disagreement_warning(example)]
+    return earlier, hidden, []
+
+
+def _layer(
+    visibility: Visibility,
+    hidden: Sequence[HiddenGlyph],
+    notes: Sequence[str],
+    drawn: tuple[Run, ...] = (),
+    earlier: tuple[Run, ...] = (),
+    *,
+    has_more: bool = True,
+) -> TextLayer:
+    warnings = ([_hidden_warning(hidden)] if hidden else []) + list(notes)
+    return TextLayer(
+        drawn, earlier, _stretches(hidden), tuple(warnings), has_more, visibility.text_objects
+    )
+
+
+def not_printed(layer: TextLayer, reason: str) -> TextLayer:
+    """Return an empty layer in place of one that no print can hold: its hidden text, and a warning with the reason."""
+    warning = f"the text layer is no print: {reason}; the page was recognised"
+    return TextLayer(hidden=layer.hidden, warnings=(*layer.warnings, warning))
+
+
+def main_turn(runs: Sequence[Run]) -> int:
+    """Return by how many degrees clockwise to turn the page for most of its text to be upright: 0, 90, 180 or 270."""
+    letters: dict[int, int] = defaultdict(int)
+    for run in runs:
+        angle = 0 if run.column else round(run.frame.angle / 90) * 90 % 360
+        if not run.frame.mirrored and angle_between(run.frame.angle, angle) < MAX_LEAN:
+            letters[angle] += len(run.glyphs)
+    return max(letters, key=lambda angle: (letters[angle], angle == 0), default=0)
+
+
+# glyphs -------------------------------------------------------------------------------------------
+
+
+def _glyphs(page: OpenPage) -> list[Glyph] | None:
+    """Return the glyphs of the page; None if it has too many characters."""
+    text = page.page.get_textpage()
+    try:
+        if text.count_chars() > MAX_CHARACTERS:
+            return None
+        return combined(GlyphReader(text, page.geometry).glyphs())
+    finally:
+        text.close()
+
+
+def _with_meaning(glyphs: list[Glyph]) -> list[Glyph]:
+    """Return the glyphs without those that have no meaning.
+
+    A text object with unmapped characters within words, or with many of them, is a drawing: it stays in the picture of
+    the page without its text, and is recognised there. A single one among words, such as a bullet, is left out.
+    """
+    all_characters = Counter(g.text_object.address for g in glyphs)
+    unmapped = Counter(g.text_object.address for g in glyphs if g.text == UNMAPPED)
+    drawings = {
+        address
+        for address, count in unmapped.items()
+        if count == all_characters[address]
+        or (count > 1 and count > MANY_UNMAPPED * all_characters[address])
+    }
+    for last, glyph in pairwise(glyphs):
+        within_word = last.text_object is glyph.text_object and glyph.gap == Gap.NONE
+        if within_word and UNMAPPED in (last.text, glyph.text):
+            drawings.add(glyph.text_object.address)
+    return [g for g in glyphs if g.text_object.address not in drawings and g.text != UNMAPPED]
+
+
+def _with_ink(runs: Sequence[Run]) -> list[Run]:
+    """Return the runs without those that this machine has no font for: the picture does not show them."""
+    return [run for run in runs if not any(glyph.blank for glyph in run.glyphs)]
+
+
+def _boxes(runs: Sequence[Run], scale: float) -> list[Box]:
+    return [scaled(run.page_box, scale) for run in runs]
+
+
+# hidden text and warnings -------------------------------------------------------------------------
+
+
+def _stretches(hidden: Sequence[HiddenGlyph]) -> tuple[Hidden, ...]:
+    """Return the hidden glyphs as stretches of text, from the top of the page down."""
+    by_reason: dict[HiddenReason, list[Glyph]] = defaultdict(list)
+    for one in hidden:
+        by_reason[one.reason].append(one.glyph)
+    found = [
+        Hidden(run.text[:MAX_HIDDEN_CHARACTERS], run.page_box, reason)
+        for reason, glyphs in by_reason.items()
+        for run in runs_of(glyphs)
+    ]
+    found.sort(key=lambda h: (h.box.y0, h.box.x0))
+    return tuple(found[:MAX_HIDDEN])
+
+
+def _hidden_warning(hidden: Sequence[HiddenGlyph]) -> str:
+    reasons = sorted({one.reason for one in hidden})
+    return f"the page carries {len(hidden)} characters that it does not show ({', '.join(reasons)}); they are not published"
+
+
+def _font_warnings(fontless: Sequence[Glyph]) -> list[str]:
+    fonts = Counter(glyph.text_object.font for glyph in fontless)
+    return [
+        f"the font {font or 'without a name'} is not in the PDF and no font of this machine replaces it:"
+        f" {count} characters were taken from the text layer unseen"
+        for font, count in fonts.items()
+    ]
+
+
+def _unmapped_warning(count: int) -> str:
+    return f"{count} characters of the text layer have no meaning, or stand with such; they are left to recognition"
+
+
+def _disagreement_warning(example: str) -> str:
+    return f"the text layer is not what the page shows: {example}; it was recognised"

@@ -1,0 +1,70 @@
+"""The table of file kinds: marks and signatures of real files, and PDFs that lost their header."""
+
+from collections.abc import Callable
+
+import pytest
+from PIL import Image
+
+from samples import encoded
+from scanmend import file_types
+from scanmend.file_types import FILE_TYPES, PICTURE_TYPES, FileType, by_marks, by_signature
+
+PILLOW = {kind.name: kind.pillow_format or "PDF" for kind in FILE_TYPES}
+
+
+def _head(kind: FileType) -> bytes:
+    return encoded(PILLOW[kind.name])[: file_types.HEAD_BYTES]
+
+
+@pytest.mark.parametrize("kind", FILE_TYPES, ids=lambda kind: kind.name)
+def test_a_whole_file_is_told_by_marks_and_signature(kind: FileType) -> None:
+    assert by_marks(_head(kind)) is kind
+    assert by_signature(_head(kind)) is kind
+
+
+@pytest.mark.parametrize("kind", PICTURE_TYPES, ids=lambda kind: kind.name)
+def test_marks_tell_a_damaged_file_and_signatures_do_not(kind: FileType) -> None:
+    damaged = kind.marks[0] + b"%PDF-1.7 of 1904, and no picture at all"
+
+    assert by_marks(damaged) is kind
+    assert by_signature(damaged) in (file_types.PDF, file_types.TIFF)
+
+
+@pytest.mark.parametrize("kind", PICTURE_TYPES, ids=lambda kind: kind.name)
+def test_media_types_are_pillows(kind: FileType) -> None:
+    Image.init()
+
+    assert Image.MIME[kind.pillow_format or ""] == kind.media_type
+    assert file_types.by_pillow_format(kind.pillow_format or "") is kind
+    assert file_types.by_extension(kind.extensions[0]) is kind
+
+
+def test_no_two_kinds_share_an_extension() -> None:
+    extensions = [extension for kind in FILE_TYPES for extension in kind.extensions]
+
+    assert len(set(extensions)) == len(extensions)
+
+
+def _reader(data: bytes) -> Callable[[int, int], bytes]:
+    return lambda offset, length: data[offset : offset + length]
+
+
+def test_a_pdf_without_its_header_is_one() -> None:
+    data = encoded("pdf")[9:] + bytes(100_000)  # a device filled the last blocks with zeros
+
+    assert file_types.is_headless_pdf(_reader(data), len(data))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"of 1 0 obj and endobj\n",
+        b"PK\3\4" + encoded("pdf")[9:],
+        encoded("png"),
+        b"text\n" * 90,
+    ],
+    ids=["empty", "words", "archive", "png", "text"],
+)
+def test_other_files_are_no_headless_pdfs(data: bytes) -> None:
+    assert not file_types.is_headless_pdf(_reader(data), len(data))
