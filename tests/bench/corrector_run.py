@@ -19,7 +19,7 @@ from scanmend.config.profiles import Profile
 from scanmend.config.settings import LlmSettings
 from scanmend.correction.gate import apply, needs_correction
 from scanmend.correction.lexicon import shipped
-from scanmend.correction.page_result import review
+from scanmend.correction.page_result import gated_result
 from scanmend.errors import ChildError
 from scanmend.page import (
     Correction,
@@ -84,8 +84,8 @@ class CachedModel:
             yield found
 
     def _add_page(self, found: ProposedDocument, page: Page, profile: Profile) -> None:
-        words = shipped()
-        wanted = [n for n, x in enumerate(page.lines) if needs_correction(x, profile, words)]
+        words, rules = shipped(), profile.gate_rules
+        wanted = [n for n, x in enumerate(page.lines) if needs_correction(x, rules, words)]
         proposal = self._propose(page, wanted, profile) if wanted else None
         lines = proposal.lines if proposal else (None,) * len(page.lines)
         found.pages.append(lines)
@@ -163,7 +163,9 @@ def _reviewed(
 ) -> tuple[list[str], list[Edit]]:
     """Return the published lines and all edits of a page."""
     text = PageText(0, 1, 1, 72, 0, page.lines, EngineInfo("given", ""))
-    result = review(text, tuple(proposals), profile, Correction(CorrectionStatus.DONE))
+    result = gated_result(
+        text, tuple(proposals), profile.gate_rules, Correction(CorrectionStatus.DONE)
+    )
     if not allowed:
         return list(result.lines), list(result.edits)
     edits = [_allowed(edit, allowed) for edit in result.edits]

@@ -1,7 +1,7 @@
-"""Check the gate's properties on a great many random lines, and measure its cost: `make bench-gate CASES=1000000`.
+"""Pass random lines through the gate, check its properties, and measure its cost: `make bench-gate CASES=1000000`.
 
-A plain generator, a hundred times as fast as hypothesis, draws text and proposals from pieces that are difficult. The properties
-are those of tests/unit/correction/test_gate.py; the first line that breaks one ends the run.
+A plain generator draws text and proposals from pieces that are likely to break a rule, a hundred times as fast as hypothesis.
+The properties are those of tests/unit/correction/test_gate.py; the first line that breaks one ends the run.
 """
 
 import random
@@ -9,13 +9,12 @@ import statistics
 import sys
 import time
 
-from scanmend.config.profiles import Profile
+from gating import BOX, RULES, revert
 from scanmend.correction.checks import suspects
-from scanmend.correction.gate import apply, gate, revert
-from scanmend.correction.protected import repairs
-from scanmend.page import Box, Edit, Line, LineProposal
+from scanmend.correction.gate import apply, gate
+from scanmend.correction.repairs import repair_numbers
+from scanmend.page import Edit, Line, LineProposal
 
-RULES = Profile("default", "x")
 PIECES = [  # of random text
     *("total", "12.50", "\u20ac", "rn", "modem", "modern", "Invoic", "Invoice"),
     *("l00.00", "12/03/2024", "a@x.org", "O", "1O", "the", "tlie", "é", "e\u0301"),
@@ -25,18 +24,17 @@ PIECES = [  # of random text
     *("m", "d", "cl", "WOONYANN", "WOON YANN", "Straße", "Strasse"),
     "x" * 30,
 ]
-BOX = Box(0, 0, 1, 1)
 
 
 def _line(rng: random.Random) -> tuple[str, str, tuple[int, ...] | None]:
-    """Return a random text, a proposal for it, and the offsets of which the engine was not sure."""
+    """Return an OCR text, a proposal for it, and the offsets that the engine doubted."""
     text = rng.choice(["", " "]).join(rng.choice(PIECES) for _ in range(rng.randrange(9)))
     if rng.random() < 0.5 and text:
         proposal = text
         for _ in range(rng.randrange(1, 4)):
-            at = rng.randrange(len(proposal) + 1)
+            place = rng.randrange(len(proposal) + 1)
             new = rng.choice([*PIECES, "", " ", *"aceilmnorsu0158"])
-            proposal = proposal[:at] + new + proposal[at + rng.randrange(3) :]
+            proposal = proposal[:place] + new + proposal[place + rng.randrange(3) :]
     else:
         proposal = " ".join(rng.choice(PIECES) for _ in range(rng.randrange(9)))
     unsure = tuple(sorted(rng.sample(range(60), 4))) if rng.random() < 0.5 else None
@@ -48,12 +46,14 @@ def _digits(text: str) -> str:
 
 
 def check(rng: random.Random) -> int:
-    """Check one random line; return the number of accepted edits."""
+    """Check one line; return the number of accepted edits."""
     text, proposal, unsure = _line(rng)
     line = Line(text, BOX, 0.5, unsure=unsure)
     gated = gate([line], [LineProposal(proposal)], RULES)
     published, edits = gated.lines[0], gated.edits
-    named = [Edit(0, r.start, r.before, r.after, True, r.rule) for r in repairs(text, unsure)]
+    named = [
+        Edit(0, r.start, r.before, r.after, True, r.rule) for r in repair_numbers(text, unsure)
+    ]
     case = (text, proposal, unsure, published, edits)
     assert _digits(published) == _digits(apply(text, named)), case
     assert published == apply(text, edits), case
@@ -65,7 +65,7 @@ def check(rng: random.Random) -> int:
 
 
 def cost() -> tuple[float, float]:
-    """Return the milliseconds of gate and checks for a page of 60 lines of 10 words, one in ten misread."""
+    """Return the milliseconds that the gate and the checks take for a page of 60 lines, 10 words each, one in ten misread."""
     rng = random.Random(2)
     words = [
         "the",
@@ -89,12 +89,11 @@ def cost() -> tuple[float, float]:
         at = rng.randrange(len(word))
         return word[:at] + rng.choice("ceoilrn") + word[at + 1 :]
 
-    def read(text: str) -> str:
-        known = text.split()[:-1]
-        return " ".join(misread(w) if rng.random() < 0.1 else w for w in known) + " 1.50"
-
     truth = [" ".join(rng.choice(words) for _ in range(9)) + f" {n}.50" for n in range(60)]
-    lines = [Line(read(text), BOX, 0.9) for text in truth]
+    lines = []
+    for text in truth:
+        read = [misread(w) if rng.random() < 0.1 else w for w in text.split()[:-1]]
+        lines.append(Line(" ".join(read) + " 1.50", BOX, 0.9))
     proposals = [LineProposal(text) for text in truth]
     gate_seconds, check_seconds = [], []
     for _ in range(100):
@@ -108,7 +107,7 @@ def cost() -> tuple[float, float]:
 
 
 def main() -> None:
-    """Run, and print the result."""
+    """Run, and print the figures."""
     cases = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     seed = time.time_ns()
     rng = random.Random(seed)

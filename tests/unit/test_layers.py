@@ -13,9 +13,9 @@ PACKAGE = ROOT / "daemon" / "scanmend"
 # what a package may import besides itself and the core: the modules outside packages, which every process may import
 ARROWS = {
     "core": "",
-    "config": "",
+    "config": "correction",
     "workers": "",
-    "correction": "config",
+    "correction": "",
     "telemetry": "config",
     "store": "config",
     "formats": "store",

@@ -21,7 +21,7 @@ from scanmend.cli.text_files import (
 from scanmend.config.profiles import Profile, load_profiles
 from scanmend.config.settings import Settings
 from scanmend.correction.gate import needs_correction
-from scanmend.correction.page_result import correction_of, review, without_model
+from scanmend.correction.page_result import correction_of, gated_result, result_without_model
 from scanmend.errors import ChildError, ConfigError, ModelUnavailable
 from scanmend.page import (
     Correction,
@@ -127,15 +127,18 @@ def _page_text(index: int, page: Sequence[Record]) -> PageText:
 
 
 def _correct_page(model: Model, page: PageText, profile: Profile) -> PageResult:
-    wanted = [n for n, line in enumerate(page.lines) if needs_correction(line, profile)]
+    rules = profile.gate_rules
+    wanted = [n for n, line in enumerate(page.lines) if needs_correction(line, rules)]
     if not wanted:
         nothing = Correction(CorrectionStatus.NOTHING, "no line needs it", profile=profile.name)
-        return without_model(page, profile, nothing)
+        return result_without_model(page, rules, nothing)
     started = time.monotonic()
     try:
         proposal = model.propose(page.lines, wanted, profile)
     except ChildError as error:
         failed = Correction(CorrectionStatus.FAILED, str(error), profile=profile.name)
-        return without_model(page, profile, failed)
-    correction = correction_of(proposal, profile, started)
-    return review(page, proposal.lines, profile, correction)
+        return result_without_model(page, rules, failed)
+    correction = correction_of(
+        proposal, started, profile=profile.name, prompt_sha256=profile.prompt_sha256
+    )
+    return gated_result(page, proposal.lines, rules, correction)

@@ -216,7 +216,7 @@ def _planned_download(settings: Settings) -> str:
 
 def _lexicon() -> Finding:
     try:
-        words = len(shipped().numbers)
+        words = len(shipped().checksums)
     except MachineError as error:
         return Finding("lexicon", Verdict.BAD, error.what, error.remedy)
     return Finding("lexicon", Verdict.OK, f"{words:,} words")

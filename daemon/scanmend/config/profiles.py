@@ -10,6 +10,7 @@ from scanmend.config.keys import key, required_key
 from scanmend.config.loading import build, read_yaml
 from scanmend.config.parsers import FRACTION, POSITIVE_NUMBER, TEXT, TEXTS
 from scanmend.config.settings import ProfilesSettings, Settings
+from scanmend.correction.gate_rules import GateRules
 from scanmend.errors import ConfigError
 
 
@@ -17,9 +18,7 @@ from scanmend.errors import ConfigError
 class Profile:
     """The prompt and the gate's rules for one kind of document.
 
-    ``protect``: patterns whose matches no edit may touch. ``max_edit_ratio``: share of a word that an edit may change,
-    0 to 1. ``min_margin``: nats. ``min_confidence_to_skip``: OCR confidence, 0 to 1, from which a line is not sent to
-    the model.
+    ``protect``: regular expressions whose matches no edit may touch. The other rules: see ``GateRules``.
     """
 
     name: str
@@ -30,9 +29,14 @@ class Profile:
     min_confidence_to_skip: float = key(0.995, FRACTION)
 
     @property
-    def patterns(self) -> tuple[re.Pattern[str], ...]:
-        """Return ``protect`` compiled."""
-        return tuple(re.compile(pattern) for pattern in self.protect)
+    def gate_rules(self) -> GateRules:
+        """Return what the profile sets for the gate."""
+        return GateRules(
+            max_edit_ratio=self.max_edit_ratio,
+            min_margin=self.min_margin,
+            min_confidence_to_skip=self.min_confidence_to_skip,
+            protected=tuple(re.compile(pattern) for pattern in self.protect),
+        )
 
     @property
     def prompt_sha256(self) -> str:

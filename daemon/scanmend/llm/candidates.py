@@ -11,15 +11,15 @@ import numpy as np
 
 from scanmend.correction.lexicon import Lexicon
 from scanmend.correction.lookalikes import (
-    ACCENT,
-    BARE,
-    DIRT,
+    ACCENT_COST,
+    FREQUENT_CONFUSIONS,
+    LETTER_LIKE_SIGNS,
     LETTERS,
-    OFTEN,
-    RARE,
+    MIN_CANDIDATE_CLASS,
+    WITHOUT_ACCENT,
     Candidate,
-    cased,
-    confused,
+    in_case_of,
+    one_confusion_away,
 )
 
 MAX_CANDIDATES = 12  # for one word
@@ -43,17 +43,21 @@ def candidates_for(
     small = word.lower()
     costs = _one_misreading(small)
     del costs[small]
-    found = _known_candidates(word, costs, RARE, lexicon)
+    found = _known_candidates(word, costs, MIN_CANDIDATE_CLASS, lexicon)
     if (
         two_misreadings
         and len(small) >= TWO_MISREADINGS_LETTERS
         and not any(c.cost <= USUAL_COST for c in found)
     ):
-        far = {w for once in confused(small) for w in confused(once)} - costs.keys() - {small}
+        far = (
+            {w for once in one_confusion_away(small) for w in one_confusion_away(once)}
+            - costs.keys()
+            - {small}
+        )
         far_costs = dict.fromkeys(far, UNUSUAL_COST)
         found += _known_candidates(word, far_costs, TWO_MISREADINGS_FREQUENCY, lexicon)
     found += _splits(word, lexicon)
-    found.sort(key=lambda c: (COST_IN_CLASSES * c.cost - c.common, c.text))
+    found.sort(key=lambda c: (COST_IN_CLASSES * c.cost - c.frequency, c.text))
     return tuple(found[:MAX_CANDIDATES])
 
 
@@ -79,9 +83,9 @@ def _known_candidates(
     ``least_class`` bounds their frequency class, except where only an accent is restored.
     """
     return [
-        Candidate(cased(word, near), frequency, costs[near])
+        Candidate(in_case_of(word, near), frequency, costs[near])
         for near, frequency in _known(list(costs), lexicon)
-        if near.isalpha() and frequency >= (1 if costs[near] == ACCENT else least_class)
+        if near.isalpha() and frequency >= (1 if costs[near] == ACCENT_COST else least_class)
     ]
 
 
@@ -90,7 +94,7 @@ def _known(words: Sequence[str], lexicon: Lexicon) -> list[tuple[str, int]]:
 
     One vectorised search: a single suspect word asks for about a thousand.
     """
-    known = np.frombuffer(lexicon.numbers, np.uint32)
+    known = np.frombuffer(lexicon.checksums, np.uint32)
     if not len(known):
         return []
     checksums = np.array([zlib.crc32(word.casefold().encode()) for word in words], np.uint32)
@@ -106,19 +110,25 @@ def _one_misreading(word: str) -> dict[str, float]:
         head, tail = word[:at], word[at + 1 :]
         for new in LETTERS:
             # engines lose accents but make up none, so none is taken away
-            if new == old or new != BARE.get(old):
+            if new == old or new != WITHOUT_ACCENT.get(old):
                 found[head + new + tail] = _replacement_cost(old, new)
         doubled = at and old == word[at - 1]
         found.setdefault(head + tail, LENGTH_COST if doubled else UNUSUAL_COST)
     for at in range(len(word) + 1):
         for new in LETTERS:
             found.setdefault(word[:at] + new + word[at:], LENGTH_COST)
-    usual = {near: min(USUAL_COST, found.get(near, USUAL_COST)) for near in confused(word)}
+    usual = {
+        near: min(USUAL_COST, found.get(near, USUAL_COST)) for near in one_confusion_away(word)
+    }
     return found | usual
 
 
 def _replacement_cost(old: str, new: str) -> float:
     """Return the cost of reading ``old`` where ``new`` was printed."""
-    if BARE.get(old, old) == BARE.get(new, new):
-        return ACCENT if old == BARE[new] else USUAL_COST
-    return USUAL_COST if (old, new) in OFTEN or old in DIRT else UNUSUAL_COST
+    if WITHOUT_ACCENT.get(old, old) == WITHOUT_ACCENT.get(new, new):
+        return ACCENT_COST if old == WITHOUT_ACCENT[new] else USUAL_COST
+    return (
+        USUAL_COST
+        if (old, new) in FREQUENT_CONFUSIONS or old in LETTER_LIKE_SIGNS
+        else UNUSUAL_COST
+    )

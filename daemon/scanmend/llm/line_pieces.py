@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from scanmend.correction.lexical_evidence import doubtful
+from scanmend.correction.lexical_evidence import words_in_doubt
 from scanmend.correction.lexicon import Lexicon
 from scanmend.llm.line_request import LineAnswer, LineRequest
 from scanmend.page import CharAlternatives
@@ -85,7 +85,7 @@ def doubtful_spans(request: LineRequest, lexicon: Lexicon) -> list[tuple[int, in
     if request.alternatives is None:
         return [(0, len(text))]
     unsure = {a.at for a in request.alternatives if not a.between}
-    return list(doubtful(text, unsure, lexicon, request.alternatives))
+    return list(words_in_doubt(text, unsure, lexicon, request.alternatives))
 
 
 def narrowed(

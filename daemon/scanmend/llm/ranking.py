@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scanmend.correction.lookalikes import ACCENT, Candidate
+from scanmend.correction.lookalikes import ACCENT_COST, Candidate
 from scanmend.errors import MachineError
 from scanmend.llm.suspect_word import SuspectWord
 from scanmend.resources import place
@@ -58,21 +58,21 @@ def features(
     own = log_likelihoods[number + 1]
     others = [x for n, x in enumerate(log_likelihoods[1:]) if n != number]
     joins, splits = " " in suspect.word, " " in candidate.text
-    gain = min(MAX_NEIGHBOUR_GAIN, candidate.fits)
+    gain = min(MAX_NEIGHBOUR_GAIN, candidate.neighbour_gain)
     return {
         "intercept": 1.0,
-        "engine_llr": candidate.seen,
+        "engine_llr": candidate.log_ratio,
         "neighbour_gain": max(MIN_NEIGHBOUR_GAIN, gain),
         "word_frequency": suspect.frequency,
         "known_neighbours": suspect.known_neighbours,
         "repeats": min(MAX_REPEATS, suspect.repeats),
         "full_stop_follows": suspect.full_stop_follows,
         "known_stem": suspect.known_stem,
-        "repeated_misreading": min(MAX_REPEATED_MISREADING, candidate.again),
+        "repeated_misreading": min(MAX_REPEATED_MISREADING, candidate.recurrence),
         "model_llr": own - log_likelihoods[0],
-        "candidate_frequency": candidate.common,
+        "candidate_frequency": candidate.frequency,
         "misreading_cost": 0.0 if joins or splits else candidate.cost,
-        "restores_accent": candidate.cost == ACCENT,
+        "restores_accent": candidate.cost == ACCENT_COST,
         "length": min(len(suspect.word), MAX_LENGTH),
         "unknown_share": suspect.unknown_share,
         "joins_words": joins,

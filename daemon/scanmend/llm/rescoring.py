@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from scanmend.correction import ctc
-from scanmend.correction.alignment import spans
+from scanmend.correction.alignment import differences
 from scanmend.correction.lexicon import Lexicon
 from scanmend.llm.line_request import LineAnswer, LineRequest
 from scanmend.llm.llama_context import BatchToken, CacheFull, LlamaContext
@@ -106,10 +106,10 @@ class Rescorer:
     def _add_engine_evidence(
         self, answer: LineAnswer, read: str, text: str, alternatives: Sequence[CharAlternatives]
     ) -> None:
-        """Add the engine's log-likelihood ratio of each edit (``ctc.seen``) to the margins of its divergences."""
-        for span in spans(read, text):
+        """Add the engine's log-likelihood ratio of each edit (``ctc.log_likelihood_ratios``) to the margins of its divergences."""
+        for span in differences(read, text):
             end = span.start + len(span.before)
-            (ratio,) = ctc.seen(alternatives, span.start, end, read, [span.after])
+            (ratio,) = ctc.log_likelihood_ratios(alternatives, span.start, end, read, [span.after])
             known = self._lexicon.frequency(span.before)
             evidence = ratio if known else ratio + UNKNOWN_WORD_BONUS
             begin = len(text[: span.after_start].encode())

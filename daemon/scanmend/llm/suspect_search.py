@@ -17,8 +17,15 @@ from dataclasses import dataclass, replace
 from rapidfuzz.distance import Levenshtein
 
 from scanmend.correction import ctc
-from scanmend.correction.lexicon import Lexicon, core, neighbours
-from scanmend.correction.lookalikes import BARE, DIRT, RARE, Candidate, better, gain
+from scanmend.correction.lexicon import FrequencyClass, Lexicon, core, neighbours
+from scanmend.correction.lookalikes import (
+    LETTER_LIKE_SIGNS,
+    MIN_CANDIDATE_CLASS,
+    WITHOUT_ACCENT,
+    Candidate,
+    better_fitting,
+    fit_gain,
+)
 from scanmend.llm.candidates import COST_IN_CLASSES, candidates_for
 from scanmend.llm.ranking import SHORT_WORD_LETTERS, log_odds_without_model, threshold
 from scanmend.llm.suspect_word import SuspectWord
@@ -35,11 +42,11 @@ ENDINGS = (
     *("s", "n", "t", "e", "r", "m", "es", "en", "et", "er", "em", "st", "nt"),
     *("ed", "ing", "ly", "'s"),
 )
-JOINED_FREQUENCY = 3  # least frequency class of a word that a space tore in two
+JOINED_FREQUENCY: FrequencyClass = 3  # least frequency class of a word that a space tore in two
 _WORD = re.compile(r"\S+")
 
 Alternatives = Sequence[CharAlternatives]
-Token = tuple[re.Match[str], int]  # a word of a line, and its frequency class
+Token = tuple[re.Match[str], FrequencyClass]  # a word of a line, and its frequency class
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +123,7 @@ class _LineSearch:
         start, end = core(match.group())
         word, start = match.group()[start:end], match.start() + start
         if frequency:
-            candidates = tuple(better(match, self._lexicon))
+            candidates = tuple(better_fitting(match, self._lexicon))
             return SuspectWord(start, word, candidates, self._unknown_share, frequency)
         candidates = ()
         if _may_be_misread(word):
@@ -155,16 +162,23 @@ class _LineSearch:
             for reading in ctc.readings(alternatives, start, end, self._text)
             if reading not in known
             and not _loses_accents(suspect.word, reading)
-            and (frequency := _rarest(reading, lexicon)) >= RARE
+            and (frequency := _rarest(reading, lexicon)) >= MIN_CANDIDATE_CLASS
         ]
         if suspect.frequency and others:
             beside = neighbours(self._text, start, end, lexicon)
-            others = [replace(c, fits=gain(suspect.word, c.text, beside, lexicon)) for c in others]
+            others = [
+                replace(c, neighbour_gain=fit_gain(suspect.word, c.text, beside, lexicon))
+                for c in others
+            ]
         found = [*suspect.candidates, *others]
-        ratios = ctc.seen(alternatives, start, end, self._text, [c.text for c in found])
-        seen = (replace(c, seen=ratio) for c, ratio in zip(found, ratios, strict=True))
+        ratios = ctc.log_likelihood_ratios(
+            alternatives, start, end, self._text, [c.text for c in found]
+        )
+        seen = (replace(c, log_ratio=ratio) for c, ratio in zip(found, ratios, strict=True))
         # the gate lets no letter go from a word that the engine did not doubt
-        kept = tuple(c for c in seen if c.seen > ctc.LEAST or _only_adds(suspect.word, c.text))
+        kept = tuple(
+            c for c in seen if c.log_ratio > ctc.MIN_LOG_RATIO or _only_adds(suspect.word, c.text)
+        )
         return replace(suspect, candidates=kept, has_alternatives=True)
 
     def _with_neighbours(self, suspect: SuspectWord) -> SuspectWord:
@@ -173,7 +187,7 @@ class _LineSearch:
         candidates = suspect.candidates
         if not suspect.frequency:
             candidates = tuple(
-                replace(c, fits=self._lexicon.fits(c.text, *beside)) for c in candidates
+                replace(c, neighbour_gain=self._lexicon.fit(c.text, *beside)) for c in candidates
             )
         rest = self._text[suspect.end :]
         return replace(
@@ -202,7 +216,7 @@ class _PageEvidence:
         for candidate in suspect.candidates:
             misreadings = _misreadings(suspect.word, candidate.text)
             others = max((self._words_with[m] - (m in own) for m in misreadings), default=0)
-            found.append(replace(candidate, again=math.log2(1 + others)))
+            found.append(replace(candidate, recurrence=math.log2(1 + others)))
         repeats = math.log2(self._words[suspect.word])
         return replace(suspect, candidates=tuple(found), repeats=repeats)
 
@@ -228,7 +242,7 @@ def _most_plausible(suspect: SuspectWord) -> SuspectWord:
     """Keep the MAX_CANDIDATES most plausible candidates, best first."""
 
     def order(c: Candidate) -> tuple[float, str]:
-        return COST_IN_CLASSES * c.cost - c.common - c.fits - c.seen, c.text
+        return COST_IN_CLASSES * c.cost - c.frequency - c.neighbour_gain - c.log_ratio, c.text
 
     return replace(
         suspect, candidates=tuple(sorted(suspect.candidates, key=order)[:MAX_CANDIDATES])
@@ -254,7 +268,7 @@ def _may_be_misread(word: str) -> bool:
     return (
         MIN_LETTERS <= len(word) <= MAX_LETTERS
         and len(signs) <= 1
-        and all(c in DIRT for c in signs)
+        and all(c in LETTER_LIKE_SIGNS for c in signs)
         and not (word.isupper() and len(word) < SHORT_WORD_LETTERS)
     )
 
@@ -262,7 +276,9 @@ def _may_be_misread(word: str) -> bool:
 def _has_known_stem(word: str, lexicon: Lexicon) -> bool:
     """Return whether ``word`` may be a word of the lexicon with a grammatical ending."""
     stems = (word[: -len(ending)] for ending in ENDINGS if word.endswith(ending))
-    return any(len(s) >= MIN_STEM_LETTERS and lexicon.frequency(s) >= RARE for s in stems)
+    return any(
+        len(s) >= MIN_STEM_LETTERS and lexicon.frequency(s) >= MIN_CANDIDATE_CLASS for s in stems
+    )
 
 
 def _only_adds(word: str, other: str) -> bool:
@@ -274,11 +290,11 @@ def _only_adds(word: str, other: str) -> bool:
 def _loses_accents(word: str, reading: str) -> bool:
     """Return whether ``reading`` is ``word`` with the same or fewer accents: engines make up none."""
     return len(word) == len(reading) and all(
-        a == b or BARE.get(a) == b for a, b in zip(word, reading, strict=True)
+        a == b or WITHOUT_ACCENT.get(a) == b for a, b in zip(word, reading, strict=True)
     )
 
 
-def _rarest(reading: str, lexicon: Lexicon) -> int:
+def _rarest(reading: str, lexicon: Lexicon) -> FrequencyClass:
     """Return the lowest frequency class of the words of ``reading``; 0 when one is unknown or no word."""
     words = reading.split(" ")
     return min(map(lexicon.frequency, words)) if all(map(str.isalpha, words)) else 0

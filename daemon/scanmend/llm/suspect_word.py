@@ -5,15 +5,13 @@ from dataclasses import dataclass
 
 from rapidfuzz.distance import Levenshtein
 
+from scanmend.correction.lexicon import FrequencyClass
 from scanmend.correction.lookalikes import Candidate
 
 
 @dataclass(frozen=True, slots=True)
 class SuspectWord:
-    """A word that may be misread, with the words that may be meant and the evidence of its line and page.
-
-    A frequency class is 1 + ⌊log₂ count⌋ of the lexicon's counts; 0 means that the lexicon lacks the word.
-    """
+    """A word that may be misread, with the words that may be meant and the evidence of its line and page."""
 
     start: int
     """Offset in code points into the OCR line."""
@@ -21,8 +19,8 @@ class SuspectWord:
     candidates: tuple[Candidate, ...]
     unknown_share: float
     """Share (0 to 1) of the page's words that the lexicon lacks."""
-    frequency: int = 0
-    """Frequency class of the word itself."""
+    frequency: FrequencyClass = 0
+    """Of the word itself."""
     known_neighbours: int = 0
     """Sides (0 to 2) on which a word of the lexicon, or the sentence's end, stands beside it."""
     repeats: float = 0.0

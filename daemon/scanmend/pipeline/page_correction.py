@@ -8,7 +8,11 @@ from scanmend.config.profiles import Profile
 from scanmend.config.settings import LlmSettings, ModelsSettings, Settings
 from scanmend.correction.gate import needs_correction
 from scanmend.correction.lexicon import shipped
-from scanmend.correction.page_result import correction_of, review, without_model
+from scanmend.correction.page_result import (
+    correction_of,
+    gated_result,
+    result_without_model,
+)
 from scanmend.document import WAITS, Document, FactKey
 from scanmend.errors import ChildError, MachineError, ModelUnavailable
 from scanmend.page import Correction, CorrectionStatus, PageResult, PageText
@@ -78,16 +82,16 @@ class PageCorrector:
     def _correct(
         self, text: PageText, profile: Profile, document: Document, context: Context
     ) -> PageResult | None:
-        settings = context.settings
+        settings, rules = context.settings, profile.gate_rules
 
         def uncorrected(status: CorrectionStatus, reason: str, name: str = "") -> PageResult:
-            return without_model(text, profile, Correction(status, reason, profile=name))
+            return result_without_model(text, rules, Correction(status, reason, profile=name))
 
         if not settings.llm.enabled:
             return uncorrected(CorrectionStatus.OFF, "llm.enabled is false")
         # a large model is asked about more lines: where it reads a number otherwise, a person should look
         words = shipped() if _is_builtin(settings) else None
-        wanted = [n for n, line in enumerate(text.lines) if needs_correction(line, profile, words)]
+        wanted = [n for n, line in enumerate(text.lines) if needs_correction(line, rules, words)]
         if not wanted:
             return uncorrected(CorrectionStatus.NOTHING, _why_nothing(text), profile.name)
         started = time.monotonic()
@@ -104,7 +108,10 @@ class PageCorrector:
             where = {"document": document.name, "page": text.index + 1}
             self._log.warning("correction failed", **where, reason=str(error))
             return uncorrected(CorrectionStatus.FAILED, str(error), profile.name)
-        result = review(text, proposal.lines, profile, correction_of(proposal, profile, started))
+        correction = correction_of(
+            proposal, started, profile=profile.name, prompt_sha256=profile.prompt_sha256
+        )
+        result = gated_result(text, proposal.lines, rules, correction)
         self._say_corrected(document, result, len(wanted))
         return result
 

@@ -85,7 +85,9 @@ def test_load_correct_unload_reload(model: Model, told: Told) -> None:
         assert proposal.tokens > 0
         assert proposal.model.name == "tiny-q8_0.gguf"
         assert proposal.model.quantization == "q8_0"
-        assert gate(LINES, proposal.lines, PROFILE).lines == tuple(line.text for line in LINES)
+        assert gate(LINES, proposal.lines, PROFILE.gate_rules).lines == tuple(
+            line.text for line in LINES
+        )
 
         model.idle()
         assert not process.is_running()

@@ -69,7 +69,7 @@ def _published(model: Model, texts: list[str]) -> tuple[str, ...]:
     """Return the lines that the gate publishes of the model's proposals."""
     lines = [Line(text, Box(0, 0, 1, 1), None) for text in texts]
     proposal = model.propose(lines, range(len(texts)), PROFILE)
-    return gate(lines, proposal.lines, PROFILE, shipped()).lines
+    return gate(lines, proposal.lines, PROFILE.gate_rules, shipped()).lines
 
 
 def test_each_thread_has_a_context_for_one_line() -> None:
@@ -153,7 +153,7 @@ def test_the_engine_s_alternatives_count(model: Model, text: str) -> None:
         unsure = tuple(d.at for d in doubts)
         line = Line(text, Box(0, 0, 1, 1), 0.9, unsure=unsure, doubts=doubts)
         proposal = model.propose([line], [0], PROFILE)
-        return gate([line], proposal.lines, PROFILE, shipped()).lines[0]
+        return gate([line], proposal.lines, PROFILE.gate_rules, shipped()).lines[0]
 
     assert published(*alternatives) == text.replace("fallaving", "following")
     assert published() == text
@@ -260,7 +260,7 @@ def test_a_word_that_the_model_copies_is_corrected_by_the_lexicon_s_candidates(
 
     def published() -> str:
         proposals = propose_page(loaded, "", UNKNOWN, range(len(UNKNOWN)), 600).lines
-        return "\n".join(gate(lines, proposals, PROFILE, shipped()).lines)
+        return "\n".join(gate(lines, proposals, PROFILE.gate_rules, shipped()).lines)
 
     assert "The chairman spoke of" in published()
     assert "Thank you for your letter." in published()

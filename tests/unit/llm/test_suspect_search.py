@@ -76,11 +76,11 @@ def test_a_known_word_is_suspect_where_a_look_alike_fits_far_better(neighbours: 
     (suspect,), others = find_suspects([line, worn], neighbours)
 
     assert (suspect.word, suspect.frequency, suspect.candidates[0].text) == ("an", 19, "on")
-    assert suspect.candidates[0].fits > 8
+    assert suspect.candidates[0].neighbour_gain > 8
     # three other words of the page have an a for an o
-    assert suspect.candidates[0].again == 2.0
+    assert suspect.candidates[0].recurrence == 2.0
     assert [s.candidates[0].text for s in others] == ["morning", "follows", "normal"]
-    assert [s.candidates[0].again for s in _suspects(line, neighbours)] == [0.0]
+    assert [s.candidates[0].recurrence for s in _suspects(line, neighbours)] == [0.0]
     assert find_suspects(["went back on both seats", worn], neighbours)[0] == []
 
 
@@ -119,7 +119,7 @@ def test_a_word_that_the_engine_nearly_read_is_a_candidate_however_far_it_is() -
 
     assert suspect.has_alternatives
     assert [c.text for c in suspect.candidates] == ["following"]
-    assert suspect.candidates[0].seen > -4
+    assert suspect.candidates[0].log_ratio > -4
     assert _suspects("the fallaving week", words) == []
 
 
