@@ -140,10 +140,15 @@ class ChildError(ScanmendError):
 
 
 class Died(ChildError):
-    """A child that ended in the middle of a request."""
+    """A child that ended in the middle of a request; ``output`` is the last that it wrote to stderr and stdout."""
 
     code = "died"
     meaning = "The child process that read the page ended in the middle of it, as often as `ocr.attempts` allows."
+
+    def __init__(self, what: str, remedy: str = "", output: str = "") -> None:
+        """Say how the child ended, and what it wrote before."""
+        super().__init__(what, remedy)
+        self.output = output
 
 
 class TimedOut(ChildError):

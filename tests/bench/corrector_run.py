@@ -14,7 +14,7 @@ import msgspec
 from bench.corrector_figures import Judged, Outcome
 from bench.corrector_sets import Document, Page
 from bench.corrector_table import progress
-from scanmend.backends.llm_lifecycle import Model
+from scanmend.backends.llm_lifecycle import LanguageModel
 from scanmend.config.profiles import Profile
 from scanmend.config.settings import LlmSettings
 from scanmend.correction.gate import apply, needs_correction
@@ -58,7 +58,7 @@ class CachedModel:
         """Take proposals from the file ``cache`` where it has them, so that a run can try only the gate's rules."""
         settings = LlmSettings(model=os.path.basename(path), auto_download=False, threads=threads)
         folder = os.path.dirname(os.path.abspath(path))
-        self._model = Model(settings, folder, lambda *_: None)
+        self._model = LanguageModel(settings, folder, lambda *_: None)
         self._cache_file = cache
         self._cached: dict[str, dict[str, object]] = {}
         if cache and os.path.exists(cache):

@@ -22,7 +22,7 @@ from rapidfuzz.distance import Levenshtein
 
 import tinygguf
 from scanmend.backends import gpu
-from scanmend.backends.llm_lifecycle import Model
+from scanmend.backends.llm_lifecycle import LanguageModel
 from scanmend.config.profiles import Profile
 from scanmend.config.settings import LlmSettings
 from scanmend.llm.loader import LoadedModel, load
@@ -138,7 +138,7 @@ def print_memory(path: str, context: int, layers: int | None) -> None:
     """Print the memory of all processes: before the load, loaded, and two seconds after the model's process ended."""
     name, folder = os.path.basename(path), os.path.dirname(os.path.abspath(path))
     settings = replace(LlmSettings(), model=name, context=context, gpu_layers=layers)
-    model = Model(settings, folder, lambda *_: None)
+    model = LanguageModel(settings, folder, lambda *_: None)
     line = Line("the modem house", Box(0, 0, 1, 1), 0.9)
 
     def used() -> str:

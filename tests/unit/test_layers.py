@@ -43,7 +43,7 @@ CHILDREN_ONLY = {
     "gguf",
 }
 # libraries that would double the time that `scanmend status` takes
-NOT_FOR_STATUS = {"structlog", "asyncio", "ssl", "subprocess"}
+NOT_FOR_STATUS = {"structlog", "asyncio", "ssl", "subprocess", "msgspec"}
 MAX_FUNCTION_LINES = 50
 MAX_FILE_LINES = 400
 

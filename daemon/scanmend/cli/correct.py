@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from scanmend.backends.gguf_files import chosen
-from scanmend.backends.llm_lifecycle import Model
+from scanmend.backends.llm_lifecycle import LanguageModel
 from scanmend.cli import progress
 from scanmend.cli.arguments import Commands, add_command, add_profile, load_config
 from scanmend.cli.text_files import (
@@ -81,15 +81,15 @@ def _profile(settings: Settings, name: str | None) -> Profile:
     return profile
 
 
-def _model(settings: Settings) -> Model:
+def _model(settings: Settings) -> LanguageModel:
     directory = settings.models.directory
     if settings.llm.backend == "local" and chosen(settings.llm, directory) is None:
         remedy = "get one with: scanmend models pull, or set llm.model: builtin"
         raise ModelUnavailable(f"no model in {directory}", remedy)
-    return Model(replace(settings.llm, auto_download=False), directory, lambda *_: None)
+    return LanguageModel(replace(settings.llm, auto_download=False), directory, lambda *_: None)
 
 
-def _correct_file(model: Model, name: str, profile: Profile, *, as_json: bool) -> int:
+def _correct_file(model: LanguageModel, name: str, profile: Profile, *, as_json: bool) -> int:
     """Correct one file; return the exit code."""
     pages = split_pages(read_records(name))
     total = sum(len(page) for page in pages)
@@ -126,7 +126,7 @@ def _page_text(index: int, page: Sequence[Record]) -> PageText:
     )
 
 
-def _correct_page(model: Model, page: PageText, profile: Profile) -> PageResult:
+def _correct_page(model: LanguageModel, page: PageText, profile: Profile) -> PageResult:
     rules = profile.gate_rules
     wanted = [n for n, line in enumerate(page.lines) if needs_correction(line, rules)]
     if not wanted:

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from scanmend import extras
-from scanmend.backends.download import environment
 from scanmend.backends.gguf_files import ModelFile, builtin, files
+from scanmend.backends.llm_children import llm_child
 from scanmend.backends.ocr_engines import choose, probe
 from scanmend.cli.arguments import Commands, add_command, load_config
 from scanmend.config.keys import keys_of
@@ -21,9 +21,8 @@ from scanmend.errors import MachineError, ScanmendError
 from scanmend.store.lock import running
 from scanmend.store.mounts import choose_method, free_bytes, mount_of
 from scanmend.telemetry import log
-from scanmend.workers.client import Child
 from scanmend.workers.protocol import ListingRequest
-from scanmend.workers.sandbox import Sandbox, gaps
+from scanmend.workers.sandbox import Sandbox, lacking
 
 HUB_SECONDS = 60.0  # how long the Hub may take to list a repository
 PROGRAM_SECONDS = 30.0  # how long a program may take to describe the GPU
@@ -125,11 +124,11 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
 
 
 def _sandbox() -> Iterator[Finding]:
-    found = gaps()
-    if not found:
+    missing = lacking()
+    if not missing:
         what = "confined: no network, write access only to their own folder"
         yield Finding("children", Verdict.OK, what)
-    for gap in found:
+    for gap in missing:
         yield Finding("children", Verdict.NOTE, gap.what, gap.remedy)
 
 
@@ -199,7 +198,7 @@ def _planned_download(settings: Settings) -> str:
     llm = settings.llm
     directory = os.fsencode(settings.models.directory)
     request = ListingRequest(llm.repository, None, llm.quantization, directory)
-    child = Child("scanmend.llm", "models", environment(), 0, Sandbox(network=True))
+    child = llm_child("models", Sandbox(network=True))
     try:
         listing = child.ask(request, HUB_SECONDS).files
     except ScanmendError as error:

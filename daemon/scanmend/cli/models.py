@@ -8,15 +8,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from scanmend.backends.download import SECONDS, environment
+from scanmend.backends.download import DOWNLOAD_SECONDS
 from scanmend.backends.gguf_files import ModelFile, builtin, chosen, files
+from scanmend.backends.llm_children import llm_child
 from scanmend.cli import progress
 from scanmend.cli.arguments import Commands, add_command, load_config
 from scanmend.config.settings import BUILTIN, Settings
 from scanmend.errors import ScanmendError, UsageError
 from scanmend.gguf_notes import NOTES_SUFFIX, Notes
 from scanmend.telemetry import log
-from scanmend.workers.client import Child
 from scanmend.workers.protocol import (
     DigestRequest,
     DownloadBegun,
@@ -114,7 +114,7 @@ def run_pull(options: argparse.Namespace) -> int:
         directory=os.fsencode(directory),
     )
     try:
-        fetched = _ask(request, SECONDS, directory, _print_progress)
+        fetched = _ask(request, DOWNLOAD_SECONDS, directory, _print_progress)
     finally:
         progress.end()
     print(os.fsdecode(fetched.file))
@@ -231,7 +231,7 @@ def _ask(
 ) -> R:
     """Ask an LLM child that has the network, and may write to one folder. Raises ScanmendError."""
     box = Sandbox("", (writable,) if writable else (), network=True)
-    child = Child("scanmend.llm", "models", environment(), 0, box)
+    child = llm_child("models", box)
     try:
         return child.ask(request, seconds, report)
     finally:

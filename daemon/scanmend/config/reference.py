@@ -5,7 +5,7 @@ Types, defaults and bounds come from the settings' own fields; the descriptions 
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from scanmend.config.settings import Settings
 
 CONFIG_FILE = "etc/scanmend.yaml"
 PROFILE_FILE = "etc/profiles/default.yaml"
+_RESTART = re.compile(r"\s*(?:all: )?\b[Rr]estart\.?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class KeyDescription:
 
 
 def every_key() -> Iterator[KeyDescription]:
-    """Yield every key of ``scanmend.yaml`` in the order of the settings' fields."""
+    """Yield every key of ``scanmend.yaml``: first those outside sections, then section by section."""
     comments = comments_of(resources.place(CONFIG_FILE).read_text("utf-8"))
     yield from _describe("", Settings, comments)
     for name, section in sections_of(Settings).items():
@@ -50,10 +51,10 @@ def every_key() -> Iterator[KeyDescription]:
 
 
 def every_section() -> Iterator[tuple[str, str]]:
-    """Yield each section of ``scanmend.yaml`` with the comment that describes it, which may be empty."""
+    """Yield each section of ``scanmend.yaml`` with its description, which may be empty."""
     comments = comments_of(resources.place(CONFIG_FILE).read_text("utf-8"))
     for name in sections_of(Settings):
-        yield name, comments.get(name, "")
+        yield name, without_restart(comments[name])
 
 
 def every_profile_key() -> Iterator[KeyDescription]:
@@ -61,22 +62,35 @@ def every_profile_key() -> Iterator[KeyDescription]:
     yield from _describe("", Profile, comments_of(resources.place(PROFILE_FILE).read_text("utf-8")))
 
 
-def _describe(section: str, cls: type, comments: dict[str, str]) -> Iterator[KeyDescription]:
+def _describe(section: str, cls: type, comments: Mapping[str, str]) -> Iterator[KeyDescription]:
     for name, key in keys_of(cls).items():
         path = f"{section}.{name}" if section else name
         yield KeyDescription(
-            section, name, key.parser.allowed, _as_yaml(key), key.reload, comments.get(path, "")
+            section,
+            name,
+            allowed=key.parser.allowed,
+            default=_as_yaml(key),
+            reload=key.reload,
+            description=without_restart(comments.get(path, "")),
         )
 
 
 def _as_yaml(key: Key) -> str:
+    """Return a key's default as a YAML file would write it."""
     if key.required:
         return ""
+    if isinstance(key.default, list):
+        return f"[{', '.join(key.default)}]"
     return key.default if isinstance(key.default, str) else json.dumps(key.default)
 
 
+def without_restart(comment: str) -> str:
+    """Return a comment without the note at its end that a change needs a restart; ``reload`` says so as well."""
+    return _RESTART.sub("", comment)
+
+
 def comments_of(text: str) -> dict[str, str]:
-    """Return the comments of a YAML file by key, such as ``ocr.dpi``.
+    """Return the comments of a YAML file by key, such as ``ocr.dpi``, each with its line breaks.
 
     A key's comment is the block of comment lines above it, without a blank line between, and the rest of its own line.
     """
@@ -86,17 +100,17 @@ def comments_of(text: str) -> dict[str, str]:
 def _comments(node: Any, lines: list[str], prefix: str) -> Iterator[tuple[str, str]]:
     for name, value in node.value:
         parts = [*_above(lines, name.start_mark), *_behind(lines, name.start_mark)]
-        yield f"{prefix}{name.value}", " ".join(parts)
+        yield f"{prefix}{name.value}", "\n".join(parts)
         if isinstance(value, yaml.MappingNode) and not value.flow_style:
             yield from _comments(value, lines, f"{prefix}{name.value}.")
 
 
 def _above(lines: list[str], mark: Any) -> list[str]:
     start = mark.line
-    indented_comment = " " * mark.column + "#"
-    while start > 0 and lines[start - 1].startswith(indented_comment):
+    sign = " " * mark.column + "#"
+    while start > 0 and lines[start - 1].startswith(sign):
         start -= 1
-    return [line.strip().lstrip("# ") for line in lines[start : mark.line]]
+    return [line.removeprefix(sign).removeprefix(" ") for line in lines[start : mark.line]]
 
 
 def _behind(lines: list[str], mark: Any) -> list[str]:

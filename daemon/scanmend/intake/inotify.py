@@ -90,7 +90,7 @@ def _translated(path: bytes, event: FileSystemEvent, *, arrived: bool) -> Watche
 
 
 class OverflowListener(logging.Handler):
-    """Asks for a scan when the kernel's queue overflowed: watchdog tells that only in its log."""
+    """Asks for a scan when the kernel's queue overflowed: watchdog only logs that."""
 
     def __init__(self, events: Events) -> None:
         super().__init__(logging.WARNING)

@@ -1,4 +1,4 @@
-"""The journal's records of files that are not claimed yet, and the narrow interface through which the watcher writes them."""
+"""The journal's records of files that are not claimed yet, as the watcher writes them."""
 
 import time
 from dataclasses import dataclass

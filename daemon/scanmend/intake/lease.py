@@ -21,7 +21,7 @@ from scanmend.intake.lease_folders import (
     Holder,
     InWork,
     LeaseFolders,
-    Published,
+    PublishedMark,
     slot_of,
 )
 from scanmend.store.facts import Memory
@@ -84,7 +84,7 @@ class Leases:
         with contextlib.suppress(OSError):  # ``run`` does it later
             self._settle(slot_of(path))
 
-    def acquire(self, path: bytes, superseding: Published | None = None) -> Holder | None:
+    def acquire(self, path: bytes, superseding: PublishedMark | None = None) -> Holder | None:
         """Take the lease of this path; return its holder when it can't be had.
 
         ``superseding``: a mark that does not count, because the file has another content now. Raise MachineError
@@ -109,7 +109,7 @@ class Leases:
         if reason:
             raise FolderGone(f"the inbox {self._inbox.path}: {reason}")
 
-    def _acquire(self, path: bytes, superseding: Published | None) -> Holder | None:
+    def _acquire(self, path: bytes, superseding: PublishedMark | None) -> Holder | None:
         slot = slot_of(path)
         chain = self._folders.chain(slot)
         before = chain[-1].holder if chain else None
@@ -119,16 +119,16 @@ class Leases:
         if not chain:
             return _UNKNOWN
         now = chain[-1].holder
-        if now.owner != self.owner or isinstance(now, Published):
+        if now.owner != self.owner or isinstance(now, PublishedMark):
             return now
         if before and before.owner != self.owner:
             self._log.warning("taken over", document=show(path), owner=before.owner)
         self._mine[slot] = (path, now.token)
         return None
 
-    def _has_ended(self, holder: Holder, superseding: Published | None) -> bool:
+    def _has_ended(self, holder: Holder, superseding: PublishedMark | None) -> bool:
         """Return whether the next lease may follow this one."""
-        if isinstance(holder, Published):
+        if isinstance(holder, PublishedMark):
             return holder == superseding
         return holder.owner != self.owner and self._is_dead(holder.owner)
 

@@ -36,7 +36,7 @@ class InWork:
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedMark:
     """The mark that ``owner`` published the file of this content, which stays in the inbox."""
 
     owner: str
@@ -49,7 +49,7 @@ class Published:
         return f"{self.owner}.{self.token}.{self.sha256}"
 
 
-Holder = InWork | Published
+Holder = InWork | PublishedMark
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Link:
 def parse_holder(folder: bytes) -> Holder:
     """Return the holder that the name of a folder tells."""
     owner, token, sha256 = (*os.fsdecode(folder).split("."), "", "")[:3]
-    return Published(owner, token, sha256) if sha256 else InWork(owner, token)
+    return PublishedMark(owner, token, sha256) if sha256 else InWork(owner, token)
 
 
 def slot_of(path: bytes) -> str:
@@ -138,7 +138,7 @@ class LeaseFolders:
         chain = self.chain(slot)
         if chain and chain[-1].holder.token == token:
             link = chain[-1]
-            mark = Published(link.holder.owner, token, sha256)
+            mark = PublishedMark(link.holder.owner, token, sha256)
             at = self._at("leases", link.slot)
             old, new = os.fsencode(link.holder.folder), os.fsencode(mark.folder)
             os.rename(os.path.join(at, old), os.path.join(at, new))

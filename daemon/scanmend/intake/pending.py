@@ -27,7 +27,7 @@ class PendingFiles:
     def __init__(
         self, root: Root, intake: Intake, scanner: Scanner, settings: SettleSettings
     ) -> None:
-        """``scanner`` is told which paths need no look."""
+        """``scanner`` learns which paths need no look."""
         self.settings = settings
         self._root = root
         self._path = os.fsencode(root.path)
@@ -35,7 +35,7 @@ class PendingFiles:
         self._scanner = scanner
         self._files: dict[bytes, PendingFile] = {}
         self._due: list[tuple[float, bytes]] = []  # heap of looks; monotonic
-        self._refused: dict[bytes, int] = {}  # path -> inode of what is no document
+        self._refused: dict[bytes, int] = {}  # path -> inode of a link, a device …
 
     def __len__(self) -> int:
         """Return how many files are waited for."""
@@ -169,11 +169,11 @@ class PendingFiles:
             self._refuse(FileSnapshot.of(path, status), reason)
         return None
 
-    # what is no document --------------------------------------------------------------------------
+    # links, devices and other things that are no documents ----------------------------------------
 
     @property
     def refused(self) -> frozenset[bytes]:
-        """Return the paths of what is in the inbox and no document."""
+        """Return the paths of things in the inbox that are no documents."""
         return frozenset(self._refused)
 
     def refuse_too_deep(self, path: bytes) -> None:
@@ -187,7 +187,7 @@ class PendingFiles:
             self._refused[snapshot.path] = snapshot.inode
 
     def forget_refused(self) -> None:
-        """Forget what is not there any more, so that the next one of its name is recorded. Call it after a scan."""
+        """Forget refused things that are gone, so that another one of the same name is recorded. Call it after a scan."""
         for path in list(self._refused):
             try:
                 os.lstat(os.path.join(self._path, path))

@@ -181,7 +181,7 @@ class Watcher:
         self._next_scan = min(self._next_scan, now + self._settings.poll_interval)
 
     def _scan_folder(self, path: bytes, now: float) -> None:
-        """Look at what is in a new folder. Leave a large one to the full scan, which lets the claim step keep up."""
+        """Look at the files of a new folder. Leave most of a large one to the full scan, which waits for the claim step."""
         for slices, _ in enumerate(self._looks(self._scanner.walk(path)), 1):
             if slices >= FOLDER_SLICES:
                 self._scan_wanted = True

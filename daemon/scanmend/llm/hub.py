@@ -20,16 +20,15 @@ from huggingface_hub.utils import build_hf_headers
 from tqdm import tqdm
 
 from scanmend.errors import DiskFull, ModelUnavailable
+from scanmend.gguf_names import file_name_words, part_numbers, without_part
 from scanmend.gguf_notes import Notes
 from scanmend.llm.hub_errors import explained
-from scanmend.quantizations import file_name_words
 from scanmend.workers.protocol import DownloadBegun, Downloaded, HubFile
 from scanmend.workers.server import Tell
 
 INCOMING = ".incoming"  # folder of partial files, in the models' folder
 FREE_BYTES = 2**28  # that stay free on the disk besides the model
 PROGRESS_SECONDS = 1.0  # between two progress messages
-_PART = re.compile(r"-\d{5}-of-\d{5}\.gguf$")  # of a model in several files
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +92,9 @@ def _chosen(repo_id: str, siblings: list[Any], quantization: str) -> list[HubFil
         whole_word = re.compile(rf"(^|[^a-z0-9]){re.escape(word)}([^a-z0-9]|$)")
         found = [f for f in models if whole_word.search(f.name.lower())]
         if found:
-            single = [f for f in found if not _PART.search(f.name)]
+            single = [f for f in found if not part_numbers(f.name)]
             return single[:1] or sorted(found, key=lambda f: f.name)
-    names = sorted({_PART.sub(".gguf", f.name) for f in models})
+    names = sorted({without_part(f.name) for f in models})
     there = ", ".join(names) or "no .gguf file at all"
     raise ModelUnavailable(
         f"{repo_id}: no file of llm.quantization {quantization}; there is: {there}"

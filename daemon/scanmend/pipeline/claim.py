@@ -10,7 +10,7 @@ from scanmend.document import Document, EndDoubt, FileSnapshot, State
 from scanmend.errors import show
 from scanmend.intake.events import Claimed, InWorkElsewhere, NotReady, RetryOn
 from scanmend.intake.inspection import Claimable, OverLimit, inspect
-from scanmend.intake.lease_folders import Holder, InWork, Published
+from scanmend.intake.lease_folders import Holder, InWork, PublishedMark
 from scanmend.intake.work_queue import QueueClosed
 from scanmend.pipeline.context import Context, CurrentContext, Stores
 from scanmend.pipeline.queues import Queues
@@ -70,7 +70,7 @@ class Claim:
             if isinstance(found, NotReady):
                 self._queues.events.put(found)
                 return
-            if isinstance(holder, Published):
+            if isinstance(holder, PublishedMark):
                 if isinstance(found, Claimable) and found.sha256 == holder.sha256:
                     self._record_published_elsewhere(snapshot, holder)
                     return
@@ -94,7 +94,7 @@ class Claim:
         reason = f"in work by {holder.owner}"
         self._queues.events.put(InWorkElsewhere(snapshot.path, reason, retry_within))
 
-    def _record_published_elsewhere(self, snapshot: FileSnapshot, holder: Published) -> None:
+    def _record_published_elsewhere(self, snapshot: FileSnapshot, holder: PublishedMark) -> None:
         """Record that another daemon published the file, which stays in the inbox."""
         journal = self._stores.journal
         document = journal.claim(snapshot, holder.sha256, "")

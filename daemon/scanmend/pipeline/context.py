@@ -50,7 +50,7 @@ class CurrentContext:
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """Where documents and what is known of them lie."""
+    """The journal, the folders and their leases, and the signs of life of the threads: all steps share them."""
 
     journal: Journal
     inbox: Inbox

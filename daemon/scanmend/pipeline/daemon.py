@@ -33,7 +33,7 @@ from scanmend.store.journal import Journal
 from scanmend.store.lock import lock
 from scanmend.store.mounts import Root, choose_method
 from scanmend.telemetry import log
-from scanmend.workers.sandbox import gaps
+from scanmend.workers.sandbox import lacking
 
 HEALTH_CHECK_SECONDS = 5.0  # between two looks at the threads
 PRUNED_PER_CHECK = 1_000  # documents that the journal forgets at one of them; takes 20 ms
@@ -117,8 +117,8 @@ class Daemon:
             "starting", version=__version__, process=os.getpid(), config=settings.file or "defaults"
         )
         self._log.info("engine", engine=engine.engine, reason=engine.why)
-        for gap in gaps():
-            self._log.warning("not confined", reason=str(gap))
+        for missing in lacking():
+            self._log.warning("not confined", reason=str(missing))
         return Context(settings, profiles, engine.engine)
 
     def _start_clearing(self, roots: folders.Roots, stack: contextlib.ExitStack) -> None:
@@ -152,7 +152,7 @@ class Daemon:
                     return 1
                 self._report_alive(pipeline, journal)
                 folders.remember_roots(journal, roots)
-                self._prune(journal)
+                self.prune(journal)
                 continue
             if number == signal.SIGHUP:
                 sd_notify.reloading()
@@ -180,7 +180,7 @@ class Daemon:
             sd_notify.status(status)
             self._last_status = status
 
-    def _prune(self, journal: Journal) -> None:
+    def prune(self, journal: Journal) -> None:
         """Let the journal forget old documents: once a day, a few at a time, so that nothing waits for it.
 
         In between it is not written: `scanmend status` takes each write for progress.

@@ -3,7 +3,7 @@
 import time
 
 from scanmend.backends.gguf_files import builtin, chosen
-from scanmend.backends.llm_lifecycle import Model, ModelState
+from scanmend.backends.llm_lifecycle import LanguageModel, ModelState
 from scanmend.config.profiles import Profile
 from scanmend.config.settings import LlmSettings, ModelsSettings, Settings
 from scanmend.correction.gate import needs_correction
@@ -128,10 +128,12 @@ class PageCorrector:
             seconds=round(result.correction.seconds, 2),
         )
 
-    def _new_model(self, settings: Settings) -> Model:
+    def _new_model(self, settings: Settings) -> LanguageModel:
         scratch = home(settings.folders.state)
         folder = settings.models.directory
-        return Model(settings.llm, folder, self._record_move, scratch, self._record_progress)
+        return LanguageModel(
+            settings.llm, folder, self._record_move, scratch, self._record_progress
+        )
 
     def _record_move(self, state: str, reason: str) -> None:
         """Log and record a move of the model to another state."""

@@ -100,16 +100,26 @@ class Pipeline:
         """Take up what a crash or a stop left, both in the same way: from the journal."""
         journal = self._stores.journal
         journal.pages.drop_orphans()
+        if unreadable := journal.pages.drop_unreadable():
+            what = "pages are read again: another version of scanmend kept them"
+            self._log.warning(what, pages=unreadable)
         self._stores.inbox.parts.sweep(journal.parts_in_hand())
         left = 0
         for document in journal.in_state(*ACTIVE):
             left += 1
-            if document.state in (State.PUBLISHING, State.PUTTING_AWAY):
+            if document.state == State.PUBLISHING and self._lacks_pages(document):
+                why = "a page that was kept can't be used"
+                self._resume_reading(journal.move(document, State.QUEUED, why))
+            elif document.state in (State.PUBLISHING, State.PUTTING_AWAY):
                 self._queues.results.put(document.id)
             else:
                 self._resume_reading(document)
         if left:
             self._log.info("taking up what was left", documents=left)
+
+    def _lacks_pages(self, document: Document) -> bool:
+        _, corrected = self._stores.journal.pages.progress(document.id)
+        return len(corrected) < (document.pages or 0)
 
     def _resume_reading(self, document: Document) -> None:
         """Queue the pages of a document that are not read, or not corrected."""

@@ -16,7 +16,7 @@ from scanmend.intake.work_queue import QueueClosed
 from scanmend.pipeline.context import CurrentContext, Stores
 from scanmend.pipeline.originals import Originals
 from scanmend.pipeline.queues import Queues
-from scanmend.pipeline.results import Results
+from scanmend.pipeline.result_writer import ResultWriter
 from scanmend.store import atomic
 from scanmend.store.journal import PUBLISHED
 from scanmend.telemetry import log
@@ -27,10 +27,13 @@ class Publish:
     """The publish step. One thread runs ``run``."""
 
     def __init__(self, context: CurrentContext, stores: Stores, queues: Queues) -> None:
-        """Take documents from ``queues.results``; put attachments into ``queues.pages``, paths into ``queues.events``."""
+        """Take documents from ``queues.results``.
+
+        Put attachments into ``queues.pages``, paths to look at again into ``queues.events``.
+        """
         self._stores = stores
         self._queues = queues
-        self._results = Results(stores, queues)
+        self._writer = ResultWriter(stores, queues)
         self._originals = Originals(context, stores, queues)
         self._postponed: dict[int, float] = {}  # document -> when it is tried again (monotonic)
         self._log = log.get("publish")
@@ -102,7 +105,7 @@ class Publish:
         document = self._stores.journal.document(number)
         try:
             if document.state == State.PUBLISHING:
-                document = self._results.publish(document)
+                document = self._writer.publish(document)
             if document.state == State.PUTTING_AWAY:
                 self._originals.put_away(document)
             if document.part is None:

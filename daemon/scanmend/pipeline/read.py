@@ -28,7 +28,10 @@ class Read:
     """The read step. ``run`` is the body of each slot's thread."""
 
     def __init__(self, context: CurrentContext, stores: Stores, queues: Queues) -> None:
-        """Take jobs from ``queues.pages``; put pages into ``queues.corrections``, failed documents into ``queues.results``."""
+        """Take jobs from ``queues.pages``.
+
+        Put pages into ``queues.corrections``, failed documents into ``queues.results``.
+        """
         self._context = context
         self._stores = stores
         self._queues = queues
@@ -109,10 +112,10 @@ class Read:
         doubts = document.end_doubts
         allowed = allowance(document, limits)
         request = ContentsRequest(
-            self._path(document),
-            limits.pages,
-            limits.pixels,
-            pdf.passwords,
+            file=self._path(document),
+            max_pages=limits.pages,
+            max_pixels=limits.pixels,
+            passwords=pdf.passwords,
             extract=pdf.attachments == "extract",
             max_bytes=int(limits.file_size),
             room_parts=allowed.parts,

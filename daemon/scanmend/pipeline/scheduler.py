@@ -154,7 +154,10 @@ class Scheduler:
         return waiting
 
     def _enter(self, document: int, waiting: _WaitingDocument) -> None:
-        """Put the document into the order of arrival if it had no jobs: without any it drops out when it comes first."""
+        """Put the document into the order of arrival, if it had no jobs before.
+
+        A document without jobs leaves that order when it comes first.
+        """
         if not waiting.has_jobs:
             heapq.heappush(self._by_arrival, (waiting.arrived, 0, document, _ANY_VERSION))
 

@@ -15,7 +15,7 @@ from scanmend.config.settings import WatchSettings
 from scanmend.document import FileSnapshot, State
 from scanmend.errors import MachineError
 from scanmend.intake.lease import Leases
-from scanmend.intake.lease_folders import InWork, LeaseFolders, Published, slot_of
+from scanmend.intake.lease_folders import InWork, LeaseFolders, PublishedMark, slot_of
 from scanmend.store.journal import Journal
 from scanmend.store.mounts import Root
 
@@ -187,8 +187,8 @@ def test_a_published_file_that_stays_is_not_published_again(inbox: Path) -> None
     time.sleep(2 * SECONDS)  # the mark outlives any lease
 
     mark = second.acquire(FILE)
-    assert isinstance(mark, Published)
-    assert mark == Published(first.owner, mark.token, SHA256)
+    assert isinstance(mark, PublishedMark)
+    assert mark == PublishedMark(first.owner, mark.token, SHA256)
     assert second.acquire(FILE) == mark
     assert second.acquire(FILE, superseding=mark) is None  # another content: a new document
     assert isinstance(first.acquire(FILE, superseding=mark), InWork)

@@ -14,7 +14,7 @@ import pytest
 from rapidfuzz.distance import Levenshtein
 
 from scanmend.backends.gguf_files import builtin
-from scanmend.backends.llm_lifecycle import Model
+from scanmend.backends.llm_lifecycle import LanguageModel
 from scanmend.config.profiles import Profile
 from scanmend.config.settings import LlmSettings
 from scanmend.correction.gate import gate
@@ -55,8 +55,8 @@ def _misread(rng: random.Random, text: str, count: int) -> str:
 
 
 @pytest.fixture
-def model() -> Iterator[Model]:
-    found = Model(replace(LlmSettings(), model="builtin"), "", lambda *_: None)
+def model() -> Iterator[LanguageModel]:
+    found = LanguageModel(replace(LlmSettings(), model="builtin"), "", lambda *_: None)
     yield found
     found.close()
 
@@ -65,7 +65,7 @@ def _load(threads: int | None = None) -> LoadedModel:
     return load(LoadRequest(os.fsencode(builtin()), gpu_layers=0, threads=threads), lambda _: None)
 
 
-def _published(model: Model, texts: list[str]) -> tuple[str, ...]:
+def _published(model: LanguageModel, texts: list[str]) -> tuple[str, ...]:
     """Return the lines that the gate publishes of the model's proposals."""
     lines = [Line(text, Box(0, 0, 1, 1), None) for text in texts]
     proposal = model.propose(lines, range(len(texts)), PROFILE)
@@ -115,7 +115,7 @@ def test_its_logits_are_those_of_the_training() -> None:
         assert np.abs(logits - torch_logits).max() < 0.5
 
 
-def test_misread_words_are_corrected(model: Model) -> None:
+def test_misread_words_are_corrected(model: LanguageModel) -> None:
     rng = random.Random(3)
     read = [_misread(rng, text, 2) for text in TRUTH]
 
@@ -126,7 +126,7 @@ def test_misread_words_are_corrected(model: Model) -> None:
     assert after < 0.8 * before
 
 
-def test_clean_lines_stay_as_they_are(model: Model) -> None:
+def test_clean_lines_stay_as_they_are(model: LanguageModel) -> None:
     assert list(_published(model, TRUTH)) == TRUTH
 
 
@@ -143,7 +143,7 @@ AFTER = "week of the year, and the house was built at the end of it by the same 
         f"{AFTER}; in the fallaving {AFTER}",
     ],
 )
-def test_the_engine_s_alternatives_count(model: Model, text: str) -> None:
+def test_the_engine_s_alternatives_count(model: LanguageModel, text: str) -> None:
     """Also in a line that is given to the model in pieces."""
     saw = {1: {"a": 0.6, "o": 0.4}, 4: {"a": 0.7, "o": 0.3}, 5: {"v": 0.8, "w": 0.2}}
     at = text.index("fallaving")
@@ -159,14 +159,14 @@ def test_the_engine_s_alternatives_count(model: Model, text: str) -> None:
     assert published() == text
 
 
-def test_a_long_paragraph_stays_whole(model: Model) -> None:
+def test_a_long_paragraph_stays_whole(model: LanguageModel) -> None:
     paragraph = " ".join(TRUTH * 8)
 
     assert len(paragraph) > 2000
     assert _published(model, [paragraph, TRUTH[0]]) == (paragraph, TRUTH[0])
 
 
-def test_a_word_longer_than_the_training_s_sequences_is_left_alone(model: Model) -> None:
+def test_a_word_longer_than_the_training_s_sequences_is_left_alone(model: LanguageModel) -> None:
     endless = ["n" * 3000] * 70  # more than there are sequences for
 
     read = TRUTH[0].replace("again", "agaiu")

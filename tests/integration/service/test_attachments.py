@@ -1,4 +1,4 @@
-"""Attachments through the real daemon: each is a document of its own, once, also over a kill -9."""
+"""Test attachments with the real daemon: each is a document of its own, once, also over a kill -9."""
 
 import json
 from collections.abc import Iterator
@@ -117,7 +117,7 @@ def test_killed_at_each_step(made: Tree, point: str) -> None:
         "after:drop",
     ],
 )
-def test_killed_while_one_fails(tmp_path: Path, point: str) -> None:
+def test_killed_while_an_attachment_fails(tmp_path: Path, point: str) -> None:
     """The mail stays in the inbox, so that the original which is moved is the attachment."""
     with tree(tmp_path, f"{EXTRACT}\noriginals: keep") as made:
         data = mail("A bad one", {"bad.pdf": b"%PDF-1.7 and nothing else"})
@@ -134,7 +134,7 @@ def test_killed_while_one_fails(tmp_path: Path, point: str) -> None:
         assert made.files(made.inbox) == ["desk/mail.pdf"]
 
 
-def test_without_extract_they_are_named(tmp_path: Path) -> None:
+def test_attachments_are_only_named_without_extract(tmp_path: Path) -> None:
     with tree(tmp_path, "llm: {enabled: false}") as made:
         made.start()
         put(made.inbox, "mail.pdf", MAIL)
@@ -149,7 +149,7 @@ def test_without_extract_they_are_named(tmp_path: Path) -> None:
 
 
 def test_attachments_of_attachments(made: Tree) -> None:
-    """The sixth level is named, and no more: five are read."""
+    """Five levels are read; the sixth is only named."""
     data = saved(written("The innermost one"))
     for level in range(6, 0, -1):
         data = mail(f"This is level {level}", {f"{level}.pdf": data})
@@ -188,7 +188,7 @@ def test_hostile_and_equal_names(made: Tree) -> None:
     assert {made.text(f"mail.txt_/{stem}") for stem in same} == {"the one\n", "the other\n"}
 
 
-def test_one_that_fails_goes_to_failed_and_can_be_dropped_again(made: Tree) -> None:
+def test_an_attachment_that_fails_can_be_dropped_again(made: Tree) -> None:
     made.start()
     files = {"bad.pdf": b"%PDF-1.7 and nothing else", "good.pdf": FILES["first.pdf"]}
     put(made.inbox, "desk/mail.pdf", mail("One of them is bad", files))
@@ -212,7 +212,7 @@ def test_one_that_fails_goes_to_failed_and_can_be_dropped_again(made: Tree) -> N
 
 
 def test_a_document_that_fails_has_no_parts(made: Tree) -> None:
-    """They lie in it, and come with it when it is tried again."""
+    """The attachments come with the document when it is tried again."""
     made.configure(f"{EXTRACT}\nlimits: {{pixels: 10000}}")
     made.start()
     put(made.inbox, "mail.pdf", MAIL)
@@ -226,7 +226,9 @@ def test_a_document_that_fails_has_no_parts(made: Tree) -> None:
 
 
 @pytest.mark.parametrize("originals", ["keep", "delete"])
-def test_whatever_becomes_of_originals(tmp_path: Path, originals: str) -> None:
+def test_attachments_are_read_whatever_the_policy_for_originals(
+    tmp_path: Path, originals: str
+) -> None:
     with tree(tmp_path, f"{EXTRACT}\noriginals: {originals}") as made:
         process = made.start()
         put(made.inbox, "desk/mail.pdf", MAIL)
@@ -254,7 +256,7 @@ def test_the_same_mail_again_gives_the_same_names(made: Tree) -> None:
     assert made.files(made.outbox) == RESULTS
 
 
-def test_a_shared_inbox_holds_no_lease_of_a_part(tmp_path: Path) -> None:
+def test_an_attachment_needs_no_lease(tmp_path: Path) -> None:
     with tree(tmp_path, f"{EXTRACT}\nwatch: {{poll_interval: 300ms, shared: true}}") as made:
         made.start()
         put(made.inbox, "desk/mail.pdf", MAIL)
@@ -271,7 +273,7 @@ def _sidecar(path: Path) -> dict[str, Any]:
     return found
 
 
-def test_process_publishes_them_too(made: Tree) -> None:
+def test_process_publishes_attachments_too(made: Tree) -> None:
     source = put(made.home / "elsewhere", "mail.pdf", MAIL)
     out = made.home / "results"
 
@@ -287,7 +289,7 @@ def test_process_publishes_them_too(made: Tree) -> None:
     assert source.read_bytes() == MAIL
 
 
-def test_process_tells_of_one_that_fails(made: Tree) -> None:
+def test_process_reports_an_attachment_that_fails(made: Tree) -> None:
     files = {"bad.pdf": b"%PDF-1.7 and nothing else", "good.pdf": FILES["first.pdf"]}
     source = put(made.home / "elsewhere", "mail.pdf", mail("One of them is bad", files))
     out = made.home / "results"

@@ -26,6 +26,7 @@ def test_texts_fit_their_page(language: str) -> None:
         assert not any(line.startswith(("#", "|||")) for line in text.truth.split("\n"))
 
 
+@pytest.mark.slow
 def test_a_page_is_worn_the_same_way_each_time() -> None:
     fonts = documents.fonts()
     if not fonts:
@@ -42,6 +43,7 @@ def test_a_page_is_worn_the_same_way_each_time() -> None:
         assert first.height < first.width < page.width
 
 
+@pytest.mark.slow
 def test_a_picture_is_made_once(tmp_path: Path) -> None:
     fonts = documents.fonts()
     if not fonts:

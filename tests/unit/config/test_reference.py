@@ -15,6 +15,7 @@ from scanmend.config.reference import (
     every_key,
     every_profile_key,
     every_section,
+    without_restart,
 )
 from scanmend.config.settings import Settings
 
@@ -44,20 +45,28 @@ def test_a_shipped_value_is_the_default(key: KeyDescription) -> None:
     "key", [*KEYS, *every_profile_key()], ids=lambda key: f"{key.path}-{key.allowed[:9]}"
 )
 def test_every_key_has_a_description(key: KeyDescription) -> None:
-    assert key.description.endswith(".")
+    assert key.description
     assert key.allowed
 
 
-def test_every_section_has_a_description() -> None:
-    assert [name for name, description in every_section() if not description] == []
+def test_a_section_may_have_a_description() -> None:
+    sections = dict(every_section())
+
+    assert list(sections) == list(sections_of(Settings))
+    assert sections["hooks"].startswith("Commands and a webhook")
+    assert sections["folders"] == ""
 
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: key.path)
-def test_a_key_says_whether_it_needs_a_restart(key: KeyDescription) -> None:
-    section = dict(every_section()).get(key.section, "")
-    says_so = "restart" in key.description or "need a restart" in section
+def test_a_comment_says_whether_a_key_needs_a_restart(key: KeyDescription) -> None:
+    comments = comments_of(resources.place(CONFIG_FILE).read_text())
+    notes = [name for name in (key.section, key.path) if _has_note(comments.get(name, ""))]
 
-    assert says_so is not key.reload
+    assert bool(notes) is not key.reload
+
+
+def _has_note(comment: str) -> bool:
+    return without_restart(comment) != comment
 
 
 def test_the_shipped_profile_holds_every_key() -> None:
@@ -69,7 +78,7 @@ def test_the_shipped_profile_holds_every_key() -> None:
 def test_comments_above_and_behind_a_key() -> None:
     text = "# about the file\n\n# of the\n# section\na:  # and so on\n  # a key\n  b: 1  # too\n  c: {}\n"
 
-    assert comments_of(text) == {"a": "of the section and so on", "a.b": "a key too", "a.c": ""}
+    assert comments_of(text) == {"a": "of the\nsection\nand so on", "a.b": "a key\ntoo", "a.c": ""}
 
 
 def test_what_is_allowed_completes_a_sentence() -> None:

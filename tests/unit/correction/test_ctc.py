@@ -105,6 +105,7 @@ STEP = st.dictionaries(st.sampled_from(["", "a", "b"]), st.sampled_from([0.1, 0.
 
 
 @given(st.lists(STEP, min_size=1, max_size=5), st.text("ab", max_size=3))
+@pytest.mark.slow
 def test_a_text_is_as_probable_as_all_paths_that_spell_it(
     steps: list[dict[str, float]], other: str
 ) -> None:

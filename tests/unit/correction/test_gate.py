@@ -315,6 +315,7 @@ def _digits(text: str) -> str:
 
 @settings(max_examples=CASES, deadline=None)
 @given(_case())
+@pytest.mark.slow
 def test_properties(
     case: tuple[str, str, tuple[int, ...] | None, tuple[Divergence, ...] | None],
 ) -> None:
@@ -346,6 +347,7 @@ def test_properties(
 
 @settings(max_examples=2000, deadline=None)
 @given(TEXT)
+@pytest.mark.slow
 def test_a_proposal_that_copies_changes_nothing_but_by_rule(text: str) -> None:
     assert published(text, text) == published(text, None)
 

@@ -98,6 +98,7 @@ def test_a_large_hole_is_seen() -> None:
     assert isinstance(_check(WHOLE["pdf"][:800] + bytes(40_000_000)), NOT_COMPLETE)
 
 
+@pytest.mark.slow
 def test_no_beginning_of_a_gif_is_whole() -> None:
     data = _saved(Image.frombytes("P", (150, 150), _noise(22_500)), "GIF")
     assert not any(_check(data[:n]) == Complete() for n in range(16, len(data) - 1))
@@ -170,6 +171,7 @@ def test_loops_end() -> None:
 
 @settings(max_examples=1500, deadline=None)
 @given(st.sampled_from(sorted(WHOLE)), st.integers(0, 2**32))
+@pytest.mark.slow
 def test_it_never_raises(kind: str, seed: int) -> None:
     chance = random.Random(seed)
     data = bytearray(WHOLE[kind])

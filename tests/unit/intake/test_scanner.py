@@ -38,6 +38,7 @@ def _listed(scanner: Scanner) -> list[bytes]:
     return [path for path in found if not isinstance(path, SliceEnd)]
 
 
+@pytest.mark.slow
 def test_known_names_are_looked_at_in_turn_and_each_of_them_in_time(inbox: Path) -> None:
     scanner = Scanner(os.fsencode(inbox), lambda *_: pytest.fail("can't be listed"))
     for path in _listed(scanner):
@@ -63,6 +64,7 @@ def test_a_name_that_is_gone_is_looked_at_when_it_comes_back(tmp_path: Path) -> 
     assert _listed(scanner) == [b"a"]
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_listed_makes_nothing_unknown(tmp_path: Path) -> None:
     unreadable: list[bytes] = []
     scanner = Scanner(os.fsencode(tmp_path), lambda folder, _: unreadable.append(folder))
@@ -77,6 +79,7 @@ def test_a_folder_that_cannot_be_listed_makes_nothing_unknown(tmp_path: Path) ->
     assert len(_listed(scanner)) < RECHECKS
 
 
+@pytest.mark.slow
 def test_a_new_file_among_many_costs_no_stat_of_the_others(
     inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

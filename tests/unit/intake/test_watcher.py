@@ -4,6 +4,8 @@ import os
 import time
 from pathlib import Path
 
+import pytest
+
 from intakes import RecordedLog, new_intake, take_all
 from scanmend.config.settings import SettleSettings, WatchSettings
 from scanmend.intake.events import Claimed, FolderArrived, Look, ScanNow
@@ -37,6 +39,7 @@ def _fill(folder: Path, count: int) -> None:
         (folder / f"scan-{number:05}.png").write_bytes(b"x")
 
 
+@pytest.mark.slow
 def test_the_scan_waits_for_the_claim_step(tmp_path: Path) -> None:
     _fill(tmp_path / "inbox", MANY)
     log = RecordedLog()
@@ -55,6 +58,7 @@ def test_the_scan_waits_for_the_claim_step(tmp_path: Path) -> None:
     assert len(set(claimed)) == MANY
 
 
+@pytest.mark.slow
 def test_a_large_new_folder_is_left_to_the_scan(tmp_path: Path) -> None:
     (tmp_path / "inbox").mkdir()
     watcher = _watcher(tmp_path / "inbox", new_intake(RecordedLog()))

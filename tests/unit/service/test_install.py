@@ -84,7 +84,7 @@ def test_a_services_configuration_is_the_shipped_one_with_other_folders() -> Non
     text = install.system_config(resources.place("etc/scanmend.yaml").read_text())
 
     assert "\nbase: /var/lib/scanmend\n" in text
-    assert "  inbox: inbox " in text
+    assert "\n  inbox: inbox\n" in text
     assert "var/inbox" not in text
 
 

@@ -10,7 +10,7 @@ from scanmend.formats import sidecar
 from scanmend.formats.registry import extensions
 from scanmend.formats.result import Result
 from scanmend.intake.events import Look
-from scanmend.intake.lease_folders import Published
+from scanmend.intake.lease_folders import PublishedMark
 from scanmend.page import PageResult
 from scanmend.pipeline.context import Stores
 from scanmend.pipeline.folders import require
@@ -20,8 +20,8 @@ from scanmend.store.journal import PUBLISHED
 from scanmend.telemetry import log
 
 
-class Results:
-    """Publishes results. Belongs to the publish step's thread; raises OSError and MachineError."""
+class ResultWriter:
+    """Writes results. Belongs to the publish step's thread; raises OSError and MachineError."""
 
     def __init__(self, stores: Stores, queues: Queues) -> None:
         """Put attachments into ``queues.pages``, paths to look at again into ``queues.events``."""
@@ -66,7 +66,7 @@ class Results:
         if document.part is not None:  # no other daemon has it
             return None
         holder = self._stores.leases.acquire(document.path)
-        if isinstance(holder, Published):
+        if isinstance(holder, PublishedMark):
             return f"published by {holder.owner}, which took it over"
         if holder:
             raise MachineError(f"{holder.owner} took it over; its end is waited for")
