@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from scanmend.config.settings import BUILTIN, LlmSettings
 from scanmend.gguf_names import file_name_words, part_numbers, without_part
-from scanmend.resources import place
+from scanmend.resources import shipped_file
 
 MAGIC = b"GGUF"
 
@@ -62,7 +62,7 @@ def _parts(path: str, paths: list[str]) -> tuple[str, ...]:
 
 def builtin() -> str:
     """Return the path of the corrector that comes with scanmend."""
-    return str(place("models/corrector.gguf"))
+    return str(shipped_file("models/corrector.gguf"))
 
 
 def chosen(settings: LlmSettings, directory: str) -> str | None:

@@ -44,7 +44,7 @@ class KeyDescription:
 
 def every_key() -> Iterator[KeyDescription]:
     """Yield every key of ``scanmend.yaml``: first those outside sections, then section by section."""
-    comments = comments_of(resources.place(CONFIG_FILE).read_text("utf-8"))
+    comments = comments_of(resources.shipped_file(CONFIG_FILE).read_text("utf-8"))
     yield from _describe("", Settings, comments)
     for name, section in sections_of(Settings).items():
         yield from _describe(name, section, comments)
@@ -52,14 +52,16 @@ def every_key() -> Iterator[KeyDescription]:
 
 def every_section() -> Iterator[tuple[str, str]]:
     """Yield each section of ``scanmend.yaml`` with its description, which may be empty."""
-    comments = comments_of(resources.place(CONFIG_FILE).read_text("utf-8"))
+    comments = comments_of(resources.shipped_file(CONFIG_FILE).read_text("utf-8"))
     for name in sections_of(Settings):
         yield name, without_restart(comments[name])
 
 
 def every_profile_key() -> Iterator[KeyDescription]:
     """Yield every key of a profile's file."""
-    yield from _describe("", Profile, comments_of(resources.place(PROFILE_FILE).read_text("utf-8")))
+    yield from _describe(
+        "", Profile, comments_of(resources.shipped_file(PROFILE_FILE).read_text("utf-8"))
+    )
 
 
 def _describe(section: str, cls: type, comments: Mapping[str, str]) -> Iterator[KeyDescription]:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from scanmend.errors import MachineError
-from scanmend.resources import place
+from scanmend.resources import shipped_file
 
 FrequencyClass: TypeAlias = int
 """How often the lexicon's texts have a word or a pair: 0 never, else ``floor(log2(count)) + 1``.
@@ -181,4 +181,4 @@ def load(path: Path) -> Lexicon:
 @functools.cache
 def shipped() -> Lexicon:
     """Return the lexicon that ships with scanmend. Raises MachineError."""
-    return load(place("models/lexicon.bin"))
+    return load(shipped_file("models/lexicon.bin"))

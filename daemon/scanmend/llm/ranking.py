@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from scanmend.correction.lookalikes import ACCENT_COST, Candidate
 from scanmend.errors import MachineError
 from scanmend.llm.suspect_word import SuspectWord
-from scanmend.resources import place
+from scanmend.resources import shipped_file
 
 FORMAT = "scanmend ranking 1"
 FILE = "models/ranking.json"
@@ -121,7 +121,7 @@ def best(suspect: SuspectWord, log_likelihoods: Sequence[float]) -> tuple[Candid
 @functools.cache
 def regressions() -> Mapping[WordKind, Regression]:
     """Return the regressions that come with scanmend; raise MachineError when their file is missing or damaged."""
-    path = place(FILE)
+    path = shipped_file(FILE)
     try:
         return parsed(path.read_bytes())
     except (OSError, ValueError) as error:

@@ -157,7 +157,7 @@ def _systemd_version() -> int:
 
 
 def _shipped(name: str) -> str:
-    return resources.place(name).read_text("utf-8")
+    return resources.shipped_file(name).read_text("utf-8")
 
 
 def _write(path: Path, text: str) -> Action:

@@ -20,7 +20,7 @@ def _settings(tmp_path: Path, text: str = "") -> Settings:
 
 
 def _shipped() -> Settings:
-    return load_settings(str(resources.place("etc/scanmend.yaml")))
+    return load_settings(str(resources.shipped_file("etc/scanmend.yaml")))
 
 
 def test_the_shipped_profiles() -> None:

@@ -23,7 +23,7 @@ KEYS = list(every_key())
 
 
 def test_the_shipped_configuration_holds_every_key_with_its_default() -> None:
-    shipped = yaml.safe_load(resources.place(CONFIG_FILE).read_text())
+    shipped = yaml.safe_load(resources.shipped_file(CONFIG_FILE).read_text())
 
     for section, cls in sections_of(Settings).items():
         assert list(shipped.pop(section)) == list(keys_of(cls))
@@ -32,7 +32,7 @@ def test_the_shipped_configuration_holds_every_key_with_its_default() -> None:
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: key.path)
 def test_a_shipped_value_is_the_default(key: KeyDescription) -> None:
-    shipped = yaml.safe_load(resources.place(CONFIG_FILE).read_text())
+    shipped = yaml.safe_load(resources.shipped_file(CONFIG_FILE).read_text())
     value = shipped[key.section][key.name] if key.section else shipped[key.name]
 
     if key.path == "base":  # the shipped file lies in etc/, below the project's folder
@@ -59,7 +59,7 @@ def test_a_section_may_have_a_description() -> None:
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: key.path)
 def test_a_comment_says_whether_a_key_needs_a_restart(key: KeyDescription) -> None:
-    comments = comments_of(resources.place(CONFIG_FILE).read_text())
+    comments = comments_of(resources.shipped_file(CONFIG_FILE).read_text())
     notes = [name for name in (key.section, key.path) if _has_note(comments.get(name, ""))]
 
     assert bool(notes) is not key.reload
@@ -70,7 +70,7 @@ def _has_note(comment: str) -> bool:
 
 
 def test_the_shipped_profile_holds_every_key() -> None:
-    shipped = yaml.safe_load(resources.place(PROFILE_FILE).read_text())
+    shipped = yaml.safe_load(resources.shipped_file(PROFILE_FILE).read_text())
 
     assert list(shipped) == list(keys_of(Profile))
 

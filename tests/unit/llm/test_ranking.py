@@ -17,7 +17,7 @@ from scanmend.llm.ranking import (
     regressions,
 )
 from scanmend.llm.suspect_word import SuspectWord
-from scanmend.resources import place
+from scanmend.resources import shipped_file
 
 
 def test_the_likely_candidate_is_proposed_and_none_when_none_is_likely() -> None:
@@ -49,7 +49,7 @@ def test_each_kind_of_word_has_its_regression() -> None:
 
 
 def _shipped() -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(place(FILE).read_bytes())
+    content: dict[str, Any] = json.loads(shipped_file(FILE).read_bytes())
     return content
 
 

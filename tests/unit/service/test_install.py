@@ -81,7 +81,7 @@ def test_only_the_gpus_devices_are_open(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_services_configuration_is_the_shipped_one_with_other_folders() -> None:
-    text = install.system_config(resources.place("etc/scanmend.yaml").read_text())
+    text = install.system_config(resources.shipped_file("etc/scanmend.yaml").read_text())
 
     assert "\nbase: /var/lib/scanmend\n" in text
     assert "\n  inbox: inbox\n" in text
