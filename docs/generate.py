@@ -7,8 +7,8 @@ A page has hand-written text around ``<!-- begin NAME -->`` and ``<!-- end NAME 
 tests/unit/docs/test_generated.py fails on a part that is out of date.
 """
 
-import dataclasses
 import importlib
+import itertools
 import json
 import re
 import sys
@@ -21,9 +21,12 @@ DOCS = ROOT / "docs"
 sys.path.insert(0, str(ROOT / "daemon"))
 
 from scanmend import errors  # noqa: E402
-from scanmend.config.settings import Settings  # noqa: E402
+from scanmend.config.reference import (  # noqa: E402
+    KeyDescription,
+    every_key,
+    every_section,
+)
 
-EXAMPLE = ROOT / "etc" / "scanmend.yaml"
 SCHEMA = ROOT / "daemon" / "scanmend" / "formats" / "sidecar.schema.json"
 CARD = ROOT / "models" / "README.md"
 
@@ -31,99 +34,39 @@ CARD = ROOT / "models" / "README.md"
 # configuration ------------------------------------------------------------------------------------
 
 
-@dataclasses.dataclass(frozen=True)
-class Entry:
-    """One key of etc/scanmend.yaml: its comment, and the default as written there ("" for a section)."""
-
-    comment: str
-    default: str
-
-
-def example() -> dict[str, Entry]:
-    """Return the keys of etc/scanmend.yaml by their full name, in order."""
-    entries: dict[str, Entry] = {}
-    section = ""
-    comment: list[str] = []
-    for line in EXAMPLE.read_text("utf-8").splitlines():
-        if not line.strip():
-            comment = []
-        elif line.lstrip().startswith("#"):
-            comment.append(line.lstrip()[1:])
-        else:
-            indent, name, value, trailing = _key(line)
-            if not indent:
-                section = name
-            full = f"{section}.{name}" if indent else name
-            said = "\n".join(part[1:] if part[:1] == " " else part for part in comment)
-            entries[full] = Entry("\n".join(filter(None, [said, trailing])), value)
-            comment = []
-    return entries
-
-
-def _key(line: str) -> tuple[bool, str, str, str]:
-    """Split "  name: value  # comment" into whether it is indented, name, value and comment."""
-    match = re.fullmatch(r"( *)(\w+):(?: +([^#]*?))?(?: *# *(.*))?", line)
-    assert match, f"{EXAMPLE.name}: {line}"
-    return bool(match[1]), match[2], match[3] or "", match[4] or ""
-
-
 def configuration() -> str:
     """Return every key with its default, its allowed values and its meaning."""
-    written = example()
+    sections = {"": "", **dict(every_section())}
     parts: list[str] = []
-    plain = [f for f in _fields(Settings) if not dataclasses.is_dataclass(f.type)]
-    parts += ["## General", ""]
-    for found in plain:
-        parts += _setting(found.name, found, written)
-    for section in (f for f in _fields(Settings) if dataclasses.is_dataclass(f.type)):
-        parts += [f"## {section.name}", ""]
-        intro = _restart_apart(written[section.name].comment)[0]
-        parts += [_sentence(intro.removeprefix("all:")), ""] if intro not in ("", "all:") else []
-        for found in _fields(section.type):
-            parts += _setting(f"{section.name}.{found.name}", found, written)
+    for section, keys in itertools.groupby(every_key(), key=lambda key: key.section):
+        parts += [f"## {section or 'General'}", ""]
+        if sections[section]:
+            parts += [_sentence(sections[section]), ""]
+        for key in keys:
+            parts += _key(key)
     return "\n".join(parts)
 
 
-def _fields(cls: Any) -> list[dataclasses.Field[Any]]:
-    return [f for f in dataclasses.fields(cls) if not f.metadata.get("internal")]
-
-
-def _setting(name: str, found: dataclasses.Field[Any], written: Mapping[str, Entry]) -> list[str]:
-    entry = written[name]
-    comment, restart = _restart_apart(entry.comment)
-    reloads = found.metadata["reload"]
-    assert (
-        reloads or restart or _restart_apart(written[name.split(".", maxsplit=1)[0]].comment)[1]
-    ), f"{EXAMPLE.name}: the comment of {name} must say that it needs a restart"
-    facts = [f"Default: `{entry.default}`", f"it must be {allowed(found.metadata['parse'])}"]
-    facts.append("SIGHUP reloads it" if reloads else "**a change needs a restart**")
-    return [f"### `{name}`", "", "; ".join(facts) + ".", "", _sentence(comment), ""]
-
-
-def _restart_apart(comment: str) -> tuple[str, bool]:
-    """Return the comment without its note about a restart, and whether there was one."""
-    found = re.sub(r"\s*\b[Rr]estart\.?$", "", comment)
-    return found, found != comment
+def _key(key: KeyDescription) -> list[str]:
+    effect = "SIGHUP reloads it" if key.reload else "**a change needs a restart**"
+    facts = f"Default: `{key.default}`; it must be {key.allowed}; {effect}."
+    # a description that begins with a value, such as "auto: ...", keeps its case
+    begins_with_value = re.match(r"\w+[:,]", key.description)
+    text = _markdown(key.description) if begins_with_value else _sentence(key.description)
+    return [f"### `{key.path}`", "", facts, "", text, ""]
 
 
 def _sentence(comment: str) -> str:
     """Return a comment as a paragraph of Markdown; its indented lines become a list."""
+    text = _markdown(comment)
+    return text[:1].upper() + text[1:]
+
+
+def _markdown(comment: str) -> str:
     escaped = re.sub(r"[<*]", r"\\\g<0>", comment).split("\n")
     lines = [f"\n- `{x.strip()}`" if x.startswith("  ") else x for x in escaped]
     text = re.sub(r" {2,}", " ", "\n".join(lines).strip())
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "`")) else ".")
-
-
-def allowed(parse: Callable[[Any], Any]) -> str:
-    """Return what a parser allows, in its own words: those of its complaint about a value that nothing allows."""
-    said = []
-    for wrong in (object(), "0ms", "0B", -1):
-        try:
-            parse(wrong)
-        except ValueError as error:
-            said.append(re.sub(r" \(did you mean.*\)$", "", str(error)))
-    low = next((s for s in said if s.startswith("at least")), "")
-    return said[0] + (f", {low.split(' (')[0]} s" if low and "ms" in said[0] else "")
+    return text if text.endswith((".", "`")) else f"{text}."
 
 
 # sidecar ------------------------------------------------------------------------------------------

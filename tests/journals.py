@@ -1,7 +1,9 @@
 """What tests read in a journal beside the daemon."""
 
+import dataclasses
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 from scanmend.document import Document, State
 from scanmend.store.queries import JournalReader
@@ -26,3 +28,28 @@ def moves(state: Path, document: int) -> list[str]:
         return [new for (new,) in db.execute(statement, (document,))]
     finally:
         db.close()
+
+
+def document(**changes: Any) -> Document:
+    """Return a document that is being read, as a row of the journal; ``changes`` replace its values."""
+    made = Document(
+        id=1,
+        path=b"desk/book.pdf",
+        size=1000,
+        mtime_ns=1,
+        inode=1,
+        sha256="",
+        profile="default",
+        media_type="application/pdf",
+        pages=5,
+        state=State.READING,
+        reason="",
+        since=0.0,
+        first_seen=0.0,
+        outcome="",
+        stem=None,
+        put_away=None,
+        kept=0,
+        warnings="[]",
+    )
+    return dataclasses.replace(made, **changes)

@@ -1,7 +1,6 @@
-"""OpenSSL 1.1 for Aspose's .NET runtime: the system's, or fetched by apt from an older release.
+"""Find OpenSSL 1.1 for Aspose's .NET runtime: the system's, or the package of an older release, downloaded by apt.
 
-The sources are the machine's own, with the release replaced, in an apt state of their own: nothing of the
-system is changed.
+apt uses the machine's own sources with the release replaced, and a state of its own: the system does not change.
 """
 
 import fcntl
@@ -13,29 +12,39 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-OLDER = {"bookworm": "bullseye", "trixie": "bullseye", "noble": "focal", "jammy": "focal"}
-SECONDS = 300
+# release -> one that has OpenSSL 1.1
+OLDER_RELEASES = {"bookworm": "bullseye", "trixie": "bullseye", "noble": "focal", "jammy": "focal"}
+APT_SECONDS = 300
 
 
 def folder() -> tuple[str | None, str]:
-    """The folder with libssl.so.1.1, or None and the reason why it can't be had."""
-    for path in glob.glob("/usr/lib/*/libssl.so.1.1") + glob.glob("/usr/lib/libssl.so.1.1"):
-        return os.path.dirname(path), "the system's"
+    """Return the folder of libssl.so.1.1 and where it comes from, or None and the reason why there is none."""
+    installed = glob.glob("/usr/lib/*/libssl.so.1.1") + glob.glob("/usr/lib/libssl.so.1.1")
+    if installed:
+        return os.path.dirname(installed[0]), "the system's"
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "scanmend"
     cache.mkdir(parents=True, exist_ok=True)
     with open(cache / "openssl11.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        there = glob.glob(str(cache / "openssl11" / "**" / "libssl.so.1.1"), recursive=True)
-        if there:
-            return os.path.dirname(there[0]), "fetched earlier"
+        downloaded = _downloaded(cache)
+        if downloaded:
+            return downloaded, "downloaded earlier"
         try:
-            return _fetch(cache), "fetched by apt"
+            _download(cache)
+            return _downloaded(cache), "downloaded by apt"
         except (OSError, subprocess.SubprocessError) as error:
-            said = getattr(error, "stderr", b"") or b""
-            return None, f"{error} {said.decode(errors='replace')[-200:]}"
+            output = getattr(error, "stderr", b"") or b""
+            return None, f"{error} {output.decode(errors='replace')[-200:]}"
 
 
-def _fetch(cache: Path) -> str:
+def _downloaded(cache: Path) -> str | None:
+    """Return the folder of libssl.so.1.1 below the cache, if it is there."""
+    found = glob.glob(str(cache / "openssl11" / "**" / "libssl.so.1.1"), recursive=True)
+    return os.path.dirname(found[0]) if found else None
+
+
+def _download(cache: Path) -> None:
+    """Download and unpack the package into the cache. Raises OSError or SubprocessError."""
     if not shutil.which("apt-get"):
         raise OSError("no apt-get here, and the system has no libssl.so.1.1")
     with tempfile.TemporaryDirectory(dir=cache) as work:
@@ -56,7 +65,7 @@ def _fetch(cache: Path) -> str:
                 cwd=home,
                 check=True,
                 capture_output=True,
-                timeout=SECONDS,
+                timeout=APT_SECONDS,
             )
         package = next(home.glob("libssl1.1_*.deb"), None)
         if package is None:
@@ -65,28 +74,23 @@ def _fetch(cache: Path) -> str:
             ["dpkg-deb", "-x", package, home / "openssl11"], check=True, capture_output=True
         )
         (home / "openssl11").rename(cache / "openssl11")
-    return os.path.dirname(
-        glob.glob(str(cache / "openssl11" / "**" / "libssl.so.1.1"), recursive=True)[0]
-    )
 
 
 def _write_sources(target: Path) -> None:
-    """The machine's sources of its own release, with that replaced by the older one."""
+    """Write the machine's apt sources of its own release, with an older release in its place."""
     release = re.search(r"VERSION_CODENAME=(\w+)", Path("/etc/os-release").read_text())
-    older = OLDER.get(release[1]) if release else None
+    older = OLDER_RELEASES.get(release[1]) if release else None
     if release is None or older is None:
         raise OSError("no older release with OpenSSL 1.1 is known for this system")
     files = [Path("/etc/apt/sources.list"), *Path("/etc/apt/sources.list.d").glob("*")]
     for number, file in enumerate(f for f in files if f.is_file()):
         if file.suffix == ".sources":
-            for part, stanza in enumerate(re.split(r"\n\s*\n", file.read_text())):
+            for index, stanza in enumerate(re.split(r"\n\s*\n", file.read_text())):
                 if re.search(rf"^Suites:.*\b{release[1]}\b(?!-)", stanza, re.MULTILINE):
                     changed = re.sub(r"^Suites:.*$", f"Suites: {older}", stanza, flags=re.MULTILINE)
-                    (target / f"s{number}-{part}.sources").write_text(changed + "\n")
+                    (target / f"s{number}-{index}.sources").write_text(changed + "\n")
         else:
-            lines = [
-                x for x in file.read_text().splitlines() if re.match(rf"deb\s.*\s{release[1]}\s", x)
-            ]
-            (target / f"s{number}.list").write_text(
-                "\n".join(x.replace(release[1], older) for x in lines) + "\n"
-            )
+            own = re.compile(rf"deb\s.*\s{release[1]}\s")
+            lines = [line for line in file.read_text().splitlines() if own.match(line)]
+            changed = "\n".join(line.replace(release[1], older) for line in lines)
+            (target / f"s{number}.list").write_text(f"{changed}\n")

@@ -19,7 +19,7 @@ from scanmend.pipeline.queues import Queues, ResultQueue
 from scanmend.pipeline.scheduler import Scheduler
 from scanmend.store.journal import Journal
 from scanmend.store.parts import Parts
-from scanmend.telemetry.liveness import Pulse
+from scanmend.telemetry.liveness import Liveness
 
 PROFILE = Profile("default", "copy")
 
@@ -85,7 +85,7 @@ def bench(home: Path, engine: str = "null") -> Iterator[Bench]:
         Inbox(roots.inbox, Parts(folders.state)),
         roots,
         Leases(roots.inbox, journal, settings.watch),
-        Pulse(),
+        Liveness(),
     )
     queues = Queues(queue.SimpleQueue(), WorkQueue(), Scheduler(), WorkQueue(), ResultQueue())
     context = Context(settings, {"default": PROFILE}, engine)

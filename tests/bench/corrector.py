@@ -29,8 +29,8 @@ from bench.corrector_run import (
     without_gate,
 )
 from bench.documents import LANGUAGES
+from scanmend.config.loading import load_settings
 from scanmend.config.profiles import Profile, load_profiles
-from scanmend.config.settings import load_settings
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SETS = ("ours", "receipts", "magazine", *sets.POST_OCR_FILES)

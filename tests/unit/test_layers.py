@@ -1,37 +1,35 @@
-"""The shape of the code, drawn by tests: who imports whom, how long functions are, what the daemon loads."""
+"""The architecture as tests: who imports whom, no cycle, short functions and files, and what the daemon loads."""
 
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "daemon" / "scanmend"
-# what a package may import besides itself and the modules at the root, which every process imports
+# what a package may import besides itself and the core: the modules outside packages, which every process may import
 ARROWS = {
-    "core": set(),
-    "config": {"correction"},
-    "workers": set(),
-    "correction": set(),
-    "telemetry": {"config"},
-    "store": {"config"},
-    "formats": {"store"},
-    "backends": {"config", "telemetry", "workers"},
-    "service": {"config", "telemetry", "store"},
-    "intake": {"config", "telemetry", "store"},
-    "pipeline": {"config", "telemetry", "store", "workers", "correction", "formats", "backends", "service", "intake"},
-    "cli": {"config", "telemetry", "store", "workers", "correction", "formats", "backends", "service", "intake", "pipeline"},
-    "ocr": {"workers"},
-    "llm": {"workers", "correction"},
-}  # fmt: skip
-# the only modules that a child's code may import of packages that the daemon has to itself
-IN_CHILDREN = {
-    "ocr": {"workers.protocol", "workers.server"},
-    "llm": {"workers.protocol", "workers.server"},
+    "core": "",
+    "config": "correction",
+    "workers": "",
+    "correction": "",
+    "telemetry": "config",
+    "store": "config",
+    "formats": "store",
+    "backends": "config telemetry workers",
+    "service": "config telemetry store",
+    "intake": "config telemetry store",
+    "pipeline": "config telemetry store workers correction formats backends service intake",
+    "cli": "config telemetry store workers correction formats backends service intake pipeline",
+    # these two run in child processes
+    "ocr": "workers.protocol workers.server",
+    "llm": "workers.protocol workers.server correction",
 }
-HEAVY = {
+# libraries that the daemon must not load: they belong to the child processes
+CHILDREN_ONLY = {
     "rapidocr",
     "openvino",
     "aspose",
@@ -44,79 +42,126 @@ HEAVY = {
     "cv2",
     "gguf",
 }
-FUNCTION_LINES = 50
+# libraries that would double the time that `scanmend status` takes
+NOT_FOR_STATUS = {"structlog", "asyncio", "ssl", "subprocess", "msgspec"}
+MAX_FUNCTION_LINES = 50
+MAX_FILE_LINES = 400
+
+FILES = sorted(PACKAGE.rglob("*.py"))
 
 
-def _imports(file: Path) -> set[str]:
-    """Return the modules of scanmend that ``file`` imports, as "store.journal" or "errors"."""
-    found = set()
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("scanmend"):
-            path = node.module.split(".")[1:]
-            whole = len(path) < 2 and (not path or (PACKAGE / path[0]).is_dir())
-            found |= {".".join([*path, a.name]) for a in node.names} if whole else {".".join(path)}
-        elif isinstance(node, ast.Import):
-            found |= {a.name[9:] for a in node.names if a.name.startswith("scanmend.")}
-    return {name for name in found if not name.startswith("__")}
+def _module(file: Path) -> str:
+    """Return a file's module inside scanmend, such as "store.journal"; a package is its ``__init__.py``."""
+    parts = file.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {_module(file) for file in FILES}
 
 
 def _package(module: str) -> str:
+    """Return the top-level package of a module; modules outside packages are the core."""
     first = module.split(".", maxsplit=1)[0]
-    return first if (PACKAGE / first).is_dir() else "core"
+    return first if first and (PACKAGE / first).is_dir() else "core"
 
 
-@pytest.mark.parametrize("package", sorted(ARROWS))
-def test_packages_import_only_what_lies_below(package: str) -> None:
-    files = PACKAGE.glob("*.py") if package == "core" else (PACKAGE / package).rglob("*.py")
-    for file in files:
-        if file.name == "__main__.py" and package == "core":
+def _imports(file: Path) -> Iterator[str]:
+    """Yield the modules of scanmend that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            # either a module or something that a module defines
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
             continue
-        for module in _imports(file):
-            other = _package(module)
-            assert other in ARROWS[package] | {package, "core"}, f"{file.name} imports {module}"
-            if package in IN_CHILDREN and other not in {package, "core", "correction"}:
-                assert module in IN_CHILDREN[package], f"{file.name} imports {module}"
+        for name in names:
+            path = name.removeprefix("scanmend.")
+            if path != name:
+                yield path if path in MODULES else path.rpartition(".")[0]
+
+
+IMPORTS = {_module(file): set(_imports(file)) - {""} for file in FILES}
+
+
+@pytest.mark.parametrize("module", sorted(IMPORTS))
+def test_a_module_imports_only_what_its_package_may(module: str) -> None:
+    if module in ("", "__main__"):  # the version; the start of the command line
+        return
+    package = _package(module)
+    allowed = {package, "core", *ARROWS[package].split()}
+
+    assert {m for m in IMPORTS[module] if not {m, _package(m)} & allowed} == set()
 
 
 def test_every_package_has_its_arrows() -> None:
-    folders = {f.parent.relative_to(PACKAGE).parts[0] for f in PACKAGE.glob("*/*.py")}
-
-    assert folders | {"core"} == set(ARROWS)
+    assert {_package(module) for module in MODULES} == set(ARROWS)
 
 
-def test_functions_fit_a_screen() -> None:
-    long = [
-        f"{file.name}:{node.lineno} {node.name}: {node.end_lineno - node.lineno + 1}"
-        for file in PACKAGE.rglob("*.py")
-        for node in ast.walk(ast.parse(file.read_text()))
-        if isinstance(node, ast.FunctionDef)
-        and node.end_lineno
-        and node.end_lineno - node.lineno >= FUNCTION_LINES
-    ]
-
-    assert long == []
+def test_the_arrows_have_no_cycle() -> None:
+    assert _cycle({name: {_package(m) for m in to.split()} for name, to in ARROWS.items()}) == []
 
 
-def test_the_daemon_loads_nothing_heavy() -> None:
-    code = "import sys, scanmend.pipeline.daemon, scanmend.service.status; print(*sys.modules)"
-    out = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout
+def test_modules_have_no_import_cycle() -> None:
+    assert _cycle(IMPORTS) == []
 
-    assert set() == HEAVY & set(out.split())
+
+def _cycle(graph: dict[str, set[str]]) -> list[str]:
+    """Return the nodes of one cycle, or an empty list; found by a depth-first search."""
+    finished: set[str] = set()
+    path: list[str] = []
+
+    def visit(node: str) -> list[str]:
+        if node in path:
+            return path[path.index(node) :]
+        if node in finished:
+            return []
+        path.append(node)
+        for other in sorted(graph.get(node, ())):
+            if found := visit(other):
+                return found
+        finished.add(path.pop())
+        return []
+
+    return next((found for node in sorted(graph) if (found := visit(node))), [])
+
+
+def test_the_search_finds_a_cycle() -> None:
+    assert _cycle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c"]
+    assert _cycle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+@pytest.mark.parametrize("file", FILES, ids=_module)
+def test_files_and_functions_are_short(file: Path) -> None:
+    text = file.read_text()
+    functions = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef))
+    lines = {f.name: (f.end_lineno or 0) - f.lineno + 1 for f in functions}
+
+    assert text.count("\n") <= MAX_FILE_LINES
+    assert {name: count for name, count in lines.items() if count > MAX_FUNCTION_LINES} == {}
+
+
+def _loaded_by(code: str) -> set[str]:
+    """Return the modules that a fresh interpreter has loaded after running the code."""
+    command = [sys.executable, "-c", f"import sys\n{code}\nprint(*sys.modules)"]
+    return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_the_daemon_loads_no_library_of_the_children() -> None:
+    loaded = _loaded_by("import scanmend.pipeline.daemon, scanmend.service.status")
+
+    assert CHILDREN_ONLY & loaded == set()
 
 
 def test_status_loads_no_logging(tmp_path: Path) -> None:
-    """Half of the time of its answer; with it, asyncio and ssl."""
     config = tmp_path / "scanmend.yaml"
     config.write_text("base: .\n")
-    code = f"import sys, scanmend.cli.main as c; c.main(['--config', {str(config)!r}, 'status']); print(*sys.modules)"
-    out = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout
+    code = f"import scanmend.cli.main as c; c.main(['--config', {str(config)!r}, 'status'])"
 
-    assert "scanmend.service.status" in out.split()
-    assert set() == {"structlog", "asyncio", "ssl", "subprocess", "msgspec"} & set(out.split())
+    loaded = _loaded_by(code)
+
+    assert "scanmend.service.status" in loaded
+    assert NOT_FOR_STATUS & loaded == set()
 
 
 def test_daemon_is_no_package() -> None:

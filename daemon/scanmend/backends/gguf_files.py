@@ -71,10 +71,10 @@ def chosen(settings: LlmSettings, directory: str) -> str | None:
     It is the file that the configuration names; or the one that fits its repository and its quantization best; or, where
     there is no file and the configuration names none, the built-in one.
     """
-    if settings.wanted == BUILTIN:
+    if settings.effective_model == BUILTIN:
         return _builtin()
-    if settings.wanted not in ("auto", None):
-        path = os.path.join(directory, os.path.expanduser(settings.wanted))
+    if settings.effective_model not in ("auto", None):
+        path = os.path.join(directory, os.path.expanduser(settings.effective_model))
         return path if os.path.exists(path) else None
     repository = settings.repository.replace("/", "--").lower()
     words = file_name_words(settings.quantization)
@@ -84,7 +84,7 @@ def chosen(settings: LlmSettings, directory: str) -> str | None:
         return (repository not in model.path.lower(), not any(word in name for word in words))
 
     best = min(files(directory), key=mismatch, default=None)
-    if best is None and settings.wanted is None:
+    if best is None and settings.effective_model is None:
         return _builtin()
     return best.path if best else None
 

@@ -137,7 +137,7 @@ class ModelProcess:
 
     def _connect_request(self, base_url: str) -> ConnectRequest:
         key = _secret(self._settings.api_key_file)
-        return ConnectRequest(base_url, self._settings.wanted or "auto", key)
+        return ConnectRequest(base_url, self._settings.effective_model or "auto", key)
 
     def _load_request(self, path: str, device: str) -> LoadRequest:
         return LoadRequest(

@@ -66,7 +66,7 @@ class ModelSupply:
         running = self._download is not None and self._download.running
         if running and not failed:
             return ModelUnavailable(self._download_reason)
-        if self._settings.wanted == "auto" and self._settings.auto_download:
+        if self._settings.effective_model == "auto" and self._settings.auto_download:
             if running or (failed and self._failures.backing_off):
                 return ModelUnavailable(self._failures.reason)
             self._begin_download()
@@ -76,7 +76,7 @@ class ModelSupply:
         return error
 
     def _missing(self) -> ModelUnavailable:
-        wanted = self._settings.wanted
+        wanted = self._settings.effective_model
         if wanted == "auto":
             what = f"no .gguf file in {self._directory} and llm.auto_download is false"
             return ModelUnavailable(what, "put one there, or set it to true")

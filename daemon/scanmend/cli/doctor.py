@@ -1,219 +1,250 @@
-"""`scanmend doctor`: what is usable on this machine and, where not, what exactly to do."""
+"""`scanmend doctor`: what is usable on this machine and, where something is not, what to do."""
 
+import argparse
+import enum
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from scanmend import extras
 from scanmend.backends.gguf_files import ModelFile, builtin, files
 from scanmend.backends.llm_children import llm_child
 from scanmend.backends.ocr_engines import choose, probe
+from scanmend.cli.arguments import Commands, add_command, load_config
+from scanmend.config.keys import keys_of
 from scanmend.config.settings import BUILTIN, FoldersSettings, Settings
 from scanmend.correction.lexicon import shipped
 from scanmend.errors import MachineError, ScanmendError
 from scanmend.store.lock import running
 from scanmend.store.mounts import choose_method, free_bytes, mount_of
+from scanmend.telemetry import log
 from scanmend.workers.protocol import ListingRequest
 from scanmend.workers.sandbox import Sandbox, lacking
 
-HUB_SECONDS = 60.0  # the Hub has to say what it has
-LITTLE = 500 * 10**6  # bytes free below which a folder is worth a note
+HUB_SECONDS = 60.0  # how long the Hub may take to list a repository
+PROGRAM_SECONDS = 30.0  # how long a program may take to describe the GPU
+LOW_SPACE = 500 * 10**6  # bytes
+
+
+class Verdict(enum.StrEnum):
+    """How an examined part is, as it is printed."""
+
+    OK = "ok"
+    NOTE = "note"  # scanmend works without it
+    BAD = "BAD"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. ``optional``: scanmend works without it."""
+    """One examined part of this machine. ``what`` describes it, ``remedy`` says what to do."""
 
     subject: str
-    good: bool
-    found: str
+    verdict: Verdict
+    what: str
     remedy: str = ""
-    optional: bool = False
 
 
-def examine(settings: Settings) -> list[Finding]:
-    """Look at everything; nothing is changed."""
-    return [
-        Finding("python", True, sys.version.split()[0]),
-        *_daemon(settings),
-        *_folders(settings.folders),
-        _watching(settings),
-        *_secrets(settings),
-        *_confined(),
-        *_engines(settings),
-        *_models(settings),
-        _lexicon(),
-        _gpu(),
-    ]
+def add_parser(commands: Commands) -> None:
+    """Add the command to the parser."""
+    parser = add_command(
+        commands,
+        "doctor",
+        "check engines, folders, disk, GPU and models, and show what to install",
+    )
+    parser.set_defaults(run=run)
 
 
-def _daemon(settings: Settings) -> list[Finding]:
+def run(options: argparse.Namespace) -> int:
+    """Print every finding; return 1 if one is bad."""
+    settings = load_config(options)
+    log.set_up(settings.log)
+    exit_code = 0
+    for finding in examine(settings):
+        print(f"{finding.verdict:<4} {finding.subject:<22} {finding.what}", flush=True)
+        if finding.remedy:
+            print(f"{'':28}-> {finding.remedy}")
+        if finding.verdict == Verdict.BAD:
+            exit_code = 1
+    return exit_code
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Yield a finding for each part; nothing is changed."""
+    yield Finding("python", Verdict.OK, sys.version.split()[0])
     process = running(settings.folders.state)
-    return [Finding("daemon", True, f"running, process {process}" if process else "not running")]
+    yield Finding("daemon", Verdict.OK, f"running, process {process}" if process else "not running")
+    for name in keys_of(FoldersSettings):
+        yield _folder(name, getattr(settings.folders, name))
+    yield _watching(settings)
+    yield from _secrets(settings)
+    yield from _sandbox()
+    yield from _engines(settings)
+    yield from _models(settings)
+    yield _lexicon()
+    yield _gpu()
 
 
-def _folders(folders: FoldersSettings) -> list[Finding]:
-    findings = []
-    for name in ("inbox", "outbox", "archive", "failed", "state"):
-        path = getattr(folders, name)
-        subject = f"folders.{name}"
-        if not os.path.isdir(path):
-            findings.append(
-                Finding(
-                    subject, False, f"{path} is not there", "`scanmend run` makes it", optional=True
-                )
-            )
-            continue
-        mount = mount_of(path)
-        free = free_bytes(path)
-        found = f"{path} ({mount.fstype}, {free / 1e9:.1f} GB free)"
-        if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
-            findings.append(
-                Finding(
-                    subject, False, found, f"let this user read and write it: chown or chmod {path}"
-                )
-            )
-        elif name == "state" and mount.network:
-            findings.append(
-                Finding(
-                    subject, False, found, "the journal needs a local disk: change folders.state"
-                )
-            )
-        elif free < LITTLE:
-            findings.append(Finding(subject, False, found, "free some space on this file system"))
-        else:
-            findings.append(Finding(subject, True, found))
-    return findings
+# folders --------------------------------------------------------------------------------------------
+
+
+def _folder(name: str, path: str) -> Finding:
+    subject = f"folders.{name}"
+    if not os.path.isdir(path):
+        return Finding(subject, Verdict.NOTE, f"{path} does not exist", "`scanmend run` makes it")
+    mount = mount_of(path)
+    free = free_bytes(path)
+    what = f"{path} ({mount.fstype}, {free / 1e9:.1f} GB free)"
+    remedy = ""
+    if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        remedy = f"let this user read and write it: chown or chmod {path}"
+    elif name == "state" and mount.network:
+        remedy = "the journal needs a local disk: change folders.state"
+    elif free < LOW_SPACE:
+        remedy = "free some space on this file system"
+    return Finding(subject, Verdict.BAD if remedy else Verdict.OK, what, remedy)
 
 
 def _watching(settings: Settings) -> Finding:
     if not os.path.isdir(settings.folders.inbox):
-        return Finding("watching", False, "the inbox is not there yet", optional=True)
+        return Finding("watching", Verdict.NOTE, "the inbox does not exist yet")
     method = choose_method(settings.folders.inbox, settings.watch.method)
-    return Finding("watching", True, f"{method.name}: {method.why}")
+    return Finding("watching", Verdict.OK, f"{method.name}: {method.why}")
 
 
-def _secrets(settings: Settings) -> list[Finding]:
-    if not settings.pdf.passwords or not os.stat(settings.file).st_mode & 0o004:
-        return []
-    found = f"{settings.file} can be read by every user"
-    return [Finding("pdf.passwords", False, found, f"chmod o-r {settings.file}", optional=True)]
+def _secrets(settings: Settings) -> Iterator[Finding]:
+    if settings.pdf.passwords and os.stat(settings.file).st_mode & 0o004:
+        what = f"every user can read {settings.file}"
+        yield Finding("pdf.passwords", Verdict.NOTE, what, f"chmod o-r {settings.file}")
 
 
-def _confined() -> list[Finding]:
+# processes and engines ------------------------------------------------------------------------------
+
+
+def _sandbox() -> Iterator[Finding]:
     missing = lacking()
     if not missing:
-        return [Finding("children", True, "without network, writing in a folder of their own only")]
-    return [Finding("children", False, gap.what, gap.remedy, optional=True) for gap in missing]
+        what = "confined: no network, write access only to their own folder"
+        yield Finding("children", Verdict.OK, what)
+    for gap in missing:
+        yield Finding("children", Verdict.NOTE, gap.what, gap.remedy)
 
 
-def _engines(settings: Settings) -> list[Finding]:
+def _engines(settings: Settings) -> Iterator[Finding]:
     try:
         chosen = choose(settings)
-        findings = [Finding("engine chosen", True, f"{chosen.engine}: {chosen.why}")]
+        yield Finding("engine chosen", Verdict.OK, f"{chosen.engine}: {chosen.why}")
     except ScanmendError as error:
-        findings = [Finding("engine chosen", False, "none", str(error))]
+        yield Finding("engine chosen", Verdict.BAD, error.what, error.remedy)
     for name in ("rapidocr", "aspose", "tesseract"):
         status = probe(settings, name)
-        found = f"usable, {status.version}" if status.usable else status.reason
-        findings.append(
-            Finding(f"engine {name}", status.usable, found, status.remedy, optional=True)
-        )
-    return findings
+        what = f"usable, {status.version}" if status.usable else status.reason
+        verdict = Verdict.OK if status.usable else Verdict.NOTE
+        yield Finding(f"engine {name}", verdict, what, status.remedy)
 
 
-def _models(settings: Settings) -> list[Finding]:
+# models ---------------------------------------------------------------------------------------------
+
+
+def _models(settings: Settings) -> Iterator[Finding]:
     llm, directory = settings.llm, settings.models.directory
     if not llm.enabled:
-        return [Finding("model", True, "llm.enabled is false: no correction")]
+        yield Finding("model", Verdict.OK, "llm.enabled is false: no correction")
+        return
     if missing := extras.lacking("llm"):
-        why = f"{', '.join(missing)} not installed: pages are published as read"
-        return [Finding("model", False, why, extras.remedy("llm"), optional=True)]
+        what = f"{', '.join(missing)} not installed: pages are published as recognised"
+        yield Finding("model", Verdict.NOTE, what, extras.remedy("llm"))
+        return
     if llm.backend == "openai":
-        return [Finding("model", True, f"llm.backend is openai: {llm.base_url}")]
-    found = files(directory or "")
-    if llm.wanted == BUILTIN or (llm.wanted is None and not found):
-        return [_builtin(), *map(_unused, found)]
-    if not found:
-        how = f"put a .gguf file into {directory}, or set llm.auto_download: true"
+        yield Finding("model", Verdict.OK, f"llm.backend is openai: {llm.base_url}")
+        return
+    found = files(directory)
+    if llm.effective_model == BUILTIN or (llm.effective_model is None and not found):
+        yield _builtin()
+        yield from map(_unused, found)
+    elif found:
+        yield from map(_model, found)
+    else:
+        remedy = f"put a .gguf file into {directory}, or set llm.auto_download: true"
         if llm.auto_download:
-            how = _download(settings)
-        return [Finding("model", False, f"no .gguf file in {directory}", how, optional=True)]
-    return [_model(file) for file in found]
+            remedy = _planned_download(settings)
+        yield Finding("model", Verdict.NOTE, f"no .gguf file in {directory}", remedy)
 
 
 def _builtin() -> Finding:
-    there = os.path.exists(builtin())
-    found = f"{builtin()}, built in" if there else f"{builtin()} is missing"
-    return Finding("model", there, found, "" if there else "install scanmend again")
+    path = builtin()
+    if os.path.exists(path):
+        return Finding("model", Verdict.OK, f"{path}, built in")
+    return Finding("model", Verdict.BAD, f"{path} is missing", "install scanmend again")
+
+
+def _unused(file: ModelFile) -> Finding:
+    what = f"{file.path} is not used: llm.model is {BUILTIN}"
+    return Finding("model", Verdict.NOTE, what, "set llm.model: auto to use it")
+
+
+def _model(file: ModelFile) -> Finding:
+    what = f"{file.path} ({file.size / 1e9:.2f} GB)"
+    if file.whole:
+        return Finding("model", Verdict.OK, what)
+    remedy = "damaged or incomplete: scanmend models remove, then scanmend models pull"
+    return Finding("model", Verdict.BAD, what, remedy)
+
+
+def _planned_download(settings: Settings) -> str:
+    """Return what will be downloaded, or what to do if the Hub is out of reach."""
+    llm = settings.llm
+    directory = os.fsencode(settings.models.directory)
+    request = ListingRequest(llm.repository, None, llm.quantization, directory)
+    child = llm_child("models", Sandbox(network=True))
+    try:
+        listing = child.ask(request, HUB_SECONDS).files
+    except ScanmendError as error:
+        return str(error)
+    finally:
+        child.end()
+    names = ", ".join(file.name for file in listing)
+    size = sum(file.size for file in listing) / 1e9
+    return (
+        f"the first page that needs it downloads {names} of {llm.repository} ({size:.2f} GB);"
+        " to download it now: scanmend models pull"
+    )
 
 
 def _lexicon() -> Finding:
     try:
         words = len(shipped().checksums)
     except MachineError as error:
-        found, _, remedy = str(error).rpartition("; ")
-        return Finding("lexicon", False, found, remedy)
-    return Finding("lexicon", True, f"{words:,} words")
+        return Finding("lexicon", Verdict.BAD, error.what, error.remedy)
+    return Finding("lexicon", Verdict.OK, f"{words:,} words")
 
 
-def _unused(file: ModelFile) -> Finding:
-    found = f"{file.path} is not used: llm.model is {BUILTIN}"
-    return Finding("model", False, found, "set llm.model: auto to use it", optional=True)
-
-
-def _download(settings: Settings) -> str:
-    """What would be downloaded, or what to do when the Hub is out of reach."""
-    llm = settings.llm
-    directory = os.fsencode(settings.models.directory or "")
-    request = ListingRequest(llm.repository, None, llm.quantization, directory)
-    child = llm_child("models", Sandbox(network=True))
-    try:
-        files = child.ask(request, HUB_SECONDS).files
-    except ScanmendError as error:
-        return str(error)
-    finally:
-        child.end()
-    names = ", ".join(f.name for f in files)
-    size = sum(f.size for f in files) / 1e9
-    return f"{names} of {llm.repository} ({size:.2f} GB) is downloaded when the first page needs it, or now: scanmend models pull"
-
-
-def _model(file: ModelFile) -> Finding:
-    found = f"{file.path} ({file.size / 1e9:.2f} GB)"
-    remedy = "damaged, or a part is missing: scanmend models remove, then scanmend models pull"
-    return Finding("model", file.whole, found, "" if file.whole else remedy)
+# GPU ------------------------------------------------------------------------------------------------
 
 
 def _gpu() -> Finding:
-    """Whether there is a GPU, and whether llama.cpp was built for one; asked in processes of their own."""
-    built = _output(
-        [sys.executable, "-c", "import llama_cpp; print(llama_cpp.llama_supports_gpu_offload())"]
-    )
+    """Return whether there is a GPU, and whether llama.cpp was built for one; other processes find out."""
     device = _output(["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"])
     if not device:
-        return Finding("gpu", False, "none found; the CPU is used", optional=True)
-    if built != "True":
-        remedy = (
-            'CMAKE_ARGS="-DGGML_CUDA=on" make run builds it for the GPU (needs the CUDA toolkit)'
-        )
-        return Finding(
-            "gpu",
-            False,
-            f"{device}, but llama-cpp-python was built without GPU support",
-            remedy,
-            True,
-        )
-    return Finding("gpu", True, device)
+        return Finding("gpu", Verdict.NOTE, "none found; the model runs on the CPU")
+    question = "import llama_cpp; print(llama_cpp.llama_supports_gpu_offload())"
+    if _output([sys.executable, "-c", question]) == "True":
+        return Finding("gpu", Verdict.OK, device)
+    what = f"{device}, but llama-cpp-python was built without GPU support"
+    remedy = 'build it for the GPU (needs the CUDA toolkit): CMAKE_ARGS="-DGGML_CUDA=on" make run'
+    return Finding("gpu", Verdict.NOTE, what, remedy)
 
 
 def _output(command: list[str]) -> str:
+    """Return what a program prints; "" if it fails or does not exist."""
     if shutil.which(command[0]) is None:
         return ""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=PROGRAM_SECONDS, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""

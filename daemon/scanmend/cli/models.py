@@ -1,19 +1,22 @@
-"""`scanmend models`: what is on the shelf, getting, checking and removing models."""
+"""`scanmend models`: list, download, verify and remove models."""
 
+import argparse
 import contextlib
 import json
 import os
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from scanmend.backends.download import DOWNLOAD_SECONDS
 from scanmend.backends.gguf_files import ModelFile, builtin, chosen, files
 from scanmend.backends.llm_children import llm_child
 from scanmend.cli import progress
+from scanmend.cli.arguments import Commands, add_command, load_config
 from scanmend.config.settings import BUILTIN, Settings
 from scanmend.errors import ScanmendError, UsageError
 from scanmend.gguf_notes import NOTES_SUFFIX, Notes
+from scanmend.telemetry import log
 from scanmend.workers.protocol import (
     DigestRequest,
     DownloadBegun,
@@ -27,38 +30,50 @@ from scanmend.workers.sandbox import Sandbox
 
 R = TypeVar("R")
 
-OURS = "apache-2.0"
-VERIFY_SECONDS = 24 * 3600.0
+BUILTIN_LICENCE = "apache-2.0"
+DIGEST_SECONDS = 24 * 3600.0
 LISTING_SECONDS = 120.0
+_NAME_HELP = "a name as in `scanmend models list`"
 
 
-def show_list(settings: Settings, as_json: bool) -> int:
-    """Print the models of the folder; the one that the configuration means is marked."""
-    directory = _directory(settings)
+def add_parser(commands: Commands) -> None:
+    """Add the command and its actions to the parser."""
+    parser = add_command(commands, "models", "list, download, verify and remove models")
+    actions = parser.add_subparsers(prog="scanmend models", metavar="ACTION", required=True)
+    action = add_command(actions, "list", "list the models, with * at the one in use")
+    action.add_argument("--json", action="store_true", help="print JSON, for programs")
+    action.set_defaults(run=run_list)
+    action = add_command(actions, "pull", "download a model from the Hugging Face Hub")
+    action.add_argument("--repo", metavar="OWNER/NAME", help="default: llm.repo_id")
+    action.add_argument("--quantization", metavar="NAME", help="default: llm.quantization")
+    action.set_defaults(run=run_pull)
+    action = add_command(actions, "verify", "compare the models' checksums with the Hub's")
+    action.add_argument("names", nargs="*", metavar="NAME", help=f"{_NAME_HELP}; default: all")
+    action.set_defaults(run=run_verify)
+    action = add_command(actions, "remove", "remove models from the disk")
+    action.add_argument("names", nargs="+", metavar="NAME", help=_NAME_HELP)
+    action.set_defaults(run=run_remove)
+
+
+# list -----------------------------------------------------------------------------------------------
+
+
+def run_list(options: argparse.Namespace) -> int:
+    """Print the models in the folder and the built-in one; the one in use is marked."""
+    settings = load_config(options)
+    directory = settings.models.directory
     used = chosen(settings.llm, directory)
-    rows = [_row(m, os.path.relpath(m.path, directory), used) for m in files(directory)]
-    rows += [_row(m, BUILTIN, used) for m in files(os.path.dirname(builtin()))]
-    if as_json:
+    rows = [_row(model, os.path.relpath(model.path, directory), used) for model in files(directory)]
+    rows += [_row(model, BUILTIN, used) for model in files(os.path.dirname(builtin()))]
+    if options.json:
         print(json.dumps({"directory": directory, "models": rows}, indent=1))
-        return 0
-    if len(rows) == 1:
-        print(f"no model in {directory}; get one with: scanmend models pull")
-    for row in rows:
-        mark = "*" if row["used"] else " "
-        state = "" if row["whole"] else "  DAMAGED, or a part is missing"
-        licence = f"  {row['licence']}" if row["licence"] else ""
-        print(f"{mark} {row['name']}  {_size(row['size'])}{licence}{state}")
-    if used:
-        print("(* is used: llm.model, llm.repo_id and llm.quantization choose it)")
+    else:
+        _print_rows(rows, directory)
     return 0
 
 
-def _size(count: int) -> str:
-    return f"{count / 1e9:.2f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
-
-
 def _row(model: ModelFile, name: str, used: str | None) -> dict[str, Any]:
-    licence = OURS if name == BUILTIN else Notes(model.path).get("licence")
+    licence = BUILTIN_LICENCE if name == BUILTIN else Notes(model.path).get("licence")
     return {
         "name": name,
         "size": model.size,
@@ -69,111 +84,155 @@ def _row(model: ModelFile, name: str, used: str | None) -> dict[str, Any]:
     }
 
 
-def pull(settings: Settings, repository: str | None, quantization: str | None) -> int:
-    """Download a model; its licence is shown before."""
-    llm = replace(
-        settings.llm,
-        repo_id=repository or settings.llm.repository,
-        quantization=quantization or settings.llm.quantization,
-    )
-    directory = _directory(settings)
+def _print_rows(rows: Sequence[dict[str, Any]], directory: str) -> None:
+    if all(row["name"] == BUILTIN for row in rows):
+        print(f"no model in {directory}; download one with: scanmend models pull")
+    for row in rows:
+        mark = "*" if row["used"] else " "
+        licence = f"  {row['licence']}" if row["licence"] else ""
+        damage = "" if row["whole"] else "  DAMAGED or incomplete"
+        print(f"{mark} {row['name']}  {_size(row['size'])}{licence}{damage}")
+    if any(row["used"] for row in rows):
+        print("* is in use; llm.model, llm.repo_id and llm.quantization select it")
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.2f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
+
+
+# pull -----------------------------------------------------------------------------------------------
+
+
+def run_pull(options: argparse.Namespace) -> int:
+    """Download a model and print its path; its licence is printed first."""
+    settings = _configured(options)
+    directory = settings.models.directory
     os.makedirs(directory, exist_ok=True)
-    request = FetchRequest(llm.repository, llm.quantization, os.fsencode(directory))
+    request = FetchRequest(
+        repo_id=options.repo or settings.llm.repository,
+        quantization=options.quantization or settings.llm.quantization,
+        directory=os.fsencode(directory),
+    )
     try:
-        fetched = _ask(request, DOWNLOAD_SECONDS, _progress, (directory,))
+        fetched = _ask(request, DOWNLOAD_SECONDS, directory, _print_progress)
     finally:
         progress.end()
     print(os.fsdecode(fetched.file))
     return 0
 
 
-def _progress(step: Progress) -> None:
+def _print_progress(step: Progress) -> None:
     match step:
         case DownloadBegun(licence, files, size):
             print(f"{', '.join(files)}: {size / 1e9:.2f} GB, licence: {licence}", flush=True)
         case Downloaded(file, done, total, checking) if total:
-            said = "checking" if checking else ""
-            progress.bar(done, total, f"{file}: {done / 1e6:.0f} of {total / 1e6:.0f} MB {said}")
+            note = ", checking" if checking else ""
+            text = f"{file}: {done / 1e6:.0f} of {total / 1e6:.0f} MB{note}"
+            progress.draw(done, total, text)
 
 
-def verify(settings: Settings, names: list[str]) -> int:
-    """Compare each model's sha256 with the Hub's; 1 when one differs."""
-    directory = _directory(settings)
-    worst = 0
-    for model in _named(directory, names):
-        for part in model.parts:
-            code, said = _verify(settings, part)
-            print(f"{os.path.relpath(part, directory)}: {said}")
-            worst = max(worst, code)
-    return worst
+# verify ---------------------------------------------------------------------------------------------
 
 
-def _verify(settings: Settings, path: str) -> tuple[int, str]:
-    digest = _ask(DigestRequest(os.fsencode(path)), VERIFY_SECONDS).sha256
-    noted = Notes(path)
-    repository = noted.text("repo_id") or settings.llm.repository
-    name = noted.text("file") or os.path.basename(path)
-    where = "the Hub's"
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A file's digest as published, and where it comes from; ``sha256`` None: unknown."""
+
+    sha256: str | None
+    source: str
+
+
+def run_verify(options: argparse.Namespace) -> int:
+    """Compare each model's digest with the Hub's; return 1 if one differs."""
+    settings = _configured(options)
+    directory = settings.models.directory
+    exit_code = 0
+    for model in _named(directory, options.names):
+        for path in model.parts:
+            damaged, text = _verify(settings, path)
+            print(f"{os.path.relpath(path, directory)}: {text}")
+            exit_code = 1 if damaged else exit_code
+    return exit_code
+
+
+def _verify(settings: Settings, path: str) -> tuple[bool, str]:
+    """Return whether a file is damaged, and the result in words."""
+    digest = _ask(DigestRequest(os.fsencode(path)), DIGEST_SECONDS).sha256
+    notes = Notes(path)
+    repository = notes.text("repo_id") or settings.llm.repository
+    published = _published(settings, repository, notes, os.path.basename(path))
+    if published.sha256 is None:
+        return False, f"not in {repository}; its sha256 is {digest}"
+    if published.sha256 == digest:
+        return False, f"whole: its sha256 is {published.source}"
+    remedy = "remove it and download it again: scanmend models remove, scanmend models pull"
+    difference = f"its sha256 {digest} is not {published.source}, {published.sha256}"
+    return True, f"DAMAGED: {difference}; {remedy}"
+
+
+def _published(settings: Settings, repository: str, notes: Notes, name: str) -> Published:
+    """Return a file's digest as the Hub has it; if the Hub is out of reach, as noted at the download."""
+    directory = settings.models.directory
+    request = ListingRequest(repository, notes.text("revision"), "", os.fsencode(directory))
     try:
-        directory = _directory(settings)
-        request = ListingRequest(repository, noted.text("revision"), "", os.fsencode(directory))
-        files = _ask(request, LISTING_SECONDS, writable=(directory,)).files
-        same = (f for f in files if os.path.basename(f.name) == os.path.basename(name))
-        wanted = next((f.sha256 for f in same), None)
+        listing = _ask(request, LISTING_SECONDS, directory).files
     except ScanmendError as error:
-        wanted = noted.text("hub_sha256")
-        where = f"that of its download ({error})"
-    if wanted is None:
-        return 0, f"not known to {repository}; its sha256 is {digest}"
-    if wanted != digest:
-        remedy = "remove it and pull it again: scanmend models remove, scanmend models pull"
-        return 1, f"DAMAGED: its sha256 {digest} is not {where}, {wanted}; {remedy}"
-    return 0, f"whole: its sha256 is {where}"
+        return Published(notes.text("hub_sha256"), f"that of its download ({error})")
+    base = os.path.basename(notes.text("file") or name)
+    found = (f.sha256 for f in listing if os.path.basename(f.name) == base)
+    return Published(next(found, None), "the Hub's")
 
 
-def remove(settings: Settings, names: list[str]) -> int:
-    """Remove models, and what was noted of them."""
-    directory = _directory(settings)
-    for model in _named(directory, names):
+# remove ---------------------------------------------------------------------------------------------
+
+
+def run_remove(options: argparse.Namespace) -> int:
+    """Remove models and their notes."""
+    directory = load_config(options).models.directory
+    for model in _named(directory, options.names):
         for part in model.parts:
             for path in (part, f"{part}{NOTES_SUFFIX}"):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(path)
-        print(
-            f"{os.path.relpath(model.path, directory)}: removed, {model.size / 1e9:.2f} GB are free"
-        )
+        name = os.path.relpath(model.path, directory)
+        print(f"{name}: removed, {_size(model.size)} freed")
     return 0
 
 
-def _named(directory: str, names: list[str]) -> list[ModelFile]:
-    """The models of these names; all when none is given."""
+# for all actions ------------------------------------------------------------------------------------
+
+
+def _configured(options: argparse.Namespace) -> Settings:
+    settings = load_config(options)
+    log.set_up(settings.log)
+    return settings
+
+
+def _named(directory: str, names: Sequence[str]) -> list[ModelFile]:
+    """Return the models of these names, or all if there are no names. Raises UsageError for an unknown name."""
     models = files(directory)
-    found = []
-    for name in names:
-        fitting = [
-            m for m in models if name in (m.name, m.path, os.path.relpath(m.path, directory))
-        ]
-        if len(fitting) != 1:
-            there = ", ".join(os.path.relpath(m.path, directory) for m in models) or "none"
-            what = "several models are called so" if fitting else "no such model"
-            raise UsageError(f"{name}: {what} in {directory}; there is: {there}")
-        found += fitting
-    return found if names else models
+    return [_find(directory, models, name) for name in names] if names else models
 
 
-def _directory(settings: Settings) -> str:
-    assert settings.models.directory is not None
-    return settings.models.directory
+def _find(directory: str, models: Sequence[ModelFile], name: str) -> ModelFile:
+    matches = [m for m in models if name in (m.name, m.path, os.path.relpath(m.path, directory))]
+    if len(matches) == 1:
+        return matches[0]
+    problem = "several models of this name" if matches else "no such model"
+    known = ", ".join(os.path.relpath(m.path, directory) for m in models) or "none"
+    raise UsageError(f"{name}: {problem} in {directory}", f"there is: {known}")
 
 
 def _ask(
     request: Request[R],
     seconds: float,
-    progress: Callable[[Progress], None] | None = None,
-    writable: tuple[str, ...] = (),
+    writable: str | None = None,
+    report: Callable[[Progress], None] | None = None,
 ) -> R:
-    child = llm_child("models", Sandbox("", writable, network=True))
+    """Ask an LLM child that has the network, and may write to one folder. Raises ScanmendError."""
+    box = Sandbox("", (writable,) if writable else (), network=True)
+    child = llm_child("models", box)
     try:
-        return child.ask(request, seconds, progress)
+        return child.ask(request, seconds, report)
     finally:
         child.end()

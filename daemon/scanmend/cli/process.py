@@ -1,15 +1,18 @@
-"""`scanmend process`: the daemon's own steps, once, for files that are named; originals stay where they are."""
+"""`scanmend process`: process files once, with the daemon's own steps; the originals stay where they are."""
 
+import argparse
 import os
 import queue
 import sys
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 
 from scanmend.backends.ocr_engines import choose
 from scanmend.cli import progress
+from scanmend.cli.arguments import Commands, add_command, add_profile, load_config
 from scanmend.config.profiles import load_profiles
 from scanmend.config.settings import FoldersSettings, Settings
 from scanmend.correction.lexicon import shipped
@@ -24,110 +27,138 @@ from scanmend.store import naming
 from scanmend.store.journal import Journal
 from scanmend.telemetry import log
 
-_LOOK = 0.1  # seconds between two looks at the journal
-_MAX_WORKERS = 8  # pages at the same time; each worker's process must load its engine first
+POLL_SECONDS = 0.1  # how often the journal is read
+MAX_WORKERS = 8  # each worker's process must load its engine first
+FINAL_STATES = (State.DONE, State.FAILED, State.GONE)
 
 
-def process(settings: Settings, files: list[str], out: str, profile: str | None) -> int:
-    """Process the files; 0 when all are published, else the exit code of the first failure's class."""
-    os.makedirs(out, exist_ok=True)
-    if profile:
-        settings = replace(
-            settings, profiles=replace(settings.profiles, default=profile, folders={})
-        )
-    profiles = load_profiles(settings)
-    if profile and profile not in profiles:
-        raise ConfigError(f"--profile {profile}: no such profile in {settings.profiles.directory}")
-    engine = choose(settings).engine
-    shipped()  # without it every page would wait for it
-    quiet = replace(
-        settings, log=replace(settings.log, level="warning" if sys.stderr.isatty() else "info")
+def add_parser(commands: Commands) -> None:
+    """Add the command to the parser."""
+    parser = add_command(
+        commands, "process", "process files once, without the daemon; the originals stay"
     )
-    log.set_up(quiet.log)
-    by_folder: dict[str, list[str]] = defaultdict(list)
-    failed = 0
-    for file in files:
+    parser.add_argument("files", nargs="+", metavar="FILE", help="a scan or a PDF")
+    parser.add_argument(
+        "--out", metavar="DIR", default=".", help="where the results go (default: this folder)"
+    )
+    add_profile(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Process the files; return 0 if all are published, else the exit code of the last failure."""
+    settings = load_config(options)
+    level = "warning" if sys.stderr.isatty() else "info"  # a terminal shows a progress bar
+    log.set_up(replace(settings.log, level=level))
+    os.makedirs(options.out, exist_ok=True)
+    if options.profile:
+        profiles = replace(settings.profiles, default=options.profile, folders={})
+        settings = replace(settings, profiles=profiles)
+    context = _context(settings, options.profile)
+    exit_code = 0
+    names_by_folder: dict[str, list[str]] = defaultdict(list)
+    for file in options.files:
         try:
-            by_folder[_check(file)].append(os.path.basename(file))
+            names_by_folder[_checked_folder(file)].append(os.path.basename(file))
         except ScanmendError as error:
             print(f"scanmend: {error}", file=sys.stderr)
-            failed = error.exit_code
-    for folder, names in by_folder.items():
-        with tempfile.TemporaryDirectory(prefix="scanmend-") as scratch:
-            folders = FoldersSettings(folder, os.path.abspath(out), os.path.join(scratch, "archive"),
-                              os.path.join(scratch, "failed"), scratch)  # fmt: skip
-            once = replace(
-                settings,
-                folders=folders,
-                originals="keep",
-                settle=replace(settings.settle, doubtful=0),
-                watch=replace(settings.watch, shared=False),
-            )
-            context = Context(once, profiles, engine, one_shot=True)
-            failed = _process_folder(context, names) or failed
-    return failed
-
-
-def _check(file: str) -> str:
-    """The file's folder; an error that names the file when it can't be processed."""
-    if not os.path.isfile(file):
-        raise UsageError(
-            f"{show(os.fsencode(file))}: {'not a file' if os.path.exists(file) else 'no such file'}"
+            exit_code = error.exit_code
+    for folder, names in names_by_folder.items():
+        exit_code = (
+            _process_folder(context, folder, names, os.path.abspath(options.out)) or exit_code
         )
+    return exit_code
+
+
+def _context(settings: Settings, profile: str | None) -> Context:
+    """Return what all files of one call share.
+
+    Raises ConfigError, EngineUnusable, or MachineError if the lexicon is missing.
+    """
+    profiles = load_profiles(settings)
+    if profile and profile not in profiles:
+        what = f"--profile {profile}: no such profile in {settings.profiles.directory}"
+        raise ConfigError(what)
+    shipped()  # without the lexicon every page would wait for it
+    return Context(settings, profiles, choose(settings).engine, one_shot=True)
+
+
+def _checked_folder(file: str) -> str:
+    """Return the folder of a file. Raises UsageError or Damaged if the file can't be processed."""
+    name = show(os.fsencode(file))
+    if not os.path.isfile(file):
+        raise UsageError(f"{name}: {'not a file' if os.path.exists(file) else 'no such file'}")
     with open(file, "rb") as opened:
         verdict = is_complete(opened, os.path.getsize(file))
     if isinstance(verdict, Incomplete):
-        raise Damaged(f"{show(os.fsencode(file))}: not whole: {verdict.why}; scan or copy it again")
+        raise Damaged(f"{name}: incomplete: {verdict.why}", "scan or copy it again")
     return os.path.dirname(os.path.abspath(file))
 
 
-def _process_folder(context: Context, names: list[str]) -> int:
-    """Process files of one folder, which is the inbox of a pipeline of its own. Return the exit code."""
+def _process_folder(context: Context, folder: str, names: Sequence[str], out: str) -> int:
+    """Process files of one folder, which is the inbox of a pipeline of its own; return the exit code."""
+    with tempfile.TemporaryDirectory(prefix="scanmend-") as scratch:
+        folders = FoldersSettings(
+            inbox=folder,
+            outbox=out,
+            archive=os.path.join(scratch, "archive"),
+            failed=os.path.join(scratch, "failed"),
+            state=scratch,
+        )
+        os.mkdir(folders.archive)
+        os.mkdir(folders.failed)
+        settings = replace(
+            context.settings,
+            folders=folders,
+            originals="keep",
+            settle=replace(context.settings.settle, doubtful=0),
+            watch=replace(context.settings.watch, shared=False),
+        )
+        return _run_pipeline(replace(context, settings=settings), names)
+
+
+def _run_pipeline(context: Context, names: Sequence[str]) -> int:
     settings = context.settings
-    for name in ("archive", "failed"):
-        os.mkdir(getattr(settings.folders, name))
     journal = Journal.open(settings.folders.state)
     events: Events = queue.SimpleQueue()
     pipeline = Pipeline(context, journal, Roots.of(settings.folders, lambda _: None), events)
-    pipeline.start(min(count_workers(settings), _MAX_WORKERS))
-    refused: list[str] = []
+    pipeline.start(min(count_workers(settings), MAX_WORKERS))
     try:
         for name in names:
             snapshot = pipeline.inbox.snapshot(os.fsencode(name))
             if snapshot:
                 pipeline.intake.claims.put(replace(snapshot, waited=True))
-        documents = _watch(journal, len(names), events, refused)
+        refusals = _wait(journal, len(names), events)
+        documents = list(journal.in_state(*FINAL_STATES))
     except KeyboardInterrupt:
         pipeline.kill()
         raise
     finally:
         pipeline.close(0.0 if sys.exc_info()[0] else settings.grace)
         journal.close()
-    return _report(documents, refused)
+    return _report(documents, refusals)
 
 
-def _watch(journal: Journal, expected: int, events: Events, refused: list[str]) -> list[Document]:
-    """Wait until every document and its attachments have their final state, with a progress bar on a terminal.
-
-    Append to ``refused`` why the claim step did not take a file.
-    """
-    final = (State.DONE, State.FAILED, State.GONE)
+def _wait(journal: Journal, expected: int, events: Events) -> list[str]:
+    """Wait until all files and their attachments are finished; return why files were refused."""
+    refusals: list[str] = []
     started = time.monotonic()
     while True:
-        refused += _refusals(events)
-        ended = list(journal.in_state(*final))
+        refusals += _new_refusals(events)
+        finished = list(journal.in_state(*FINAL_STATES))
+        files = sum(document.part is None for document in finished)
         if sys.stderr.isatty():
-            _bar(journal, ended, expected, time.monotonic() - started)
-        files = sum(document.part is None for document in ended)
-        # attachments are queued at the moment when their file leaves the queue
-        if files + len(refused) >= expected and not any(journal.in_state(*ACTIVE, limit=1)):
+            seconds = time.monotonic() - started
+            _draw_progress(journal, finished, f"{files}/{expected} files, {seconds:.0f} s")
+        # attachments become documents at the moment when their file is finished
+        if files + len(refusals) >= expected and not any(journal.in_state(*ACTIVE, limit=1)):
             progress.end()
-            return list(journal.in_state(*final))
-        time.sleep(_LOOK)
+            return refusals
+        time.sleep(POLL_SECONDS)
 
 
-def _refusals(events: Events) -> list[str]:
-    """Return the claim step's new answers that a file is not ready."""
+def _new_refusals(events: Events) -> list[str]:
+    """Take the claim step's events, and return those that say that a file is not ready."""
     found = []
     while not events.empty():
         event = events.get()
@@ -136,19 +167,18 @@ def _refusals(events: Events) -> list[str]:
     return found
 
 
-def _bar(journal: Journal, ended: list[Document], expected: int, seconds: float) -> None:
+def _draw_progress(journal: Journal, finished: Sequence[Document], text: str) -> None:
     active = list(journal.in_state(*ACTIVE))
-    pages = sum(d.pages or 1 for d in [*active, *ended])
-    done = sum(d.pages or 1 for d in ended) + sum(
-        len(journal.pages.progress(d.id)[1]) for d in active
-    )
-    files = sum(document.part is None for document in ended)
-    progress.bar(done, pages, f"{done}/{pages} pages, {files}/{expected} files, {seconds:.0f} s")
+    pages = sum(d.pages or 1 for d in [*active, *finished])
+    done = sum(d.pages or 1 for d in finished)
+    done += sum(len(journal.pages.progress(d.id)[1]) for d in active)
+    progress.draw(done, pages, f"{done}/{pages} pages, {text}")
 
 
-def _report(documents: list[Document], refused: list[str]) -> int:
-    code = Damaged.exit_code if refused else 0
-    for reason in refused:
+def _report(documents: Sequence[Document], refusals: Sequence[str]) -> int:
+    """Print the result of each document; return the exit code."""
+    exit_code = Damaged.exit_code if refusals else 0
+    for reason in refusals:
         print(f"scanmend: {reason}", file=sys.stderr)
     for document in sorted(documents, key=lambda d: d.id):
         if document.state == State.DONE:
@@ -156,5 +186,5 @@ def _report(documents: list[Document], refused: list[str]) -> int:
             print(f"{document.name}: {os.fsdecode(text)}")
         else:
             print(f"scanmend: {document.reason}", file=sys.stderr)
-            code = Damaged.exit_code
-    return code
+            exit_code = Damaged.exit_code
+    return exit_code

@@ -1,16 +1,16 @@
-"""A progress bar on standard error, when that is a terminal."""
+"""A progress bar on standard error, if that is a terminal."""
 
 import sys
 
-WIDTH = 30
+WIDTH = 30  # characters
 
 
-def bar(done: float, total: float, said: str) -> None:
-    """Draw it over the last one."""
+def draw(done: float, total: float, text: str) -> None:
+    """Draw the bar with a text, over the previous one."""
     if sys.stderr.isatty():
         filled = int(WIDTH * done // max(total, 1))
-        drawn = "#" * filled + "." * (WIDTH - filled)
-        print(f"\r[{drawn}] {said}\033[K", end="", file=sys.stderr, flush=True)
+        bar = "#" * filled + "." * (WIDTH - filled)
+        print(f"\r[{bar}] {text}\033[K", end="", file=sys.stderr, flush=True)
 
 
 def end() -> None:

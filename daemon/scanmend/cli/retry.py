@@ -1,48 +1,75 @@
-"""`scanmend retry`: failed originals go back into the inbox."""
+"""`scanmend retry`: put failed originals back into the inbox."""
 
+import argparse
 import os
+from collections.abc import Sequence
 
+from scanmend.cli.arguments import Commands, add_command, load_config
 from scanmend.config.settings import FoldersSettings
 from scanmend.errors import UsageError, show
 from scanmend.store import atomic, naming
 
+_LISTED = 5  # names that a message lists
 
-def retry(folders: FoldersSettings, names: list[str]) -> list[str]:
-    """Move failed originals back, all or those named (as `scanmend status` shows them); returns the names.
 
-    A file of that name in the inbox is never replaced: then the original stays in failed/, with an error.
+def add_parser(commands: Commands) -> None:
+    """Add the command to the parser."""
+    parser = add_command(commands, "retry", "put failed files back into the inbox")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="a name as in `scanmend status`; default: all"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Put the named files back, or all."""
+    folders = load_config(options).folders
+    names = put_back(folders, options.names)
+    for name in names:
+        print(f"{name}: back in the inbox")
+    if not names:
+        print(f"no failed file in {folders.failed}")
+    return 0
+
+
+def put_back(folders: FoldersSettings, names: Sequence[str]) -> list[str]:
+    """Move failed originals back into the inbox: those named, or all if ``names`` is empty. Return their names.
+
+    Raises UsageError for an unknown name, or when the inbox holds another file of the name; the original then stays.
     """
     failed, inbox = os.fsencode(folders.failed), os.fsencode(folders.inbox)
-    there = {show(path): path for path in _originals(failed)}
-    wanted = list(there) if not names else [_find(name, there) for name in names]
-    for name in wanted:
-        target = os.path.join(inbox, there[name])
+    paths = {show(path): path for path in _originals(failed)}
+    found = [_find(name, paths) for name in names] if names else list(paths)
+    for name in found:
+        original = os.path.join(failed, paths[name])
+        target = os.path.join(inbox, paths[name])
         atomic.make_folder(os.path.dirname(target))
         try:
-            atomic.move(os.path.join(failed, there[name]), target)
+            atomic.move(original, target)
         except FileExistsError:
-            raise UsageError(
-                f"{name}: the inbox holds another file of this name; let it be done first"
-            ) from None
-        report = naming.error_report(os.path.join(failed, there[name]))
+            what = f"{name}: the inbox holds another file of this name"
+            raise UsageError(what, "wait until it is processed") from None
+        report = naming.error_report(original)
         if os.path.exists(report):
             os.unlink(report)
-    return wanted
+    return found
 
 
-def _find(name: str, there: dict[str, bytes]) -> str:
-    if name in there:
+def _find(name: str, paths: dict[str, bytes]) -> str:
+    """Return the full name of an original; its last component is enough if that is unique."""
+    if name in paths:
         return name
-    matches = [path for path in there if os.path.basename(path) == os.path.basename(name)]
+    base = os.path.basename(name)
+    matches = [path for path in paths if os.path.basename(path) == base]
     if len(matches) == 1:
         return matches[0]
-    known = ", ".join(sorted(there)[:5]) or "nothing"
-    raise UsageError(
-        f"{name}: {'several' if matches else 'none'} of this name in failed/; there is: {known}"
-    )
+    problem = "several files" if matches else "no file"
+    remedy = f"there is: {', '.join(sorted(paths)[:_LISTED])}" if paths else "no file has failed"
+    raise UsageError(f"{name}: {problem} of this name in failed/", remedy)
 
 
 def _originals(failed: bytes) -> list[bytes]:
+    """Return the paths of all originals in the folder of failed files, relative to it."""
     found = []
     for parent, _, names in os.walk(failed):
         for name in names:

@@ -1,1 +1,1 @@
-"""What a user configures, checked."""
+"""Read and check what a user configures."""

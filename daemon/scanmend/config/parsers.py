@@ -1,19 +1,17 @@
-"""What a value of the configuration may be: parsers that say what is allowed when it is something else.
-
-Each raises ValueError with the end of the sentence "it must be …".
-"""
+"""Parse the values of the configuration, and say what is allowed where a value is something else."""
 
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from scanmend.errors import NULL_ALLOWED
 
-Parser = Callable[[Any], Any]  # raises ValueError with what is allowed
+T = TypeVar("T")
 
-TIME = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-SIZE = {
+SECONDS_PER_UNIT = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+BYTES_PER_UNIT = {
     "B": 1,
     "KB": 10**3,
     "MB": 10**6,
@@ -24,174 +22,222 @@ SIZE = {
 }
 
 
-def quantity(units: Mapping[str, float], example: str, low: float = 0) -> Parser:
-    def parse(value: Any) -> float:
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)", str(value).strip())
-        if not match or match[2] not in units:
-            raise ValueError(f"a number with a unit ({', '.join(units)}), as {example}")
-        amount = float(match[1]) * units[match[2]]
-        if amount < low:
-            raise ValueError(f"at least {low:g} ({example})")
-        return amount
+@dataclass(frozen=True, slots=True)
+class Parser(Generic[T]):
+    """How a key's value is read.
 
-    return parse
+    ``convert`` returns the value that the settings hold, or raises ValueError, whose message is a hint.
+    ``allowed`` completes the sentence "it must be …"; the configuration reference prints it.
+    """
 
+    allowed: str
+    convert: Callable[[Any], T]
 
-def whole(low: int, high: int) -> Parser:
-    def parse(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise ValueError(f"a whole number from {low} to {high}")
-        return value
+    def __call__(self, value: Any) -> T:
+        """Return a value of the YAML file as the settings hold it.
 
-    return parse
-
-
-def auto_or(parser: Parser) -> Parser:
-    def parse(value: Any) -> Any:
-        if value == "auto":
-            return None
+        Raises ValueError with the end of the sentence "it must be …".
+        """
         try:
-            return parser(value)
+            return self.convert(value)
         except ValueError as error:
-            raise ValueError(f"auto, or {error}") from None
-
-    return parse
+            raise ValueError(f"{self.allowed}{error}") from None
 
 
-def nearest(word: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
-    """What was probably meant; ``likeness`` is difflib's, 0 to 1."""
-    import difflib  # noqa: PLC0415 - for mistakes alone
+def nearest(word: str, known: Iterable[str], similarity: float = 0.6) -> str | None:
+    """Return the known word that was probably meant. ``similarity``: difflib's ratio, 0 to 1."""
+    import difflib  # noqa: PLC0415 - loaded only for a mistake
 
-    return next(iter(difflib.get_close_matches(word, list(known), 1, likeness)), None)
-
-
-def choice(*words: str) -> Parser:
-    def parse(value: Any) -> str:
-        if value not in words:
-            near = nearest(str(value), words)
-            hint = f" (did you mean {near}?)" if near else ""
-            raise ValueError("one of " + ", ".join(words) + hint)
-        return str(value)
-
-    return parse
-
-
-def engine_of(value: Any) -> str:
-    """An OCR engine; "null", which publishes nonsense, only where the environment of a bench allows it."""
-    if value == "null" and os.environ.get(NULL_ALLOWED) == "1":
-        return "null"
-    try:
-        return str(choice("auto", "rapidocr", "aspose", "tesseract")(value))
-    except ValueError as error:
-        why = f"; null reads nothing, it is for benches ({NULL_ALLOWED}=1)"
-        raise ValueError(f"{error}{why if value == 'null' else ''}") from None
-
-
-def flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("true or false")  # noqa: TRY004 - one class for every wrong value
-    return value
-
-
-def text(value: Any) -> str:
-    """A text that is not empty."""
-    if not isinstance(value, str) or not value:
-        raise ValueError("a text")
-    return value
-
-
-def optional(value: Any) -> str | None:
-    return None if value is None else text(value)
-
-
-def listen(value: Any) -> str | None:
-    """A port of this machine alone, as 127.0.0.1:9464, or the path of a socket; null: none."""
-    if value is None:
-        return None
-    found = str(value)
-    host, _, port = found.rpartition(":")
-    loopback = (
-        host in ("127.0.0.1", "localhost", "[::1]") and port.isdecimal() and int(port) < 65536
-    )
-    if not loopback and not found.startswith("/"):
-        raise ValueError("127.0.0.1:PORT, [::1]:PORT, or the absolute path of a socket")
-    return found
-
-
-def share(value: Any) -> float:
-    """A number from 0 to 1."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ValueError("a number from 0 to 1")
-    return float(value)
-
-
-def number(value: Any) -> float:
-    """A number from 0 upwards."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e9:
-        raise ValueError("a number from 0 upwards")
-    return float(value)
-
-
-def texts(value: Any) -> tuple[str, ...]:
-    """A list of such texts."""
-    if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
-        raise ValueError("a list of texts, as [en, de]")
-    return tuple(value)
-
-
-def passwords(value: Any) -> tuple[str, ...]:
-    """A list of them; one of digits alone must stand in quotes, or YAML would drop its zeros."""
-    if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
-        raise ValueError('a list of passwords, each in quotes, as ["0042", "x y"]')
-    return tuple(value)
-
-
-def command(value: Any) -> tuple[str, ...]:
-    """A program and its arguments, as a list: no shell ever sees it."""
-    if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
-        raise ValueError("a list of a program and its arguments, as [/usr/local/bin/tell, --now]")
-    return tuple(value)
-
-
-def address(value: Any) -> str | None:
-    """An address on the web; null: none."""
-    if value is None:
-        return None
-    if not isinstance(value, str) or not value.startswith(("http://", "https://")):
-        raise ValueError("an address that begins with http:// or https://")
-    return value
-
-
-def languages_of(value: Any) -> tuple[str, ...]:
-    codes = texts(value)
-    if not codes or not all(re.fullmatch(r"[a-z]{2,3}(-[A-Za-z]+)?", code) for code in codes):
-        raise ValueError("a list of language codes (ISO 639), as [en, de]")
-    return codes
-
-
-def mapping(value: Any) -> dict[str, str]:
-    if not isinstance(value, dict) or not all(
-        isinstance(v, str) for kv in value.items() for v in kv
-    ):
-        raise ValueError("pairs of sub-folder and profile, as {invoices: financial}")
-    return {key.strip("/"): profile for key, profile in value.items()}
-
-
-duration = quantity(TIME, "30s")
+    return next(iter(difflib.get_close_matches(word, list(known), 1, similarity)), None)
 
 
 def in_words(seconds: float) -> str:
     """Return a duration for people: "300 ms", "45 s", "2 min", "1.5 h", "3 d"."""
-    for unit, length in (
-        ("d", 2 * TIME["d"]),
-        ("h", TIME["h"]),
-        ("min", TIME["m"]),
-        ("s", TIME["s"]),
+    day, hour, minute = (SECONDS_PER_UNIT[unit] for unit in "dhm")
+    for unit, size, shortest in (
+        ("d", day, 2 * day),
+        ("h", hour, hour),
+        ("min", minute, minute),
+        ("s", 1, 1),
     ):
-        if seconds >= length:
-            size = TIME[unit[0]]
+        if seconds >= shortest:
             return f"{round(seconds / size, 1):g} {unit}"
     return f"{seconds * 1000:.0f} ms"
 
 
-size_of = quantity(SIZE, "500MB", low=1)
+# numbers --------------------------------------------------------------------------------------------
+
+
+def whole_number(low: int, high: int) -> Parser[int]:
+    """Return a parser of whole numbers from ``low`` to ``high``."""
+
+    def convert(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ValueError
+        return value
+
+    return Parser(f"a whole number from {low} to {high}", convert)
+
+
+def _number(allowed: str, high: float) -> Parser[float]:
+    def convert(value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= high:
+            raise ValueError
+        return float(value)
+
+    return Parser(allowed, convert)
+
+
+FRACTION = _number("a number from 0 to 1", 1.0)
+POSITIVE_NUMBER = _number("a number from 0 upwards", 1e9)
+
+
+def duration(at_least: float = 0) -> Parser[float]:
+    """Return a parser of durations such as 30s, as seconds; ``at_least`` is in seconds."""
+    bound = f", at least {in_words(at_least)}" if at_least else ""
+    return Parser(
+        f"a number with a unit ({', '.join(SECONDS_PER_UNIT)}), such as 30s{bound}",
+        lambda value: _quantity(value, SECONDS_PER_UNIT, at_least),
+    )
+
+
+def _quantity(value: Any, units: Mapping[str, float], at_least: float) -> float:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)", str(value).strip())
+    if not match or match[2] not in units:
+        raise ValueError
+    amount = float(match[1]) * units[match[2]]
+    if amount < at_least:
+        raise ValueError
+    return amount
+
+
+DURATION = duration()
+SIZE = Parser(
+    f"a number with a unit ({', '.join(BYTES_PER_UNIT)}), such as 500MB, at least one byte",
+    lambda value: _quantity(value, BYTES_PER_UNIT, 1),
+)
+
+
+# words ----------------------------------------------------------------------------------------------
+
+
+def one_of(*words: str) -> Parser[str]:
+    """Return a parser that accepts these words."""
+
+    def convert(value: Any) -> str:
+        if value not in words:
+            near = nearest(str(value), words)
+            raise ValueError(f" (did you mean {near}?)" if near else "")
+        return str(value)
+
+    return Parser(f"one of {', '.join(words)}", convert)
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError  # noqa: TRY004 - one class for every wrong value
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError
+    return value
+
+
+def _engine(value: Any) -> str:
+    """Return an engine's name; "null" publishes nonsense and needs a bench's environment variable."""
+    if value == "null":
+        if os.environ.get(NULL_ALLOWED) == "1":
+            return "null"
+        raise ValueError(f"; null reads nothing, it is for benches ({NULL_ALLOWED}=1)")
+    return _ENGINES.convert(value)
+
+
+_ENGINES = one_of("auto", "rapidocr", "aspose", "tesseract")
+FLAG = Parser("true or false", _flag)
+TEXT = Parser("a text", _text)
+OCR_ENGINE = Parser(_ENGINES.allowed, _engine)
+
+
+# null and auto --------------------------------------------------------------------------------------
+
+
+def null_or(parser: Parser[T]) -> Parser[T | None]:
+    """Return a parser that also accepts null, as None."""
+
+    def convert(value: Any) -> T | None:
+        return None if value is None else parser.convert(value)
+
+    return Parser(f"{parser.allowed}, or null", convert)
+
+
+def auto_or(parser: Parser[T]) -> Parser[T | None]:
+    """Return a parser that also accepts auto, as None."""
+
+    def convert(value: Any) -> T | None:
+        return None if value == "auto" else parser.convert(value)
+
+    return Parser(f"auto, or {parser.allowed}", convert)
+
+
+# lists and mappings ---------------------------------------------------------------------------------
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
+        raise ValueError
+    return tuple(value)
+
+
+def _languages(value: Any) -> tuple[str, ...]:
+    codes = _texts(value)
+    if not codes or not all(re.fullmatch(r"[a-z]{2,3}(-[A-Za-z]+)?", code) for code in codes):
+        raise ValueError
+    return codes
+
+
+def _profiles_by_folder(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise ValueError  # noqa: TRY004 - one class for every wrong value
+    if not all(isinstance(text, str) for pair in value.items() for text in pair):
+        raise ValueError
+    return {folder.strip("/"): profile for folder, profile in value.items()}
+
+
+TEXTS = Parser("a list of texts, such as [en, de]", _texts)
+LANGUAGES = Parser("a list of language codes (ISO 639), such as [en, de]", _languages)
+# a password of digits must stand in quotes: YAML would drop its leading zeros
+PASSWORDS = Parser('a list of passwords, each in quotes, such as ["0042", "x y"]', _texts)
+# a list, so that no shell ever sees it
+COMMAND = Parser("a list of a program and its arguments, such as [/opt/notify, --now]", _texts)
+PROFILES_BY_FOLDER = Parser(
+    "pairs of sub-folder and profile, such as {invoices: financial}", _profiles_by_folder
+)
+
+
+# addresses ------------------------------------------------------------------------------------------
+
+
+def _listen_address(value: Any) -> str:
+    """Return a loopback port or a socket's path: metrics are for this machine alone."""
+    address = str(value)
+    host, _, port = address.rpartition(":")
+    loopback = host in ("127.0.0.1", "localhost", "[::1]")
+    if loopback and port.isdecimal() and int(port) < 65536:
+        return address
+    if address.startswith("/"):
+        return address
+    raise ValueError
+
+
+def _web_address(value: Any) -> str:
+    if not isinstance(value, str) or not value.startswith(("http://", "https://")):
+        raise ValueError
+    return value
+
+
+LISTEN_ADDRESS = Parser(
+    "127.0.0.1:PORT, [::1]:PORT, the absolute path of a socket", _listen_address
+)
+WEB_ADDRESS = Parser("an address that begins with http:// or https://", _web_address)

@@ -25,8 +25,7 @@ Run = tuple[int, int, int, int]  # OCR words from, to; proposed words from, to
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A run of words of the OCR text and what the proposal has instead; one of the two may be
-    empty.
+    """A run of words of the OCR text, and what the proposal has instead; one may be empty.
 
     ``start`` is an offset into the OCR text, ``after_start`` one into the proposal, both in code
     points.

@@ -96,10 +96,9 @@ def is_plausible_misreading(before: str, after: str) -> bool:
 
 
 def _are_alike(old: str, new: str, *, inside: bool) -> bool:
-    """Return whether ``new`` may have been read as ``old``: alike, or equal but for case or
-    accents.
+    """Return whether ``new`` may have been read as ``old``.
 
-    ``inside``: the character is not a word's first or last, so that ``old`` need not be a letter.
+    They are alike, or equal but for case or accents. ``inside``: the character is not a word's first or last, so that ``old`` need not be a letter.
     """
     if not new.isalpha() or not (old.isalpha() or inside):
         return False

@@ -51,10 +51,9 @@ def gate(
     rules: GateRules,
     lexicon: Lexicon | None = None,
 ) -> Gated:
-    """Decide on a page. ``proposals`` has one entry for each line, None where the model was not
-    asked.
+    """Decide on a page.
 
-    ``lexicon`` is consulted on edits whose margin is known.
+    ``proposals`` has one entry for each line, None where the model was not asked. ``lexicon`` is consulted on edits whose margin is known.
     """
     texts: list[str] = []
     edits: list[Edit] = []

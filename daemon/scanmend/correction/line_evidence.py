@@ -74,4 +74,5 @@ class SecondPassEvidence:
 
     @property
     def changes_again(self) -> bool:
+        """Return whether another pass over the line finds something to change."""
         return self.accepted_edits > 0 or self.repairs > 0

@@ -59,6 +59,7 @@ class NumberWord:
 
     @property
     def is_percentage(self) -> bool:
+        """Tell whether it is a percentage."""
         return _PERCENTAGE.fullmatch(self.digits) is not None
 
     @property
@@ -70,10 +71,12 @@ class NumberWord:
 
     @property
     def is_time(self) -> bool:
+        """Tell whether it is a clock time."""
         return _TIME.fullmatch(self.digits) is not None
 
     @property
     def is_date(self) -> bool:
+        """Tell whether it is a day of the calendar."""
         return is_valid_date(self.digits)
 
     @property
@@ -85,8 +88,7 @@ class NumberWord:
 
 
 def is_valid_date(text: str) -> bool:
-    """Return whether a text is a day of the calendar, whether the day or the month is written
-    first.
+    """Return whether a text is a day of the calendar; day or month may come first.
 
     >>> is_valid_date("29.02.2024"), is_valid_date("12/31/2023")
     (True, True)

@@ -56,6 +56,7 @@ class Repair:
 
     @property
     def span(self) -> Span:
+        """Return the offsets of what is replaced, the end exclusive."""
         return (self.start, self.start + len(self.before))
 
 

@@ -97,5 +97,6 @@ class OverflowListener(logging.Handler):
         self._events = events
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Ask for a scan if the entry is about lost events."""
         if "lost" in record.getMessage() or "overflow" in record.getMessage().lower():
             self._events.put(ScanNow())

@@ -59,7 +59,7 @@ class Watcher:
         settings: WatchSettings,
         settle_settings: SettleSettings,
     ) -> None:
-        """``method``: native or polling."""
+        """Watch nothing yet. ``method``: native or polling."""
         self._root = root
         self._path = os.fsencode(root.path)
         self._settings = settings

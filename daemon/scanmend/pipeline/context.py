@@ -9,7 +9,7 @@ from scanmend.intake.inbox import Inbox
 from scanmend.intake.lease import Leases
 from scanmend.pipeline.folders import Roots
 from scanmend.store.journal import Journal
-from scanmend.telemetry.liveness import Pulse
+from scanmend.telemetry.liveness import Liveness
 
 # seconds that a page may take beyond its own limits, in the journal and at the end of a child
 PAGE_OVERHEAD_SECONDS = 60.0
@@ -56,7 +56,7 @@ class Stores:
     inbox: Inbox
     roots: Roots
     leases: Leases
-    liveness: Pulse
+    liveness: Liveness
 
     def name_of(self, document: int) -> str:
         """Return a document's name for people."""

@@ -87,7 +87,7 @@ class Correct:
         context = self._context.get()
         llm = context.settings.llm
         limit = TRIES * (llm.load_timeout + page_deadline(llm)) + PAGE_OVERHEAD_SECONDS
-        with self._stores.liveness.at("a page", limit):
+        with self._stores.liveness.task("a page", limit):
             failure = self._boundary.attempt(
                 functools.partial(self.turn, page, context),
                 document=functools.partial(self._stores.name_of, page.document),

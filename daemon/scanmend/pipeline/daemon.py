@@ -11,8 +11,10 @@ from types import FrameType
 
 from scanmend import __version__
 from scanmend.backends.ocr_engines import choose
+from scanmend.config.checks import check_links, unreloadable
+from scanmend.config.loading import load_settings
 from scanmend.config.profiles import load_profiles
-from scanmend.config.settings import Settings, check_links, load_settings, unreloadable
+from scanmend.config.settings import Settings
 from scanmend.correction.lexicon import shipped
 from scanmend.document import State
 from scanmend.errors import MachineError, ScanmendError
@@ -25,7 +27,7 @@ from scanmend.pipeline.pipeline import Pipeline, count_workers
 from scanmend.pipeline.threads import StoppableThread
 from scanmend.service import sd_notify
 from scanmend.service.hooks import Hooks
-from scanmend.service.http import Web
+from scanmend.service.http import MonitoringServer
 from scanmend.service.status import summary
 from scanmend.store.journal import Journal
 from scanmend.store.lock import lock
@@ -96,10 +98,10 @@ class Daemon:
         watching = StoppableThread("watch", watcher.run, watcher.wake)
         stack.callback(watching.close)
         hooks = Hooks(journal, settings)
-        if hooks.wanted:
+        if hooks.configured:
             stack.callback(StoppableThread("hooks", hooks.run).close)
         if settings.web.listen:
-            stack.callback(Web(settings).close)
+            stack.callback(MonitoringServer(settings, settings.web.listen).close)
         record_vanished(journal, roots.inbox, intake.log)
         watcher.begun.wait(FIRST_LOOK_SECONDS)
         self._log.info("ready", inbox=settings.folders.inbox, outbox=settings.folders.outbox)
@@ -137,7 +139,7 @@ class Daemon:
         roots: folders.Roots,
     ) -> int:
         """Wait for signals, and check every few seconds whether all threads work. Return the exit code."""
-        watchdog = sd_notify.watchdog()
+        watchdog = sd_notify.watchdog_seconds()
         interval = min(HEALTH_CHECK_SECONDS, watchdog / 3) if watchdog else HEALTH_CHECK_SECONDS
         while True:
             try:
@@ -171,7 +173,7 @@ class Daemon:
             sd_notify.status(f"hangs: {'; '.join(overdue)}")
             return
         sd_notify.alive()
-        if not sd_notify.heard():
+        if not sd_notify.is_supervised():
             return
         status = summary(journal)
         if status != self._last_status:

@@ -14,7 +14,7 @@ from scanmend.correction.page_result import (
     result_without_model,
 )
 from scanmend.document import WAITS, Document, FactKey
-from scanmend.errors import ChildError, ConfigError, MachineError, ModelUnavailable
+from scanmend.errors import ChildError, MachineError, ModelUnavailable
 from scanmend.page import Correction, CorrectionStatus, PageResult, PageText
 from scanmend.pipeline.context import Context
 from scanmend.store.journal import Journal
@@ -130,7 +130,7 @@ class PageCorrector:
 
     def _new_model(self, settings: Settings) -> LanguageModel:
         scratch = home(settings.folders.state)
-        folder = _models_folder(settings)
+        folder = settings.models.directory
         return LanguageModel(
             settings.llm, folder, self._record_move, scratch, self._record_progress
         )
@@ -162,18 +162,11 @@ def _model_settings(context: Context) -> tuple[LlmSettings, ModelsSettings]:
     return context.settings.llm, context.settings.models
 
 
-def _models_folder(settings: Settings) -> str:
-    """Return the folder of the models, which loading the settings has made absolute."""
-    if settings.models.directory is None:
-        raise ConfigError("models.directory is not set")
-    return settings.models.directory
-
-
 def _is_builtin(settings: Settings) -> bool:
     """Return whether the model that these settings lead to is the built-in one."""
     if settings.llm.backend != "local":
         return False
-    return chosen(settings.llm, _models_folder(settings)) == builtin()
+    return chosen(settings.llm, settings.models.directory) == builtin()
 
 
 def _why_nothing(text: PageText) -> str:

@@ -30,7 +30,7 @@ from scanmend.store.facts import Memory
 from scanmend.store.journal import Journal
 from scanmend.store.parts import Parts
 from scanmend.telemetry import log
-from scanmend.telemetry.liveness import Pulse
+from scanmend.telemetry.liveness import Liveness
 
 _TAKEN_UP = "taken up after a restart"
 
@@ -47,7 +47,7 @@ class Pipeline:
         """Start nothing yet. ``events`` takes what the steps tell the watcher."""
         settings = context.settings
         self._context = CurrentContext(context)
-        self.liveness = Pulse()
+        self.liveness = Liveness()
         self._stores = Stores(
             journal,
             Inbox(roots.inbox, Parts(settings.folders.state)),

@@ -55,7 +55,7 @@ class Read:
             if job:
                 slot.count_job()
                 limit = context.settings.ocr.page_timeout + PAGE_OVERHEAD_SECONDS
-                with self._stores.liveness.at("a page", limit):
+                with self._stores.liveness.task("a page", limit):
                     self.do(job, slot.child, context)
 
     def interrupt(self) -> None:

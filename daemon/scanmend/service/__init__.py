@@ -1,1 +1,1 @@
-"""Being a service: systemd, hooks, HTTP."""
+"""Be a service: report the status, answer monitoring, run hooks, and talk to systemd."""

@@ -1,139 +1,138 @@
-"""Telling others: a command or a webhook for each document that was published or failed, and for an alarm.
+"""Deliver an event to programs and a webhook for each document that is published or fails, and for alarms.
 
-What is to be told stands in the journal's moves already; a place in them is remembered for each receiver, and
-goes on only when the receiver has taken what it was told, or was tried for a day. So nothing is forgotten over
-a crash, each receiver is told in order, at least once, and nobody waits for it.
+The journal's moves are the queue of events: the journal also remembers each receiver's position among them, which
+advances only when the receiver has taken the event or has failed for a day. So a crash loses no event, and each
+receiver gets its events in order and at least once. No document waits for a receiver.
 """
 
-import contextlib
-import json
+import functools
 import os
-import signal
-import subprocess
 import threading
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from scanmend.backoff import back_off
 from scanmend.config.settings import Settings
 from scanmend.document import Document, State
-from scanmend.errors import MachineError, show
-from scanmend.service.status import look, troubles
+from scanmend.errors import show
+from scanmend.service.receivers import Event, IsStopping, Message, Receiver, receivers_of
+from scanmend.service.status import read_status, troubles
 from scanmend.store import naming
 from scanmend.store.facts import Memory
 from scanmend.store.journal import Journal
 from scanmend.telemetry import log
+from scanmend.telemetry.error_boundary import ErrorBoundary
 
-LOOK = 1.0  # seconds between two looks for news
-ALARM_EVERY = 15.0  # seconds between two looks for trouble
-PATIENCE = 24 * 3600.0  # seconds that a receiver is tried with one event
-LONGEST_PAUSE = 300.0
-WEB_SECONDS = 15.0  # of one request
-_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "USER", "LOGNAME", "TMPDIR")
-_EVENTS = {State.DONE: "published", State.FAILED: "failed"}
-
-Stop = Callable[[], bool]
+POLL_SECONDS = 1.0  # how often the journal is read for new events
+ALARM_SECONDS = 15.0  # how often the status is checked for trouble
+GIVE_UP_SECONDS = 24 * 3600.0  # how long one event is tried
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0  # seconds between two tries of one event
+_EVENTS = {State.DONE: Event.PUBLISHED, State.FAILED: Event.FAILED}
 
 
 @dataclass(slots=True)
-class _Receiver:
-    """One that is told. ``events`` it wants; ``tell`` says why it failed, or None."""
+class _Delivery:
+    """How far one receiver is. Times are monotonic seconds."""
 
-    name: str
-    events: frozenset[str]
-    tell: Callable[[dict[str, Any], Stop], str | None]
-    place: int = 0  # in the journal's moves
-    tries: int = 0
-    since: float = 0.0  # monotonic; of the first try with what it is told now
-    next: float = 0.0
+    receiver: Receiver
+    position: int  # of the last move that it has taken
+    failures: int = 0  # at the current event
+    first_try: float = 0.0  # of the current event
+    retry_at: float = 0.0
 
 
 class Hooks:
-    """The thread that tells."""
+    """The delivery of events to all receivers of the configuration."""
 
     def __init__(self, journal: Journal, settings: Settings) -> None:
-        """Nothing is told of what was before a receiver was configured."""
+        """Start each receiver where it was; a new one hears nothing of the past."""
         self._journal = journal
         self._settings = settings
-        self._receivers = _receivers(settings)
-        self._alarm: list[str] = []
-        self._alarm_at = 0.0
+        self._deliveries = [self._resume(receiver) for receiver in receivers_of(settings.hooks)]
+        self._troubles: list[str] = []  # that the receivers know of
+        self._alarm_at = 0.0  # monotonic; of the next check
+        self._paused_until = 0.0  # monotonic
         self._log = log.get("hooks")
-        for receiver in self._receivers:
-            known = journal.facts.recall(Memory.TOLD, receiver.name)
-            receiver.place = int(known.value) if known else journal.last_move()
-            if not known:
-                journal.facts.remember(Memory.TOLD, receiver.name, str(receiver.place))
+        self._boundary = ErrorBoundary(self._log)
 
     @property
-    def wanted(self) -> bool:
-        """Whether anybody is to be told anything."""
-        return bool(self._receivers)
+    def configured(self) -> bool:
+        """Return whether there is a receiver."""
+        return bool(self._deliveries)
 
     def run(self, stop: threading.Event) -> None:
-        """Tell until stopped."""
-        while not stop.wait(LOOK):
-            now = time.monotonic()
-            try:
-                for receiver in self._receivers:
-                    while (
-                        now >= receiver.next
-                        and not stop.is_set()
-                        and self._next(receiver, stop.is_set)
-                    ):
-                        pass
-                if now - self._alarm_at >= ALARM_EVERY:
-                    self._alarm_at = now
-                    self._look_for_trouble(stop.is_set)
-            except MachineError as error:
-                self._log.warning("waiting for the machine", reason=str(error))
-            except Exception:  # noqa: BLE001 - the mouth of the loop
-                self._log.exception("a bug; telling goes on")
+        """Deliver until stopped."""
+        while not stop.wait(POLL_SECONDS):
+            self.turn(time.monotonic(), stop.is_set)
 
-    def _next(self, receiver: _Receiver, stop: Stop) -> bool:
-        """Tell the next thing; whether there may be more at once."""
-        found = self._journal.next_move(receiver.place, tuple(_EVENTS))
+    def turn(self, now: float, is_stopping: IsStopping) -> None:
+        """Deliver what is new at ``now``, in monotonic seconds. Never raise: after a failure, pause."""
+        if now < self._paused_until:
+            return
+        failure = self._boundary.attempt(functools.partial(self._deliver_all, now, is_stopping))
+        if failure:
+            self._paused_until = now + failure.delay
+
+    def _deliver_all(self, now: float, is_stopping: IsStopping) -> None:
+        for delivery in self._deliveries:
+            while now >= delivery.retry_at and not is_stopping():
+                if not self._deliver_next(delivery, is_stopping):
+                    break
+        if now >= self._alarm_at:
+            self._alarm_at = now + ALARM_SECONDS
+            self._check_for_trouble(is_stopping)
+
+    def _resume(self, receiver: Receiver) -> _Delivery:
+        known = self._journal.facts.recall(Memory.TOLD, receiver.name)
+        if known:
+            return _Delivery(receiver, int(known.value))
+        delivery = _Delivery(receiver, self._journal.last_move())
+        self._remember(delivery)
+        return delivery
+
+    def _deliver_next(self, delivery: _Delivery, is_stopping: IsStopping) -> bool:
+        """Deliver the next event; return whether another may follow at once."""
+        found = self._journal.next_move(delivery.position, tuple(_EVENTS))
         if found is None:
             return False
-        place, document, state, reason = found
+        position, document, state, reason = found
         event = _EVENTS[state]
-        if event not in receiver.events:
-            self._told(receiver, place)
+        if event not in delivery.receiver.events:
+            self._advance(delivery, position)
             return True
-        if not receiver.tries:
-            receiver.since = time.monotonic()
-        failure = receiver.tell(self._message(event, document, reason), stop)
-        if stop():
+        if not delivery.failures:
+            delivery.first_try = time.monotonic()
+        failure = delivery.receiver.deliver(self._message(event, document, reason), is_stopping)
+        if is_stopping():
             return False
-        if failure is None:
-            self._told(receiver, place)
+        if failure is not None and not self._give_up(delivery, document, failure):
+            return False
+        self._advance(delivery, position)
+        return True
+
+    def _give_up(self, delivery: _Delivery, document: Document, failure: str) -> bool:
+        """Return whether a failed event is given up; else plan the next try."""
+        about = {"hook": delivery.receiver.name, "document": document.name, "reason": failure}
+        now = time.monotonic()
+        if now - delivery.first_try > GIVE_UP_SECONDS:
+            self._log.error("gave up a hook's event", **about)
             return True
-        pause = back_off(receiver.tries, 1.0, LONGEST_PAUSE)
-        receiver.tries += 1
-        if time.monotonic() - receiver.since > PATIENCE:
-            self._log.error(
-                "gave up telling", hook=receiver.name, document=document.name, reason=failure
-            )
-            self._told(receiver, place)
-            return True
-        self._log.warning(
-            "not told, trying again", hook=receiver.name, document=document.name, reason=failure,
-            seconds=pause,
-        )  # fmt: skip
-        receiver.next = time.monotonic() + pause
+        pause = back_off(delivery.failures, FIRST_PAUSE, LONGEST_PAUSE)
+        delivery.failures += 1
+        delivery.retry_at = now + pause
+        self._log.warning("hook failed, trying again", **about, seconds=pause)
         return False
 
-    def _told(self, receiver: _Receiver, place: int) -> None:
-        self._journal.facts.remember(Memory.TOLD, receiver.name, str(place))
-        receiver.place, receiver.tries, receiver.next = place, 0, 0.0
+    def _advance(self, delivery: _Delivery, position: int) -> None:
+        delivery.position, delivery.failures, delivery.retry_at = position, 0, 0.0
+        self._remember(delivery)
 
-    def _message(self, event: str, document: Document, reason: str) -> dict[str, Any]:
-        folders = self._settings.folders
-        message: dict[str, Any] = {
+    def _remember(self, delivery: _Delivery) -> None:
+        name, position = delivery.receiver.name, str(delivery.position)
+        self._journal.facts.remember(Memory.TOLD, name, position)
+
+    def _message(self, event: Event, document: Document, reason: str) -> Message:
+        message: Message = {
             "event": event,
             "document": document.name,
             "reason": reason,
@@ -143,95 +142,25 @@ class Hooks:
             "media_type": document.media_type,
             "original": show(document.put_away) if document.put_away else None,
         }
-        if event == "published" and document.stem is not None:
-            outbox = os.fsencode(folders.outbox)
+        if event == Event.PUBLISHED and document.stem is not None:
+            outbox = os.fsencode(self._settings.folders.outbox)
             for name, extension in (("text", naming.TEXT), ("sidecar", naming.SIDECAR)):
                 path = naming.result_path(outbox, document.path, document.stem, extension)
                 message[name] = os.fsdecode(path)
         return message
 
-    def _look_for_trouble(self, stop: Stop) -> None:
-        """An alarm when trouble begins, and one when it is over; tried once, for it may be over soon."""
-        wrong = troubles(look(self._settings), time.time())
-        if bool(wrong) == bool(self._alarm):
-            self._alarm = wrong
+    def _check_for_trouble(self, is_stopping: IsStopping) -> None:
+        """Raise an alarm when trouble begins, and another when it ends. Each is tried once: it is soon out of date."""
+        found = troubles(read_status(self._settings), time.time())
+        changed = bool(found) != bool(self._troubles)
+        self._troubles = found
+        if not changed:
             return
-        self._alarm = wrong
-        message = {"event": "alarm" if wrong else "all-clear", "reason": "; ".join(wrong)}
-        for receiver in self._receivers:
-            if "alarm" in receiver.events:
-                failure = receiver.tell(message, stop)
+        event = Event.ALARM if found else Event.ALL_CLEAR
+        message: Message = {"event": event, "reason": "; ".join(found)}
+        for delivery in self._deliveries:
+            if event in delivery.receiver.events:
+                failure = delivery.receiver.deliver(message, is_stopping)
                 if failure:
-                    self._log.warning("alarm not told", hook=receiver.name, reason=failure)
-
-
-def _receivers(settings: Settings) -> list[_Receiver]:
-    hooks = settings.hooks
-    found = []
-    for event, command in (
-        ("published", hooks.on_published),
-        ("failed", hooks.on_failure),
-        ("alarm", hooks.on_alarm),
-    ):
-        if command:
-            found.append(
-                _Receiver(f"on {event}", frozenset({event}), _command(command, hooks.timeout))
-            )
-    if hooks.webhook:
-        found.append(
-            _Receiver(
-                "webhook", frozenset({"published", "failed", "alarm"}), _webhook(hooks.webhook)
-            )
-        )
-    return found
-
-
-def _command(
-    command: tuple[str, ...], seconds: float
-) -> Callable[[dict[str, Any], Stop], str | None]:
-    """A program with its arguments, never a shell; the message is in its environment."""
-
-    def tell(message: dict[str, Any], stop: Stop) -> str | None:
-        environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-        environment |= {
-            f"SCANMEND_{key.upper()}": str(value).replace("\0", "")
-            for key, value in message.items()
-            if value is not None
-        }
-        try:
-            process = subprocess.Popen(
-                command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL, start_new_session=True,
-            )  # fmt: skip
-        except OSError as error:
-            return f"{command[0]}: {error.strerror}"
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline and not stop():
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                code = process.wait(0.1)
-                return f"{command[0]}: exit code {code}" if code else None
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        return f"{command[0]}: not done within {seconds:g} s; it was ended"
-
-    return tell
-
-
-def _webhook(address: str) -> Callable[[dict[str, Any], Stop], str | None]:
-    def tell(message: dict[str, Any], _stop: Stop) -> str | None:
-        request = urllib.request.Request(  # noqa: S310 - the address was checked with the configuration
-            address,
-            json.dumps(message).encode(),
-            {"Content-Type": "application/json", "User-Agent": "scanmend"},
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=WEB_SECONDS) as answer:  # noqa: S310
-                answer.read(65536)
-            return None
-        except urllib.error.HTTPError as error:
-            return f"{address}: answered {error.code}"
-        except (OSError, ValueError) as error:
-            return f"{address}: {error}"
-
-    return tell
+                    name = delivery.receiver.name
+                    self._log.warning("alarm not delivered", hook=name, reason=failure)

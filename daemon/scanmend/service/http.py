@@ -1,4 +1,4 @@
-"""`/metrics` and `/healthz` on a loopback port or a Unix socket; off by default."""
+"""Serve `/metrics` and `/healthz` on a loopback port or a Unix socket. Off by default."""
 
 import contextlib
 import os
@@ -6,103 +6,168 @@ import socket
 import socketserver
 import threading
 import time
+import urllib.parse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from scanmend.config.settings import Settings
 from scanmend.document import State
-from scanmend.errors import ConfigError
-from scanmend.service.status import Status, look, troubles
+from scanmend.errors import ConfigError, MachineError
+from scanmend.service.status import read_status, troubles
 from scanmend.telemetry import log, metrics
 
-PATIENCE = 10.0  # seconds that a client may take
+CLIENT_SECONDS = 10.0  # how long a client may take for its request
+JOIN_SECONDS = 2.0  # how long the server's thread may take to end
+_PLAIN = "text/plain; charset=utf-8"
 
 
-class Web:
-    """The server, in a thread of its own. Each request looks into the journal, like `scanmend status`."""
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The answer to one request."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+    @classmethod
+    def text(cls, status: int, text: str) -> "Response":
+        """Return a response with one line or several of plain text."""
+        return cls(status, _PLAIN, f"{text}\n".encode())
+
+
+class StatusCollector(Collector):
+    """The metrics that the journal knows; each scrape reads them anew."""
 
     def __init__(self, settings: Settings) -> None:
-        """ConfigError when the address can't be had."""
-        listen = settings.web.listen
-        assert listen is not None
-        self._path = listen if listen.startswith("/") else None
-        handler = _handler(settings)
+        """Read nothing yet."""
+        self._settings = settings
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the metrics of this moment. Raises MachineError if the journal can't be read."""
+        now = time.time()
+        status = read_status(self._settings)
+        documents = GaugeMetricFamily("scanmend_documents", "Documents by state", labels=["state"])
+        for state in State:
+            documents.add_metric([state.value], status.count(state))
+        yield documents
+        age = max(0.0, now - status.oldest) if status.oldest else 0.0
+        yield GaugeMetricFamily(
+            "scanmend_oldest_waiting_seconds", "Age of the oldest unfinished document", age
+        )
+        yield GaugeMetricFamily(
+            "scanmend_troubles", "Problems that /healthz reports", len(troubles(status, now))
+        )
+
+
+class MonitoringServer:
+    """An HTTP server in a thread of its own, with one more thread for each request."""
+
+    def __init__(self, settings: Settings, listen: str) -> None:
+        """Start to serve at ``listen``, as in ``web.listen``. Raises ConfigError if that is impossible."""
+        self._socket_path = listen if listen.startswith("/") else None
+        handler = _handler_class(_routes(settings))
         try:
-            if self._path:
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(self._path)
-                self._server: socketserver.BaseServer = _Unix(self._path, handler)
-                os.chmod(self._path, 0o660)
-            else:
-                host, _, port = listen.rpartition(":")
-                self._server = _Tcp((host.strip("[]"), int(port)), handler)
+            self._server = self._bind(listen, handler)
         except OSError as error:
-            raise ConfigError(f"{settings.file}: web.listen: {listen}: {error.strerror}") from None
+            what = f"{settings.file}: web.listen: {listen}: {error.strerror}"
+            raise ConfigError(what) from None
         self._thread = threading.Thread(target=self._server.serve_forever, name="web", daemon=True)
         self._thread.start()
-        log.get("web").info("metrics and health", listen=listen)
+        log.get("web").info("serving metrics and health", listen=listen)
+
+    def _bind(self, listen: str, handler: type[BaseHTTPRequestHandler]) -> socketserver.BaseServer:
+        if self._socket_path:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._socket_path)
+            server = _UnixServer(self._socket_path, handler)
+            os.chmod(self._socket_path, 0o660)
+            return server
+        host, _, port = listen.rpartition(":")
+        return _TcpServer((host.strip("[]"), int(port)), handler)
 
     def close(self) -> None:
-        """Answer no more."""
+        """Stop serving."""
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(2.0)
-        if self._path:
+        self._thread.join(JOIN_SECONDS)
+        if self._socket_path:
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(self._path)
+                os.unlink(self._socket_path)
 
 
-class _Tcp(socketserver.ThreadingTCPServer):
-    daemon_threads = True
-    allow_reuse_address = True
-
-    def __init__(self, address: tuple[str, int], handler: Any) -> None:
-        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        super().__init__(address, handler)
+Route = Callable[[], Response]
 
 
-class _Unix(socketserver.ThreadingUnixStreamServer):
-    daemon_threads = True
+def _routes(settings: Settings) -> dict[str, Route]:
+    status_collector = StatusCollector(settings)
+
+    def health() -> Response:
+        found = troubles(read_status(settings), time.time())
+        return Response.text(503 if found else 200, "\n".join(found) or "ok")
+
+    def scrape() -> Response:
+        body = generate_latest(metrics.REGISTRY) + generate_latest(status_collector)
+        return Response(200, CONTENT_TYPE_LATEST, body)
+
+    return {"/healthz": health, "/metrics": scrape}
 
 
-def _handler(settings: Settings) -> type[BaseHTTPRequestHandler]:
+def _handler_class(routes: dict[str, Route]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        timeout = PATIENCE
+        timeout = CLIENT_SECONDS
 
         def do_GET(self) -> None:
-            status = look(settings)
-            wrong = troubles(status, time.time())
-            if self.path == "/healthz":
-                text = "\n".join(wrong) or "ok"
-                self._answer(
-                    503 if wrong else 200, "text/plain; charset=utf-8", text.encode() + b"\n"
-                )
-            elif self.path == "/metrics":
-                _gauge(status, wrong)
-                self._answer(200, CONTENT_TYPE_LATEST, generate_latest(metrics.REGISTRY))
+            route = routes.get(urllib.parse.urlsplit(self.path).path)
+            if route is None:
+                response = Response.text(404, f"not found; there is: {', '.join(routes)}")
             else:
-                self._answer(404, "text/plain; charset=utf-8", b"/metrics or /healthz\n")
-
-        def _answer(self, status: int, kind: str, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
+                response = _respond(route)
+            self.send_response(response.status)
+            self.send_header("Content-Type", response.content_type)
+            self.send_header("Content-Length", str(len(response.body)))
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(response.body)
 
         def log_message(self, *_: Any) -> None:
-            """Not our users' business."""
+            """Log no requests."""
 
         def address_string(self) -> str:
-            return "a client"  # a Unix socket has no address
+            return "a client"  # a client of a Unix socket has no address
 
     return Handler
 
 
-def _gauge(status: Status, wrong: list[str]) -> None:
-    for state in State:
-        metrics.DOCUMENTS.labels(state.value).set(status.counts.get(state, 0))
-    metrics.OLDEST.set(max(0.0, time.time() - status.oldest) if status.oldest else 0.0)
-    metrics.TROUBLES.set(len(wrong))
+def _respond(route: Route) -> Response:
+    """Error boundary: answer a request, also if the journal can't be read."""
+    try:
+        return route()
+    except MachineError as error:
+        return Response.text(503, str(error))
+    except Exception:  # noqa: BLE001 - an error boundary
+        log.get("web").exception("a request failed; this is a bug")
+        return Response.text(500, "a bug; the log has it")
+
+
+class _TcpServer(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        super().__init__(address, handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Ignore clients that go away; ``_respond`` has logged everything else."""
+
+
+class _UnixServer(socketserver.ThreadingUnixStreamServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Ignore clients that go away; ``_respond`` has logged everything else."""

@@ -1,6 +1,6 @@
-"""What the service manager is told: ready, what is going on, still alive, stopping.
+"""Tell the service manager how the daemon is: ready, busy with something, alive, stopping (sd_notify(3)).
 
-systemd's own library says it (sd_notify(3)); without a service manager every call does nothing.
+Without a service manager, every call does nothing.
 """
 
 import os
@@ -9,47 +9,49 @@ import time
 from scanmend import extras
 from scanmend.errors import MachineError
 
+STATUS_LENGTH = 200  # characters of a status line
 
-def heard() -> bool:
-    """Whether anybody listens."""
+
+def is_supervised() -> bool:
+    """Return whether a service manager listens."""
     return "NOTIFY_SOCKET" in os.environ
 
 
-def ready(status: str) -> None:
-    """Start-up, or a reload, is over."""
-    _notify(f"READY=1\nSTATUS={_line(status)}")
+def ready(text: str) -> None:
+    """Report the end of the start or of a reload, with a status line."""
+    _notify(f"READY=1\nSTATUS={_status_line(text)}")
 
 
 def status(text: str) -> None:
-    """One line of what is going on, for ``systemctl status``."""
-    _notify(f"STATUS={_line(text)}")
+    """Report a status line, which ``systemctl status`` shows."""
+    _notify(f"STATUS={_status_line(text)}")
 
 
 def reloading() -> None:
-    """A reload has begun; ``ready`` ends it. The clock is what Type=notify-reload asks for."""
+    """Report the begin of a reload; ``ready`` ends it. Type=notify-reload needs the monotonic time, in µs."""
     _notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
 
 def stopping() -> None:
-    """The stop has begun."""
+    """Report the begin of the stop."""
     _notify("STOPPING=1")
 
 
 def alive() -> None:
-    """Everything that matters is at work; without this for ``watchdog`` seconds, systemd starts it anew."""
+    """Report that all threads are alive. Without this for ``watchdog_seconds``, systemd restarts the daemon."""
     _notify("WATCHDOG=1")
 
 
-def watchdog() -> float | None:
-    """Seconds within which ``alive`` is expected; None when nobody watches."""
+def watchdog_seconds() -> float | None:
+    """Return the time within which systemd expects ``alive``; None: it does not watch this process."""
     seconds = int(os.environ.get("WATCHDOG_USEC", "0")) / 1e6
-    mine = os.environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
-    return seconds if seconds and mine else None
+    own_pid = str(os.getpid())
+    return seconds if seconds and os.environ.get("WATCHDOG_PID", own_pid) == own_pid else None
 
 
 def _notify(message: str) -> None:
-    """Send a message; without a service manager, do nothing. Raises MachineError if its library is not installed."""
-    if not heard():
+    """Send a message. Raises MachineError if systemd-python is not installed below a service manager."""
+    if not is_supervised():
         return
     try:
         from systemd import daemon  # noqa: PLC0415 - an extra, needed only below a service manager
@@ -59,5 +61,6 @@ def _notify(message: str) -> None:
     daemon.notify(message)
 
 
-def _line(text: str) -> str:
-    return " ".join(text.split())[:200]
+def _status_line(text: str) -> str:
+    """Return a text as one line: a file's name in it must not add a message of its own."""
+    return " ".join(text.split())[:STATUS_LENGTH]

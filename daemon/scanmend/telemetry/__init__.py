@@ -1,1 +1,1 @@
-"""Logs, counters, signs of life."""
+"""Report what the daemon does: the log, the counters, and whether its threads are alive."""

@@ -1,4 +1,4 @@
-"""Is every thread really at work? Each says when it begins a piece of work, and how long that may take."""
+"""Tell whether every thread is alive: each announces a task and the time that it may take."""
 
 import contextlib
 import threading
@@ -6,31 +6,32 @@ import time
 from collections.abc import Iterator
 
 
-class Pulse:
-    """What each thread is at. A thread that is at nothing waits for work, which may take for ever."""
+class Liveness:
+    """The current task of each thread, with its deadline. A thread without a task may wait for ever."""
 
     def __init__(self) -> None:
+        """Start with no tasks."""
         self._lock = threading.Lock()
-        self._busy: dict[str, tuple[str, float]] = {}  # thread -> what it is at, until when
+        self._tasks: dict[str, tuple[str, float]] = {}  # thread -> task, deadline (monotonic)
 
     @contextlib.contextmanager
-    def at(self, what: str, seconds: float) -> Iterator[None]:
-        """This thread is at ``what``, which takes at most ``seconds``."""
-        name = threading.current_thread().name
+    def task(self, name: str, seconds: float) -> Iterator[None]:
+        """Mark the calling thread as busy with a task that takes at most ``seconds``."""
+        thread = threading.current_thread().name
         with self._lock:
-            self._busy[name] = (what, time.monotonic() + seconds)
+            self._tasks[thread] = (name, time.monotonic() + seconds)
         try:
             yield
         finally:
             with self._lock:
-                self._busy.pop(name, None)
+                self._tasks.pop(thread, None)
 
     def overdue(self) -> list[str]:
-        """The threads that should have ended their piece of work by now."""
+        """Return one line for each thread that is beyond its task's deadline."""
         now = time.monotonic()
         with self._lock:
             return [
-                f"{name}: {what}, {now - until:.0f} s beyond its limit"
-                for name, (what, until) in self._busy.items()
-                if now > until
+                f"{thread}: {name}, {now - deadline:.0f} s beyond its limit"
+                for thread, (name, deadline) in self._tasks.items()
+                if now > deadline
             ]

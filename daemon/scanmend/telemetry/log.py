@@ -1,4 +1,7 @@
-"""structlog: for people on a terminal, as JSON by option; no scanned text, no tracebacks for expected failures."""
+"""Set up structlog: one line for each entry, for people on a terminal, as JSON, or as fields of systemd's journal.
+
+No entry holds text of a document. Expected failures are logged without a traceback.
+"""
 
 import contextlib
 import logging
@@ -13,34 +16,26 @@ from scanmend import extras
 from scanmend.config.settings import LogSettings
 from scanmend.errors import MachineError, show
 
-_PRIORITIES = {
+_SYSLOG_PRIORITIES = {
     "debug": 7,
     "info": 6,
     "warning": 4,
     "error": 3,
     "exception": 3,
     "critical": 2,
-}  # as syslog has them
+}
 
 Logger = structlog.stdlib.BoundLogger
 
 
 def set_up(settings: LogSettings, stream: TextIO | None = None) -> None:
-    """Set the process's logging; may be called again when the configuration changed."""
+    """Set up the logging of this process; a reload calls it again.
+
+    ``stream`` replaces standard error. Raises MachineError if ``log.format`` is journal and systemd-python is missing.
+    """
     out = stream or sys.stderr
-    form = settings.format
-    if form == "auto":
-        form = "journal" if _is_journal(out) and not extras.lacking("systemd") else "human"
-    if form == "journal" and extras.lacking("systemd"):
-        raise MachineError("log.format: journal needs systemd-python", extras.remedy("systemd"))
+    form = _form(settings, out)
     human = form == "human"
-    renderer: Any = {
-        "human": structlog.dev.ConsoleRenderer(
-            colors=out.isatty(), pad_event_to=0, sort_keys=False
-        ),
-        "json": structlog.processors.JSONRenderer(ensure_ascii=True),
-        "journal": _to_journal,
-    }[form]
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -50,63 +45,81 @@ def set_up(settings: LogSettings, stream: TextIO | None = None) -> None:
             ),
             _printable,
             structlog.processors.format_exc_info,
-            renderer,
+            _renderer(form, colors=out.isatty()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_level(settings.level)),
         logger_factory=structlog.WriteLoggerFactory(file=out),
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(handlers=[_Libraries()], level=logging.WARNING, force=True)
+    logging.basicConfig(handlers=[_LibraryHandler()], level=logging.WARNING, force=True)
     logging.captureWarnings(True)
 
 
-class _Libraries(logging.Handler):
-    """What libraries log and warn of, as entries like ours: a file's name may be in it."""
+def get(stage: str) -> Logger:
+    """Return a logger whose entries carry the stage, such as "read"."""
+    logger: Logger = structlog.get_logger(stage=stage)
+    return logger
+
+
+class _LibraryHandler(logging.Handler):
+    """The handler of what libraries log: it makes entries like ours, since a file's name may be in it."""
 
     def emit(self, record: logging.LogRecord) -> None:
         get(record.name).warning("a library says", reason=record.getMessage().strip())
 
 
-def get(stage: str) -> Logger:
-    """A logger whose lines carry the stage."""
-    logger: Logger = structlog.get_logger(stage=stage)
-    return logger
+def _form(settings: LogSettings, stream: TextIO) -> str:
+    """Return human, json or journal."""
+    without_systemd = bool(extras.lacking("systemd"))
+    if settings.format == "auto":
+        return "journal" if _is_journal(stream) and not without_systemd else "human"
+    if settings.format == "journal" and without_systemd:
+        raise MachineError("log.format: journal needs systemd-python", extras.remedy("systemd"))
+    return settings.format
 
 
-def _is_journal(stream: TextIO) -> bool:
-    """Whether systemd has connected this stream to its journal (systemd.exec(5), JOURNAL_STREAM)."""
-    with contextlib.suppress(OSError, ValueError):
-        status = os.fstat(stream.fileno())
-        return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
-    return False
-
-
-def _to_journal(_logger: Any, method: str, event: Any) -> Any:
-    """An entry of the journal with a field for each value: ``journalctl DOCUMENT=…``, ``STAGE=…``."""
-    from systemd import journal  # noqa: PLC0415 - where there is no systemd, there is no such library
-
-    said = str(event.pop("event", ""))
-    exception = event.pop("exception", None)
-    event.pop("timestamp", None)
-    event.pop("level", None)
-    shown = "".join(f" {key}={value}" for key, value in event.items() if key != "stage")
-    fields = {
-        re.sub(r"[^A-Z0-9_]", "_", key.upper()).lstrip("_"): str(v) for key, v in event.items()
-    }
-    message = f"{said}{shown}" + (f"\n{exception}" if exception else "")
-    journal.send(
-        message, PRIORITY=_PRIORITIES.get(method, 6), SYSLOG_IDENTIFIER="scanmend", **fields
-    )
-    raise structlog.DropEvent
+def _renderer(form: str, *, colors: bool) -> Any:
+    if form == "journal":
+        return _send_to_journal
+    if form == "json":
+        return structlog.processors.JSONRenderer(ensure_ascii=True)
+    return structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=0, sort_keys=False)
 
 
 def _level(name: str) -> int:
     return logging.getLevelNamesMapping()[name.upper()]
 
 
-def _printable(_logger: Any, _method: str, event: Any) -> Any:
-    """A file name must not be able to forge a log line."""
+def _is_journal(stream: TextIO) -> bool:
+    """Return whether systemd has connected this stream to its journal (systemd.exec(5), JOURNAL_STREAM)."""
+    with contextlib.suppress(OSError, ValueError):
+        status = os.fstat(stream.fileno())
+        return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+    return False
+
+
+def _send_to_journal(_logger: Any, method: str, entry: Any) -> Any:
+    """Send an entry with a field for each value, for ``journalctl DOCUMENT=…`` and ``STAGE=…``."""
+    from systemd import journal  # noqa: PLC0415 - an extra, needed only below a service manager
+
+    event = str(entry.pop("event", ""))
+    exception = entry.pop("exception", None)
+    entry.pop("timestamp", None)
+    entry.pop("level", None)
+    values = "".join(f" {key}={value}" for key, value in entry.items() if key != "stage")
+    fields = {
+        re.sub(r"[^A-Z0-9_]", "_", key.upper()).lstrip("_"): str(value)
+        for key, value in entry.items()
+    }
+    message = f"{event}{values}" + (f"\n{exception}" if exception else "")
+    priority = _SYSLOG_PRIORITIES.get(method, _SYSLOG_PRIORITIES["info"])
+    journal.send(message, PRIORITY=priority, SYSLOG_IDENTIFIER="scanmend", **fields)
+    raise structlog.DropEvent
+
+
+def _printable(_logger: Any, _method: str, entry: Any) -> Any:
+    """Escape control characters in an entry's values, so that a file's name can't forge a log line."""
     return {
         key: show(value) if isinstance(value, str | bytes) and key != "exception" else value
-        for key, value in event.items()
+        for key, value in entry.items()
     }

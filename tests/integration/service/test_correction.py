@@ -1,4 +1,4 @@
-"""Correction as its users meet it: the tutorials' example, text of others, models on the shelf, a server."""
+"""Correction as users meet it: the tutorials' example, text of other programs, model files, a server."""
 
 import contextlib
 import json
@@ -24,7 +24,7 @@ LLM = "llm: {model: auto, auto_download: false, context: 1024}"
 
 
 def test_the_example_from_the_tutorials(tmp_path: Path) -> None:
-    """A rendered scan, the real engine, and a model that was scripted to propose good edits among bad ones."""
+    """A rendered scan, the real engine, and a model that is scripted to propose good edits among bad ones."""
     with tree(tmp_path, LLM) as made:
         tinygguf.scripted(made.state / "models" / "scripted-f32.gguf", ANSWERS)
         made.start()
@@ -67,7 +67,7 @@ def test_the_built_in_model_corrects_if_none_is_named(tmp_path: Path) -> None:
         assert [f.name for f in (made.state / "models").rglob("*")] == []
 
 
-def test_text_that_others_have_read(tmp_path: Path) -> None:
+def test_text_of_other_programs(tmp_path: Path) -> None:
     with tree(tmp_path, LLM) as made:
         tinygguf.scripted(made.state / "models" / "scripted-f32.gguf", ANSWERS)
         (made.home / "old.txt").write_text("\n".join(TUTORIAL) + "\n\nno more\n")
@@ -105,17 +105,17 @@ def test_a_thousand_paragraphs_in_one_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "stdin", "said", "code"),
+    ("arguments", "stdin", "message", "code"),
     [
         (["missing.txt"], None, "missing.txt: No such file", 2),
         (["latin.txt"], None, "latin.txt: not UTF-8 at byte 3", 2),
         (["--profile", "nobody"], "x", "--profile nobody: no such profile", 3),
         (["-"], '{"text": "a"}\nplain\n', "-:2: not a JSON object with a text", 2),
-        (["-"], '{"text": "a", "confidence": 7}\n', "-:1: confidence: 7 is no number", 2),
+        (["-"], '{"text": "a", "confidence": 7}\n', "-:1: confidence: 7 is not a number", 2),
     ],
 )
 def test_text_that_cannot_be_read(
-    tmp_path: Path, arguments: list[str], stdin: str | None, said: str, code: int
+    tmp_path: Path, arguments: list[str], stdin: str | None, message: str, code: int
 ) -> None:
     with tree(tmp_path, LLM) as made:
         tinygguf.scripted(made.state / "models" / "scripted-f32.gguf", ANSWERS)
@@ -124,11 +124,11 @@ def test_text_that_cannot_be_read(
         done = made.command("correct", *arguments, check=False, stdin=stdin)
 
         assert done.returncode == code
-        assert said in done.stderr
+        assert message in done.stderr
         assert "Traceback" not in done.stderr
 
 
-def test_no_model_is_said_with_the_remedy(tmp_path: Path) -> None:
+def test_a_missing_model_is_reported_with_the_remedy(tmp_path: Path) -> None:
     with tree(tmp_path, LLM) as made:
         done = made.command("correct", check=False, stdin="text\n")
 
@@ -136,7 +136,7 @@ def test_no_model_is_said_with_the_remedy(tmp_path: Path) -> None:
         assert "scanmend models pull" in done.stderr
 
 
-# models on the shelf --------------------------------------------------------------------------------
+# model files ----------------------------------------------------------------------------------------
 
 
 def test_models_are_listed_pulled_verified_and_removed(tmp_path: Path) -> None:
@@ -169,18 +169,19 @@ def test_models_are_listed_pulled_verified_and_removed(tmp_path: Path) -> None:
 
         verified = made.command("models", "verify", **env)
         assert verified.stdout.count("whole: its sha256 is the Hub's") == 2
-        assert "by-hand.gguf: not known to Linden/Tiny-GGUF" in verified.stdout
+        assert "by-hand.gguf: not in Linden/Tiny-GGUF" in verified.stdout
         path = folder / "Linden--Tiny-GGUF" / "tiny-q8_0.gguf"
         status = path.stat()
-        path.write_bytes(small[:-1] + b"?")  # a disk that forgets
+        path.write_bytes(small[:-1] + b"?")  # a disk error that leaves size and time
         os.utime(path, ns=(status.st_mtime_ns, status.st_mtime_ns))
         damaged = made.command("models", "verify", "tiny-q8_0.gguf", check=False, **env)
         assert damaged.returncode == 1
         assert "DAMAGED" in damaged.stdout
+        # without the Hub, the digest that was noted at the download counts
         away = made.command(
             "models", "verify", "tiny-q8_0.gguf", check=False, HF_ENDPOINT="http://127.0.0.1:9"
         )
-        assert "that of its download" in away.stdout  # and without the Hub
+        assert "that of its download" in away.stdout
 
         removed = made.command("models", "remove", "tiny-q8_0.gguf", "by-hand.gguf").stdout
         assert removed.count("removed") == 2
@@ -191,7 +192,7 @@ def test_models_are_listed_pulled_verified_and_removed(tmp_path: Path) -> None:
         assert "there is: Linden--Tiny-GGUF/tiny-q4_k_m.gguf" in unknown.stderr
 
 
-def test_a_hub_out_of_reach_is_said_by_pull(tmp_path: Path) -> None:
+def test_pull_reports_a_hub_out_of_reach(tmp_path: Path) -> None:
     with tree(tmp_path, LLM) as made:
         done = made.command("models", "pull", check=False, HF_ENDPOINT="http://127.0.0.1:9")
 
@@ -200,12 +201,12 @@ def test_a_hub_out_of_reach_is_said_by_pull(tmp_path: Path) -> None:
         assert str(made.state / "models") in done.stderr
 
 
-# a server of others ---------------------------------------------------------------------------------
+# a server -------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
 def _server(model: Path, log: Path) -> Iterator[str]:
-    """llama-cpp-python's own server; its address."""
+    """Run llama-cpp-python's own server; yield its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -269,7 +270,7 @@ def test_a_server_that_is_away_costs_no_document(tmp_path: Path) -> None:
         assert made.text("a").splitlines()[1] == "Total: $100.00"  # the rules hold without a model
 
 
-def test_a_model_that_the_server_has_not(tmp_path: Path) -> None:
+def test_a_model_that_the_server_lacks(tmp_path: Path) -> None:
     model = tinygguf.scripted(tmp_path / "scripted.gguf", ANSWERS)
     with _server(model, tmp_path / "server.log") as address:
         more = f"llm: {{backend: openai, base_url: '{address}', model: other}}"

@@ -1,4 +1,4 @@
-"""Telling others: commands and a webhook, at least once, in order, and never in the way."""
+"""Hooks: programs and a webhook get each event at least once and in order, and no document waits for them."""
 
 import contextlib
 import json
@@ -15,7 +15,7 @@ import pytest
 
 from running import eventually, tree
 from samples import encoded, numbered, put
-from scanmend.config.settings import load_settings
+from scanmend.config.loading import load_settings
 from scanmend.service.hooks import Hooks
 from scanmend.store.journal import Journal
 from scanmend.store.lock import lock
@@ -31,34 +31,37 @@ def _script(path: Path, body: str) -> Path:
 
 @contextlib.contextmanager
 def _receiver(statuses: list[int]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """A web server that answers with these, then with 200; what it was told."""
-    told: list[dict[str, Any]] = []
+    """Yield the address of a web server, and the messages that it gets. It answers with ``statuses``, then with 200."""
+    messages: list[dict[str, Any]] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            messages.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(statuses.pop(0) if statuses else 200)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Quiet."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/hook", told
+        yield f"http://127.0.0.1:{server.server_address[1]}/hook", messages
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
 
 
-def test_commands_are_told_of_documents(tmp_path: Path) -> None:
-    out = tmp_path / "told"
+def test_programs_hear_of_documents(tmp_path: Path) -> None:
+    out = tmp_path / "heard"
     out.mkdir()
-    script = _script(tmp_path / "tell", f'env | grep ^SCANMEND_ > "{out}/$1.$SCANMEND_EVENT"')
+    script = _script(
+        tmp_path / "tell",
+        f'file="{out}/$1.$SCANMEND_EVENT"; env | grep ^SCANMEND_ > "$file.new"; mv "$file.new" "$file"',
+    )
     more = f"{LLM}\nhooks: {{on_published: ['{script}', good], on_failure: ['{script}', bad]}}"
     with tree(tmp_path / "home", more) as made:
         made.start()
@@ -67,28 +70,27 @@ def test_commands_are_told_of_documents(tmp_path: Path) -> None:
         put(made.inbox, "bad.png", b"no scan")
 
         eventually(lambda: (out / "good.published").exists() and (out / "bad.failed").exists())
-        eventually(lambda: "SCANMEND_TEXT" in (out / "good.published").read_text())
 
-        told = dict(
+        values = dict(
             line.split("=", 1) for line in (out / "good.published").read_text().splitlines()
         )
-        assert told["SCANMEND_DOCUMENT"] == f"desk/{name}"
-        assert told["SCANMEND_PAGES"] == "1"
-        assert Path(told["SCANMEND_TEXT"]).read_text() == "Page 1 of the harbour book\n"
+        assert values["SCANMEND_DOCUMENT"] == f"desk/{name}"
+        assert values["SCANMEND_PAGES"] == "1"
+        assert Path(values["SCANMEND_TEXT"]).read_text() == "Page 1 of the harbour book\n"
         assert (
-            json.loads(Path(told["SCANMEND_SIDECAR"]).read_text())["source"]["sha256"]
-            == told["SCANMEND_SHA256"]
+            json.loads(Path(values["SCANMEND_SIDECAR"]).read_text())["source"]["sha256"]
+            == values["SCANMEND_SHA256"]
         )
-        assert Path(told["SCANMEND_ORIGINAL"]).exists()
+        assert Path(values["SCANMEND_ORIGINAL"]).exists()
         failed = (out / "bad.failed").read_text()
         assert "SCANMEND_REASON=" in failed
         assert "SCANMEND_TEXT" not in failed
         assert not list(tmp_path.rglob("owned"))
 
 
-def test_a_webhook_is_told_again_until_it_listens(tmp_path: Path) -> None:
+def test_a_webhook_is_tried_until_it_answers(tmp_path: Path) -> None:
     with (
-        _receiver([500, 503]) as (address, told),
+        _receiver([500, 503]) as (address, messages),
         tree(tmp_path / "home", LLM) as made,
     ):
         made.configure(f"{LLM}\nhooks: {{webhook: '{address}'}}")
@@ -97,27 +99,27 @@ def test_a_webhook_is_told_again_until_it_listens(tmp_path: Path) -> None:
         made.published("a")
         put(made.inbox, "b.png", b"no scan")
 
-        eventually(lambda: [t["document"] for t in told] == ["a.png"] * 3 + ["b.png"])
+        eventually(lambda: [m["document"] for m in messages] == ["a.png"] * 3 + ["b.png"])
 
-        assert [t["event"] for t in told] == ["published"] * 3 + ["failed"]
-        assert told[0]["sidecar"] == str(made.outbox / "a.json")
+        assert [m["event"] for m in messages] == ["published"] * 3 + ["failed"]
+        assert messages[0]["sidecar"] == str(made.outbox / "a.json")
         assert "answered 500" in made.said()
-        assert "facts" not in told[0]
+        assert "facts" not in messages[0]
         assert made.status()["facts"].keys() <= {"model"}
 
 
-def test_nothing_is_forgotten_over_a_kill(tmp_path: Path) -> None:
-    """The receiver is away, the daemon dies, both come back."""
+def test_no_event_is_lost_over_a_kill(tmp_path: Path) -> None:
+    """The receiver fails, the daemon is killed, and both come back."""
     flag = tmp_path / "open"
     script = _script(
-        tmp_path / "tell", f'[ -e {flag} ] && echo "$SCANMEND_DOCUMENT" >> {tmp_path}/told'
+        tmp_path / "tell", f'[ -e {flag} ] && echo "$SCANMEND_DOCUMENT" >> {tmp_path}/heard'
     )
     with tree(tmp_path / "home", f"{LLM}\nhooks: {{on_published: ['{script}']}}") as made:
         process = made.start()
         for stem in ("a", "b"):
             put(made.inbox, f"{stem}.png", encoded("png", numbered(1)))
             made.published(stem)
-        made.eventually(lambda: "not told, trying again" in made.said())
+        made.eventually(lambda: "hook failed, trying again" in made.said())
         process.send_signal(signal.SIGKILL)
         process.wait(30)
         flag.touch()
@@ -125,15 +127,15 @@ def test_nothing_is_forgotten_over_a_kill(tmp_path: Path) -> None:
 
         eventually(
             lambda: (
-                (tmp_path / "told").exists()
-                and len((tmp_path / "told").read_text().splitlines()) == 2
+                (tmp_path / "heard").exists()
+                and len((tmp_path / "heard").read_text().splitlines()) == 2
             )
         )
 
-        assert (tmp_path / "told").read_text() == "a.png\nb.png\n"
+        assert (tmp_path / "heard").read_text() == "a.png\nb.png\n"
 
 
-def test_a_command_that_hangs_holds_nothing_up(tmp_path: Path) -> None:
+def test_a_program_that_hangs_delays_nothing(tmp_path: Path) -> None:
     script = _script(tmp_path / "tell", f"echo $$ >> {tmp_path}/pids; sleep 600")
     more = f"{LLM}\nhooks: {{on_published: ['{script}'], timeout: 2s}}"
     with tree(tmp_path / "home", more) as made:
@@ -157,10 +159,10 @@ def test_a_command_that_hangs_holds_nothing_up(tmp_path: Path) -> None:
 
 
 def test_an_alarm_begins_and_ends(tmp_path: Path) -> None:
-    """The trouble here: nobody holds the state folder, as when the daemon's lock was lost."""
+    """The trouble here: no process holds the state folder's lock, so no daemon seems to run."""
     file = tmp_path / "scanmend.yaml"
     script = _script(
-        tmp_path / "tell", f'echo "$SCANMEND_EVENT $SCANMEND_REASON" >> {tmp_path}/told'
+        tmp_path / "tell", f'echo "$SCANMEND_EVENT $SCANMEND_REASON" >> {tmp_path}/heard'
     )
     file.write_text(f"base: {tmp_path}\nhooks: {{on_alarm: ['{script}']}}\n")
     settings = load_settings(str(file))
@@ -168,39 +170,39 @@ def test_an_alarm_begins_and_ends(tmp_path: Path) -> None:
     journal = Journal.open(settings.folders.state)
     try:
         hooks = Hooks(journal, settings)
-        for _ in range(3):
-            hooks._look_for_trouble(lambda: False)
+        for now in range(0, 3600, 60):
+            hooks.turn(now, lambda: False)
         held = lock(settings.folders.state)
-        hooks._look_for_trouble(lambda: False)
+        hooks.turn(3600, lambda: False)
         os.close(held)
     finally:
         journal.close()
 
-    first, second = (tmp_path / "told").read_text().splitlines()
+    first, second = (tmp_path / "heard").read_text().splitlines()
     assert first.startswith("alarm no daemon is running")
     assert second == "all-clear "
 
 
-def test_nothing_is_told_of_what_was_before(tmp_path: Path) -> None:
+def test_a_new_receiver_hears_nothing_of_the_past(tmp_path: Path) -> None:
     with tree(tmp_path / "home", LLM) as made:
         process = made.start()
         put(made.inbox, "old.png", encoded("png", numbered(1)))
         made.published("old")
         made.stop(process)
-        with _receiver([]) as (address, told):
+        with _receiver([]) as (address, messages):
             made.configure(f"{LLM}\nhooks: {{webhook: '{address}'}}")
             made.start()
             put(made.inbox, "new.png", encoded("png", numbered(2)[1:]))
 
-            eventually(lambda: told)
+            eventually(lambda: messages)
 
-            assert [t["document"] for t in told] == ["new.png"]
+            assert [m["document"] for m in messages] == ["new.png"]
 
 
 @pytest.mark.parametrize(
     "hooks", ["{on_published: tell me}", "{webhook: 'file:///etc/passwd'}", "{on_alarm: [1]}"]
 )
-def test_what_is_no_hook_is_said(tmp_path: Path, hooks: str) -> None:
+def test_a_wrong_hook_is_a_mistake_in_the_configuration(tmp_path: Path, hooks: str) -> None:
     with tree(tmp_path, f"hooks: {hooks}") as made:
         done = made.command("check-config", check=False)
 

@@ -97,7 +97,7 @@ def test_retry_puts_the_original_back(daemon: Tree) -> None:
     assert daemon.status()["counts"]["gone"] == 1
     again = daemon.command("retry", "nowhere.pdf", check=False)
     assert again.returncode == 2
-    assert "none of this name in failed/" in again.stderr
+    assert "no file of this name in failed/" in again.stderr
 
 
 def test_names_collide_and_nothing_is_overwritten(daemon: Tree) -> None:

@@ -1,4 +1,4 @@
-"""The model in the daemon: it comes with a page, goes when idle, and its failures cost no document."""
+"""The model in the daemon: a page loads it, idle time unloads it, and its failures cost no document."""
 
 import contextlib
 from pathlib import Path
@@ -13,19 +13,20 @@ from samples import encoded, numbered, put
 LLM = "llm: {model: auto, auto_download: false, context: 1024, idle_unload: %s, on_unavailable: %s}"
 
 
-def _children(made: Tree) -> list[str]:
-    lines = []
+def _child_commands(made: Tree) -> list[str]:
+    """Return the command lines of the daemon's child processes."""
+    commands = []
     for child in psutil.Process(made.processes[-1].pid).children():
-        with contextlib.suppress(psutil.Error):  # it ends while it is looked at
-            lines.append(" ".join(child.cmdline()))
-    return lines
+        with contextlib.suppress(psutil.Error):  # it has just ended
+            commands.append(" ".join(child.cmdline()))
+    return commands
 
 
 def _has_model(made: Tree) -> bool:
-    return any("scanmend.llm" in line for line in _children(made))
+    return any("scanmend.llm" in command for command in _child_commands(made))
 
 
-def test_the_model_comes_and_goes_with_the_pages(tmp_path: Path) -> None:
+def test_pages_load_the_model_and_idle_time_unloads_it(tmp_path: Path) -> None:
     with tree(tmp_path, LLM % ("1s", "publish")) as made:
         tinygguf.write(made.state / "models" / "tiny-q8_0.gguf")
         made.start()
@@ -43,8 +44,8 @@ def test_the_model_comes_and_goes_with_the_pages(tmp_path: Path) -> None:
             assert made.status()["facts"]["model"]["value"] == "ready"
 
 
-def test_pages_that_arrive_while_the_model_ends_are_not_lost(tmp_path: Path) -> None:
-    """With no patience at all, the model ends after each page, and each page starts it."""
+def test_pages_that_arrive_during_an_unload_are_not_lost(tmp_path: Path) -> None:
+    """With 1 ms of patience, the model is unloaded after each page and loaded for the next."""
     with tree(tmp_path, LLM % ("1ms", "publish")) as made:
         tinygguf.write(made.state / "models" / "tiny-q8_0.gguf")
         made.start()
@@ -55,7 +56,7 @@ def test_pages_that_arrive_while_the_model_ends_are_not_lost(tmp_path: Path) -> 
         assert sidecar["correction"]["pages"] == {"done": 10}
 
 
-def test_waiting_for_a_model_blocks_nothing_else_and_ends_when_it_is_there(tmp_path: Path) -> None:
+def test_a_document_that_waits_for_a_model_blocks_no_other(tmp_path: Path) -> None:
     with tree(tmp_path, LLM % ("5m", "wait")) as made:
         process = made.start()
         put(made.inbox, "scan.png", encoded("png", numbered(1)))
@@ -64,7 +65,7 @@ def test_waiting_for_a_model_blocks_nothing_else_and_ends_when_it_is_there(tmp_p
         )
         put(made.inbox, "notes.txt", b"no scan\n")
         made.failure("notes.txt")
-        assert made.stop(process) == 0  # and it still waits after a restart
+        assert made.stop(process) == 0  # the document waits on after a restart
         made.start()
         tinygguf.write(made.home / "tiny.gguf")
         (made.state / "models").mkdir(exist_ok=True)
@@ -87,7 +88,7 @@ def test_a_corrupt_model_costs_no_document(tmp_path: Path) -> None:
         assert sidecar["model"] is None
 
 
-def test_a_killed_worker_costs_no_document(tmp_path: Path) -> None:
+def test_a_killed_model_process_costs_no_document(tmp_path: Path) -> None:
     with tree(tmp_path, LLM % ("5m", "publish")) as made:
         tinygguf.write(made.state / "models" / "tiny-q8_0.gguf")
         process = made.start()
@@ -100,7 +101,7 @@ def test_a_killed_worker_costs_no_document(tmp_path: Path) -> None:
         assert made.published("book")["correction"]["pages"] == {"done": 4}
 
 
-def test_a_download_goes_on_beside_and_is_shown(tmp_path: Path) -> None:
+def test_a_download_runs_beside_the_work_and_is_shown(tmp_path: Path) -> None:
     data = tinygguf.write(tmp_path / "made.gguf").read_bytes()
     more = "llm: {context: 1024, repo_id: Linden/Tiny-GGUF, on_unavailable: wait}"
     with (
@@ -117,7 +118,7 @@ def test_a_download_goes_on_beside_and_is_shown(tmp_path: Path) -> None:
         assert "licence: apache-2.0" in made.said()
 
 
-def test_a_hub_out_of_reach_is_said_in_the_sidecar(tmp_path: Path) -> None:
+def test_a_hub_out_of_reach_is_a_reason_in_the_sidecar(tmp_path: Path) -> None:
     with tree(tmp_path, "llm: {model: auto, context: 1024}") as made:
         made.start(HF_ENDPOINT="http://127.0.0.1:9", HF_HOME=str(tmp_path / "hf"))
         put(made.inbox, "a.png", encoded("png", numbered(1)))
@@ -131,7 +132,7 @@ def test_a_hub_out_of_reach_is_said_in_the_sidecar(tmp_path: Path) -> None:
         assert str(made.state / "models") in reason
 
 
-def test_the_profile_is_that_of_the_sub_folder(tmp_path: Path) -> None:
+def test_the_sub_folder_selects_the_profile(tmp_path: Path) -> None:
     with tree(tmp_path, LLM % ("5m", "publish")) as made:
         tinygguf.write(made.state / "models" / "tiny-q8_0.gguf")
         made.start()

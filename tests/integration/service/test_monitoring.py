@@ -1,24 +1,21 @@
-"""What monitoring sees: /metrics, /healthz, `scanmend status --check`."""
+"""Monitoring: /metrics, /healthz and `scanmend status --check` of a running daemon."""
 
 import http.client
 import json
 import os
 import socket
-import time
 from pathlib import Path
 
 import pytest
 
 from running import tree
 from samples import encoded, numbered, put
-from scanmend.document import Document, Fact
 from scanmend.pipeline.daemon import NICENESS
-from scanmend.service.status import LONG_WHILE, SHORT_WHILE, Status, troubles
 
 LLM = "llm: {model: auto, auto_download: false}"
 
 
-class _Unix(http.client.HTTPConnection):
+class _UnixConnection(http.client.HTTPConnection):
     """HTTP over a Unix socket."""
 
     def __init__(self, path: Path) -> None:
@@ -46,18 +43,18 @@ def test_metrics_and_health_on_a_socket(tmp_path: Path) -> None:
         made.published("book")
         put(made.inbox, "bad.png", b"no scan")
         made.failure("bad.png")
-        made.eventually(lambda: made.status()["counts"]["failed"] == 1)  # a moment later
+        made.eventually(lambda: made.status()["counts"]["failed"] == 1)
 
-        assert _get(_Unix(path), "/healthz") == (200, "ok\n")
-        status, said = _get(_Unix(path), "/metrics")
+        assert _get(_UnixConnection(path), "/healthz") == (200, "ok\n")
+        status, body = _get(_UnixConnection(path), "/metrics")
         assert status == 200
-        assert 'scanmend_pages_total{step="read"} 2.0' in said
-        assert 'scanmend_pages_total{step="correct"} 2.0' in said
-        assert 'scanmend_documents{state="done"} 1.0' in said
-        assert 'scanmend_documents{state="failed"} 1.0' in said
-        assert "scanmend_troubles 0.0" in said
-        assert _get(_Unix(path), "/")[0] == 404
-        assert path.stat().st_mode & 0o007 == 0  # for the group alone
+        assert 'scanmend_pages_total{step="read"} 2.0' in body
+        assert 'scanmend_pages_total{step="correct"} 2.0' in body
+        assert 'scanmend_documents{state="done"} 1.0' in body
+        assert 'scanmend_documents{state="failed"} 1.0' in body
+        assert "scanmend_troubles 0.0" in body
+        assert _get(_UnixConnection(path), "/")[0] == 404
+        assert path.stat().st_mode & 0o007 == 0  # only for the group
         assert made.stop(process) == 0
         assert not path.exists()
 
@@ -70,15 +67,13 @@ def test_metrics_on_a_port_of_this_machine(tmp_path: Path) -> None:
         made.start()
 
         assert _get(http.client.HTTPConnection("127.0.0.1", port), "/healthz")[0] == 200
-        other = socket.create_connection(
-            ("127.0.0.1", port)
-        )  # says nothing, and keeps nobody waiting
+        silent = socket.create_connection(("127.0.0.1", port))  # must not block other clients
         assert _get(http.client.HTTPConnection("127.0.0.1", port), "/metrics")[0] == 200
-        other.close()
+        silent.close()
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:9464", "example.org:80", "9464", "relative.sock"])
-def test_only_this_machine_is_told(tmp_path: Path, listen: str) -> None:
+def test_only_addresses_of_this_machine_are_allowed(tmp_path: Path, listen: str) -> None:
     with tree(tmp_path, f"web: {{listen: '{listen}'}}") as made:
         done = made.command("check-config", check=False)
 
@@ -109,31 +104,10 @@ def test_status_check_for_monitoring(tmp_path: Path) -> None:
         assert json.loads(made.command("status", "--json").stdout)["troubles"] == []
 
 
-def test_who_asks_comes_first(tmp_path: Path) -> None:
+def test_the_daemon_runs_at_a_lower_priority(tmp_path: Path) -> None:
     mine = os.getpriority(os.PRIO_PROCESS, 0)
     for more, niceness in ((0, mine or NICENESS), (9, min(19, mine + 9))):
         with tree(tmp_path / str(more), LLM) as made:
-            process = made.start(before=("nice", "-n", str(more)))  # 9: somebody's choice
+            # a priority that the user has chosen, such as 9, stays
+            process = made.start(before=("nice", "-n", str(more)))
             assert os.getpriority(os.PRIO_PROCESS, process.pid) == niceness
-
-
-def _status(**changes: object) -> Status:
-    values: dict[str, object] = {
-        "process": os.getpid(), "counts": {}, "waiting": [], "working": [], "failed": [], "facts": {}, "moved": time.time()
-    }  # fmt: skip
-    return Status(**{**values, **changes})  # type: ignore[arg-type]
-
-
-def test_what_is_trouble_and_what_is_not_yet() -> None:
-    now = time.time()
-    away = {"inbox": Fact("away", "the share is gone", now - SHORT_WHILE - 1)}
-    document = Document.__new__(Document)
-
-    assert troubles(_status(), now) == []
-    assert "the share is gone" in troubles(_status(facts=away), now)[0]
-    assert troubles(_status(facts=away), now - 60) == []
-    assert troubles(_status(facts={"model": Fact("failed", "", 0.0)}), now) == []  # documents go on
-    assert troubles(_status(moved=now - LONG_WHILE - 1), now) == []  # nothing to do
-    object.__setattr__(document, "path", b"book.pdf")
-    stuck = _status(working=[(document, 0)], moved=now - LONG_WHILE - 1)
-    assert "though book.pdf is in work" in troubles(stuck, now)[0]

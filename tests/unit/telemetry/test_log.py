@@ -1,18 +1,39 @@
-"""The log: one entry, one line, whatever stands in it."""
+"""The log: one line for each entry, whatever is in it, in the form that the stream asks for."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
+
+from scanmend.telemetry import log
+
+WARNINGS = r"""
+import logging, warnings
+from scanmend.config.settings import LogSettings
+from scanmend.telemetry import log
+log.set_up(LogSettings())
+warnings.warn('a\n\x1b[2Jb', RuntimeWarning)
+logging.getLogger('other').warning('c\nd')
+"""
 
 
-def test_what_a_library_warns_of_is_an_entry_like_others() -> None:
-    code = (
-        "import logging, warnings\nfrom scanmend.config.settings import LogSettings\nfrom scanmend.telemetry import log\nlog.set_up(LogSettings())\n"
-        r"warnings.warn('a\n\x1b[2Jb', RuntimeWarning)"
-        "\n"
-        r"logging.getLogger('other').warning('c\nd')"
+def test_a_librarys_warning_is_one_entry() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WARNINGS], capture_output=True, text=True, check=True
     )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    lines = said.stderr.splitlines()
+    lines = done.stderr.splitlines()
     assert len(lines) == 2
     assert all(line.isprintable() and "[warning" in line for line in lines)
+
+
+def test_systemds_stream_is_told_from_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open(tmp_path / "out", "w") as stream:
+        assert not log._is_journal(stream)
+        status = os.fstat(stream.fileno())
+        monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{status.st_ino}")
+        assert log._is_journal(stream)

@@ -1,0 +1,22 @@
+"""`scanmend check-config`: name each mistake in the configuration and the profiles."""
+
+import argparse
+
+from scanmend.cli.arguments import Commands, add_command, load_config
+from scanmend.config.checks import check_links
+from scanmend.config.profiles import load_profiles
+
+
+def add_parser(commands: Commands) -> None:
+    """Add the command to the parser."""
+    parser = add_command(commands, "check-config", "check the configuration and the profiles")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check everything that the daemon checks when it starts. Raises ConfigError for what is wrong."""
+    settings = load_config(options)
+    check_links(settings)
+    profiles = load_profiles(settings)
+    print(f"{settings.file}: valid; profiles: {', '.join(sorted(profiles))}")
+    return 0

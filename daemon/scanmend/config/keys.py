@@ -1,0 +1,81 @@
+"""Declare the keys of a YAML file as the fields of a dataclass.
+
+Each field carries its ``Key``: the reader (``loading``) and the reference (``reference``) know no single key.
+"""
+
+import dataclasses
+import enum
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+from scanmend.config.parsers import Parser
+
+T = TypeVar("T")
+
+_KEY = "key"  # of a field's metadata
+
+
+class RelativeTo(enum.Enum):
+    """What a relative path counts from."""
+
+    FILE = "the folder of the configuration file"
+    BASE = "the key `base`"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of a YAML file.
+
+    ``default`` is written as in the file. ``reload``: a running daemon adopts a change on SIGHUP. ``relative_to``: the
+    value is a path, which the loader makes absolute. ``required``: what to write where the key is missing.
+    ``secret``: no message may show the value.
+    """
+
+    parser: Parser[Any]
+    default: Any = None
+    reload: bool = True
+    relative_to: RelativeTo | None = None
+    required: str = ""
+    secret: bool = False
+
+
+def key(
+    default: Any,
+    parser: Parser[T],
+    *,
+    reload: bool = True,
+    relative_to: RelativeTo | None = None,
+    secret: bool = False,
+) -> T:
+    """Return a dataclass field for a key, with its default as written in the file."""
+    spec = Key(parser, default, reload, relative_to, secret=secret)
+    # the parser's type is the field's: mypy checks the annotation against it
+    return dataclasses.field(default_factory=lambda: parser(default), metadata={_KEY: spec})
+
+
+def required_key(parser: Parser[T], remedy: str) -> T:
+    """Return a dataclass field for a key without a default; ``remedy`` says what to write."""
+    return cast("T", dataclasses.field(metadata={_KEY: Key(parser, required=remedy)}))
+
+
+def derived_key(parser: Parser[T | None], derived: T, relative_to: RelativeTo) -> T:
+    """Return a dataclass field for a path whose default, null, the loader replaces.
+
+    ``derived`` is the path that follows from the defaults of the other keys.
+    """
+    spec = Key(parser, None, relative_to=relative_to)
+    return dataclasses.field(default=derived, metadata={_KEY: spec})
+
+
+def keys_of(section: Any) -> dict[str, Key]:
+    """Return the keys of a section's class or instance by name, in the order of the file."""
+    return {f.name: f.metadata[_KEY] for f in dataclasses.fields(section) if _KEY in f.metadata}
+
+
+def sections_of(settings: type) -> dict[str, type]:
+    """Return the sections of a settings class by name: its fields that are dataclasses."""
+    return {
+        f.name: cast("type", f.type)
+        for f in dataclasses.fields(settings)
+        if dataclasses.is_dataclass(f.type)
+    }

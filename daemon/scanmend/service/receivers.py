@@ -1,0 +1,120 @@
+"""Deliver a hook's event to a program or to a web address."""
+
+import contextlib
+import enum
+import json
+import os
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from scanmend.config.settings import HooksSettings
+
+WEBHOOK_SECONDS = 15.0  # how long a request may take
+_POLL_SECONDS = 0.1  # how often a program is asked whether it has ended
+_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "USER", "LOGNAME", "TMPDIR")
+
+Message = dict[str, Any]
+IsStopping = Callable[[], bool]
+# delivers a message and returns why that failed, or None; gives up when the daemon stops
+Deliver = Callable[[Message, IsStopping], str | None]
+
+
+class Event(enum.StrEnum):
+    """What a receiver hears of. Receivers of alarms hear of their end as well."""
+
+    PUBLISHED = "published"
+    FAILED = "failed"
+    ALARM = "alarm"
+    ALL_CLEAR = "all-clear"
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """A program or an address of the configuration, with the events that it hears of.
+
+    The journal knows it by ``name``.
+    """
+
+    name: str
+    events: frozenset[Event]
+    deliver: Deliver
+
+
+def receivers_of(hooks: HooksSettings) -> list[Receiver]:
+    """Return the receivers that are configured."""
+    commands = (
+        ("on published", hooks.on_published, {Event.PUBLISHED}),
+        ("on failed", hooks.on_failure, {Event.FAILED}),
+        ("on alarm", hooks.on_alarm, {Event.ALARM, Event.ALL_CLEAR}),
+    )
+    receivers = [
+        Receiver(name, frozenset(events), _to_program(command, hooks.timeout))
+        for name, command, events in commands
+        if command
+    ]
+    if hooks.webhook:
+        receivers.append(Receiver("webhook", frozenset(Event), _to_address(hooks.webhook)))
+    return receivers
+
+
+def _to_program(command: tuple[str, ...], seconds: float) -> Deliver:
+    """Return a delivery that runs a program, never a shell, with the message in its environment."""
+
+    def deliver(message: Message, is_stopping: IsStopping) -> str | None:
+        try:
+            process = subprocess.Popen(
+                command,
+                env=_environment(message),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError as error:
+            return f"{command[0]}: {error.strerror}"
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and not is_stopping():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                code = process.wait(_POLL_SECONDS)
+                return f"{command[0]}: exit code {code}" if code else None
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return f"{command[0]}: not done within {seconds:g} s; it was ended"
+
+    return deliver
+
+
+def _environment(message: Message) -> dict[str, str]:
+    """Return a program's whole environment: some of ours, and SCANMEND_… for each value of the message."""
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return inherited | {
+        f"SCANMEND_{key.upper()}": str(value).replace("\0", "")
+        for key, value in message.items()
+        if value is not None
+    }
+
+
+def _to_address(address: str) -> Deliver:
+    """Return a delivery that posts the message as JSON."""
+
+    def deliver(message: Message, _: IsStopping) -> str | None:
+        headers = {"Content-Type": "application/json", "User-Agent": "scanmend"}
+        # the configuration allows http and https only
+        request = urllib.request.Request(address, json.dumps(message).encode(), headers)  # noqa: S310
+        try:
+            with urllib.request.urlopen(request, timeout=WEBHOOK_SECONDS) as answer:  # noqa: S310
+                answer.read(65536)
+            return None
+        except urllib.error.HTTPError as error:
+            return f"{address}: answered {error.code}"
+        except (OSError, ValueError) as error:
+            return f"{address}: {error}"
+
+    return deliver

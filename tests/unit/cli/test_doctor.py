@@ -1,0 +1,41 @@
+"""`scanmend doctor`: what it finds on this machine, and what it advises."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from scanmend.cli.main import main
+
+CONFIG = """\
+base: .
+folders: {inbox: in}
+pdf: {passwords: ["0042"]}
+llm: {model: auto, auto_download: false}
+"""
+
+
+def test_every_part_has_a_finding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "scanmend.yaml"
+    config.write_text(CONFIG)
+    config.chmod(0o644)
+    (tmp_path / "in").mkdir()
+
+    exit_code = main(["--config", str(config), "doctor"])
+
+    lines = capsys.readouterr().out.splitlines()
+    remedies = dict(itertools.pairwise(lines))
+    findings = {line[5:27].strip(): line for line in lines if not line.startswith(" ")}
+    assert exit_code == 0  # nothing is bad
+    assert findings["daemon"].endswith("not running")
+    assert findings["folders.inbox"].startswith(f"ok   folders.inbox          {tmp_path}/in (")
+    assert findings["folders.state"].startswith("note folders.state")
+    assert remedies[findings["folders.state"]].endswith("-> `scanmend run` makes it")
+    assert findings["watching"].startswith("ok   watching")
+    assert remedies[findings["pdf.passwords"]].endswith(f"-> chmod o-r {config}")
+    assert findings["engine chosen"].startswith("ok   engine chosen          rapidocr: ")
+    assert findings["engine rapidocr"].startswith("ok   engine rapidocr        usable, ")
+    assert "no .gguf file in" in findings["model"]
+    assert "put a .gguf file into" in remedies[findings["model"]]
+    assert findings["lexicon"].endswith(" words")
+    assert "gpu" in findings

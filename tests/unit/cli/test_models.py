@@ -1,0 +1,58 @@
+"""`scanmend models`: the list and the removal, without the Hub."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import tinygguf
+from scanmend.cli.main import main
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    file = tmp_path / "scanmend.yaml"
+    file.write_text("base: .\nmodels: {directory: models}\n")
+    return str(file)
+
+
+def test_an_empty_folder(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--config", config, "models", "list"]) == 0
+
+    output = capsys.readouterr().out
+    assert "download one with: scanmend models pull" in output
+    assert "\n* builtin  " in output
+
+
+def test_the_list_for_programs(
+    config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tinygguf.write(tmp_path / "models" / "own.gguf")
+    (tmp_path / "models" / "broken.gguf").write_bytes(b"half a mod")
+
+    assert main(["--config", config, "models", "list", "--json"]) == 0
+
+    listed = json.loads(capsys.readouterr().out)
+    assert listed["directory"] == str(tmp_path / "models")
+    rows = {row["name"]: row for row in listed["models"]}
+    assert set(rows) == {"own.gguf", "broken.gguf", "builtin"}
+    assert not rows["broken.gguf"]["whole"]
+    assert sum(row["used"] for row in rows.values()) == 1
+
+
+def test_a_model_is_removed_by_its_name(
+    config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tinygguf.write(tmp_path / "models" / "own.gguf")
+    (tmp_path / "models" / "own.gguf.scanmend.json").write_text("{}")
+
+    assert main(["--config", config, "models", "remove", "own.gguf"]) == 0
+
+    assert "own.gguf: removed, " in capsys.readouterr().out
+    assert list((tmp_path / "models").iterdir()) == []
+
+
+def test_an_unknown_name_is_refused(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--config", config, "models", "remove", "other.gguf"]) == 2
+
+    assert "other.gguf: no such model in " in capsys.readouterr().err

@@ -1,0 +1,67 @@
+"""`scanmend retry`: which files go back into the inbox, and what stays."""
+
+from pathlib import Path
+
+import pytest
+
+from scanmend.cli.retry import put_back
+from scanmend.config.settings import FoldersSettings
+from scanmend.errors import UsageError
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> FoldersSettings:
+    for name in ("inbox", "failed/desk", "failed/hall"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in ("a.pdf", "desk/b.pdf", "hall/b.pdf"):
+        (tmp_path / "failed" / name).write_text(name)
+        (tmp_path / "failed" / f"{name}.error.json").write_text("{}")
+    return FoldersSettings(inbox=str(tmp_path / "inbox"), failed=str(tmp_path / "failed"))
+
+
+def _files(folder: str) -> list[str]:
+    return sorted(str(p.relative_to(folder)) for p in Path(folder).rglob("*") if p.is_file())
+
+
+def test_all_go_back(folders: FoldersSettings) -> None:
+    assert put_back(folders, []) == ["a.pdf", "desk/b.pdf", "hall/b.pdf"]
+    assert _files(folders.inbox) == ["a.pdf", "desk/b.pdf", "hall/b.pdf"]
+    assert _files(folders.failed) == []
+
+
+def test_a_named_file_goes_back_with_its_report(folders: FoldersSettings) -> None:
+    assert put_back(folders, ["desk/b.pdf", "a.pdf"]) == ["desk/b.pdf", "a.pdf"]
+    assert _files(folders.inbox) == ["a.pdf", "desk/b.pdf"]
+    assert _files(folders.failed) == ["hall/b.pdf", "hall/b.pdf.error.json"]
+
+
+def test_a_report_that_was_dropped_is_an_original(folders: FoldersSettings) -> None:
+    """A file called like a report is an original if it has a report itself."""
+    Path(folders.failed, "x.error.json").write_text("{}")
+    Path(folders.failed, "x.error.json.error.json").write_text("{}")
+
+    assert put_back(folders, ["x.error.json"]) == ["x.error.json"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("b.pdf", "b.pdf: several files of this name in failed/; there is: a.pdf, desk/b.pdf"),
+        ("c.pdf", "c.pdf: no file of this name in failed/; there is: a.pdf, desk/b.pdf"),
+    ],
+)
+def test_an_unclear_name(folders: FoldersSettings, name: str, message: str) -> None:
+    with pytest.raises(UsageError) as error:
+        put_back(folders, [name])
+
+    assert str(error.value).startswith(message)
+
+
+def test_a_file_in_the_inbox_is_never_replaced(folders: FoldersSettings) -> None:
+    Path(folders.inbox, "a.pdf").write_text("new")
+
+    with pytest.raises(UsageError, match="the inbox holds another file of this name"):
+        put_back(folders, ["a.pdf"])
+
+    assert Path(folders.inbox, "a.pdf").read_text() == "new"
+    assert "a.pdf" in _files(folders.failed)

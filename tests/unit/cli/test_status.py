@@ -1,0 +1,68 @@
+"""`scanmend status`: the report for people and for programs."""
+
+from dataclasses import replace
+
+from journals import document
+from scanmend.cli.status import as_json, as_text
+from scanmend.document import Fact, State
+from scanmend.service.status import Status, time_text
+
+NOW = 1_800_000_000.0
+BOOK = document(since=NOW, first_seen=NOW)
+
+
+def test_an_idle_daemon() -> None:
+    assert as_text(Status(None), "/in").splitlines() == [
+        "daemon    not running",
+        "inbox     /in",
+        "waiting   0 incomplete, 0 queued",
+        "in work   0",
+        "done      0",
+        "failed    0",
+        "model     not loaded",
+    ]
+
+
+def test_documents_with_their_reasons() -> None:
+    waiting = replace(BOOK, state=State.SETTLING, reason="still open for writing")
+    stuck = replace(BOOK, reason="waits: no space")
+    failed = replace(BOOK, state=State.FAILED, reason="desk/book.pdf: no scan")
+    other = replace(failed, reason="too many pages")
+    status = Status(
+        7,
+        counts={State.SETTLING: 1, State.QUEUED: 2, State.READING: 2, State.FAILED: 2},
+        waiting=[waiting],
+        in_work=[(BOOK, 2), (stuck, 0)],
+        failed=[failed, other],
+        facts={"model": Fact("idle", "", NOW), "publish": Fact("waiting", "disk full", NOW)},
+    )
+    at = time_text(NOW)
+
+    assert as_text(status, "/in").splitlines() == [
+        "daemon    running, process 7",
+        "inbox     /in",
+        "waiting   1 incomplete, 2 queued",
+        f"          desk/book.pdf: still open for writing, since {at}",
+        "in work   2",
+        "          desk/book.pdf: reading, 2 of 5 pages",
+        "          desk/book.pdf: reading, 0 of 5 pages, waits: no space",
+        "done      0",
+        "failed    2",
+        f"          desk/book.pdf: no scan ({at})",
+        f"          desk/book.pdf: too many pages ({at})",
+        f"model     idle, since {at}",
+        f"publish   waiting: disk full, since {at}",
+    ]
+
+
+def test_the_report_for_programs() -> None:
+    failed = replace(BOOK, state=State.FAILED, outcome="damaged")
+    report = as_json(
+        Status(7, in_work=[(BOOK, 2)], failed=[failed], facts={"model": Fact("idle", "", NOW)})
+    )
+
+    assert report["running"] is True
+    assert set(report["counts"]) == {state.value for state in State}
+    assert report["in_work"][0]["pages_done"] == 2
+    assert report["failed"][0]["kind"] == "damaged"
+    assert report["facts"] == {"model": {"value": "idle", "reason": "", "since": NOW}}

@@ -1,0 +1,65 @@
+"""The status: what is trouble, what is not yet, and the report without a journal."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from journals import document
+from scanmend.config.settings import FoldersSettings, Settings
+from scanmend.document import Fact, State
+from scanmend.service.status import (
+    OUTAGE_SECONDS,
+    STALL_SECONDS,
+    Status,
+    read_status,
+    troubles,
+)
+
+NOW = 1_800_000_000.0
+RUNNING = Status(os.getpid(), last_write=NOW)
+SHARE_GONE = {"inbox": Fact("away", "the share is gone", NOW - OUTAGE_SECONDS - 1)}
+BOOK = document(since=NOW, first_seen=NOW)
+
+
+def test_no_trouble() -> None:
+    assert troubles(RUNNING, NOW) == []
+    assert troubles(replace(RUNNING, last_write=NOW - STALL_SECONDS - 1), NOW) == []  # no work
+
+
+def test_no_daemon_is_trouble() -> None:
+    assert "no daemon is running" in troubles(replace(RUNNING, process=None), NOW)[0]
+
+
+def test_a_long_outage_is_trouble() -> None:
+    status = replace(RUNNING, facts=SHARE_GONE)
+
+    assert "the share is gone" in troubles(status, NOW)[0]
+    assert troubles(status, NOW - 60) == []
+
+
+def test_a_failed_model_is_no_trouble() -> None:
+    """Documents are published all the same."""
+    assert troubles(replace(RUNNING, facts={"model": Fact("failed", "", 0.0)}), NOW) == []
+
+
+def test_work_without_progress_is_trouble() -> None:
+    status = replace(RUNNING, in_work=[(BOOK, 2)], last_write=NOW - STALL_SECONDS - 1)
+
+    assert "though desk/book.pdf is in work" in troubles(status, NOW)[0]
+    assert troubles(status, NOW - 60) == []
+
+
+def test_a_folder_without_a_journal(tmp_path: Path) -> None:
+    status = read_status(Settings(folders=FoldersSettings(state=str(tmp_path))))
+
+    assert status == Status(None)
+    assert status.count(*State) == 0
+
+
+@pytest.mark.parametrize("states", [(State.DONE,), (State.DONE, State.FAILED)])
+def test_counts(states: tuple[State, ...]) -> None:
+    status = Status(None, {State.DONE: 2, State.FAILED: 3})
+
+    assert status.count(*states) == (2 if len(states) == 1 else 5)
