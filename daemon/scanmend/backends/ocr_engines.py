@@ -7,7 +7,6 @@ OpenSSL 1.1 ends its whole process.
 import glob
 import importlib.metadata
 import os
-import shutil
 from dataclasses import dataclass
 
 from scanmend import extras
@@ -94,11 +93,8 @@ def _look(settings: Settings, engine: str) -> EngineStatus:
     if missing := extras.lacking(engine):
         reason = f"not installed ({', '.join(missing)})"
         return EngineStatus(engine, False, reason=reason, remedy=extras.remedy(engine))
-    if engine == "tesseract":
-        if shutil.which("tesseract"):
-            return EngineStatus(engine, True)
-        remedy = "apt-get install tesseract-ocr tesseract-ocr-osd"
-        return EngineStatus(engine, False, reason="not installed", remedy=remedy)
+    if engine == "tesseract":  # the child loads the library, and says what is missing
+        return EngineStatus(engine, True)
     package = {"rapidocr": "rapidocr", "aspose": "aspose-ocr-python-net"}[engine]
     version = importlib.metadata.version(package)
     if engine == "aspose" and not _has_openssl11(settings.aspose.library_path):

@@ -109,7 +109,7 @@ def _load_library() -> Any:
     try:
         library = ctypes.CDLL(LIBRARY)
     except OSError:
-        raise EngineUnusable(f"ocr.engine: {LIBRARY} is not there", INSTALL) from None
+        raise EngineUnusable(f"{LIBRARY} is not there", INSTALL) from None
     api, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
     library.TessVersion.restype = library.TessBaseAPIGetDatapath.restype = text
     library.TessBaseAPICreate.restype = library.TessBaseAPIGetTsvText.restype = api
