@@ -1,4 +1,4 @@
-"""PDFs that hold files beside their pages."""
+"""Make PDFs that hold files beside their pages."""
 
 import io
 from collections.abc import Mapping
@@ -15,21 +15,20 @@ def written(*lines: str) -> pikepdf.Pdf:
     shown = " T* ".join(f"({line}) Tj" for line in lines)
     font = Dictionary(Type=Name.Font, Subtype=Name.Type1, BaseFont=Name.Helvetica)
     pdf.pages[0].Resources = Dictionary(Font=Dictionary(F1=font))
-    pdf.pages[0].Contents = pdf.make_stream(
-        f"BT /F1 12 Tf 18 TL 60 700 Td {shown} ET".encode("latin-1")
-    )
+    content = f"BT /F1 12 Tf 18 TL 60 700 Td {shown} ET"
+    pdf.pages[0].Contents = pdf.make_stream(content.encode("latin-1"))
     return pdf
 
 
 def saved(pdf: pikepdf.Pdf, **options: Any) -> bytes:
-    """Return its bytes."""
+    """Return the bytes of a PDF; ``options``: of ``pikepdf.Pdf.save``."""
     out = io.BytesIO()
     pdf.save(out, **options)
     return out.getvalue()
 
 
 def spec(pdf: pikepdf.Pdf, name: str | bytes, data: bytes, **more: Any) -> pikepdf.Object:
-    """Return an indirect file specification that embeds ``data``."""
+    """Return an indirect file specification that embeds ``data``; ``more``: further entries."""
     stream = pdf.make_stream(data, Type=Name.EmbeddedFile)
     return pdf.make_indirect(
         Dictionary(
@@ -39,13 +38,13 @@ def spec(pdf: pikepdf.Pdf, name: str | bytes, data: bytes, **more: Any) -> pikep
 
 
 def attach(pdf: pikepdf.Pdf, *specs: pikepdf.Object) -> pikepdf.Pdf:
-    """Name the files in the catalogue."""
+    """Name the files in the PDF's catalogue, and return the PDF."""
     names = Array([one for n, each in enumerate(specs) for one in (String(f"{n:05}"), each)])
     pdf.Root.Names = Dictionary(EmbeddedFiles=Dictionary(Names=names))
     return pdf
 
 
 def mail(line: str, files: Mapping[str, bytes]) -> bytes:
-    """Return a PDF with this line on its page, and these files attached."""
+    """Return a PDF with this line on its page and these files attached."""
     pdf = written(line)
     return saved(attach(pdf, *(spec(pdf, name, data) for name, data in files.items())))

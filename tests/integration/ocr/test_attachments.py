@@ -1,4 +1,4 @@
-"""What lies inside a PDF and on none of its pages: named, extracted, or the reason why nothing can be read."""
+"""Files that lie inside a PDF and on none of its pages: named, extracted, or refused with a reason."""
 
 import contextlib
 import functools
@@ -30,14 +30,14 @@ LOAD = "The document you are trying to load requires Adobe Reader 8 or higher."
 COVER = "For the best experience, open this PDF portfolio in Acrobat X or Adobe Reader X, or later."
 
 
-@functools.cache  # each has an identity by its time
+@functools.cache  # a PDF's ID depends on the time
 def invoice(number: int = 1) -> bytes:
     return saved(written(f"Invoice {number} for 219.45"))
 
 
 @pytest.fixture(autouse=True)
 def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The OCR child's own folder."""
+    """Return the OCR child's own folder."""
     folder = tmp_path / "scratch"
     folder.mkdir()
     monkeypatch.setenv("TMPDIR", str(folder))
@@ -45,7 +45,7 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def look(folder: Path, data: bytes, take: bool = False, **more: Any) -> Contents:
-    """Return what an OCR child says of this file; ``take``: with pdf.attachments: extract."""
+    """Return what an OCR child replies for this file; ``take``: with pdf.attachments: extract."""
     path = folder / "mail.pdf"
     path.write_bytes(data)
     own = hashlib.sha256(data).hexdigest()
@@ -60,7 +60,7 @@ def files(scratch: Path) -> list[bytes]:
     return [(folder / name).read_bytes() for name in sorted(os.listdir(folder), key=int)]
 
 
-def test_an_ordinary_pdf_says_nothing(tmp_path: Path) -> None:
+def test_an_ordinary_pdf_gives_no_warning(tmp_path: Path) -> None:
     found = look(tmp_path, encoded("pdf", numbered(2)), take=True)
 
     assert found == Contents("application/pdf", 2)
@@ -119,8 +119,12 @@ def test_files_of_annotations_pages_and_the_catalogue_are_found_once(tmp_path: P
     pdf.pages[0].AF = Array([two])
     pin = Dictionary(Type=Name.Annot, Subtype=Name.FileAttachment, Rect=[0, 0, 9, 9], FS=three)
     assets = Dictionary(Names=Array([String("movie"), four]))
-    film = Dictionary(Type=Name.Annot, Subtype=Name.RichMedia, Rect=[0, 0, 9, 9],
-                      RichMediaContent=Dictionary(Assets=assets))  # fmt: skip
+    film = Dictionary(
+        Type=Name.Annot,
+        Subtype=Name.RichMedia,
+        Rect=[0, 0, 9, 9],
+        RichMediaContent=Dictionary(Assets=assets),
+    )
     pdf.pages[0].Annots = Array([pin, film])
 
     (warning,) = look(tmp_path, saved(pdf)).off_pages
@@ -129,8 +133,8 @@ def test_files_of_annotations_pages_and_the_catalogue_are_found_once(tmp_path: P
     assert "0.txt, 1.txt, 2.txt, 3.txt" in warning
 
 
-def test_a_file_that_is_only_named_is_none(tmp_path: Path) -> None:
-    """A specification without EF leads to another file."""
+def test_a_specification_of_a_file_elsewhere_embeds_none(tmp_path: Path) -> None:
+    """It has no /EF."""
     pdf = written(*LETTER)
     attach(pdf, pdf.make_indirect(Dictionary(Type=Name.Filespec, F=String("elsewhere.pdf"))))
 
@@ -164,7 +168,7 @@ def test_a_cyclic_name_tree_ends(tmp_path: Path) -> None:
     ],
     ids=str,
 )
-def test_broken_structures_cost_the_warning_alone(tmp_path: Path, broken: Any) -> None:
+def test_broken_structures_cost_only_the_warning(tmp_path: Path, broken: Any) -> None:
     pdf = written(*LETTER)
     pdf.Root.Names = Dictionary(EmbeddedFiles=broken)
     pdf.Root.AF = broken
@@ -175,7 +179,7 @@ def test_broken_structures_cost_the_warning_alone(tmp_path: Path, broken: Any) -
     assert (found.pages, found.off_pages) == (1, ())
 
 
-def test_many_files_are_counted_and_few_are_named(tmp_path: Path) -> None:
+def test_of_many_files_all_are_counted_and_the_first_are_named(tmp_path: Path) -> None:
     pdf = written(*LETTER)
     attach(pdf, *(spec(pdf, f"{n}.txt", b"%d" % n) for n in range(10_050)))
 
@@ -203,8 +207,9 @@ def test_hostile_names_are_shown_escaped_and_cut(tmp_path: Path) -> None:
 def test_too_large_files_are_named_and_their_bytes_removed(tmp_path: Path, scratch: Path) -> None:
     pdf = written(*LETTER)
     bomb = spec(pdf, "bomb.pdf", b"")
-    bomb.EF.F = pikepdf.Stream(pdf, zlib.compress(b"%PDF-1.7" + bytes(50 * 2**20)),
-                               Filter=Name.FlateDecode)  # fmt: skip
+    bomb.EF.F = pikepdf.Stream(
+        pdf, zlib.compress(b"%PDF-1.7" + bytes(50 * 2**20)), Filter=Name.FlateDecode
+    )
     attach(pdf, bomb, spec(pdf, "fine.pdf", invoice()))
 
     found = look(tmp_path, saved(pdf), take=True)
@@ -217,9 +222,9 @@ def test_too_large_files_are_named_and_their_bytes_removed(tmp_path: Path, scrat
 def test_a_disk_without_space_is_the_machines_fault(
     tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is told before it is full, for the journal lies on the same one."""
+    """The error comes before the disk is full, for the journal lies on the same disk."""
     monkeypatch.setattr(extract, "RESERVE_BYTES", 2**70)
-    monkeypatch.setattr(os, "statvfs", lambda _: _Disk)
+    monkeypatch.setattr(os, "statvfs", lambda _: _NearlyFull)
     pdf = attach(pdf := written(*LETTER), spec(pdf, "a.pdf", invoice()))
 
     with pytest.raises(OSError, match="No space left"):
@@ -228,13 +233,13 @@ def test_a_disk_without_space_is_the_machines_fault(
     assert files(scratch) == []
 
 
-class _Disk:
-    """A disk of a megabyte, of which nine tenths are full."""
+class _NearlyFull:
+    """The status of a disk of a megabyte, nine tenths of it full."""
 
     f_frsize, f_blocks, f_bavail = 1, 10**6, 10**5
 
 
-def test_files_that_are_too_large_together(tmp_path: Path) -> None:
+def test_files_that_are_too_large_together_are_named(tmp_path: Path) -> None:
     pdf = written(*LETTER)
     big = [b"%PDF-1.7" + bytes([n]) * 300_000 for n in range(4)]
     attach(pdf, *(spec(pdf, f"{n}.pdf", data) for n, data in enumerate(big)))
@@ -250,8 +255,12 @@ def test_a_bomb_in_a_rarer_coding_is_not_decoded(tmp_path: Path) -> None:
     bomb = spec(pdf, "bomb.pdf", b"")
     twice = zlib.compress(zlib.compress(b"%PDF-1.7" + bytes(600 * 2**20), 9))
     parms = Dictionary(Predictor=12, Columns=4)
-    bomb.EF.F = pikepdf.Stream(pdf, twice, Filter=Array([Name.FlateDecode, Name.FlateDecode]),
-                               DecodeParms=Array([parms, parms]))  # fmt: skip
+    bomb.EF.F = pikepdf.Stream(
+        pdf,
+        twice,
+        Filter=Array([Name.FlateDecode, Name.FlateDecode]),
+        DecodeParms=Array([parms, parms]),
+    )
     attach(pdf, bomb)
 
     (warning,) = look(tmp_path, saved(pdf), take=True).off_pages
@@ -270,10 +279,15 @@ def test_a_bomb_in_a_rarer_coding_is_not_decoded(tmp_path: Path) -> None:
         (["/AHx", "/Fl"], lambda d: zlib.compress(d).hex().encode() + b">"),
         (["/ASCII85Decode"], lambda d: __import__("base64").a85encode(d) + b"~>"),
         (["/FlateDecode", "/AHx"], lambda d: zlib.compress(d.hex().encode())),
-        (["/RunLengthDecode"], lambda d: b"".join(b"\0" + d[n:n + 1] for n in range(len(d))) + b"\x80"),
+        (
+            ["/RunLengthDecode"],
+            lambda d: b"".join(b"\0" + d[n : n + 1] for n in range(len(d))) + b"\x80",
+        ),
     ],
-)  # fmt: skip
-def test_codings(tmp_path: Path, scratch: Path, filters: list[str], encode: Any) -> None:
+)
+def test_each_coding_is_decoded(
+    tmp_path: Path, scratch: Path, filters: list[str], encode: Any
+) -> None:
     pdf = written(*LETTER)
     one = spec(pdf, "a.pdf", b"")
     one.EF.F = pikepdf.Stream(pdf, encode(invoice()))
@@ -285,7 +299,7 @@ def test_codings(tmp_path: Path, scratch: Path, filters: list[str], encode: Any)
     assert files(scratch) == [invoice()]
 
 
-def test_a_damaged_coding_is_said(tmp_path: Path) -> None:
+def test_a_file_that_can_not_be_decoded_is_named(tmp_path: Path) -> None:
     pdf = written(*LETTER)
     one = spec(pdf, "a.pdf", b"")
     one.EF.F = pikepdf.Stream(pdf, b"no zlib at all", Filter=Name.FlateDecode)
@@ -298,7 +312,7 @@ def test_a_damaged_coding_is_said(tmp_path: Path) -> None:
     assert warning.endswith("not read (can't be decoded): a.pdf")
 
 
-def test_the_same_file_twice_is_one_and_the_file_itself_is_none(
+def test_a_file_embedded_twice_is_extracted_once_and_an_ancestor_never(
     tmp_path: Path, scratch: Path
 ) -> None:
     pdf = written(*LETTER)
@@ -316,7 +330,7 @@ def test_the_same_file_twice_is_one_and_the_file_itself_is_none(
 @pytest.mark.parametrize(
     ("depth", "why"), [(1, "too many attachments"), (0, "attachments in attachments, too deep")]
 )
-def test_no_room_is_left(tmp_path: Path, depth: int, why: str) -> None:
+def test_no_more_files_are_extracted_than_allowed(tmp_path: Path, depth: int, why: str) -> None:
     pdf = attach(pdf := written(*LETTER), spec(pdf, "a.pdf", invoice()))
 
     found = look(tmp_path, saved(pdf), take=True, room_parts=0, depth=depth)
@@ -330,7 +344,9 @@ def test_encrypted_files_open_with_the_password(
     tmp_path: Path, scratch: Path, revision: Any
 ) -> None:
     pdf = attach(pdf := written(*LETTER), spec(pdf, "a.pdf", invoice()))
-    lock = pikepdf.Encryption(owner="o", user="grünes Tor", R=revision, aes=revision > 3, metadata=revision > 3)  # fmt: skip
+    lock = pikepdf.Encryption(
+        owner="o", user="grünes Tor", R=revision, aes=revision > 3, metadata=revision > 3
+    )
     data = saved(pdf, encryption=lock)
 
     found = look(tmp_path, data, take=True, passwords=("wrong", "grünes Tor"))
@@ -342,7 +358,7 @@ def test_encrypted_files_open_with_the_password(
         look(tmp_path, data, take=True)
 
 
-def test_a_pdf_that_qpdf_cannot_open_is_read(
+def test_a_pdf_that_qpdf_can_not_open_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: Any, **__: Any) -> None:
@@ -439,14 +455,14 @@ def test_a_portfolio_of_which_only_the_cover_would_be_read_fails(
 
 
 @pytest.mark.parametrize("cover", COVERS)
-def test_its_files_are_read_when_they_are_extracted(tmp_path: Path, cover: str) -> None:
+def test_the_files_of_a_portfolio_can_be_extracted(tmp_path: Path, cover: str) -> None:
     found = look(tmp_path, portfolio(cover, "a.pdf", "b.pdf"), take=True)
 
     assert [p.name for p in found.parts] == ["a.pdf", "b.pdf"]
     assert found.off_pages
 
 
-def test_a_portfolio_of_other_files_fails_also_when_they_are_extracted(tmp_path: Path) -> None:
+def test_a_portfolio_without_readable_files_fails_with_extraction_too(tmp_path: Path) -> None:
     data = portfolio(COVER, "a", a=XML)
 
     with pytest.raises(
@@ -480,7 +496,7 @@ def test_a_wrapper_of_a_protected_document_fails(tmp_path: Path, take: bool, nam
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_bytes_turned_at_random_raise_only_what_is_known(tmp_path: Path, seed: int) -> None:
+def test_random_bytes_raise_only_known_errors(tmp_path: Path, seed: int) -> None:
     import random
 
     pdf = written(*LETTER)
@@ -494,7 +510,7 @@ def test_bytes_turned_at_random_raise_only_what_is_known(tmp_path: Path, seed: i
         look(tmp_path, bytes(data), take=True)
 
 
-def test_the_portfolio_of_a_public_report(tmp_path: Path) -> None:
+def test_the_portfolio_of_a_public_bug_report(tmp_path: Path) -> None:
     data = (Path(__file__).parents[2] / "cases" / "portfolio.pdf").read_bytes()
 
     with pytest.raises(Unsupported, match=r"In it: invoice-3310\.pdf, invoice-3311\.pdf"):

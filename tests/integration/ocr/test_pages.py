@@ -1,4 +1,4 @@
-"""Opening files: every kind, hostile ones, and the text that a PDF carries."""
+"""Open files of every kind, hostile ones too, and read the text that a PDF carries."""
 
 import errno
 import io
@@ -12,7 +12,7 @@ import pikepdf
 import pytest
 from PIL import Image
 
-from hostile import corpus
+from hostile import made
 from samples import LETTER, encoded, numbered, page
 from scanmend.document import Contents
 from scanmend.errors import Damaged, Encrypted, ScanmendError, TooBig, Unsupported
@@ -23,9 +23,15 @@ from scanmend.ocr.pictures import webp_size
 from scanmend.workers.protocol import ContentsRequest, PageRequest
 
 MIME = {
-    "png": "image/png", "jpeg": "image/jpeg", "tiff": "image/tiff", "pdf": "application/pdf",
-    "gif": "image/gif", "webp": "image/webp", "bmp": "image/bmp", "jpeg2000": "image/jp2",
-}  # fmt: skip
+    "png": "image/png",
+    "jpeg": "image/jpeg",
+    "tiff": "image/tiff",
+    "pdf": "application/pdf",
+    "gif": "image/gif",
+    "webp": "image/webp",
+    "bmp": "image/bmp",
+    "jpeg2000": "image/jp2",
+}
 
 
 def _put(folder: Path, data: bytes, name: str = "scan") -> str:
@@ -45,13 +51,20 @@ def _request(
 
 
 def _pdf(*texts: str, picture: bool = False, rotate: int = 0) -> bytes:
-    """A PDF of real text, one page each; ``picture``: a scan lies under it."""
+    """Return a PDF with a page of drawn text for each text; ``picture``: a white picture lies under it."""
     pdf = pikepdf.new()
     for text in texts:
         lines = " T* ".join(f"({line}) Tj" for line in text.split("\n"))
         stream = f"BT /F1 14 Tf 18 TL 60 700 Td {lines} ET".encode()
-        resources = pikepdf.Dictionary(Font=pikepdf.Dictionary(F1=pikepdf.Dictionary(
-            Type=pikepdf.Name.Font, Subtype=pikepdf.Name.Type1, BaseFont=pikepdf.Name.Helvetica)))  # fmt: skip
+        resources = pikepdf.Dictionary(
+            Font=pikepdf.Dictionary(
+                F1=pikepdf.Dictionary(
+                    Type=pikepdf.Name.Font,
+                    Subtype=pikepdf.Name.Type1,
+                    BaseFont=pikepdf.Name.Helvetica,
+                )
+            )
+        )
         if picture:
             image = pikepdf.Stream(pdf, b"\xff" * 100 * 100)
             image.Type, image.Subtype = pikepdf.Name.XObject, pikepdf.Name.Image
@@ -73,7 +86,7 @@ TEXT = "The ledger of the harbour office\nhas been bound in leather\nplease coll
 
 
 @pytest.mark.parametrize("kind", MIME)
-def test_every_kind_by_its_bytes(tmp_path: Path, kind: str) -> None:
+def test_every_kind_is_told_by_its_bytes(tmp_path: Path, kind: str) -> None:
     path = _put(tmp_path, encoded(kind), "no-extension")
 
     found = _contents(path)
@@ -141,7 +154,7 @@ def test_a_pdf_of_one_scan_is_not_resampled(tmp_path: Path) -> None:
     assert rendered.dpi == pytest.approx(150, abs=1)
 
 
-def test_a_page_that_carries_text_gives_it_with_boxes(tmp_path: Path) -> None:
+def test_drawn_text_is_read_with_boxes(tmp_path: Path) -> None:
     path = _put(tmp_path, _pdf(TEXT))
 
     found = read_page(_request(path))
@@ -157,7 +170,7 @@ def test_a_page_that_carries_text_gives_it_with_boxes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rotate", [90, 180, 270])
 def test_boxes_follow_a_turned_page(tmp_path: Path, rotate: int) -> None:
-    """/Rotate lays the text on its side; the page is turned until its text is upright."""
+    """/Rotate lays the text on its side; the reader turns the page until its text is upright."""
     found = read_page(_request(_put(tmp_path, _pdf(TEXT, rotate=rotate))))
 
     assert found.rotation == 360 - rotate
@@ -169,7 +182,7 @@ def test_boxes_follow_a_turned_page(tmp_path: Path, rotate: int) -> None:
 
 
 def _scan_pdf(change: Callable[[pikepdf.Pdf], None]) -> bytes:
-    """A PDF of one scan, changed before it is saved."""
+    """Return a PDF of one scan, changed before it is saved."""
     with pikepdf.open(io.BytesIO(encoded("pdf", [page(LETTER * 2, size=(1000, 640))]))) as pdf:
         change(pdf)
         out = io.BytesIO()
@@ -177,7 +190,7 @@ def _scan_pdf(change: Callable[[pikepdf.Pdf], None]) -> bytes:
         return out.getvalue()
 
 
-def test_what_was_cropped_away_is_not_read(tmp_path: Path) -> None:
+def test_a_cropped_part_is_not_read(tmp_path: Path) -> None:
     def crop(pdf: pikepdf.Pdf) -> None:
         box = [float(v) for v in pdf.pages[0].mediabox]
         pdf.pages[0].CropBox = pikepdf.Array([0, 0, box[2] / 2, box[3] / 2])
@@ -189,15 +202,25 @@ def test_what_was_cropped_away_is_not_read(tmp_path: Path) -> None:
 
 
 def test_a_stamp_over_a_scan_is_read(tmp_path: Path) -> None:
-    """An annotation with an appearance of its own, as a viewer draws it."""
+    """A stamp is an annotation with an appearance of its own; a viewer draws it."""
 
     def stamp(pdf: pikepdf.Pdf) -> None:
         look = pikepdf.Stream(pdf, b"0 g 0 0 100 60 re f")
         look.Type, look.Subtype = pikepdf.Name.XObject, pikepdf.Name.Form
         look.BBox = pikepdf.Array([0, 0, 100, 60])
-        pdf.pages[0].Annots = pikepdf.Array([pdf.make_indirect(pikepdf.Dictionary(
-            Type=pikepdf.Name.Annot, Subtype=pikepdf.Name.Stamp, Rect=pikepdf.Array([300, 20, 400, 80]), F=4,
-            AP=pikepdf.Dictionary(N=look)))])  # fmt: skip
+        pdf.pages[0].Annots = pikepdf.Array(
+            [
+                pdf.make_indirect(
+                    pikepdf.Dictionary(
+                        Type=pikepdf.Name.Annot,
+                        Subtype=pikepdf.Name.Stamp,
+                        Rect=pikepdf.Array([300, 20, 400, 80]),
+                        F=4,
+                        AP=pikepdf.Dictionary(N=look),
+                    )
+                )
+            ]
+        )
 
     plain = open_page(
         _request(_put(tmp_path, _scan_pdf(lambda _: None)), pdf_text="always_ocr")
@@ -213,7 +236,7 @@ def _dark(image: Image.Image) -> int:
     return sum(image.convert("L").histogram()[:100])
 
 
-def test_an_inverted_scan_is_seen_as_the_page_shows_it(tmp_path: Path) -> None:
+def test_an_inverted_scan_is_read_as_the_page_shows_it(tmp_path: Path) -> None:
     def invert(pdf: pikepdf.Pdf) -> None:
         picture = next(iter(pdf.pages[0].get_images().values()))
         picture.Decode = pikepdf.Array([1, 0])
@@ -235,7 +258,7 @@ def test_a_fax_of_unequal_resolution_gets_square_pixels(tmp_path: Path) -> None:
     assert rendered.dpi == 204
 
 
-def test_a_picture_that_speaks_of_pdf_is_a_picture(tmp_path: Path) -> None:
+def test_a_picture_whose_metadata_name_pdf_is_a_picture(tmp_path: Path) -> None:
     out = io.BytesIO()
     exif = Image.Exif()
     exif[0x010E] = "made from %PDF-1.7"
@@ -245,7 +268,7 @@ def test_a_picture_that_speaks_of_pdf_is_a_picture(tmp_path: Path) -> None:
 
 
 def _encrypted(revision: Literal[3, 4, 6]) -> bytes:
-    """A PDF of text, locked with the user's password "grünes Tor"."""
+    """Return a PDF of text, encrypted with the user password "grünes Tor"."""
     out = io.BytesIO()
     with pikepdf.open(io.BytesIO(_pdf(TEXT))) as pdf:
         modern = revision >= 4
@@ -256,7 +279,7 @@ def _encrypted(revision: Literal[3, 4, 6]) -> bytes:
     return out.getvalue()
 
 
-def test_an_encrypted_pdf_says_what_to_do(tmp_path: Path) -> None:
+def test_the_error_for_an_encrypted_pdf_says_what_to_do(tmp_path: Path) -> None:
     path = _put(tmp_path, _encrypted(6), "secret.pdf")
 
     with pytest.raises(Encrypted, match=r"secret\.pdf: protected by a password, and none is known"):
@@ -279,7 +302,7 @@ def test_passwords_are_tried_in_turn(tmp_path: Path, revision: Literal[3, 4, 6])
     assert "grünes" not in repr(found)
 
 
-def test_limits_are_named(tmp_path: Path) -> None:
+def test_the_error_names_the_exceeded_limit(tmp_path: Path) -> None:
     tiff = _put(tmp_path, encoded("tiff", numbered(5)), "many.tif")
     with pytest.raises(TooBig, match=r"many\.tif: 5 pages, more than 4 \(limits\.pages\)"):
         _contents(tiff, pages=4)
@@ -289,8 +312,8 @@ def test_limits_are_named(tmp_path: Path) -> None:
         _contents(tiff, pixels=50_000)
 
 
-def test_a_bomb_is_refused_before_it_goes_off(tmp_path: Path) -> None:
-    """Twenty thousand pixels squared in a file of some kilobytes."""
+def test_a_bomb_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    """20,000 × 20,000 pixels in a file of some kilobytes."""
     out = io.BytesIO()
     Image.new("1", (20_000, 20_000)).save(out, "PNG")
     assert len(out.getvalue()) < 200_000
@@ -310,7 +333,7 @@ def test_a_page_of_huge_paper_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", MIME)
-def test_truncated_files_are_damaged_or_read_never_worse(tmp_path: Path, kind: str) -> None:
+def test_a_truncated_file_is_read_or_damaged_and_nothing_else(tmp_path: Path, kind: str) -> None:
     data = encoded(kind, numbered(2) if kind in ("tiff", "pdf") else ())
     refused = 0
     for tenth in range(10):
@@ -336,24 +359,26 @@ def test_truncated_files_are_damaged_or_read_never_worse(tmp_path: Path, kind: s
         (b"II*\0" + b"\xff" * 100, (Damaged, Unsupported)),
     ],
 )
-def test_what_is_no_scan_is_named(tmp_path: Path, data: bytes, error: type[ScanmendError]) -> None:
+def test_the_error_for_another_kind_names_the_file(
+    tmp_path: Path, data: bytes, error: type[ScanmendError]
+) -> None:
     with pytest.raises(error, match=r"notes\.pdf"):
         _contents(_put(tmp_path, data, "notes.pdf"))
 
 
-def test_a_file_that_is_gone_is_the_machines_affair(tmp_path: Path) -> None:
+def test_a_missing_file_is_no_error_of_the_document(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         _contents(str(tmp_path / "gone.png"))
 
 
 @pytest.mark.parametrize("kind", sorted(MIME))
-def test_a_read_that_fails_is_no_damage(
+def test_a_failed_read_is_no_damage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    """A stand-in fails at the n-th read; tests/shares has a real share, which can't be told at which."""
+    """A stand-in fails at the n-th read. The real share of tests/shares can't be told at which read to fail."""
     noise = Image.effect_noise((300, 300), 90)
     how = {"tiff": {"compression": "tiff_lzw", "save_all": True, "append_images": [noise]}}
-    path = _put(tmp_path, corpus.encoded(kind.upper(), noise, **how.get(kind, {})))
+    path = _put(tmp_path, made.encoded(kind.upper(), noise, **how.get(kind, {})))
     request = _request(path, index=1 if kind == "tiff" else 0, pdf_text="always_ocr")
     whole = open_page(request).image
     plain_read = InputFile._read
@@ -395,7 +420,7 @@ def test_an_animation_gives_its_first_picture_and_a_warning(tmp_path: Path) -> N
 def test_the_size_of_a_webp_is_known_before_it_is_opened(
     tmp_path: Path, lossless: bool, mode: str
 ) -> None:
-    """Pillow sets its canvas aside at once: 1 GiB for a file of some kilobytes."""
+    """Pillow allocates its canvas when it opens it: 1 GiB for a file of some kilobytes."""
     out = io.BytesIO()
     page(size=(421, 123)).convert(mode).save(out, "WEBP", lossless=lossless)
     path = _put(tmp_path, out.getvalue())
@@ -405,7 +430,7 @@ def test_the_size_of_a_webp_is_known_before_it_is_opened(
         _contents(path, pixels=50_000)
 
 
-def test_the_size_in_an_extended_webp(tmp_path: Path) -> None:
+def test_the_size_of_an_extended_webp_is_known(tmp_path: Path) -> None:
     out = io.BytesIO()
     other = page(["another"], size=(421, 123))
     page(size=(421, 123)).save(out, "WEBP", save_all=True, append_images=[other])
@@ -423,7 +448,7 @@ def test_a_picture_whose_header_is_broken_is_damaged(tmp_path: Path) -> None:
         _contents(_put(tmp_path, bytes(data)))
 
 
-def test_a_picture_without_height_harms_no_page(tmp_path: Path) -> None:
+def test_a_page_with_a_picture_without_height_is_rendered(tmp_path: Path) -> None:
     def flatten(pdf: pikepdf.Pdf) -> None:
         next(iter(pdf.pages[0].get_images().values())).Height = 0
 
@@ -432,15 +457,14 @@ def test_a_picture_without_height_harms_no_page(tmp_path: Path) -> None:
     assert rendered.image is not None
 
 
-def test_what_steers_a_terminal_is_no_text(tmp_path: Path) -> None:
+def test_control_characters_are_no_text(tmp_path: Path) -> None:
     found = read_page(_request(_put(tmp_path, _pdf("Pay \\033[2J\\007the office today"))))
 
     assert [line.text for line in found.lines] == ["Pay [2Jthe office today"]
 
 
 def _one_page(content: bytes, box: bytes) -> bytes:
-    leaf, text = corpus.leaf(box), corpus.stream(content)
-    return corpus.pdf(corpus.CATALOG, corpus.PAGES, leaf, text, corpus.FONT)
+    return made.one_page(made.stream(content), box)
 
 
 def _long_line(characters: int) -> bytes:
@@ -477,8 +501,8 @@ def test_a_strip_thinner_than_any_line_is_read_as_empty(tmp_path: Path) -> None:
     assert read_page(_request(path)).lines == ()
 
 
-def test_what_another_pdf_was_is_not_said_of_this_one(tmp_path: Path) -> None:
-    """PDFium keeps its last error, and gives none of its own for a document without pages."""
+def test_the_error_of_one_pdf_is_not_reported_for_the_next(tmp_path: Path) -> None:
+    """PDFium keeps its last error, and sets none for a document without pages."""
     out = io.BytesIO()
     with pikepdf.open(io.BytesIO(_pdf(TEXT))) as pdf:
         pdf.save(out, encryption=pikepdf.Encryption(owner="owner", user="user"))

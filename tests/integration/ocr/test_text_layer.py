@@ -53,29 +53,29 @@ def _scan(lines: list[str], size: tuple[int, int] = (1240, 420)) -> Image.Image:
 
 
 @pytest.mark.parametrize("name", TRUTH)
-def test_a_case(name: str) -> None:
-    """Each case says what its page shows, every digit of it, and nothing else that it must not say."""
+def test_a_case_gives_what_its_page_shows(name: str) -> None:
+    """The text holds each line of the truth with all its digits, and none of the lines that it must not hold."""
     page = _read(CASES / name)
 
     texts = _texts(page)
     whole = " ".join(texts)
-    there = set(NUMBER.findall(whole))
+    numbers = set(NUMBER.findall(whole))
     for line in TRUTH[name]["lines"]:
         plain = " ".join(line.split())
         if page.source == "pdf-text":
             assert plain in whole
         else:
             assert plain in whole or difflib.get_close_matches(plain, texts, 1, 0.85)
-        assert set(NUMBER.findall(line)) <= there
-    for said in TRUTH[name]["not"]:
-        assert said not in whole
+        assert set(NUMBER.findall(line)) <= numbers
+    for text in TRUTH[name]["not"]:
+        assert text not in whole
 
 
 @pytest.mark.parametrize(
     ("name", "reason"),
     [("hidden-layer", "layer-off"), ("white-text", "unseen"), ("off-page", "off-page")],
 )
-def test_what_the_page_does_not_show_is_told_and_not_published(name: str, reason: str) -> None:
+def test_hidden_text_is_listed_and_not_published(name: str, reason: str) -> None:
     page = _read(CASES / f"{name}.pdf")
 
     assert {h.reason for h in page.hidden} == {reason}
@@ -107,7 +107,7 @@ def test_text_behind_something_is_hidden(tmp_path: Path, cover: str, content: st
 
 
 def test_text_that_other_text_covers_is_hidden(tmp_path: Path) -> None:
-    """A cell's overlong text, clipped, lies below the next cell's."""
+    """The text of a table's cell is too long, and clipped; the next cell's text lies over its end."""
     content = (
         "q 60 690 100 40 re W n " + pdfs.line("Cheque no 085900 bill 133 132 139", y=700) + "Q "
     )
@@ -176,7 +176,7 @@ def test_bold_by_printing_twice_counts_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "said", "text"),
+    ("code", "mapped", "text"),
     [
         ("x", "ffi", "oxce"),
         ("x", "\ufb01", "oxce"),
@@ -184,21 +184,21 @@ def test_bold_by_printing_twice_counts_once(tmp_path: Path) -> None:
         ("x", "\u00ad", "co-op"),
     ],
 )
-def test_signs_come_out_as_a_reader_writes_them(
-    tmp_path: Path, code: str, said: str, text: str
+def test_ligatures_and_combining_marks_become_plain_letters(
+    tmp_path: Path, code: str, mapped: str, text: str
 ) -> None:
     drawn = text if code in text else "coxop"
 
     page = _made(
-        tmp_path, pdfs.page(pdfs.line(f"{drawn} of the harbour"), said={code: said}), "trust"
+        tmp_path, pdfs.page(pdfs.line(f"{drawn} of the harbour"), mapped={code: mapped}), "trust"
     )
 
-    want = unicodedata.normalize("NFKC", drawn.replace(code, "-" if said == "\u00ad" else said))
+    want = unicodedata.normalize("NFKC", drawn.replace(code, "-" if mapped == "\u00ad" else mapped))
     assert _texts(page) == [f"{want} of the harbour"]
 
 
-@pytest.mark.parametrize("said", [{"1": "7", "4": "9", "5": "3", "2": "8"}, {"e": "q", "o": "w"}])
-def test_a_map_that_is_wrong_in_part_is_seen(tmp_path: Path, said: dict[str, str]) -> None:
+@pytest.mark.parametrize("mapped", [{"1": "7", "4": "9", "5": "3", "2": "8"}, {"e": "q", "o": "w"}])
+def test_a_map_that_is_wrong_in_part_is_noticed(tmp_path: Path, mapped: dict[str, str]) -> None:
     lines = [
         "Invoice 2024-00417 of the store",
         "Oak planks 12 at 48.50 582.00",
@@ -206,21 +206,21 @@ def test_a_map_that_is_wrong_in_part_is_seen(tmp_path: Path, said: dict[str, str
     ]
     content = "".join(pdfs.line(text, y=760 - 20 * n) for n, text in enumerate(lines))
 
-    page = _made(tmp_path, pdfs.page(content, said=said))
+    page = _made(tmp_path, pdfs.page(content, mapped=mapped))
 
     assert page.source == "ocr"
     assert "not what the page shows" in page.warnings[0]
     assert _texts(page) == lines
 
 
-def test_trust_takes_the_layer_unseen(tmp_path: Path) -> None:
-    page = _made(tmp_path, pdfs.page(pdfs.line("Total 1,455.20"), said={"1": "7"}), "trust")
+def test_trust_takes_the_layer_unchecked(tmp_path: Path) -> None:
+    page = _made(tmp_path, pdfs.page(pdfs.line("Total 1,455.20"), mapped={"1": "7"}), "trust")
 
     assert (_texts(page), page.source) == (["Total 7,455.20"], "pdf-text")
 
 
 def _over_scan(layer: list[str], more: str = "") -> bytes:
-    """A scan of PROSE with an invisible layer over it."""
+    """Return a PDF of a scan of PROSE with an invisible layer over it; ``more``: further operators."""
     text = "".join(
         pdfs.line(words, x=28.8, y=800 - 38.4 * n, size=19.2, before="3 Tr")
         for n, words in enumerate(layer)
@@ -236,7 +236,7 @@ def test_the_layer_of_an_ocr_program_is_marked_as_such(tmp_path: Path) -> None:
     assert not page.warnings
 
 
-def test_a_bad_earlier_ocr_is_read_anew(tmp_path: Path) -> None:
+def test_a_page_with_a_bad_earlier_ocr_is_recognised(tmp_path: Path) -> None:
     page = _made(
         tmp_path,
         _over_scan(
@@ -261,7 +261,7 @@ def test_a_line_that_the_layer_lacks_is_recognised(tmp_path: Path) -> None:
     assert [line.source for line in page.lines] == ["pdf-ocr", "ocr", "ocr"]
 
 
-def test_a_picture_of_text_beside_drawn_text_is_recognised_in_its_place(tmp_path: Path) -> None:
+def test_a_picture_of_text_is_recognised_between_the_drawn_lines(tmp_path: Path) -> None:
     content = (
         pdfs.line("Above the picture stands 1,455.20", y=800)
         + "q 595 0 0 201.5 0 560 cm /Im Do Q "
@@ -274,7 +274,7 @@ def test_a_picture_of_text_beside_drawn_text_is_recognised_in_its_place(tmp_path
     assert [line.source for line in page.lines] == ["pdf-text", "ocr", "ocr", "ocr", "pdf-text"]
 
 
-def test_text_behind_a_picture_is_not_its_text(tmp_path: Path) -> None:
+def test_text_behind_a_picture_is_hidden(tmp_path: Path) -> None:
     content = (
         pdfs.line("Secret margin of 12 percent 4711", x=30, y=780, size=18)
         + "q 595 0 0 201.5 0 640.5 cm /Im Do Q "
@@ -286,7 +286,7 @@ def test_text_behind_a_picture_is_not_its_text(tmp_path: Path) -> None:
     assert [h.text for h in page.hidden] == ["Secret margin of 12 percent 4711"]
 
 
-def test_rules_and_frames_cost_no_recognition(tmp_path: Path) -> None:
+def test_rules_and_frames_are_not_recognised(tmp_path: Path) -> None:
     rules = (
         "".join(f"50 {700 - 20 * n} m 550 {700 - 20 * n} l S\n" for n in range(8))
         + "50 560 500 140 re S\n"
@@ -325,9 +325,18 @@ def test_fields_notes_and_stamps_are_part_of_the_page(tmp_path: Path) -> None:
 
 def test_a_filled_field_is_read_and_clipped_to_its_rectangle(tmp_path: Path) -> None:
     def change(pdf: pikepdf.Pdf, only: Dictionary) -> None:
-        field = pdf.make_indirect(Dictionary(
-            Type=Name.Annot, Subtype=Name.Widget, FT=Name.Tx, T="name", V="Karla Berndl 1904", F=4,
-            Rect=Array([120, 700, 300, 720]), DA="/F1 12 Tf 0 g"))  # fmt: skip
+        field = pdf.make_indirect(
+            Dictionary(
+                Type=Name.Annot,
+                Subtype=Name.Widget,
+                FT=Name.Tx,
+                T="name",
+                V="Karla Berndl 1904",
+                F=4,
+                Rect=Array([120, 700, 300, 720]),
+                DA="/F1 12 Tf 0 g",
+            )
+        )
         only.Annots = Array([field])
         pdf.Root.AcroForm = Dictionary(
             Fields=Array([field]), NeedAppearances=True, DR=only.Resources, DA="/F1 12 Tf 0 g"
@@ -339,12 +348,21 @@ def test_a_filled_field_is_read_and_clipped_to_its_rectangle(tmp_path: Path) -> 
 
 
 def test_a_field_in_other_letters_is_drawn_and_recognised(tmp_path: Path) -> None:
-    """qpdf would write a question mark for each of them."""
+    """qpdf would write a question mark for each letter."""
 
     def change(pdf: pikepdf.Pdf, only: Dictionary) -> None:
-        field = pdf.make_indirect(Dictionary(
-            Type=Name.Annot, Subtype=Name.Widget, FT=Name.Tx, T="name", V="合同编号 1904", F=4,
-            Rect=Array([120, 700, 300, 720]), DA="/F1 12 Tf 0 g"))  # fmt: skip
+        field = pdf.make_indirect(
+            Dictionary(
+                Type=Name.Annot,
+                Subtype=Name.Widget,
+                FT=Name.Tx,
+                T="name",
+                V="合同编号 1904",
+                F=4,
+                Rect=Array([120, 700, 300, 720]),
+                DA="/F1 12 Tf 0 g",
+            )
+        )
         only.Annots = Array([field])
         pdf.Root.AcroForm = Dictionary(
             Fields=Array([field]), NeedAppearances=True, DR=only.Resources, DA="/F1 12 Tf 0 g"
@@ -359,8 +377,14 @@ def test_a_field_in_other_letters_is_drawn_and_recognised(tmp_path: Path) -> Non
 
 def test_a_note_without_an_appearance_is_written_within_its_rectangle(tmp_path: Path) -> None:
     def change(pdf: pikepdf.Pdf, only: Dictionary) -> None:
-        note = Dictionary(Type=Name.Annot, Subtype=Name.FreeText, F=4, Rect=Array([120, 600, 300, 660]), DA="/Helv 12 Tf 0 g",
-                          Contents="Approved by Dahl, see the attached list of 1904 items")  # fmt: skip
+        note = Dictionary(
+            Type=Name.Annot,
+            Subtype=Name.FreeText,
+            F=4,
+            Rect=Array([120, 600, 300, 660]),
+            DA="/Helv 12 Tf 0 g",
+            Contents="Approved by Dahl, see the attached list of 1904 items",
+        )
         only.Annots = Array([pdf.make_indirect(note)])
 
     page = _made(tmp_path, pdfs.page(pdfs.line("Request no. 118", y=760), change))
@@ -374,7 +398,7 @@ def test_a_note_without_an_appearance_is_written_within_its_rectangle(tmp_path: 
 
 
 @pytest.mark.parametrize("rotate", [0, 90, 180, 270])
-def test_the_page_is_as_large_as_it_really_is(tmp_path: Path, rotate: int) -> None:
+def test_the_page_has_the_size_of_its_crop_box_in_its_own_unit(tmp_path: Path, rotate: int) -> None:
     def change(pdf: pikepdf.Pdf, only: Dictionary) -> None:
         only.UserUnit = 2.0
         only.CropBox = Array([50, 400, 550, 800])
@@ -393,7 +417,7 @@ def test_the_page_is_as_large_as_it_really_is(tmp_path: Path, rotate: int) -> No
 
 
 @pytest.mark.parametrize("name", ["exact-text", "tight-leading", "hyphens", "margin-and-watermark"])
-def test_words_are_those_of_pdfium_on_upright_pages(name: str) -> None:
+def test_the_words_of_upright_pages_are_pdfiums(name: str) -> None:
     document = pypdfium2.PdfDocument(str(CASES / f"{name}.pdf"))
     text = document[0].get_textpage().get_text_range()
     document.close()
@@ -403,7 +427,7 @@ def test_words_are_those_of_pdfium_on_upright_pages(name: str) -> None:
     assert sorted(ours.split()) == sorted(re.sub("[\u0002\ufffe]\\s*", "- ", text).split())
 
 
-def test_a_font_that_agreed_is_not_read_again(
+def test_a_font_that_agreed_is_not_recognised_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "page.pdf"
@@ -440,7 +464,7 @@ def test_text_behind_a_photo_is_hidden(tmp_path: Path) -> None:
     assert [h.text for h in page.hidden] == ["Secret margin of 4711"]
 
 
-def test_text_that_is_a_clip_filled_with_ink_is_read(tmp_path: Path) -> None:
+def test_text_that_clips_ink_is_read(tmp_path: Path) -> None:
     content = (
         "q "
         + pdfs.line("Filled through a clip 1904", y=700, size=20, before="7 Tr")
@@ -453,8 +477,8 @@ def test_text_that_is_a_clip_filled_with_ink_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("first", ["accent", "letter"])
-def test_an_accent_printed_over_its_letter_is_one_sign(tmp_path: Path, first: str) -> None:
-    """As TeX sets it: \\264 is the acute accent."""
+def test_an_accent_over_its_letter_makes_one_character(tmp_path: Path, first: str) -> None:
+    """TeX prints \\264, the acute accent, over the letter."""
     signs = ["(\\264)", "(e)"] if first == "accent" else ["(e)", "(\\264)"]
     content = pdfs.line("caf", x=60) + "".join(
         f"BT /F1 12 Tf 77.3 760 Td {sign} Tj ET\n" for sign in signs
@@ -463,7 +487,7 @@ def test_an_accent_printed_over_its_letter_is_one_sign(tmp_path: Path, first: st
     assert _texts(_made(tmp_path, pdfs.page(content))) == ["café"]
 
 
-def test_the_letters_of_an_actual_text_have_places_of_their_own(tmp_path: Path) -> None:
+def test_the_letters_of_an_actual_text_have_their_own_positions(tmp_path: Path) -> None:
     content = (
         pdfs.line("Z", x=60)
         + "BT /F1 12 Tf 67.3 760 Td /Span <</ActualText (OONO)>> BDC (OONO) Tj EMC (SES) Tj ET\n"
