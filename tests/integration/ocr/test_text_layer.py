@@ -16,9 +16,9 @@ from PIL import Image, ImageFilter
 
 import pdfs
 import samples
-from scanmend.ocr.detection import Pixels
 from scanmend.ocr.line_models import LineModels, RecognisedLine
 from scanmend.ocr.page_reader import read_page
+from scanmend.ocr.rapidocr_internals import Pixels
 from scanmend.page import PageText
 from scanmend.workers.protocol import PageRequest
 
