@@ -1,4 +1,4 @@
-"""What every test has: nothing may leak, and conditions are waited for, never slept for."""
+"""Fixtures of every test: no leaks, a clean environment, failures that are reported at once."""
 
 import logging
 import os
@@ -11,29 +11,29 @@ import psutil
 import pytest
 import structlog
 
-os.environ.setdefault(
-    "OMP_WAIT_POLICY", "passive"
-)  # as in the LLM's child, and before llama.cpp is loaded
-# the suite draws the same examples each time: what fails, fails for everyone
+# as in the LLM's child; it must be set before llama.cpp is loaded
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# hypothesis draws the same examples each time, so that a failure shows for everyone
 hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("fixed")
 
 
-class Told:
-    """A failure is told when it happens: a run that is cut off later has said what it was."""
+class ReportAtOnce:
+    """Reports a failure when it happens: a run that is cut off later has reported it."""
 
     def __init__(self, terminal: pytest.TerminalReporter) -> None:
         self.terminal = terminal
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
-            self.terminal.write_line(f"\n{report.nodeid} ({report.when}):\n{report.longreprtext}", red=True)  # fmt: skip
+            what = f"\n{report.nodeid} ({report.when}):\n{report.longreprtext}"
+            self.terminal.write_line(what, red=True)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     terminal = session.config.pluginmanager.get_plugin("terminalreporter")
     if terminal and not hasattr(session.config, "workerinput"):
-        session.config.pluginmanager.register(Told(terminal))
+        session.config.pluginmanager.register(ReportAtOnce(terminal))
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +48,7 @@ def _clean_environment(request: pytest.FixtureRequest, monkeypatch: pytest.Monke
 
 @pytest.fixture(autouse=True)
 def _logging_as_before() -> Iterator[None]:
-    """What a test set up in this process may write to a stream that ends with the test."""
+    """Undo the logging that a test sets up in this process: its stream may end with the test."""
     handlers, level = logging.root.handlers[:], logging.root.level
     yield
     structlog.reset_defaults()
@@ -57,19 +57,27 @@ def _logging_as_before() -> Iterator[None]:
     logging.root.setLevel(level)
 
 
+def _children() -> set[psutil.Process]:
+    """Return the child processes. Most unit tests have none, and the kernel says so at once; psutil reads all of /proc."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+    except ChildProcessError:
+        return set()
+    return set(psutil.Process().children())
+
+
 @pytest.fixture(autouse=True)
 def _no_leaks() -> Iterator[None]:
-    """No thread and no child process outlives its test."""
+    """Fail a test that leaves a thread or a child process behind."""
     threads = set(threading.enumerate())
-    me = psutil.Process()
-    children = set(me.children())
+    children = _children()
 
     yield
 
     def left() -> list[object]:
         return [
             *(t for t in threading.enumerate() if t not in threads and t.is_alive()),
-            *(c for c in me.children() if c not in children and c.status() != psutil.STATUS_ZOMBIE),
+            *(c for c in _children() - children if c.status() != psutil.STATUS_ZOMBIE),
         ]
 
     deadline = time.monotonic() + 10

@@ -1,4 +1,4 @@
-"""A machine of its own for a test: systemd, booted in a container on an overlay of this root file system."""
+"""Boot systemd in a container, on an overlay of this machine's root file system."""
 
 import contextlib
 import os
@@ -12,17 +12,21 @@ from pathlib import Path
 
 import psutil
 
-AGAIN = 'until "$@"; [ $? != 133 ]; do :; done'  # 133: rebooted, see systemd-nspawn(1), --keep-unit
-# which a bare machine has, and a container of systemd 252 has not
+# start the command again while its exit code is 133: it was rebooted (systemd-nspawn(1), --keep-unit)
+AGAIN_AFTER_REBOOT = 'until "$@"; [ $? != 133 ]; do :; done'
+# a bare machine allows these system calls, a container of systemd 252 does not
 SANDBOXES = "--system-call-filter=landlock_create_ruleset landlock_add_rule landlock_restrict_self"
 ROOT = Path(__file__).resolve().parents[1]
-# services of the host that have no business in the container
-MASKED = ("smbd", "nmbd", "samba-ad-dc", "ssh", "cron", "systemd-networkd-wait-online", "apt-daily.timer", "apt-daily-upgrade.timer",
-          "unattended-upgrades", "docker", "containerd", "getty@tty1", "console-getty")  # fmt: skip
+# services of the host that must not run in the container
+MASKED = (
+    *("smbd", "nmbd", "samba-ad-dc", "ssh", "cron", "docker", "containerd"),
+    *("systemd-networkd-wait-online", "unattended-upgrades", "getty@tty1", "console-getty"),
+    *("apt-daily.timer", "apt-daily-upgrade.timer"),
+)
 
 
 def impossible() -> str | None:
-    """Why no container can be booted here; None: it can."""
+    """Return why no container can be booted here; None if one can."""
     if os.geteuid() != 0:
         return "needs root"
     for program in ("systemd-nspawn", "nsenter"):
@@ -35,15 +39,16 @@ def impossible() -> str | None:
 
 
 class Container:
-    """The container; files below ``root`` are its files."""
+    """One container. ``root`` is its root folder."""
 
     def __init__(self, home: Path) -> None:
+        """Mount nothing yet; ``home`` takes the overlay and the console's log."""
         self.home = home
         self.root = home / "ns" / "root"
         self._process: subprocess.Popen[bytes] | None = None
 
     def prepare(self) -> None:
-        """Mount the overlay: what the container writes stays in memory, and goes with it."""
+        """Mount the overlay. What the container writes stays in memory and ends with it."""
         base = self.home / "ns"
         base.mkdir()
         _run("mount", "-t", "tmpfs", "tmpfs", str(base))
@@ -51,7 +56,7 @@ class Container:
             (base / name).mkdir()
         layers = f"lowerdir=/,upperdir={base}/up,workdir={base}/work"
         _run("mount", "-t", "overlay", "overlay", "-o", layers, str(self.root))
-        (self.root / "root").chmod(0o755)  # where a Python of one's own may lie
+        (self.root / "root").chmod(0o755)  # a Python may be installed below it
         (self.root / "etc/machine-id").write_text("")
         for name in MASKED:
             unit = name if "." in name else f"{name}.service"
@@ -62,29 +67,31 @@ class Container:
     def boot(self) -> None:
         """Boot, and wait until systemd answers."""
         bound = [f"--bind-ro={place}" for place in {str(ROOT), sys.prefix}]
-        command = ["systemd-nspawn", "-q", "-D", str(self.root), "-b", "--register=no", "--keep-unit", "--private-network",
-                   "--console=pipe", "-M", f"scanmend-{os.getpid()}", SANDBOXES, *bound]  # fmt: skip
+        options = ["--quiet", "--boot", "--register=no", "--keep-unit", "--private-network"]
+        machine = f"--machine=scanmend-{os.getpid()}"
+        folder = f"--directory={self.root}"
+        command = ["systemd-nspawn", *options, "--console=pipe", folder, machine, SANDBOXES, *bound]
         with open(self.home / "console", "ab") as console:
             self._process = subprocess.Popen(
-                ["sh", "-c", AGAIN, "sh", *command],
+                ["sh", "-c", AGAIN_AFTER_REBOOT, "sh", *command],
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=console,
             )
-        self.answers()
+        self.wait_until_booted()
 
     def reboot(self) -> None:
-        """As its administrator does it; systemd-nspawn leaves with 133 then, and is started again."""
+        """Reboot as an administrator does. systemd-nspawn ends with code 133 then, and is started again."""
         before = self._leader()
         self.run("systemctl", "reboot", check=False)
         deadline = time.monotonic() + 120
         while self._leader() in (before, None):
             assert time.monotonic() < deadline, (self.home / "console").read_text(errors="replace")
             time.sleep(0.1)
-        self.answers()
+        self.wait_until_booted()
 
-    def answers(self, limit: float = 120) -> None:
-        """Wait until its systemd answers."""
+    def wait_until_booted(self, limit: float = 120) -> None:
+        """Wait until systemd answers."""
         deadline = time.monotonic() + limit
         while (
             self.run("systemctl", "is-active", "dbus.socket", check=False).stdout.strip()
@@ -104,7 +111,7 @@ class Container:
         return done
 
     def _leader(self) -> int | None:
-        """Its systemd, which is the child of systemd-nspawn, which is the child of the shell."""
+        """Return the process id of the container's systemd: the child of systemd-nspawn, the child of the shell."""
         assert self._process is not None
         with contextlib.suppress(psutil.Error, IndexError):
             nspawn = psutil.Process(self._process.pid).children()[0]
@@ -112,7 +119,7 @@ class Container:
         return None
 
     def close(self) -> None:
-        """End it, and leave nothing mounted."""
+        """End the container and unmount everything."""
         leader = self._leader() if self._process else None
         if leader:
             with contextlib.suppress(ProcessLookupError):
@@ -134,7 +141,7 @@ def _run(*command: str) -> None:
 
 @contextlib.contextmanager
 def booted(home: Path) -> Iterator[Container]:
-    """A container that runs while the block does."""
+    """Boot a container; end it after the block."""
     made = Container(home)
     try:
         made.prepare()

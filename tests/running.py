@@ -1,4 +1,4 @@
-"""The real daemon as a process, on a folder tree of its own."""
+"""Run the real daemon as a process, on a folder tree of its own."""
 
 import contextlib
 import json
@@ -29,7 +29,7 @@ llm: {{model: auto, auto_download: false}}
 
 
 def eventually(condition: Callable[[], object], limit: float = 60, what: str = "") -> None:
-    """Wait until the condition holds; the limit is generous, for a busy machine."""
+    """Wait until the condition holds. The limit, in seconds, is generous: the machine may be busy."""
     deadline = time.monotonic() + limit
     while not condition():
         assert time.monotonic() < deadline, f"not within {limit} s: {what or condition}"
@@ -37,9 +37,10 @@ def eventually(condition: Callable[[], object], limit: float = 60, what: str = "
 
 
 class Tree:
-    """Inbox, outbox and the rest below one folder, and the daemon on them."""
+    """Inbox, outbox and the other folders below one, and the daemons that work on them."""
 
     def __init__(self, home: Path, more: str = "") -> None:
+        """``more``: sections of the configuration, in YAML."""
         self.home = home
         self.inbox, self.outbox = home / "inbox", home / "outbox"
         self.archive, self.failed, self.state = home / "archive", home / "failed", home / "state"
@@ -52,7 +53,7 @@ class Tree:
         self.log = home / "log.txt"
 
     def configure(self, more: str = "") -> None:
-        """The test's settings; sections in ``more`` replace those of the same name."""
+        """Write the configuration; sections in ``more`` replace those of the same name."""
         replaced = {
             line.split(":")[0]
             for line in more.splitlines()
@@ -63,7 +64,7 @@ class Tree:
         self.config.write_text("\n".join([*kept, more]) + "\n")
 
     def _profiles(self) -> None:
-        """Ours, but that no line is too sure to be sent: the pages of the tests are clean."""
+        """Write the shipped profiles, but send lines of any confidence to the model: the tests' pages are clean."""
         folder = self.home / "profiles"
         folder.mkdir()
         for file in (ROOT / "etc" / "profiles").glob("*.yaml"):
@@ -81,13 +82,13 @@ class Tree:
         before: Sequence[str] = (),
         **env: str,
     ) -> subprocess.Popen[str]:
-        """Start the daemon and wait until it says that it is ready."""
+        """Start a daemon and, with ``wait``, wait until it is ready. ``before``: a command that starts it in turn."""
         offset = self.log.stat().st_size if self.log.exists() else 0
         with open(self.log, "a") as out:
+            command = [*before, sys.executable, *program, "--config", str(self.config), "run"]
             process = subprocess.Popen(
-                [*before, sys.executable, *program, "--config", str(self.config), "run"],
-                stdout=out, stderr=out, text=True, cwd=self.home, env={**os.environ, **env},
-            )  # fmt: skip
+                command, stdout=out, stderr=out, text=True, cwd=self.home, env={**os.environ, **env}
+            )
         self.processes.append(process)
         if wait:
             self.eventually(
@@ -96,17 +97,24 @@ class Tree:
             assert process.poll() is None, self.said()
         return process
 
+    def die_at(self, point: str) -> None:
+        """Start the daemon and wait until it has killed itself at a point of tests/children/dying.py."""
+        program = [str(ROOT / "tests" / "children" / "dying.py")]
+        process = self.start(program, wait=False, DIE_AT=point)
+        assert process.wait(120) == -signal.SIGKILL, self.said()
+        assert f"died at {point}\n" in self.said()
+
     def stop(self, process: subprocess.Popen[str], number: int = signal.SIGTERM) -> int:
-        """Send the signal and wait for the end."""
+        """Send the signal, wait for the end and return the exit code."""
         process.send_signal(number)
         return process.wait(60)
 
     def close(self) -> None:
+        """Kill the daemons that still run, and their children."""
         for process in self.processes:
             if process.poll() is None:
-                below = psutil.Process(process.pid).children(
-                    recursive=True
-                )  # faketime's, the daemon
+                # the process may be faketime, and the daemon its child
+                below = psutil.Process(process.pid).children(recursive=True)
                 process.kill()
                 process.wait(60)
                 for child in below:
@@ -114,10 +122,11 @@ class Tree:
                         child.kill()
 
     def said(self) -> str:
-        """All that the daemon wrote so far."""
+        """Return the log so far."""
         return self.log.read_text() if self.log.exists() else ""
 
     def eventually(self, condition: Callable[[], object], limit: float = 120) -> None:
+        """Wait until the condition holds; show the end of the log when it does not within ``limit`` seconds."""
         deadline = time.monotonic() + limit
         while not condition():
             assert time.monotonic() < deadline, (
@@ -126,7 +135,7 @@ class Tree:
             time.sleep(0.02)
 
     def published(self, stem: str) -> dict[str, Any]:
-        """Wait for the sidecar of this stem; checked against the schema, and with its text beside it."""
+        """Wait for the sidecar of this stem and return it. It fits the schema and has its text beside it."""
         path = self.outbox / f"{stem}.json"
         self.eventually(path.exists)
         sidecar: dict[str, Any] = json.loads(path.read_text("utf-8"))
@@ -135,10 +144,11 @@ class Tree:
         return sidecar
 
     def text(self, stem: str) -> str:
+        """Return the published text of this stem."""
         return (self.outbox / f"{stem}.txt").read_text("utf-8")
 
     def failure(self, name: str) -> dict[str, Any]:
-        """Wait for the report of a failed file, and for its original beside it."""
+        """Wait for the report of a failed file and for its original beside it; return the report."""
         path = self.failed / f"{name}.error.json"
         self.eventually(lambda: path.exists() and (self.failed / name).exists())
         report: dict[str, Any] = json.loads(path.read_text("utf-8"))
@@ -147,25 +157,31 @@ class Tree:
     def command(
         self, *arguments: str, check: bool = True, stdin: str | None = None, **env: str
     ) -> subprocess.CompletedProcess[str]:
-        """Another scanmend command on this configuration."""
+        """Run another scanmend command on this configuration."""
         return subprocess.run(
             [sys.executable, "-m", "scanmend", "--config", str(self.config), *arguments],
-            capture_output=True, text=True, check=check, timeout=300, cwd=self.home, input=stdin,
+            capture_output=True,
+            text=True,
+            check=check,
+            timeout=300,
+            cwd=self.home,
+            input=stdin,
             env={**os.environ, **env},
-        )  # fmt: skip
+        )
 
     def status(self) -> dict[str, Any]:
+        """Return what `scanmend status --json` reports."""
         result: dict[str, Any] = json.loads(self.command("status", "--json").stdout)
         return result
 
     def files(self, folder: Path) -> list[str]:
-        """Every file below a folder, temp files included."""
+        """Return the paths of all files below a folder, temporary ones included, relative to it."""
         return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if not p.is_dir())
 
 
 @contextlib.contextmanager
 def tree(home: Path, more: str = "") -> Iterator[Tree]:
-    """A tree whose daemons are ended with the test."""
+    """Make a tree; end its daemons after the block."""
     made = Tree(home, more)
     try:
         yield made

@@ -1,4 +1,4 @@
-"""``python -m scanmend`` is the same as ``scanmend``."""
+"""Run ``scanmend``: ``python -m scanmend`` is the same."""
 
 import sys
 

@@ -38,7 +38,8 @@ MOVES: dict[State | None, frozenset[State]] = {
     State.READING: frozenset(
         {State.QUEUED, State.SETTLING, State.PUBLISHING, State.PUTTING_AWAY, State.GONE}
     ),
-    State.PUBLISHING: frozenset({State.PUTTING_AWAY, State.GONE}),
+    # back to QUEUED: after an upgrade, a page that was kept can't be used
+    State.PUBLISHING: frozenset({State.QUEUED, State.PUTTING_AWAY, State.GONE}),
     State.PUTTING_AWAY: frozenset({State.DONE, State.FAILED}),
     State.DONE: frozenset(),
     # its owner dropped it again, by `scanmend retry` or by hand

@@ -18,9 +18,8 @@ both for people. Programs read ``code``, which is published (``kind`` in ``<name
 import errno
 from typing import ClassVar
 
-NULL_ALLOWED = (
-    "SCANMEND_NULL_ENGINE"  # environment variable that allows ocr.engine: null, for benches
-)
+# environment variable that allows ocr.engine: null, for benches
+NULL_ALLOWED = "SCANMEND_NULL_ENGINE"
 
 
 def show(path: bytes | str) -> str:
@@ -140,10 +139,15 @@ class ChildError(ScanmendError):
 
 
 class Died(ChildError):
-    """A child that ended in the middle of a request."""
+    """A child that ended in the middle of a request; ``output`` is the last that it wrote to stderr and stdout."""
 
     code = "died"
     meaning = "The child process that read the page ended in the middle of it, as often as `ocr.attempts` allows."
+
+    def __init__(self, what: str, remedy: str = "", output: str = "") -> None:
+        """Say how the child ended, and what it wrote before."""
+        super().__init__(what, remedy)
+        self.output = output
 
 
 class TimedOut(ChildError):
@@ -211,15 +215,15 @@ class ModelUnavailable(MachineError):
 
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-_UNREACHABLE = {
-    errno.EIO, errno.ESTALE, errno.EROFS, errno.ENODEV, errno.ENXIO, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN,
-    errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH, errno.ECONNABORTED, errno.ECONNRESET, errno.EACCES, errno.EPERM,
-    errno.ENOENT, errno.EMFILE, errno.ENFILE,
-}  # fmt: skip
+_UNREACHABLE_NAMES = (
+    "EIO ESTALE EROFS ENODEV ENXIO ENOTCONN ETIMEDOUT EHOSTDOWN EHOSTUNREACH ENETDOWN ENETUNREACH ECONNABORTED"
+    " ECONNRESET EACCES EPERM ENOENT EMFILE ENFILE"
+)
+_UNREACHABLE = {getattr(errno, name) for name in _UNREACHABLE_NAMES.split()}
 
 
 def machine_error(error: OSError, doing: str) -> MachineError:
-    """Return an OSError of reading or writing as an error of this machine that says what was being done.
+    """Return the error of this machine for an OSError of reading or writing; ``doing`` says what was being done.
 
     DiskFull and FolderGone hold for every document; a plain MachineError may concern this one alone.
     """

@@ -1,10 +1,12 @@
-"""What comes with the package besides its code: in the wheel beside it, in a checkout above it."""
+"""Find the files that ship with the package: in the wheel they lie inside it, in a checkout above it."""
 
 from importlib import resources
 from pathlib import Path
 
+_CHECKOUT = Path(__file__).parents[2]
 
-def place(name: str) -> Path:
-    """Where a file such as ``etc/scanmend.yaml`` or ``models/lexicon.bin`` lies."""
+
+def shipped_file(name: str) -> Path:
+    """Return the path of a shipped file, as ``etc/scanmend.yaml`` or ``models/lexicon.bin``."""
     packaged = Path(str(resources.files("scanmend"))) / name
-    return packaged if packaged.is_file() else Path(__file__).parents[2] / name
+    return packaged if packaged.is_file() else _CHECKOUT / name

@@ -1,27 +1,35 @@
-"""Writes a checkpoint as GGUF for llama.cpp.
+"""Write a checkpoint as GGUF for llama.cpp.
 
     python export.py CHECKPOINT.pt OUT.gguf [--type f16|q8_0] [--command "python train.py …"] [--sources FILE…]
 
-Byte tokens stand in GPT-2's printable letters; the one merge that the tokenizer asks for is of two bytes that
-UTF-8 never holds. The chat template shows the user's message and SEP, nothing else; where the message ends in
-"The line:" and a line, as scanmend's own prompt does, it shows the line alone.
+Byte tokens stand in GPT-2's printable letters; the one merge that the tokenizer asks for is of two bytes that UTF-8 never
+holds. The chat template shows the last line of the user's message and SEP, nothing else: where the message ends in
+"The line:" and a line, as scanmend's own prompt does, it shows that line alone.
 """
 
 import argparse
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import gguf
 import numpy as np
 import torch
 
-from greedy import EOS, SEP, WORDS
+import vocabulary
+from architecture import NORM_EPSILON
 
 SEP_TEXT, EOS_TEXT = "<|sep|>", "<|end|>"
 TEMPLATE = "{{ messages[-1]['content'].split('\\n')[-1] }}" + SEP_TEXT
 DESCRIPTION = "Corrects a line of OCR text, byte by byte. Made for scanmend, whose gate decides what is taken."
-LINE = 110  # bytes: a longer line is given to it in pieces, as long as most lines of the training
-NAMES = {
+# A longer line is given to the model in pieces, as long as most lines of the training.
+LINE_BYTES = 110
+WHOLE_NAMES = {
+    "embedding.weight": "token_embd.weight",
+    "norm.weight": "output_norm.weight",
+    "out.weight": "output.weight",
+}
+BLOCK_NAMES = {
     "attention_norm": "attn_norm",
     "attention.q": "attn_q",
     "attention.k": "attn_k",
@@ -37,56 +45,32 @@ FILE_TYPES = {"f16": gguf.LlamaFileType.MOSTLY_F16, "q8_0": gguf.LlamaFileType.M
 
 
 def tokens() -> list[str]:
-    """Bytes as GPT-2 prints them, the merge, SEP, EOS."""
-    shown = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]  # fmt: skip
+    """Return the texts of all tokens: the bytes as GPT-2 prints them, the merge, SEP and EOS."""
+    shown = [
+        byte for first, last in ("!~", "¡¬", "®ÿ") for byte in range(ord(first), ord(last) + 1)
+    ]
     hidden = [byte for byte in range(256) if byte not in shown]
     stand_in = {byte: byte for byte in shown} | {byte: 256 + n for n, byte in enumerate(hidden)}
     return [*(chr(stand_in[byte]) for byte in range(256)), "ÿÿ", SEP_TEXT, EOS_TEXT]
 
 
 def tensor_name(name: str) -> str:
-    """As llama.cpp calls it."""
-    whole = {"embedding.weight": "token_embd.weight", "norm.weight": "output_norm.weight", "out.weight": "output.weight"}  # fmt: skip
-    if name in whole:
-        return whole[name]
+    """Return llama.cpp's name of a tensor of the checkpoint."""
+    if name in WHOLE_NAMES:
+        return WHOLE_NAMES[name]
     _, block, part = name.removesuffix(".weight").split(".", 2)
-    return f"blk.{block}.{NAMES[part]}.weight"
+    return f"blk.{block}.{BLOCK_NAMES[part]}.weight"
 
 
 def write(checkpoint: Path, path: Path, kind: str, notes: dict[str, str]) -> None:
-    """The whole file; ``notes``: further metadata."""
+    """Write the whole file; ``notes``: further metadata, below ``scanmend.``."""
     saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    shape = saved["shape"]
     out = gguf.GGUFWriter(str(path), "llama")
-    out.add_name("scanmend corrector")
-    out.add_description(DESCRIPTION)
-    out.add_license("apache-2.0")
-    out.add_author("The scanmend contributors")
-    out.add_languages(["en", "de", "es", "fr", "it", "nl"])
-    out.add_uint32("scanmend.line_bytes", LINE)
-    for key, value in notes.items():
-        out.add_string(f"scanmend.{key}", value)
-    out.add_context_length(shape["context"])
-    out.add_embedding_length(shape["width"])
-    out.add_block_count(shape["layers"])
-    out.add_feed_forward_length(shape["deep"])
-    out.add_head_count(shape["heads"])
-    out.add_head_count_kv(shape["heads"])
-    out.add_layer_norm_rms_eps(1e-5)
-    out.add_rope_dimension_count(shape["width"] // shape["heads"])
-    out.add_rope_freq_base(shape["rope"])
-    out.add_vocab_size(WORDS)
+    _add_description(out, notes)
+    _add_shape(out, saved["shape"])
     out.add_file_type(FILE_TYPES[kind])
     out.add_quantization_version(gguf.GGML_QUANT_VERSION)
-    out.add_tokenizer_model("gpt2")
-    out.add_tokenizer_pre("gpt-2")
-    out.add_token_list(tokens())
-    out.add_token_types([gguf.TokenType.NORMAL] * (SEP) + [gguf.TokenType.CONTROL] * 2)
-    out.add_token_merges(["ÿ ÿ"])
-    out.add_eos_token_id(EOS)
-    out.add_eot_token_id(EOS)
-    out.add_add_bos_token(False)
-    out.add_chat_template(TEMPLATE)
+    _add_tokenizer(out)
     for name, tensor in saved["model"].items():
         values = tensor.float().numpy()
         if values.ndim == 1:
@@ -100,8 +84,45 @@ def write(checkpoint: Path, path: Path, kind: str, notes: dict[str, str]) -> Non
     out.close()
 
 
+def _add_description(out: gguf.GGUFWriter, notes: dict[str, str]) -> None:
+    out.add_name("scanmend corrector")
+    out.add_description(DESCRIPTION)
+    out.add_license("apache-2.0")
+    out.add_author("The scanmend contributors")
+    out.add_languages(["en", "de", "es", "fr", "it", "nl"])
+    out.add_uint32("scanmend.line_bytes", LINE_BYTES)
+    for key, value in notes.items():
+        out.add_string(f"scanmend.{key}", value)
+
+
+def _add_shape(out: gguf.GGUFWriter, shape: dict[str, Any]) -> None:
+    out.add_context_length(shape["context"])
+    out.add_embedding_length(shape["width"])
+    out.add_block_count(shape["layers"])
+    out.add_feed_forward_length(shape["deep"])
+    out.add_head_count(shape["heads"])
+    out.add_head_count_kv(shape["heads"])
+    out.add_layer_norm_rms_eps(NORM_EPSILON)
+    out.add_rope_dimension_count(shape["width"] // shape["heads"])
+    out.add_rope_freq_base(shape["rope"])
+    out.add_vocab_size(vocabulary.SIZE)
+
+
+def _add_tokenizer(out: gguf.GGUFWriter) -> None:
+    out.add_tokenizer_model("gpt2")
+    out.add_tokenizer_pre("gpt-2")
+    out.add_token_list(tokens())
+    normal, control = gguf.TokenType.NORMAL, gguf.TokenType.CONTROL
+    out.add_token_types([normal] * vocabulary.SEP + [control] * 2)
+    out.add_token_merges(["ÿ ÿ"])
+    out.add_eos_token_id(vocabulary.EOS)
+    out.add_eot_token_id(vocabulary.EOS)
+    out.add_add_bos_token(False)
+    out.add_chat_template(TEMPLATE)
+
+
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("out", type=Path)

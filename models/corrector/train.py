@@ -1,20 +1,20 @@
-"""Trains the corrector: a small byte-level llama that writes a line of OCR text anew.
+"""Train the corrector: a small byte-level llama that writes a line of OCR text anew.
 
     python train.py --data SHARED_DATA --out FOLDER --minutes 75 [--more manuals.txt.xz] [--pairs rapidocr.jsonl]
 
-A sequence is ``<OCR line> SEP <true line> EOS``; the loss is on what follows SEP. Checkpoints are written every
-few minutes and at the end, and an interrupted training goes on from the last one. bf16 autocast on CPU and GPU.
+A sequence is ``<OCR line> SEP <true line> EOS``; the loss is on what follows SEP. Checkpoints are written every few minutes
+and at the end, and an interrupted training resumes from the last one. bf16 autocast on CPU and GPU. The layers are trained
+by Muon (Jordan et al. 2024), embedding and output by AdamW.
 """
 
 import argparse
 import json
 import math
 import multiprocessing
-import queue
 import random
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,362 +24,211 @@ from rapidfuzz.distance import Levenshtein
 from torch import Tensor, nn
 from torch.nn import functional
 
-from data.clean import Prose, files_of, lines
-from data.noise import Noise, fit, pairs, wanted
-from greedy import EOS, SEP, WORDS, correct
+from architecture import SIZES, Corrector
+from data.clean import files_of
+from data.noise import fit, pairs
+from examples import PADDING, Pair, Sources, produce
+from greedy import correct
+from vocabulary import SEP
 
-LONGEST = 512  # tokens of a sequence
-ROUND = 16  # sequences are padded to a multiple: few shapes are compiled and cached
-CLEAN = 0.42  # share of lines without an error
-REAL = 0.6  # share of the noisy lines that are real pairs
-SAME = 0.25  # share of the real pairs without an error that is kept
-RELOAD = 20_000  # lines
-LEVEL, MOST = 0.03, 0.12  # errors a character: mean and most
-SAVE_EVERY, KEEP_EVERY = 240.0, 900.0  # seconds: checkpoints to go on from, models to look at later
-LOG_EVERY = 50  # steps
+CHECKPOINT_SECONDS = 240.0  # between checkpoints to resume from
+KEEP_SECONDS = 900.0  # between models that are kept and evaluated
+LOG_STEPS = 50
+WARM_UP_STEPS = 300
+LAST_RATE_SHARE = 0.02  # of the learning rate, at the end
+MAX_GRADIENT_NORM = 1.0
+QUEUED_BATCHES = 32
+BATCH_SECONDS = 600  # to wait for a batch: its producer may have been killed
+FIRST_SEED = 1000
 DEV_LINES = 64
-
-
-@dataclass(frozen=True)
-class Shape:
-    """Of the model."""
-
-    width: int = 256
-    layers: int = 6
-    heads: int = 8
-    deep: int = 704
-    rope: float = 10_000.0
-    context: int = 1024
-
-
-SIZES = {"small": Shape(), "large": Shape(512, 8, 16, 1408)}
-
-
-class Attention(nn.Module):
-    """Causal attention with rotary positions on neighbouring pairs, as llama.cpp's llama has them."""
-
-    def __init__(self, shape: Shape) -> None:
-        super().__init__()
-        self.heads = shape.heads
-        self.q, self.k, self.v, self.o = (
-            nn.Linear(shape.width, shape.width, bias=False) for _ in range(4)
-        )
-
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        b, t, d = x.shape
-        q, k, v = (
-            f(x).view(b, t, self.heads, -1).transpose(1, 2) for f in (self.q, self.k, self.v)
-        )
-        q, k = (_turned(y, cos[:t], sin[:t]) for y in (q, k))
-        if x.is_cuda:
-            y = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
-        else:  # its backward pass on a CPU takes longer than all the rest of the model
-            later = torch.ones(t, t, dtype=torch.bool, device=x.device).triu(1)
-            likely = (q @ k.transpose(-1, -2) * (d // self.heads) ** -0.5).masked_fill(
-                later, -torch.inf
-            )
-            y = likely.softmax(-1).type_as(v) @ v
-        out: Tensor = self.o(y.transpose(1, 2).reshape(b, t, d))
-        return out
-
-
-def _turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    even, odd = x[..., 0::2], x[..., 1::2]
-    turned = torch.stack((even * cos - odd * sin, even * sin + odd * cos), -1)
-    return turned.flatten(-2).type_as(x)
-
-
-class Block(nn.Module):
-    """Attention and a gated feed-forward part."""
-
-    def __init__(self, shape: Shape) -> None:
-        super().__init__()
-        self.attention_norm = nn.RMSNorm(shape.width, eps=1e-5)
-        self.attention = Attention(shape)
-        self.deep_norm = nn.RMSNorm(shape.width, eps=1e-5)
-        self.gate = nn.Linear(shape.width, shape.deep, bias=False)
-        self.up = nn.Linear(shape.width, shape.deep, bias=False)
-        self.down = nn.Linear(shape.deep, shape.width, bias=False)
-
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        x = x + self.attention(self.attention_norm(x), cos, sin)
-        y = self.deep_norm(x)
-        out: Tensor = x + self.down(functional.silu(self.gate(y)) * self.up(y))
-        return out
-
-
-class Corrector(nn.Module):
-    """The model; logits for each token's successor."""
-
-    def __init__(self, shape: Shape) -> None:
-        super().__init__()
-        self.shape = shape
-        self.embedding = nn.Embedding(WORDS, shape.width)
-        self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.layers))
-        self.norm = nn.RMSNorm(shape.width, eps=1e-5)
-        self.out = nn.Linear(shape.width, WORDS, bias=False)
-        size = shape.width // shape.heads
-        turn = 1.0 / shape.rope ** (torch.arange(0, size, 2) / size)
-        angles = torch.outer(torch.arange(shape.context), turn)
-        self.register_buffer("cos", angles.cos(), persistent=False)
-        self.register_buffer("sin", angles.sin(), persistent=False)
-        for part in self.modules():
-            if isinstance(part, nn.Linear | nn.Embedding):
-                nn.init.normal_(part.weight, std=0.02)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        x = self.embedding(tokens)
-        for block in self.blocks:
-            x = block(x, self.cos, self.sin)
-        out: Tensor = self.out(self.norm(x))
-        return out
-
-
-# examples -------------------------------------------------------------------------------------------
-
-
-def sequence(ocr: str, truth: str) -> list[int]:
-    """The tokens of a pair."""
-    return [*ocr.encode(), SEP, *truth.encode(), EOS]
-
-
-@dataclass(frozen=True)
-class Sources:
-    """Where examples come from. ``pairs``: files of real OCR text and truth."""
-
-    texts: list[Path]
-    pairs: list[Path]
-    fitted: Path
-
-
-def examples(sources: Sources, seed: int) -> Iterator[tuple[str, str]]:
-    """Pairs of OCR text and target for ever."""
-    rng = random.Random(seed)
-    prose = Prose(sources.texts)
-    noise = Noise(sources.fitted)
-    real: list[list[tuple[str, str]]] = []
-    for n, line in enumerate(lines(prose, rng)):
-        if n % RELOAD == 0:  # the renderer may have written more
-            real = [found for file in sources.pairs if (found := _worth(rng, file))]
-            shares = [math.sqrt(len(found)) for found in real]  # small ones would wear out
-        if rng.random() < CLEAN:
-            yield line, line
-        elif real and rng.random() < REAL:
-            yield rng.choice(rng.choices(real, shares)[0])
-        else:
-            ocr = noise.apply(rng, line, min(MOST, rng.expovariate(1 / LEVEL)))
-            yield ocr, wanted(ocr, line)
-
-
-def _worth(rng: random.Random, file: Path) -> list[tuple[str, str]]:
-    return [(a, b) for a, b in pairs(file) if a != b or rng.random() < SAME]
-
-
-def batches(sources: Sources, seed: int, tokens: int) -> Iterator[np.ndarray[Any, Any]]:
-    """Batches of about ``tokens`` tokens, of sequences of similar length, padded with -1."""
-    pool: dict[int, list[list[int]]] = {}
-    for ocr, truth in examples(sources, seed):
-        row = sequence(ocr, truth)
-        wide = -(-len(row) // ROUND) * ROUND
-        if wide > LONGEST:
-            continue
-        waiting = pool.setdefault(wide, [])
-        waiting.append(row)
-        if len(waiting) == tokens // wide:
-            out = np.full((len(waiting), wide), -1, np.int16)
-            for n, done in enumerate(waiting):
-                out[n, : len(done)] = done
-            yield out
-            waiting.clear()
-
-
-def _produce(out: Any, sources: Sources, seed: int, tokens: int) -> None:
-    parent = multiprocessing.parent_process()
-    for batch in batches(sources, seed, tokens):
-        while parent and parent.is_alive():
-            try:
-                out.put(batch, timeout=5)
-                break
-            except queue.Full:
-                continue
-        else:
-            return
+DEV_MARGINS = (0.0, 2.0)  # nats
 
 
 def loss_of(model: nn.Module, batch: Tensor) -> Tensor:
-    """Cross entropy of what follows SEP."""
+    """Return the cross entropy (nats) of what follows SEP; ``batch``: (sequences, tokens), PADDING at the ends."""
     inputs, targets = batch[:, :-1].clamp(min=0), batch[:, 1:].clone()
-    after = (inputs == SEP).cumsum(1) > 0
-    targets[~after] = -1
+    after_sep = (inputs == SEP).cumsum(1) > 0
+    targets[~after_sep] = PADDING
     logits = model(inputs)
-    return functional.cross_entropy(
-        logits.flatten(0, 1).float(), targets.flatten().long(), ignore_index=-1
+    loss: Tensor = functional.cross_entropy(
+        logits.flatten(0, 1).float(), targets.flatten().long(), ignore_index=PADDING
     )
+    return loss
 
 
-# training -------------------------------------------------------------------------------------------
-
-
-class Run:
-    """A training: the model, its optimizer, and how far they are."""
+class Training:
+    """A training: the model, its optimizers, and how far they are."""
 
     def __init__(self, options: argparse.Namespace) -> None:
+        """Begin anew, from ``options.start``, or from the checkpoint of an interrupted training."""
         self.options = options
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         torch.manual_seed(1)
         self.model = Corrector(SIZES[options.size]).to(self.device)
-        inner = [p for p in self.model.blocks.parameters() if p.dim() > 1]
-        held = set(map(id, inner))
-        outer = [p for p in self.model.parameters() if id(p) not in held]
-        self.optimizers = [
-            torch.optim.Muon(
-                inner, lr=options.rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"
-            ),
-            torch.optim.AdamW(outer, lr=options.rate, betas=(0.9, 0.98), weight_decay=0.0),
-        ]
-        self.step, self.seen, self.spent = 0, 0, 0.0
+        self.optimizers = self._optimizers()
+        self.step = 0
+        self.seen_tokens = 0
+        self.spent_seconds = 0.0
         self.checkpoint = options.out / "checkpoint.pt"
         if self.checkpoint.exists():
-            saved = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
-            self.model.load_state_dict(saved["model"])
-            for optimizer, state in zip(self.optimizers, saved["optimizers"], strict=True):
-                optimizer.load_state_dict(state)
-            self.step, self.seen, self.spent = saved["step"], saved["seen"], saved["spent"]
+            self._resume()
         elif options.start:
             saved = torch.load(options.start, map_location=self.device, weights_only=True)
             self.model.load_state_dict(saved["model"])
-        self.run: Any = (
-            torch.compile(self.model, dynamic=True)
-            if options.compile or self.device == "cuda"
-            else self.model
-        )
+        compiles = options.compile or self.device == "cuda"
+        self._forward: Any = torch.compile(self.model, dynamic=True) if compiles else self.model
+
+    def _optimizers(self) -> list[Any]:
+        inner = [p for p in self.model.blocks.parameters() if p.dim() > 1]
+        inner_ids = set(map(id, inner))
+        outer = [p for p in self.model.parameters() if id(p) not in inner_ids]
+        rate = self.options.rate
+        return [
+            torch.optim.Muon(inner, lr=rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
+            torch.optim.AdamW(outer, lr=rate, betas=(0.9, 0.98), weight_decay=0.0),
+        ]
+
+    def _resume(self) -> None:
+        saved = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+        self.model.load_state_dict(saved["model"])
+        for optimizer, state in zip(self.optimizers, saved["optimizers"], strict=True):
+            optimizer.load_state_dict(state)
+        self.step = saved["step"]
+        self.seen_tokens = saved["seen"]
+        self.spent_seconds = saved["spent"]
 
     def learn(self, batch: Tensor, rate: float) -> float:
-        """One step; the loss."""
+        """Take one step; return its loss (nats)."""
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate
         with torch.autocast(self.device, torch.bfloat16):
-            loss = loss_of(self.run, batch.to(self.device))
+            loss = loss_of(self._forward, batch.to(self.device))
         self.model.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), MAX_GRADIENT_NORM)
         for optimizer in self.optimizers:
             optimizer.step()
         self.step += 1
-        self.seen += int((batch >= 0).sum())
-        return loss.item()
+        self.seen_tokens += int((batch != PADDING).sum())
+        return float(loss.item())
 
     def rate(self, now: float) -> float:
-        """Of learning: warm-up by steps, then a cosine by the clock."""
-        warm = min(1.0, (self.step + 1) / 300)
-        share = min(1.0, now / (self.options.minutes * 60))
-        return float(
-            self.options.rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
-        )
+        """Return the learning rate after ``now`` seconds: warm-up by steps, then a cosine by the clock."""
+        warm = min(1.0, (self.step + 1) / WARM_UP_STEPS)
+        done = min(1.0, now / (self.options.minutes * 60))
+        cosine = 0.5 * (1 + math.cos(math.pi * done))
+        full = float(self.options.rate)
+        return full * warm * (LAST_RATE_SHARE + (1 - LAST_RATE_SHARE) * cosine)
 
     def save(self, now: float) -> None:
-        """All that is needed to go on; never a half file."""
+        """Write all that is needed to resume; never half a file."""
         state = {
-            "model": self.model.state_dict(), "optimizers": [o.state_dict() for o in self.optimizers], "shape": asdict(self.model.shape),
-            "step": self.step, "seen": self.seen, "spent": now,
-        }  # fmt: skip
+            "model": self.model.state_dict(),
+            "optimizers": [o.state_dict() for o in self.optimizers],
+            "shape": asdict(self.model.shape),
+            "step": self.step,
+            "seen": self.seen_tokens,
+            "spent": now,
+        }
         half = self.checkpoint.with_suffix(".tmp")
         torch.save(state, half)
         half.replace(self.checkpoint)
 
     def keep(self) -> None:
-        """The weights alone, for later."""
+        """Write the weights alone, under a name of their own."""
         path = self.options.out / f"model-{self.step:06}.pt"
         torch.save({"model": self.model.state_dict(), "shape": asdict(self.model.shape)}, path)
 
 
-def dev_figures(model: Corrector, dev: list[tuple[str, str]]) -> dict[str, float]:
-    """Character error rate before and after, and the share of clean lines that are touched."""
-    out = {"before": _cer([ocr for ocr, _ in dev], dev)}
-    for margin in (0.0, 2.0):
-        said = correct(model, [ocr for ocr, _ in dev], margin)
-        clean = [a != b for a, (ocr, b) in zip(said, dev, strict=True) if ocr == b]
-        out[f"cer_{margin:.0f}"] = _cer(said, dev)
-        out[f"touched_{margin:.0f}"] = sum(clean) / max(1, len(clean))
-    return {name: round(value, 4) for name, value in out.items()}
+def dev_figures(model: Corrector, dev: Sequence[Pair]) -> dict[str, float]:
+    """Return the character error rate before and after correction, and the share of clean lines that are touched."""
+    ocr = [line for line, _ in dev]
+    figures = {"before": _cer(ocr, dev)}
+    for margin in DEV_MARGINS:
+        corrected = correct(model, ocr, margin)
+        clean = [a != b for a, (line, b) in zip(corrected, dev, strict=True) if line == b]
+        figures[f"cer_{margin:.0f}"] = _cer(corrected, dev)
+        figures[f"touched_{margin:.0f}"] = sum(clean) / max(1, len(clean))
+    return {name: round(value, 4) for name, value in figures.items()}
 
 
-def _cer(said: list[str], dev: list[tuple[str, str]]) -> float:
-    wrong = sum(Levenshtein.distance(a, b) for a, (_, b) in zip(said, dev, strict=True))
-    return wrong / sum(len(b) for _, b in dev)
+def _cer(texts: Sequence[str], dev: Sequence[Pair]) -> float:
+    errors = sum(Levenshtein.distance(a, b) for a, (_, b) in zip(texts, dev, strict=True))
+    return errors / sum(len(b) for _, b in dev)
 
 
 def train(options: argparse.Namespace) -> None:
-    """Until the minutes are over; the schedule follows the clock."""
+    """Train until the minutes are over."""
     options.out.mkdir(parents=True, exist_ok=True)
-    old = options.data / "post-ocr" / "overproof-train.jsonl.gz"
-    sources = Sources(
-        files_of(options.data, options.more), [old, *options.pairs], options.out / "noise.json"
-    )
+    newspapers = options.data / "post-ocr" / "overproof-train.jsonl.gz"
+    texts = files_of(options.data, options.more)
+    sources = Sources(texts, [newspapers, *options.pairs], options.out / "noise.json")
     if not sources.fitted.exists():
         fit(sources.pairs, sources.fitted)
-    dev = random.Random(5).sample(
-        list(pairs(options.data / "post-ocr" / "overproof-dev.jsonl.gz")), DEV_LINES
-    )
-    training = Run(options)
+    dev_pairs = pairs(options.data / "post-ocr" / "overproof-dev.jsonl.gz")
+    dev = random.Random(5).sample(list(dev_pairs), DEV_LINES)
+    training = Training(options)
     context = multiprocessing.get_context("spawn")
-    made = context.Queue(32)
-    maker = context.Process(
-        target=_produce, args=(made, sources, 1000 + training.step, options.batch), daemon=True
-    )
-    maker.start()
-    begun, saved, kept, losses = time.monotonic(), time.monotonic(), time.monotonic(), []
-    now = training.spent
-    while now < options.minutes * 60:
-        batch = torch.from_numpy(made.get(timeout=600)).long()  # its maker may have been killed
+    queued = context.Queue(QUEUED_BATCHES)
+    given = (queued, sources, FIRST_SEED + training.step, options.batch)
+    producer = context.Process(target=produce, args=given, daemon=True)
+    producer.start()
+    now = _train_until_the_end(training, queued, dev)
+    training.save(now)
+    training.keep()
+    log(step=training.step, **dev_figures(training.model, dev))
+    producer.terminate()
+
+
+def _train_until_the_end(training: Training, queued: Any, dev: Sequence[Pair]) -> float:
+    """Train on the queued batches; return the seconds spent in all, earlier runs included."""
+    begun = saved = kept = time.monotonic()
+    losses: list[float] = []
+    now = training.spent_seconds
+    while now < training.options.minutes * 60:
+        batch = torch.from_numpy(queued.get(timeout=BATCH_SECONDS)).long()
         losses.append(training.learn(batch, training.rate(now)))
-        now = training.spent + time.monotonic() - begun
-        if training.step % LOG_EVERY == 0:
-            say(
+        now = training.spent_seconds + time.monotonic() - begun
+        if training.step % LOG_STEPS == 0:
+            log(
                 step=training.step,
                 seconds=round(now),
-                bytes=training.seen,
+                bytes=training.seen_tokens,
                 rate=training.rate(now),
                 loss=float(np.mean(losses)),
             )
             losses = []
-        if time.monotonic() - saved > SAVE_EVERY:
+        if time.monotonic() - saved > CHECKPOINT_SECONDS:
             training.save(now)
             saved = time.monotonic()
-        if time.monotonic() - kept > KEEP_EVERY:
+        if time.monotonic() - kept > KEEP_SECONDS:
             training.keep()
-            say(step=training.step, **dev_figures(training.model, dev))
+            log(step=training.step, **dev_figures(training.model, dev))
             kept = time.monotonic()
-    training.save(now)
-    training.keep()
-    say(step=training.step, **dev_figures(training.model, dev))
-    maker.terminate()
+    return now
 
 
-def say(**figures: float) -> None:
-    """A line of the log."""
+def log(**figures: float) -> None:
+    """Print figures as a line of JSON."""
     print(json.dumps(figures), flush=True)
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--data", type=Path, required=True, help="books.txt.xz, novels-*, law-*, post-ocr/"
-    )
-    parser.add_argument("--more", type=Path, nargs="*", default=[], help="other clean text, .xz")
-    parser.add_argument(
-        "--pairs", type=Path, nargs="*", default=[], help="pairs that render wrote, .jsonl"
-    )
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--start", type=Path, help="a checkpoint whose weights are the beginning")
-    parser.add_argument("--minutes", type=float, default=75)
-    parser.add_argument("--size", choices=SIZES, default="small")
-    parser.add_argument("--batch", type=int, default=8192, help="tokens")
-    parser.add_argument("--rate", type=float, default=1.5e-3)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--compile", action="store_true", help="on a CPU too")
+    add = parser.add_argument
+    add("--data", type=Path, required=True, help="books.txt.xz, novels-*, law-*, post-ocr/")
+    add("--more", type=Path, nargs="*", default=[], help="other clean text, .xz")
+    add("--pairs", type=Path, nargs="*", default=[], help="pairs that render wrote, .jsonl")
+    add("--out", type=Path, required=True)
+    add("--start", type=Path, help="a checkpoint whose weights are the beginning")
+    add("--minutes", type=float, default=75)
+    add("--size", choices=SIZES, default="small")
+    add("--batch", type=int, default=8192, help="tokens")
+    add("--rate", type=float, default=1.5e-3, help="learning rate")
+    add("--threads", type=int, default=2)
+    add("--compile", action="store_true", help="on a CPU too")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     train(options)

@@ -1,10 +1,10 @@
-"""`make bench-text-layer`: what a page of a born-digital PDF costs by its text layer, beside recognising it.
+"""`make bench-text-layer`: compare the cost of a born-digital page by its text layer with recognising it.
 
     python -m bench.born_digital [--pages 20] [--rounds 3] [--base CHECKOUT] [--pdf FILE …] [--json FILE]
 
-Whole documents go through `scanmend process` in turn: by the layer, recognised, and with ``--base`` by an earlier
-checkout of scanmend, whose layer it then compares; CPU seconds of all its processes, less those of a document of one
-page. Then one page of more and more single letters, which tells how the cost grows.
+The bench runs `scanmend process` on whole documents in turn: by the layer, recognised, and with ``--base`` by the layer
+of an earlier checkout of scanmend. It counts the CPU seconds of all processes, less those of a document of one page.
+Then it reads pages of more and more single letters, which shows how the cost grows.
 """
 
 import argparse
@@ -26,11 +26,11 @@ from bench.results import Results, Row, Target, told
 
 ROOT = Path(__file__).resolve().parents[2]
 LETTERS = (10_000, 30_000, 62_000)
-LINES = 52  # of a page
+LINES = 52  # on a page
 
 
 def main() -> None:
-    """Measure, print, write."""
+    """Measure, print the figures and write them."""
     parser = argparse.ArgumentParser(description="text layers beside recognition")
     parser.add_argument("--pages", type=int, default=20, help="of a document")
     parser.add_argument("--rounds", type=int, default=3)
@@ -91,13 +91,13 @@ def main() -> None:
 
 
 def _ways(base: Path | None) -> dict[str, tuple[str, Path]]:
-    """Each way: ``pdf.text`` and the checkout."""
+    """Return ``pdf.text`` and the checkout of each way."""
     ways = {"text layer": ("auto", ROOT), "recognised": ("always_ocr", ROOT)}
     return {**ways, "before": ("auto", base.resolve())} if base else ways
 
 
 def _cost(path: Path, first: Path, pages: int, rounds: int, text: str, checkout: Path) -> float:
-    """CPU seconds of one page, the middling one of some rounds."""
+    """Return the CPU seconds of one page, the median of some rounds."""
     found = [
         _process(path, text, checkout) - _process(first, text, checkout) for _ in range(rounds)
     ]
@@ -105,7 +105,7 @@ def _cost(path: Path, first: Path, pages: int, rounds: int, text: str, checkout:
 
 
 def _process(path: Path, text: str, checkout: Path) -> float:
-    """CPU seconds of all processes of one `scanmend process`."""
+    """Return the CPU seconds of all processes of one `scanmend process`."""
     with tempfile.TemporaryDirectory() as home:
         config = Path(home, "scanmend.yaml")
         config.write_text(
@@ -121,12 +121,12 @@ def _process(path: Path, text: str, checkout: Path) -> float:
 
 
 def _seconds(path: Path) -> float:
-    """Seconds to read the page, models loaded."""
+    """Return the seconds to read the page with loaded models."""
     from scanmend.ocr.page_reader import read_page
     from scanmend.workers.protocol import PageRequest
 
     request = PageRequest(os.fsencode(path), 0, "rapidocr", ("en",), 300, True, "auto", 200_000_000)
-    read_page(request)  # loads what is loaded once
+    read_page(request)  # loads the models
     started = time.perf_counter()
     read_page(request)
     return time.perf_counter() - started
@@ -136,7 +136,7 @@ def _seconds(path: Path) -> float:
 
 
 def prose(pages: int, single: bool) -> bytes:
-    """A PDF of our own texts; ``single``: each letter is an operator of its own, as some programs write."""
+    """Return a PDF with our texts; ``single``: each letter has its own operator, as some programs write."""
     words = (TEXTS / "en.txt").read_text().replace("\t", "  ").split("\n")
     lines = [line for line in words if line.strip()]
     pdf = pikepdf.new()
@@ -153,7 +153,7 @@ def prose(pages: int, single: bool) -> bytes:
 
 
 def letters(count: int) -> bytes:
-    """A page of so many letters, each an operator of its own."""
+    """Return a page of so many letters, each with its own operator."""
     pdf = pikepdf.new()
     words = "thequickbrownfoxjumpsoverthelazydog"
     columns = 240

@@ -1,4 +1,4 @@
-"""Plots as SVG, written by ourselves: bars with their numbers, or points over an axis."""
+"""Write plots as SVG: bars with their numbers, or points over an axis."""
 
 import math
 from collections.abc import Sequence
@@ -6,15 +6,15 @@ from html import escape
 
 from bench.results import Plot, shown
 
-WIDTH, LEFT, RIGHT = 900, 380, 80  # pixels: of all, of the labels, of the numbers behind the bars
+WIDTH, LEFT, RIGHT = 900, 380, 80  # pixels: the plot, the labels, the numbers behind the bars
 ROW, HEAD = 24, 50
-HIGH = 300  # of the field that points lie in
+HIGH = 300  # pixels: the field of the points
 COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#8c564b")
-MARKS = 5  # on an axis
+MARKS = 5  # numbers on an axis, at most
 
 
 def svg(plot: Plot) -> str:
-    """The whole file."""
+    """Return the whole file."""
     body, height = _lines(plot) if plot.x else _bars(plot)
     title = f"{plot.title} ({plot.unit})"
     head = (
@@ -82,7 +82,7 @@ def _series(plot: Plot) -> Sequence[str]:
 
 
 def _marks(most: float) -> list[float]:
-    """Round numbers from 0 to at most ``most``."""
+    """Return round numbers from 0 to at most ``most``."""
     step = 10 ** math.floor(math.log10(most / MARKS))
     step *= next(m for m in (1, 2, 5, 10) if most / (m * step) <= MARKS)
     return [step * number for number in range(int(most / step) + 1)]

@@ -1,6 +1,7 @@
-"""`make bench-cold`: from the start to the first result, what is loaded for it, and what an idle daemon costs.
+"""`make bench-cold`: measure the time to the first result, the imports that it needs, and the cost of an idle daemon.
 
-Under a real systemd where a container can be booted (root, systemd-nspawn), and from the process's start.
+The bench measures from the start of the process and, where it can boot a container (root, systemd-nspawn), from the
+start of the service under a real systemd.
 """
 
 import argparse
@@ -34,7 +35,7 @@ IDLE = 60.0
 
 
 def imports(_quick: bool) -> Rows:
-    """What the daemon's process loads before it works, and the dearest of it."""
+    """Measure what the daemon's process imports before it works, and the slowest packages."""
     timed = [
         sys.executable,
         "-X",
@@ -64,7 +65,7 @@ def imports(_quick: bool) -> Rows:
 
 
 def from_process(quick: bool) -> Rows:
-    """A page waits in the inbox; from the start of the process to ready, and to its sidecar."""
+    """Measure the start of the process, with a page in the inbox, to ready and to the sidecar."""
     rows = []
     for engine in ("null", "rapidocr"):
         measured = [_start_once(engine) for _ in range(2 if quick else REPEATS)]
@@ -98,7 +99,7 @@ def _start_once(engine: str) -> tuple[float, float]:
 
 
 def from_systemd(quick: bool) -> Rows:
-    """A page waits in the inbox; from `systemctl start` to its sidecar."""
+    """Measure `systemctl start`, with a page in the inbox, to the sidecar."""
     why = impossible()
     if why:
         return [{"what": "from systemctl start", "not measured": why}]
@@ -128,7 +129,7 @@ def _systemd_once(machine: Container, number: int) -> tuple[float, float]:
     (machine.root / STATE / "inbox").mkdir(parents=True, exist_ok=True)
     (machine.root / STATE / f"inbox/first-{number}.png").write_bytes(encoded("png", [page()]))
     begun = time.monotonic()
-    machine.run("systemctl", "start", "scanmend")  # returns at its READY=1
+    machine.run("systemctl", "start", "scanmend")  # returns when the service has said READY=1
     started = time.monotonic() - begun
     sidecar = machine.root / STATE / f"outbox/first-{number}.json"
     while not sidecar.exists():
@@ -140,7 +141,7 @@ def _systemd_once(machine: Container, number: int) -> tuple[float, float]:
 
 
 def idle(quick: bool) -> Rows:
-    """CPU and wake-ups of all threads, while nothing happens."""
+    """Measure CPU and wake-ups of all threads while nothing happens."""
     many = 2_000 if quick else 100_000
     cases = (("native", 0), ("native", many), ("polling", 0), ("polling", many))
     return [_idle(method, entries, 10.0 if quick else IDLE) for method, entries in cases]
@@ -158,7 +159,7 @@ def _idle(method: str, entries: int, seconds: float) -> dict[str, Any]:
         me = psutil.Process(process.pid)
         _settled(me)
         before, cpu = _switches(process.pid), me.cpu_times()
-        time.sleep(seconds)  # what is measured is what happens when nothing happens
+        time.sleep(seconds)  # the measurement: nothing happens meanwhile
         after, used = _switches(process.pid), me.cpu_times()
         busy = used.user + used.system - cpu.user - cpu.system
         row = {
@@ -176,7 +177,7 @@ def _idle(method: str, entries: int, seconds: float) -> dict[str, Any]:
 
 
 def _settled(me: psutil.Process) -> None:
-    """Wait until the first listing is over: no CPU to speak of for three seconds, or a minute: who polls never rests."""
+    """Wait until three seconds take hardly any CPU: the first listing is over. Wait a minute at most: polling never rests."""
     last, deadline = -1.0, time.monotonic() + 60.0
     while (now := sum(me.cpu_times()[:2])) - last > 0.1 and time.monotonic() < deadline:
         last = now
@@ -184,7 +185,7 @@ def _settled(me: psutil.Process) -> None:
 
 
 def _keep(tree: Tree, count: int) -> None:
-    """Files that were published and stay in the inbox."""
+    """Put files into the inbox that were published and stay there."""
     made.documents(tree.inbox, count)
     tree.state.mkdir()
     Journal.open(str(tree.state)).close()
@@ -203,7 +204,7 @@ def _keep(tree: Tree, count: int) -> None:
 
 
 def _switches(process: int) -> int:
-    """Voluntary context switches of all threads: each is a wake-up."""
+    """Return the voluntary context switches of all threads; each is a wake-up."""
     total = 0
     for task in Path(f"/proc/{process}/task").iterdir():
         for line in (task / "status").read_text().splitlines():
@@ -221,7 +222,7 @@ PARTS: dict[str, Callable[[bool], Rows]] = {
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure, print the figures and write them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", help=", ".join(PARTS))
     parser.add_argument("--quick", action="store_true", help="small, to try the bench")

@@ -1,9 +1,9 @@
-"""`make bench-correction`: what the built-in corrector adds to a document's time, beside OCR.
+"""`make bench-correction`: measure what the built-in corrector adds to the time of OCR.
 
     python -m bench.correction [--pages 20] [--rounds 3] [--engine rapidocr] [--json FILE]
 
-A PDF of 20 pages, from the drop to the sidecar, without and with correction in turn; and a page by itself,
-where there is nothing to overlap with but its own lines.
+The bench measures a PDF of 20 pages from the drop to the sidecar, without and with correction in turn, and then a
+single page, whose correction can overlap with nothing but its own lines.
 """
 
 import argparse
@@ -18,11 +18,11 @@ from bench.peers_pages import BOOK, documents
 from bench.peers_ways import Run, daemon
 from bench.results import Results, Row, Target, told
 
-SEED = 6  # of the pages and their order
+SEED = 6  # chooses the pages and their order
 
 
 def main() -> None:
-    """Measure, print, write."""
+    """Measure, print the figures and write them."""
     parser = argparse.ArgumentParser(description="the built-in corrector's share of a document's time")  # fmt: skip
     parser.add_argument("--pages", type=int, default=BOOK, help="of the PDF, at least 20")
     parser.add_argument("--rounds", type=int, default=3)

@@ -1,7 +1,7 @@
-"""What the corrector does to text with a truth, by the whole way of the product: `make eval-corrector`.
+"""Evaluate the corrector on text with a truth, the way that the product uses it: `make eval-corrector`.
 
-Lines as OCR gives them go through the model's child (sandbox, guided decoding) and the gate; beside that, the same
-lines through the model without the gate, and through SymSpell. See --help; ARGS="--sets ours overproof --lines 200".
+Lines as OCR gives them go through the model's child (sandbox, guided decoding) and the gate. For comparison, the same lines go
+through the model without the gate, and through SymSpell. See --help; ARGS="--sets ours overproof --lines 200".
 """
 
 import argparse
@@ -20,113 +20,143 @@ from bench import corrector_sets as sets
 from bench import corrector_table as table
 from bench.corrector_figures import Outcome, figures
 from bench.corrector_plot import plot
-from bench.corrector_run import Said, asked, gated, perfect, plainly, ungated
+from bench.corrector_run import (
+    ProposedDocument,
+    cached_model,
+    gated,
+    perfect,
+    with_texts,
+    without_gate,
+)
 from bench.documents import LANGUAGES
 from scanmend.config.profiles import Profile, load_profiles
 from scanmend.config.settings import load_settings
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-SETS = ("ours", "receipts", "magazine", *sets.POSTED)
+SETS = ("ours", "receipts", "magazine", *sets.POST_OCR_FILES)
+LINES_OF_OURS = 22  # of one of our documents, about
+Group = tuple[str, ...]
 
 
 def collect(options: argparse.Namespace) -> list[sets.Document]:
-    """The documents of the chosen sets."""
+    """Return the documents of the chosen sets."""
     found: list[sets.Document] = []
     for name in options.sets:
         if name == "ours":
-            languages = [x for x in LANGUAGES if x in (options.languages or LANGUAGES)]
-            most = options.documents or (
-                options.lines and 1 + options.lines // (22 * options.copies)
-            )
-            found += reading.ours(options.cache, options.jobs, options.fonts, options.copies, languages, most)  # fmt: skip
+            found += _ours(options)
         elif not os.path.isdir(options.data):
-            print(f"{options.data}: not there, so there is no {name}; --data FOLDER says where it is", file=sys.stderr)  # fmt: skip
-        elif name in sets.POSTED:
-            found += sets.posted(options.data, name)
+            remedy = "--data FOLDER says where it is"
+            print(f"{options.data}: not there, so there is no {name}; {remedy}", file=sys.stderr)
+        elif name in sets.POST_OCR_FILES:
+            found += sets.post_ocr(options.data, name)
         else:
             pictures = reading.receipts if name == "receipts" else reading.magazine
             found += pictures(options.data, options.cache, options.jobs)
     if options.languages:
         found = [d for d in found if d.language in options.languages]
-    return sets.some(found, options.documents, options.lines)
+    return sets.sample(found, options.documents, options.lines)
 
 
-def profile_of(name: str) -> Profile:
-    """A profile as the product ships it."""
+def _ours(options: argparse.Namespace) -> list[sets.Document]:
+    languages = [x for x in LANGUAGES if x in (options.languages or LANGUAGES)]
+    limit = options.documents
+    if not limit and options.lines:
+        limit = 1 + options.lines // (LINES_OF_OURS * options.copies)
+    cache, jobs, fonts = options.cache, options.jobs, options.fonts
+    return list(reading.ours(cache, jobs, fonts, options.copies, languages, limit))
+
+
+def shipped_profile(name: str) -> Profile:
+    """Return a profile as the product ships it."""
     settings = load_settings(os.path.join(ROOT, "etc", "scanmend.yaml"))
     return load_profiles(settings)[name]
 
 
-def judge(
-    said: Sequence[Said], profile: Profile, margins: Sequence[float], allowed: Mapping[str, float]
-) -> dict[str, dict[tuple[str, ...], list[Outcome]]]:
-    """For each way of correcting, the outcomes of each group."""
-    found: dict[str, dict[tuple[str, ...], list[Outcome]]] = {}
-    for one in said:
+def judged(
+    documents: Sequence[ProposedDocument],
+    profile: Profile,
+    margins: Sequence[float],
+    allowed: Mapping[str, float],
+) -> dict[str, dict[Group, list[Outcome]]]:
+    """Return for each method the outcomes of each group.
+
+    ``margins``: values of ``min_margin`` to compare; ``allowed``: as of ``gated``, in methods whose names end with "+".
+    """
+    found: dict[str, dict[Group, list[Outcome]]] = {}
+
+    def add(method: str, group: Group, outcome: Outcome) -> None:
+        found.setdefault(method, {}).setdefault(group, []).append(outcome)
+
+    for one in documents:
         group = one.document.group
         for margin in margins:
-            name = f"scanmend, margin {margin:g}"
+            method = f"scanmend, margin {margin:g}"
             rules = dataclasses.replace(profile, min_margin=margin)
-            found.setdefault(name, {}).setdefault(group, []).append(gated(one, rules))
+            add(method, group, gated(one, rules))
             if allowed:
-                found.setdefault(name + " +", {}).setdefault(group, []).append(gated(one, rules, allowed))  # fmt: skip
+                add(f"{method} +", group, gated(one, rules, allowed))
         truth = perfect(one.document)
-        found.setdefault("a perfect model", {}).setdefault(group, []).append(gated(truth, profile))
+        add("a perfect model", group, gated(truth, profile))
         if allowed:
-            found.setdefault("a perfect model +", {}).setdefault(group, []).append(gated(truth, profile, allowed))  # fmt: skip
-        found.setdefault("model, no gate", {}).setdefault(group, []).append(ungated(one))
+            add("a perfect model +", group, gated(truth, profile, allowed))
+        add("model, no gate", group, without_gate(one))
     return found
 
 
-def spelled(documents: Sequence[sets.Document], data: str) -> dict[tuple[str, ...], list[Outcome]]:
-    """The documents by SymSpell; empty where it is not installed."""
-    found: dict[tuple[str, ...], list[Outcome]] = {}
+def by_symspell(documents: Sequence[sets.Document], data: str) -> dict[Group, list[Outcome]]:
+    """Return the documents corrected by SymSpell; none when it is not installed."""
+    found: dict[Group, list[Outcome]] = {}
     try:
         from bench.symspell import corrector
     except ImportError:
-        print("symspellpy is not installed: no figures for a dictionary; ./setup.sh test installs it", file=sys.stderr)  # fmt: skip
+        missing = "symspellpy is not installed: no figures for a dictionary"
+        print(f"{missing}; ./setup.sh test installs it", file=sys.stderr)
         return found
-    correctors = {
-        language: corrector(language, data) for language in {d.language for d in documents}
-    }
+    languages = {d.language for d in documents}
+    correctors = {language: corrector(language, data) for language in languages}
     for document in documents:
         correct = correctors[document.language]
         if correct:
             texts = [[correct(line.text) for line in page.lines] for page in document.pages]
-            found.setdefault(document.group, []).append(plainly(document, texts))
+            found.setdefault(document.group, []).append(with_texts(document, texts))
     return found
 
 
 def built_in() -> str | None:
-    """The model that comes with the source."""
+    """Return the model that comes with the source."""
     return next(map(str, sorted(Path(ROOT, "models").rglob("*.gguf"))), None)
 
 
 def arguments() -> argparse.Namespace:
+    """Return the command line's options; end with a message when the model is missing."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default=built_in(), help="a GGUF; default: the built-in one")
-    parser.add_argument("--data", default=os.path.join(ROOT, "..", "shared", "data"))
-    parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
-    parser.add_argument("--languages", nargs="+", help="only these, as: en de")
-    parser.add_argument("--documents", type=int, help="of each set, level and language, at most")
-    parser.add_argument("--lines", type=int, help="of each set, level and language, about")
-    parser.add_argument("--profile", default="default")
-    parser.add_argument("--margins", nargs="+", type=float, help="values of min_margin to compare; default: the profile's")  # fmt: skip
-    parser.add_argument("--allow", nargs="+", default=[], metavar="RULE:MARGIN", help="also: as if the gate let edits pass that this rule rejects, from this margin on; as short-word:2")  # fmt: skip
-    parser.add_argument("--said", help="keeps what the model said: the next run with this file asks for nothing twice")  # fmt: skip
-    parser.add_argument("--threads", type=int, help="of the model; default: all cores")
-    parser.add_argument("--cache", default=os.path.join(ROOT, "var", "eval-corrector"), help="keeps what OCR read")  # fmt: skip
-    parser.add_argument("--fonts", nargs="+", default=[], help="folders with fonts for documents of ours, besides the system's")  # fmt: skip
-    parser.add_argument("--copies", type=int, default=2, help="of each document of ours, at each level, in other fonts")  # fmt: skip
-    parser.add_argument(
-        "--jobs", type=int, default=os.cpu_count() or 1, help="pages read at a time"
-    )
-    parser.add_argument("--no-dictionary", action="store_true", help="leave SymSpell out")
-    parser.add_argument(
-        "--show", type=int, default=0, help="lines made worse, and better, to print"
-    )
-    parser.add_argument("--plot", help="a picture (PNG) of CER before against after")
-    parser.add_argument("--json", help="write all figures here")
+    add = parser.add_argument
+    data = os.path.join(ROOT, "..", "shared", "data")
+    cache = os.path.join(ROOT, "var", "eval-corrector")
+    margins = "values of min_margin to compare; default: the profile's"
+    allow = "also: as if edits passed that this rule rejects, from this margin on; as short-word:2"
+    said = "keeps the model's proposals: the next run with this file asks for nothing twice"
+    fonts = "folders with fonts for our own documents, besides the system's"
+    copies = "of each of our own documents, at each level, in other fonts"
+    add("--model", default=built_in(), help="a GGUF; default: the built-in one")
+    add("--data", default=data)
+    add("--sets", nargs="+", default=list(SETS), choices=SETS)
+    add("--languages", nargs="+", help="only these, as: en de")
+    add("--documents", type=int, help="of each set, level and language, at most")
+    add("--lines", type=int, help="of each set, level and language, about")
+    add("--profile", default="default")
+    add("--margins", nargs="+", type=float, help=margins)
+    add("--allow", nargs="+", default=[], metavar="RULE:MARGIN", help=allow)
+    add("--said", help=said)
+    add("--threads", type=int, help="of the model; default: all cores")
+    add("--cache", default=cache, help="keeps what OCR read")
+    add("--fonts", nargs="+", default=[], help=fonts)
+    add("--copies", type=int, default=2, help=copies)
+    add("--jobs", type=int, default=os.cpu_count() or 1, help="pages read at a time")
+    add("--no-dictionary", action="store_true", help="leave SymSpell out")
+    add("--show", type=int, default=0, help="lines made worse, and better, to print")
+    add("--plot", help="a picture (PNG) of CER before against after")
+    add("--json", help="write all figures here")
     options = parser.parse_args()
     if not options.model:
         parser.error("there is no built-in model in models/: --model FILE.gguf")
@@ -136,44 +166,55 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Run, and print tables."""
+    """Run, and print tables; return the exit code."""
     options = arguments()
-    profile = profile_of(options.profile)
+    profile = shipped_profile(options.profile)
     documents = collect(options)
     if not documents:
         print("nothing to read", file=sys.stderr)
         return 1
     started = time.monotonic()
-    with asked(options.model, options.threads, options.said) as running:
-        said = list(running.documents(documents, profile))
+    with cached_model(options.model, options.threads, options.said) as model:
+        proposed = list(model.documents(documents, profile))
     load_average = os.getloadavg()[0]
     margins = options.margins or [profile.min_margin]
     allowed = {rule: float(least) for rule, _, least in (x.partition(":") for x in options.allow)}
-    outcomes = judge(said, profile, margins, allowed)
+    outcomes = judged(proposed, profile, margins, allowed)
     if not options.no_dictionary:
-        outcomes["SymSpell"] = spelled(documents, options.data)
+        outcomes["SymSpell"] = by_symspell(documents, options.data)
+    _report(options, outcomes, proposed)
+    seconds = time.monotonic() - started
+    print(f"\n{seconds:.0f} s; load average {load_average:.1f} on {os.cpu_count()} cores")
+    return 0
+
+
+def _report(
+    options: argparse.Namespace,
+    outcomes: dict[str, dict[Group, list[Outcome]]],
+    proposed: Sequence[ProposedDocument],
+) -> None:
+    """Print the tables; write the plot and the figures where the options say so."""
     results: dict[str, Any] = {
-        name: {" ".join(group): figures(of) for group, of in groups.items()}
-        for name, groups in outcomes.items()
+        method: {" ".join(group): figures(of) for group, of in groups.items()}
+        for method, groups in outcomes.items()
     }
     table.show(results)
     table.rules(results)
     table.confidence(results)
     table.pages(results)
-    table.wishes(results)
+    table.missed_targets(results)
     if options.show:
         table.examples(outcomes, options.show)
-    cut = collections.Counter(bound for one in said for bound in one.cut)
-    if cut or any(one.missed for one in said):
-        print(f"\npages that a bound cut short: {dict(cut)}; lines asked for in vain: {sum(one.missed for one in said)}")  # fmt: skip
-    print(f"\n{time.monotonic() - started:.0f} s; load average {load_average:.1f} on {os.cpu_count()} cores")  # fmt: skip
+    bounds = dict(collections.Counter(bound for one in proposed for bound in one.bounds))
+    missing = sum(one.missing_lines for one in proposed)
+    if bounds or missing:
+        print(f"\npages that a bound cut short: {bounds}; lines without a proposal: {missing}")
     if options.plot:
-        way = next(iter(outcomes))
-        plot(options.plot, f"{os.path.basename(options.model)}: {way}", outcomes[way])
+        method = next(iter(outcomes))
+        plot(options.plot, f"{os.path.basename(options.model)}: {method}", outcomes[method])
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump(results, file, ensure_ascii=False, indent=1)
-    return 0
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""What a correction did to a set, in figures: pure functions of what was read, published and true.
+"""The effect of a correction on a set, in figures: pure functions of texts as read, as published, and true.
 
-White space is made single spaces before anything is counted: a gap between a table's columns is no error. Where
-``fold`` is set (truths in capitals), case is not counted either. The match error is that of the competition
-HIPE-OCRepair: lower-cased, what is no word character a space, (S + D + I) / (H + S + D + I).
+Runs of white space are made single spaces before anything is counted: a gap between a table's columns is no error. Where ``fold``
+is set (truths in capitals), case is not counted either. The match error is that of the competition HIPE-OCRepair: texts are
+lower-cased, all but word characters become spaces, and the error is (S + D + I) / (H + S + D + I), with the numbers of
+substitutions, deletions, insertions and hits.
 """
 
 import bisect
@@ -20,11 +21,20 @@ from rapidfuzz.distance import Levenshtein
 from scanmend.correction.gate import apply
 from scanmend.page import Edit
 
-BINS = (0.0, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 1.01)  # of the engine's confidence in a line
-STEPS = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0)  # of the model's margin
-ROUNDS = 1000  # of the bootstrap
+CONFIDENCE_BINS = (
+    0.0,
+    0.9,
+    0.95,
+    0.97,
+    0.98,
+    0.99,
+    0.995,
+    1.01,
+)  # edges, of the engine's in a line
+MARGIN_BINS = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0)  # lower edges in nats, of the model's
+BOOTSTRAP_SAMPLES = 1000
 MODEL_RULE = (
-    "ocr-plausible"  # by which the gate lets an edit of the model pass; others are repairs by rule
+    "ocr-plausible"  # by which the gate accepts a model's edit; the other rules are repairs
 )
 
 _NO_WORD = re.compile(r"[\W_]+")
@@ -32,19 +42,25 @@ _NO_WORD = re.compile(r"[\W_]+")
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One line with its truth, as read and as published. ``edits``: the gate's, accepted and rejected."""
+    """One line with its truth, as read and as published.
+
+    ``edits``: the gate's, accepted and rejected. ``proposal``: the model's text, None without a model.
+    """
 
     ocr: str
     published: str
     truth: str
     confidence: float | None = None
     edits: tuple[Edit, ...] = ()
-    said: str | None = None
+    proposal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One document: its lines that have a truth, and its pages whole (as read, as published, truth)."""
+    """One document: its lines that have a truth, and its whole pages (as read, as published, true).
+
+    ``seconds``: of the model, for ``characters`` of OCR text.
+    """
 
     name: str
     lines: tuple[Judged, ...]
@@ -55,18 +71,18 @@ class Outcome:
 
 
 def plain(text: str, fold: bool = False) -> str:
-    """As it is counted."""
+    """Return the text as it is counted."""
     text = unicodedata.normalize("NFC", " ".join(text.split()))
     return text.casefold() if fold else text
 
 
 def bare(text: str) -> str:
-    """As the match error sees it."""
+    """Return the text as the match error counts it."""
     return _NO_WORD.sub(" ", unicodedata.normalize("NFC", text).lower()).strip()
 
 
 def match_errors(truth: str, text: str) -> tuple[int, int]:
-    """Errors, and errors with hits: the match error is their quotient."""
+    """Return the errors, and the errors and hits together: the match error is their quotient."""
     truth, text = bare(truth), bare(text)
     counts = collections.Counter(o.tag for o in Levenshtein.editops(text, truth))
     hits = len(truth) - counts["replace"] - counts["insert"]
@@ -75,7 +91,7 @@ def match_errors(truth: str, text: str) -> tuple[int, int]:
 
 
 def changed_digits(line: Judged) -> bool:
-    """Whether a digit changed but by a named rule of the gate."""
+    """Return whether a digit changed other than by a repair rule of the gate."""
     repaired = apply(line.ocr, [e for e in line.edits if e.rule != MODEL_RULE])
     return _digits(repaired) != _digits(line.published)
 
@@ -85,7 +101,7 @@ def _digits(text: str) -> str:
 
 
 def gain(line: Judged, edit: Edit, fold: bool = False) -> int:
-    """By how many characters this edit alone would bring the line nearer to the truth."""
+    """Return by how many characters this edit alone would bring the line nearer to the truth."""
     start, end = edit.start, edit.start + len(edit.before)
     changed = line.ocr[:start] + edit.after + line.ocr[end:]
     truth = plain(line.truth, fold)
@@ -94,36 +110,38 @@ def gain(line: Judged, edit: Edit, fold: bool = False) -> int:
 
 
 def figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """All figures of a set."""
+    """Return all figures of a set."""
     lines = [(line, o.fold) for o in outcomes for line in o.lines]
     documents = [_document(o) for o in outcomes]
     sums: collections.Counter[str] = sum(documents, collections.Counter())
     if not sums["characters"]:
         return {"documents": len(outcomes), "lines": 0}
-    low, high = interval([(d["before"], d["after"]) for d in documents])
+    pairs = [(d["before"], d["after"]) for d in documents]
+    match_pairs = [(d["match_before"], d["match_after"]) for d in documents]
+    seconds, characters = sum(o.seconds for o in outcomes), sum(o.characters for o in outcomes)
     return {
         "documents": len(outcomes),
         "lines": len(lines),
         "characters": sums["characters"],
-        "cer": [_part(sums["before"], sums["characters"]), _part(sums["after"], sums["characters"])],
+        "cer": [_part(sums[key], sums["characters"]) for key in ("before", "after")],
         "reduction": _reduction(sums["before"], sums["after"]),
-        "interval": [low, high],
-        "wer": [_part(sums["words_before"], sums["words"]), _part(sums["words_after"], sums["words"])],
-        "match": [_part(sums["match_before"], sums["match_before_of"]), _part(sums["match_after"], sums["match_after_of"])],
+        "interval": list(interval(pairs)),
+        "wer": [_part(sums[key], sums["words"]) for key in ("words_before", "words_after")],
+        "match": [_part(sums[key], sums[f"{key}_of"]) for key in ("match_before", "match_after")],
         "match_reduction": _reduction(sums["match_before"], sums["match_after"]),
-        "preference": preference([(d["before"], d["after"]) for d in documents]),
-        "match_preference": preference([(d["match_before"], d["match_after"]) for d in documents]),
-        "documents_worse": sum(d["after"] > d["before"] for d in documents),
+        "preference": preference(pairs),
+        "match_preference": preference(match_pairs),
+        "documents_worse": sum(after > before for before, after in pairs),
         **_lines(lines),
         **_pages(outcomes),
         "rules": rules(outcomes),
         "confidence": by_confidence(lines),
-        "seconds_of_2000": _part(2000 * sum(o.seconds for o in outcomes), sum(o.characters for o in outcomes)),
-    }  # fmt: skip
+        "seconds_of_2000": _part(2000 * seconds, characters),
+    }
 
 
 def _document(outcome: Outcome) -> collections.Counter[str]:
-    """The counts of one document."""
+    """Return the counts of one document."""
     found: collections.Counter[str] = collections.Counter()
     for line in outcome.lines:
         ocr, published, truth = (
@@ -144,8 +162,14 @@ def _document(outcome: Outcome) -> collections.Counter[str]:
     return found
 
 
+LINE_COUNTS = (
+    *("better", "worse", "clean", "clean_touched", "touched"),
+    *("digits_changed", "repairs", "repairs_worse"),
+)
+
+
 def _lines(lines: Sequence[tuple[Judged, bool]]) -> dict[str, Any]:
-    """Lines better, worse, the same; clean ones touched; digits."""
+    """Return the numbers of lines better, worse and unchanged, of clean lines touched, and of changed digits."""
     counts: collections.Counter[str] = collections.Counter()
     shares: list[float] = []
     for line, fold in lines:
@@ -156,27 +180,26 @@ def _lines(lines: Sequence[tuple[Judged, bool]]) -> dict[str, Any]:
         counts["clean_touched"] += bool(after and not before)
         counts["touched"] += line.ocr != line.published
         counts["digits_changed"] += changed_digits(line)
-        named = [e for e in line.edits if e.accepted and e.rule != MODEL_RULE]
-        counts["repairs"] += len(named)
-        counts["repairs_worse"] += sum(gain(line, e, fold) < 0 for e in named)
+        repairs = [e for e in line.edits if e.accepted and e.rule != MODEL_RULE]
+        counts["repairs"] += len(repairs)
+        counts["repairs_worse"] += sum(gain(line, e, fold) < 0 for e in repairs)
         if before:
             shares.append((before - after) / before)
-    keys = ("better", "worse", "clean", "clean_touched", "touched", "digits_changed", "repairs", "repairs_worse")  # fmt: skip
     return {
-        **{key: counts[key] for key in keys},
+        **{key: counts[key] for key in LINE_COUNTS},
         "same": len(lines) - counts["better"] - counts["worse"],
         "mean_reduction": float(np.mean(shares)) if shares else 0.0,
     }
 
 
 def distances(line: Judged, fold: bool = False) -> tuple[int, int]:
-    """Errors before and after."""
+    """Return the line's errors (edit distance) before and after."""
     ocr, published, truth = (plain(t, fold) for t in (line.ocr, line.published, line.truth))
     return Levenshtein.distance(ocr, truth), Levenshtein.distance(published, truth)
 
 
 def _pages(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """Over the pages' whole texts, with what the reading left out or put elsewhere: CER, and word F1 (folded)."""
+    """Return CER and word F1 of the pages' whole texts, including what OCR missed or put elsewhere."""
     edits, characters = [0, 0], 0
     f1: list[list[float]] = []
     shared, words = [0, 0], [0, 0]
@@ -201,21 +224,21 @@ def _pages(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def word_counts(truth: str, text: str) -> tuple[int, int]:
-    """Words in both, and words of both, as in quality.py: case folded, without order."""
+    """Return how many words both texts share, and how many they have together; as quality.py: folded, without order."""
     wanted, found = (collections.Counter(t.casefold().split()) for t in (truth, text))
     return (wanted & found).total(), wanted.total() + found.total()
 
 
 def preference(pairs: Iterable[tuple[int, int]]) -> float:
-    """Share of the documents improved minus share made worse."""
+    """Return the share of documents improved minus the share made worse, by pairs of errors before and after."""
     signs = [(before > after) - (before < after) for before, after in pairs]
     return sum(signs) / max(1, len(signs))
 
 
 def interval(pairs: Sequence[tuple[int, int]]) -> tuple[float, float]:
-    """In which the reduction lies in 95 of 100 drawings of as many documents (bootstrap)."""
+    """Return the 95 % confidence interval of the error reduction over documents, by bootstrap (Efron 1979)."""
     counts: np.ndarray[Any, Any] = np.asarray(pairs, float)
-    draws = np.random.default_rng(1).integers(0, len(pairs), (ROUNDS, len(pairs)))
+    draws = np.random.default_rng(1).integers(0, len(pairs), (BOOTSTRAP_SAMPLES, len(pairs)))
     before, after = counts[draws, 0].sum(1), counts[draws, 1].sum(1)
     reductions = (before - after) / np.maximum(1, before)
     low, high = np.percentile(reductions, [2.5, 97.5])
@@ -223,18 +246,16 @@ def interval(pairs: Sequence[tuple[int, int]]) -> tuple[float, float]:
 
 
 def rules(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
-    """For each rule of the gate: its edits, and how many of them bring the line nearer to the truth, or farther.
+    """Return for each rule of the gate its edits: accepted, good (nearer to the truth alone), bad (farther).
 
-    ``clean``: those in lines without error. ``steps``: good and bad ones for each step of the model's margin.
+    ``clean`` counts those in lines without an error; ``steps``: good and bad ones in each of MARGIN_BINS.
     """
     found: dict[str, dict[str, Any]] = {}
     for outcome in outcomes:
         for line in outcome.lines:
             clean = not distances(line, outcome.fold)[0]
             for edit in line.edits:
-                if edit.rule not in found:
-                    found[edit.rule] = {"edits": 0, "accepted": 0, "good": 0, "bad": 0, "clean": 0, "steps": [[0, 0] for _ in STEPS]}  # fmt: skip
-                row = found[edit.rule]
+                row = found.setdefault(edit.rule, _no_edits())
                 better = gain(line, edit, outcome.fold)
                 row["edits"] += 1
                 row["accepted"] += edit.accepted
@@ -242,14 +263,19 @@ def rules(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
                 row["bad"] += better < 0
                 row["clean"] += clean
                 if edit.margin is not None and better:
-                    row["steps"][bisect.bisect(STEPS, edit.margin) - 1][better < 0] += 1
+                    row["steps"][bisect.bisect(MARGIN_BINS, edit.margin) - 1][better < 0] += 1
     return dict(sorted(found.items(), key=lambda item: -item[1]["edits"]))
 
 
+def _no_edits() -> dict[str, Any]:
+    counts = dict.fromkeys(("edits", "accepted", "good", "bad", "clean"), 0)
+    return {**counts, "steps": [[0, 0] for _ in MARGIN_BINS]}
+
+
 def by_confidence(lines: Sequence[tuple[Judged, bool]]) -> list[dict[str, Any]]:
-    """Lines, CER before and after, lines better and worse, for each step of the engine's confidence."""
+    """Return lines, errors before and after, and lines better and worse, for each of CONFIDENCE_BINS."""
     rows = []
-    for low, high in itertools.pairwise(BINS):
+    for low, high in itertools.pairwise(CONFIDENCE_BINS):
         chosen = [x for x in lines if x[0].confidence is not None and low <= x[0].confidence < high]
         if not chosen:
             continue

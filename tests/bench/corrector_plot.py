@@ -1,6 +1,6 @@
-"""CER before against after, a dot for each document: `make eval-corrector ARGS="--plot FILE.png"`.
+"""Plot the CER after correction against that before, a dot for each document: `make eval-corrector ARGS="--plot FILE.png"`.
 
-Below the diagonal the correction helped. Both axes are logarithmic; what has no error stands on the edge.
+Below the diagonal the correction helped. Both axes are logarithmic; a document without errors stands on the edge.
 """
 
 import math
@@ -11,14 +11,21 @@ from PIL import Image, ImageDraw, ImageFont
 from bench.corrector_figures import Outcome, distances, plain
 
 SIDE, EDGE = 900, 110  # pixels: of the square, and around it
-LEAST, MOST = 0.0005, 1.0  # CER at the ends of the axes
+LEGEND = 140  # pixels
+MIN_CER, MAX_CER = 0.0005, 1.0  # at the ends of the axes
+DOT = 4  # radius in pixels
 TICKS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
-COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#8c564b", "#e377c2", "#17becf", "#7f7f7f", "#bcbd22")  # fmt: skip
+COLOURS = (
+    *("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e"),
+    *("#8c564b", "#e377c2", "#17becf", "#7f7f7f", "#bcbd22"),
+)
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def plot(path: str, title: str, groups: Mapping[tuple[str, ...], Sequence[Outcome]]) -> None:
-    """Write the picture."""
-    image = Image.new("RGB", (SIDE + 2 * EDGE + 140, SIDE + 2 * EDGE), "white")
+    """Write the picture; each group of documents has a colour."""
+    image = Image.new("RGB", (SIDE + 2 * EDGE + LEGEND, SIDE + 2 * EDGE), "white")
     draw = ImageDraw.Draw(image)
     font = ImageFont.load_default(20)
     _axes(draw, font, title)
@@ -28,14 +35,14 @@ def plot(path: str, title: str, groups: Mapping[tuple[str, ...], Sequence[Outcom
             cer = _cer(outcome)
             if cer:
                 x, y = EDGE + _at(cer[0]), EDGE + SIDE - _at(cer[1])
-                draw.ellipse((x - 4, y - 4, x + 4, y + 4), outline=colour, width=2)
+                draw.ellipse((x - DOT, y - DOT, x + DOT, y + DOT), outline=colour, width=2)
         top = EDGE + 26 * number
         draw.rectangle((SIDE + EDGE + 15, top + 5, SIDE + EDGE + 27, top + 17), fill=colour)
         draw.text((SIDE + EDGE + 34, top), " ".join(group), font=font, fill="black")
     image.save(path)
 
 
-def _axes(draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, title: str) -> None:  # fmt: skip
+def _axes(draw: ImageDraw.ImageDraw, font: Font, title: str) -> None:
     draw.rectangle((EDGE, EDGE, EDGE + SIDE, EDGE + SIDE), outline="black")
     draw.line((EDGE, EDGE + SIDE, EDGE + SIDE, EDGE), fill="grey")
     for tick in TICKS:
@@ -46,10 +53,12 @@ def _axes(draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont | ImageFont.Im
         draw.text((EDGE + at - 10, EDGE + SIDE + 14), text, font=font, fill="black")
         draw.text((EDGE - 50, EDGE + SIDE - at - 12), text, font=font, fill="black")
     draw.text((EDGE, 30), title, font=font, fill="black")
-    draw.text((EDGE, 60), "CER of a document in %: across as read, up as published", font=font, fill="black")  # fmt: skip
+    scales = "CER of a document in %: across as read, up as published"
+    draw.text((EDGE, 60), scales, font=font, fill="black")
 
 
 def _cer(outcome: Outcome) -> tuple[float, float] | None:
+    """Return the document's CER before and after; None when it has no text."""
     characters = sum(len(plain(line.truth)) for line in outcome.lines)
     if not characters:
         return None
@@ -58,6 +67,6 @@ def _cer(outcome: Outcome) -> tuple[float, float] | None:
 
 
 def _at(cer: float) -> float:
-    """Pixels from the axes' meeting point."""
-    inside = min(MOST, max(LEAST, cer))
-    return SIDE * math.log(inside / LEAST) / math.log(MOST / LEAST)
+    """Return the distance from the axes' origin in pixels."""
+    inside = min(MAX_CER, max(MIN_CER, cer))
+    return SIDE * math.log(inside / MIN_CER) / math.log(MAX_CER / MIN_CER)

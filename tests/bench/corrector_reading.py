@@ -1,4 +1,4 @@
-"""Pictures read by the product's own OCR, once: the reading of a page is kept in a cache folder."""
+"""Read pictures by the product's own OCR, once: a cache folder keeps the text of each page."""
 
 import functools
 import hashlib
@@ -21,13 +21,13 @@ MAX_PIXELS = 200_000_000
 
 
 def receipts(data: str, cache: str, jobs: int) -> Iterator[Document]:
-    """Photographed receipts; their truth is in capitals, hence folded. A document each."""
+    """Yield photographed receipts, a document each. Their truth is in capitals, so case is folded."""
     found = quality.find(os.path.join(data, "receipts"), None)
     yield from _documents(found, ("receipts", "en"), cache, jobs, fold=True)
 
 
 def magazine(data: str, cache: str, jobs: int) -> Iterator[Document]:
-    """One page of a magazine, in columns."""
+    """Yield one page of a magazine, in columns."""
     found = [p for p in quality.find(os.path.join(data, "pages"), None) if "magazine" in p]
     yield from _documents(found, ("magazine", "en"), cache, jobs, fold=False)
 
@@ -38,21 +38,26 @@ def ours(
     folders: Sequence[str],
     copies: int,
     languages: Sequence[str],
-    most: int | None,
+    limit: int | None,
 ) -> Iterator[Document]:
-    """Documents of our own at three levels of wear, in the held-out fonts that are there; ``most`` a language."""
+    """Yield our own documents at three levels of wear, in those held-out fonts that are installed.
+
+    ``limit``: documents of each language, at most.
+    """
     fonts = documents.fonts(folders)
     missing = sorted(set(documents.FONTS) - set(fonts))
     if not fonts:
         raise SystemExit(f"no font to set documents in: apt-get install {documents.PACKAGES}")
     if missing:
-        print(f"without {', '.join(missing)}: apt-get install {documents.PACKAGES}, or --fonts FOLDER", file=sys.stderr)  # fmt: skip
+        install = f"apt-get install {documents.PACKAGES}, or --fonts FOLDER"
+        print(f"without {', '.join(missing)}: {install}", file=sys.stderr)
     made = list(
-        documents.pictures(os.path.join(cache, "documents"), fonts, copies, languages, most)
+        documents.pictures(os.path.join(cache, "documents"), fonts, copies, languages, limit)
     )
     readings = read([(path, text.language) for text, _, path in made], cache, jobs)
     for (text, level, path), reading in zip(made, readings, strict=True):
-        yield Document(os.path.basename(path), ("ours", level, text.language), (page(reading, text.truth),))  # fmt: skip
+        group = ("ours", level, text.language)
+        yield Document(os.path.basename(path), group, (page(reading, text.truth),))
 
 
 def _documents(
@@ -65,21 +70,22 @@ def _documents(
 
 
 def page(text: PageText, truth: str, *, fold: bool = False) -> Page:
-    """A page as read beside its truth."""
+    """Return a page as read beside its truth."""
     truths = [line for line in truth.split("\n") if line.strip()]
     return Page(text.lines, tuple(paired([x.text for x in text.lines], truths, fold)), truth)
 
 
 def read(pictures: Sequence[tuple[str, str]], cache: str, jobs: int) -> list[PageText]:
-    """The pages of pictures (path, language), as the OCR child reads them: upright, recognised, arranged."""
+    """Return the pages of pictures (path, language) as the OCR child reads them."""
     os.makedirs(cache, exist_ok=True)
-    places = [os.path.join(cache, _key(*picture) + ".json") for picture in pictures]
-    missing = [(*x, place) for x, place in zip(pictures, places, strict=True) if not os.path.exists(place)]  # fmt: skip
+    files = [os.path.join(cache, _key(*picture) + ".json") for picture in pictures]
+    jobs_left = ((*x, file) for x, file in zip(pictures, files, strict=True))
+    missing = [job for job in jobs_left if not os.path.exists(job[-1])]
     if missing:
         with multiprocessing.get_context("spawn").Pool(jobs, _ignore_interrupts) as pool:
             for number, path in enumerate(pool.imap_unordered(_read, missing)):
                 progress(number + 1, len(missing), f"read {os.path.basename(path)}")
-    return [msgspec.json.decode(Path(place).read_bytes(), type=PageText) for place in places]
+    return [msgspec.json.decode(Path(file).read_bytes(), type=PageText) for file in files]
 
 
 def _ignore_interrupts() -> None:
@@ -87,28 +93,36 @@ def _ignore_interrupts() -> None:
 
 
 def _read(job: tuple[str, str, str]) -> str:
-    """One page, in a process of the pool."""
+    """Read one page into its cache file, in a process of the pool; return the picture's path."""
     from scanmend.ocr.page_reader import read_page
 
-    path, language, place = job
+    path, language, file = job
     request = PageRequest(
-        os.fsencode(path), 0, "rapidocr", (language,), 300, True, "always_ocr", MAX_PIXELS
-    )  # fmt: skip
+        file=os.fsencode(path),
+        index=0,
+        engine="rapidocr",
+        languages=(language,),
+        dpi=300,
+        rotate=True,
+        pdf_text="always_ocr",
+        max_pixels=MAX_PIXELS,
+    )
     text = read_page(request)
-    part = f"{place}.{os.getpid()}"
+    part = f"{file}.{os.getpid()}"
     Path(part).write_bytes(msgspec.json.encode(text))
-    os.replace(part, place)
+    os.replace(part, file)
     return path
 
 
 def _key(path: str, language: str) -> str:
-    """Another one when the picture, or the code that reads it, is another."""
+    """Return a key that differs when the picture, the language or the code that reads it differs."""
     picture = Path(path).read_bytes()
     return hashlib.sha256(f"{_code()} {language} ".encode() + picture).hexdigest()[:32]
 
 
 @functools.cache
 def _code() -> str:
+    """Return a digest of the OCR engine's version and of our code that uses it."""
     import importlib.metadata
 
     import scanmend.ocr

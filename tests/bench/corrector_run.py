@@ -1,4 +1,4 @@
-"""Documents through the model's real child, the gate, or neither: what `make eval-corrector` compares."""
+"""Run documents through the model's child and the gate, or without one of them: what `make eval-corrector` compares."""
 
 import contextlib
 import hashlib
@@ -14,12 +14,12 @@ import msgspec
 from bench.corrector_figures import Judged, Outcome
 from bench.corrector_sets import Document, Page
 from bench.corrector_table import progress
-from scanmend.backends.llm_lifecycle import Model
+from scanmend.backends.llm_lifecycle import LanguageModel
 from scanmend.config.profiles import Profile
 from scanmend.config.settings import LlmSettings
 from scanmend.correction.gate import apply, needs_correction
 from scanmend.correction.lexicon import shipped
-from scanmend.correction.page_result import review
+from scanmend.correction.page_result import gated_result
 from scanmend.errors import ChildError
 from scanmend.page import (
     Correction,
@@ -32,164 +32,194 @@ from scanmend.page import (
     PageText,
 )
 
+CERTAIN = 99.0  # nats: the margin of a model that knows the truth
+
 
 @dataclass(slots=True)
-class Said:
-    """A document with what the model made of each page, and how long that took it.
+class ProposedDocument:
+    """A document with the model's proposals.
 
-    ``cut``: pages that a bound of the decoder cut short, with which. ``missed``: lines it was asked for in vain.
+    ``seconds``: of the model, for ``characters`` of OCR text. ``bounds``: of each page that a bound cut short.
+    ``missing_lines``: wanted lines without a proposal.
     """
 
     document: Document
-    proposals: list[tuple[LineProposal | None, ...]] = field(default_factory=list)
+    pages: list[tuple[LineProposal | None, ...]] = field(default_factory=list)
     seconds: float = 0.0
     characters: int = 0
-    cut: list[str] = field(default_factory=list)
-    missed: int = 0
+    bounds: list[str] = field(default_factory=list)
+    missing_lines: int = 0
 
 
-class Asked:
-    """The model in its child, as the correct step has it; what it said is kept in a file, where one is named."""
+class CachedModel:
+    """The model in its child, as the correct step has it, with a cache of its proposals in a file."""
 
-    def __init__(self, path: str, threads: int | None, keep: str | None) -> None:
-        """``keep``: proposals of a run before are taken from there, so that the gate's rules alone are tried."""
+    def __init__(self, path: str, threads: int | None, cache: str | None) -> None:
+        """Take proposals from the file ``cache`` where it has them, so that a run can try only the gate's rules."""
         settings = LlmSettings(model=os.path.basename(path), auto_download=False, threads=threads)
         folder = os.path.dirname(os.path.abspath(path))
-        self._model = Model(settings, folder, lambda *_: None)
-        self._file = keep
-        self._kept: dict[str, dict[str, object]] = {}
-        if keep and os.path.exists(keep):
-            self._kept = json.loads(Path(keep).read_text(encoding="utf-8"))
+        self._model = LanguageModel(settings, folder, lambda *_: None)
+        self._cache_file = cache
+        self._cached: dict[str, dict[str, object]] = {}
+        if cache and os.path.exists(cache):
+            self._cached = json.loads(Path(cache).read_text(encoding="utf-8"))
         self._digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
     def close(self) -> None:
-        """End the child; write what is kept."""
+        """End the child; write the cache."""
         self._model.close()
-        if self._file:
-            Path(self._file).write_text(
-                json.dumps(self._kept, ensure_ascii=False), encoding="utf-8"
-            )
+        if self._cache_file:
+            text = json.dumps(self._cached, ensure_ascii=False)
+            Path(self._cache_file).write_text(text, encoding="utf-8")
 
-    def documents(self, documents: Sequence[Document], profile: Profile) -> Iterator[Said]:
-        """Each page once."""
+    def documents(
+        self, documents: Sequence[Document], profile: Profile
+    ) -> Iterator[ProposedDocument]:
+        """Yield each document with the model's proposals for the lines that need correction."""
         for number, document in enumerate(documents):
-            said = Said(document)
+            found = ProposedDocument(document)
             for page in document.pages:
-                wanted = [
-                    n
-                    for n, line in enumerate(page.lines)
-                    if needs_correction(line, profile, shipped())
-                ]
-                proposal = self._propose(page, wanted, profile) if wanted else None
-                lines = proposal.lines if proposal else (None,) * len(page.lines)
-                said.proposals.append(lines)
-                said.characters += sum(len(line.text) for line in page.lines)
-                said.seconds += proposal.seconds if proposal else 0
-                said.missed += sum(lines[n] is None for n in wanted)
-                if proposal and proposal.bound:
-                    said.cut.append(proposal.bound)
+                self._add_page(found, page, profile)
             progress(number + 1, len(documents), document.name)
-            yield said
+            yield found
+
+    def _add_page(self, found: ProposedDocument, page: Page, profile: Profile) -> None:
+        words, rules = shipped(), profile.gate_rules
+        wanted = [n for n, x in enumerate(page.lines) if needs_correction(x, rules, words)]
+        proposal = self._propose(page, wanted, profile) if wanted else None
+        lines = proposal.lines if proposal else (None,) * len(page.lines)
+        found.pages.append(lines)
+        found.characters += sum(len(line.text) for line in page.lines)
+        found.seconds += proposal.seconds if proposal else 0
+        found.missing_lines += sum(lines[n] is None for n in wanted)
+        if proposal and proposal.bound:
+            found.bounds.append(proposal.bound)
 
     def _propose(self, page: Page, wanted: Sequence[int], profile: Profile) -> PageProposal | None:
-        """None where the model failed on the page: the daemon would publish it uncorrected."""
-        asked = [
-            self._digest,
-            profile.prompt_sha256,
-            [(line.text, msgspec.to_builtins(line.doubts or ())) for line in page.lines],
-            list(wanted),
-        ]
-        key = hashlib.sha256(json.dumps(asked).encode()).hexdigest()
-        if key in self._kept:
-            return msgspec.convert(self._kept[key], PageProposal)
+        """Return the proposals; None when the model failed on the page, which the daemon would publish uncorrected."""
+        lines = [(line.text, msgspec.to_builtins(line.doubts or ())) for line in page.lines]
+        request = [self._digest, profile.prompt_sha256, lines, list(wanted)]
+        key = hashlib.sha256(json.dumps(request).encode()).hexdigest()
+        if key in self._cached:
+            return msgspec.convert(self._cached[key], PageProposal)
         try:
             proposal = self._model.propose(page.lines, wanted, profile)
         except ChildError as error:
-            print(
-                f"\nthe model failed on a page of {len(page.lines)} lines: {error}", file=sys.stderr
-            )
+            failed = f"the model failed on a page of {len(page.lines)} lines"
+            print(f"\n{failed}: {error}", file=sys.stderr)
             return None
-        if self._file:
-            self._kept[key] = msgspec.to_builtins(proposal)
+        if self._cache_file:
+            self._cached[key] = msgspec.to_builtins(proposal)
         return proposal
 
 
 @contextlib.contextmanager
-def asked(path: str, threads: int | None, keep: str | None) -> Iterator[Asked]:
-    """The model, closed in the end."""
-    running = Asked(path, threads, keep)
+def cached_model(path: str, threads: int | None, cache: str | None) -> Iterator[CachedModel]:
+    """Yield the model, and close it in the end."""
+    model = CachedModel(path, threads, cache)
     try:
-        yield running
+        yield model
     finally:
-        running.close()
+        model.close()
 
 
-def gated(said: Said, profile: Profile, allowed: Mapping[str, float] | None = None) -> Outcome:
-    """The document through the gate.
+def gated(
+    proposed: ProposedDocument, profile: Profile, allowed: Mapping[str, float] | None = None
+) -> Outcome:
+    """Return the document as published through the gate.
 
-    ``allowed``: edits that one of these rules rejects pass all the same when their margin is at least that; what a
-    change of the gate would bring, at best: a rule that comes later might still reject them.
+    ``allowed``: least margins (nats) by rule. An edit that such a rule rejects passes all the same from this margin on. This
+    tells what a change of the gate would bring at best: a later rule might still reject the edit.
     """
-    lines, pages = [], []
-    for page, proposed in zip(said.document.pages, said.proposals, strict=True):
-        text = PageText(0, 1, 1, 72, 0, page.lines, EngineInfo("given", ""))
-        result = review(text, proposed, profile, Correction(CorrectionStatus.DONE))
-        texts, edits = list(result.lines), list(result.edits)
-        if allowed:
-            edits = [_allow(edit, allowed) for edit in edits]
-            texts = [
-                apply(line.text, [e for e in edits if e.line == n])
-                for n, line in enumerate(page.lines)
-            ]
+    judged: list[Judged] = []
+    texts = []
+    for page, proposals in zip(proposed.document.pages, proposed.pages, strict=True):
+        published, edits = _reviewed(page, proposals, profile, allowed or {})
         for n, (line, truth) in enumerate(zip(page.lines, page.truths, strict=True)):
             if truth is not None:
-                one = proposed[n]
-                mine = tuple(e for e in edits if e.line == n)
-                lines.append(
-                    Judged(
-                        line.text, texts[n], truth, line.confidence, mine, one.text if one else None
-                    )
+                of_line = tuple(e for e in edits if e.line == n)
+                proposal = proposals[n]
+                said = proposal.text if proposal else None
+                judged.append(
+                    Judged(line.text, published[n], truth, line.confidence, of_line, said)
                 )
-        pages.append(("\n".join(x.text for x in page.lines), "\n".join(texts), page.truth))
-    document = said.document
-    return Outcome(document.name, tuple(lines), tuple(pages), document.fold, said.seconds, said.characters)  # fmt: skip
+        texts.append(_page_texts(page, published))
+    document = proposed.document
+    return Outcome(
+        name=document.name,
+        lines=tuple(judged),
+        pages=tuple(texts),
+        fold=document.fold,
+        seconds=proposed.seconds,
+        characters=proposed.characters,
+    )
 
 
-def _allow(edit: Edit, allowed: Mapping[str, float]) -> Edit:
+def _reviewed(
+    page: Page,
+    proposals: Sequence[LineProposal | None],
+    profile: Profile,
+    allowed: Mapping[str, float],
+) -> tuple[list[str], list[Edit]]:
+    """Return the published lines and all edits of a page."""
+    text = PageText(0, 1, 1, 72, 0, page.lines, EngineInfo("given", ""))
+    result = gated_result(
+        text, tuple(proposals), profile.gate_rules, Correction(CorrectionStatus.DONE)
+    )
+    if not allowed:
+        return list(result.lines), list(result.edits)
+    edits = [_allowed(edit, allowed) for edit in result.edits]
+    lines = [
+        apply(line.text, [e for e in edits if e.line == n]) for n, line in enumerate(page.lines)
+    ]
+    return lines, edits
+
+
+def _allowed(edit: Edit, allowed: Mapping[str, float]) -> Edit:
+    """Return the edit, accepted if its rule's least margin allows it."""
     least = allowed.get(edit.rule)
     passes = least is not None and (edit.margin is None or edit.margin >= least)
     return replace(edit, accepted=True) if passes else edit
 
 
-def perfect(document: Document) -> Said:
-    """As if a model had said the truth: what the gate lets pass of that is the most that any model can bring."""
-    said = Said(document)
+def perfect(document: Document) -> ProposedDocument:
+    """Return the document with the truth as the proposals.
+
+    What the gate accepts of that is the most that any model can bring.
+    """
+    found = ProposedDocument(document)
     for page in document.pages:
-        said.proposals.append(tuple(None if t is None else _sure(t) for t in page.truths))
-    return said
+        found.pages.append(tuple(None if t is None else _certain(t) for t in page.truths))
+    return found
 
 
-def _sure(text: str) -> LineProposal:
-    return LineProposal(text, (Divergence(0, len(text), 99.0),))
+def _certain(text: str) -> LineProposal:
+    return LineProposal(text, (Divergence(0, len(text), CERTAIN),))
 
 
-def ungated(said: Said) -> Outcome:
-    """The document as the model says it."""
+def without_gate(proposed: ProposedDocument) -> Outcome:
+    """Return the document as the model proposes it."""
     texts = [
-        [p.text if p else line.text for line, p in zip(page.lines, proposed, strict=True)]
-        for page, proposed in zip(said.document.pages, said.proposals, strict=True)
+        [p.text if p else line.text for line, p in zip(page.lines, proposals, strict=True)]
+        for page, proposals in zip(proposed.document.pages, proposed.pages, strict=True)
     ]
-    return plainly(said.document, texts)
+    return with_texts(proposed.document, texts)
 
 
-def plainly(document: Document, texts: Sequence[Sequence[str]]) -> Outcome:
-    """The document with these lines in place of its own."""
-    lines, pages = [], []
-    for page, new in zip(document.pages, texts, strict=True):
-        lines += [
+def with_texts(document: Document, texts: Sequence[Sequence[str]]) -> Outcome:
+    """Return the document with these lines as the published ones, page by page."""
+    judged: list[Judged] = []
+    pages = []
+    for page, published in zip(document.pages, texts, strict=True):
+        judged += [
             Judged(line.text, text, truth, line.confidence)
-            for line, text, truth in zip(page.lines, new, page.truths, strict=True)
+            for line, text, truth in zip(page.lines, published, page.truths, strict=True)
             if truth is not None
         ]
-        pages.append(("\n".join(x.text for x in page.lines), "\n".join(new), page.truth))
-    return Outcome(document.name, tuple(lines), tuple(pages), document.fold)
+        pages.append(_page_texts(page, published))
+    return Outcome(document.name, tuple(judged), tuple(pages), document.fold)
+
+
+def _page_texts(page: Page, published: Sequence[str]) -> tuple[str, str, str]:
+    """Return the whole page as read, as published, and true."""
+    return "\n".join(line.text for line in page.lines), "\n".join(published), page.truth

@@ -1,4 +1,4 @@
-"""The sets of `make eval-corrector`: documents as pages of lines, each with its truth where it has one."""
+"""Load the sets of `make eval-corrector`: documents as pages of lines, each with its truth where it has one."""
 
 import gzip
 import hashlib
@@ -13,14 +13,15 @@ from rapidfuzz.distance import Levenshtein
 from bench.corrector_figures import plain
 from scanmend.page import Box, Line
 
-PAGE_LINES = 60  # at most, of a page made of lines that have none
-WRAPPED = 85  # characters of a printed line, where a set gives paragraphs as one
-LONG = 240  # characters: a longer line is no line of print
-ALIKE = 0.6  # least likeness of a line and its truth
-JOINED = 4  # lines of the truth that the reading may have as one, the cells of a row
-SKIP = 0.45  # what it costs to leave a line without its counterpart
+PAGE_LINES = 60  # of a page, at most, where a set has no pages
+WRAPPED_CHARACTERS = 85  # of a printed line, where a set gives a paragraph as one line
+MAX_LINE_CHARACTERS = 240  # a longer line is a paragraph
+# costs of pairing lines with their truth, on the scale of the normalised edit distance (0 to 1)
+MAX_DISTANCE = 0.4  # of a line from its truth
+SKIP_COST = 0.45  # of a line without a counterpart
+MAX_JOINED = 4  # lines of the truth that the reading may have as one, as the cells of a row
 
-POSTED = {
+POST_OCR_FILES = {  # below post-ocr/ of the data folder
     "overproof": "overproof-dev.jsonl.gz",
     "dta19": "hipe-dev-dta19.jsonl.gz",
     "icdar2017": "hipe-dev-icdar2017.jsonl.gz",
@@ -30,7 +31,7 @@ POSTED = {
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page as read. ``truths``: one for each line, None where the truth has no such line."""
+    """One page as read. ``truths``: one for each line, None where the truth lacks the line; ``truth``: the whole page's."""
 
     lines: tuple[Line, ...]
     truths: tuple[str | None, ...]
@@ -39,7 +40,11 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document of a set. ``group``: what is counted together, as ("ours", "middle", "de")."""
+    """A document of a set.
+
+    ``group``: the documents that are counted together, as ("ours", "middle", "de"); the language is last. ``fold``: case is not
+    counted.
+    """
 
     name: str
     group: tuple[str, ...]
@@ -51,9 +56,11 @@ class Document:
         return self.group[-1]
 
 
-def posted(folder: str, name: str) -> Iterator[Document]:
-    """A set that comes as OCR text: no confidences, and no boxes but in order."""
-    with gzip.open(os.path.join(folder, "post-ocr", POSTED[name]), "rt", encoding="utf-8") as file:
+def post_ocr(folder: str, name: str) -> Iterator[Document]:
+    """Yield the documents of a set that comes as OCR text: its lines have no confidence, and made-up boxes."""
+    with gzip.open(
+        os.path.join(folder, "post-ocr", POST_OCR_FILES[name]), "rt", encoding="utf-8"
+    ) as file:
         for number, row in enumerate(file):
             record = json.loads(row)
             if "ocr_text" in record:
@@ -72,11 +79,11 @@ def posted(folder: str, name: str) -> Iterator[Document]:
 
 
 def pages(ocr: Sequence[str], truth: Sequence[str]) -> Iterator[Page]:
-    """Pages of lines that are given; where their numbers differ, lines are paired by likeness."""
+    """Yield pages of the given lines. When OCR and truth differ in their number of lines, they are paired by likeness."""
     if len(ocr) == len(truth):
         pairs: list[tuple[str, str | None]] = []
         for a, b in zip(ocr, truth, strict=True):
-            pairs += wrapped(a, b) if len(a) > LONG else [(a, b)]
+            pairs += wrapped(a, b) if len(a) > MAX_LINE_CHARACTERS else [(a, b)]
     else:
         pairs = list(zip(ocr, paired(ocr, truth), strict=True))
     for start in range(0, len(pairs), PAGE_LINES):
@@ -89,7 +96,7 @@ def pages(ocr: Sequence[str], truth: Sequence[str]) -> Iterator[Page]:
 
 
 def wrapped(ocr: str, truth: str) -> list[tuple[str, str | None]]:
-    """A paragraph as lines of print: cut at spaces that it has in common with its truth."""
+    """Return a paragraph as lines of print: cut at spaces that it has in common with its truth."""
     spaces: list[tuple[int, int]] = []
     for code in Levenshtein.opcodes(ocr, truth):
         if code.tag == "equal":
@@ -97,7 +104,7 @@ def wrapped(ocr: str, truth: str) -> list[tuple[str, str | None]]:
             spaces += [(n, n + shift) for n in range(code.src_start, code.src_end) if ocr[n] == " "]
     cuts = [(-1, -1)]
     for here, following in zip(spaces, [*spaces[1:], (len(ocr), len(truth))], strict=True):
-        if following[0] - cuts[-1][0] > WRAPPED and here[0] > cuts[-1][0] + 1:
+        if following[0] - cuts[-1][0] > WRAPPED_CHARACTERS and here[0] > cuts[-1][0] + 1:
             cuts.append(here)
     cuts.append((len(ocr), len(truth)))
     return [
@@ -108,36 +115,42 @@ def wrapped(ocr: str, truth: str) -> list[tuple[str, str | None]]:
 
 
 def paired(ocr: Sequence[str], truth: Sequence[str], fold: bool = False) -> list[str | None]:
-    """For each line as read the line of the truth that it is, or the few that it joins; in order, by likeness."""
+    """Return for each line as read its line of the truth, or the few that it joins; None when it has none.
+
+    Dynamic programming finds the pairing of least cost that keeps the order.
+    """
     ours = [plain(t, fold) for t in ocr]
     theirs = [plain(t, fold) for t in truth]
     best = [[0.0] * (len(theirs) + 1) for _ in range(len(ours) + 1)]
     step: dict[tuple[int, int], tuple[int, int]] = {}
     for i in range(len(ours), -1, -1):
         for j in range(len(theirs), -1, -1):
-            ways = []
+            steps = []
             if i < len(ours):
-                ways.append((SKIP + best[i + 1][j], (1, 0)))
+                steps.append((SKIP_COST + best[i + 1][j], (1, 0)))
             if j < len(theirs):
-                ways.append((SKIP + best[i][j + 1], (0, 1)))
-            for count in range(1, min(JOINED, len(theirs) - j) + 1 if i < len(ours) else 1):
+                steps.append((SKIP_COST + best[i][j + 1], (0, 1)))
+            joined = min(MAX_JOINED, len(theirs) - j) if i < len(ours) else 0
+            for count in range(1, joined + 1):
                 cost = Levenshtein.normalized_distance(ours[i], " ".join(theirs[j : j + count]))
-                if cost <= 1 - ALIKE:
-                    ways.append((cost + best[i + 1][j + count], (1, count)))
-            if ways:
-                best[i][j], step[i, j] = min(ways)
+                if cost <= MAX_DISTANCE:
+                    steps.append((cost + best[i + 1][j + count], (1, count)))
+            if steps:
+                best[i][j], step[i, j] = min(steps)
     found: list[str | None] = [None] * len(ours)
     i = j = 0
     while (i, j) in step:
-        more, count = step[i, j]
-        if more and count:
+        lines, count = step[i, j]
+        if lines and count:
             found[i] = " ".join(truth[j : j + count])
-        i, j = i + more, j + count
+        i, j = i + lines, j + count
     return found
 
 
-def some(documents: Sequence[Document], most: int | None, most_lines: int | None) -> list[Document]:
-    """The first of each group in an order of chance, the same each time."""
+def sample(
+    documents: Sequence[Document], max_documents: int | None, max_lines: int | None
+) -> list[Document]:
+    """Return a random sample of each group, the same each time; ``max_lines`` is reached by whole documents."""
     groups: dict[tuple[str, ...], list[Document]] = {}
     for document in documents:
         groups.setdefault(document.group, []).append(document)
@@ -145,8 +158,8 @@ def some(documents: Sequence[Document], most: int | None, most_lines: int | None
     for members in groups.values():
         members.sort(key=lambda d: hashlib.sha256(d.name.encode()).digest())
         lines = 0
-        for document in members[:most]:
-            if most_lines is not None and lines >= most_lines:
+        for document in members[:max_documents]:
+            if max_lines is not None and lines >= max_lines:
                 break
             chosen.append(document)
             lines += sum(len(page.lines) for page in document.pages)

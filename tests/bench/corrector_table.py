@@ -1,76 +1,97 @@
-"""The figures of `make eval-corrector` for people: tables, lines to look at."""
+"""Print the figures of `make eval-corrector`: tables and examples."""
 
 import collections
 import sys
+from collections.abc import Sequence
 from typing import Any
 
-from bench.corrector_figures import MODEL_RULE, STEPS, Outcome, distances, gain
+from bench.corrector_figures import MARGIN_BINS, MODEL_RULE, Judged, Outcome, distances, gain
+from scanmend.page import Edit
 
-Results = dict[str, dict[str, dict[str, Any]]]
-Outcomes = dict[str, dict[tuple[str, ...], list[Outcome]]]
+Results = dict[str, dict[str, dict[str, Any]]]  # figures by method and group
+Outcomes = dict[str, dict[tuple[str, ...], list[Outcome]]]  # documents by method and group
 
-HEAD = (
-    f"{'set':22} {'way':20} {'docs':>5} {'lines':>6} {'CER %':>13} {'less':>6} {'95 %':>13} {'a line':>6} {'WER %':>13}"
-    f" {'match %':>13} {'less':>6} {'pref':>6} {'better':>6} {'worse':>6} {'of clean':>9} {'digits':>6} {'s/2000':>6}"
+# title and width of each column
+COLUMNS = (
+    *(("set", -22), ("method", -20), ("docs", 5), ("lines", 6), ("CER %", 13), ("less", 6)),
+    *(("95 %", 13), ("a line", 6), ("WER %", 13), ("match %", 13), ("less", 6), ("pref", 6)),
+    *(("better", 6), ("worse", 6), ("of clean", 9), ("digits", 6), ("s/2000", 6)),
 )
+LEGEND = """\
+less: share of the errors that are gone; a line: the mean of that over the lines that have errors; match: HIPE's match error;
+pref: documents improved minus made worse, by CER; of clean: clean lines touched, of all clean; digits: lines with a digit that
+the model changed (no digit of a gated line may); a perfect model: the truth proposed to the gate, the most that any model can
+bring; s/2000: seconds in the model for 2,000 characters"""
+RULES_LEGEND = """\
+good, bad: each edit alone, nearer to the truth or farther; clean: in a line without error; from N: the same by the model's
+margin"""
 
 
 def progress(done: int, of: int, name: str) -> None:
-    """On a terminal."""
+    """Show the progress on a terminal."""
     if sys.stderr.isatty():
         print(f"\r{done}/{of} {name[:60]:60}", end="" if done < of else "\n", file=sys.stderr)
 
 
 def show(results: Results) -> None:
-    """A row for each set and way of correcting it."""
-    print(HEAD)
-    groups = list(dict.fromkeys(g for way in results.values() for g in way))
+    """Print a row for each group and method of correction."""
+    print(_aligned([title for title, _ in COLUMNS]))
+    groups = list(dict.fromkeys(g for groups in results.values() for g in groups))
     for group in groups:
-        for way, found in results.items():
+        for method, found in results.items():
             if group in found and found[group]["lines"]:
-                print(_row(group, way, found[group]))
-    print(
-        "less: share of the errors that are gone; a line: the mean of that over the lines that have errors; match: HIPE's"
-        " match error; pref: documents improved minus made worse, by CER; of clean: clean lines touched, of all clean;"
-        " digits: lines with a digit that the model changed (no digit of a gated line may); a perfect model: the truth"
-        " proposed to the gate, the most that any model can bring; s/2000: seconds in the model for 2,000 characters"
-    )
+                print(_row(group, method, found[group]))
+    print(LEGEND)
 
 
-def _row(group: str, way: str, f: dict[str, Any]) -> str:
-    def pair(values: list[float]) -> str:
+def _aligned(cells: Sequence[str]) -> str:
+    """Return a row of the table: text to the left, numbers to the right."""
+    pairs = zip(cells, (width for _, width in COLUMNS), strict=True)
+    return " ".join(c[:-w].ljust(-w) if w < 0 else c.rjust(w) for c, w in pairs)
+
+
+def _row(group: str, method: str, f: dict[str, Any]) -> str:
+    def percent(value: float) -> str:
+        return f"{100 * value:.1f}"
+
+    def change(values: list[float]) -> str:
         return f"{100 * values[0]:5.2f} > {100 * values[1]:5.2f}"
 
     low, high = f["interval"]
-    between = f"{100 * low:5.1f}..{100 * high:5.1f}"
-    return (
-        f"{group[:22]:22} {way[:20]:20} {f['documents']:5} {f['lines']:6} {pair(f['cer'])} {100 * f['reduction']:6.1f} {between:>13}"
-        f" {100 * f['mean_reduction']:6.1f} {pair(f['wer'])} {pair(f['match'])} {100 * f['match_reduction']:6.1f} {f['preference']:6.2f}"
-        f" {f['better']:6} {f['worse']:6} {f['clean_touched']:3}/{f['clean']:5} {f['digits_changed']:6} {f['seconds_of_2000']:6.2f}"
-    )
+    errors = [change(f["cer"]), percent(f["reduction"]), f"{100 * low:5.1f}..{100 * high:5.1f}"]
+    words = [percent(f["mean_reduction"]), change(f["wer"])]
+    match = [change(f["match"]), percent(f["match_reduction"]), f"{f['preference']:.2f}"]
+    lines = [str(f["better"]), str(f["worse"]), f"{f['clean_touched']:3}/{f['clean']:5}"]
+    rest = [str(f["digits_changed"]), f"{f['seconds_of_2000']:.2f}"]
+    counts = [str(f["documents"]), str(f["lines"])]
+    return _aligned([group, method, *counts, *errors, *words, *match, *lines, *rest])
 
 
 def rules(results: Results) -> None:
-    """What each rule of the gate decided, and whether it was right, over all sets: of the first way, and of the truth."""
-    for number, (way, groups) in enumerate(results.items()):
-        if number and not way.startswith("a perfect model"):
+    """Print what each rule of the gate decided over all sets, and whether it was right.
+
+    For the first method, and for a perfect model.
+    """
+    for number, (method, groups) in enumerate(results.items()):
+        if number and not method.startswith("a perfect model"):
             continue
         sums = _sums(groups)
-        steps = "".join(f"{f'from {step:g}':>11}" for step in STEPS) if not number else ""
+        steps = "".join(f"{f'from {step:g}':>11}" for step in MARGIN_BINS) if not number else ""
         print(
-            f"\n{way}: {'rule':20} {'edits':>6} {'accepted':>8} {'good':>6} {'bad':>6} {'clean':>6}{steps}"
+            f"\n{method}: {'rule':20} {'edits':>6} {'accepted':>8} {'good':>6} {'bad':>6} {'clean':>6}{steps}"
         )
         for rule, row in sorted(sums.items(), key=lambda item: -item[1]["edits"]):
             steps = "" if number else "".join(f"{good:6}/{bad:<4}" for good, bad in row["steps"])
-            print(f"{'':{len(way) + 1}} {rule:20} {row['edits']:6} {row['accepted']:8} {row['good']:6} {row['bad']:6} {row['clean']:6}{steps}")  # fmt: skip
+            indent = " " * (len(method) + 2)
+            decided = f"{rule:20} {row['edits']:6} {row['accepted']:8}"
+            right = f"{row['good']:6} {row['bad']:6} {row['clean']:6}"
+            print(f"{indent}{decided} {right}{steps}")
         if not number:
-            print(
-                "good, bad: each edit alone, nearer to the truth or farther; clean: in a line without error; from N: the same by the model's margin"
-            )
+            print(RULES_LEGEND)
 
 
 def _sums(groups: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The rules' figures of all sets together."""
+    """Return the rules' figures of all groups together."""
     sums: dict[str, dict[str, Any]] = {}
     for found in groups.values():
         for rule, row in found.get("rules", {}).items():
@@ -86,9 +107,9 @@ def _sums(groups: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def pages(results: Results) -> None:
-    """The pages' whole texts, with what OCR left out or put elsewhere, for the first way: CER, word F1."""
-    way, groups = next(iter(results.items()))
-    print(f"\n{way}, the pages' whole texts:")
+    """Print CER and word F1 of the pages' whole texts for the first method, including what OCR missed or put elsewhere."""
+    method, groups = next(iter(results.items()))
+    print(f"\n{method}, the pages' whole texts:")
     for group, f in groups.items():
         if f["lines"]:
             cer, f1, changes = f["page_cer"], f["page_f1"], f["f1_changes"]
@@ -99,8 +120,8 @@ def pages(results: Results) -> None:
             )
 
 
-def wishes(results: Results) -> None:
-    """What issue 5 wishes for and the first way does not give."""
+def missed_targets(results: Results) -> None:
+    """Print the targets that the first method misses."""
     _, groups = next(iter(results.items()))
     missed = []
     for group, f in groups.items():
@@ -119,17 +140,17 @@ def wishes(results: Results) -> None:
                 ),
                 ("2 % of the lines made worse, or more", f["worse"] <= 0.02 * f["lines"]),
                 ("more than 1 s for 2,000 characters", f["seconds_of_2000"] <= 1),
-                *((text, met) for prefix, text, met in _aims(f) if group.startswith(prefix)),
+                *((text, met) for prefix, text, met in _targets(f) if group.startswith(prefix)),
             )
             if not met
         ]
-    print("\nwished for and missed:" if missed else "\nnothing missed of what is wished for")
+    print("\nmissed targets:" if missed else "\nall targets are met")
     for line in missed:
         print(f"  {line}")
 
 
-def _aims(f: dict[str, Any]) -> list[tuple[str, str, bool]]:
-    """Wishes for one set alone, by how the set's name begins."""
+def _targets(f: dict[str, Any]) -> list[tuple[str, str, bool]]:
+    """Return the targets of single groups: (how the group's name begins, what misses the target, whether it is met)."""
     return [
         ("ours middle en", "less than 30 % of the errors gone", f["reduction"] >= 0.3),
         ("ours middle", "less than 20 % of the errors gone", f["reduction"] >= 0.2),
@@ -149,8 +170,8 @@ def _aims(f: dict[str, Any]) -> list[tuple[str, str, bool]]:
 
 
 def confidence(results: Results) -> None:
-    """By the engine's confidence in a line, for each set with all its levels and languages; the first way."""
-    way, groups = next(iter(results.items()))
+    """Print the first method's figures by the engine's confidence in a line, for each set with all levels and languages."""
+    method, groups = next(iter(results.items()))
     sums: dict[tuple[str, float], collections.Counter[str]] = {}
     for group, found in groups.items():
         for row in found.get("confidence", []):
@@ -158,46 +179,55 @@ def confidence(results: Results) -> None:
             sum_.update({k: row[k] for k in ("lines", "characters", "better", "worse")})
             sum_.update(before=row["errors"][0], after=row["errors"][1])
     if sums:
-        print(f"\n{way}, by the engine's confidence in the line:")
+        print(f"\n{method}, by the engine's confidence in the line:")
     for (name, low), row in sorted(sums.items()):
         cer = [100 * row[k] / max(1, row["characters"]) for k in ("before", "after")]
-        print(f"{name:22} from {low:5.3f} {row['lines']:5} lines  CER {cer[0]:5.2f} > {cer[1]:5.2f} %  {row['better']:4} better {row['worse']:4} worse")  # fmt: skip
+        lines = f"{row['lines']:5} lines  CER {cer[0]:5.2f} > {cer[1]:5.2f} %"
+        changes = f"{row['better']:4} better {row['worse']:4} worse"
+        print(f"{name:22} from {low:5.3f} {lines}  {changes}")
 
 
 def examples(outcomes: Outcomes, count: int) -> None:
-    """Lines made worse and lines made better by the first way, and good edits that were rejected."""
-    way, groups = next(iter(outcomes.items()))
-    worse: list[str] = []
-    better: list[str] = []
-    missed: list[str] = []
-    harmful: list[str] = []
+    """Print lines that the first method made worse or better, good edits that were rejected, and bad ones accepted."""
+    method, groups = next(iter(outcomes.items()))
+    found: dict[str, list[str]] = {
+        "made worse": [],
+        "made better": [],
+        "good edits that were rejected": [],
+        "bad edits that were accepted": [],
+    }
+    worse, better, missed, harmful = found.values()
     for group, documents in groups.items():
         for outcome in documents:
             for line in outcome.lines:
                 before, after = distances(line, outcome.fold)
-                texts = f"  ocr       {line.ocr}\n  said      {line.said}\n  published {line.published}\n  truth     {line.truth}"
-                name = f"{' '.join(group)} {outcome.name} {before} > {after}"
+                shown = f"{' '.join(group)} {outcome.name} {before} > {after}\n{_texts(line)}\n"
                 if after > before:
-                    worse.append(f"{name}\n{texts}\n")
+                    worse.append(shown)
                 elif after < before:
-                    better.append(f"{name}\n{texts}\n")
-                for e in line.edits:
-                    good = gain(line, e, outcome.fold)
-                    margin = "-" if e.margin is None else f"{e.margin:.1f}"
-                    what = f"{e.rule:18} {margin:>5} {e.before!r} > {e.after!r}"
-                    if good > 0 and not e.accepted:
-                        missed.append(what)
-                    elif good < 0 and e.accepted and e.rule == MODEL_RULE:
-                        harmful.append(what)
-    for title, found in (
-        ("made worse", worse), ("made better", better), ("good edits that were rejected", missed),
-        ("bad edits that were accepted", harmful),
-    ):  # fmt: skip
-        print(f"\n{way}: {title} ({len(found)})")
-        print("\n".join(_spread(found, count)))
+                    better.append(shown)
+                for edit in line.edits:
+                    nearer = gain(line, edit, outcome.fold)
+                    if nearer > 0 and not edit.accepted:
+                        missed.append(_edit(edit))
+                    elif nearer < 0 and edit.accepted and edit.rule == MODEL_RULE:
+                        harmful.append(_edit(edit))
+    for title, items in found.items():
+        print(f"\n{method}: {title} ({len(items)})")
+        print("\n".join(_spread(items, count)))
+
+
+def _texts(line: Judged) -> str:
+    ocr, published = f"  ocr       {line.ocr}", f"  published {line.published}"
+    return f"{ocr}\n  proposal  {line.proposal}\n{published}\n  truth     {line.truth}"
+
+
+def _edit(edit: Edit) -> str:
+    margin = "-" if edit.margin is None else f"{edit.margin:.1f}"
+    return f"{edit.rule:18} {margin:>5} {edit.before!r} > {edit.after!r}"
 
 
 def _spread(items: list[str], count: int) -> list[str]:
-    """As many, from all over."""
+    """Return ``count`` items, evenly spread over the list."""
     step = max(1, len(items) // max(1, count))
     return items[::step][:count]

@@ -1,9 +1,10 @@
-"""`make bench-daemon`: one page by itself, and how well the engines read.
+"""`make bench-daemon`: measure one page by itself, and how well the engines read.
 
     python -m bench.daemon [--json FILE]
 
-The time to start; seconds from a page's last byte to its sidecar; what the daemon costs when idle; a large
-inbox listed. Word F1, order-sensitive CER and seconds a page of each engine, when ../shared/data is there.
+The bench measures the time to start, the seconds from a page's last byte to its sidecar, the cost of an idle daemon and
+the listing of a large inbox. Where ../shared/data is there, it adds word F1, order-sensitive CER and seconds a page of
+each engine.
 """
 
 import argparse
@@ -22,16 +23,16 @@ from bench.peers import DATA
 from bench.results import Results, Row, table
 from running import Tree, tree
 from samples import encoded, page
-from scanmend.intake.scanner import Listing
+from scanmend.intake.scanner import Scanner, SliceEnd
 
 IDLE_SECONDS = 20
 REPEATS = 9
 MANY = 100_000
-Found = tuple[str, float, str]  # what, how much, of which unit
+Found = tuple[str, float, str]  # what was measured, the value, its unit
 
 
 def main() -> None:
-    """Measure, print, write."""
+    """Measure, print the figures and write them."""
     parser = argparse.ArgumentParser(description="what scanmend does and costs")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -67,21 +68,25 @@ def _quality(engine: str) -> Iterator[Row]:
 
 
 def _listing() -> Iterator[Found]:
-    """A large inbox whose files are all known, as it is polled every 5 seconds."""
+    """Measure the listing of a large inbox whose files are all known, as polling does every 5 seconds."""
     with tempfile.TemporaryDirectory() as home:
         for number in range(MANY):
             os.close(os.open(f"{home}/kept-{number:06}.pdf", os.O_CREAT))
-        listing = Listing(os.fsencode(home), lambda *_: None)
-        for path in listing.all(5.0, hurry=True):
-            if path is not None:
-                listing.note(path)
+        scanner = Scanner(os.fsencode(home), lambda *_: None)
+        for path in scanner.scan(5.0, hurry=True):
+            if not isinstance(path, SliceEnd):
+                scanner.mark_in_order(path)
         Path(home, "new.pdf").touch()
         began = time.process_time()
-        looked = [path for path in listing.all(5.0, hurry=False) if path is not None]
+        looked = list(scanner.scan(5.0, hurry=False))
         seconds = time.process_time() - began
         assert b"new.pdf" in looked
         yield f"listing {MANY:,} known files", seconds, "s of CPU"
-        yield "  of them looked at again", float(len(looked)), "files"
+        yield (
+            "  of them looked at again",
+            float(sum(not isinstance(path, SliceEnd) for path in looked)),
+            "files",
+        )
 
 
 def _daemon() -> Iterator[Found]:
@@ -102,7 +107,7 @@ def _daemon() -> Iterator[Found]:
         made.eventually(lambda: me.children(recursive=True) == [], 60)
         before = me.cpu_times()
         switches = me.num_ctx_switches()
-        time.sleep(IDLE_SECONDS)  # what is measured is what happens when nothing happens
+        time.sleep(IDLE_SECONDS)  # the measurement: nothing happens meanwhile
         after, switched = me.cpu_times(), me.num_ctx_switches()
         busy = after.user + after.system - before.user - before.system
         yield "idle daemon, RSS", me.memory_info().rss / 2**20, "MiB"
@@ -113,7 +118,7 @@ def _daemon() -> Iterator[Found]:
 
 
 def _drop(made: Tree, number: int) -> tuple[float, float]:
-    """Seconds from the close of a one-page PNG to its sidecar, and those of them in the engine."""
+    """Return the seconds from the close of a one-page PNG to its sidecar, and how many of them the engine took."""
     data = encoded("png", [page()])
     path = made.inbox / f"scan-{number}.png"
     with open(path, "wb") as file:

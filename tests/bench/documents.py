@@ -1,8 +1,8 @@
-"""Documents of our own, printed and spoilt: what training never saw in texts, fonts and layout.
+"""Rendered and degraded documents with texts, fonts and layouts that the training data does not have.
 
-The texts stand in texts/LANGUAGE.txt: ``== name`` begins a document, ``# `` a heading, tabs part the cells of a
-table, ``|||`` begins the next column. A page is set in one of the held-out fonts (DejaVu, Gentium, Cantarell, as
-far as they are installed), and goes through a copier, a scanner or a camera of its own, by level; seeded.
+The texts lie in texts/LANGUAGE.txt: ``== name`` begins a document, ``# `` a heading, ``|||`` the next column; tabs
+separate the cells of a table. A page is set in one of the held-out fonts that are installed (DejaVu, Gentium,
+Cantarell). Then a copier, a scanner or a camera degrades it, as its level says. A seed makes all of it repeatable.
 """
 
 import os
@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 TEXTS = Path(__file__).parent / "texts"
 LANGUAGES = ("en", "de", "es", "fr")
 LEVELS = ("light", "middle", "heavy")
-DRAWN = 300  # dpi at which a page is set, before it is brought down to its scanner's
+DRAWN = 300  # dpi at which a page is set, before it is scaled down to its scanner's resolution
 PAPER = (8.27, 11.69)  # inches
 MARGIN = 0.9  # inches
 FONTS = {
@@ -38,7 +38,7 @@ Pixels = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A document as written: its lines, with their marks."""
+    """The text of a document: its lines, with the marks of headings, cells and columns."""
 
     name: str
     language: str
@@ -46,24 +46,24 @@ class Text:
 
     @property
     def truth(self) -> str:
-        """What a reader reads, in order."""
+        """Return the text without marks, in reading order."""
         kept = (line.removeprefix("# ").replace("\t", " ") for line in self.lines if line != "|||")
         return "\n".join(line for line in kept if line.strip())
 
 
 @dataclass(frozen=True, slots=True)
 class Wear:
-    """The limits of what a level does to a page; each page draws its own values."""
+    """The ranges of a level's degradations; each page draws its own values from them."""
 
     dpi: tuple[int, int]
     blur: tuple[float, float]  # radius in hundredths of an inch
     noise: tuple[float, float]  # grey levels
-    quality: tuple[int, int]  # of JPEG
+    quality: tuple[int, int]  # JPEG quality
     skew: float  # degrees
     contrast: tuple[float, float]
-    unevenness: float  # share by which light falls off
-    through: float  # share of the other side's ink
-    threshold: float  # share of pages that are brought to black and white
+    unevenness: float  # share of the light that is lost at the far side
+    through: float  # share of the ink on the other side that shines through
+    threshold: float  # share of pages that are binarised
 
 
 WEAR = {
@@ -74,7 +74,7 @@ WEAR = {
 
 
 def texts(languages: Sequence[str] = LANGUAGES) -> Iterator[Text]:
-    """The documents as written."""
+    """Yield the documents of these languages."""
     for language in languages:
         for part in (TEXTS / f"{language}.txt").read_text(encoding="utf-8").split("== ")[1:]:
             name, *lines = part.rstrip("\n").split("\n")
@@ -82,7 +82,7 @@ def texts(languages: Sequence[str] = LANGUAGES) -> Iterator[Text]:
 
 
 def fonts(folders: Sequence[str] = ()) -> dict[str, str]:
-    """The held-out fonts that are there, by name: in these folders, or where fontconfig knows of them."""
+    """Return the files of the held-out fonts, by name, in these folders and where fontconfig finds them."""
     there: dict[str, str] = {}
     for folder in folders:
         there |= {p.name: str(p) for p in sorted(Path(folder).rglob("*.[to]tf"))}
@@ -107,7 +107,7 @@ def pictures(
     languages: Sequence[str] = LANGUAGES,
     most: int | None = None,
 ) -> Iterator[tuple[Text, str, str]]:
-    """Each text (``most`` of a language) at each level, ``copies`` times in other fonts: (text, level, file)."""
+    """Yield text, level and file of each page: at most ``most`` texts of a language, each level, ``copies`` fonts."""
     os.makedirs(folder, exist_ok=True)
     chosen = [text for language in languages for text in list(texts((language,)))[:most]]
     for text in chosen:
@@ -119,8 +119,11 @@ def pictures(
 
 
 def _file(folder: str, text: Text, level: str, font: tuple[str, str], rng: random.Random) -> str:
-    """The page as a scanner's JPEG; made once, as long as nothing that makes it changes."""
-    size = os.path.getsize(font[1])  # another version of the font
+    """Return the path of a page as a scanner's JPEG.
+
+    It is made again only when something that it depends on changes.
+    """
+    size = os.path.getsize(font[1])  # tells another version of the font
     made_of = f"{text} {level} {font[0]} {size} {rng.random()}".encode() + Path(__file__).read_bytes()  # fmt: skip
     name = f"{text.language}-{text.name}-{level}-{font[0]}-{zlib.crc32(made_of):08x}.jpg"
     path = os.path.join(folder, name.replace(" ", "_"))
@@ -135,7 +138,7 @@ def _file(folder: str, text: Text, level: str, font: tuple[str, str], rng: rando
 
 
 def printed(text: Text, font: str, rng: random.Random) -> Image.Image:
-    """The page as it leaves the printer, DRAWN dots an inch."""
+    """Return the page as it is printed, 8-bit grey, at DRAWN dpi."""
     width, height = (round(DRAWN * inches) for inches in PAPER)
     margin = round(DRAWN * MARGIN)
     columns = "\n".join(text.lines).split("\n|||\n")
@@ -149,7 +152,9 @@ def printed(text: Text, font: str, rng: random.Random) -> Image.Image:
     ends = []
     for number, column in enumerate(columns):
         lines = column.split("\n")
-        if not number and len(columns) > 1 and lines[0].startswith("# "):  # over all columns
+        if (
+            not number and len(columns) > 1 and lines[0].startswith("# ")
+        ):  # the heading spans all columns
             top = _heading(draw, lines.pop(0), font, size, (margin, margin, wide), leading)
         place = (round(margin + number * step), top, round(step - 0.4 * DRAWN))
         ends.append(_column(draw, lines, (font, body, size), place, leading))
@@ -157,7 +162,10 @@ def printed(text: Text, font: str, rng: random.Random) -> Image.Image:
 
 
 def _size(text: Text, font: str, wide: int, high: int, rng: random.Random) -> tuple[int, int]:
-    """Letters of 9 to 11 points or so, by their x-height, as the longest line and the page allow; the line's step."""
+    """Return the font's size and the distance between lines, in pixels.
+
+    Letters have about 9 to 11 points, by their x-height, or less where the longest line or the page needs it.
+    """
     body = [line for line in text.lines if "\t" not in line]
     longest = max(ImageFont.truetype(font, 100).getlength(line) for line in body) / 100
     leading = rng.uniform(1.3, 1.55)
@@ -175,7 +183,7 @@ def _heading(
     place: tuple[int, int, int],
     leading: int,
 ) -> int:
-    """A heading; where the text goes on."""
+    """Draw a heading. Return the y at which the text goes on."""
     x, y, wide = place
     text = line.removeprefix("# ")
     large = ImageFont.truetype(font, round(1.5 * size))
@@ -191,7 +199,7 @@ def _column(
     place: tuple[int, int, int],
     leading: int,
 ) -> int:
-    """Lines one under the other; runs of lines with tabs as a table. Where they end."""
+    """Draw lines one below the other, and runs of lines with tabs as a table. Return the y at which they end."""
     x, y, wide = place
     for number, line in enumerate(lines):
         if line.startswith("# "):
@@ -215,7 +223,7 @@ def _column(
 def _stops(
     lines: Sequence[str], number: int, font: ImageFont.FreeTypeFont, wide: int
 ) -> list[tuple[float, bool]]:
-    """Where the cells of this line's table stand, and whether on the right of that: numbers do."""
+    """Return for each cell of this line's table its x, and whether it ends there: columns of numbers do."""
     count = lines[number].count("\t")
     first = last = number
     while first and lines[first - 1].count("\t") == count:
@@ -238,7 +246,7 @@ def _stops(
 
 
 def worn(page: Image.Image, wear: Wear, rng: random.Random) -> Image.Image:
-    """The page after ink, paper, time and a scanner, in this order."""
+    """Return the page after ink, paper, ageing and a scanner have degraded it, in this order."""
     noise = np.random.default_rng(rng.randrange(2**32))
     ink = 1 - np.asarray(page, np.float32) / 255
     other = page.transpose(Image.Transpose.FLIP_LEFT_RIGHT).filter(ImageFilter.GaussianBlur(5))
@@ -266,14 +274,14 @@ def worn(page: Image.Image, wear: Wear, rng: random.Random) -> Image.Image:
 
 
 def _patches(shape: tuple[int, ...], noise: np.random.Generator) -> Pixels:
-    """Ink that took better here than there."""
+    """Return the strength of the ink at each pixel, which varies slowly over the page."""
     coarse = noise.uniform(0.7, 1.1, (9, 7)).astype(np.float32)
     smooth = Image.fromarray(coarse).resize((shape[1], shape[0]), Image.Resampling.BICUBIC)
     return np.asarray(smooth)
 
 
 def _light(shape: tuple[int, ...], unevenness: float, rng: random.Random) -> Pixels:
-    """A lamp that stands on one side."""
+    """Return the light at each pixel, from a lamp on one side."""
     rows, columns = np.mgrid[0 : 1 : shape[0] * 1j, 0 : 1 : shape[1] * 1j]
     away = np.hypot(rows - rng.random(), columns - rng.random())
     fall: Pixels = 1 - rng.uniform(0, unevenness) * away

@@ -1,10 +1,10 @@
-"""`make bench-engine`: what makes RapidOCR quick here, each by itself, against what is shipped.
+"""`make bench-engine`: measure each thing that makes RapidOCR fast in scanmend, against what is shipped.
 
     python -m bench.engine [DATA_DIR] [--kinds KIND ...] [--pages N] [--only NAME ...] [--json FILE]
 
-Receipts and typed pages (the magazine page among them) with their truth. Each page is read in every way before the
-next one, by one thread in a process for each core: a machine that gets slower meanwhile slows all of them. What
-needs a package that scanmend has no use for (onnxruntime; nncf for int8) is left out where it is not installed.
+The pages are receipts and typed pages (the magazine page among them) with their truth. One thread in a process for each
+core reads a page in every way before the next page: a machine that gets slower slows all ways alike. Ways that need a
+package which scanmend does not use (onnxruntime; nncf for int8) are left out where it is not installed.
 """
 
 import argparse
@@ -33,14 +33,14 @@ DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 KINDS = ("receipts", "isri-unlv")
 BLANK = "blank"
 SHIPPED = "as it is"
-CALIBRATION = "form-funsd"  # pages that are not scored
+CALIBRATION = "form-funsd"  # pages that the scores leave out
 
-Way = Callable[[], Any]  # gives a context manager, inside which pages are read in this way
-Told = tuple[str, str, float, Score]  # way, path, CPU seconds, how well
+Way = Callable[[], Any]  # returns a context manager, within which pages are read in this way
+Told = tuple[str, str, float, Score]  # way, path, CPU seconds, score
 
 
 def ways() -> dict[str, Way]:
-    """What is compared; built in the process that reads."""
+    """Return the ways by name. The process that reads builds them."""
     found: dict[str, Way] = {SHIPPED: ExitStack}
     for side in (960, 1280, 1600, 2000):
         found[f"detector sees {side} pixels, whatever the page"] = partial(
@@ -99,7 +99,7 @@ def _looks(**changes: Any) -> Iterator[None]:
 
 
 def _always(side: int) -> Any:
-    """Replace detection.all_lines: one picture of this size, whatever the page, and nothing of the coarse pass."""
+    """Return a stand-in for ``detection.all_lines``: one pass at this size, whatever the page, and no smaller one."""
     from scanmend.ocr.detection import _detect
 
     return lambda detector, pixels, _first: _detect(detector, pixels, side)
@@ -114,7 +114,7 @@ def _not_blank() -> Iterator[None]:
 
 
 def _loaded(settings: dict[str, str]) -> Way:
-    """Models compiled with these settings of OpenVINO's."""
+    """Return a way whose models are compiled with these settings of OpenVINO."""
     from rapidocr.inference_engine.openvino import main as runtime
 
     from scanmend.ocr import line_models
@@ -150,12 +150,12 @@ def _onnxruntime(arena: bool) -> Way:
 
 
 def _int8() -> Way:
-    """Both models quantized after their training, calibrated on pages that are not scored."""
+    """Return a way whose models are quantized after training, and calibrated on pages that the scores leave out."""
     import openvino
 
     from scanmend.ocr import line_models
 
-    nncf: Any = importlib.import_module("nncf")  # not scanmend's
+    nncf: Any = importlib.import_module("nncf")  # no dependency of scanmend
     models = line_models._models.__wrapped__()
     both = models.detector, models.recogniser
     plain = [model.session for model in both]
@@ -194,11 +194,11 @@ def _models(models: Any) -> Way:
 
 
 def read(job: tuple[int, str, Sequence[str]]) -> list[Told]:
-    """One page in every way, in a process of the pool; each page begins with another way."""
+    """Read one page in every way, in a process of the pool. Each page begins with another way."""
     number, path, only = job
     found = list(_ready(tuple(only)).items())
     first = number % len(found)
-    _timed(ExitStack, path)  # the first reading of a page is dearer
+    _timed(ExitStack, path)  # the first reading of a page takes longer
     return [(name, path, *_timed(way, path)) for name, way in found[first:] + found[:first]]
 
 
@@ -225,7 +225,7 @@ def warm(path: str, only: Sequence[str]) -> None:
 
 
 def rows(told: Sequence[Told], kinds: Sequence[str]) -> list[Row]:
-    """A row for each way and kind; the ratio is of all pages' CPU seconds together."""
+    """Return a row for each way and kind; its ratio is that of the CPU seconds of all pages together."""
     found: list[Row] = []
     for kind in kinds:
         seconds: dict[str, float] = {}
@@ -250,7 +250,7 @@ def rows(told: Sequence[Told], kinds: Sequence[str]) -> list[Row]:
 
 
 def blanks(home: str) -> list[str]:
-    """Empty sheets, DIN A4 at 300 dpi, with what is written on them."""
+    """Write empty sheets, A4 at 300 dpi, and their empty truth. Return their paths."""
     os.mkdir(os.path.join(home, BLANK))
     paths = [os.path.join(home, BLANK, f"{n}.png") for n in range(4)]
     for path in paths:
@@ -266,7 +266,7 @@ def _load(env: dict[str, str], path: str, gate: Any) -> None:
 
 
 def processes(paths: Sequence[str]) -> list[Row]:
-    """Two processes of one thread against one of two, by the wall clock, in turn."""
+    """Measure two processes of one thread against one of two, in turn, by the wall clock."""
     found: dict[str, list[float]] = {}
     for _ in range(2):
         for count, threads in ((2, 1), (1, 2)):
@@ -285,7 +285,7 @@ def processes(paths: Sequence[str]) -> list[Row]:
 
 
 def main() -> None:
-    """Measure, print, write."""
+    """Measure, print the figures and write them."""
     parser = argparse.ArgumentParser(description="what makes RapidOCR quick here")
     parser.add_argument("data", nargs="?", default=str(DATA))
     parser.add_argument("--kinds", nargs="*", default=KINDS, help="of pages, as bench.quality names them")  # fmt: skip

@@ -1,9 +1,10 @@
-"""`make bench-fairness`: a receipt behind a book, a book behind receipts, and a stream that never ends.
+"""`make bench-fairness`: measure how long short and long documents wait for each other.
 
     python -m bench.fairness [--pages 500] [--engine tesseract] [--every 5] [--json FILE]
 
-The receipts on an idle daemon, the book alone, both together, and a document of a few pages while as many
-short ones wait as the daemon can't work off. Correction off; one daemon for all, so everything is warm.
+The bench measures receipts on an idle daemon, a book alone, both together, and a document of a few pages while more
+receipts arrive than the daemon can process. Correction is off. One daemon serves all parts, so that everything is
+loaded.
 """
 
 import argparse
@@ -24,18 +25,21 @@ from running import ROOT, Tree, tree
 from samples import LETTER, page
 
 RECEIPTS = ROOT.parent / "shared" / "data" / "receipts"
-IDLE = 12  # receipts on the idle daemon
-PAGE = (1240, 1754)  # pixels: A4 at 150 dpi, full, so that many receipts come beside the book
-LONG = 4  # pages of the document that must not starve
-WAITING = 3  # short documents in line for each worker, all the time
-LIMIT = 3600.0  # seconds for one document, at most
+IDLE = 12  # receipts that are measured on the idle daemon
+PAGE = (
+    1240,
+    1754,
+)  # pixels: A4 at 150 dpi, full of text, so that many receipts arrive during the book
+LONG = 4  # pages of the document in the stream
+WAITING = 3  # receipts in line for each worker at any time
+LIMIT = 3600.0  # seconds that one document may take
 
 
 class Bench:
-    """The daemon under test, and files to drop."""
+    """The daemon under test, and the files to drop."""
 
     def __init__(self, made: Tree, pages: int) -> None:
-        """``pages`` of the book."""
+        """Write a book of so many pages."""
         self._made = made
         self._receipts = itertools.cycle(_receipts())
         self._numbers = itertools.count()
@@ -43,7 +47,7 @@ class Bench:
         _write_book(self.book, pages)
 
     def drop(self, source: Path) -> Path:
-        """Put a copy into the inbox; its sidecar's path."""
+        """Put a copy into the inbox. Return the path of its sidecar."""
         name = f"{next(self._numbers):05}-{source.stem}"
         copy = self._made.home / f"{name}{source.suffix}"
         shutil.copyfile(source, copy)
@@ -51,25 +55,28 @@ class Bench:
         return self._made.outbox / f"{name}.json"
 
     def receipt(self) -> Path:
-        """Drop the next receipt."""
+        """Drop the next receipt. Return the path of its sidecar."""
         return self.drop(next(self._receipts))
 
     def wait(self, sidecar: Path) -> float:
-        """When it was there, by the wall clock."""
+        """Wait for a sidecar. Return when it was renamed into place, since the epoch."""
         self._made.eventually(sidecar.exists, LIMIT)
         return sidecar.stat().st_ctime
 
     def took(self, source: Path) -> float:
-        """Seconds from the drop to the result."""
+        """Return the seconds from the drop of a file to its result."""
         began = time.time()
         return self.wait(self.drop(source)) - began
 
     def idle(self) -> list[float]:
-        """Receipts one after the other, on an idle daemon."""
+        """Return the seconds of receipts that are dropped one after the other on an idle daemon."""
         return [self.took(next(self._receipts)) for _ in range(IDLE)]
 
     def beside(self, every: float) -> tuple[float, list[float], float]:
-        """The book with a receipt every so many seconds: its seconds, theirs, and its longest usual page."""
+        """Drop the book, and a receipt every so many seconds.
+
+        Return the seconds of the book, those of each receipt, and the p95 of the book's pages.
+        """
         began = time.time()
         book = self.drop(self.book)
         dropped: list[tuple[float, Path]] = []
@@ -84,7 +91,10 @@ class Bench:
         return self.wait(book) - began, waits, p95(seconds)
 
     def stream(self, workers: int, most: float) -> tuple[float, int]:
-        """Seconds of a short document behind an endless stream of receipts, and how many overtook it."""
+        """Drop a document behind an endless stream of receipts.
+
+        Return its seconds, at most ``most``, and the number of receipts that were published before it.
+        """
         waiting = [self.receipt() for _ in range(WAITING * workers)]
         short = self._made.home / "short.pdf"
         _write_book(short, LONG)
@@ -102,12 +112,12 @@ class Bench:
 
 
 def p95(values: Sequence[float]) -> float:
-    """What 19 of 20 stay below."""
+    """Return the 95th percentile."""
     return sorted(values)[min(len(values) - 1, int(0.95 * len(values)))]
 
 
 def _receipts() -> Iterator[Path]:
-    real = sorted(RECEIPTS.glob("*.jpg"))[2:10]  # of the usual size
+    real = sorted(RECEIPTS.glob("*.jpg"))[2:10]  # these have the usual size
     if real:
         yield from real
         return
@@ -123,7 +133,7 @@ def _write_book(path: Path, pages: int) -> None:
 
 
 def main() -> None:
-    """Measure, print, write."""
+    """Measure, print the figures and write them."""
     parser = argparse.ArgumentParser(description="who waits for whom")
     parser.add_argument("--pages", type=int, default=500)
     parser.add_argument("--engine", default="tesseract", choices=("tesseract", "rapidocr"))
@@ -145,9 +155,9 @@ def main() -> None:
 
 
 def measure(bench: Bench, options: argparse.Namespace, workers: int) -> Results:
-    """All of it, in order."""
+    """Run all parts, in order. Return what they found."""
     for wait in [bench.receipt() for _ in range(workers + 1)]:
-        bench.wait(wait)  # each worker has read a page
+        bench.wait(wait)  # more than workers, so that each has read a page
     idle = bench.idle()
     print(f"receipt, idle: median {statistics.median(idle):.2f} s, p95 {p95(idle):.2f} s", flush=True)  # fmt: skip
     alone = bench.took(bench.book)
@@ -158,7 +168,7 @@ def measure(bench: Bench, options: argparse.Namespace, workers: int) -> Results:
         f" {statistics.median(waits):.2f} s, p95 {p95(waits):.2f} s; page in hand {in_hand:.2f} s",
         flush=True,
     )
-    own = len(waits) * statistics.mean(idle) / workers  # the receipts' share of the workers
+    own = len(waits) * statistics.mean(idle) / workers  # what the receipts take from the workers
     streamed, overtook = bench.stream(workers, most=600)
     print(f"{LONG} pages in an endless stream: {streamed:.1f} s, {overtook} receipts overtook", flush=True)  # fmt: skip
     name = f"{options.engine}, {workers} cores"

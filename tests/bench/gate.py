@@ -1,7 +1,7 @@
-"""The gate over a great many random pages, and what it costs: `make bench-gate CASES=1000000`.
+"""Pass random lines through the gate, check its properties, and measure its cost: `make bench-gate CASES=1000000`.
 
-Text and proposals are drawn by a plain generator, a hundred times as fast as hypothesis, from pieces chosen to
-hurt; the properties are those of tests/unit/test_gate.py, and the first page that breaks one ends the run.
+A plain generator draws text and proposals from pieces that are likely to break a rule, a hundred times as fast as hypothesis.
+The properties are those of tests/unit/correction/test_gate.py; the first line that breaks one ends the run.
 """
 
 import random
@@ -9,23 +9,25 @@ import statistics
 import sys
 import time
 
-from scanmend.config.profiles import Profile
+from gating import BOX, RULES, revert
 from scanmend.correction.checks import suspects
-from scanmend.correction.gate import apply, gate, revert
-from scanmend.correction.protected import repairs
-from scanmend.page import Box, Edit, Line, LineProposal
+from scanmend.correction.gate import apply, gate
+from scanmend.correction.repairs import repair_numbers
+from scanmend.page import Edit, Line, LineProposal
 
-RULES = Profile("default", "x")
-PIECES = [
-    "total", "12.50", "€", "rn", "modem", "modern", "Invoic", "Invoice", "l00.00", "12/03/2024", "a@x.org", "O", "1O",
-    "the", "tlie", "é", "e\u0301", "ſ", "１", "DE89 3704 0044 O532 0130 00", "mg", "5O", "InvoIce", "clied", "died",
-    "house", "honse", "-", "¬", "\u00ad", "١", "½", "XIV", "3704", "\u200b", "\u202e", "4111 1111 1111 1111", "0", "1",
-    "8", "9", ".", ",", "'", "ﬁ", "m", "d", "cl", "WOONYANN", "WOON YANN", "Straße", "Strasse", "x" * 30,
-]  # fmt: skip
-BOX = Box(0, 0, 1, 1)
+PIECES = [  # of random text
+    *("total", "12.50", "\u20ac", "rn", "modem", "modern", "Invoic", "Invoice"),
+    *("l00.00", "12/03/2024", "a@x.org", "O", "1O", "the", "tlie", "é", "e\u0301"),
+    *("ſ", "\uff11", "DE89 3704 0044 O532 0130 00", "mg", "5O", "InvoIce", "clied"),
+    *("died", "house", "honse", "-", "¬", "\u00ad", "١", "½", "XIV", "3704", "\u200b"),
+    *("\u202e", "4111 1111 1111 1111", "0", "1", "8", "9", ".", ",", "'", "\ufb01"),
+    *("m", "d", "cl", "WOONYANN", "WOON YANN", "Straße", "Strasse"),
+    "x" * 30,
+]
 
 
 def _line(rng: random.Random) -> tuple[str, str, tuple[int, ...] | None]:
+    """Return an OCR text, a proposal for it, and the offsets that the engine doubted."""
     text = rng.choice(["", " "]).join(rng.choice(PIECES) for _ in range(rng.randrange(9)))
     if rng.random() < 0.5 and text:
         proposal = text
@@ -44,24 +46,26 @@ def _digits(text: str) -> str:
 
 
 def check(rng: random.Random) -> int:
-    """One line; the number of accepted edits."""
+    """Check one line; return the number of accepted edits."""
     text, proposal, unsure = _line(rng)
     line = Line(text, BOX, 0.5, unsure=unsure)
     gated = gate([line], [LineProposal(proposal)], RULES)
     published, edits = gated.lines[0], gated.edits
-    named = [Edit(0, r.start, r.before, r.after, True, r.rule) for r in repairs(text, unsure)]
-    what = (text, proposal, unsure, published, edits)
-    assert _digits(published) == _digits(apply(text, named)), what
-    assert published == apply(text, edits), what
-    assert revert(published, edits) == text, what
-    assert published.count("\n") == text.count("\n"), what
+    named = [
+        Edit(0, r.start, r.before, r.after, True, r.rule) for r in repair_numbers(text, unsure)
+    ]
+    case = (text, proposal, unsure, published, edits)
+    assert _digits(published) == _digits(apply(text, named)), case
+    assert published == apply(text, edits), case
+    assert revert(published, edits) == text, case
+    assert published.count("\n") == text.count("\n"), case
     again = Line(published, BOX, 0.5, unsure=None if unsure is None else ())
-    assert gate([again], [LineProposal(proposal)], RULES).lines == gated.lines, what
+    assert gate([again], [LineProposal(proposal)], RULES).lines == gated.lines, case
     return sum(e.accepted for e in edits)
 
 
 def cost() -> tuple[float, float]:
-    """Milliseconds of the gate and of the suspects for a page of 60 lines, 10 words each, one in ten misread."""
+    """Return the milliseconds that the gate and the checks take for a page of 60 lines, 10 words each, one in ten misread."""
     rng = random.Random(2)
     words = [
         "the",
@@ -82,41 +86,37 @@ def cost() -> tuple[float, float]:
     ]
 
     def misread(word: str) -> str:
-        place = rng.randrange(len(word))
-        return word[:place] + rng.choice("ceoilrn") + word[place + 1 :]
+        at = rng.randrange(len(word))
+        return word[:at] + rng.choice("ceoilrn") + word[at + 1 :]
 
     truth = [" ".join(rng.choice(words) for _ in range(9)) + f" {n}.50" for n in range(60)]
-    lines = [
-        Line(
-            " ".join(misread(w) if rng.random() < 0.1 else w for w in t.split()[:-1]) + " 1.50",
-            BOX,
-            0.9,
-        )
-        for t in truth
-    ]
-    said = [LineProposal(t) for t in truth]
-    gates, looks = [], []
+    lines = []
+    for text in truth:
+        read = [misread(w) if rng.random() < 0.1 else w for w in text.split()[:-1]]
+        lines.append(Line(" ".join(read) + " 1.50", BOX, 0.9))
+    proposals = [LineProposal(text) for text in truth]
+    gate_seconds, check_seconds = [], []
     for _ in range(100):
         started = time.perf_counter()
-        gated = gate(lines, said, RULES)
+        gated = gate(lines, proposals, RULES)
         between = time.perf_counter()
         suspects(lines, gated.lines, gated.edits)
-        gates.append(between - started)
-        looks.append(time.perf_counter() - between)
-    return 1000 * statistics.median(gates), 1000 * statistics.median(looks)
+        gate_seconds.append(between - started)
+        check_seconds.append(time.perf_counter() - between)
+    return 1000 * statistics.median(gate_seconds), 1000 * statistics.median(check_seconds)
 
 
 def main() -> None:
-    """Run, and print what was seen."""
+    """Run, and print the figures."""
     cases = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     seed = time.time_ns()
     rng = random.Random(seed)
     started = time.perf_counter()
     accepted = sum(check(rng) for _ in range(cases))
     seconds = time.perf_counter() - started
-    print(
-        f"{cases} lines (seed {seed}): every property holds; {accepted} edits accepted, no digit changed but by a rule; {seconds:.0f} s"
-    )
+    digits = "no digit changed but by a rule"
+    print(f"{cases} lines (seed {seed}): every property holds; {accepted} edits accepted, {digits}")
+    print(f"{seconds:.0f} s")
     print("a page of 60 lines: gate {:.2f} ms, suspects {:.2f} ms".format(*cost()))
 
 

@@ -1,4 +1,4 @@
-"""What a process and all below it cost: CPU seconds, and the peak of their memory together (PSS)."""
+"""Measure a process and its descendants: CPU seconds, and the peak of their memory together (PSS)."""
 
 import contextlib
 import threading
@@ -7,14 +7,14 @@ from typing import Self
 
 import psutil
 
-EVERY = 1.0  # seconds between two looks at the memory; a look costs milliseconds of the kernel's
+EVERY = 1.0  # seconds between two readings of the memory; one costs the kernel milliseconds
 
 
 class Meter:
-    """Measures from its entry to its exit; the processes below must be quiet at both."""
+    """A measurement from entry to exit; the descendants must be idle at both moments."""
 
     def __init__(self, pid: int) -> None:
-        """``pid``: whose tree is measured."""
+        """Measure the process ``pid`` and its descendants."""
         self._root = psutil.Process(pid)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
@@ -40,7 +40,7 @@ class Meter:
         return [self._root, *self._root.children(recursive=True)]
 
     def _cpu(self) -> float:
-        """Of the living, and of those that they reaped."""
+        """Return the CPU seconds of the living processes, and of those that they have reaped."""
         total = 0.0
         for process in self._tree():
             with contextlib.suppress(psutil.NoSuchProcess):

@@ -1,14 +1,15 @@
-"""`make bench-peers`: the daemon beside the bare engine and OCRmyPDF, on the same pages.
+"""`make bench-peers`: compare the daemon with the bare engine and with OCRmyPDF, on the same pages.
 
     python -m bench.peers [--pages 120] [--few 12] [--rounds 2] [--only tesseract|rapidocr] [--json FILE]
 
-(a) scanmend's engine in a loop, a process for each core: the limit. (b) the daemon, from the drop to the
-sidecar, correction off. (c) OCRmyPDF with a sidecar: one file after the other as its watcher does it, N
-side by side, and N side by side without a PDF (the least that it can do). With one core, and for the
-library as it comes, fewer pages. Each round draws its pages anew: which of them comes last, when the other
-cores have nothing left, is luck; and (a) and (b) change places, for a machine that gets slower or
-faster meanwhile. OCRmyPDF, far from the rest, has one round. Nobody turns pages with Tesseract (OCRmyPDF
-doesn't unless it is asked); with RapidOCR (a) and (b) do.
+(a) is scanmend's engine in a loop, a process for each core: the limit. (b) is the daemon, from the drop to the sidecar,
+with correction off. (c) is OCRmyPDF with a sidecar: one file after the other as its watcher does it, N side by side,
+and N side by side without a PDF, which is the least that it can do. With one core, and for RapidOCR by itself, there
+are fewer pages.
+
+Each round draws its pages anew, because it is luck which page comes last, when the other cores have nothing left. (a)
+and (b) change their order each round, in case the machine gets slower or faster. OCRmyPDF has one round, as it is far
+from the rest. With Tesseract no way turns pages (OCRmyPDF does so only on request); with RapidOCR (a) and (b) do.
 """
 
 import argparse
@@ -35,7 +36,7 @@ Way = Callable[[], Run]
 
 
 def main() -> None:
-    """Measure, print, write."""
+    """Measure, print the figures and write them."""
     options = _options()
     python, versions = install()
     with tempfile.TemporaryDirectory() as home:
@@ -68,7 +69,7 @@ def _options() -> argparse.Namespace:
 def _ways(
     options: argparse.Namespace, python: str, given: Sequence[Document], number: int
 ) -> Iterator[Way]:
-    """All of them, what is compared side by side in time."""
+    """Yield all ways; those that are compared with each other come next to each other."""
     few = [d for d in given if d.pages == 1][: options.few]
     powers = {2**n for n in range(options.cores.bit_length())}
     for cores in sorted({n for n in powers if n < options.cores} | {options.cores}):
@@ -91,7 +92,7 @@ def _ways(
 def _both(
     engine: str, cores: int, rotate: bool, pile: Sequence[Document], warm: Document, number: int
 ) -> Sequence[Way]:
-    """(a) and (b), in another order each round."""
+    """Return (a) and (b), in another order each round."""
     ways: list[Way] = [
         partial(engine_alone, engine, cores, rotate, pile),
         partial(daemon, engine, cores, rotate, pile, warm),
@@ -107,7 +108,7 @@ def _said(number: int, run: Run) -> str:
 
 
 def rows(runs: Sequence[Run]) -> list[Row]:
-    """A row for each way, medians of the rounds."""
+    """Return a row for each way, with the medians of the rounds."""
     return [
         {
             "engine": engine,
@@ -139,7 +140,7 @@ def _middle(runs: Sequence[Run], value: Callable[[Run], float]) -> float:
 
 
 def targets(runs: Sequence[Run]) -> list[Target]:
-    """What is wished for: ratios within a round, the middle one of the rounds."""
+    """Return the targets: ratios within a round, the median of all rounds."""
     found = []
     ways = _by_way(runs)
     for (engine, cores, way, pages), same in ways.items():
@@ -163,12 +164,12 @@ def targets(runs: Sequence[Run]) -> list[Target]:
 def _ratio(ours: Sequence[Run], theirs: Sequence[Run], *, speed: bool) -> float:
     return statistics.median(
         our.speed / their.speed if speed else our.cost / their.cost
-        for our, their in zip(ours, theirs, strict=False)  # not all ways run in all rounds
+        for our, their in zip(ours, theirs, strict=False)  # some ways run in the first round only
     )
 
 
 def plots(runs: Sequence[Run]) -> list[Plot]:
-    """Speed and cost, a bar for each way."""
+    """Return the plots of speed and cost, a bar for each way."""
     ways = _by_way(runs)
     names = {key: f"{key[0]}, {key[1]} cores: {key[2]}" for key in ways}
     speed = [("", names[key], _middle(same, lambda run: run.speed)) for key, same in ways.items()]

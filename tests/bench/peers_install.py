@@ -1,6 +1,6 @@
-"""The peers in a virtual environment of their own: OCRmyPDF (MPL-2.0), and RapidOCR with onnxruntime.
+"""Install the peers in their own virtual environment: OCRmyPDF (MPL-2.0), and RapidOCR with onnxruntime.
 
-Nothing of them is imported by scanmend; they are started as programs.
+scanmend imports nothing of them; the bench starts them as programs.
 """
 
 import shutil
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-HOME = ROOT / ".bench" / "peers"  # git ignores it; `make clean` removes it
+HOME = ROOT / ".bench" / "peers"  # ignored by git, removed by `make clean`
 PACKAGES = ("ocrmypdf>=17,<18", "rapidocr>=3.10,<4", "onnxruntime")
 _VERSIONS = (
     "from importlib.metadata import version as v;"
@@ -18,7 +18,7 @@ _VERSIONS = (
 
 
 def install() -> tuple[str, dict[str, str]]:
-    """The peers' Python, and their versions; what is there already is not installed again."""
+    """Install what is missing. Return the path of the peers' Python, and their versions."""
     if shutil.which("tesseract") is None:
         sys.exit("tesseract is not there; install it with: apt-get install tesseract-ocr tesseract-ocr-osd")  # fmt: skip
     if shutil.which("taskset") is None:

@@ -1,10 +1,10 @@
-"""A reader in a loop in N processes, nothing else. Run as a program: a job as JSON in, moments as JSON out.
+"""Run one reader in a loop in N processes. A program: it takes a job as JSON and answers with moments as JSON.
 
     python peers_loop.py < JOB
 
-It imports nothing of scanmend for the peers, so that it runs in their virtual environment too. The order:
-the job's line in, each process loads and reads the pages to warm up, ``ready`` out, ``go`` in, the
-moments out (monotonic), end of file in. Between ``ready`` and the end the caller measures.
+For the peers it imports nothing of scanmend, so that it runs in their virtual environment, too. It reads the job's
+line; each process loads its reader and reads the pages to warm up; it writes ``ready``; it reads ``go``; it writes the
+moments (monotonic); it reads the end of the file. The caller measures from ``ready`` to the moments.
 """
 
 import itertools
@@ -17,12 +17,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-Item = tuple[str, int]  # a file, and its page
+Item = tuple[str, int]  # a file, and the index of a page
 Reader = Callable[[str, int], object]
 
 
 def ours(job: dict[str, Any]) -> Reader:
-    """The engine's own object of scanmend, after scanmend's own opening and righting of the page."""
+    """Return scanmend's engine object, behind scanmend's own opening and turning of the page."""
     from scanmend.ocr.engines.base import UprightPage
     from scanmend.ocr.engines.factory import EngineChoice, load
     from scanmend.ocr.line_models import LineModels
@@ -47,7 +47,7 @@ def ours(job: dict[str, Any]) -> Reader:
 
 
 def library(_job: dict[str, Any]) -> Reader:
-    """RapidOCR as it comes: ``RapidOCR()(image)``."""
+    """Return RapidOCR with its defaults: ``RapidOCR()(image)``."""
     from rapidocr import RapidOCR
 
     engine = RapidOCR(params={"Global.log_level": "error"})
@@ -55,7 +55,7 @@ def library(_job: dict[str, Any]) -> Reader:
 
 
 def ocrmypdf(job: dict[str, Any]) -> Reader:
-    """OCRmyPDF's own call, as its watcher makes it: one process, one file after the other."""
+    """Return OCRmyPDF's own call, as its watcher makes it: one process, one file after the other."""
     import logging
 
     import ocrmypdf as peer
@@ -77,7 +77,7 @@ READERS = {"ours": ours, "library": library, "ocrmypdf": ocrmypdf}
 
 
 def work(job: dict[str, Any], next_item: Any, gate: Any, moments: Any) -> None:
-    """The body of each process."""
+    """Run as the body of each process; tell the others when it fails."""
     try:
         turns(job, next_item, gate, moments)
     except BaseException:
@@ -87,7 +87,7 @@ def work(job: dict[str, Any], next_item: Any, gate: Any, moments: Any) -> None:
 
 
 def turns(job: dict[str, Any], next_item: Any, gate: Any, moments: Any) -> None:
-    """Warm up, wait, then take one item after the other."""
+    """Warm up, wait for the start, then take one item after the other."""
     read = READERS[job["reader"]](job)
     for item in job["warm"]:
         read(*item)
@@ -104,7 +104,7 @@ def turns(job: dict[str, Any], next_item: Any, gate: Any, moments: Any) -> None:
 
 
 def main() -> None:
-    """One job."""
+    """Run one job."""
     job = json.loads(sys.stdin.readline())
     context = multiprocessing.get_context("spawn")
     next_item = context.Value("i", 0)

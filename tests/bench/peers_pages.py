@@ -1,7 +1,7 @@
-"""The pages that the peers are given: real ones where ../shared/data is, else pages of ours.
+"""The pages for the peers bench: real ones where ../shared/data is there, else rendered ones.
 
-Each page is written once as a picture without loss (for the library as it comes) and once as what is
-dropped: a third of the pages as PDFs of one page, a third as PDFs of twenty, a third as TIFFs.
+Each page is written as a lossless picture, for RapidOCR by itself, and as part of a document: a third of the pages as
+PDFs of one page, a third as PDFs of twenty, a third as TIFFs.
 """
 
 import itertools
@@ -16,7 +16,7 @@ from bench.documents import TEXTS
 from samples import page
 
 BOOK = 20  # pages of a long PDF
-DPI = 200  # of pages that don't tell, or tell what no scanner has
+DPI = 200  # of pages without a resolution, or with one that no scanner has
 REAL = ("receipts/*.jpg", "pages/*.jpg", "pages/*.png", "pages/*.tif")
 
 
@@ -34,14 +34,17 @@ class Document:
 
 
 def documents(folder: Path, data: Path, pages: int, seed: int) -> list[Document]:
-    """At least ``pages`` pages as files in ``folder``, in an order that mixes the kinds; the same for a seed."""
+    """Write documents of at least ``pages`` pages in all. Return them in an order that mixes the kinds.
+
+    A seed gives the same documents each time.
+    """
     folder.mkdir()
     sources = itertools.cycle(_sources(data, seed))
     books = max(1, round(pages / 3 / BOOK)) if pages >= BOOK else 0
     singles = max(0, pages - books * BOOK)
     kinds = ["pdf", "tiff"] * (singles // 2 + 1)
     plan = [(kind, 1) for kind in kinds[:singles]]
-    for number in range(books):  # the books among the others, where a watcher would meet them
+    for number in range(books):  # spread the books among the others
         plan.insert((2 * number + 1) * len(plan) // (2 * books), (f"pdf of {BOOK}", BOOK))
     made = []
     for number, (kind, count) in enumerate(plan):

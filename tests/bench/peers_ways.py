@@ -1,7 +1,7 @@
-"""The ways from a file to its text that are compared, each measured by the same rule.
+"""The ways from a file to its text that the peers bench compares, each measured by the same rule.
 
-All of them are warm before it begins (what they load is loaded, a page is read), all documents are there
-at once, and a document is done when its text is: so the waits are those of a morning's pile.
+Every way has loaded its models and read a page before the measurement begins. All documents arrive at once, and a
+document is done when its text is there: the waits are those of a morning's pile.
 """
 
 import contextlib
@@ -23,8 +23,8 @@ from bench.peers_pages import Document
 from running import Tree, tree
 
 LOOP = Path(__file__).parent / "peers_loop.py"
-LIMIT = 3600.0  # seconds for one way, at most
-ONE_THREAD = {  # as the daemon's OCR children have it, with a worker for each core
+LIMIT = 3600.0  # seconds that one way may take
+ONE_THREAD = {  # the environment of the daemon's OCR children, with a worker for each core
     "SCANMEND_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "OMP_THREAD_LIMIT": "1",
@@ -41,7 +41,7 @@ llm: {{{llm}}}
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one way took. ``waits``: seconds from the drop to the result, one for each document."""
+    """What one way cost. ``waits``: seconds from the drop to the result, one for each document."""
 
     way: str
     engine: str
@@ -49,39 +49,39 @@ class Run:
     pages: int
     seconds: float
     cpu: float
-    peak: int  # bytes
+    peak: int  # bytes, proportional set sizes of all processes
     waits: tuple[float, ...]
 
     @property
     def speed(self) -> float:
-        """Pages a second."""
+        """Return pages a second."""
         return self.pages / self.seconds
 
     @property
     def cost(self) -> float:
-        """CPU seconds a page."""
+        """Return CPU seconds a page."""
         return self.cpu / self.pages
 
     def wait(self, share: float) -> float:
-        """The wait that this share of the documents stays below."""
+        """Return the seconds below which this share of the waits lies."""
         return sorted(self.waits)[min(len(self.waits) - 1, int(share * len(self.waits)))]
 
 
 def pinned(cores: int) -> list[str]:
-    """The beginning of a command that may use so many cores."""
+    """Return the start of a command line that limits a program to so many cores."""
     mine = sorted(os.sched_getaffinity(0))[:cores]
     return ["taskset", "-c", ",".join(map(str, mine))]
 
 
 def engine_alone(engine: str, cores: int, rotate: bool, given: Sequence[Document]) -> Run:
-    """(a) the limit: scanmend's engine and its preparation of a page in a loop, a process for each core."""
+    """Measure (a), the limit: scanmend's engine and its preparation of a page in a loop, a process for each core."""
     items = [(str(d.path), number) for d in given for number in range(d.pages)]
     job = {"reader": "ours", "engine": engine, "rotate": rotate, "processes": cores}
     return _loop("engine alone", engine, cores, given, items, job, env=ONE_THREAD)
 
 
 def library(python: str, cores: int, given: Sequence[Document]) -> Run:
-    """``RapidOCR()(image)`` in as many processes as cores, on pictures without loss."""
+    """Measure ``RapidOCR()(image)`` in as many processes as cores, on lossless pictures."""
     items = [(str(picture), 0) for d in given for picture in d.pictures]
     job = {"reader": "library", "processes": cores}
     return _loop("RapidOCR()(image)", "rapidocr", cores, given, items, job, python)
@@ -90,7 +90,7 @@ def library(python: str, cores: int, given: Sequence[Document]) -> Run:
 def ocrmypdf(
     python: str, way: str, cores: int, processes: int, given: Sequence[Document], **options: Any
 ) -> Run:
-    """(c) OCRmyPDF in its own virtual environment; ``options`` as its call knows them."""
+    """Measure (c), OCRmyPDF in its own virtual environment; ``options`` are those of ``ocrmypdf.ocr``."""
     items = [(str(d.path), 0) for d in given]
     job = {"reader": "ocrmypdf", "processes": processes, "options": options}
     return _loop(way, "tesseract", cores, given, items, job, python)
@@ -124,7 +124,9 @@ def _loop(
             assert process.wait(60) == 0
         finally:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # what it left waiting, if it failed
+                os.killpg(
+                    process.pid, signal.SIGKILL
+                )  # the processes that still wait, if it failed
             process.wait()
     moments = _by_document(items, dict(said["ended"]))
     waits = tuple(moment - said["began"] for moment in moments)
@@ -133,7 +135,7 @@ def _loop(
 
 
 def _by_document(items: Sequence[tuple[str, int]], ended: Mapping[int, float]) -> list[float]:
-    """When the last page of each file was done."""
+    """Return when the last page of each file was done."""
     moments: dict[str, float] = {}
     for number, moment in ended.items():
         path = items[number][0]
@@ -149,7 +151,7 @@ def daemon(
     warm: Document,
     correct: bool = False,
 ) -> Run:
-    """(b) the daemon on as many cores, from the drop to the sidecar; all durability on."""
+    """Measure (b), the daemon on so many cores, from the drop to the sidecar, with full durability."""
     llm = "model: builtin" if correct else "enabled: false"
     more = DAEMON.format(engine=engine, workers=cores, rotate=str(rotate).lower(), llm=llm)
     with tempfile.TemporaryDirectory() as folder, tree(Path(folder, "tree"), more) as made:
@@ -166,7 +168,8 @@ def daemon(
             _all_there(made, len(before) + len(given))
         made.stop(process)
         waits = tuple(
-            path.stat().st_ctime - began  # the change is the rename: from then on it is there
+            path.stat().st_ctime
+            - began  # the change is the rename that puts the sidecar into place
             for path in made.outbox.glob("*.json")
             if not path.name.startswith("warm-")
         )
@@ -176,7 +179,7 @@ def daemon(
 
 
 def _beside(made: Tree, paths: Iterable[Path], prefix: str = "") -> list[Path]:
-    """Copies on the inbox's file system, each with a name of its own."""
+    """Copy the files to the inbox's file system under new names. Return the copies."""
     copies = []
     for number, path in enumerate(paths):
         copies.append(made.home / f"{prefix}{number:03}{path.suffix}")

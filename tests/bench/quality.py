@@ -1,10 +1,11 @@
-"""Word F1 and order-sensitive character error rate of the product's own reading, by kind of page.
+"""Measure word F1 and order-sensitive character error rate of scanmend's reading, by kind of page.
 
     PYTHONPATH=tests python -m bench.quality DATA_DIR [--engine rapidocr|tesseract] [--kind KIND] [--jobs N] [--pages]
 
-Every picture NAME.* with a NAME.gt.txt beside it, anywhere below DATA_DIR, is read as the OCR child reads it
-(open, upright, recognise, arrange) and compared with the truth: case-folded, white space made single spaces,
-micro averages. The kind is the name of the folder or, in ``pages``, the letters the name begins with.
+The bench reads every picture NAME.* with a NAME.gt.txt beside it, anywhere below DATA_DIR, as the OCR child does (open,
+turn upright, recognise, arrange). It compares the text with the truth, case-folded and with runs of white space as one
+space. Averages are micro averages. The kind is the name of the folder or, in ``pages``, the letters at the start of the
+file's name.
 """
 
 import argparse
@@ -22,9 +23,12 @@ from rapidfuzz.distance import Levenshtein
 from bench.peers_ways import ONE_THREAD
 from scanmend.workers.protocol import PageRequest
 
-SHORT, ALIKE = 3, 4  # characters of a misreading at most, and of what agrees beside it at least
+SHORT, ALIKE = (
+    3,
+    4,
+)  # characters: the longest misreading that counts, the shortest agreement beside it
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
-# sets of one kind that come under more than one name
+# kinds whose sets have more than one name
 KINDS = {
     "magazine": "isri-unlv",
     "isri": "isri-unlv",
@@ -36,10 +40,10 @@ KINDS |= {"fr": "fr-typewritten", "es": "es-print19", "de": "de-1500-1900"}
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One page, or the sum of several.
+    """The score of one page, or the sum of several.
 
-    ``edits``: insertions, deletions and substitutions. ``wrong``, ``right``: characters read, and how many of
-    them the engine was unsure of.
+    ``edits`` counts insertions, deletions and substitutions. ``wrong`` and ``right`` are the number of characters that
+    were misread and read right, each with how many of them the engine was unsure of.
     """
 
     edits: int = 0
@@ -65,16 +69,16 @@ class Score:
 
     @property
     def f1(self) -> float:
-        """Of the words, in any order."""
+        """Return the F1 of the words, in any order."""
         return 2 * self.shared_words / max(1, self.all_words)
 
     @property
     def cer(self) -> float:
-        """Of the characters, in order."""
+        """Return the error rate of the characters, in order."""
         return self.edits / max(1, self.characters)
 
     def row(self, name: str) -> str:
-        """One line of the table."""
+        """Return one line of the table."""
         each = self.seconds / max(1, self.pages)
         unsure = " ".join(
             f"{part / max(1, whole):7.1%}" for whole, part in (self.wrong, self.right)
@@ -83,7 +87,10 @@ class Score:
 
 
 def compare(truth: str, text: str, unsure: Collection[int] = (), seconds: float = 0.0) -> Score:
-    """The score of one page's text. ``unsure``: places in it."""
+    """Return the score of one page's text.
+
+    ``unsure``: offsets into the text of characters that the engine was unsure of.
+    """
     as_read, written = text, truth
     truth, text = (" ".join(t.casefold().split()) for t in (truth, text))
     wanted, found = collections.Counter(truth.split()), collections.Counter(text.split())
@@ -101,15 +108,15 @@ def compare(truth: str, text: str, unsure: Collection[int] = (), seconds: float 
 
 
 def _small(text: str) -> str:
-    """In small letters, each in its place."""
+    """Return the text in lower case, with the same offsets."""
     return "".join(small if len(small := c.lower()) == 1 else c for c in text)
 
 
 def _sureness(text: str, truth: str, unsure: set[int]) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Characters misread and right, each with how many of them are unsure.
+    """Return the numbers of characters misread and read right, each with how many of them are unsure.
 
-    Only what was surely misread: up to three characters for others, between stretches that agree, for most of
-    the differences on a page with columns are of order.
+    A misreading counts only when it is certain: at most three characters in place of others, between stretches that
+    agree. Most differences on a page with columns are differences of order.
     """
     counts = {True: [0, 0], False: [0, 0]}
     steps = list(Levenshtein.opcodes(text, truth))
@@ -128,14 +135,14 @@ def _sureness(text: str, truth: str, unsure: set[int]) -> tuple[tuple[int, int],
 
 
 def kind_of(path: str) -> str:
-    """The kind of page, by folder and name."""
+    """Return the kind of a page, by its folder and name."""
     folder, name = path.split(os.sep)[-2:]
     first = re.split(r"[-_.\d]", name)[0]
     return KINDS.get(first, first) if folder == "pages" else folder
 
 
 def find(folder: str, kind: str | None) -> list[str]:
-    """All pictures with a truth."""
+    """Return the paths of all pictures with a truth."""
     found = []
     for where, _, names in os.walk(folder):
         for name in names:
@@ -146,7 +153,7 @@ def find(folder: str, kind: str | None) -> list[str]:
 
 
 def score(job: tuple[str, str, tuple[str, ...]]) -> tuple[str, Score]:
-    """Read one page, in a process of the pool."""
+    """Read one page in a process of the pool. Return its path and score."""
     from scanmend.ocr.page_reader import read_page
 
     path, engine, languages = job
@@ -170,14 +177,14 @@ def _with_one_thread() -> None:
 def scores(
     paths: Sequence[str], engine: str, languages: str = "en", jobs: int = 1
 ) -> dict[str, Score]:
-    """Each page's, by its path; read by one thread, as where the daemon has a child for each core."""
+    """Return the score of each page by its path. One thread reads a page, as in a daemon with a child for each core."""
     asked = [(path, engine, tuple(languages.split(","))) for path in paths]
     with multiprocessing.get_context("spawn").Pool(jobs, _with_one_thread) as pool:
         return dict(sorted(pool.imap_unordered(score, asked)))
 
 
 def by_kind(results: Mapping[str, Score]) -> dict[str, Score]:
-    """The sum of each kind, and of all."""
+    """Return the sum of each kind, and of all pages."""
     sums: dict[str, Score] = collections.defaultdict(Score)
     for path, one in results.items():
         sums[kind_of(path)] += one
@@ -185,7 +192,7 @@ def by_kind(results: Mapping[str, Score]) -> dict[str, Score]:
 
 
 def main() -> int:
-    """The table, on standard output."""
+    """Print the table."""
     parser = argparse.ArgumentParser(description="OCR quality by kind of page")
     parser.add_argument("folder")
     parser.add_argument("--engine", default="rapidocr", choices=("rapidocr", "tesseract"))

@@ -1,9 +1,9 @@
-"""`make bench`'s last step: the JSON of the benches → docs/bench: a table, plots, and what has changed.
+"""Write docs/bench from the JSON of the benches: tables, plots and changes. It is the last step of `make bench`.
 
     python -m bench.report [--docs docs/bench] RESULT.json …
 
-Each result replaces the committed one of its name; numbers are compared with the last committed copy that is
-another, row by row, as now / before.
+Each result replaces the one of its name in docs/bench. The report compares its numbers, row by row as now / before,
+with the last committed version that differs.
 """
 
 import argparse
@@ -24,7 +24,7 @@ Result = Mapping[str, Any]
 
 
 def main() -> None:
-    """Take the new results in, write the page anew from all that are there."""
+    """Copy the new results to their places, and write the page from all results."""
     parser = argparse.ArgumentParser(description="docs/bench from the results of the benches")
     parser.add_argument("results", nargs="*", type=Path)
     parser.add_argument("--docs", type=Path, default=DOCS)
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def take_in(path: Path, docs: Path) -> None:
-    """A result to its place; bare rows are given a name and a machine."""
+    """Copy a result to its place. Bare rows get the file's name as their bench."""
     result = json.loads(path.read_text("utf-8"))
     if isinstance(result, list):
         Results(path.stem, path.stem.capitalize(), result).write(docs / f"{path.stem}.json")
@@ -51,7 +51,7 @@ def take_in(path: Path, docs: Path) -> None:
 
 
 def before(path: Path) -> Result | None:
-    """The same file as it was last committed with another content."""
+    """Return the last committed version of a result that differs from the file; None without one."""
     now = path.read_text("utf-8")
     for commit in _git(path, "log", "-n2", "--format=%H", "--", path.name).split():
         then = _git(path, "show", f"{commit}:./{path.name}")
@@ -62,14 +62,14 @@ def before(path: Path) -> Result | None:
 
 
 def _git(path: Path, *words: str) -> str:
-    """What git says in the file's folder; nothing where it fails."""
+    """Return the output of a git command in the file's folder; empty when it fails."""
     return subprocess.run(
         ["git", *words], cwd=path.parent, capture_output=True, text=True, check=False
     ).stdout
 
 
 def section(result: Result, last: Result | None) -> list[str]:
-    """One bench: what it ran on, its targets, its table, its plots, what has changed."""
+    """Return the lines about one bench: its machine, its targets, its table, its plots and its changes."""
     about = result["about"]
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
     lines = ["", f"## {result['title']}", "", f"{about['date']}; {about['machine']}.", "", versions, ""]  # fmt: skip
@@ -87,7 +87,7 @@ def section(result: Result, last: Result | None) -> list[str]:
 def changes(
     rows: Sequence[Mapping[str, Any]], before: Sequence[Mapping[str, Any]]
 ) -> Iterator[dict[str, str]]:
-    """The rows that both have, each number as now / before."""
+    """Yield the rows that both results have, each number as now / before."""
     known = dict(_named(before))
     for name, row in _named(rows):
         if name in known:
@@ -100,7 +100,7 @@ def changes(
 def _named(
     rows: Sequence[Mapping[str, Any]],
 ) -> Iterator[tuple[tuple[Any, ...], Mapping[str, Any]]]:
-    """A row's name: its texts, and the how manieth of these it is."""
+    """Yield each row with its name: its texts, and its number among the rows with these texts."""
     seen: collections.Counter[tuple[str, ...]] = collections.Counter()
     for row in rows:
         texts = tuple(f"{key}={value}" for key, value in row.items() if isinstance(value, str))

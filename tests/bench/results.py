@@ -1,7 +1,7 @@
-"""What a bench found, as JSON for the report: rows, targets and the plots that show them.
+"""The results of a bench, as JSON for the report: rows, targets and plots.
 
-A row's texts say what was measured, its numbers what came of it; the report finds the same row in an
-earlier run by its texts.
+A row's texts say what was measured, its numbers are the result. By its texts the report finds the same row in an
+earlier run.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ PACKAGES = ("scanmend", "rapidocr", "openvino", "onnxruntime", "pypdfium2", "lla
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A wish of the issue: a ratio with its bound. ``at_least``: else at most."""
+    """A figure that should be at least, or at most, ``wanted``."""
 
     name: str
     wanted: float
@@ -30,16 +30,16 @@ class Target:
 
     @property
     def met(self) -> bool:
-        """As it is printed: to two places."""
+        """Return whether the target is met by the figure as it is printed, with two decimals."""
         got = round(self.got, 2)
         return got >= self.wanted if self.at_least else got <= self.wanted
 
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """Bars, or with ``x`` a line for each series. ``points``: (series, where, value)."""
+    """A plot of bars or, with ``x``, of a line for each series. ``points``: series, bar or x, value."""
 
-    name: str  # of the file, without its ending
+    name: str  # of the file, without the extension
     title: str
     unit: str
     points: Sequence[tuple[str, str | float, float]]
@@ -48,7 +48,7 @@ class Plot:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """One bench's whole result."""
+    """The whole result of one bench."""
 
     bench: str
     title: str
@@ -59,7 +59,7 @@ class Results:
     versions: Mapping[str, str] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
-        """With the machine, the versions and the date."""
+        """Write the result with the machine, the versions and the date."""
         about = {"date": f"{datetime.now().astimezone():%Y-%m-%d}", "machine": machine()}
         about["versions"] = {**versions(), **self.versions}  # type: ignore[assignment]
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ class Results:
 
 
 def machine() -> str:
-    """What the figures were taken on; no name of it."""
+    """Describe this machine, without its name."""
     cpu = platform.machine()
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
@@ -81,7 +81,7 @@ def machine() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Of what takes part."""
+    """Return the versions of Python and of the packages that take part."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -92,7 +92,7 @@ def versions() -> dict[str, str]:
 
 
 def table(rows: Sequence[Row]) -> list[str]:
-    """As Markdown, a table for each run of rows with the same columns; numbers to three digits that count."""
+    """Return the rows in Markdown, a table for each run of rows with the same columns."""
     lines: list[str] = []
     head: list[str] = []
     for row in rows:
@@ -108,7 +108,7 @@ def table(rows: Sequence[Row]) -> list[str]:
 
 
 def shown(value: Any) -> str:
-    """A cell."""
+    """Return the text of a cell; numbers have at least three significant digits."""
     if value is None:
         return ""
     if isinstance(value, (int, float)):
@@ -117,7 +117,7 @@ def shown(value: Any) -> str:
 
 
 def told(target: Target) -> str:
-    """A target as a line."""
+    """Return a target as a line of text."""
     sign = "≥" if target.at_least else "≤"
     mark = "met" if target.met else "MISSED"
     return f"{target.name}: {target.got:.2f} (wanted {sign} {target.wanted:g}): {mark}"

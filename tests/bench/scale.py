@@ -1,8 +1,8 @@
-"""`make bench-scale`: the daemon's own ceiling, with an engine that takes no time.
+"""`make bench-scale`: measure the daemon's own limit, with an engine that takes no time.
 
-Nothing of it is about OCR or correction: how many documents a second the line carries with full durability,
-and what 1,000,000 rows, 100,000 files and 5,000 pages change about that. ``--home`` decides on which disk; the
-time in fsync is that disk's, and told apart.
+OCR and correction have no part in it. The bench measures how many documents a second the pipeline processes with full
+durability, and how 1,000,000 rows, 100,000 files and 5,000 pages change that. ``--home`` chooses the disk; the time in
+fsync depends on it and is reported by itself.
 """
 
 import argparse
@@ -26,7 +26,7 @@ CURVE = "ms/document over the progress"
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much of each; ``seconds`` bounds each of the long ones."""
+    """How much each part processes; ``seconds`` limits each of the long parts."""
 
     ceiling: int = 2_000
     journal: int = 1_000_000
@@ -41,7 +41,7 @@ QUICK = Sizes(200, 50_000, 500, 5_000, 300, 60.0)
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Where and how large."""
+    """Where a part runs, and how large it is. ``shim``: the library that counts fsync."""
 
     home: Path
     sizes: Sizes
@@ -49,7 +49,7 @@ class Bench:
 
 
 def ceiling(bench: Bench, journal: int = 0) -> Rows:
-    """Documents a second from a full inbox, by step; with ``journal`` rows of old documents."""
+    """Measure documents a second from a full inbox, by step, with ``journal`` rows of old documents."""
     tree = made.tree(bench.home / f"ceiling-{journal}", made.cores())
     count = bench.sizes.ceiling
     if journal:
@@ -83,7 +83,7 @@ def _steps(seen: run.Watched, count: int, journal: int) -> Rows:
 
 
 def burst(bench: Bench) -> Rows:
-    """Many files dropped at once into the inbox of a daemon that runs."""
+    """Measure many files that are dropped at once into the inbox of a running daemon."""
     tree = made.tree(bench.home / "burst", made.cores())
     count = bench.sizes.burst
     staged = bench.home / "staged"
@@ -97,7 +97,7 @@ def burst(bench: Bench) -> Rows:
 
 
 def backlog(bench: Bench) -> Rows:
-    """Many files that wait when the daemon starts, then the same with most of them claimed by an earlier run."""
+    """Measure many files that wait at the start; then a restart, when an earlier run has claimed most of them."""
     tree = made.tree(bench.home / "backlog", made.cores())
     count = bench.sizes.backlog
     made.documents(tree.inbox, count)
@@ -135,7 +135,7 @@ def _progress(
 
 
 def long_book(bench: Bench) -> Rows:
-    """One PDF of very many pages: what the daemon holds while it grows."""
+    """Measure one PDF of very many pages, and the daemon's memory while its pages are kept."""
     tree = made.tree(bench.home / "book", made.cores())
     made.book(tree.inbox / "book.pdf", bench.sizes.pages)
     spooled = 0
@@ -168,7 +168,7 @@ def long_book(bench: Bench) -> Rows:
 
 
 def pruning(bench: Bench) -> Rows:
-    """The line at work while the journal forgets ``journal`` old rows, against the same without."""
+    """Measure the pipeline while the journal forgets old rows, and without that."""
     rows = []
     for keep in ("36500d", "2d"):
         tree = made.tree(bench.home / f"prune-{keep}", made.cores(), f"journal: {{keep: {keep}}}")
@@ -208,7 +208,7 @@ PARTS: dict[str, Callable[[Bench], Rows]] = {
 
 
 def _plot(rows: Rows) -> list[Plot]:
-    """What a document costs, over the progress through a backlog."""
+    """Return the plot of a document's cost over the progress through a backlog."""
     points = [
         (str(row["what"]), float(10 * n), float(value))
         for row in rows
@@ -222,7 +222,7 @@ def _plot(rows: Rows) -> list[Plot]:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure, print the figures and write them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", help=", ".join(PARTS))
     parser.add_argument("--quick", action="store_true", help="small sizes, to try the bench")

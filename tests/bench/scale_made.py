@@ -1,4 +1,4 @@
-"""What the scale bench feeds the daemon with: many small files, a long PDF, a journal of many rows."""
+"""The input of the scale bench: many small files, a long PDF, a journal of many rows."""
 
 import io
 import os
@@ -27,12 +27,12 @@ log: {{format: json}}
 
 
 def tree(home: Path, workers: int, more: str = "") -> Tree:
-    """Folders and a configuration for the null engine."""
+    """Make folders and a configuration for the null engine."""
     return Tree(home, CONFIG.format(workers=workers, more=more))
 
 
 def shim(home: Path) -> str | None:
-    """The library that counts fsync, compiled; None where there is no compiler."""
+    """Compile the library that counts fsync. Return its path; None where there is no compiler."""
     path = home / "syncs.so"
     command = ["cc", "-O2", "-shared", "-fPIC", "-o", str(path), str(HERE / "syncs.c"), "-ldl"]
     try:
@@ -43,7 +43,7 @@ def shim(home: Path) -> str | None:
 
 
 def documents(folder: Path, count: int, prefix: str = "scan") -> None:
-    """``count`` one-page PNGs, each of its own content, 1,000 to a folder."""
+    """Write ``count`` one-page PNGs with different contents, 1,000 to a folder."""
     png = encoded("png", [page(["Null"], size=(64, 32), points=12)])
     end = png.rindex(b"IEND") - 4
     for number in range(count):
@@ -56,7 +56,7 @@ def documents(folder: Path, count: int, prefix: str = "scan") -> None:
 
 
 def book(path: Path, pages: int) -> None:
-    """A PDF of that many small pages without a text layer."""
+    """Write a PDF of that many small pages without a text layer."""
     with pikepdf.new() as pdf:
         for number in range(pages):
             pdf.add_blank_page(page_size=(60, 60))
@@ -68,7 +68,7 @@ def book(path: Path, pages: int) -> None:
 
 
 def fill_journal(state: Path, rows: int, age: float = 0.0) -> None:
-    """``rows`` documents that are done, with their moves, the last of them ``age`` seconds old."""
+    """Fill a journal with ``rows`` documents that are done, and their moves. The last one is ``age`` seconds old."""
     state.mkdir(exist_ok=True)
     Journal.open(str(state)).close()
     db = sqlite3.connect(state / "journal.sqlite", isolation_level=None)
@@ -96,5 +96,5 @@ def fill_journal(state: Path, rows: int, age: float = 0.0) -> None:
 
 
 def cores() -> int:
-    """Those that this process may use."""
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0))

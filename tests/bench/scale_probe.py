@@ -1,7 +1,7 @@
-"""The daemon with a stop watch around each step: what `bench.scale` starts in place of `scanmend`.
+"""The daemon with a timer around each step. `bench.scale` starts it in place of `scanmend`.
 
-For each step and thread: wall and CPU seconds, and of the wall time what went into fsync, into waiting for the
-journal's lock, and into waiting for a child. What is left is waiting for the interpreter's lock and the CPU.
+It measures wall and CPU seconds of each step, and how much of the wall time went into fsync, into waiting for the
+journal's lock and into waiting for a child. The rest is waiting for the interpreter's lock and for the CPU.
 """
 
 import atexit
@@ -20,10 +20,10 @@ from scanmend.pipeline.claim import Claim
 from scanmend.pipeline.correct import Correct
 from scanmend.pipeline.publish import Publish
 from scanmend.pipeline.read import Read
-from scanmend.store.journal import Journal
+from scanmend.store.database import Database
 from scanmend.workers.client import Child
 
-OUT = "SCALE_PROBE"  # in the environment: the file that the figures go to
+OUT = "SCALE_PROBE"  # environment variable: the file for the figures
 PRELOADED = "LD_PRELOAD"
 
 _mine = threading.local()
@@ -82,7 +82,7 @@ def _timed(step: str, cls: Any, name: str) -> None:
 
 
 class _Lock:
-    """The journal's lock, with the time that its users wait for it."""
+    """The journal's lock, which measures how long its users wait for it."""
 
     def __init__(self) -> None:
         self._real = threading.RLock()
@@ -97,13 +97,13 @@ class _Lock:
 
 
 def _time_journal() -> None:
-    real = Journal.__init__
+    real = Database.__init__
 
     def init(self: Any, *arguments: Any) -> None:
         real(self, *arguments)
         self._lock = _Lock()
 
-    Journal.__init__ = init  # type: ignore[assignment,method-assign]
+    Database.__init__ = init  # type: ignore[assignment,method-assign]
 
 
 def _time_child() -> None:
@@ -126,9 +126,9 @@ def _write() -> None:
 
 if __name__ == "__main__":
     _timed("watch", Watcher, "turn")
-    _timed("watch", Watcher, "_take")
+    _timed("watch", Watcher, "handle")
     _timed("claim", Claim, "claim")
-    _timed("read", Read, "turn")
+    _timed("read", Read, "do")
     _timed("correct", Correct, "turn")
     _timed("publish", Publish, "turn")
     _time_journal()

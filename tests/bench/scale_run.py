@@ -1,4 +1,4 @@
-"""One run of the daemon for the scale bench: start it, watch it from outside, read its journal afterwards."""
+"""One run of the daemon for the scale bench: start it, watch it from outside, then read its journal."""
 
 import contextlib
 import json
@@ -27,11 +27,11 @@ STATUS_EVERY = 5.0
 
 @dataclass(slots=True)
 class Watched:
-    """What was seen of a daemon from outside."""
+    """What is measured of a daemon from outside."""
 
     rss: list[tuple[float, float]] = field(default_factory=list)  # seconds, MiB
-    children: float = 0.0  # MiB, the most of all of them together
-    # wall and CPU seconds that each `scanmend status` took; on a busy machine the CPU's are the fairer ones
+    children: float = 0.0  # MiB, the peak of all children together
+    # wall and CPU seconds of each `scanmend status`; on a busy machine the CPU seconds are the fairer figure
     status: list[tuple[float, float]] = field(default_factory=list)
     cpu: float = 0.0  # seconds of the daemon itself
     wall: float = 0.0
@@ -39,7 +39,7 @@ class Watched:
 
     @property
     def answers(self) -> dict[str, float | None]:
-        """How `scanmend status` answered meanwhile."""
+        """Return how fast `scanmend status` answered meanwhile."""
         if not self.status:
             return {}
         wall, cpu = zip(*self.status, strict=True)
@@ -51,13 +51,13 @@ class Watched:
 
     @property
     def peak(self) -> float:
-        """MiB."""
+        """Return the peak of the daemon's memory in MiB."""
         return max((mib for _, mib in self.rss), default=0.0)
 
 
 @contextlib.contextmanager
 def daemon(tree: Tree, preload: str | None = None, probe: bool = False) -> Iterator[Watched]:
-    """The daemon at work while the block runs, with the null engine; the probe's figures are there afterwards."""
+    """Run the daemon with the null engine during the block. The probe's figures are there afterwards."""
     seen = Watched()
     env: dict[str, str] = {}
     program: list[str] = ["-m", "scanmend"]
@@ -66,7 +66,7 @@ def daemon(tree: Tree, preload: str | None = None, probe: bool = False) -> Itera
         program = [str(HERE / "scale_probe.py")]
         if preload:
             env["LD_PRELOAD"] = preload
-    os.environ[NULL_ALLOWED] = "1"  # for `scanmend status` too
+    os.environ[NULL_ALLOWED] = "1"  # `scanmend status` needs it, too
     begun = time.monotonic()
     process = tree.start(program, False, (), **env)
     stop = threading.Event()
@@ -100,7 +100,7 @@ def _sample(tree: Tree, pid: int, seen: Watched, stop: threading.Event, begun: f
 
 
 def status_seconds(tree: Tree) -> tuple[float, float]:
-    """How long `scanmend status` takes as a person types it, the interpreter's start included: wall, CPU."""
+    """Return wall and CPU seconds of `scanmend status`, the interpreter's start included."""
     begun, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [sys.executable, "-m", "scanmend", "--config", str(tree.config), "status", "--json"]
     subprocess.run(command, check=True, capture_output=True, cwd=tree.home)
@@ -110,18 +110,18 @@ def status_seconds(tree: Tree) -> tuple[float, float]:
 
 
 def done(tree: Tree, since: int = 0) -> int:
-    """Documents that reached ``done`` after the move of that place, by the journal."""
+    """Return how many documents the journal has moved to ``done`` after the move of this number."""
     return len(done_at(tree, since))
 
 
 def done_at(tree: Tree, since: int = 0) -> list[float]:
-    """When each document was done, in order."""
+    """Return when each document was done, in order, in seconds since the epoch."""
     query = "SELECT at FROM moves WHERE rowid > ? AND new = 'done' ORDER BY rowid"
     return [row[0] for row in rows(tree, query, since)]
 
 
 def rows(tree: Tree, query: str, *values: Any) -> list[tuple[Any, ...]]:
-    """Of the journal, beside the daemon."""
+    """Return the rows of a query to the journal, beside the daemon."""
     path = tree.state / "journal.sqlite"
     if not path.exists():
         return []
@@ -130,7 +130,7 @@ def rows(tree: Tree, query: str, *values: Any) -> list[tuple[Any, ...]]:
 
 
 def wait_done(tree: Tree, count: int, since: int = 0, limit: float = 3600.0) -> bool:
-    """Until so many are done; False when the time is over."""
+    """Wait until so many documents are done. Return False when the time is over."""
     deadline = time.monotonic() + limit
     while done(tree, since) < count:
         if time.monotonic() >= deadline:
@@ -140,7 +140,7 @@ def wait_done(tree: Tree, count: int, since: int = 0, limit: float = 3600.0) -> 
 
 
 def said(tree: Tree, event: str) -> list[float]:
-    """When the daemon's log said this, seconds since the epoch."""
+    """Return when the daemon logged this event, in seconds since the epoch."""
     found = []
     with open(tree.log) as file:
         for line in file:
@@ -152,7 +152,7 @@ def said(tree: Tree, event: str) -> list[float]:
 
 
 def curve(moments: list[float], parts: int = 10) -> list[float]:
-    """Milliseconds a document over the progress, in equal parts of the documents."""
+    """Return milliseconds a document over the progress, for equal parts of the documents."""
     size = max(1, len(moments) // parts)
     return [
         round((moments[n + size - 1] - moments[n - 1]) / size * 1000, 2)

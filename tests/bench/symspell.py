@@ -1,7 +1,7 @@
-"""SymSpell as people put it behind an OCR engine: each word that its dictionary has not, by the nearest it has.
+"""SymSpell as people put it behind an OCR engine: it replaces each word that its dictionary lacks by the nearest that it has.
 
-English by the frequency dictionary that comes with symspellpy; other languages by the words of the novels of the
-data folder. No gate, no context: what a dictionary alone brings, and costs.
+The English dictionary comes with symspellpy; for other languages it is made of the novels of the data folder. There is no gate
+and no context: this measures what a dictionary alone brings and costs.
 """
 
 import collections
@@ -13,17 +13,17 @@ from collections.abc import Callable
 
 from symspellpy import SymSpell, Verbosity
 
-DISTANCE = 2  # edits
-LEAST = 4  # letters: a shorter word has too many neighbours
-OFTEN = 5  # times in the novels: rarer words are as often misprints
-SAMPLE = 25_000_000  # characters of the novels
+MAX_EDITS = 2  # between a word and its replacement
+MIN_LETTERS = 4  # of a word: a shorter one has too many neighbours
+MIN_COUNT = 5  # of a word in the novels: rarer ones are as often misprints
+SAMPLE_CHARACTERS = 25_000_000  # of the novels
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 
 
 def corrector(language: str, data: str) -> Callable[[str], str] | None:
-    """What corrects a line; None where there is no dictionary of the language."""
-    speller = SymSpell(max_dictionary_edit_distance=DISTANCE)
+    """Return a function that corrects a line; None when there is no dictionary of the language."""
+    speller = SymSpell(max_dictionary_edit_distance=MAX_EDITS)
     if language == "en":
         name = "frequency_dictionary_en_82_765.txt"
         with importlib.resources.as_file(importlib.resources.files("symspellpy") / name) as path:
@@ -33,17 +33,17 @@ def corrector(language: str, data: str) -> Callable[[str], str] | None:
         if not os.path.exists(novels):
             return None
         with lzma.open(novels, "rt", encoding="utf-8") as file:
-            counts = collections.Counter(_WORD.findall(file.read(SAMPLE).lower()))
+            counts = collections.Counter(_WORD.findall(file.read(SAMPLE_CHARACTERS).lower()))
         for word, count in counts.items():
-            if count >= OFTEN:
+            if count >= MIN_COUNT:
                 speller.create_dictionary_entry(word, count)
-    return lambda line: _WORD.sub(lambda match: _word(speller, match[0]), line)
+    return lambda line: _WORD.sub(lambda match: _corrected(speller, match[0]), line)
 
 
-def _word(speller: SymSpell, word: str) -> str:
-    if len(word) < LEAST:
+def _corrected(speller: SymSpell, word: str) -> str:
+    if len(word) < MIN_LETTERS:
         return word
     found = speller.lookup(
-        word, Verbosity.TOP, max_edit_distance=DISTANCE, include_unknown=True, transfer_casing=True
+        word, Verbosity.TOP, max_edit_distance=MAX_EDITS, include_unknown=True, transfer_casing=True
     )
     return str(found[0].term) if found else word

@@ -1,10 +1,10 @@
-"""Compare our words of each PDF page with PDFium's and with OCR, and print the pages that differ.
+"""Compare scanmend's words of each PDF page with PDFium's and with OCR, and print the pages that differ.
 
     make text-layer DIR=folder ARGS="--pages 3 --ocr all --json out.json"
 
-PDFium's words are those of its own page text, fields and notes flattened. A page differs when more than a tenth of the
-words of one are not among the other's. Pages that differ are recognised, too: then the line says how many of the
-recognised words each has. Each file is read by a process of its own, with a time limit.
+PDFium's words are those of its own page text, with fields and notes flattened. A page differs when more than a tenth of
+the words of one are not among the other's. Pages that differ are recognised, too; then the line says which share of the
+recognised words each has. A process of its own reads each file, with a time limit.
 """
 
 import argparse
@@ -21,8 +21,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-DIFFERS = 0.1
-SECONDS = 300.0  # for a file
+DIFFERS = 0.1  # share of words
+SECONDS = 300.0  # that a file may take
 WORD = re.compile(r"\S+")
 
 
@@ -40,7 +40,7 @@ def missing(wanted: Counter[str], there: Counter[str]) -> float:
 
 
 def read_file(path: str, pages: int, ocr: str) -> Iterator[dict[str, Any]]:
-    """Yield what each of the first pages holds by each way; runs in a process of its own."""
+    """Yield the words of each of the first pages by each way. It runs in a process of its own."""
     from scanmend.ocr.page_reader import read_page
     from scanmend.ocr.pages import contents
     from scanmend.ocr.pdf.open_page import open_pdf_page

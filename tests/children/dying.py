@@ -1,70 +1,97 @@
-"""The real daemon, but it kills itself (SIGKILL) at a named point: POINT in $DIE_AT.
+"""The real daemon, except that it kills itself (SIGKILL) at the point that the environment variable DIE_AT names.
 
-before:STATE / after:STATE   around the journal's move to that state
-write:N                      before the N-th file that is written (0: the text, 1: the sidecar)
-wrote:N                      after it
-moved                        after the original's rename, before the journal knows
-page / result                after a page's text or result was kept
-taken / contents             after a file's attachments were copied; after the journal knew what it holds
-dropped                      after an attachment's copy was removed
+A point is WHEN:STEP or WHEN:STEP:WHICH. WHEN is ``before`` or ``after``; STEP is one of ``STEPS``; WHICH is the new
+state for ``state``, and the file's name for ``file``. The first call of the step's function that fits counts.
+
+Whatever is not as this table says ends the process with an error before the daemon starts: an unknown point, a function
+that was renamed, or one without the parameter that the step looks at. A point that the daemon passes by leaves it
+running, and the test that waits for its end fails. Before it dies the process writes ``died at POINT``, which tests
+look for.
 """
 
+import functools
+import importlib
+import inspect
 import os
 import signal
 import sys
 
-from scanmend.store import atomic
-from scanmend.cli.main import main
-from scanmend.store.journal import Journal
-from scanmend.store.parts import Parts
 
-POINT = os.environ.pop("DIE_AT")
+def always(_value, _which):
+    return True
 
 
-def die():
+# step -> module, function, the parameter that the step looks at, and whether its value fits WHICH
+STEPS = {
+    "claim": ("scanmend.store.journal", "Journal.claim", "seen", always),
+    "state": ("scanmend.store.journal", "Journal.move", "new", lambda state, which: state == which),
+    "contents": ("scanmend.store.journal", "Journal.keep_contents", "contents", always),
+    "text": ("scanmend.store.pages", "Pages.keep_text", "text", always),
+    "result": ("scanmend.store.pages", "Pages.keep_result", "result", always),
+    "file": (
+        "scanmend.store.atomic",
+        "write",
+        "path",
+        lambda path, which: os.path.basename(path) == os.fsencode(which),
+    ),
+    "original": ("scanmend.store.atomic", "move", "source", always),
+    "parts": ("scanmend.store.parts", "Parts.take", "scratch", always),
+    "drop": (
+        "scanmend.store.parts",
+        "Parts.drop",
+        "document",
+        lambda document, _: document.part is not None,
+    ),
+}
+NEED_WHICH = ("state", "file")
+
+
+def find(step):
+    """Return the owner of a step's function, the function's name there, and the function itself."""
+    module, path, parameter, _ = STEPS[step]
+    *classes, name = path.split(".")
+    owner = functools.reduce(getattr, classes, importlib.import_module(module))
+    function = owner.__dict__.get(name)
+    if not inspect.isfunction(function):
+        sys.exit(f"dying.py: {module}.{path} is no function any more; correct STEPS")
+    if parameter not in inspect.signature(function).parameters:
+        sys.exit(f"dying.py: {module}.{path} has no parameter {parameter}; correct STEPS")
+    return owner, name, function
+
+
+def die(point):
+    os.write(2, f"died at {point}\n".encode())
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def around(owner, name, before=lambda *a: False, after=lambda *a: False):
-    real = getattr(owner, name)
+def arm(point):
+    """Replace the function of the point by one that kills the process."""
+    when, step, which = [*point.split(":"), ""][:3]
+    if when not in ("before", "after") or step not in STEPS:
+        sys.exit(f"dying.py: unknown point {point}")
+    if (step in NEED_WHICH) != (which != ""):
+        sys.exit(f"dying.py: {point}: WHICH is for {' and '.join(NEED_WHICH)}, which need it")
+    owner, function_name, function = find(step)
+    parameter, fits = STEPS[step][2:]
+    signature = inspect.signature(function)
 
-    def wrapped(*args, **kwargs):
-        if before(*args):
-            die()
-        result = real(*args, **kwargs)
-        if after(*args):
-            die()
+    @functools.wraps(function)
+    def dying(*args, **kwargs):
+        is_here = fits(signature.bind(*args, **kwargs).arguments[parameter], which)
+        if is_here and when == "before":
+            die(point)
+        result = function(*args, **kwargs)
+        if is_here:
+            die(point)
         return result
 
-    setattr(owner, name, wrapped)
+    setattr(owner, function_name, dying)
 
 
-kind, _, what = POINT.partition(":")
-if kind in ("before", "after"):
-    around(Journal, "move", **{kind: lambda _self, _document, new, *_: new == what})
-elif kind in ("write", "wrote"):
-    count = [-1]
+for one in STEPS:
+    find(one)
+arm(os.environ.pop("DIE_AT"))
 
-    def nth(*_):
-        count[0] += 1
-        return count[0] == int(what)
-
-    around(atomic, "write", **{"before" if kind == "write" else "after": nth})
-elif kind == "moved":
-    around(atomic, "move", after=lambda *_: True)
-elif kind == "page":
-    around(Journal, "keep_text", after=lambda *_: True)
-elif kind == "result":
-    around(Journal, "keep_result", after=lambda *_: True)
-elif kind == "taken":
-    around(Parts, "take", after=lambda *_: True)
-elif kind == "dropped":
-    around(Parts, "drop", after=lambda _self, document: document.part is not None)
-elif kind == "contents":
-    around(Journal, "keep_contents", after=lambda *_: True)
-elif kind == "claimed":
-    around(Journal, "claim", after=lambda *_: True)
-else:
-    sys.exit(f"unknown point {POINT}")
+from scanmend.cli.main import main
 
 sys.exit(main())

@@ -1,6 +1,7 @@
-"""The faults: each makes it happen while the daemon works, and takes it back."""
+"""The faults: each causes some failure while the daemon works, and then ends it."""
 
 import contextlib
+import functools
 import os
 import random
 import resource
@@ -28,7 +29,7 @@ FLOOD = 50_000
 
 
 class Run:
-    """A daemon that is started again whenever it ends, as systemd does it, and the files that it is given."""
+    """A daemon that is restarted whenever it ends, as by systemd, and the files that it gets."""
 
     def __init__(self, tree: Tree, ledger: Ledger, seed: int) -> None:
         self.tree = tree
@@ -44,14 +45,14 @@ class Run:
         tinygguf.write(models / "tiny-q8_0.gguf")
 
     def keep_alive(self) -> None:
-        """Start it when it does not run."""
+        """Start the daemon if it does not run."""
         if self.process is None or self.process.poll() is not None:
             self.log_at_start = len(self.tree.said())
             self.process = self.tree.start(wait=False, before=self.before, **self.environment)
             self.starts += 1
 
     def ready(self) -> None:
-        """Start it, and wait until it says so."""
+        """Start the daemon if need be, and wait until it is ready."""
         self.keep_alive()
         assert self.process is not None
         process = self.process
@@ -62,12 +63,12 @@ class Run:
         return "ready" in self.tree.said()[self.log_at_start :]
 
     def daemon(self) -> psutil.Process:
-        """The daemon itself; what runs before it has become it."""
+        """Return the daemon's process. A program in front of it (``before``) has become it by exec."""
         assert self.process is not None
         return psutil.Process(self.process.pid)
 
     def drop(self, documents: Sequence[Dropped]) -> None:
-        """Whole, as a scanner's rename does it, so that a fault of ours is no fault of the writer's."""
+        """Put the files into the inbox by renames, so that a fault never meets a half-written input."""
         for document in documents:
             path = self.tree.inbox / document.name
             temporary = self.tree.home / "coming"
@@ -77,11 +78,12 @@ class Run:
             (path.parent / ".coming").rename(path)
 
     def progress(self) -> int:
-        """How many of the files are through."""
-        return sum(1 for _ in self.tree.outbox.rglob("*.json")) + sum(1 for _ in self.tree.failed.rglob("*.json"))  # fmt: skip
+        """Return how many files are published or failed."""
+        folders = (self.tree.outbox, self.tree.failed)
+        return sum(1 for folder in folders for _ in folder.rglob("*.json"))
 
     def wait_for_progress(self, more: int = 1, limit: float = 180) -> None:
-        """Until so many more are through, or all are."""
+        """Wait until so many more files are published or failed, or all are."""
         goal = min(len(self.ledger.dropped), self.progress() + more)
         eventually(lambda: self._alive_and(lambda: self.progress() >= goal), limit, "progress")
 
@@ -90,9 +92,10 @@ class Run:
         return condition()
 
     def finish(self, limit: float = 600) -> list[str]:
-        """Until every file has its end and the daemon has stopped by itself; what is wrong then."""
-        eventually(lambda: self._alive_and(lambda: self.ledger.settled(self.tree)), limit, self.tree.said()[-3000:])  # fmt: skip
-        self.ready()  # a signal before that would end a process that does not know it yet
+        """Wait until every file has its final state, stop the daemon, and return what is wrong."""
+        settled = functools.partial(self.ledger.settled, self.tree)
+        eventually(lambda: self._alive_and(settled), limit, self.tree.said()[-3000:])
+        self.ready()  # an earlier signal would kill the process, which has no handler yet
         assert self.process is not None
         code = self.tree.stop(self.process)
         wrong = self.ledger.violations(self.tree)
@@ -103,7 +106,7 @@ class Run:
 
 
 def kill(run: Run, times: int) -> dict[str, int]:
-    """SIGKILL at random moments: the daemon, one of its children, or all of them at once; how often which."""
+    """Kill the daemon, one of its children or all of them at random moments. Return how often each was killed."""
     counts = {"daemon": 0, "child": 0, "all": 0}
     while sum(counts.values()) < times:
         run.keep_alive()
@@ -115,7 +118,8 @@ def kill(run: Run, times: int) -> dict[str, int]:
         except psutil.NoSuchProcess:
             continue
         whom = run.rng.choice(("daemon", "child", "all"))
-        victims = {"daemon": [daemon], "all": [daemon, *children]}.get(whom, run.rng.sample(children, 1) if children else [])  # fmt: skip
+        one = run.rng.sample(children, 1) if children else []
+        victims = {"daemon": [daemon], "all": [daemon, *children], "child": one}[whom]
         for victim in victims:
             with contextlib.suppress(psutil.NoSuchProcess):
                 victim.kill()
@@ -131,7 +135,7 @@ def kill(run: Run, times: int) -> dict[str, int]:
 
 @contextlib.contextmanager
 def small_disk(folder: Path, size: str) -> Iterator[Path]:
-    """A tmpfs of this size on the folder."""
+    """Mount a tmpfs of this size on a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=True)
     try:
@@ -141,7 +145,7 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
 
 
 def fill(folder: Path) -> Path:
-    """Take all the space that is left."""
+    """Fill the disk. Return the file that takes the space."""
     ballast = folder / "ballast.tmp"
     with open(ballast, "ab", buffering=0) as file, contextlib.suppress(OSError):
         for size in (65536, 512, 1):
@@ -152,7 +156,7 @@ def fill(folder: Path) -> Path:
 
 
 def full_and_empty(run: Run, folder: Path, times: int = 2) -> None:
-    """Full for some seconds, then not, again and again."""
+    """Fill the disk for some seconds, then empty it, several times."""
     for _ in range(times):
         ballast = fill(folder)
         _hold(run, 3)
@@ -162,7 +166,7 @@ def full_and_empty(run: Run, folder: Path, times: int = 2) -> None:
 
 @contextlib.contextmanager
 def troubled(folder: Path) -> Iterator[Path]:
-    """The folder through a file system that can be told to fail; yields the file to tell it by."""
+    """Show a folder through a file system that fails on request. Yield the file that controls it."""
     behind = folder.with_name(f"{folder.name}-behind")
     folder.mkdir(parents=True, exist_ok=True)
     folder.rename(behind)
@@ -177,12 +181,12 @@ def troubled(folder: Path) -> Iterator[Path]:
     finally:
         control.write_text("")
         subprocess.run(["umount", "-l", str(folder)], check=True)
-        server.terminate()  # another test's container may have the mount too, and keep it up
+        server.terminate()  # the container of another test may hold the mount, too
         server.wait(30)
 
 
 def errors(run: Run, control: Path, kinds: Sequence[str], seconds: float = 3) -> None:
-    """Each kind of error for some seconds, then none."""
+    """Cause each kind of error for some seconds, then none."""
     for kind in kinds:
         control.write_text(kind)
         _hold(run, seconds)
@@ -191,7 +195,7 @@ def errors(run: Run, control: Path, kinds: Sequence[str], seconds: float = 3) ->
 
 
 def _hold(run: Run, seconds: float) -> None:
-    """Let the daemon live with it; it must."""
+    """Keep the fault up for so many seconds, and the daemon running."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         run.keep_alive()
@@ -200,12 +204,13 @@ def _hold(run: Run, seconds: float) -> None:
 
 # folders ------------------------------------------------------------------------------------------
 
-# root may do anything but for these
-WITHOUT_OVERRIDE = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--inh-caps", "-dac_override,-dac_read_search")  # fmt: skip
+# without these capabilities file permissions hold for root, too
+_OVERRIDE = "-dac_override,-dac_read_search"
+WITHOUT_OVERRIDE = ("setpriv", "--bounding-set", _OVERRIDE, "--inh-caps", _OVERRIDE)
 
 
 def take_permission(run: Run, folder: Path) -> None:
-    """Nobody may enter the folder for some seconds."""
+    """Take all permissions of a folder away for some seconds."""
     folder.chmod(0)
     _hold(run, 3)
     folder.chmod(0o755)
@@ -213,7 +218,7 @@ def take_permission(run: Run, folder: Path) -> None:
 
 
 def replace_inbox(run: Run) -> None:
-    """Another folder in the inbox's place for some seconds, then what was in the old one comes back by and by."""
+    """Put another folder in the inbox's place for some seconds, then move the old one's files back one by one."""
     inbox = run.tree.inbox
     old = inbox.with_name("inbox-before")
     inbox.rename(old)
@@ -230,7 +235,7 @@ def replace_inbox(run: Run) -> None:
 
 
 def overflow_events(run: Run) -> None:
-    """50,000 files come and go while the daemon does not listen; among them those that count."""
+    """Make and remove 50,000 files while the daemon is stopped, and drop the documents among them."""
     assert run.process is not None
     run.process.send_signal(signal.SIGSTOP)
     flood = run.tree.inbox / "flood"
@@ -244,13 +249,13 @@ def overflow_events(run: Run) -> None:
 
 
 def few_watches(number: int) -> tuple[str, ...]:
-    """A user namespace in which so many inotify watches may be had."""
+    """Return the command that starts a program in a user namespace with so many inotify watches."""
     script = f'echo {number} > /proc/sys/user/max_inotify_watches && exec "$@"'
     return ("unshare", "--user", "--map-root-user", "sh", "-c", script, "sh")
 
 
 def few_descriptors(run: Run, times: int = 3) -> None:
-    """No descriptor left for some seconds."""
+    """Leave the daemon no free file descriptor for some seconds, several times."""
     for _ in range(times):
         daemon = run.daemon()
         before = daemon.rlimit(psutil.RLIMIT_NOFILE)
@@ -266,7 +271,7 @@ FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 
 
 def clock(file: Path) -> dict[str, str]:
-    """The environment of a daemon whose wall clock follows the file; the monotonic one goes on."""
+    """Return the environment of a daemon whose wall clock follows the file. Its monotonic clock is right."""
     file.write_text("+0\n")
     return {
         "LD_PRELOAD": FAKETIME,
@@ -277,7 +282,7 @@ def clock(file: Path) -> dict[str, str]:
 
 
 def set_clock(run: Run, file: Path) -> None:
-    """Two days back, a week forth, and right again."""
+    """Set the clock two days back, a week forth, an hour back, and right again."""
     for offset in ("-2d", "+7d", "-1h", "+0"):
         file.write_text(f"{offset}\n")
         run.wait_for_progress(2)
@@ -288,7 +293,7 @@ def set_clock(run: Run, file: Path) -> None:
 
 @contextlib.contextmanager
 def disk(home: Path, mountpoint: Path) -> Iterator[Path]:
-    """An ext4 on an image of its own, mounted; the image lies on a btrfs, which copies it in one moment."""
+    """Make an ext4 in an image file. Yield the folder of the image, a btrfs, which can copy it in one moment."""
     store, images = home / "store.img", home / "images"
     images.mkdir()
     mountpoint.mkdir(parents=True, exist_ok=True)
@@ -306,12 +311,12 @@ def disk(home: Path, mountpoint: Path) -> Iterator[Path]:
 
 
 def insert(images: Path, name: str, mountpoint: Path) -> None:
-    """Mount this image; its file system repairs itself from its own journal."""
+    """Mount an image. Its file system repairs itself from its own journal."""
     subprocess.run(["mount", "-o", "loop", str(images / name), str(mountpoint)], check=True)
 
 
 def snapshot(images: Path, name: str) -> None:
-    """What was written to the disk until this moment, and nothing that waits in memory."""
+    """Copy the image: what is written to the disk by now, without what the kernel still holds in memory."""
     source, target = str(images / "disk.img"), str(images / name)
     subprocess.run(["cp", "--reflink=always", source, target], check=True)
 

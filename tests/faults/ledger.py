@@ -1,4 +1,4 @@
-"""The books of a run under faults: what was dropped, what should come of it, and whether just that came."""
+"""The ledger of a run under faults: what was dropped, what should come of it, and whether exactly that came."""
 
 import hashlib
 import json
@@ -17,26 +17,15 @@ from samples import page
 from scanmend.document import MOVES, State
 from scanmend.store.queries import JournalReader
 
-WORDS = [
-    "harbour",
-    "granary",
-    "ledger",
-    "carrier",
-    "stationer",
-    "envelope",
-    "parcel",
-    "lantern",
-    "orchard",
-    "chimney",
-    "copper",
-    "velvet",
-]
+WORDS = (
+    "harbour granary ledger carrier stationer envelope parcel lantern orchard chimney copper velvet"
+)
 FINAL = (State.DONE, State.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A file for the inbox; ``good``: it is to be published, else it must fail."""
+    """A file for the inbox. A ``good`` one must be published, another must fail."""
 
     name: str
     data: bytes
@@ -48,14 +37,14 @@ class Dropped:
 
 
 def documents(count: int, seed: int) -> list[Dropped]:
-    """Pictures, books of a few pages, files that must fail, in folders, some of the same name."""
+    """Return pictures, books of a few pages and files that must fail, in folders; some have the same name."""
     rng = random.Random(seed)
     return [_document(number, rng) for number in range(count)]
 
 
 def _document(number: int, rng: random.Random) -> Dropped:
     def leaf(which: int) -> Any:
-        words = " ".join(rng.choice(WORDS) for _ in range(3))
+        words = " ".join(rng.choice(WORDS.split()) for _ in range(3))
         return page([f"{words} {number} {which}"], size=(560, 80), points=22)
 
     folder = rng.choice(("", "", "letters/", "letters/old/", "bills/"))
@@ -74,21 +63,21 @@ def _document(number: int, rng: random.Random) -> Dropped:
 
 @dataclass(slots=True)
 class Ledger:
-    """What was dropped, and what an undisturbed run made of it: text and lines by content."""
+    """What was dropped, and the results of an undisturbed run: text and lines by the file's sha256."""
 
     dropped: list[Dropped]
     expected: dict[str, tuple[str, list[Any]]] = field(default_factory=dict)
-    # names of files that were taken out and put back: a new document, if the first was through by then
+    # names of files that were taken out and put back; each is a new document if the first was done by then
     put_back: set[str] = field(default_factory=set)
 
     def take_reference(self, tree: Tree) -> None:
-        """From a tree in which nothing was disturbed."""
+        """Take the expected results from an undisturbed run."""
         self.expected = {key: value for key, value, _ in _results(tree)}
         missing = {d.sha256 for d in self.dropped if d.good} - self.expected.keys()
         assert not missing, f"the undisturbed run did not publish {len(missing)} of them"
 
     def settled(self, tree: Tree) -> bool:
-        """Whether every file has its final state and nothing is in work."""
+        """Return whether every file has its final state and nothing is in work."""
         journal = JournalReader.open_beside(str(tree.state))
         if journal is None:
             return False
@@ -100,7 +89,7 @@ class Ledger:
         return not open_ and {d.sha256 for d in self.dropped} <= final
 
     def violations(self, tree: Tree) -> list[str]:
-        """All that is not as it must be, after the daemon has stopped."""
+        """Return everything that is wrong after the daemon has stopped."""
         return [
             *self._wrong_results(tree),
             *self._wrong_originals(tree),
@@ -149,17 +138,24 @@ class Ledger:
 
     def _wrong_journal(self, tree: Tree) -> list[str]:
         with sqlite3.connect(f"file:{tree.state}/journal.sqlite?mode=ro", uri=True) as db:
-            wrong = [f"journal: {row[0]}" for row in db.execute("PRAGMA integrity_check") if row[0] != "ok"]  # fmt: skip
+            checked = [row[0] for row in db.execute("PRAGMA integrity_check")]
+            wrong = [f"journal: {found}" for found in checked if found != "ok"]
             rows = db.execute("SELECT id, state, sha256 FROM documents").fetchall()
             states = {number: state for number, state, _ in rows}
             last: dict[int, str] = {}
-            for number, old, new in db.execute("SELECT document, old, new FROM moves ORDER BY rowid"):  # fmt: skip
+            moves = db.execute("SELECT document, old, new FROM moves ORDER BY rowid")
+            for number, old, new in moves:
                 before = State(old) if old else None
                 if last.get(number) != old or State(new) not in MOVES[before]:
-                    wrong.append(f"journal: document {number} from {last.get(number)}: {old} to {new}")  # fmt: skip
+                    move = f"from {last.get(number)}: {old} to {new}"
+                    wrong.append(f"journal: document {number} {move}")
                 last[number] = new
         db.close()
-        wrong += [f"journal: {n} is {s}, its last move says {last.get(n)}" for n, s in states.items() if last.get(n) != s]  # fmt: skip
+        wrong += [
+            f"journal: {number} is {state}, its last move says {last.get(number)}"
+            for number, state in states.items()
+            if last.get(number) != state
+        ]
         finals = Counter(sha256 for _, state, sha256 in rows if state in FINAL)
         for dropped in self.dropped:
             if not 1 <= finals[dropped.sha256] <= 1 + (dropped.name in self.put_back):
@@ -168,7 +164,10 @@ class Ledger:
 
 
 def _results(tree: Tree) -> list[tuple[str, tuple[str, list[Any]], Path]]:
-    """Of each sidecar: the source's content, text and lines, and where the text is. Raises on a half one."""
+    """Return for each sidecar the sha256 of its source, text and lines, and the text's path.
+
+    Raises ValueError for a half-written sidecar.
+    """
     found = []
     for path in sorted(tree.outbox.rglob("*.json")):
         sidecar = json.loads(path.read_text("utf-8"))
@@ -186,7 +185,7 @@ def _temporary(tree: Tree) -> list[str]:
 
 
 def _processes(tree: Tree) -> list[str]:
-    """Whatever still runs with this tree's folders in its environment or its command line."""
+    """Return the processes of scanmend that still have this tree in their environment or command line."""
     wrong = []
     for process in psutil.process_iter():
         try:

@@ -1,8 +1,9 @@
-"""A file system in user space that shows a folder, and answers with errors or not at all when it is told to.
+"""A file system in user space that shows a folder, and fails or hangs on request.
 
     python passthrough.py FOLDER MOUNTPOINT CONTROL
 
-CONTROL is a file: empty (all is well), "hang", or the name of an error as EIO; EROFS and ENOSPC meet writing only.
+CONTROL is a file with nothing (all is well), "hang", or the name of an error such as EIO. EROFS and ENOSPC fail only
+writing.
 """
 
 import errno
@@ -15,7 +16,8 @@ from typing import Any
 
 import mfusepy
 
-WRITING = {"create", "write", "truncate", "unlink", "rename", "mkdir", "rmdir", "link", "symlink", "chmod", "chown", "utimens"}  # fmt: skip
+WRITING = {"create", "write", "truncate", "unlink", "rename", "mkdir", "rmdir", "link", "symlink"}
+WRITING |= {"chmod", "chown", "utimens"}
 ONLY_WRITING = ("EROFS", "ENOSPC")
 
 
@@ -40,7 +42,7 @@ def _all_troubled(cls: type["Passthrough"]) -> type["Passthrough"]:
 
 @_all_troubled
 class Passthrough(mfusepy.Operations):  # type: ignore[misc]
-    """Every operation, on the folder behind."""
+    """The operations of the file system, on the folder behind it."""
 
     use_ns = True
 
@@ -72,18 +74,8 @@ class Passthrough(mfusepy.Operations):  # type: ignore[misc]
 
     def statfs(self, path: str) -> dict[str, int]:
         status = os.statvfs(self._at(path))
-        names = (
-            "bsize",
-            "frsize",
-            "blocks",
-            "bfree",
-            "bavail",
-            "files",
-            "ffree",
-            "favail",
-            "namemax",
-        )
-        return {f"f_{name}": getattr(status, f"f_{name}") for name in names}
+        sizes = ("bsize", "frsize", "blocks", "bfree", "bavail", "files", "ffree", "favail")
+        return {f"f_{name}": getattr(status, f"f_{name}") for name in (*sizes, "namemax")}
 
     def open(self, path: str, flags: int) -> int:
         return os.open(self._at(path), flags)
@@ -136,4 +128,5 @@ class Passthrough(mfusepy.Operations):  # type: ignore[misc]
 
 if __name__ == "__main__":
     folder, mountpoint, control = sys.argv[1:]
-    mfusepy.FUSE(Passthrough(folder, control), mountpoint, foreground=True, attr_timeout=0, entry_timeout=0, direct_io=False)  # fmt: skip
+    options = {"attr_timeout": 0, "entry_timeout": 0, "direct_io": False}
+    mfusepy.FUSE(Passthrough(folder, control), mountpoint, foreground=True, **options)

@@ -1,4 +1,4 @@
-"""The real daemon under faults, and the books at the end.
+"""Run the real daemon under faults, and check the ledger at the end.
 
 make faults ARGS="[--seed N] [--documents 100] [--kills 300] [--cuts 20] [fault …]"
 """
@@ -23,7 +23,7 @@ from running import Tree, eventually, tree
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One fault's run: where, with which files, how much."""
+    """The run of one fault: where, with which files, and how much."""
 
     home: Path
     ledger: Ledger
@@ -39,7 +39,7 @@ Fault = Callable[[Plan, Tree], tuple[list[str], str]]
 
 
 def kill(plan: Plan, made: Tree) -> tuple[list[str], str]:
-    """SIGKILL of the daemon, of a child, of all, while files keep coming."""
+    """Kill the daemon, a child or all of them, while files keep coming."""
     run = plan.run(made)
     half = len(plan.ledger.dropped) // 2
     run.drop(plan.ledger.dropped[:half])
@@ -52,7 +52,7 @@ def kill(plan: Plan, made: Tree) -> tuple[list[str], str]:
 
 
 def full(folder: str, size: str) -> Fault:
-    """A folder on a small disk that fills and empties."""
+    """Return the fault of a folder on a small disk that fills and empties."""
 
     def fault(plan: Plan, made: Tree) -> tuple[list[str], str]:
         with faults.small_disk(getattr(made, folder), size) as disk:
@@ -66,7 +66,7 @@ def full(folder: str, size: str) -> Fault:
 
 
 def errors(folder: str, *kinds: str) -> Fault:
-    """A folder on a file system that answers with errors now and then."""
+    """Return the fault of a folder on a file system that fails now and then."""
 
     def fault(plan: Plan, made: Tree) -> tuple[list[str], str]:
         with faults.troubled(getattr(made, folder)) as control:
@@ -80,7 +80,7 @@ def errors(folder: str, *kinds: str) -> Fault:
 
 
 def permissions(plan: Plan, made: Tree) -> tuple[list[str], str]:
-    """Folders that may not be entered for a while."""
+    """Take away the permissions of folders for a while."""
     run = plan.run(made)
     run.before = faults.WITHOUT_OVERRIDE
     run.ready()
@@ -91,7 +91,7 @@ def permissions(plan: Plan, made: Tree) -> tuple[list[str], str]:
 
 
 def inbox_replaced(plan: Plan, made: Tree) -> tuple[list[str], str]:
-    """Another folder where the inbox was, and the files come back one by one."""
+    """Replace the inbox by another folder, and bring the files back one by one."""
     run = plan.run(made)
     run.ready()
     run.drop(plan.ledger.dropped)
@@ -101,7 +101,7 @@ def inbox_replaced(plan: Plan, made: Tree) -> tuple[list[str], str]:
 
 
 def clock(plan: Plan, made: Tree) -> tuple[list[str], str]:
-    """The wall clock jumps back and forth by days."""
+    """Let the wall clock jump back and forth by days."""
     run = plan.run(made)
     run.environment = faults.clock(plan.home / "clock")
     run.ready()
@@ -111,7 +111,7 @@ def clock(plan: Plan, made: Tree) -> tuple[list[str], str]:
 
 
 def events_lost(plan: Plan, made: Tree) -> tuple[list[str], str]:
-    """The kernel's event queue overflows."""
+    """Let the kernel's event queue overflow."""
     run = plan.run(made)
     run.ready()
     faults.overflow_events(run)
@@ -119,7 +119,7 @@ def events_lost(plan: Plan, made: Tree) -> tuple[list[str], str]:
 
 
 def few_watches(plan: Plan, made: Tree) -> tuple[list[str], str]:
-    """Fewer inotify watches than folders."""
+    """Allow fewer inotify watches than there are folders."""
     made.config.write_text(
         made.config.read_text().replace("reconcile_interval: 2s", "reconcile_interval: 1h")
     )
@@ -127,12 +127,13 @@ def few_watches(plan: Plan, made: Tree) -> tuple[list[str], str]:
     run.before = faults.few_watches(3)
     run.ready()
     run.drop(plan.ledger.dropped)
-    eventually(lambda: "no events from the kernel for some folders, polling" in made.said(), 60, "warning")  # fmt: skip
+    warning = "no events from the kernel for some folders, polling"
+    eventually(lambda: warning in made.said(), 60, "warning")
     return run.finish(), "3 watches"
 
 
 def few_descriptors(plan: Plan, made: Tree) -> tuple[list[str], str]:
-    """No file descriptor left for a while."""
+    """Leave no free file descriptor for a while."""
     run = plan.run(made)
     run.ready()
     run.drop(plan.ledger.dropped)
@@ -141,7 +142,7 @@ def few_descriptors(plan: Plan, made: Tree) -> tuple[list[str], str]:
 
 
 def power_cut(plan: Plan, made: Tree) -> tuple[list[str], str]:
-    """The disk as it was at random moments, mounted, and the daemon started on it."""
+    """Copy the disk at random moments, and let the daemon finish on each copy."""
     wrong = []
     with faults.disk(plan.home, made.home) as images:
         faults.insert(images, "disk.img", made.home)
@@ -182,7 +183,7 @@ FAULTS: dict[str, Fault] = {
 
 
 def impossible() -> str | None:
-    """Why faults can't be made here; None: they can."""
+    """Return why faults can't be caused here, or None."""
     if os.geteuid() != 0:
         return "needs root, to mount file systems"
     for program in ("setpriv", "faketime", "mkfs.btrfs", "fusermount3"):
@@ -197,7 +198,7 @@ def impossible() -> str | None:
 
 
 def undisturbed(home: Path, count: int, seed: int) -> Ledger:
-    """The same files without a fault."""
+    """Run the files without a fault. Return the ledger with the expected results."""
     ledger = Ledger(documents(count, seed))
     with tree(home, SETTINGS) as made:
         run = Run(made, ledger, seed)
@@ -209,12 +210,14 @@ def undisturbed(home: Path, count: int, seed: int) -> Ledger:
     return ledger
 
 
-def one(name: str, home: Path, ledger: Ledger, seed: int, kills: int, cuts: int) -> tuple[list[str], str]:  # fmt: skip
-    """One fault, on a tree of its own."""
+def one(
+    name: str, home: Path, ledger: Ledger, *, seed: int, kills: int, cuts: int
+) -> tuple[list[str], str]:
+    """Run one fault on its own tree. Return what is wrong, and a note."""
     home.mkdir()
     ledger.put_back.clear()
     plan = Plan(home, ledger, seed, kills, cuts)
-    if name == "power-cut":  # makes its tree on its own disk
+    if name == "power-cut":  # it makes the tree on its own disk
         made = Tree.__new__(Tree)
         made.home = home / "tree"
         return FAULTS[name](plan, made)
@@ -224,7 +227,9 @@ def one(name: str, home: Path, ledger: Ledger, seed: int, kills: int, cuts: int)
 
 def main() -> int:
     """Run the chosen faults, or all."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument(
         "faults", nargs="*", choices=[*FAULTS, []], metavar="fault", help=", ".join(FAULTS)
     )
@@ -244,7 +249,8 @@ def main() -> int:
         print(f"seed {options.seed}; {len(ledger.dropped)} files, {good} of them good", flush=True)
         for name in options.faults or FAULTS:
             began = time.monotonic()
-            wrong, note = one(name, home / name, ledger, options.seed, options.kills, options.cuts)
+            amount = {"seed": options.seed, "kills": options.kills, "cuts": options.cuts}
+            wrong, note = one(name, home / name, ledger, **amount)
             bad += len(wrong)
             verdict = "as undisturbed" if not wrong else f"{len(wrong)} WRONG"
             print(f"{name:<16} {verdict:<15} {time.monotonic() - began:5.0f} s  {note}", flush=True)

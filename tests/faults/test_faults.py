@@ -1,4 +1,4 @@
-"""A short form of `make faults`: every fault once, on few files."""
+"""Test every fault of `make faults` once, on few files."""
 
 from pathlib import Path
 

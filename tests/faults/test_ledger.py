@@ -1,4 +1,4 @@
-"""The books themselves: each kind of violation is seen."""
+"""Test that the ledger finds each kind of violation."""
 
 import json
 import os
@@ -54,7 +54,7 @@ def _in_the_journal(statement: str) -> Callable[[Tree], None]:
     return change
 
 
-BREAKS: dict[str, Callable[[Tree], object]] = {
+VIOLATIONS: dict[str, Callable[[Tree], object]] = {
     "other than undisturbed": _change_a_line,
     "lost": lambda made: _sidecar(made).unlink(),
     "half-written": lambda made: _sidecar(made).unlink(),
@@ -73,8 +73,8 @@ def test_nothing_is_wrong_with_an_undisturbed_run(copied: tuple[Tree, Ledger]) -
     assert os.listdir(made.outbox)
 
 
-@pytest.mark.parametrize("kind", BREAKS)
-def test_a_violation_is_seen(copied: tuple[Tree, Ledger], kind: str) -> None:
+@pytest.mark.parametrize("kind", VIOLATIONS)
+def test_a_violation_is_found(copied: tuple[Tree, Ledger], kind: str) -> None:
     made, ledger = copied
-    BREAKS[kind](made)
+    VIOLATIONS[kind](made)
     assert any(kind in what for what in ledger.violations(made))

@@ -1,4 +1,4 @@
-"""A Samba server of the test's own on loopback, smbclient as the third party, rclone as the far side's mount."""
+"""Run a Samba server on loopback, smbclient as another client, and rclone as the mount of another machine."""
 
 import contextlib
 import os
@@ -39,15 +39,16 @@ guest ok = yes
 read only = no
 force user = root
 """
-# nothing is held back: what is closed is on the server
+# rclone caches nothing: a file that is closed is on the server
 OPTIONS = (
-    "--smb-host=127.0.0.1", "--smb-user=guest", "--vfs-cache-mode=off", "--dir-cache-time=300ms", "--attr-timeout=300ms",
-    "--poll-interval=0", "--low-level-retries=2", "--retries=1", "--contimeout=3s", "--timeout=5s",
-)  # fmt: skip
+    *("--smb-host=127.0.0.1", "--smb-user=guest", "--vfs-cache-mode=off", "--poll-interval=0"),
+    *("--dir-cache-time=300ms", "--attr-timeout=300ms", "--contimeout=3s", "--timeout=5s"),
+    *("--low-level-retries=2", "--retries=1"),
+)
 
 
 def impossible() -> str | None:
-    """Why there can be no share here; None: there can."""
+    """Return why there can be no share here; None if there can."""
     if os.geteuid() != 0:
         return "needs root, for smbd"
     for program, package in PROGRAMS.items():
@@ -57,7 +58,7 @@ def impossible() -> str | None:
 
 
 class Samba:
-    """The server of one folder, as the share "office"; it may be stopped, started again and made to hang."""
+    """The server of one folder as the share "office". It can be stopped, started again and made to hang."""
 
     def __init__(self, home: Path, share: Path) -> None:
         self.home = home
@@ -71,11 +72,14 @@ class Samba:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start, and wait until it listens."""
+        """Start the server and wait until it listens."""
         self._process = subprocess.Popen(
             ["smbd", "--foreground", "--no-process-group", f"--configfile={self.home}/smb.conf"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         eventually(self._listens, 60, "smbd listens")
 
     def _listens(self) -> bool:
@@ -84,7 +88,7 @@ class Samba:
         return False
 
     def stop(self) -> None:
-        """The server is gone, with all its connections."""
+        """End the server with all its connections."""
         if self._process:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -92,26 +96,29 @@ class Samba:
             self._process = None
 
     def signal(self, number: int) -> None:
-        """To the server and all its connections, if it runs: SIGSTOP lets it hang."""
+        """Send a signal to the server and all its connections: SIGSTOP makes it hang."""
         if self._process:
             os.killpg(self._process.pid, number)
 
     def client(self, *commands: str) -> subprocess.Popen[bytes]:
-        """smbclient, running these commands."""
+        """Start smbclient with these commands."""
+        share = ["smbclient", "//127.0.0.1/office", "-p", str(self.port), "-N", "-b", "8192"]
         return subprocess.Popen(
-            ["smbclient", "//127.0.0.1/office", "-p", str(self.port), "-N", "-b", "8192", "-c", "; ".join(commands)],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            [*share, "-c", "; ".join(commands)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
 
     def ask(self, *commands: str) -> str:
-        """The same, to its end."""
+        """Run smbclient with these commands and return its output."""
         client = self.client(*commands)
         said, _ = client.communicate(timeout=60)
         assert client.returncode == 0, said
         return said.decode()
 
     def put(self, name: str, data: bytes) -> None:
-        """Whole, as fast as it goes."""
+        """Copy a whole file to the share as fast as it goes."""
         local = self.home / "local"
         local.write_bytes(data)
         self.ask(f'put "{local}" "{name}"')
@@ -119,7 +126,7 @@ class Samba:
     def put_slowly(
         self, name: str, chunks: Sequence[bytes], pause: float, cut: bool = False
     ) -> None:
-        """Chunk by chunk; ``cut``: the connection breaks after the last of them."""
+        """Copy a file chunk by chunk, ``pause`` seconds apart. ``cut``: break the connection after the last one."""
         pipe = self.home / "pipe"
         pipe.unlink(missing_ok=True)
         os.mkfifo(pipe)
@@ -135,7 +142,7 @@ class Samba:
 
 @contextlib.contextmanager
 def samba(home: Path, share: Path) -> Iterator[Samba]:
-    """A running server."""
+    """Run a server during the block."""
     share.mkdir(parents=True, exist_ok=True)
     server = Samba(home, share)
     try:
@@ -146,7 +153,7 @@ def samba(home: Path, share: Path) -> Iterator[Samba]:
 
 
 class Mount:
-    """The share, mounted through FUSE on another machine, so to speak."""
+    """The share, mounted through FUSE as on another machine."""
 
     def __init__(self, server: Samba, place: Path) -> None:
         self.server = server
@@ -155,23 +162,15 @@ class Mount:
         self._lock = threading.Lock()
 
     def start(self) -> None:
-        """Mount it."""
+        """Mount the share."""
         with self._lock:
             self._start()
         eventually(lambda: os.path.ismount(self.place), 60, "rclone mounts")
 
     def _start(self) -> None:
         self.place.mkdir(parents=True, exist_ok=True)
-        command = [
-            "rclone",
-            "mount",
-            ":smb:office",
-            str(self.place),
-            "--config",
-            "/dev/null",
-            *OPTIONS,
-        ]
-        command += ["--smb-port", str(self.server.port)]
+        command = ["rclone", "mount", ":smb:office", str(self.place), "--config", "/dev/null"]
+        command += [*OPTIONS, "--smb-port", str(self.server.port)]
         command += ["--cache-dir", str(self.server.home / self.place.name)]
         with open(self.server.home / f"{self.place.name}.log", "ab") as said:
             self._process = subprocess.Popen(
@@ -179,7 +178,7 @@ class Mount:
             )
 
     def stop(self) -> None:
-        """The mount is gone; its folder is there, and empty."""
+        """Unmount the share; its folder stays, and is empty."""
         with self._lock:
             self._stop()
 
@@ -197,7 +196,7 @@ class Mount:
 
     @contextlib.contextmanager
     def kept(self) -> Iterator[None]:
-        """Mounted again when rclone ends by itself, as a service would be: 1.60 crashes at a write that fails."""
+        """Mount again whenever rclone ends by itself, as systemd would: rclone 1.60 crashes at a write that fails."""
         over = threading.Event()
 
         def keep() -> None:
@@ -216,14 +215,14 @@ class Mount:
             keeper.join()
 
     def signal(self, number: int) -> None:
-        """To rclone, if it runs: SIGSTOP lets every access hang."""
+        """Send a signal to rclone: SIGSTOP makes every access hang."""
         if self._process:
             self._process.send_signal(number)
 
 
 @contextlib.contextmanager
 def mounted(server: Samba, place: Path) -> Iterator[Mount]:
-    """The share, mounted."""
+    """Mount the share during the block."""
     mount = Mount(server, place)
     try:
         mount.start()

@@ -1,6 +1,6 @@
-"""The far side: inbox, outbox and the rest on a Samba share, mounted through FUSE; it goes away, and comes back.
+"""Test a daemon whose inbox, outbox and the rest are on a Samba share, mounted through FUSE, which goes away.
 
-SCANMEND_OUTAGE: seconds that each outage takes; the suite has two short ones, `make shares` four long ones.
+SCANMEND_OUTAGE: seconds that each outage takes. The suite has two short ones, `make shares` four long ones.
 """
 
 import contextlib
@@ -29,19 +29,19 @@ FOLDERS = ("inbox", "outbox", "archive", "failed")
 
 
 class Far:
-    """A daemon whose documents are all on the share; its state is its own."""
+    """A daemon whose documents are all on the share; its state folder is on a local disk."""
 
     def __init__(self, home: Path, mount: Mount, server: Samba, name: str = "far") -> None:
         self.server = server
         self.mount = mount
         folders = ", ".join(f"{folder}: {mount.place / folder}" for folder in FOLDERS)
         self.tree = Tree(home / name, f"{SETTINGS}folders: {{{folders}, state: state}}\n")
-        for folder in FOLDERS:  # as the server's disk has them, also while the share is away
+        for folder in FOLDERS:  # the server's own paths, which stay while the share is away
             (server.share / folder).mkdir(exist_ok=True)
             setattr(self.tree, folder, server.share / folder)
 
     def close(self) -> None:
-        """Awake before it is ended: the kernel holds who waits for an answer of a stopped rclone, SIGKILL or not."""
+        """Wake server and mount, then end the daemon: SIGKILL does not end a process that waits for a stopped rclone."""
         self.server.signal(signal.SIGCONT)
         self.mount.signal(signal.SIGCONT)
         self.tree.close()
@@ -62,7 +62,7 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
     return undisturbed(tmp_path_factory.mktemp("undisturbed") / "tree", 14, seed=3)
 
 
-def test_it_polls_by_itself_and_says_so(far: Far) -> None:
+def test_the_daemon_polls_a_share_without_being_told(far: Far) -> None:
     far.tree.start()
     assert "method=polling" in far.tree.said()
     assert "is a share (fuse.rclone), which sends no events" in far.tree.said()
@@ -78,14 +78,22 @@ Outage = tuple[Callable[[Far], None], Callable[[Far], None]]
 OUTAGES: dict[str, Outage] = {
     "server stopped": (lambda far: far.server.stop(), lambda far: far.server.start()),
     "mount gone": (lambda far: far.mount.stop(), lambda far: far.mount.start()),
-    "mount hangs": (lambda far: far.mount.signal(signal.SIGSTOP), lambda far: far.mount.signal(signal.SIGCONT)),
-    "server hangs": (lambda far: far.server.signal(signal.SIGSTOP), lambda far: far.server.signal(signal.SIGCONT)),
-}  # fmt: skip
+    "mount hangs": (
+        lambda far: far.mount.signal(signal.SIGSTOP),
+        lambda far: far.mount.signal(signal.SIGCONT),
+    ),
+    "server hangs": (
+        lambda far: far.server.signal(signal.SIGSTOP),
+        lambda far: far.server.signal(signal.SIGCONT),
+    ),
+}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("outage", OUTAGES if LONG else ["mount hangs", "server stopped"])
-def test_the_share_goes_away_in_every_stage_and_nothing_is_lost(far: Far, ledger: Ledger, outage: str) -> None:  # fmt: skip
+def test_the_share_goes_away_in_every_stage_and_nothing_is_lost(
+    far: Far, ledger: Ledger, outage: str
+) -> None:
     away, back = OUTAGES[outage]
     run = Run(far.tree, ledger, seed=1)
     run.ready()
@@ -97,21 +105,21 @@ def test_the_share_goes_away_in_every_stage_and_nothing_is_lost(far: Far, ledger
             _arrive(far, ledger.dropped[number * part : None if last else (number + 1) * part])
             far.tree.eventually(lambda: marker in far.tree.said()[offset:])  # noqa: B023
             away(far)
-            _live_with_it(far, OUTAGE)
+            _keep_asking(far, OUTAGE)
             back(far)
         wrong = run.finish(600)
 
     assert wrong == []
     assert run.starts == 1
-    storm = [
-        line for line in far.tree.said().splitlines() if "[warning" in line or "[error" in line
-    ]
-    assert len([line for line in storm if "failed stage" not in line]) < 20 + OUTAGE, "\n".join(storm)  # fmt: skip
+    lines = far.tree.said().splitlines()
+    warnings = [line for line in lines if "[warning" in line or "[error" in line]
+    storm = [line for line in warnings if "failed stage" not in line]
+    assert len(storm) < 20 + OUTAGE, "\n".join(warnings)
     assert "Traceback" not in far.tree.said()
 
 
 def _arrive(far: Far, documents: list[Dropped]) -> None:
-    """Through the server's disk, as from another client."""
+    """Drop documents through the server's disk, as from another client."""
     for document in documents:
         path = far.server.share / "inbox" / document.name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -119,8 +127,8 @@ def _arrive(far: Far, documents: list[Dropped]) -> None:
         (path.parent / ".coming").rename(path)
 
 
-def _live_with_it(far: Far, seconds: float) -> None:
-    """The status answers all the while."""
+def _keep_asking(far: Far, seconds: float) -> None:
+    """Check that the status answers all the while."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         assert far.tree.status()["running"]
@@ -129,13 +137,13 @@ def _live_with_it(far: Far, seconds: float) -> None:
 
 @pytest.mark.parametrize("asked", [False, True], ids=["before it is asked", "in an answer"])
 def test_a_stop_while_the_share_hangs(far: Far, asked: bool) -> None:
-    """Who waits for an answer that FUSE has taken up stays a zombie until it comes: nobody can change that."""
+    """A process that waits for an answer which FUSE has begun stays a zombie until it comes: nobody can change that."""
     process = far.tree.start()
     if asked:
         far.server.signal(signal.SIGSTOP)
-        time.sleep(1)  # the watcher has asked by now, and rclone waits for the server
+        time.sleep(1)  # by now the watcher has asked, and rclone waits for the server
     far.mount.signal(signal.SIGSTOP)
-    time.sleep(1)  # the watcher is in the share by now
+    time.sleep(1)  # by now the watcher lists the share
 
     process.send_signal(signal.SIGTERM)
     eventually(lambda: psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE, 120, "ended")
@@ -146,7 +154,7 @@ def test_a_stop_while_the_share_hangs(far: Far, asked: bool) -> None:
 
 
 def test_two_daemons_on_one_share(tmp_path: Path) -> None:
-    """Each has its own mount of it, as on two machines."""
+    """Each daemon has its own mount of the share, as on two machines."""
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(samba(tmp_path / "server", tmp_path / "share"))
         trees = []

@@ -1,4 +1,4 @@
-"""A page on a share that goes away while it is read: the machine's fault, not the file's."""
+"""Test a page on a share that goes away while it is read: the machine's fault, not the file's."""
 
 import os
 import signal
@@ -31,22 +31,34 @@ def share(tmp_path: Path) -> Iterator[tuple[Samba, Mount]]:
 
 
 def _noise() -> Image.Image:
-    """4 MB however it is packed: more than any reader takes in advance."""
+    """Return a picture of 4 MB in any format: more than any reader reads ahead."""
     return Image.fromarray(np.random.default_rng(1).integers(0, 255, (2000, 2000), dtype=np.uint8))
 
 
 HOW: dict[str, dict[str, Any]] = {
-    "pdf": {"quality": 95}, "tiff": {"compression": "tiff_lzw"}, "jpeg": {"quality": 100}, "png": {}, "bmp": {}, "gif": {}, "jpeg2000": {},
-}  # fmt: skip
+    "pdf": {"quality": 95},
+    "tiff": {"compression": "tiff_lzw"},
+    "jpeg": {"quality": 100},
+    **{kind: {} for kind in ("png", "bmp", "gif", "jpeg2000")},
+}
 
 
 @pytest.mark.parametrize("kind", HOW)
-def test_it_goes_away_in_the_middle_of_a_page(
+def test_a_share_goes_away_in_the_middle_of_a_page(
     share: tuple[Samba, Mount], monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     server, mount = share
     (server.share / f"page.{kind}").write_bytes(encoded(kind.upper(), _noise(), **HOW[kind]))
-    request = PageRequest(os.fsencode(mount.place / f"page.{kind}"), 0, "rapidocr", ("en",), 150, True, "auto", 50_000_000)  # fmt: skip
+    request = PageRequest(
+        os.fsencode(mount.place / f"page.{kind}"),
+        index=0,
+        engine="rapidocr",
+        languages=("en",),
+        dpi=150,
+        rotate=True,
+        pdf_text="auto",
+        max_pixels=50_000_000,
+    )
     away: list[bool] = []
 
     def first(step: Callable[..., Any]) -> Callable[..., Any]:
@@ -58,9 +70,8 @@ def test_it_goes_away_in_the_middle_of_a_page(
 
         return call
 
-    monkeypatch.setattr(
-        qpdf, "has_shown_annotations", first(qpdf.has_shown_annotations)
-    )  # its picture is unread
+    # a PDF's picture is not read at this moment
+    monkeypatch.setattr(qpdf, "has_shown_annotations", first(qpdf.has_shown_annotations))
     monkeypatch.setattr(pictures, "check_pixels", first(pictures.check_pixels))
 
     with pytest.raises(OSError, match=r"Errno") as caught:

@@ -1,4 +1,4 @@
-"""A real Samba server exports the inbox; the daemon works on the server's own disk, others write through the share."""
+"""Test a daemon on the disk of a Samba server that exports the inbox: other clients write through the share."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +21,7 @@ def served(tmp_path: Path) -> Iterator[tuple[Tree, Samba]]:
         yield made, server
 
 
-def test_files_of_all_manners_are_published_once(served: tuple[Tree, Samba]) -> None:
+def test_files_that_arrive_in_different_ways_are_published_once(served: tuple[Tree, Samba]) -> None:
     made, server = served
     png, book = encoded("png", numbered(1)), encoded("tiff", numbered(3))
     names = [
@@ -52,7 +52,7 @@ def test_files_of_all_manners_are_published_once(served: tuple[Tree, Samba]) -> 
     assert made.said().count("failed") == 0
 
 
-def test_one_that_is_cut_in_the_middle_waits_for_the_rest(served: tuple[Tree, Samba]) -> None:
+def test_a_file_that_is_cut_in_the_middle_waits_for_the_rest(served: tuple[Tree, Samba]) -> None:
     made, server = served
     page = encoded("png", numbered(1))
     book = (
@@ -70,7 +70,7 @@ def test_one_that_is_cut_in_the_middle_waits_for_the_rest(served: tuple[Tree, Sa
     assert made.files(made.failed) == []
 
 
-def test_one_that_is_replaced_and_one_that_is_taken_back(served: tuple[Tree, Samba]) -> None:
+def test_a_file_that_is_replaced_and_one_that_is_taken_back(served: tuple[Tree, Samba]) -> None:
     made, server = served
     server.put_slowly("gone.png", [encoded("png", numbered(1))[:200]], 1.0, cut=True)
     made.eventually(lambda: made.status()["waiting"] != [])

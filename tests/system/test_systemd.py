@@ -1,4 +1,4 @@
-"""The service under a real systemd, in a container that the test boots."""
+"""Test the service under a real systemd, in a container that the test boots."""
 
 import json
 import re
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
-    """A machine with the service installed, as an administrator would; its watchdog is impatient."""
+    """Boot a machine and install the service as an administrator would, with a watchdog of 10 s."""
     with booted(tmp_path_factory.mktemp("machine")) as made:
         made.run(PROGRAM, "install-service", "--no-start")
         config = made.root / "etc/scanmend/scanmend.yaml"
@@ -32,7 +32,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
         )
         impatient = made.root / "etc/systemd/system/scanmend.service.d/test.conf"
         impatient.parent.mkdir()
-        # a source tree in /tmp is out of a service's sight
+        # a service has its own /tmp, and does not see a source tree there
         seen = f"BindReadOnlyPaths={ROOT} {sys.prefix}\n" if str(ROOT).startswith("/tmp/") else ""
         impatient.write_text(f"[Service]\nWatchdogSec=10s\n{seen}")
         made.run("systemctl", "daemon-reload")
@@ -41,7 +41,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
 
 @pytest.fixture
 def service(machine: Container) -> Container:
-    """The machine with the service started."""
+    """Return the machine with the service started."""
     machine.run("systemctl", "restart", "scanmend")
     return machine
 
@@ -80,7 +80,7 @@ def _children(machine: Container, word: str) -> list[str]:
     return machine.run("pgrep", "-f", word, check=False).stdout.split()
 
 
-def test_it_is_started_ready_and_publishes(service: Container) -> None:
+def test_the_service_starts_and_publishes(service: Container) -> None:
     assert _is_active(service)
     assert "0 in work" in _show(service, "StatusText") or "done" in _show(service, "StatusText")
     _drop(service, "first.png")
@@ -89,14 +89,14 @@ def test_it_is_started_ready_and_publishes(service: Container) -> None:
 
     assert sidecar["pages"][0]["lines"][0]["text"] == "Page 1 of the harbour book"
     said = service.run("journalctl", "-u", "scanmend", "--no-pager").stdout
-    assert "not confined" not in said  # the children's sandbox works inside the service's own
+    assert "not confined" not in said  # the children's sandbox works inside the service's
     owner = (service.root / STATE / "outbox/first.json").stat()
     assert owner.st_uid != 0
     _eventually(lambda: not (service.root / STATE / "inbox/first.png").exists(), service)
     _eventually(lambda: re.search(r"[1-9]\d* done", _show(service, "StatusText")), service)
 
 
-def test_the_journal_has_fields(service: Container) -> None:
+def test_entries_of_the_systemd_journal_have_fields(service: Container) -> None:
     _drop(service, "fields.png")
     _published(service, "fields")
 
@@ -127,7 +127,7 @@ def test_kill_9_loses_nothing(service: Container, victim: str) -> None:
     assert _is_active(service)
 
 
-def test_a_hung_main_thread_is_caught_by_the_watchdog(service: Container) -> None:
+def test_the_watchdog_restarts_a_daemon_that_hangs(service: Container) -> None:
     _eventually(lambda: _is_active(service), service)
     first = _show(service, "MainPID")
     service.run("kill", "-STOP", first)
@@ -151,7 +151,7 @@ def test_reload(service: Container) -> None:
     assert _show(service, "MainPID") == first
 
 
-def test_stop_in_mid_document_and_start(service: Container) -> None:
+def test_stop_in_the_middle_of_a_document_and_start(service: Container) -> None:
     _drop(service, "stopped.pdf", pages=6)
     _eventually(lambda: _children(service, "scanmend.ocr"), service)
 
@@ -163,7 +163,7 @@ def test_stop_in_mid_document_and_start(service: Container) -> None:
     assert _published(service, "stopped")["source"]["pages"] == 6
 
 
-def test_reboot_in_mid_document(service: Container) -> None:
+def test_reboot_in_the_middle_of_a_document(service: Container) -> None:
     _drop(service, "reboot.pdf", pages=4)
     _eventually(lambda: _children(service, "scanmend.ocr"), service)
 
@@ -172,7 +172,7 @@ def test_reboot_in_mid_document(service: Container) -> None:
     assert _published(service, "reboot")["source"]["pages"] == 4
 
 
-def test_it_is_hardened(service: Container) -> None:
+def test_the_service_is_hardened(service: Container) -> None:
     said = service.run(
         "systemd-analyze", "security", "--no-pager", "scanmend.service", check=False
     ).stdout

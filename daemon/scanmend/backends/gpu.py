@@ -1,25 +1,29 @@
-"""How much of the GPUs' memory is in use, by nvidia-smi: asked around a load and an unload, never on a timer.
+"""Measure the memory of this machine's NVIDIA GPUs by NVML, in a process of its own.
 
-To ask it wakes a sleeping GPU, and a CUDA context of our own would hold memory; a short process does neither.
+    python -P -m scanmend.backends.gpu                  prints the GPUs, or why there are none, as JSON
+    python -P -m scanmend.backends.gpu MIB SECONDS      the same, once at most so much is in use, or the time is over
+
+The daemon asks around a load and an unload, never on a timer: a question wakes a sleeping GPU. NVML needs no CUDA
+context, which would hold GPU memory itself. It is asked in a short process because a driver that hangs takes the
+process that asks along, beyond SIGKILL: that must not be the daemon, nor a thread of it. Besides, importing the library
+alone would cost the daemon 4.7 MB and 0.1 s.
 """
 
-import shutil
 import subprocess
+import sys
 import time
-from dataclasses import dataclass
 
-PATIENCE = 5.0  # seconds after an unload until its memory is back; typically one
-_ASK = 0.25
-_QUERY = [
-    "nvidia-smi",
-    "--query-gpu=name,memory.used,memory.total",
-    "--format=csv,noheader,nounits",
-]
+import msgspec
+
+MIB = 2**20
+ANSWER_SECONDS = 20.0  # that the driver may take for one question
+POLL_SECONDS = 0.25
+# after an unload, until its memory is free: typically one second
+FREE_AGAIN_SECONDS = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """All GPUs of this machine together; MiB."""
+class GpuMemory(msgspec.Struct, frozen=True, tag=True):
+    """The memory of all GPUs of this machine together, in MiB."""
 
     name: str
     used: int
@@ -27,29 +31,78 @@ class Memory:
 
     @property
     def key(self) -> str:
-        """Which GPUs, and how large: what the number of layers that fit depends on."""
+        """Return which GPUs these are, and how large: the number of layers that fit depends on it."""
         return f"{self.name}, {self.total} MiB"
 
 
-def memory() -> Memory | None:
-    """None when there is no NVIDIA GPU, or it does not answer."""
-    if shutil.which(_QUERY[0]) is None:
-        return None
-    try:
-        done = subprocess.run(_QUERY, capture_output=True, text=True, timeout=20, check=True)
-        rows = [line.rsplit(",", 2) for line in done.stdout.splitlines() if line.strip()]
-        names = " + ".join(name.strip() for name, _, _ in rows)
-        return Memory(names, sum(int(r[1]) for r in rows), sum(int(r[2]) for r in rows))
-    except (OSError, subprocess.SubprocessError, ValueError):
-        return None
+class NoGpu(msgspec.Struct, frozen=True, tag=True):
+    """There is no GPU that can be asked, for a reason."""
+
+    reason: str
+
+
+def look() -> GpuMemory | NoGpu:
+    """Return the GPUs' memory, or why there is none; never raises."""
+    return _ask([], ANSWER_SECONDS)
+
+
+def memory() -> GpuMemory | None:
+    """Return the GPUs' memory, or None."""
+    found = look()
+    return found if isinstance(found, GpuMemory) else None
 
 
 def wait_until_free(used: int, by: float) -> float:
-    """Wait until at most ``used`` MiB are in use, at the longest until ``by`` (monotonic); seconds waited."""
+    """Wait until at most ``used`` MiB are in use, or until ``by`` (monotonic). Return the seconds waited."""
     started = time.monotonic()
-    while time.monotonic() < by:
-        now = memory()
-        if now is None or now.used <= used:
-            break
-        time.sleep(_ASK)
+    left = by - started
+    if left > 0:
+        _ask([str(used), f"{left:.3f}"], left + ANSWER_SECONDS)
     return time.monotonic() - started
+
+
+def _ask(arguments: list[str], seconds: float) -> GpuMemory | NoGpu:
+    command = [sys.executable, "-P", "-m", "scanmend.backends.gpu", *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=seconds, check=True)
+        return msgspec.json.decode(done.stdout, type=GpuMemory | NoGpu)
+    except subprocess.TimeoutExpired:
+        return NoGpu(f"the NVIDIA driver does not answer within {seconds:.0f} s")
+    except (OSError, subprocess.SubprocessError, msgspec.DecodeError) as error:
+        return NoGpu(f"the NVIDIA driver can't be asked: {error}")
+
+
+# in the process of its own --------------------------------------------------------------------------
+
+
+def _measured() -> GpuMemory | NoGpu:
+    """Ask the driver."""
+    try:
+        import pynvml as nvml  # noqa: PLC0415 - not for the daemon
+    except ImportError:
+        return NoGpu("nvidia-ml-py is not installed: pip install 'scanmend[llm]'")
+    try:
+        nvml.nvmlInit()
+        devices = [nvml.nvmlDeviceGetHandleByIndex(n) for n in range(nvml.nvmlDeviceGetCount())]
+        names = " + ".join(nvml.nvmlDeviceGetName(device) for device in devices)
+        found = [nvml.nvmlDeviceGetMemoryInfo(device) for device in devices]
+    except nvml.NVMLError as error:
+        return NoGpu(f"there is no NVIDIA driver: {error}")
+    if not found:
+        return NoGpu("the NVIDIA driver finds no GPU")
+    return GpuMemory(names, sum(m.used for m in found) // MIB, sum(m.total for m in found) // MIB)
+
+
+def main(arguments: list[str]) -> None:
+    """Print what ``look`` returns, at once or when the memory is free."""
+    found = _measured()
+    if arguments:
+        used, deadline = int(arguments[0]), time.monotonic() + float(arguments[1])
+        while isinstance(found, GpuMemory) and found.used > used and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+            found = _measured()
+    sys.stdout.buffer.write(msgspec.json.encode(found))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

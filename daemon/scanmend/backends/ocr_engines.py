@@ -1,7 +1,7 @@
-"""Which OCR engine is used, seen from the daemon: it imports none of them.
+"""Choose the OCR engine, and find out whether it can be used; the daemon imports none of them.
 
-What can be told by looking is told by looking; the rest is asked of a child, since a .NET runtime without
-OpenSSL 1.1 ends its whole process.
+What shows from outside (a missing package or library) is looked up. The rest is asked of a child, since a .NET runtime
+without OpenSSL 1.1 ends its whole process.
 """
 
 import glob
@@ -11,16 +11,19 @@ from dataclasses import dataclass
 
 from scanmend import extras
 from scanmend.config.settings import Settings
-from scanmend.errors import ChildError, EngineUnusable, ScanmendError
+from scanmend.errors import Died, EngineUnusable, ScanmendError
 from scanmend.workers.client import Child
 from scanmend.workers.protocol import EngineStatus, ProbeRequest
 from scanmend.workers.sandbox import Sandbox, home
 
-PROBE_SECONDS = 60
-_SSL_REMEDY = (
+PROBE_SECONDS = 60.0
+OPENSSL = "libssl.so.1.1"
+OPENSSL_FOLDERS = ("/usr/lib/*", "/lib/*", "/usr/lib", "/usr/local/lib")
+OPENSSL_REMEDY = (
     "install OpenSSL 1.1: unpack the package libssl1.1 of Debian 11 or Ubuntu 20.04"
     " (dpkg-deb -x libssl1.1_*.deb FOLDER) and set aspose.library_path to the folder that then holds libssl.so.1.1"
 )
+PACKAGES = {"rapidocr": "rapidocr", "aspose": "aspose-ocr-python-net"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,37 +35,40 @@ class Chosen:
 
 
 def choose(settings: Settings) -> Chosen:
-    """The engine of this configuration; EngineUnusable with the remedy when it can't be used."""
+    """Return the engine of this configuration; EngineUnusable with the remedy when it can't be used."""
     configured = settings.ocr.engine
     if configured == "auto":
-        return _auto(settings)
+        return _automatic(settings)
     look = _look if configured in ("rapidocr", "null") else probe
     status = look(settings, configured)
     if not status.usable:
-        raise EngineUnusable(f"ocr.engine: {configured} can't be used: {_said(status)}")
+        what = f"ocr.engine: {configured} can't be used: {status.reason}"
+        raise EngineUnusable(what, status.remedy)
     why = f"ocr.engine: {configured}"
     if not status.licensed:
         why += "; WITHOUT A LICENCE: the text of each page will be truncated"
     return Chosen(configured, why)
 
 
-def _auto(settings: Settings) -> Chosen:
-    """Aspose when it is licensed and can run, else the embedded engine."""
+def _automatic(settings: Settings) -> Chosen:
+    """Return Aspose when it is licensed and can run, else the embedded engine."""
     if not settings.aspose.licence:
         why = "no aspose.licence is configured"
     else:
-        status = probe(settings, "aspose")
-        if status.usable and status.licensed:
+        aspose = probe(settings, "aspose")
+        if aspose.usable and aspose.licensed:
             return Chosen("aspose", "its licence is accepted")
-        why = f"aspose can't be used: {_said(status)}"
-    status = _look(settings, "rapidocr")
-    if not status.usable:
-        raise EngineUnusable(f"no OCR engine can be used: {why}; rapidocr: {_said(status)}")
+        why = f"aspose can't be used: {aspose.reason}"
+        why += f"; {aspose.remedy}" if aspose.remedy else ""
+    embedded = _look(settings, "rapidocr")
+    if not embedded.usable:
+        what = f"no OCR engine can be used: {why}; rapidocr: {embedded.reason}"
+        raise EngineUnusable(what, embedded.remedy)
     return Chosen("rapidocr", why)
 
 
 def probe(settings: Settings, engine: str) -> EngineStatus:
-    """Whether the engine can be used here, by loading it in a child; never raises."""
+    """Return whether the engine can be used here, by loading it in a child; never raises."""
     status = _look(settings, engine)
     if not status.usable:
         return status
@@ -77,11 +83,11 @@ def probe(settings: Settings, engine: str) -> EngineStatus:
     )
     try:
         return child.ask(request, PROBE_SECONDS)
-    except ChildError as error:
-        remedy = _SSL_REMEDY if "libssl" in str(error) else ""
-        return EngineStatus(engine, False, reason=str(error), remedy=remedy)
     except ScanmendError as error:
-        return EngineStatus(engine, False, reason=str(error))
+        remedy = error.remedy
+        if isinstance(error, Died) and "libssl" in error.output:
+            remedy = OPENSSL_REMEDY
+        return _unusable(engine, error.what, remedy)
     finally:
         child.end()
 
@@ -89,42 +95,34 @@ def probe(settings: Settings, engine: str) -> EngineStatus:
 def _look(settings: Settings, engine: str) -> EngineStatus:
     """Return what can be told without a child: is everything installed?"""
     if engine == "null":  # the configuration has asked for the permission
-        return EngineStatus(engine, True)
+        return EngineStatus(engine, usable=True)
     if missing := extras.lacking(engine):
         reason = f"not installed ({', '.join(missing)})"
-        return EngineStatus(engine, False, reason=reason, remedy=extras.remedy(engine))
+        return _unusable(engine, reason, extras.remedy(engine))
     if engine == "tesseract":  # the child loads the library, and says what is missing
-        return EngineStatus(engine, True)
-    package = {"rapidocr": "rapidocr", "aspose": "aspose-ocr-python-net"}[engine]
-    version = importlib.metadata.version(package)
-    if engine == "aspose" and not _has_openssl11(settings.aspose.library_path):
-        return EngineStatus(
-            engine,
-            False,
-            version,
-            reason="OpenSSL 1.1 is missing (libssl.so.1.1)",
-            remedy=_SSL_REMEDY,
-        )
-    return EngineStatus(engine, True, version)
+        return EngineStatus(engine, usable=True)
+    version = importlib.metadata.version(PACKAGES[engine])
+    if engine == "aspose" and not _has_openssl(settings.aspose.library_path):
+        return _unusable(engine, f"OpenSSL 1.1 is missing ({OPENSSL})", OPENSSL_REMEDY, version)
+    return EngineStatus(engine, usable=True, version=version)
 
 
-def _has_openssl11(folder: str | None) -> bool:
+def _unusable(engine: str, reason: str, remedy: str, version: str = "") -> EngineStatus:
+    return EngineStatus(engine, usable=False, version=version, reason=reason, remedy=remedy)
+
+
+def _has_openssl(folder: str | None) -> bool:
+    """Return whether OpenSSL 1.1 is in the folder; without one, where the loader looks."""
     if folder:
-        return bool(glob.glob(os.path.join(glob.escape(folder), "libssl.so.1.1")))
-    known = [
-        "/usr/lib/*/libssl.so.1.1",
-        "/lib/*/libssl.so.1.1",
-        "/usr/lib/libssl.so.1.1",
-        "/usr/local/lib/libssl.so.1.1",
-    ]
-    paths = [*os.environ.get("LD_LIBRARY_PATH", "").split(":")]
-    return any(glob.glob(pattern) for pattern in known) or any(
-        os.path.exists(os.path.join(path, "libssl.so.1.1")) for path in paths if path
+        return os.path.exists(os.path.join(folder, OPENSSL))
+    searched = [path for path in os.environ.get("LD_LIBRARY_PATH", "").split(":") if path]
+    return any(glob.glob(os.path.join(path, OPENSSL)) for path in OPENSSL_FOLDERS) or any(
+        os.path.exists(os.path.join(path, OPENSSL)) for path in searched
     )
 
 
 def environment(settings: Settings, engine: str) -> dict[str, str]:
-    """The whole environment of an OCR child: threads so that N workers on N cores don't fight, Aspose's needs."""
+    """Return the whole environment of an OCR child: as many threads as its share of the cores, and Aspose's needs."""
     cores = len(os.sched_getaffinity(0))
     threads = str(max(1, cores // (settings.ocr.workers or cores)))
     env = {
@@ -141,7 +139,3 @@ def environment(settings: Settings, engine: str) -> dict[str, str]:
             old = os.environ.get("LD_LIBRARY_PATH")
             env["LD_LIBRARY_PATH"] = settings.aspose.library_path + (f":{old}" if old else "")
     return env
-
-
-def _said(status: EngineStatus) -> str:
-    return status.reason + (f"; {status.remedy}" if status.remedy else "")

@@ -12,12 +12,16 @@ from typing import Any, TextIO
 import msgspec
 
 from scanmend.backends.gguf_files import chosen
-from scanmend.backends.llm_lifecycle import Model
+from scanmend.backends.llm_lifecycle import LanguageModel
 from scanmend.cli import progress
 from scanmend.config.profiles import Profile, load_profiles
 from scanmend.config.settings import Settings
 from scanmend.correction.gate import needs_correction
-from scanmend.correction.page_result import correction_of, review, without_model
+from scanmend.correction.page_result import (
+    correction_of,
+    gated_result,
+    result_without_model,
+)
 from scanmend.errors import ChildError, ConfigError, ModelUnavailable, UsageError
 from scanmend.formats.sidecar import page_as_json
 from scanmend.page import (
@@ -63,7 +67,7 @@ def correct(settings: Settings, files: list[str], profile: str | None, structure
         raise ModelUnavailable(
             f"no model in {directory}: get one with: scanmend models pull, or set llm.model: builtin"
         )
-    model = Model(replace(settings.llm, auto_download=False), directory, lambda *_: None)
+    model = LanguageModel(replace(settings.llm, auto_download=False), directory, lambda *_: None)
     failed = 0
     try:
         for name in files or ["-"]:
@@ -74,7 +78,7 @@ def correct(settings: Settings, files: list[str], profile: str | None, structure
     return failed
 
 
-def _file(model: Model, name: str, rules: Profile, structured: bool) -> int:
+def _file(model: LanguageModel, name: str, rules: Profile, structured: bool) -> int:
     pieces = _read(name)
     pages = _pages(pieces)
     failed = 0
@@ -99,23 +103,23 @@ def _file(model: Model, name: str, rules: Profile, structured: bool) -> int:
     return failed
 
 
-def _page(model: Model, index: int, lines: list[Line], rules: Profile) -> PageResult:
+def _page(model: LanguageModel, index: int, lines: list[Line], profile: Profile) -> PageResult:
     page = PageText(index, 0, 0, 0, 0, tuple(lines), EngineInfo("text", ""), TextSource.TEXT)
+    rules = profile.gate_rules
     wanted = [number for number, line in enumerate(lines) if needs_correction(line, rules)]
     if not wanted:
-        return without_model(
-            page,
-            rules,
-            Correction(CorrectionStatus.NOTHING, "no line needs it", profile=rules.name),
-        )
+        correction = Correction(CorrectionStatus.NOTHING, "no line needs it", profile=profile.name)
+        return result_without_model(page, rules, correction)
     started = time.monotonic()
     try:
-        proposal = model.propose(lines, wanted, rules)
+        proposal = model.propose(lines, wanted, profile)
     except ChildError as error:
-        return without_model(
-            page, rules, Correction(CorrectionStatus.FAILED, str(error), profile=rules.name)
-        )
-    return review(page, proposal.lines, rules, correction_of(proposal, rules, started))
+        correction = Correction(CorrectionStatus.FAILED, str(error), profile=profile.name)
+        return result_without_model(page, rules, correction)
+    correction = correction_of(
+        proposal, started, profile=profile.name, prompt_sha256=profile.prompt_sha256
+    )
+    return gated_result(page, proposal.lines, rules, correction)
 
 
 # in and out -----------------------------------------------------------------------------------------

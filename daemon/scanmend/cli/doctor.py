@@ -7,15 +7,14 @@ import sys
 from dataclasses import dataclass
 
 from scanmend import extras
-from scanmend.backends.download import environment
 from scanmend.backends.gguf_files import ModelFile, builtin, files
+from scanmend.backends.llm_children import llm_child
 from scanmend.backends.ocr_engines import choose, probe
 from scanmend.config.settings import BUILTIN, FoldersSettings, Settings
 from scanmend.correction.lexicon import shipped
 from scanmend.errors import MachineError, ScanmendError
 from scanmend.store.lock import running
 from scanmend.store.mounts import choose_method, free_bytes, mount_of
-from scanmend.workers.client import Child
 from scanmend.workers.protocol import ListingRequest
 from scanmend.workers.sandbox import Sandbox, lacking
 
@@ -107,8 +106,7 @@ def _confined() -> list[Finding]:
     missing = lacking()
     if not missing:
         return [Finding("children", True, "without network, writing in a folder of their own only")]
-    parts = [text.partition(": ") for text in missing]
-    return [Finding("children", False, what, remedy, optional=True) for what, _, remedy in parts]
+    return [Finding("children", False, gap.what, gap.remedy, optional=True) for gap in missing]
 
 
 def _engines(settings: Settings) -> list[Finding]:
@@ -154,7 +152,7 @@ def _builtin() -> Finding:
 
 def _lexicon() -> Finding:
     try:
-        words = len(shipped().numbers)
+        words = len(shipped().checksums)
     except MachineError as error:
         found, _, remedy = str(error).rpartition("; ")
         return Finding("lexicon", False, found, remedy)
@@ -171,7 +169,7 @@ def _download(settings: Settings) -> str:
     llm = settings.llm
     directory = os.fsencode(settings.models.directory or "")
     request = ListingRequest(llm.repository, None, llm.quantization, directory)
-    child = Child("scanmend.llm", "models", environment(), 0, Sandbox(network=True))
+    child = llm_child("models", Sandbox(network=True))
     try:
         files = child.ask(request, HUB_SECONDS).files
     except ScanmendError as error:

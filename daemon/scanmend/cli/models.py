@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from scanmend.backends.download import SECONDS, environment
+from scanmend.backends.download import DOWNLOAD_SECONDS
 from scanmend.backends.gguf_files import ModelFile, builtin, chosen, files
+from scanmend.backends.llm_children import llm_child
 from scanmend.cli import progress
 from scanmend.config.settings import BUILTIN, Settings
 from scanmend.errors import ScanmendError, UsageError
 from scanmend.gguf_notes import NOTES_SUFFIX, Notes
-from scanmend.workers.client import Child
 from scanmend.workers.protocol import (
     DigestRequest,
     DownloadBegun,
@@ -80,7 +80,7 @@ def pull(settings: Settings, repository: str | None, quantization: str | None) -
     os.makedirs(directory, exist_ok=True)
     request = FetchRequest(llm.repository, llm.quantization, os.fsencode(directory))
     try:
-        fetched = _ask(request, SECONDS, _progress, (directory,))
+        fetched = _ask(request, DOWNLOAD_SECONDS, _progress, (directory,))
     finally:
         progress.end()
     print(os.fsdecode(fetched.file))
@@ -172,7 +172,7 @@ def _ask(
     progress: Callable[[Progress], None] | None = None,
     writable: tuple[str, ...] = (),
 ) -> R:
-    child = Child("scanmend.llm", "models", environment(), 0, Sandbox("", writable, network=True))
+    child = llm_child("models", Sandbox("", writable, network=True))
     try:
         return child.ask(request, seconds, progress)
     finally:

@@ -1,6 +1,7 @@
 """`scanmend process`: the daemon's own steps, once, for files that are named; originals stay where they are."""
 
 import os
+import queue
 import sys
 import tempfile
 import time
@@ -9,21 +10,22 @@ from dataclasses import replace
 
 from scanmend.backends.ocr_engines import choose
 from scanmend.cli import progress
-from scanmend.config.profiles import Profile, load_profiles
+from scanmend.config.profiles import load_profiles
 from scanmend.config.settings import FoldersSettings, Settings
 from scanmend.correction.lexicon import shipped
 from scanmend.document import ACTIVE, Document, State
 from scanmend.errors import ConfigError, Damaged, ScanmendError, UsageError, show
-from scanmend.intake.completeness import Doubtful, Incomplete, is_complete
-from scanmend.intake.inbox import Inbox
-from scanmend.pipeline.pipeline import Pipeline, workers
+from scanmend.intake.completeness import Incomplete, is_complete
+from scanmend.intake.events import Events, InWorkElsewhere, NotReady
+from scanmend.pipeline.context import Context
+from scanmend.pipeline.folders import Roots
+from scanmend.pipeline.pipeline import Pipeline, count_workers
 from scanmend.store import naming
 from scanmend.store.journal import Journal
-from scanmend.store.mounts import Root
-from scanmend.store.parts import Parts
 from scanmend.telemetry import log
 
 _LOOK = 0.1  # seconds between two looks at the journal
+_MAX_WORKERS = 8  # pages at the same time; each worker's process must load its engine first
 
 
 def process(settings: Settings, files: list[str], out: str, profile: str | None) -> int:
@@ -54,9 +56,15 @@ def process(settings: Settings, files: list[str], out: str, profile: str | None)
         with tempfile.TemporaryDirectory(prefix="scanmend-") as scratch:
             folders = FoldersSettings(folder, os.path.abspath(out), os.path.join(scratch, "archive"),
                               os.path.join(scratch, "failed"), scratch)  # fmt: skip
-            once = replace(settings, folders=folders, originals="keep",
-                           settle=replace(settings.settle, doubtful=0))  # fmt: skip
-            failed = _process_folder(once, profiles, engine, names) or failed
+            once = replace(
+                settings,
+                folders=folders,
+                originals="keep",
+                settle=replace(settings.settle, doubtful=0),
+                watch=replace(settings.watch, shared=False),
+            )
+            context = Context(once, profiles, engine, one_shot=True)
+            failed = _process_folder(context, names) or failed
     return failed
 
 
@@ -68,57 +76,64 @@ def _check(file: str) -> str:
         )
     with open(file, "rb") as opened:
         verdict = is_complete(opened, os.path.getsize(file))
-    if isinstance(verdict, Incomplete) and not isinstance(verdict, Doubtful):
+    if isinstance(verdict, Incomplete):
         raise Damaged(f"{show(os.fsencode(file))}: not whole: {verdict.why}; scan or copy it again")
     return os.path.dirname(os.path.abspath(file))
 
 
-def _process_folder(
-    settings: Settings, profiles: dict[str, Profile], engine: str, names: list[str]
-) -> int:
+def _process_folder(context: Context, names: list[str]) -> int:
+    """Process files of one folder, which is the inbox of a pipeline of its own. Return the exit code."""
+    settings = context.settings
     for name in ("archive", "failed"):
         os.mkdir(getattr(settings.folders, name))
     journal = Journal.open(settings.folders.state)
-    roots = {
-        n: Root(getattr(settings.folders, n), None)
-        for n in ("inbox", "outbox", "archive", "failed")
-    }
-    inbox = Inbox(roots["inbox"], Parts(settings.folders.state))
-    line = Pipeline(settings, profiles, journal, engine, roots, lambda _: None)
-    line.publish.keep_failed = True
-    line.read.again = None
+    events: Events = queue.SimpleQueue()
+    pipeline = Pipeline(context, journal, Roots.of(settings.folders, lambda _: None), events)
+    pipeline.start(min(count_workers(settings), _MAX_WORKERS))
     refused: list[str] = []
-    line.claim.unsettled = lambda seen, why, *_: refused.append(f"{show(seen.path)}: {why}")
-    line.start(min(workers(settings), 8))
     try:
         for name in names:
-            seen = inbox.seen(os.fsencode(name))
-            if seen:
-                line.claim.submit(replace(seen, waited=True))
-        documents = _watch(journal, len(names), refused)
+            snapshot = pipeline.inbox.snapshot(os.fsencode(name))
+            if snapshot:
+                pipeline.intake.claims.put(replace(snapshot, waited=True))
+        documents = _watch(journal, len(names), events, refused)
     except KeyboardInterrupt:
-        line.kill()
+        pipeline.kill()
         raise
     finally:
-        line.close(0.0 if sys.exc_info()[0] else settings.grace)
+        pipeline.close(0.0 if sys.exc_info()[0] else settings.grace)
         journal.close()
     return _report(documents, refused)
 
 
-def _watch(journal: Journal, expected: int, refused: list[str]) -> list[Document]:
-    """Wait until every document and its attachments have their final state, with a progress bar on a terminal."""
+def _watch(journal: Journal, expected: int, events: Events, refused: list[str]) -> list[Document]:
+    """Wait until every document and its attachments have their final state, with a progress bar on a terminal.
+
+    Append to ``refused`` why the claim step did not take a file.
+    """
     final = (State.DONE, State.FAILED, State.GONE)
     started = time.monotonic()
     while True:
+        refused += _refusals(events)
         ended = list(journal.in_state(*final))
         if sys.stderr.isatty():
             _bar(journal, ended, expected, time.monotonic() - started)
         files = sum(document.part is None for document in ended)
-        # attachments enter the line at the moment when their file leaves it
+        # attachments are queued at the moment when their file leaves the queue
         if files + len(refused) >= expected and not any(journal.in_state(*ACTIVE, limit=1)):
             progress.end()
             return list(journal.in_state(*final))
         time.sleep(_LOOK)
+
+
+def _refusals(events: Events) -> list[str]:
+    """Return the claim step's new answers that a file is not ready."""
+    found = []
+    while not events.empty():
+        event = events.get()
+        if isinstance(event, NotReady | InWorkElsewhere):
+            found.append(f"{show(event.path)}: {event.reason}")
+    return found
 
 
 def _bar(journal: Journal, ended: list[Document], expected: int, seconds: float) -> None:

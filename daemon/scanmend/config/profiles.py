@@ -4,20 +4,21 @@ import dataclasses
 import hashlib
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from scanmend.config import parsers
 from scanmend.config.settings import ProfilesSettings, Settings, key, read
+from scanmend.correction.gate_rules import GateRules
 from scanmend.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The prompt and rules of a domain.
+    """The model's prompt and the gate's rules for a domain.
 
-    ``protect``: patterns that no edit may touch. ``min_margin``: natural logarithm. ``min_confidence_to_skip``:
-    lines of this confidence are not sent to the model.
+    ``protect``: regular expressions whose matches no edit may touch. The other rules: ``GateRules``.
     """
 
     name: str = field(default="", metadata={"internal": True})
@@ -28,9 +29,14 @@ class Profile:
     min_confidence_to_skip: float = key(0.995, parsers.share)
 
     @property
-    def patterns(self) -> tuple[re.Pattern[str], ...]:
-        """``protect``, compiled."""
-        return tuple(re.compile(pattern) for pattern in self.protect)
+    def gate_rules(self) -> GateRules:
+        """Return what the profile sets for the gate."""
+        return GateRules(
+            max_edit_ratio=self.max_edit_ratio,
+            min_margin=self.min_margin,
+            min_confidence_to_skip=self.min_confidence_to_skip,
+            protected=tuple(re.compile(pattern) for pattern in self.protect),
+        )
 
     @property
     def prompt_sha256(self) -> str:
@@ -76,7 +82,7 @@ def _load(path: str, name: str) -> Profile:
     return dataclasses.replace(profile, name=name)
 
 
-def select(profiles: dict[str, Profile], settings: ProfilesSettings, path: bytes) -> Profile:
+def select(profiles: Mapping[str, Profile], settings: ProfilesSettings, path: bytes) -> Profile:
     """The profile of a file by its sub-folder: the longest one configured, or one named like a profile."""
     folder = os.fsdecode(os.path.dirname(path))
     while folder:

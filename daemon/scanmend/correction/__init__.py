@@ -1,1 +1,4 @@
-"""What is proposed for a line, and what of it may stand; pure functions."""
+"""Decide which proposed edits of a page are published, and find what a person should check.
+
+Pure functions, no I/O.
+"""

@@ -1,7 +1,8 @@
-"""What OCR engines take for what: whether one word can be the misreading of another.
+"""Judge whether one word can be the misreading of another: what OCR engines confuse.
 
-The look-alikes are those that the field's lists agree on (as in Tesseract's unicharambigs), and what the
-engines here were seen to do; a lost, doubled or accented letter besides.
+The look-alike characters are those on which published lists agree (as Tesseract's unicharambigs),
+and those that our engines were observed to confuse. Besides, an engine may lose, double or
+mis-accent a letter.
 """
 
 import re
@@ -9,30 +10,54 @@ import unicodedata
 
 from rapidfuzz.distance import Levenshtein
 
-_GROUPS = ("Iil1|!jtfJT[]", "O0oQDCcGeU", "S5s8B", "Zz2", "aoesuc", "unvii", "hbkn", "gqy9", "mnrw", "vyuw", "ftr",
-          "xX", "kK", "pP", "cC", "sS", "vV", "wW", "uU", "EFRPB", "HNMW", "dao", "ceo", "lk", "YV")  # fmt: skip
-RUNS = (("rn", "m"), ("nn", "m"), ("cl", "d"), ("vv", "w"), ("ii", "u"), ("li", "h"), ("ri", "n"), ("iii", "m"),
-         ("ſ", "s"), ("ﬁ", "fi"), ("ﬂ", "fl"), ("ﬀ", "ff"), ("ﬃ", "ffi"), ("ﬄ", "ffl"), ("in", "m"), ("ni", "m"),
-         ("lc", "k"), ("fi", "h"))  # fmt: skip
-ALIKE = frozenset((a, b) for group in _GROUPS for a in group for b in group if a != b)
-_ORDINARY_CASE = re.compile(r"[^\W\d_]?[^\W\d_A-ZÀ-ÖØ-Þ]*|[^\W\d_a-zß-öø-ÿ]+")
-
-# beginnings that are one letter or two apart and worlds apart in meaning
-_CONTRASTS = (("hyper", "hypo"), ("inter", "intra"), ("ante", "anti"), ("pre", "pro", "per"), ("micro", "macro"),
-              ("mono", "meno"), ("endo", "ecto", "exo"), ("supra", "super"), ("brady", "tachy"), ("ab", "ad"),
-              ("sub", "sur"), ("in", "un", "an", "ein", "im", "en", "on"))  # fmt: skip
-_NEGATING = ("a", "s")  # asymptomatic; sfortunato
-_ENDINGS = frozenset("snmr")  # grammar's, not the engine's: payment, payments; keine, keinen
-_MOST_LETTERS_LOST = 1
+_LONG_S_AND_LIGATURES = "ſﬁﬂﬀﬃﬄ"
 
 
-def regular_case(word: str) -> bool:
-    """Whether capitals stand where they do in print: invoice, Invoice, INVOICE; not InvoIce."""
-    return _ORDINARY_CASE.fullmatch("".join(c for c in word if c.isalpha())) is not None
+def _pairs(text: str) -> tuple[tuple[str, str], ...]:
+    """Return the pairs of a table that is written as "rn=m cl=d"."""
+    return tuple((a, b) for a, _, b in (entry.partition("=") for entry in text.split()))
 
 
-def by_runs(before: str, after: str) -> bool:
-    """Whether confusions of one kind over several characters explain it all (rn/m, cl/d, a broken ligature)."""
+# characters within a group are confused with each other
+_GROUPS = (
+    "Iil1|!jtfJT[] O0oQDCcGeU S5s8B Zz2 aoesuc unvii hbkn gqy9 mnrw vyuw ftr xX kK pP cC sS vV wW uU"
+    " EFRPB HNMW dao ceo lk YV"
+)
+ALIKE = frozenset((a, b) for group in _GROUPS.split() for a in group for b in group if a != b)
+# several characters that are confused with one or two others
+RUNS = _pairs(
+    "rn=m nn=m cl=d vv=w ii=u li=h ri=n iii=m ſ=s ﬁ=fi ﬂ=fl ﬀ=ff ﬃ=ffi ﬄ=ffl in=m ni=m lc=k fi=h"
+)
+
+# prefixes that differ by a letter or two, and turn the meaning
+_CONTRASTS = (
+    *(("hyper", "hypo"), ("inter", "intra"), ("ante", "anti"), ("pre", "pro", "per")),
+    *(("micro", "macro"), ("mono", "meno"), ("endo", "ecto", "exo"), ("supra", "super")),
+    *(("brady", "tachy"), ("ab", "ad"), ("sub", "sur")),
+    ("in", "un", "an", "ein", "im", "en", "on"),
+)
+_NEGATING_PREFIXES = ("a", "s")  # asymptomatic; sfortunato
+# an ending of grammar, not a misreading: payment, payments; keine, keinen
+_ONE_LETTER_ENDINGS = frozenset("snmr")
+
+_MAX_LETTERS_LOST_OR_DOUBLED = 1
+_MIN_LENGTH_TO_LOSE_A_LETTER = 4
+
+_REGULAR_CASE = re.compile(r"[^\W\d_]?[^\W\d_A-ZÀ-ÖØ-Þ]*|[^\W\d_a-zß-öø-ÿ]+")
+
+
+def has_regular_case(word: str) -> bool:
+    """Return whether capitals stand as in print: invoice, Invoice, INVOICE; not InvoIce."""
+    return _REGULAR_CASE.fullmatch("".join(c for c in word if c.isalpha())) is not None
+
+
+def has_old_letters(word: str) -> bool:
+    """Return whether a word holds a long s or a ligature, which today's text has not."""
+    return any(c in _LONG_S_AND_LIGATURES for c in word)
+
+
+def is_one_run(before: str, after: str) -> bool:
+    """Return whether one confused run of characters explains the change (rn/m, cl/d, ﬁ/fi)."""
     for a, b in RUNS:
         for x, y in ((a, b), (b, a)):
             start = before.find(x)
@@ -40,33 +65,42 @@ def by_runs(before: str, after: str) -> bool:
                 if before[:start] + y + before[start + len(x) :] == after:
                     return True
                 start = before.find(x, start + 1)
-            if x in "ſﬁﬂﬀﬃﬄ" and before.replace(x, y) == after:
+            if x in _LONG_S_AND_LIGATURES and before.replace(x, y) == after:
                 return True
     return False
 
 
-def plausible(before: str, after: str) -> bool:
-    """Whether every change is one that OCR makes."""
-    if by_runs(before, after):
+def is_plausible_misreading(before: str, after: str) -> bool:
+    """Return whether every change undoes a confusion that OCR engines make."""
+    if is_one_run(before, after):
         return True
-    lost = 0
+    lost_or_doubled = 0
     for operation in Levenshtein.editops(before, after):
-        place = operation.src_pos
+        at = operation.src_pos
         if operation.tag == "replace":
-            if not _alike(before[place], after[operation.dest_pos], 0 < place < len(before) - 1):
+            is_inside = 0 < at < len(before) - 1
+            if not _are_alike(before[at], after[operation.dest_pos], inside=is_inside):
                 return False
-        elif operation.tag == "insert":
+            continue
+        if operation.tag == "insert":
             if not after[operation.dest_pos].isalpha():
                 return False
-            lost += 1
-        else:  # an engine loses letters and doubles them; it does not invent them
-            if before[place] * 2 not in before or not before[place].isalpha():
-                return False
-            lost += 1
-    return lost <= _MOST_LETTERS_LOST and (not lost or len(before) >= 4)
+        # an engine loses and doubles letters; it does not invent them
+        elif before[at] * 2 not in before or not before[at].isalpha():
+            return False
+        lost_or_doubled += 1
+    if not lost_or_doubled:
+        return True
+    few = lost_or_doubled <= _MAX_LETTERS_LOST_OR_DOUBLED
+    return few and len(before) >= _MIN_LENGTH_TO_LOSE_A_LETTER
 
 
-def _alike(old: str, new: str, inside: bool) -> bool:
+def _are_alike(old: str, new: str, *, inside: bool) -> bool:
+    """Return whether ``new`` may have been read as ``old``: alike, or equal but for case or
+    accents.
+
+    ``inside``: the character is not a word's first or last, so that ``old`` need not be a letter.
+    """
     if not new.isalpha() or not (old.isalpha() or inside):
         return False
     if (old, new) in ALIKE or old.casefold() == new.casefold():
@@ -75,8 +109,8 @@ def _alike(old: str, new: str, inside: bool) -> bool:
     return base == new_base or (base, new_base) in ALIKE
 
 
-def opposed(before: str, after: str) -> bool:
-    """Whether the two begin with prefixes that turn the meaning: hypertension, hypotension; certain, uncertain."""
+def turns_meaning(before: str, after: str) -> bool:
+    """Return whether the words have contrasting prefixes: hypertension, hypotension."""
     a, b = before.casefold(), after.casefold()
     for contrast in _CONTRASTS:
         one = {p for p in contrast if a.startswith(p)}
@@ -84,10 +118,10 @@ def opposed(before: str, after: str) -> bool:
         if one and other and one != other:
             return True
     short, long = sorted((a, b), key=len)
-    return long in {prefix + short for prefix in _NEGATING}
+    return long in {prefix + short for prefix in _NEGATING_PREFIXES}
 
 
-def inflected(before: str, after: str) -> bool:
-    """Whether they differ by an ending of grammar alone."""
+def differs_by_ending(before: str, after: str) -> bool:
+    """Return whether the words differ by a one-letter ending of grammar alone."""
     short, long = sorted((before.casefold(), after.casefold()), key=len)
-    return len(long) == len(short) + 1 and long[:-1] == short and long[-1] in _ENDINGS
+    return len(long) == len(short) + 1 and long[:-1] == short and long[-1] in _ONE_LETTER_ENDINGS

@@ -1,7 +1,8 @@
-"""What an engine saw where it was not sure, and how likely that is, were another text on the paper.
+"""Score texts against the character alternatives that an OCR engine saw.
 
-An engine tells for each step in time which characters may be there; a text's probability is that of all ways through
-the steps that write it (connectionist temporal classification, Graves et al. 2006).
+The engine gives, for each time step, the probabilities of the characters that may be there. A
+text's probability is the sum over all paths through the steps that spell it (connectionist temporal
+classification, Graves et al. 2006). All logarithms are natural.
 """
 
 import heapq
@@ -10,81 +11,104 @@ from collections.abc import Iterable, Sequence
 
 from scanmend.page import CharAlternatives
 
-UNSEEN = 1e-4  # probability of a character where the engine saw none of it
-LEAST, MOST = -10.0, 6.0  # logarithms: beyond, nothing is told
-SEVERAL = 40  # texts that are followed, of all that may be there
-LONGEST = 160  # characters and doubts that are looked at together: the work grows with their square
-LITTLE = 1e-99  # probability that is not told from none
-FAINT = 1e-4  # the least probability of one, beside the likeliest
+UNSEEN_PROBABILITY = 1e-4  # of a character that the engine does not list at a step
+MIN_LOG_RATIO, MAX_LOG_RATIO = -10.0, 6.0  # natural logarithms; ratios are clipped to this range
+BEAM_WIDTH = 40  # texts that ``readings`` follows at each step
+BEAM_SHARE = 1e-4  # lowest probability that ``readings`` follows, as a share of the best text's
+MAX_STEPS = 160  # characters and alternatives that are scored together: time grows with the square
+_MIN_PROBABILITY = 1e-99  # floor before a logarithm is taken
 
-Steps = Sequence[dict[str, float]]
+Steps = Sequence[
+    dict[str, float]
+]  # for each time step, characters ("" is none) and their probabilities
 
 
-def seen(
-    doubts: Sequence[CharAlternatives], start: int, end: int, read: str, others: Iterable[str]
+def log_likelihood_ratios(
+    alternatives: Sequence[CharAlternatives],
+    start: int,
+    end: int,
+    read: str,
+    others: Iterable[str],
 ) -> list[float]:
-    """Of each other text from ``start`` to ``end`` of the line, how many times likelier it is than what was read there.
+    """Return, for each of ``others``, the log-likelihood ratio of that text to ``read[start:end]``.
 
-    As logarithms (base e), from LEAST, which all have where nothing was doubted, to MOST. ``read``: the line.
+    ``read`` is the whole line. Ratios are clipped to [MIN_LOG_RATIO, MAX_LOG_RATIO]; all are
+    MIN_LOG_RATIO where the engine saw no alternatives, or too many to score.
     """
-    steps = _steps(doubts, start, end, read)
+    steps = _steps(alternatives, start, end, read)
     if steps is None:
-        return [LEAST for _ in others]
-    own = math.log(max(_likely(steps, read[start:end]), LITTLE))
-    found = (math.log(max(_likely(steps, other), LITTLE)) for other in others)
-    return [min(MOST, max(LEAST, one - own)) for one in found]
+        return [MIN_LOG_RATIO for _ in others]
+    own = _log_probability(steps, read[start:end])
+    ratios = (_log_probability(steps, other) - own for other in others)
+    return [min(MAX_LOG_RATIO, max(MIN_LOG_RATIO, ratio)) for ratio in ratios]
 
 
-def readings(doubts: Sequence[CharAlternatives], start: int, end: int, read: str) -> list[str]:
-    """What may be there from ``start`` to ``end`` of the line besides what was read, the likelier first."""
-    steps = _steps(doubts, start, end, read)
+def readings(
+    alternatives: Sequence[CharAlternatives], start: int, end: int, read: str
+) -> list[str]:
+    """Return the other texts that may stand at ``read[start:end]``, most probable first."""
+    steps = _steps(alternatives, start, end, read)
     if steps is None:
         return []
-    found = {"": 1.0}
+    beam = {"": 1.0}
     for step in steps:
-        more: dict[str, float] = {}
-        for text, probability in found.items():
+        extended: dict[str, float] = {}
+        for text, probability in beam.items():
             for character, p in step.items():
-                more[text + character] = more.get(text + character, 0.0) + probability * p
-        most = max(more.values())
-        best = heapq.nlargest(SEVERAL, more, key=more.__getitem__)
-        found = {text: more[text] for text in best if more[text] >= FAINT * most}
-    return [text for text in found if text != read[start:end]]
+                key = text + character
+                extended[key] = extended.get(key, 0.0) + probability * p
+        floor = BEAM_SHARE * max(extended.values())
+        best = heapq.nlargest(BEAM_WIDTH, extended, key=extended.__getitem__)
+        beam = {text: extended[text] for text in best if extended[text] >= floor}
+    return [text for text in beam if text != read[start:end]]
 
 
-def _steps(doubts: Sequence[CharAlternatives], start: int, end: int, read: str) -> Steps | None:
-    """What was seen from ``start`` to ``end``; None: just what was read, or too much to be looked at."""
-    there = [d for d in doubts if start <= d.at < end or (d.at == end and d.between)]
-    if not there or end - start + len(there) > LONGEST:
+def _steps(
+    alternatives: Sequence[CharAlternatives], start: int, end: int, read: str
+) -> Steps | None:
+    """Return the steps of ``read[start:end]``, or None for nothing, or too much, to score."""
+    inside = [a for a in alternatives if start <= a.at < end or (a.at == end and a.between)]
+    if not inside or end - start + len(inside) > MAX_STEPS:
         return None
     steps = []
-    for place in range(start, end + 1):
-        between = [d.saw for d in there if d.at == place and d.between]
-        if start < place < end and read[place] == read[place - 1] and not between:
-            between = [{"": 1.0}]  # else it were one character
+    for offset in range(start, end + 1):
+        between = [a.saw for a in inside if a.at == offset and a.between]
+        if start < offset < end and read[offset] == read[offset - 1] and not between:
+            between = [{"": 1.0}]  # without a blank, CTC merges equal neighbours into one character
         steps += between
-        if place < end:
-            saw = next((d.saw for d in there if d.at == place and not d.between), None)
-            steps.append(saw or {read[place]: 1.0})
+        if offset < end:
+            saw = next((a.saw for a in inside if a.at == offset and not a.between), None)
+            steps.append(saw or {read[offset]: 1.0})
     return steps
 
 
-def _likely(steps: Steps, text: str) -> float:
-    """The probability of a text."""
-    path = [""]  # nothing, character, nothing, …
+def _log_probability(steps: Steps, text: str) -> float:
+    """Return the natural logarithm of a text's probability, at least ``_MIN_PROBABILITY``."""
+    return math.log(max(_probability(steps, text), _MIN_PROBABILITY))
+
+
+def _probability(steps: Steps, text: str) -> float:
+    """Return the probability of a text: the CTC forward algorithm."""
+    states = [""]  # blank, character, blank, …
     for character in text:
-        path += (character, "")
-    leap = [n > 2 and n % 2 == 1 and path[n] != path[n - 2] for n in range(len(path))]
-    there = [1.0, *([0.0] * (len(path) - 1))]
+        states += (character, "")
+    # between two different characters the blank may be skipped
+    may_skip = [n > 2 and n % 2 == 1 and states[n] != states[n - 2] for n in range(len(states))]
+    forward = [1.0, *([0.0] * (len(states) - 1))]
     for number, step in enumerate(steps):
         if number:
-            there = [
-                here
-                + (there[n - 1] if n else 0.0)
-                + (there[n - 2] if leap[n] else 0.0)
-                for n, here in enumerate(there)
-            ]  # fmt: skip
+            forward = _advance(forward, may_skip)
         elif text:
-            there[1] = 1.0
-        there = [here and here * step.get(c, UNSEEN) for here, c in zip(there, path, strict=True)]
-    return there[-1] + (there[-2] if text else 0.0)
+            forward[1] = 1.0
+        forward = [
+            p and p * step.get(c, UNSEEN_PROBABILITY) for p, c in zip(forward, states, strict=True)
+        ]
+    return forward[-1] + (forward[-2] if text else 0.0)
+
+
+def _advance(forward: list[float], may_skip: list[bool]) -> list[float]:
+    """Return the probability of each state after one move: stay, advance, or skip a blank."""
+    return [
+        stay + (forward[n - 1] if n else 0.0) + (forward[n - 2] if may_skip[n] else 0.0)
+        for n, stay in enumerate(forward)
+    ]

@@ -1,19 +1,22 @@
-"""Words that the end of a line parts. The lines stay as printed; the joined word stands beside them."""
+"""Find words that a line's end divides; the lines stay as printed."""
 
 import re
 from collections.abc import Sequence
 
 from scanmend.page import Hyphenated, Line
 
-# begins where a word begins: else a line of one long word would take the square of its length
+# The head starts where a word starts: without that, matching a line of one long word would take
+# time that is quadratic in its length.
 _HEAD = re.compile(r"(?<![^\W\d_])([^\W\d_]{2,}(?=[-‐])|[^\W\d_]+(?=[¬\u00ad]))([-‐¬\u00ad])\s*$")
 _TAIL = re.compile(r"\s*([^\W\d_]+)")
-# after a hyphen that stands for a word's second half: Ein- und Ausgang, pre- and post-war
-_SUSPENDED = frozenset("und oder bzw and or et ou y o e ed en of to".split())  # noqa: SIM905
+# after a hyphen that replaces the second half of a compound: Ein- und Ausgang, pre- and post-war
+_AFTER_SUSPENDED_HYPHEN = frozenset(
+    "und oder bzw and or et ou y o e ed en of to".split()  # noqa: SIM905
+)
 
 
 def hyphenated(lines: Sequence[Line], texts: Sequence[str]) -> tuple[Hyphenated, ...]:
-    """The parted words of a page, whose ``texts`` are as published.
+    """Return the divided words of a page. ``texts`` are its lines as published.
 
     A word that is written with its hyphen elsewhere on the page keeps it.
     """
@@ -22,12 +25,13 @@ def hyphenated(lines: Sequence[Line], texts: Sequence[str]) -> tuple[Hyphenated,
         head, tail = _HEAD.search(texts[number]), _TAIL.match(texts[number + 1])
         if not head or not tail or lines[number].block != lines[number + 1].block:
             continue
-        goes_on = tail[1][0].islower() or (tail[1].isupper() and head[1].isupper())
-        if not goes_on or tail[1].casefold() in _SUSPENDED:
+        continues = tail[1][0].islower() or (tail[1].isupper() and head[1].isupper())
+        if not continues or tail[1].casefold() in _AFTER_SUSPENDED_HYPHEN:
             continue
         joined = head[1] + tail[1]
-        kept = f"{head[1]}-{tail[1]}"
-        if head[2] in "-‐" and any(kept.casefold() in text.casefold() for text in texts):
-            joined = kept
+        with_hyphen = f"{head[1]}-{tail[1]}"
+        is_hyphen = head[2] in "-‐"
+        if is_hyphen and any(with_hyphen.casefold() in text.casefold() for text in texts):
+            joined = with_hyphen
         found.append(Hyphenated(number, (head[1] + head[2], tail[1]), joined))
     return tuple(found)

@@ -1,9 +1,11 @@
-"""What the lexicon says of an edit: whether a word that is none becomes one that is known.
+"""Compare the words of an edit in the lexicon, and find the words of a line that may be misread.
 
-Where the model also tells how sure it is, that is better evidence than what engines usually misread, and it
-overrules the gate's rules of plausibility, in both directions. Measured on what the built-in model wanted of single
-words on four sets of old print: into a common word brought nearer to the truth in 346 edits and farther in 12, into a
-rarer known one in 50 and 12, between unknown ones in 84 and 69, away from a known word in 35 and 44.
+Where the model also gives a margin, the lexicon is better evidence than the list of usual
+confusions, and it overrules the gate's plausibility rules in both directions. Measured on the
+single words that the built-in model wanted to change in four sets of old print: edits into a
+frequent word brought the text nearer to the truth in 346 cases and farther from it in 12, into a
+rarer known word in 50 and 12, between unknown words in 84 and 69, away from a known word in 35 and
+44.
 """
 
 import enum
@@ -13,135 +15,167 @@ from collections.abc import Collection, Iterator, Sequence
 
 from rapidfuzz.distance import Levenshtein
 
-from scanmend.correction.ctc import readings, seen
-from scanmend.correction.lexicon import Lexicon, core
-from scanmend.correction.lookalikes import better, look_alikes
+from scanmend.correction.ctc import log_likelihood_ratios, readings
+from scanmend.correction.lexicon import FrequencyClass, Lexicon, core
+from scanmend.correction.lookalikes import better_fitting, look_alikes
 from scanmend.page import CharAlternatives
 
-RARER = 8  # classes of frequency: at least 256 times as common
-BADLY = 4 / 3  # how much more of a word may be misread than otherwise
-DIRT = frozenset("«»*^<>|~■•\\{}_¦§¢¥£@#=+")  # within a word, or at its end in a letter's place
-SHORT = 5  # letters: a shorter word is most often another real word away from itself (form, farm)
-OFTEN = 9  # class of a common word
-PART = 12  # class of each word that one is split into: German writes its compounds in one, and names are compounds
+FREQUENT_CLASS: FrequencyClass = 9  # from which a word counts as frequent
+RARER_BY_CLASSES = 8  # 256 times as rare: a known word so much rarer than another counts as misread
+# of each word that one is split into: German writes compounds as one word, and so do names
+MIN_SPLIT_PART_CLASS: FrequencyClass = 12
+MIN_SAFE_WORD_LENGTH = (
+    5  # letters; a shorter word is most often one letter away from another real word
+)
+# a misread word may differ by this many times the share of its characters that a profile allows
+MAX_MISREAD_SHARE_FACTOR = 4 / 3
+MIN_NEARLY_READ_LOG_RATIO = (
+    -3.0
+)  # nats; of a text that the engine nearly read, to the one that it read
+# within a word, or at its end, these stand in a letter's place
+SIGNS_NOT_IN_WORDS = frozenset("«»*^<>|~■•\\{}_¦§¢¥£@#=+")
+
 _TOKEN = re.compile(r"\S+")
-NEARLY = -3.0  # logarithm of how many times less likely than what was read, at least
-INTO_COMMON, UNKNOWN = 0.5, 2.0  # shares of min_margin: into a common word, between unknown ones
 
 
-class Evidence(enum.Enum):
-    """What speaks for an edit."""
+class LexicalEvidence(enum.Enum):
+    """What the lexicon knows of the words before and after an edit."""
 
-    COMMON = "common"  # no word was read, a common one is meant
-    FOR = "for"  # no word was read, one is meant
-    NONE = "none"  # neither is known
-    AGAINST = "against"  # what was read is a word, or what is meant is none
-    SAME = "same"  # the words are the same, only their signs or spaces change
+    INTO_FREQUENT = "an unknown or far rarer word becomes a frequent one"
+    INTO_KNOWN = "an unknown or far rarer word becomes a known one"
+    BOTH_UNKNOWN = "neither is known"
+    AGAINST = "a known word would change, or become an unknown one"
+    SAME_WORDS = "the words stay, and only signs around them change"
 
 
-def evidence(before: str, after: str, lexicon: Lexicon) -> Evidence:
-    """Of the words ``before``, as read, and ``after``, as proposed; parted by spaces."""
+def compare(before: str, after: str, lexicon: Lexicon) -> LexicalEvidence:
+    """Return the lexicon's evidence on an edit. Both texts are words that spaces separate."""
     ours, theirs = _words(before), _words(after)
     if [lexicon.bare(w) for w in ours] == [lexicon.bare(w) for w in theirs]:
-        return Evidence.SAME
-    old = min((0 if _dirty(w, after) else lexicon.frequency(w) for w in ours), default=0)
+        return LexicalEvidence.SAME_WORDS
+    frequencies = (0 if _has_sign_for_letter(w, after) else lexicon.frequency(w) for w in ours)
+    old = min(frequencies, default=0)
     new = min(map(lexicon.frequency, theirs), default=0)
     joined = len(theirs) == 1 < len(ours) and "".join(ours) == theirs[0]
-    if new and (old == 0 or new - old >= (1 if joined else RARER)):
-        return Evidence.COMMON if new >= OFTEN else Evidence.FOR
-    return Evidence.NONE if old == new == 0 else Evidence.AGAINST
+    if new and (old == 0 or new - old >= (1 if joined else RARER_BY_CLASSES)):
+        if new >= FREQUENT_CLASS:
+            return LexicalEvidence.INTO_FREQUENT
+        return LexicalEvidence.INTO_KNOWN
+    return LexicalEvidence.BOTH_UNKNOWN if old == new == 0 else LexicalEvidence.AGAINST
 
 
-def doubtful(
+def words_in_doubt(
     text: str,
     unsure: Collection[int],
     lexicon: Lexicon,
-    doubts: Sequence[CharAlternatives] | None = None,
+    alternatives: Sequence[CharAlternatives] | None = None,
 ) -> Iterator[tuple[int, int]]:
-    """The words of a line that may be others, from where to where: the engine doubted a letter of one that is none.
+    """Yield the spans of a line's words that may be misread.
 
-    Or of one that is, and a look-alike would stand far better between its neighbours, or the engine nearly read
-    another; or it is none, and one with the word behind it. Of the rest hardly an edit would be taken: when any sign
-    or space that was doubted, any rarer word and any abbreviation counted, a quarter more text was sent, for 3 of 931
-    edits. ``unsure``: characters that the engine doubted, by place.
+    ``unsure`` holds the offsets of the characters that the engine doubted. A word may be misread
+    when it has no digit and
+
+    - it is unknown, and known together with the word behind it, or
+    - the engine doubted one of its letters or a gap between them, it is no abbreviation, and
+      - it is unknown, or a look-alike is far more frequent, or
+      - a look-alike fits far better between its neighbours, or
+      - the engine nearly read another known word.
+
+    Of other words the gate accepts hardly an edit: when each doubted sign or space, each rarer word
+    and each abbreviation counted too, the model got a quarter more text, for 3 of 931 edits.
     """
     tokens = list(_TOKEN.finditer(text))
-    for match, behind in itertools.zip_longest(tokens, tokens[1:]):
+    for match, following in itertools.zip_longest(tokens, tokens[1:]):
         word = match.group()
-        # where there are digits, nothing is changed
         if any(map(str.isnumeric, word)) or not any(map(str.isalpha, word)):
             continue
-        dirty = DIRT & set(word)
-        common = 0 if dirty else lexicon.frequency(word)
-        if behind and not common and lexicon.frequency(word + behind.group()):
-            yield match.start(), behind.end()
+        has_sign = not SIGNS_NOT_IN_WORDS.isdisjoint(word)
+        frequency = 0 if has_sign else lexicon.frequency(word)
+        if following and not frequency and lexicon.frequency(word + following.group()):
+            yield match.start(), following.end()
             continue
-        start, end = (0, len(word)) if dirty else core(word)
-        start, end = match.start() + start, match.start() + end
-        doubted = any(start <= place < end for place in unsure)
-        if not doubted and not any(d.between and start <= d.at <= end for d in doubts or ()):
+        start, end = (0, len(word)) if has_sign else core(word)
+        if not _is_doubted(match.start() + start, match.start() + end, unsure, alternatives or ()):
             continue
-        if not dirty and abbreviated(word):
+        if not has_sign and is_abbreviation(word):
             continue
         if (
-            not common
-            or _rare(word, common, lexicon)
-            or better(match, lexicon)
-            or (doubts and _another(match, doubts, lexicon))
+            not frequency
+            or _is_far_rarer_than_look_alike(word, frequency, lexicon)
+            or better_fitting(match, lexicon)
+            or _another_word_nearly_read(match, alternatives or (), lexicon)
         ):
             yield match.span()
 
 
-def _rare(word: str, common: int, lexicon: Lexicon) -> bool:
-    """Whether a word that looks like this one is far more common."""
+def _is_doubted(
+    start: int, end: int, unsure: Collection[int], alternatives: Sequence[CharAlternatives]
+) -> bool:
+    if any(start <= offset < end for offset in unsure):
+        return True
+    return any(a.between and start <= a.at <= end for a in alternatives)
+
+
+def _is_far_rarer_than_look_alike(word: str, frequency: FrequencyClass, lexicon: Lexicon) -> bool:
+    """Return whether a known word is rare, and one of its look-alikes far more frequent."""
+    if frequency > lexicon.max_class - 2 * RARER_BY_CLASSES:
+        return False
     start, end = core(word)
-    return common <= lexicon.most - 2 * RARER and any(
-        c.common - common >= RARER for c in look_alikes(word[start:end], lexicon)
-    )
+    similar = look_alikes(word[start:end], lexicon)
+    return any(c.frequency - frequency >= RARER_BY_CLASSES for c in similar)
 
 
-def abbreviated(word: str) -> bool:
-    """Whether a word is rather an abbreviation (JLN), known or not: a short one in capitals."""
-    return word.isupper() and sum(map(str.isalnum, word)) < SHORT
+def is_abbreviation(word: str) -> bool:
+    """Return whether a word is probably an abbreviation (JLN): short, and in capitals."""
+    return word.isupper() and sum(map(str.isalnum, word)) < MIN_SAFE_WORD_LENGTH
 
 
-def nearly_read(
-    doubts: Sequence[CharAlternatives],
+def is_nearly_read(
+    alternatives: Sequence[CharAlternatives],
     start: int,
     end: int,
     text: str,
     other: str,
     lexicon: Lexicon,
 ) -> bool:
-    """Whether the engine nearly read other words from ``start`` to ``end`` of a line, which are known."""
+    """Return whether the engine nearly read the known words ``other`` at ``text[start:end]``."""
     if not all(map(lexicon.frequency, other.split())):
         return False
-    return seen(doubts, start, end, text, [other])[0] >= NEARLY
+    (log_ratio,) = log_likelihood_ratios(alternatives, start, end, text, [other])
+    return log_ratio >= MIN_NEARLY_READ_LOG_RATIO
 
 
-def _another(match: re.Match[str], doubts: Sequence[CharAlternatives], lexicon: Lexicon) -> bool:
-    """Whether the engine nearly read another known word than this one."""
-    start, end = (match.start() + at for at in core(match[0]))
-    others = (r for r in readings(doubts, start, end, match.string) if r.isalpha())
-    return any(nearly_read(doubts, start, end, match.string, r, lexicon) for r in others)
+def _another_word_nearly_read(
+    match: re.Match[str], alternatives: Sequence[CharAlternatives], lexicon: Lexicon
+) -> bool:
+    start, end = (match.start() + offset for offset in core(match[0]))
+    others = (r for r in readings(alternatives, start, end, match.string) if r.isalpha())
+    return any(is_nearly_read(alternatives, start, end, match.string, r, lexicon) for r in others)
 
 
-def splits(before: str, after: str, lexicon: Lexicon) -> bool:
-    """Whether no word was read, and these are so common that it is rather all of them without their spaces."""
-    parts = min(map(lexicon.frequency, _words(after)), default=0)
-    return parts >= PART and evidence(before, after, lexicon) is Evidence.COMMON
+def splits_into_frequent_words(before: str, after: str, lexicon: Lexicon) -> bool:
+    """Return whether ``before`` is probably the frequent words ``after`` without their spaces."""
+    rarest = min(map(lexicon.frequency, _words(after)), default=0)
+    if rarest < MIN_SPLIT_PART_CLASS:
+        return False
+    return compare(before, after, lexicon) is LexicalEvidence.INTO_FREQUENT
 
 
-def near(before: str, after: str, share: float) -> bool:
-    """Whether one may be the other misread badly: in one character, or a third more than ``share`` of them."""
-    distance = Levenshtein.distance(before, after)
-    return distance <= max(1, BADLY * share * max(len(before), len(after)))
+def is_misreading_within(before: str, after: str, share: float) -> bool:
+    """Return whether so few characters differ that one word may be the other, badly misread.
+
+    ``share`` is the share of characters that a profile lets change; badly misread words may differ
+    by a third more, and always by one character.
+    """
+    longest = max(len(before), len(after))
+    limit = max(1, MAX_MISREAD_SHARE_FACTOR * share * longest)
+    return Levenshtein.distance(before, after) <= limit
 
 
 def _words(text: str) -> list[str]:
     return [word for word in text.split() if any(map(str.isalpha, word))]
 
 
-def _dirty(word: str, after: str) -> bool:
-    """Whether a sign stands where the other text has a letter."""
-    return any(c in DIRT and c not in after for c in word)
+def _has_sign_for_letter(word: str, after: str) -> bool:
+    """Return whether a word has a sign that no word has, and the other text has not."""
+    return any(c in SIGNS_NOT_IN_WORDS and c not in after for c in word)

@@ -1,8 +1,9 @@
-"""Which words there are, how common, and which stand side by side: evidence on what may have been misread.
+"""Look up how frequent words and pairs of neighbouring words are.
 
-``models/lexicon.bin`` holds a 32-bit checksum and a class of frequency for each of 424,000 words of six languages, and
-for each of 1,130,000 pairs of neighbours, sorted by checksum: 7.8 MB, and no text. One in 10,000 other words is taken
-for one that is known, one in 3,800 other pairs. ``models/corrector/data/lexicon.py`` makes it.
+``models/lexicon.bin`` holds a CRC-32 and a frequency class (``FrequencyClass``) for each of 424,000
+words of six languages and for each of 1,130,000 pairs of neighbours, sorted by checksum: 7.8 MB,
+and no text. Checksums collide: one in 10,000 other words is taken for a known one, and one in 3,800
+other pairs. ``models/corrector/data/lexicon.py`` makes the file.
 """
 
 import functools
@@ -14,98 +15,122 @@ import unicodedata
 import zlib
 from array import array
 from bisect import bisect_left
+from pathlib import Path
+from typing import TypeAlias
 
 from scanmend.errors import MachineError
-from scanmend.resources import place
+from scanmend.resources import shipped_file
+
+FrequencyClass: TypeAlias = int
+"""How often the lexicon's texts have a word or a pair: 0 never, else ``floor(log2(count)) + 1``.
+
+A class holds counts from 2 ** (class - 1) up to 2 ** class. A word n classes above another is about
+2 ** n times as frequent."""
+
+Bits: TypeAlias = float
+"""A binary logarithm of a ratio of frequencies."""
 
 MAGIC = b"scanmend lexicon 2\n"
-BOUNDARY = ""  # the neighbour at the start and the end of a sentence
-SELDOM = 2.0  # class of the most common pairs that are left out
-LONG = 60  # characters: a neighbour is not looked for further away
+BOUNDARY = ""  # stands for the neighbour at the start and at the end of a sentence
+MAX_OMITTED_PAIR_CLASS = 2.0  # FrequencyClass of the most frequent pairs that the file omits
+MIN_ASSOCIATION, MAX_ASSOCIATION = -8.0, 12.0  # bits
+NEIGHBOUR_REACH = 60  # characters on each side in which a neighbour is looked for
+
 _QUOTES = "\"'»«”’)"
+_SENTENCE_ENDS = (".", "!", "?", ":", ";")
 _LEFT = re.compile(r"(\S+)\s{1,2}[^\w\s]*$")
 _RIGHT = re.compile(r"([^\w\s]*)(?:\s{1,2}(\S+))?")
-_PARTS = re.compile(r"[-'‐]")  # not-withstanding, l'homme
+_PART_SEPARATOR = re.compile(r"[-'‐]")  # not-withstanding, l'homme
+
+Neighbours = tuple[str | None, str | None]  # bare known words, BOUNDARY, or None for unknown
 
 
 class Lexicon:
-    """Words and their frequency; by default none."""
+    """Words and pairs of words with their frequency classes; empty without ``data``."""
 
     def __init__(self, data: bytes = b"") -> None:
-        """``data``: the file. ValueError when it is another one."""
-        self.numbers, self.classes = array("I"), b""
-        self.pairs, self.pair_classes = array("I"), b""
-        self.most, self.total = 0, 0.0  # the class of the most common word, and of all together
+        """Parse a lexicon file's bytes. Raises ValueError when they are not a whole one."""
+        self.checksums, self.classes = array("I"), b""
+        self.pair_checksums, self.pair_classes = array("I"), b""
+        self.max_class: FrequencyClass = 0
+        self.total_class = 0.0  # of all words together; not rounded down
         if not data:
             return
         if not data.startswith(MAGIC):
             raise ValueError("this is no lexicon of scanmend's")
-        self.numbers, self.classes, end = _table(data, len(MAGIC))
-        self.pairs, self.pair_classes, _ = _table(data, end)
-        self.most = max(self.classes, default=0)
-        seen = sum(self.classes.count(k) * 2 ** (k - 0.5) for k in range(1, self.most + 1))
-        self.total = math.log2(max(1.0, seen)) + 1  # as a class
+        self.checksums, self.classes, end = _read_table(data, len(MAGIC))
+        self.pair_checksums, self.pair_classes, _ = _read_table(data, end)
+        self.max_class = max(self.classes, default=0)
+        # a class's counts are taken as 2 ** (class - 0.5), the middle of its range
+        counted = sum(self.classes.count(k) * 2 ** (k - 0.5) for k in range(1, self.max_class + 1))
+        self.total_class = math.log2(max(1.0, counted)) + 1
 
-    def frequency(self, word: str) -> int:
-        """0: not known; else 1 + the binary logarithm, rounded down, of how often it was seen.
+    def frequency(self, word: str) -> FrequencyClass:
+        """Return the class of a word without the signs around it.
 
-        Of what is put together by a hyphen or an apostrophe, that of the rarest part. Signs at its ends don't count.
+        A compound, whose parts are joined by a hyphen or an apostrophe, has that of its rarest
+        part.
         """
         bare = self.bare(word)
         found = self.exact(bare) if bare else 0
-        if not found and _PARTS.search(bare):
-            found = min(map(self.exact, filter(None, _PARTS.split(bare))), default=0)
+        if not found and _PART_SEPARATOR.search(bare):
+            parts = filter(None, _PART_SEPARATOR.split(bare))
+            found = min(map(self.exact, parts), default=0)
         return found
 
     @staticmethod
     def bare(word: str) -> str:
-        """The word as it is looked up."""
+        """Return the form in which a word is looked up: casefolded, without the signs around it."""
         normal = _normal(word)
         return normal[slice(*core(normal))]
 
-    @functools.lru_cache(8192)  # noqa: B019 - there is one, for ever
-    def exact(self, word: str) -> int:
-        """Of a word that is ``bare`` already, and whole."""
-        return _class(self.numbers, self.classes, word)
+    @functools.lru_cache(8192)  # noqa: B019 - a process has one lexicon, which lives as long
+    def exact(self, word: str) -> FrequencyClass:
+        """Return the class of a word that is ``bare``; a compound is looked up as a whole."""
+        return _look_up(self.checksums, self.classes, word)
 
-    def together(self, word: str, behind: str) -> float:
-        """How much oftener the one stands before the other than chance would have it: binary logarithm, -8 to 12.
+    def association(self, word: str, following: str) -> Bits:
+        """Return the pointwise mutual information of two neighbouring words.
 
-        Both ``bare``, or BOUNDARY; 0 where nothing is known.
+        It is the binary logarithm of how much more often ``following`` stands behind ``word`` than
+        by chance; 0 where one of them is unknown. Both are ``bare``, or BOUNDARY.
         """
-        one, other = self.exact(word), self.exact(behind)
+        one, other = self.exact(word), self.exact(following)
         if not one or not other:
             return 0.0
-        expected = one + other - self.total
-        seen = _class(self.pairs, self.pair_classes, f"{word} {behind}")
-        if not seen:
-            return -min(8.0, max(0.0, expected - SELDOM))
-        return max(-8.0, min(12.0, seen - expected))
+        expected = one + other - self.total_class
+        pair = _look_up(self.pair_checksums, self.pair_classes, f"{word} {following}")
+        if not pair:
+            return max(MIN_ASSOCIATION, -max(0.0, expected - MAX_OMITTED_PAIR_CLASS))
+        return max(MIN_ASSOCIATION, min(MAX_ASSOCIATION, pair - expected))
 
-    def fits(self, words: str, left: str | None, right: str | None) -> float:
-        """How well one or several words stand between these neighbours (None: not known): ``together`` of all pairs."""
+    def fit(self, words: str, left: str | None, right: str | None) -> Bits:
+        """Return how well words stand between two neighbours: the sum of the associations.
+
+        A neighbour that is None is unknown, and its pair does not count.
+        """
         row = [left, *map(self.bare, words.split()), right]
-        known = ((a, b) for a, b in itertools.pairwise(row) if a is not None and b is not None)
-        return sum(self.together(a, b) for a, b in known)
+        pairs = ((a, b) for a, b in itertools.pairwise(row) if a is not None and b is not None)
+        return sum(self.association(a, b) for a, b in pairs)
 
 
-def _table(data: bytes, start: int) -> tuple["array[int]", bytes, int]:
-    """Checksums and classes that start there, and where they end."""
+def _read_table(data: bytes, start: int) -> tuple["array[int]", bytes, int]:
+    """Return the table at ``start``: checksums, classes, and its end. Raises ValueError."""
     count = int.from_bytes(data[start : start + 4], "little")
     middle, end = start + 4 + 4 * count, start + 4 + 5 * count
     if len(data) < max(end, start + 4):
         raise ValueError("it is cut short")
-    numbers = array("I")
-    numbers.frombytes(data[start + 4 : middle])
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return numbers, data[middle:end], end
+    checksums = array("I")
+    checksums.frombytes(data[start + 4 : middle])
+    if sys.byteorder == "big":  # pragma: no cover - the tests run on little-endian machines
+        checksums.byteswap()
+    return checksums, data[middle:end], end
 
 
-def _class(numbers: "array[int]", classes: bytes, text: str) -> int:
-    number = zlib.crc32(text.encode("utf-8", "replace"))
-    at = bisect_left(numbers, number)
-    return classes[at] if at < len(numbers) and numbers[at] == number else 0
+def _look_up(checksums: "array[int]", classes: bytes, text: str) -> FrequencyClass:
+    checksum = zlib.crc32(text.encode("utf-8", "replace"))
+    at = bisect_left(checksums, checksum)
+    return classes[at] if at < len(checksums) and checksums[at] == checksum else 0
 
 
 def _normal(word: str) -> str:
@@ -113,7 +138,7 @@ def _normal(word: str) -> str:
 
 
 def core(word: str) -> tuple[int, int]:
-    """Where the first letter of a word is, and the end of its last one: without the signs and digits around them."""
+    """Return the span of a word without the signs and digits around its letters."""
     start, end = 0, len(word)
     while start < end and not word[start].isalpha():
         start += 1
@@ -122,10 +147,14 @@ def core(word: str) -> tuple[int, int]:
     return start, end
 
 
-def neighbours(text: str, start: int, end: int, lexicon: Lexicon) -> tuple[str | None, str | None]:
-    """The known words before ``start`` and behind ``end``: BOUNDARY for a sentence's, None where nothing can be said."""
-    left = _LEFT.search(text[max(0, start - LONG) : start])
-    right = _RIGHT.match(text[end : end + LONG])
+def neighbours(text: str, start: int, end: int, lexicon: Lexicon) -> Neighbours:
+    """Return the known words before ``start`` and behind ``end``, in bare form.
+
+    BOUNDARY stands for a sentence's start or end, None for a neighbour that is unknown or in
+    another column.
+    """
+    left = _LEFT.search(text[max(0, start - NEIGHBOUR_REACH) : start])
+    right = _RIGHT.match(text[end : end + NEIGHBOUR_REACH])
     return (
         _neighbour(left[1], left[1], lexicon) if left else None,
         _neighbour(right[1], right[2], lexicon) if right else None,
@@ -133,18 +162,23 @@ def neighbours(text: str, start: int, end: int, lexicon: Lexicon) -> tuple[str |
 
 
 def _neighbour(signs: str, word: str | None, lexicon: Lexicon) -> str | None:
-    if signs.rstrip(_QUOTES)[-1:] in tuple(".!?:;"):
+    """Return the bare word, BOUNDARY where ``signs`` end a sentence, or None if unknown."""
+    if signs.rstrip(_QUOTES).endswith(_SENTENCE_ENDS):
         return BOUNDARY
     bare = lexicon.bare(word) if word else ""
     return bare if bare and lexicon.exact(bare) else None
 
 
-@functools.cache
-def shipped() -> Lexicon:
-    """The one that comes with scanmend. MachineError when it is not there whole."""
-    path = place("models/lexicon.bin")
+def load(path: Path) -> Lexicon:
+    """Return the lexicon in a file. Raises MachineError when the file is missing or damaged."""
     try:
         return Lexicon(path.read_bytes())
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        raise MachineError(f"{path}: {why}; install scanmend again") from error
+        raise MachineError(f"{path}: {why}", "install scanmend again") from error
+
+
+@functools.cache
+def shipped() -> Lexicon:
+    """Return the lexicon that ships with scanmend. Raises MachineError."""
+    return load(shipped_file("models/lexicon.bin"))

@@ -1,12 +1,15 @@
-"""A page through the gate, with what a person should look at. Also without a model: repairs and checks are rules."""
+"""Turn a page and what the model proposed for it into the page's result.
+
+Pages without a proposal take the same way: the repairs and the checks are rules, and need no model.
+"""
 
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from scanmend.config.profiles import Profile
 from scanmend.correction.checks import suspects
 from scanmend.correction.gate import gate
+from scanmend.correction.gate_rules import GateRules
 from scanmend.correction.hyphenation import hyphenated
 from scanmend.correction.lexicon import shipped
 from scanmend.page import (
@@ -19,14 +22,18 @@ from scanmend.page import (
 )
 
 
-def review(
+def gated_result(
     page: PageText,
-    proposed: Sequence[LineProposal | None],
-    profile: Profile,
+    proposals: Sequence[LineProposal | None],
+    rules: GateRules,
     correction: Correction,
 ) -> PageResult:
-    """The page's result; what the engine doubted has been weighed, and goes."""
-    gated = gate(page.lines, proposed, profile, shipped())
+    """Return the result of a page: its text after the gate, the edits, and what to check.
+
+    ``proposals`` has one entry for each line, None where the model was not asked. The engine's
+    character alternatives have been used, and are dropped.
+    """
+    gated = gate(page.lines, proposals, rules, shipped())
     return PageResult(
         replace(page, lines=tuple(replace(line, doubts=None) for line in page.lines)),
         gated.lines,
@@ -37,18 +44,20 @@ def review(
     )
 
 
-def without_model(page: PageText, profile: Profile, correction: Correction) -> PageResult:
-    """The result of a page that no model was asked about."""
-    return review(page, (None,) * len(page.lines), profile, correction)
+def result_without_model(page: PageText, rules: GateRules, correction: Correction) -> PageResult:
+    """Return the result of a page about which no model was asked."""
+    return gated_result(page, (None,) * len(page.lines), rules, correction)
 
 
-def correction_of(proposal: PageProposal, profile: Profile, started: float) -> Correction:
-    """How a correction went that began at ``started`` (monotonic)."""
+def correction_of(
+    proposal: PageProposal, started: float, *, profile: str, prompt_sha256: str
+) -> Correction:
+    """Return how a correction went that began at ``started`` (``time.monotonic``)."""
     return Correction(
         CorrectionStatus.DONE,
         model=proposal.model,
-        profile=profile.name,
-        prompt_sha256=profile.prompt_sha256,
+        profile=profile,
+        prompt_sha256=prompt_sha256,
         tokens=proposal.tokens,
         seconds=time.monotonic() - started,
         bound=proposal.bound,

@@ -16,8 +16,8 @@ from scanmend.store import naming
 class Format:
     """One kind of file in a result.
 
-    ``name`` is the key of the file's name in the sidecar's ``result``. ``extension`` begins with a dot. ``write`` yields
-    the file's bytes; it should consume one page at a time, so that a book costs no more memory than a receipt.
+    ``name`` is the key of the file's name in the sidecar's ``result``. ``extension`` begins with a dot. ``write``
+    yields the file's bytes; it should consume one page at a time, so that a book costs no more memory than a receipt.
     """
 
     name: str

@@ -4,8 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 from scanmend.document import Document
-from scanmend.formats import sidecar
-from scanmend.formats.registry import FORMATS
+from scanmend.formats import registry, sidecar
 from scanmend.formats.summary import Summary
 from scanmend.page import PageResult
 from scanmend.store import naming
@@ -23,7 +22,7 @@ class Result:
         self.summary = Summary()
         self._document = document
         self._pages = pages
-        self._names = {one.name: naming.fit(stem, one.extension) for one in FORMATS}
+        self._names = {one.name: naming.fit(stem, one.extension) for one in registry.FORMATS}
         self._sidecar = naming.fit(stem, naming.SIDECAR)
 
     @property
@@ -37,7 +36,7 @@ class Result:
         ``attempts``: failed ones, of all pages. The summary is complete when the first file is consumed.
         """
         pages: Iterable[PageResult] = self.summary.gather(self._pages())
-        for one in FORMATS:
+        for one in registry.FORMATS:
             yield self._names[one.name], one.write(self._document, pages)
             pages = self._pages()
         times = {"seen": self._document.first_seen, "published": time.time()}

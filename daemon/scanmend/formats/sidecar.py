@@ -1,7 +1,7 @@
 """The sidecar: the JSON beside each result that says how it came about.
 
-It is written as a stream, one page at a time, so that a book costs no more memory than a receipt. ``source`` stands near
-the start, so that ``owner`` need not read the pages. The schema is ``sidecar.schema.json`` beside this file.
+It is written as a stream, one page at a time, so that a book costs no more memory than a receipt. ``source`` stands
+near the start, so that ``owner`` need not read the pages. The schema is ``sidecar.schema.json`` beside this file.
 """
 
 import json

@@ -1,59 +1,53 @@
-"""watchdog, the one door to it: the kernel's events as hints for the watcher."""
+"""The kernel's file events (inotify) as events of the watcher. The only module that imports watchdog."""
 
 import contextlib
 import logging
 import os
-import queue
-from collections.abc import Callable
-from dataclasses import dataclass
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers.inotify import InotifyObserver
 from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
 
-from scanmend.intake.settle import Until
+from scanmend.intake.events import Events, FolderArrived, Look, ScanNow, WatcherEvent
 
-# It waits this long for the other half of a rename, and holds up all that comes after it; its half a second
-# delayed the next scan each time that an original was moved to the archive. The halves do as well for us.
-InotifyMoveEventGrouper.delay = 0.02
+RENAME_PAIRING_SECONDS = 0.02
+STOP_SECONDS = 5.0  # an observer may take to end; its thread is a daemon thread
+_RELEVANT = {"created", "modified", "closed", "moved"}
 
 Observer = InotifyObserver
 
-_FILES = {"created", "modified", "closed", "moved"}
+
+def shorten_rename_pairing() -> None:
+    """Have watchdog wait 20 ms, not half a second, for the second event of a rename.
+
+    It holds back all later events meanwhile: half a second delayed the next scan each time that an original was
+    moved to the archive. An unpaired event serves the watcher as well. watchdog has no argument for this; the class
+    attribute is its documented default, and a test fails when a new version stops reading it.
+    """
+    InotifyMoveEventGrouper.delay = RENAME_PAIRING_SECONDS
 
 
-@dataclass(frozen=True, slots=True)
-class Hint:
-    """Look at this path of the inbox; ``kind``: look, closed, folder, scan, unsettled or claimed."""
-
-    path: bytes
-    kind: str  # look, closed, folder, scan, unsettled, claimed
-    why: str = ""
-    retry_within: float = 0.0  # seconds; of one that another daemon has
-    until: Until = Until.RETRY
-
-
-def observe(root: bytes, put: Callable[[Hint], None]) -> Observer:
-    """A running observer of the folder and all below; OSError when the kernel's limits don't allow it."""
-    observer = InotifyObserver(
-        generate_full_events=True
-    )  # so that a rename into the inbox is told as one
+def observe(root: bytes, events: Events) -> Observer:
+    """Start and return an observer of the folder and all below it. Raise OSError when a kernel limit forbids it."""
+    shorten_rename_pairing()
+    # full events tell a rename from outside into the inbox as a rename
+    observer = InotifyObserver(generate_full_events=True)
     try:
-        observer.schedule(_Handler(root, put), root, recursive=True)  # type: ignore[arg-type]
+        observer.schedule(_Handler(root, events), root, recursive=True)  # type: ignore[arg-type]
         observer.start()
     except OSError:
-        end(observer)
+        stop(observer)
         raise
     return observer
 
 
-def alive(observer: Observer) -> bool:
-    """Whether the observer and its emitters, which are threads of their own, still run."""
+def is_alive(observer: Observer) -> bool:
+    """Return whether the observer and its emitters, which are threads of their own, still run."""
     return observer.is_alive() and all(emitter.is_alive() for emitter in observer.emitters)
 
 
-def watches() -> int:
-    """How many folders the kernel watches for this process: watchdog says nothing of those that it could not have."""
+def count_watches() -> int:
+    """Return how many folders the kernel watches for this process. watchdog does not tell which it could not watch."""
     count = 0
     for name in os.listdir("/proc/self/fdinfo"):
         with contextlib.suppress(OSError), open(f"/proc/self/fdinfo/{name}", "rb") as file:
@@ -61,45 +55,47 @@ def watches() -> int:
     return count
 
 
-def end(observer: Observer) -> None:
-    """Stop it, whether it has been started or not."""
+def stop(observer: Observer) -> None:
+    """Stop the observer, whether or not it was started."""
     if observer.is_alive():
         observer.stop()
-        observer.join(5)
+        observer.join(STOP_SECONDS)
     else:
         observer.on_thread_stop()
 
 
 class _Handler(FileSystemEventHandler):
-    """Turns events into hints; never raises, or watchdog's thread would end."""
+    """Turns watchdog's events into the watcher's. Never raises, or watchdog's thread would end."""
 
-    def __init__(self, root: bytes, put: Callable[[Hint], None]) -> None:
+    def __init__(self, root: bytes, events: Events) -> None:
         self._prefix = root.rstrip(b"/") + b"/"
-        self._put = put
+        self._events = events
 
     def dispatch(self, event: FileSystemEvent) -> None:
-        if event.event_type not in _FILES:
+        if event.event_type not in _RELEVANT:
             return
         moved = event.event_type == "moved"
         for path in (event.src_path, event.dest_path) if moved else (event.src_path,):
             raw = os.fsencode(path)
             if raw.startswith(self._prefix):
                 arrived = moved and path == event.dest_path
-                self._put(Hint(raw[len(self._prefix) :], self._kind(event, arrived)))
+                self._events.put(_translated(raw[len(self._prefix) :], event, arrived=arrived))
 
-    def _kind(self, event: FileSystemEvent, arrived: bool) -> str:
-        if event.is_directory:
-            return "folder" if event.event_type in ("created", "moved") else "look"
-        return "closed" if arrived or event.event_type == "closed" else "look"
+
+def _translated(path: bytes, event: FileSystemEvent, *, arrived: bool) -> WatcherEvent:
+    if event.is_directory and event.event_type in ("created", "moved"):
+        return FolderArrived(path)
+    closed = not event.is_directory and (arrived or event.event_type == "closed")
+    return Look(path, closed=closed)
 
 
 class OverflowListener(logging.Handler):
-    """watchdog only logs that the kernel's queue overflowed: then the folder is scanned."""
+    """Asks for a scan when the kernel's queue overflowed: watchdog only logs that."""
 
-    def __init__(self, hints: "queue.SimpleQueue[Hint]") -> None:
+    def __init__(self, events: Events) -> None:
         super().__init__(logging.WARNING)
-        self._hints = hints
+        self._events = events
 
     def emit(self, record: logging.LogRecord) -> None:
         if "lost" in record.getMessage() or "overflow" in record.getMessage().lower():
-            self._hints.put(Hint(b"", "scan"))
+            self._events.put(ScanNow())

@@ -1,118 +1,96 @@
-"""Several daemons on one inbox: which of them works on a file.
+"""Decide which of several daemons on one inbox works on a file.
 
-Each daemon has its journal to itself; what they share is the inbox. Its folder .scanmend holds nothing but folders:
-
-    beats/<owner>/<n>              n grows while the owner holds leases
-    leases/<file>/<owner>.<token>  the lease of a file, <file> being a hash of its path
-    leases/<file>.<token>/…        its successor: taken over from the owner of that token, who is dead
-    leases/…/<owner>.<token>.<sha256>   done, and the original stays where it is (originals: keep)
-
-A lease is made whole elsewhere and renamed to its place: one request, which the file server grants to one of two,
-and no file content that a mount's cache could hold back. Whoever does not beat for ``watch.lease`` is dead; each
-daemon tells that by its own monotonic clock from the beats that it sees, so that clocks may differ as they like.
-A successor is bound to its predecessor's token: who comes late makes a folder that nobody follows. And who comes
-back from the dead asks before it publishes.
+Each daemon has its own journal; what they share is the inbox, where ``lease_folders`` keeps the leases. An owner
+that shows no beat for ``watch.lease`` is dead. Each daemon measures that with its own monotonic clock, so that
+clocks may differ at will. A daemon that was silent for too long acquires its lease again before it publishes.
 """
 
 import contextlib
 import errno
-import hashlib
 import itertools
-import os
 import secrets
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Self
 
 from scanmend.config.settings import WatchSettings
 from scanmend.document import ACTIVE, State
 from scanmend.errors import FolderGone, MachineError, machine_error, show
+from scanmend.intake.lease_folders import (
+    Holder,
+    InWork,
+    LeaseFolders,
+    PublishedMark,
+    slot_of,
+)
 from scanmend.store.facts import Memory
 from scanmend.store.journal import Journal
 from scanmend.store.mounts import Root
 from scanmend.telemetry import log
+from scanmend.telemetry.error_boundary import ErrorBoundary
 
-FOLDER = b".scanmend"  # in the inbox; the watcher passes dot folders over
-BEATS = 10  # in the time after which an owner without any is dead
-MOST_SUCCESSORS = 100
-LATEST = 100  # documents of each end whose lease a crash may have left
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Who has a lease, by name; ``sha256``: the file of this content is done, and stays."""
-
-    owner: str
-    token: str
-    sha256: str = ""
-
-    @classmethod
-    def named(cls, name: str) -> Self:
-        """Of a folder's name."""
-        owner, token, sha256 = (*name.split("."), "", "")[:3]
-        return cls(owner, token, sha256)
-
-    @property
-    def name(self) -> bytes:
-        """The folder's name."""
-        return ".".join(filter(None, (self.owner, self.token, self.sha256))).encode()
+BEATS_PER_LEASE = 10  # in the time after which an owner without a beat is dead
+RECENT_DOCUMENTS = 100  # of each final state; a crash may have left the lease of one of them
+_UNKNOWN = InWork("another scanmend", "")  # a holder that came and went this moment
 
 
 class Leases:
-    """The leases of one daemon on one inbox. ``acquire`` from any thread; ``run`` is the body of one of its own."""
+    """The leases of one daemon on one inbox. Any thread may ``acquire``; ``run`` is the body of its own thread."""
 
     def __init__(self, inbox: Root, journal: Journal, settings: WatchSettings) -> None:
-        """``settings.shared``: whether others may be at work in this inbox; ``settings.lease``: when one is dead."""
-        self.owner = _name(journal)
+        """``settings.shared``: whether other daemons may work in this inbox; ``settings.lease``: when one is dead."""
+        self.owner = _owner_name(journal)
         self._seconds = settings.lease
         self._inbox = inbox
         self._journal = journal
         self._settings = settings
-        self._root = os.path.join(os.fsencode(inbox.path), FOLDER)
+        self._folders = LeaseFolders(inbox.path, self.owner)
         self._lock = threading.RLock()
-        self._mine: dict[str, tuple[bytes, str]] = {}  # place -> path, token
-        self._claiming = ""  # the place of the file that the claim has in hand
-        self._heard: dict[str, tuple[list[bytes], float]] = {}  # owner -> beats, first seen when
-        self._refused = False
+        self._mine: dict[str, tuple[bytes, str]] = {}  # slot -> path, token
+        self._claiming = ""  # the slot of the file that the claim step has
+        self._beats: dict[
+            str, tuple[list[bytes], float]
+        ] = {}  # owner -> beats, since when (monotonic)
+        self._forbidden = False  # the folders can't be made
+        self._taken_up = False  # the leases of an earlier run; belongs to ``run``
         self._log = log.get("lease")
 
     @property
     def shared(self) -> bool:
-        """Whether others may be at work here: configured, on a share, or another was here before."""
-        wanted = self._settings.shared
-        if wanted is None:
-            wanted = not self._refused and (self._inbox.network or os.path.isdir(self._root))
-        return wanted
+        """Return whether other daemons may work here: configured, on a share, or another was here before."""
+        configured = self._settings.shared
+        if configured is not None:
+            return configured
+        return not self._forbidden and (self._inbox.network or self._folders.exist())
 
     # one file -------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
     def claiming(self, path: bytes) -> Iterator[Holder | None]:
-        """The lease for the time of a claim; it stays when the file is in the journal afterwards."""
+        """Hold the lease during a claim. It stays when the file is in the journal afterwards."""
         with self._lock:
-            self._claiming = _place(path)
+            self._claiming = slot_of(path)
         try:
             yield self.acquire(path)
         finally:
             with self._lock:
-                place, self._claiming = self._claiming, ""
+                slot, self._claiming = self._claiming, ""
             with contextlib.suppress(OSError, MachineError):
-                self._settle(place)
+                self._settle(slot)
 
-    def let_go(self, path: bytes) -> None:
-        """The document's way is at its end, it may be: else nothing happens."""
-        with contextlib.suppress(OSError):  # ``run`` does it, when it can be done
-            self._settle(_place(path))
+    def release_if_done(self, path: bytes) -> None:
+        """Give the lease back if no document of this path is in work any more."""
+        with contextlib.suppress(OSError):  # ``run`` does it later
+            self._settle(slot_of(path))
 
-    def acquire(self, path: bytes, sha256: str = "") -> Holder | None:
-        """Take the lease of this path; who has it when it can't be had.
+    def acquire(self, path: bytes, superseding: PublishedMark | None = None) -> Holder | None:
+        """Take the lease of this path; return its holder when it can't be had.
 
-        With ``sha256``, the mark of another content that is done is no obstacle. MachineError: the inbox is away.
+        ``superseding``: a mark that does not count, because the file has another content now. Raise MachineError
+        when the inbox is away.
         """
-        self._trust_inbox()
+        self._require_inbox()
         if not self.shared:
             return None
         try:
@@ -120,214 +98,136 @@ class Leases:
                 if not self._make_folders():
                     return None
                 if not self._mine:
-                    self._beat()
-                return self._acquire(path, sha256)
+                    self._folders.beat()
+                return self._acquire(path, superseding)
         except OSError as error:
             raise machine_error(error, f"the lease of {show(path)}") from None
 
-    def _trust_inbox(self) -> None:
-        """Nothing is made in the empty folder on which a share was mounted."""
+    def _require_inbox(self) -> None:
+        """Raise FolderGone when the inbox can't be trusted: make nothing in the empty folder below a lost mount."""
         reason = self._inbox.check()
         if reason:
             raise FolderGone(f"the inbox {self._inbox.path}: {reason}")
 
-    def _acquire(self, path: bytes, sha256: str) -> Holder | None:
-        place = _place(path)
-        row = self._row(place)
-        before = row[-1][1] if row else None
-        if before is None or self._ended(before, sha256):
-            self._make(f"{place}.{before.token}" if before else place)
-            row = self._row(place)
-        if not row:
-            return Holder("another scanmend", "")  # it came and went this moment
-        now = row[-1][1]
-        if now.owner != self.owner or now.sha256:
+    def _acquire(self, path: bytes, superseding: PublishedMark | None) -> Holder | None:
+        slot = slot_of(path)
+        chain = self._folders.chain(slot)
+        before = chain[-1].holder if chain else None
+        if before is None or self._has_ended(before, superseding):
+            self._folders.acquire(f"{slot}.{before.token}" if before else slot)
+            chain = self._folders.chain(slot)
+        if not chain:
+            return _UNKNOWN
+        now = chain[-1].holder
+        if now.owner != self.owner or isinstance(now, PublishedMark):
             return now
         if before and before.owner != self.owner:
             self._log.warning("taken over", document=show(path), owner=before.owner)
-        self._mine[place] = (path, now.token)
+        self._mine[slot] = (path, now.token)
         return None
 
-    def _ended(self, holder: Holder, sha256: str) -> bool:
-        """Whether the next lease may follow on this one."""
-        if holder.sha256:
-            return bool(sha256) and holder.sha256 != sha256
-        return holder.owner != self.owner and self._dead(holder.owner)
+    def _has_ended(self, holder: Holder, superseding: PublishedMark | None) -> bool:
+        """Return whether the next lease may follow this one."""
+        if isinstance(holder, PublishedMark):
+            return holder == superseding
+        return holder.owner != self.owner and self._is_dead(holder.owner)
 
-    def _dead(self, owner: str) -> bool:
-        """Whether it has been silent for long enough, by what this daemon saw and by this clock."""
-        try:
-            beats = os.listdir(self._at("beats", owner))
-        except FileNotFoundError:
-            beats = []
+    def _is_dead(self, owner: str) -> bool:
+        """Return whether this daemon saw no new beat of the owner for ``watch.lease``, by its own clock."""
+        beats = self._folders.beats(owner)
         now = time.monotonic()
-        before, since = self._heard.get(owner, (None, now))
+        before, since = self._beats.get(owner, (None, now))
         if before != beats:
             since = now
-        self._heard[owner] = (beats, since)
+        self._beats[owner] = (beats, since)
         return now - since >= self._seconds
 
-    # the folders ----------------------------------------------------------------------------------
-
-    def _row(self, place: str) -> list[tuple[str, Holder]]:
-        """The lease at this place and its successors; the last one is who has it."""
-        row: list[tuple[str, Holder]] = []
-        at = place
-        while len(row) < MOST_SUCCESSORS:
-            try:
-                names = os.listdir(self._at("leases", at))
-            except FileNotFoundError:
-                return row
-            if not names:
-                return row
-            # one, but where a file system merges folders that are renamed to the same place: then all see the first
-            holder = Holder.named(os.fsdecode(min(names)))
-            row.append((at, holder))
-            at = f"{place}.{holder.token}"
-        raise FolderGone(f"{show(self._at('leases', place))}: taken over too often; remove it")
-
-    def _make(self, place: str) -> None:
-        """Make a lease and rename it to its place, which fails when another's is there."""
-        token = secrets.token_hex(8)
-        made = self._at("leases", f"new-{token}")
-        inner = os.path.join(made, Holder(self.owner, token).name)
-        os.mkdir(made)
-        os.mkdir(inner)
-        try:
-            os.rename(made, self._at("leases", place))
-        except OSError:
-            os.rmdir(inner)
-            os.rmdir(made)
-
-    def _release(self, place: str, token: str) -> None:
-        """Take the whole row away, the first first, so that nobody follows the rest; only what is still ours."""
-        row = self._row(place)
-        if not row or row[-1][1].token != token:
-            return
-        for at, holder in row:
-            gone = self._at("leases", f"old-{token}-{holder.token}")
-            os.rename(self._at("leases", at), gone)
-            if holder.name not in os.listdir(gone):  # another's, of this very moment
-                os.rename(gone, self._at("leases", at))
-                return
-            _remove(gone)
-
-    def _mark_done(self, place: str, token: str, sha256: str) -> None:
-        row = self._row(place)
-        if row and row[-1][1].token == token:
-            at, holder = row[-1]
-            done = Holder(holder.owner, token, sha256)
-            os.rename(self._at("leases", at, holder.name), self._at("leases", at, done.name))
-
     def _make_folders(self) -> bool:
-        """Make .scanmend; False, once and for all, where it can't be: then this daemon must be the only one."""
+        """Make the folders. Return False from now on where they can't be made: then this must be the only daemon."""
         try:
-            for name in ("beats", "leases"):
-                os.makedirs(self._at(name), exist_ok=True)
+            self._folders.make()
         except OSError as error:
-            refused = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
-            if self._settings.shared or not refused or os.path.isdir(self._root):
+            may_not = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+            if self._settings.shared or not may_not or self._folders.exist():
                 raise
-            self._refused = True
+            self._forbidden = True
             why = f"{error.strerror}; no other daemon may work on this inbox"
-            self._log.warning("no leases", folder=show(self._root), reason=why)
-        return not self._refused
+            self._log.warning("no leases", folder=show(self._folders.root), reason=why)
+        return not self._forbidden
 
-    def _at(self, *names: str | bytes) -> bytes:
-        return os.path.join(self._root, *map(os.fsencode, names))
-
-    # all of them ----------------------------------------------------------------------------------
+    # all files ------------------------------------------------------------------------------------
 
     def run(self, stop: threading.Event) -> None:
-        """Beat while there are leases, give back what is done with. It may hang with the share, and alone."""
-        said, begun = "", False
-        while not stop.wait(self._seconds / BEATS if begun else 0):
-            try:
-                if not begun and self.shared:
-                    self._take_up()
-                begun = True
-                self.tend()
-                said = ""
-            except (MachineError, OSError) as error:
-                begun = True
-                if str(error) != said:
-                    self._log.warning("leases can't be kept", reason=str(error))
-                said = str(error)
-            except Exception:  # noqa: BLE001 - the mouth of the loop
-                self._log.exception("a bug; leases are tended again")
+        """Beat while there are leases, and give back those of finished documents.
+
+        It has a thread of its own because it hangs as long as the share does.
+        """
+        boundary = ErrorBoundary(self._log)
+        pause = 0.0
+        while not stop.wait(pause):
+            pause = self._seconds / BEATS_PER_LEASE
+            boundary.attempt(self._turn)
+
+    def _turn(self) -> None:
+        try:
+            self.tend()
+            if not self._taken_up:
+                if self.shared:
+                    self.take_up()
+                    self.tend()
+                self._taken_up = True
+        except OSError as error:
+            raise machine_error(error, "keeping the leases") from None
 
     def tend(self) -> None:
-        """Beat once, and give back the leases of documents that are done."""
+        """Beat once, and give back the leases of finished documents."""
         with self._lock:
-            places = list(self._mine)
-            if places:
-                self._trust_inbox()
-                self._beat()
-        for place in places:
-            self._settle(place)
+            slots = list(self._mine)
+            if slots:
+                self._require_inbox()
+                self._folders.beat()
+        for slot in slots:
+            self._settle(slot)
 
-    def _settle(self, place: str) -> None:
-        """Give the lease back, or mark it, when its document is not in work any more."""
+    def _settle(self, slot: str) -> None:
+        """Give the lease back, or turn it into a mark, when its document is not in work any more."""
         with self._lock:
-            if place == self._claiming or place not in self._mine:
+            if slot == self._claiming or slot not in self._mine:
                 return
-            path, token = self._mine[place]
-            in_work, kept = self._journal.lease_state(path)
+            path, token = self._mine[slot]
+            in_work, kept_sha256 = self._journal.lease_state(path)
             if in_work:
                 return
             with contextlib.suppress(FileNotFoundError):
-                if kept:
-                    self._mark_done(place, token, kept)
+                if kept_sha256:
+                    self._folders.mark_published(slot, token, kept_sha256)
                 else:
-                    self._release(place, token)
-            del self._mine[place]
+                    self._folders.release(slot, token)
+            del self._mine[slot]
 
-    def _take_up(self) -> None:
-        """What an earlier run of this daemon left: leases of documents in work go on, the others are given back."""
-        latest = (
-            self._journal.latest(state, LATEST) for state in (State.DONE, State.FAILED, State.GONE)
+    def take_up(self) -> None:
+        """Take up the leases of an earlier run: those of documents in work go on, ``tend`` gives back the others."""
+        recent = (
+            self._journal.latest(state, RECENT_DOCUMENTS)
+            for state in (State.DONE, State.FAILED, State.GONE)
         )
-        for document in itertools.chain(self._journal.in_state(*ACTIVE), *latest):
-            place = _place(document.path)
+        for document in itertools.chain(self._journal.in_state(*ACTIVE), *recent):
+            slot = slot_of(document.path)
             with self._lock:
-                row = self._row(place)
-                if row and row[-1][1].owner == self.owner and not row[-1][1].sha256:
-                    self._mine.setdefault(place, (document.path, row[-1][1].token))
-        folder = self._at("leases")
-        for name in os.listdir(folder) if os.path.isdir(folder) else []:
-            if name.startswith((b"new-", b"old-")):
-                inner = os.listdir(os.path.join(folder, name))
-                if any(Holder.named(os.fsdecode(i)).owner == self.owner for i in inner):
-                    _remove(os.path.join(folder, name))
-
-    def _beat(self) -> None:
-        folder = self._at("beats", self.owner)
-        os.makedirs(folder, exist_ok=True)
-        last = max((int(name) for name in os.listdir(folder) if name.isdigit()), default=None)
-        following = os.path.join(folder, b"%d" % ((last or 0) + 1))
-        if last is None:
-            os.mkdir(following)
-        else:
-            os.rename(os.path.join(folder, b"%d" % last), following)
+                chain = self._folders.chain(slot)
+                holder = chain[-1].holder if chain else None
+                if isinstance(holder, InWork) and holder.owner == self.owner:
+                    self._mine.setdefault(slot, (document.path, holder.token))
+        self._folders.remove_leftovers()
 
 
-def _remove(folder: bytes) -> None:
-    for name in os.listdir(folder):
-        os.rmdir(os.path.join(folder, name))
-    os.rmdir(folder)
-
-
-def _place(path: bytes) -> str:
-    return hashlib.sha256(path).hexdigest()[:32]
-
-
-def _name(journal: Journal) -> str:
-    """This daemon's name: people recognise the machine, and no other has it. It stays over restarts."""
+def _owner_name(journal: Journal) -> str:
+    """Return this daemon's name, which stays over restarts: people recognise the machine, and no other has it."""
     machine = ""
     with contextlib.suppress(OSError), open("/etc/machine-id", encoding="ascii") as file:
         machine = file.read().strip()
     known = journal.facts.recall(Memory.OWNER)
-    if known and known.reason == machine:  # else it is a copy of another machine
+    if known and known.reason == machine:  # else the state folder is a copy of another machine's
         return known.value
     host = "".join(c for c in socket.gethostname().lower() if c.isascii() and c.isalnum())[:20]
     name = f"{host or 'scanmend'}-{secrets.token_hex(4)}"

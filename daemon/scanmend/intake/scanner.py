@@ -1,8 +1,8 @@
-"""Listing the inbox: every name of it, but no more questions to a share than are needed.
+"""List the inbox: every name in it, without more questions to a share than needed.
 
-Names that are new are to be looked at now. Of those that were found in order before (in hand, or done and kept)
-each listing picks a part, so that 100,000 of them cost a share 200 questions a second and not 100,000 at once.
-A long listing is spread over half of the interval between two.
+The watcher looks at a new name at once. Of the names that it found in order (claimed, or done and kept), each scan
+returns a part, so that 100,000 of them cost a share 200 questions a second and not 100,000 at once. A long scan is
+spread over half of the interval between two scans.
 """
 
 import fnmatch
@@ -11,92 +11,112 @@ import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 
-IGNORED = (".*", "~*", "*.part", "*.tmp", "*.crdownload", "thumbs.db", "desktop.ini", "@eadir")
-SLICE = 500  # directory entries after which others have their turn
-AGAIN = 200.0  # familiar names a second that are looked at again
-SPREAD = 2.5  # seconds over which a listing is spread at most
-LONGEST = 0.05  # seconds after one slice: the files that are waited for have their turn as well
+# names that are nobody's documents: hidden and temporary files, unfinished downloads, what systems leave in folders
+ALWAYS_IGNORED = (
+    ".*",
+    "~*",
+    "*.part",
+    "*.tmp",
+    "*.crdownload",
+    "thumbs.db",
+    "desktop.ini",
+    "@eadir",
+)
+SLICE_ENTRIES = 500  # directory entries of a scan between two turns of the watcher's other work
+RECHECKS_PER_SECOND = 200.0  # names in order that are looked at again
+LONGEST_SPREAD = 2.5  # seconds over which one scan is spread
+LONGEST_SLICE_PAUSE = 0.05  # seconds after a slice
 
 
-class Listing:
-    """The names below one folder. Belongs to one thread."""
+class SliceEnd:
+    """Marks the end of a slice in a scan: the watcher does its other work before it goes on."""
 
-    def __init__(self, root: bytes, unreadable: Callable[[bytes, OSError], None]) -> None:
-        """``unreadable`` is told of folders that can't be listed."""
+
+SLICE_END = SliceEnd()
+
+
+class Scanner:
+    """Lists the names below one folder. Belongs to one thread."""
+
+    def __init__(self, root: bytes, on_unreadable: Callable[[bytes, OSError], None]) -> None:
+        """``on_unreadable`` is called with each folder that can't be listed."""
         self._root = root
-        self._unreadable = unreadable
-        self._familiar: set[bytes] = set()
-        self._number = 0
-        self._slices = 0  # of the last full listing
-        self._entered = 0
-        self._failed = False  # a folder could not be listed to its end
-        self.folders = 0  # at the last full listing, this one included
+        self._on_unreadable = on_unreadable
+        self._in_order: set[bytes] = set()
+        self._scans = 0
+        self._slices = 0  # of the last full scan
+        self._folders_entered = 0
+        self._incomplete = False  # a folder could not be listed to its end
+        self.folders = 0  # in the last full scan, the root included
         self.pause = 0.0  # seconds to wait after a slice
         self.ignore(())
 
     def ignore(self, patterns: Sequence[str]) -> None:
-        """Pass these names over, beside those that are nobody's documents."""
-        every = (*IGNORED, *(pattern.lower() for pattern in patterns))
-        self._passed_over = re.compile("|".join(map(fnmatch.translate, every))).match
+        """Pass over names that match these patterns, besides those that are always ignored."""
+        every = (*ALWAYS_IGNORED, *(pattern.lower() for pattern in patterns))
+        self._matches_ignored = re.compile("|".join(map(fnmatch.translate, every))).match
 
     def ignored(self, path: bytes) -> bool:
-        """Whether a part of the path is on the list."""
-        return any(self._passed_over(part) for part in os.fsdecode(path).lower().split("/"))
+        """Return whether a part of the path is to be ignored."""
+        return any(self._matches_ignored(part) for part in os.fsdecode(path).lower().split("/"))
 
-    def note(self, path: bytes) -> None:
-        """This one is in order; looking at it again can wait."""
-        self._familiar.add(path)
+    def mark_in_order(self, path: bytes) -> None:
+        """Remember that this path needs no look for some time."""
+        self._in_order.add(path)
 
     def forget(self, path: bytes) -> None:
-        """This one is not there any more, or is to be watched."""
-        self._familiar.discard(path)
+        """Forget a path that is gone, or that the watcher waits for."""
+        self._in_order.discard(path)
 
-    def all(self, interval: float, hurry: bool) -> Iterator[bytes | None]:
-        """Paths to look at, of the whole inbox; None after each slice. ``interval``: seconds until the next time."""
-        self._number += 1
-        rounds = 1 + int(len(self._familiar) / (AGAIN * interval))
-        spread = min(interval / 2, SPREAD)
-        self.pause = 0.0 if hurry or not self._slices else min(LONGEST, spread / self._slices)
-        there: set[bytes] = set()
-        slices, self._failed = 0, False
-        for path in self.below(b""):
-            if path is None:
+    def scan(self, interval: float, *, hurry: bool) -> Iterator[bytes | SliceEnd]:
+        """Yield the paths of the whole inbox that need a look, and SLICE_END after each slice.
+
+        ``interval``: seconds until the next scan. ``hurry``: don't spread this one.
+        """
+        self._scans += 1
+        rounds = 1 + int(len(self._in_order) / (RECHECKS_PER_SECOND * interval))
+        spread = min(interval / 2, LONGEST_SPREAD)
+        at_once = hurry or not self._slices
+        self.pause = 0.0 if at_once else min(LONGEST_SLICE_PAUSE, spread / self._slices)
+        still_there: set[bytes] = set()
+        slices, self._incomplete = 0, False
+        for path in self.walk(b""):
+            if isinstance(path, SliceEnd):
                 slices += 1
-                yield None
-                continue
-            if path not in self._familiar or (zlib.crc32(path) + self._number) % rounds == 0:
                 yield path
-            if path in self._familiar:
-                there.add(path)
+                continue
+            if path not in self._in_order or (zlib.crc32(path) + self._scans) % rounds == 0:
+                yield path
+            if path in self._in_order:
+                still_there.add(path)
         self._slices = slices
-        if not self._failed:
-            self._familiar &= there
-            self.folders = self._entered
+        if not self._incomplete:
+            self._in_order &= still_there
+            self.folders = self._folders_entered
 
-    def below(self, folder: bytes) -> Iterator[bytes | None]:
-        """Every path below ``folder`` that is no folder and not ignored; None after each slice."""
-        count = 0
+    def walk(self, folder: bytes) -> Iterator[bytes | SliceEnd]:
+        """Yield every path below ``folder`` that is no folder and not ignored, and SLICE_END after each slice."""
+        entries = 0
         folders = [folder]
-        self._entered = 0
+        self._folders_entered = 0
         while folders:
             parent = folders.pop()
-            self._entered += 1
+            self._folders_entered += 1
+            absolute = os.path.join(self._root, parent) if parent else self._root
             try:
-                with os.scandir(
-                    os.path.join(self._root, parent) if parent else self._root
-                ) as found:
+                with os.scandir(absolute) as found:
                     for entry in found:
                         path = os.path.join(parent, entry.name)
-                        if path in self._familiar:
+                        if path in self._in_order:
                             yield path
-                        elif not self._passed_over(os.fsdecode(entry.name).lower()):
+                        elif not self._matches_ignored(os.fsdecode(entry.name).lower()):
                             if entry.is_dir(follow_symlinks=False):
                                 folders.append(path)
                             else:
                                 yield path
-                        count += 1
-                        if count % SLICE == 0:
-                            yield None
+                        entries += 1
+                        if entries % SLICE_ENTRIES == 0:
+                            yield SLICE_END
             except OSError as error:
-                self._failed = True
-                self._unreadable(parent, error)
+                self._incomplete = True
+                self._on_unreadable(parent, error)

@@ -1,101 +1,106 @@
-"""When is a file whole? A pure function of what was seen and of the monotonic clock.
+"""Decide when a waiting file may be claimed: a pure function of what the watcher saw and of the monotonic clock.
 
-Quiet is not complete: scanners pause between pages for longer than any quiet period. So the claim step
-looks into a quiet file, and what it finds missing makes the file wait here, with growing pauses, until it
-changes or the patience is at its end. A file whose end is merely odd is handed over after ``settle.doubtful``
-of quiet; when it does not open then, it waits for a change.
+A quiet file need not be complete: scanners pause between pages for longer than any quiet period. So the claim step
+looks into a quiet file. A file that it sends back waits here, with growing pauses, until it changes or
+``settle.patience`` is over. A file whose end merely looks odd is handed over after ``settle.doubtful`` without a
+change; if it does not open then, it waits for a change.
 """
 
-import enum
 from dataclasses import dataclass
 
 from scanmend.backoff import back_off
 from scanmend.config.settings import SettleSettings
 from scanmend.document import FileSnapshot
+from scanmend.intake.events import InWorkElsewhere, NotReady, RetryOn
 
-
-class Until(enum.Enum):
-    """What a file that the claim step sent back waits for."""
-
-    RETRY = "another look, after a pause that grows"
-    QUIET = "settle.doubtful of quiet"
-    CHANGE = "a change of the file; this version was tried and does not open"
+LONGEST_PAUSE = 60.0  # seconds between two looks at a file that the claim step sent back
+EMPTY_STEP = (
+    10.0  # seconds of waiting after which the pause between two looks at an empty file doubles
+)
 
 
 @dataclass(slots=True)
-class Track:
-    """What is known of one file that is not claimed yet; moments by the monotonic clock."""
+class PendingFile:
+    """What the watcher knows of one file that is not claimed yet. Times are monotonic, but for ``first_seen``."""
 
-    seen: FileSnapshot
-    changed_at: float  # the file was seen to change, or first seen
-    first_seen: float  # wall clock, for people
-    problem: str = ""  # why the claim step sent it back
+    snapshot: FileSnapshot
+    changed_at: float  # the last change that the watcher saw, or the first look
+    first_seen: float  # seconds since the epoch, for people
+    problem: NotReady | InWorkElsewhere | None = None  # the claim step's last answer
     problem_at: float = 0.0
-    problems: int = 0  # in a row, since the last change
-    until: Until = Until.RETRY  # what it waits for, when it has a problem
-    noted: str = ""  # the reason that the journal has
-    due: float = 0.0  # when it is looked at next
-    retry_within: float = (
-        0.0  # another daemon has it: looked at again after this long at most, and for ever
-    )
-    claimed: bool = False  # handed to the claim step, answer awaited
+    problems: int = 0  # answers in a row since the last change
+    recorded_reason: str = ""  # the reason that the journal has; empty: it has none
+    look_at: float = 0.0  # the next look that is scheduled
+    in_claim: bool = False  # the claim step has it and has not answered
 
-    def update(self, seen: FileSnapshot, now: float) -> None:
-        """The file as it is now; ``closed`` stays until it changes again."""
-        if seen.identity != self.seen.identity:
-            self.seen, self.changed_at, self.problem, self.problems = seen, now, "", 0
-            self.retry_within = 0.0
-        elif seen.closed and not self.seen.closed:
-            self.seen, self.problem = seen, ""
+    @property
+    def in_work_elsewhere(self) -> bool:
+        """Return whether another daemon works on this file."""
+        return isinstance(self.problem, InWorkElsewhere)
 
-    def send_back(
-        self, why: str, now: float, retry_within: float = 0.0, until: Until = Until.RETRY
-    ) -> None:
-        """The claim step found it not ready, or with ``retry_within``, in work elsewhere."""
-        self.claimed = False
-        self.until = until
-        self.retry_within = retry_within
-        self.problem, self.problem_at = why, now
+    def update(self, snapshot: FileSnapshot, now: float) -> None:
+        """Take note of how the file is now. ``closed`` holds until the file changes again."""
+        if snapshot.identity != self.snapshot.identity:
+            self.snapshot, self.changed_at = snapshot, now
+            self.problem, self.problems = None, 0
+        elif snapshot.closed and not self.snapshot.closed:
+            self.snapshot, self.problem = snapshot, None
+
+    def send_back(self, answer: NotReady | InWorkElsewhere, now: float) -> None:
+        """Take note that the claim step did not take the file."""
+        self.in_claim = False
+        self.problem, self.problem_at = answer, now
         self.problems += 1
 
 
 @dataclass(frozen=True, slots=True)
-class Quiet:
-    """To be claimed."""
+class Settled:
+    """The file may be claimed."""
 
 
 @dataclass(frozen=True, slots=True)
-class NotYet:
-    """Look again at ``again_at`` (monotonic)."""
+class Unsettled:
+    """The file must wait, for ``reason``; decide again at ``again_at`` (monotonic)."""
 
-    why: str
+    reason: str
     again_at: float
 
 
 @dataclass(frozen=True, slots=True)
-class NeverCompleted:
-    """The patience is at its end."""
+class PatienceOver:
+    """The file waited for ``settle.patience`` without a change; ``reason`` is why it could not be claimed."""
 
-    why: str
+    reason: str
 
 
-def settle(track: Track, now: float, settings: SettleSettings) -> Quiet | NotYet | NeverCompleted:
-    """Decide on one file. An mtime in the future is normal, so it is only compared, never reckoned with."""
-    why = track.problem or ("empty" if track.seen.size == 0 else "")
-    unchanged = now - track.changed_at
-    if why and unchanged >= settings.patience and not track.retry_within:
-        return NeverCompleted(why)
-    if track.problem and track.until is Until.CHANGE:
-        return NotYet(why, track.changed_at + settings.patience)
-    if track.problem and track.until is Until.QUIET:
-        again_at = track.changed_at + settings.doubtful
-        return Quiet() if now >= again_at else NotYet(why, again_at)
-    if track.problem:
-        most = track.retry_within or 60.0
-        again_at = track.problem_at + back_off(track.problems - 1, first=settings.quiet, most=most)
-        return Quiet() if now >= again_at else NotYet(why, again_at)
-    if track.seen.size == 0:
-        return NotYet(why, now + back_off(int(unchanged / 10), first=settings.quiet))
-    if track.seen.closed or unchanged >= settings.quiet:
-        return Quiet()
-    return NotYet("still growing", track.changed_at + settings.quiet)
+def settle(
+    file: PendingFile, now: float, settings: SettleSettings
+) -> Settled | Unsettled | PatienceOver:
+    """Decide on one file. mtimes are only compared for equality: a share's clock may be ahead of ours."""
+    unchanged = now - file.changed_at
+    match file.problem:
+        case InWorkElsewhere(reason=reason, retry_within=longest):
+            return _after_pause(file, reason, now, first=settings.quiet, longest=longest)
+        case NotReady(reason=reason) if unchanged >= settings.patience:
+            return PatienceOver(reason)
+        case NotReady(reason=reason, retry_on=RetryOn.CHANGE):
+            return Unsettled(reason, file.changed_at + settings.patience)
+        case NotReady(reason=reason, retry_on=RetryOn.QUIET):
+            again_at = file.changed_at + settings.doubtful
+            return Settled() if now >= again_at else Unsettled(reason, again_at)
+        case NotReady(reason=reason):
+            return _after_pause(file, reason, now, first=settings.quiet, longest=LONGEST_PAUSE)
+    if file.snapshot.size == 0:
+        if unchanged >= settings.patience:
+            return PatienceOver("empty")
+        return Unsettled("empty", now + back_off(int(unchanged / EMPTY_STEP), settings.quiet))
+    if file.snapshot.closed or unchanged >= settings.quiet:
+        return Settled()
+    return Unsettled("still growing", file.changed_at + settings.quiet)
+
+
+def _after_pause(
+    file: PendingFile, reason: str, now: float, *, first: float, longest: float
+) -> Settled | Unsettled:
+    again_at = file.problem_at + back_off(file.problems - 1, first, longest)
+    return Settled() if now >= again_at else Unsettled(reason, again_at)

@@ -1,1 +1,1 @@
-"""What runs only in the LLM child (and the download child); nobody imports it."""
+"""The code of the LLM child and of the download child; no other process imports it."""

@@ -1,4 +1,4 @@
-"""Run the LLM child: load a model or find a server, correct pages; or, in a child of its own, fetch a model."""
+"""Run the LLM child: load a model or connect to a server, and propose corrections; or, in its own child, download a model."""
 
 import hashlib
 import os
@@ -6,7 +6,8 @@ import os
 os.environ.setdefault("GGML_NO_BACKTRACE", "1")  # else an abort starts gdb first
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-os.environ.setdefault("HF_HUB_DISABLE_XET", "1")  # plain HTTP ranges: resumable, and checked by us
+# plain HTTP ranges: they can be resumed, and we check the content
+os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
 
 from typing import Any
 
@@ -31,56 +32,56 @@ class Worker:
 
     def __init__(self) -> None:
         """Load nothing yet; importing llama.cpp waits until a request needs it."""
-        self._loaded: Any = None
+        self._model: Any = None
         self._server: Any = None
 
     def load(self, request: LoadRequest, tell: Tell) -> ModelInfo:
         """Load a model file."""
         from scanmend.llm.loader import load  # noqa: PLC0415 - a download needs no llama.cpp
 
-        self._loaded = load(request, tell)
-        info: ModelInfo = self._loaded.info
+        self._model = load(request, tell)
+        info: ModelInfo = self._model.info
         return info
 
     def connect(self, request: ConnectRequest, _tell: Tell) -> ModelInfo:
         """Use a server."""
-        from scanmend.llm.server import Server  # noqa: PLC0415
+        from scanmend.llm.openai_client import OpenAiCorrector  # noqa: PLC0415
 
-        self._server = Server(request)
+        self._server = OpenAiCorrector(request)
         info: ModelInfo = self._server.info
         return info
 
     def propose(self, request: ProposeRequest, _tell: Tell) -> PageProposal:
-        """Return what the model makes of a page; Died when this process holds no model."""
+        """Return the model's proposals for a page; raise Died when this process holds no model."""
         page = (request.prompt, request.lines, request.wanted, request.seconds)
         if self._server is not None:
-            proposal: PageProposal = self._server.correct(*page)
+            proposal: PageProposal = self._server.propose_page(*page)
             return proposal
-        if self._loaded is None:
+        if self._model is None:
             raise Died("the process that held the model ended, and this is a new one")
-        from scanmend.llm.decode import correct  # noqa: PLC0415
+        from scanmend.llm.page_proposal import propose_page  # noqa: PLC0415
 
-        return correct(self._loaded, *page, request.alternatives)
+        return propose_page(self._model, *page, request.alternatives)
 
 
 def fetch(request: FetchRequest, tell: Tell) -> Fetched:
     """Download a model."""
-    from scanmend.llm.fetch import fetch as fetch_model  # noqa: PLC0415
+    from scanmend.llm.hub import download  # noqa: PLC0415
 
     directory = os.fsdecode(request.directory)
-    path = fetch_model(request.repo_id, request.quantization, directory, tell)
+    path = download(request.repo_id, request.quantization, directory, tell)
     return Fetched(os.fsencode(path))
 
 
 def digest(request: DigestRequest, _tell: Tell) -> Digest:
-    """Compute a file's sha256."""
+    """Compute a file's sha256 from its content."""
     with open(request.file, "rb") as file:
         return Digest(hashlib.file_digest(file, "sha256").hexdigest())
 
 
 def listing(request: ListingRequest, _tell: Tell) -> Listing:
     """List the files of a repository."""
-    from scanmend.llm.fetch import listing as list_files  # noqa: PLC0415
+    from scanmend.llm.hub import list_files  # noqa: PLC0415
 
     directory = os.fsdecode(request.directory)
     files = list_files(request.repo_id, request.revision, request.quantization, directory)

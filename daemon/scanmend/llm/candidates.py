@@ -1,4 +1,8 @@
-"""The known words that engines misread as an unknown one: what may have stood on the paper (Kernighan, Church and Gale 1990)."""
+"""The words of the lexicon that OCR engines misread as a given unknown word.
+
+This is the candidate generation of a noisy channel (Kernighan, Church and Gale 1990): all words within one misreading,
+and, where none of those is usual, within two.
+"""
 
 import zlib
 from collections.abc import Sequence
@@ -7,82 +11,124 @@ import numpy as np
 
 from scanmend.correction.lexicon import Lexicon
 from scanmend.correction.lookalikes import (
-    ACCENT,
-    BARE,
-    DIRT,
+    ACCENT_COST,
+    FREQUENT_CONFUSIONS,
+    LETTER_LIKE_SIGNS,
     LETTERS,
-    OFTEN,
-    RARE,
+    MIN_CANDIDATE_CLASS,
+    WITHOUT_ACCENT,
     Candidate,
-    cased,
-    confused,
+    in_case_of,
+    one_confusion_away,
 )
 
-MOST = 12  # of one word
-BADLY = 5  # letters from which two characters may be misread
-RARE_BADLY = 5  # least class of frequency, of those
-PART = 11  # of each of two words that were run together
+MAX_CANDIDATES = 12  # for one word
+TWO_MISREADINGS_LETTERS = 5  # a shorter word is not searched two misreadings away
+TWO_MISREADINGS_FREQUENCY = 5  # least frequency class of a word two misreadings away
+PART_FREQUENCY = 11  # least frequency class of each of two words that were run together
+# costs of a misreading, without a unit: the regressions of ``ranking`` weigh them
+USUAL_COST = 1.0  # a pair of characters that engines often confuse
+LENGTH_COST = 1.5  # a character too many or too few
+UNUSUAL_COST = 2.0  # any other character; a lost space; two misreadings
+COST_IN_CLASSES = 3  # frequency classes that outweigh a cost of 1 in the order of the candidates
 
 
-def candidates(word: str, lexicon: Lexicon, *, twice: bool = True) -> tuple[Candidate, ...]:
-    """The known words that may have been misread as this one, those first for which most speaks.
+def candidates_for(
+    word: str, lexicon: Lexicon, *, two_misreadings: bool = True
+) -> tuple[Candidate, ...]:
+    """Return up to MAX_CANDIDATES words that may have been misread as ``word``, the most plausible first.
 
-    ``twice``: also those that are two misreadings away.
+    ``two_misreadings`` also searches words two misreadings away: thousands, so this is slow.
     """
     small = word.lower()
-    costs = _near(small)
+    costs = _one_misreading(small)
     del costs[small]
-    found = _offered(word, costs, RARE, lexicon)
-    if twice and len(small) >= BADLY and not any(c.cost <= 1 for c in found):  # thousands, and dear
-        far = {w for once in confused(small) for w in confused(once)} - costs.keys() - {small}
-        found += _offered(word, dict.fromkeys(far, 2.0), RARE_BADLY, lexicon)
+    found = _known_candidates(word, costs, MIN_CANDIDATE_CLASS, lexicon)
+    if (
+        two_misreadings
+        and len(small) >= TWO_MISREADINGS_LETTERS
+        and not any(c.cost <= USUAL_COST for c in found)
+    ):
+        far = (
+            {w for once in one_confusion_away(small) for w in one_confusion_away(once)}
+            - costs.keys()
+            - {small}
+        )
+        far_costs = dict.fromkeys(far, UNUSUAL_COST)
+        found += _known_candidates(word, far_costs, TWO_MISREADINGS_FREQUENCY, lexicon)
+    found += _splits(word, lexicon)
+    found.sort(key=lambda c: (COST_IN_CLASSES * c.cost - c.frequency, c.text))
+    return tuple(found[:MAX_CANDIDATES])
+
+
+def _splits(word: str, lexicon: Lexicon) -> list[Candidate]:
+    """Return the pairs of common words that ``word`` is without the space between them."""
+    small = word.lower()
     cuts = [(small[:n], small[n:]) for n in range(1, len(small))]
-    common_parts = dict(_known([part for cut in cuts for part in cut], lexicon))
+    classes = dict(_known([part for cut in cuts for part in cut], lexicon))
+    found = []
     for head, tail in cuts:
-        common = min(common_parts.get(head, 0), common_parts.get(tail, 0))
-        if common >= PART and head.isalpha() and tail.isalpha():
-            found.append(Candidate(word[: len(head)] + " " + word[len(head) :], common, 2.0))
-    found.sort(key=lambda c: (3 * c.cost - c.common, c.text))
-    return tuple(found[:MOST])
+        rarer = min(classes.get(head, 0), classes.get(tail, 0))
+        if rarer >= PART_FREQUENCY and head.isalpha() and tail.isalpha():
+            text = word[: len(head)] + " " + word[len(head) :]
+            found.append(Candidate(text, rarer, UNUSUAL_COST))
+    return found
 
 
-def _offered(word: str, costs: dict[str, float], rare: int, lexicon: Lexicon) -> list[Candidate]:
-    """Those that are known, and no rarer than this but where only an accent is restored."""
+def _known_candidates(
+    word: str, costs: dict[str, float], least_class: int, lexicon: Lexicon
+) -> list[Candidate]:
+    """Return the keys of ``costs`` that the lexicon has, in the case of ``word``.
+
+    ``least_class`` bounds their frequency class, except where only an accent is restored.
+    """
     return [
-        Candidate(cased(word, near), common, costs[near])
-        for near, common in _known(list(costs), lexicon)
-        if near.isalpha() and common >= (1 if costs[near] == ACCENT else rare)
+        Candidate(in_case_of(word, near), frequency, costs[near])
+        for near, frequency in _known(list(costs), lexicon)
+        if near.isalpha() and frequency >= (1 if costs[near] == ACCENT_COST else least_class)
     ]
 
 
 def _known(words: Sequence[str], lexicon: Lexicon) -> list[tuple[str, int]]:
-    """Those of the words that are known, and how common: all at once, for there are a thousand of one word."""
-    there = np.frombuffer(lexicon.numbers, np.uint32)
-    if not len(there):
+    """Return those of the words that the lexicon has, with their frequency classes.
+
+    One vectorised search: a single suspect word asks for about a thousand.
+    """
+    known = np.frombuffer(lexicon.checksums, np.uint32)
+    if not len(known):
         return []
-    numbers = np.array([zlib.crc32(word.casefold().encode()) for word in words], np.uint32)
-    places = np.minimum(np.searchsorted(there, numbers), len(there) - 1)
-    hits = np.nonzero(there[places] == numbers)[0].tolist()
-    return [(words[n], lexicon.classes[places[n]]) for n in hits]
+    checksums = np.array([zlib.crc32(word.casefold().encode()) for word in words], np.uint32)
+    rows = np.minimum(np.searchsorted(known, checksums), len(known) - 1)
+    hits = np.nonzero(known[rows] == checksums)[0].tolist()
+    return [(words[n], lexicon.classes[rows[n]]) for n in hits]
 
 
-def _near(word: str) -> dict[str, float]:
-    """Every word one character away, with the cost of it."""
+def _one_misreading(word: str) -> dict[str, float]:
+    """Return every string one character away from ``word``, and ``word`` itself, with the cost of the misreading."""
     found = {word: 0.0}
     for at, old in enumerate(word):
         head, tail = word[:at], word[at + 1 :]
         for new in LETTERS:
-            if new == old or new != BARE.get(old):  # no engine makes up an accent
-                found[head + new + tail] = _cost(old, new)
-        found.setdefault(head + tail, 1.5 if at and old == word[at - 1] else 2.0)
+            # engines lose accents but make up none, so none is taken away
+            if new == old or new != WITHOUT_ACCENT.get(old):
+                found[head + new + tail] = _replacement_cost(old, new)
+        doubled = at and old == word[at - 1]
+        found.setdefault(head + tail, LENGTH_COST if doubled else UNUSUAL_COST)
     for at in range(len(word) + 1):
         for new in LETTERS:
-            found.setdefault(word[:at] + new + word[at:], 1.5)
-    return found | {near: min(1.0, found.get(near, 1.0)) for near in confused(word)}
+            found.setdefault(word[:at] + new + word[at:], LENGTH_COST)
+    usual = {
+        near: min(USUAL_COST, found.get(near, USUAL_COST)) for near in one_confusion_away(word)
+    }
+    return found | usual
 
 
-def _cost(old: str, new: str) -> float:
-    # engines lose accents, and confuse them
-    if BARE.get(old, old) == BARE.get(new, new):
-        return ACCENT if old == BARE[new] else 1.0
-    return 1.0 if (old, new) in OFTEN or old in DIRT else 2.0
+def _replacement_cost(old: str, new: str) -> float:
+    """Return the cost of reading ``old`` where ``new`` was printed."""
+    if WITHOUT_ACCENT.get(old, old) == WITHOUT_ACCENT.get(new, new):
+        return ACCENT_COST if old == WITHOUT_ACCENT[new] else USUAL_COST
+    return (
+        USUAL_COST
+        if (old, new) in FREQUENT_CONFUSIONS or old in LETTER_LIKE_SIGNS
+        else UNUSUAL_COST
+    )

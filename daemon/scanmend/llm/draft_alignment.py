@@ -1,31 +1,31 @@
-"""Where to go on copying after the model has left the OCR text ("input-guided aggressive decoding").
+"""Where to resume copying after the model has left the OCR text: input-guided aggressive decoding.
 
-The OCR line is the draft of the corrected line (Sun et al. 2021, Ge et al. 2022). Where the two part, an index
-of the line's n-grams finds the place nearest to the expected one where they meet again; until they do, what
-was read wrong is taken to be as long as what was written instead, or to have been left out.
+The OCR line is the draft of the corrected line (Sun et al. 2021; Ge et al. 2022). Where the two part, an index of the
+line's n-grams finds the offset nearest to the expected one at which they meet again. Until they meet, either the misread
+text is taken to be as long as what the model wrote instead, or the model is taken to have inserted what it wrote.
 """
 
-NGRAMS = (4, 3, 2)  # bytes
-WINDOW = 24  # bytes from the expected place
-SNAP = 2  # bytes to the next word's beginning that a guess after a whole word is moved
+NGRAM_SIZES = (4, 3, 2)  # bytes, tried in this order
+WINDOW = 24  # bytes from the expected offset within which the texts may meet again
+WORD_SNAP = 2  # bytes by which a guess after several letters is moved to the end of the word
 
 
 class Draft:
-    """One line of OCR text as a draft, and where its copying goes on. All places count in bytes."""
+    """One OCR line as a draft, with the state of its copying. All offsets count in bytes."""
 
     def __init__(self, text: bytes) -> None:
         self.text = text
-        self._index: dict[bytes, list[int]] = {}
-        for size in NGRAMS:
-            for place in range(len(text) - size + 1):
-                self._index.setdefault(text[place : place + size], []).append(place + size)
-        self._resumed = 0  # where copying went on last
-        self._kept = False  # the guess that something was left out was tried
+        self._ends: dict[bytes, list[int]] = {}  # of each n-gram
+        for size in NGRAM_SIZES:
+            for start in range(len(text) - size + 1):
+                self._ends.setdefault(text[start : start + size], []).append(start + size)
+        self._resumed = 0  # the offset that was returned last
+        self._guessed_insertion = False
 
     def resume(self, at: int, written: bytes, piece: bytes) -> int:
-        """The place to copy from, after ``piece`` was written instead of what stands at ``at``.
+        """Return the offset to copy from after the model wrote ``piece`` instead of the text at offset ``at``.
 
-        ``written``: all of the line so far, ``piece`` included.
+        ``written`` is all of the line so far, ``piece`` included.
 
         >>> draft = Draft(b"the modem house")
         >>> at = draft.resume(8, b"the moder", b"r"); draft.text[at:]
@@ -36,33 +36,33 @@ class Draft:
         6
         """
         expected = min(len(self.text), at + len(piece))
-        found = self._meet(written, expected, at)
-        if found is None:
-            again = at == self._resumed and not self._kept
-            self._kept = again
-            found = at if again else self._snapped(expected, piece)
+        found = self._meeting_point(written, expected, at)
+        if found is not None:
+            self._guessed_insertion = False
         else:
-            self._kept = False
+            self._guessed_insertion = at == self._resumed and not self._guessed_insertion
+            found = at if self._guessed_insertion else self._boundary_near(expected, piece)
         self._resumed = found
         return found
 
-    def _meet(self, written: bytes, expected: int, at: int) -> int | None:
-        """Where the line says what was just written, nearest to the expected place; None: nowhere near."""
-        for size in NGRAMS:
+    def _meeting_point(self, written: bytes, expected: int, at: int) -> int | None:
+        """Return the offset nearest to ``expected`` behind the n-gram that was written last; None: none is within WINDOW."""
+        for size in NGRAM_SIZES:
             if len(written) < size:
                 continue
-            places = self._index.get(written[-size:], ())
-            near = [p for p in places if abs(p - expected) <= WINDOW and p > at - size]
+            ends = self._ends.get(written[-size:], ())
+            near = [end for end in ends if abs(end - expected) <= WINDOW and end > at - size]
             if near:
-                return min(near, key=lambda p: abs(p - expected))
+                return min(near, key=lambda end: abs(end - expected))
         return None
 
-    def _snapped(self, place: int, piece: bytes) -> int:
-        """Never inside a character; after a word of several letters, to where the next word begins if near."""
-        if len(piece) > SNAP:
-            for near in sorted(range(place - SNAP, place + SNAP + 1), key=lambda p: abs(p - place)):
+    def _boundary_near(self, offset: int, piece: bytes) -> int:
+        """Return ``offset``, moved to the end of the word when ``piece`` is long and it is near, never inside a character."""
+        if len(piece) > WORD_SNAP:
+            around = range(offset - WORD_SNAP, offset + WORD_SNAP + 1)
+            for near in sorted(around, key=lambda n: abs(n - offset)):
                 if near >= 0 and self.text[near : near + 1] in (b" ", b""):
                     return min(near, len(self.text))
-        while place < len(self.text) and self.text[place] & 0xC0 == 0x80:
-            place += 1
-        return place
+        while offset < len(self.text) and self.text[offset] & 0xC0 == 0x80:
+            offset += 1
+        return offset

@@ -1,76 +1,82 @@
-"""What a batch costs on this model and this machine, and how far ahead it pays to draft.
+"""How many tokens of a draft to verify in one call, by what a batch costs with this model on this machine.
 
-On a GPU, or with a large model, 64 tokens cost about as much as one, since the weights are read once; with a
-small model on a CPU they cost as much as a dozen. So it is measured, once for a model.
+On a GPU, or with a large model, a batch of 64 tokens costs about as much as one token, since the weights are read once;
+with a small model on a CPU it costs as much as a dozen. So the cost is measured, once for each model.
 """
 
 import bisect
 import time
 from collections.abc import Sequence
 
-from scanmend.llm.context import BATCH, Context, Entry
+from scanmend.llm.llama_context import BATCH_TOKENS, BatchToken, LlamaContext
 
-SIZES = (1, 4, 16, 64, 256)
-ENOUGH = 3.0  # seconds of measuring
-LENGTHS = (0, 1, 2, 4, 8, 16, 32, 64)  # of drafts; longer ones gain nothing above 0.5 % errors
+MEASURED_BATCHES = (1, 4, 16, 64, 256)  # tokens
+MEASURING_SECONDS = 3.0  # after which larger batches are not measured
+DRAFT_LENGTHS = (0, 1, 2, 4, 8, 16, 32, 64)  # tokens; longer drafts gain nothing above 0.5 % errors
+MIN_AGREEMENT = (
+    0.05  # probability that all tokens so far agree, below which the next is not worth verifying
+)
 
-Curve = list[tuple[int, float]]  # tokens in a batch, seconds; rising
-# Of a small model by one thread, in tokens: a batch costs its own and three more (0.4 ms and 0.15 for each). Not
-# measured at each load, beside busy OCR: what the measurement got wrong made a page take twice as long.
-ONE_THREAD: Curve = [(1, 4.0), (BATCH, BATCH + 3.0)]
+CostCurve = list[tuple[int, float]]  # tokens in a batch, seconds; ascending
+# A small model on one thread, in units of one token's time: a batch costs its tokens and three more (0.4 ms, and 0.15 ms
+# for each token). This is not measured at each load: beside busy OCR, a wrong measurement made a page take twice as long.
+ONE_THREAD: CostCurve = [(1, 4.0), (BATCH_TOKENS, BATCH_TOKENS + 3.0)]
 
 
-def measure(context: Context) -> Curve:
-    """The curve of a loaded model; its memory is empty afterwards."""
-    curve: Curve = []
+def measured_curve(context: LlamaContext) -> CostCurve:
+    """Return the cost curve of a loaded model; its KV cache is empty afterwards."""
+    curve: CostCurve = []
     started = time.monotonic()
-    token = context.end
-    for size in (SIZES[0], *SIZES):  # the first call sets things up, and does not count
+    token = context.end_token
+    warm_up = MEASURED_BATCHES[0]  # the first call sets things up
+    for size in (warm_up, *MEASURED_BATCHES):
         if size > context.cells:
             break
         context.clear()
         begun = time.perf_counter()
-        context.decode([Entry(token, place, 0, -1) for place in range(size)])
+        context.decode([BatchToken(token, n, 0, predict=True) for n in range(size)])
         curve.append((size, time.perf_counter() - begun))
-        if time.monotonic() - started > ENOUGH and len(curve) > 2:
+        if time.monotonic() - started > MEASURING_SECONDS and len(curve) > 2:
             break
     context.clear()
     return curve[1:]
 
 
-def cost(curve: Curve, tokens: int) -> float:
-    """Seconds of a batch of that many tokens, between and beyond the measured ones in a straight line."""
-    whole, rest = divmod(tokens, BATCH)
+def batch_seconds(curve: CostCurve, tokens: int) -> float:
+    """Return the seconds of a batch, linearly interpolated; beyond BATCH_TOKENS those of several batches."""
+    whole, rest = divmod(tokens, BATCH_TOKENS)
     if whole:
-        return whole * cost(curve, BATCH - 1) + (cost(curve, rest) if rest else 0.0)
+        full = batch_seconds(curve, BATCH_TOKENS - 1)
+        return whole * full + (batch_seconds(curve, rest) if rest else 0.0)
     sizes = [size for size, _ in curve]
     right = min(max(1, bisect.bisect_left(sizes, tokens)), len(curve) - 1)
     (x0, y0), (x1, y1) = curve[right - 1], curve[right]
     return max(1e-9, y0 + (y1 - y0) * (tokens - x0) / (x1 - x0))
 
 
-def ahead(trust: float, length: int) -> int:
-    """How many tokens of a draft are worth verifying: up to where hardly any is still agreed to."""
-    reached, count = trust, 0
-    while count < length and reached > 0.05:
-        reached *= trust
+def worth_verifying(agreement: float, length: int) -> int:
+    """Return how many of ``length`` draft tokens are worth verifying, if each agrees with probability ``agreement``."""
+    all_agree, count = agreement, 0
+    while count < length and all_agree > MIN_AGREEMENT:
+        all_agree *= agreement
         count += 1
     return count
 
 
-def choose(curve: Curve, lines: Sequence[tuple[int, int, float]]) -> int:
-    """The draft length that yields the most tokens a second.
+def best_length(curve: CostCurve, lines: Sequence[tuple[int, int, float]]) -> int:
+    """Return the draft length that is expected to yield the most tokens a second.
 
-    ``lines``: for each the tokens that go in anyway, the length of its draft, and the share of draft tokens
-    that the model agrees with, lately.
+    ``lines``: for each (tokens that go in anyway, length of its draft, recent share of draft tokens that the model
+    agreed with).
     """
 
-    def rate(length: int) -> float:
+    def tokens_per_second(length: int) -> float:
         batch = gain = 0.0
-        for fixed, draft, trust in lines:
-            count = ahead(trust, min(length, draft))
+        for fixed, draft, agreement in lines:
+            count = worth_verifying(agreement, min(length, draft))
             batch += fixed + count
-            gain += (1 - trust ** (count + 1)) / (1 - trust)
-        return gain / cost(curve, int(batch))
+            # expected tokens: a geometric series up to the first that disagrees
+            gain += (1 - agreement ** (count + 1)) / (1 - agreement)
+        return gain / batch_seconds(curve, int(batch))
 
-    return max(LENGTHS, key=rate)
+    return max(DRAFT_LENGTHS, key=tokens_per_second)

@@ -1,7 +1,7 @@
-"""The conversation with a chat model as tokens: by the model's own template, with the data kept apart.
+"""The conversation with a chat model as tokens, by the model's own template, with the text of the page kept apart.
 
-What comes from the page is tokenized by itself and never as a marker of the template: a scan that shows
-``<|im_end|>`` shows ten characters.
+Text of a page is tokenized by itself and never as a marker of the template: a scan that shows ``<|im_end|>`` shows ten
+characters.
 """
 
 from dataclasses import dataclass
@@ -11,20 +11,21 @@ import llama_cpp as llama
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
 from scanmend.errors import ModelUnavailable
-from scanmend.llm.context import Context
+from scanmend.llm.llama_context import LlamaContext
 
-_PAGE, _LINE = (
-    "\ue0f0\ue0f1\ue0f2",
-    "\ue0f3\ue0f4\ue0f5",
-)  # private use: stand for the data in the template
-# the line stands last, and alone: a template may show that and nothing else (the built-in corrector's does)
-_REQUEST = f"<page>\n{_PAGE}\n</page>\n\nThe line:\n{_LINE}"
-_NO_TEMPLATE = "{% for m in messages %}{{ m['content'] }}\n\n{% endfor %}The line, corrected:\n"
+# characters for private use, in which the template renders the page and the line
+_PAGE = "\ue0f0\ue0f1\ue0f2"
+_LINE = "\ue0f3\ue0f4\ue0f5"
+# the line stands last, and alone: a template may show that and nothing else, as the built-in corrector's does
+_USER_MESSAGE = f"<page>\n{_PAGE}\n</page>\n\nThe line:\n{_LINE}"
+_DEFAULT_TEMPLATE = (
+    "{% for m in messages %}{{ m['content'] }}\n\n{% endfor %}The line, corrected:\n"
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
-    """The tokens around the data: ``head`` page ``middle`` line ``tail``."""
+class PromptTokens:
+    """The tokens around the text of a page, in this order: ``head``, page, ``middle``, line, ``tail``."""
 
     head: tuple[int, ...]
     middle: tuple[int, ...]
@@ -32,58 +33,62 @@ class Prompt:
     shows_page: bool
 
     def before_lines(self, page: list[int]) -> list[int]:
-        """What all lines of a page begin with."""
+        """Return the tokens that all lines of a page begin with."""
         return [*self.head, *(page if self.shows_page else ()), *self.middle]
 
     def of_line(self, line: list[int]) -> list[int]:
-        """What comes after that, up to the answer."""
+        """Return the tokens between those and the answer."""
         return [*line, *self.tail]
 
 
-class Template:
+class ChatTemplate:
     """A model's chat template."""
 
-    def __init__(self, model: Any, context: Context) -> None:
-        """ModelUnavailable when the template can't be used."""
-        vocab = llama.llama_model_get_vocab(model)
+    def __init__(self, model: Any, context: LlamaContext) -> None:
+        """Read the template from the model; raise ModelUnavailable when it can't be used."""
+        vocabulary = llama.llama_model_get_vocab(model)
         raw = llama.llama_model_chat_template(model, None)
         self._context = context
         try:
             self._formatter = Jinja2ChatFormatter(
-                raw.decode() if raw else _NO_TEMPLATE,
-                eos_token=_text(vocab, llama.llama_vocab_eos(vocab)),
-                bos_token=_text(vocab, llama.llama_vocab_bos(vocab)),
+                raw.decode() if raw else _DEFAULT_TEMPLATE,
+                eos_token=_text(vocabulary, llama.llama_vocab_eos(vocabulary)),
+                bos_token=_text(vocabulary, llama.llama_vocab_bos(vocabulary)),
             )
         except Exception as error:  # noqa: BLE001 - a template is a program that came with the model
             raise ModelUnavailable(f"the model's chat template is broken: {error}") from None
 
-    def prompt(self, instruction: str) -> Prompt:
-        """The tokens of a conversation that begins with this system prompt."""
+    def prompt(self, instruction: str) -> PromptTokens:
+        """Return the tokens of a conversation with this system prompt; raise ModelUnavailable when the template fails."""
         text = self._rendered(instruction)
         before, line, tail = text.partition(_LINE)
         if not line:
             raise ModelUnavailable("the model's chat template does not show the user's message")
         head, page, middle = before.partition(_PAGE)
-        tokens = self._context.tokenize(head.encode(), special=True)
-        beginning = self._context.beginning
-        if tokens[: len(beginning)] != beginning:
-            tokens = beginning + tokens
-        return Prompt(
-            tuple(tokens),
-            tuple(self._context.tokenize(middle.encode(), special=True)),
-            tuple(self._context.tokenize(tail.encode(), special=True)),
-            bool(page),
+        tokens = self._tokens(head)
+        begin = self._context.begin_tokens
+        if tokens[: len(begin)] != begin:
+            tokens = begin + tokens
+        return PromptTokens(
+            head=tuple(tokens),
+            middle=tuple(self._tokens(middle)),
+            tail=tuple(self._tokens(tail)),
+            shows_page=bool(page),
         )
+
+    def _tokens(self, text: str) -> list[int]:
+        return self._context.tokenize(text.encode(), markers=True)
 
     def _rendered(self, instruction: str) -> str:
         system = {"role": "system", "content": instruction}
-        user = {"role": "user", "content": _REQUEST}
+        user = {"role": "user", "content": _USER_MESSAGE}
+        both = {"role": "user", "content": f"{instruction}\n\n{_USER_MESSAGE}"}
         try:
             try:
                 return self._format([system, user])
             except ValueError:  # some models know no system role
-                return self._format([{"role": "user", "content": f"{instruction}\n\n{_REQUEST}"}])
-        except Exception as error:  # noqa: BLE001
+                return self._format([both])
+        except Exception as error:  # noqa: BLE001 - see above
             raise ModelUnavailable(f"the model's chat template fails: {error}") from None
 
     def _format(self, messages: list[dict[str, str]]) -> str:
@@ -91,7 +96,7 @@ class Template:
         return str(done.prompt)
 
 
-def _text(vocab: Any, token: int) -> str:
+def _text(vocabulary: Any, token: int) -> str:
     if token < 0:
         return ""
-    return bytes(llama.llama_vocab_get_text(vocab, token)).decode(errors="replace")
+    return bytes(llama.llama_vocab_get_text(vocabulary, token)).decode(errors="replace")

@@ -1,124 +1,163 @@
-"""How much speaks for another word: logistic regressions of what the lexicon, the model, the page and the engine say.
+"""The log-odds that a candidate is right, by logistic regressions over lexicon, model, page and OCR engine.
 
-``models/corrector/suggestions.py`` fits them, and says how often what they propose is right.
+The coefficients are data: ``models/ranking.json``, which ``models/corrector/fit_ranking.py`` fits and writes with
+their provenance. There is a regression for each ``WordKind``.
 """
 
+import enum
+import functools
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scanmend.correction.lookalikes import ACCENT, Candidate
+from scanmend.correction.lookalikes import ACCENT_COST, Candidate
+from scanmend.errors import MachineError
+from scanmend.llm.suspect_word import SuspectWord
+from scanmend.resources import shipped_file
 
-SHORT = 5  # letters below which a word is like many others
-MARGIN = 2.0  # what the least of what is proposed has
-# for unknown words and known ones, where the engine does not tell what it saw; fitted on another drawing of the same
-# lines: with those of the last one, more lines of old newspapers were made worse
-ODDS = {"one": -1.51, "same": -1.98, "dot": -0.14, "fits": 0.32, "sides": -0.25, "again": 1.28, "likely": 0.22, "common": 0.26,
-        "cost": -0.69, "accent": 0.9, "letters": 0.18, "unknown": 2.08, "torn": 0.46, "together": -4.22, "ahead": 0.1,
-        "model's": -0.07, "short": -1.44, "name": 0.12}  # fmt: skip
-KNOWN_ODDS = {"one": -1.16, "same": 0.06, "dot": -1.24, "fits": 0.41, "own": -0.3, "sides": -0.47, "again": 1.42, "likely": 0.43,
-              "common": 0.4, "cost": -1.92, "accent": 1.87, "letters": -0.18, "unknown": 8.42, "ahead": 0.05, "model's": -1.63,
-              "short": -1.26, "name": 1.19}  # fmt: skip
-# and where it does
-SEEN_ODDS = {"form": -0.37, "seen": 0.4, "one": 0.84, "same": -0.22, "dot": 0.25, "fits": 0.36, "sides": -0.18, "again":
-             0.86, "likely": 0.14, "common": 0.2, "cost": -0.9, "accent": 0.76, "letters": 0.25, "unknown": 0.75, "torn":
-             -2.29, "together": -3.84, "ahead": 0.1, "model's": 0.82, "short": -1.14, "name": 0.23}  # fmt: skip
-KNOWN_SEEN_ODDS = {"seen": 0.69, "one": 2.31, "same": -0.77, "dot": 0.42, "fits": 0.51, "own": -0.18, "sides": -0.31, "again":
-                   0.66, "likely": 0.24, "common": 0.2, "cost": -0.63, "accent": 1.65, "letters": -0.05, "unknown": -1.96, "ahead":
-                   0.03, "model's": 0.29, "short": -0.41, "name": 0.16}  # fmt: skip
-# logarithms of the odds from which a candidate is proposed: a known word is rather what it is
-LEAST, KNOWN_LEAST = 1.2, 1.5
-SEEN_LEAST, KNOWN_SEEN_LEAST = 0.5, 1.2
+FORMAT = "scanmend ranking 1"
+FILE = "models/ranking.json"
+SHORT_WORD_LETTERS = 5  # a word of fewer letters resembles many others
+MARGIN_AT_THRESHOLD = 2.0  # nats, on the scale of the gate's ``min_margin``
+# features are clipped to these ranges, so that no single one outweighs all others
+MIN_NEIGHBOUR_GAIN, MAX_NEIGHBOUR_GAIN = -6.0, 12.0  # bits
+MAX_REPEATED_MISREADING = 4.0  # bits
+MAX_REPEATS = 1.0  # bits
+MAX_LENGTH = 12  # code points
+MAX_MODEL_LEAD = 5.0  # nats
+
+
+class WordKind(enum.StrEnum):
+    """Which regression judges a suspect word: is it in the lexicon, and did the engine tell alternatives?"""
+
+    UNKNOWN = "unknown"
+    KNOWN = "known"
+    UNKNOWN_WITH_ALTERNATIVES = "unknown_with_alternatives"
+    KNOWN_WITH_ALTERNATIVES = "known_with_alternatives"
 
 
 @dataclass(frozen=True, slots=True)
-class SuspectWord:
-    """A word of a text that may be another, at ``start``. ``unknown``: the share of the page's words that are.
+class Regression:
+    """A logistic regression for one kind of word."""
 
-    ``common``: its class of frequency, 0 when it is unknown itself. ``sides``: on how many it has a known neighbour.
-    ``same``: how often it stands elsewhere on the page, as a binary logarithm of 1 more. ``dot``: a full stop follows,
-    and not at the end of the line, as of abbreviations. ``form``: it is a known word with another ending.
-    ``told``: the engine says what it saw.
+    threshold: float
+    """Log-odds (nats) from which a candidate is proposed. A known word is more often what was printed."""
+    coefficients: Mapping[str, float]
+    """Nats per unit of each feature, by the feature's name; a feature that is not named counts nothing."""
+
+
+def features(
+    suspect: SuspectWord, number: int, log_likelihoods: Sequence[float]
+) -> dict[str, float]:
+    """Return the features of candidate ``number`` of ``suspect``, by name.
+
+    ``log_likelihoods``: nats, (1 + candidates), the model's for the word as read and then for each candidate.
     """
-
-    start: int
-    word: str
-    candidates: tuple[Candidate, ...]
-    unknown: float
-    common: int = 0
-    sides: int = 0
-    same: float = 0.0
-    dot: bool = False
-    form: bool = False
-    told: bool = False
-
-    @property
-    def end(self) -> int:
-        return self.start + len(self.word)
-
-
-def best(spot: SuspectWord, likely: Sequence[float]) -> tuple[Candidate, float] | None:
-    """The candidate to propose, and its margin, which is the logarithm of its odds on the gate's scale.
-
-    ``likely``: logarithms of probabilities, of the word as it stands and of each candidate.
-    """
-    given = [odds(spot, n, likely) for n in range(len(spot.candidates))]
-    chosen = max(range(len(given)), key=given.__getitem__)
-    margin = given[chosen] + MARGIN - least(spot)
-    return (spot.candidates[chosen], margin) if margin >= MARGIN else None
-
-
-def odds(spot: SuspectWord, number: int, likely: Sequence[float]) -> float:
-    """Of a candidate, as a logarithm."""
-    given = features(spot, number, likely)
-    return sum(weight * given[name] for name, weight in weights(spot).items())
-
-
-def odds_without(spot: SuspectWord) -> list[float]:
-    """Of each candidate, were it as likely to the model as what was read."""
-    nothing = [0.0] * (len(spot.candidates) + 1)
-    return [odds(spot, n, nothing) for n in range(len(spot.candidates))]
-
-
-def features(spot: SuspectWord, number: int, likely: Sequence[float]) -> dict[str, float]:
-    """What speaks for a candidate, by name."""
-    candidate = spot.candidates[number]
-    others = [x for n, x in enumerate(likely[1:]) if n != number]
-    torn, together = " " in spot.word, " " in candidate.text
+    candidate = suspect.candidates[number]
+    own = log_likelihoods[number + 1]
+    others = [x for n, x in enumerate(log_likelihoods[1:]) if n != number]
+    joins, splits = " " in suspect.word, " " in candidate.text
+    gain = min(MAX_NEIGHBOUR_GAIN, candidate.neighbour_gain)
     return {
-        "one": 1.0,
-        "seen": candidate.seen,
-        "fits": max(-6.0, min(12.0, candidate.fits)),
-        "own": spot.common,
-        "sides": spot.sides,
-        "same": min(1.0, spot.same),
-        "dot": spot.dot,
-        "form": spot.form,
-        "again": min(4.0, candidate.again),
-        "likely": likely[number + 1] - likely[0],
-        "common": candidate.common,
-        "cost": 0.0 if torn or together else candidate.cost,
-        "accent": candidate.cost == ACCENT,
-        "letters": min(len(spot.word), 12),
-        "unknown": spot.unknown,
-        "torn": torn,
-        "together": together,
-        "ahead": min(5.0, likely[number + 1] - max(others, default=-math.inf)),
-        "model's": likely[number + 1] > likely[0],
-        "short": len(spot.word) < SHORT,
-        "name": spot.word[0].isupper(),
+        "intercept": 1.0,
+        "engine_llr": candidate.log_ratio,
+        "neighbour_gain": max(MIN_NEIGHBOUR_GAIN, gain),
+        "word_frequency": suspect.frequency,
+        "known_neighbours": suspect.known_neighbours,
+        "repeats": min(MAX_REPEATS, suspect.repeats),
+        "full_stop_follows": suspect.full_stop_follows,
+        "known_stem": suspect.known_stem,
+        "repeated_misreading": min(MAX_REPEATED_MISREADING, candidate.recurrence),
+        "model_llr": own - log_likelihoods[0],
+        "candidate_frequency": candidate.frequency,
+        "misreading_cost": 0.0 if joins or splits else candidate.cost,
+        "restores_accent": candidate.cost == ACCENT_COST,
+        "length": min(len(suspect.word), MAX_LENGTH),
+        "unknown_share": suspect.unknown_share,
+        "joins_words": joins,
+        "splits_word": splits,
+        "model_lead": min(MAX_MODEL_LEAD, own - max(others, default=-math.inf)),
+        "model_prefers": own > log_likelihoods[0],
+        "short_word": len(suspect.word) < SHORT_WORD_LETTERS,
+        "capitalised": suspect.word[0].isupper(),
     }
 
 
-def least(spot: SuspectWord) -> float:
-    """The odds from which a candidate is proposed."""
-    if spot.told:
-        return KNOWN_SEEN_LEAST if spot.common else SEEN_LEAST
-    return KNOWN_LEAST if spot.common else LEAST
+def kind_of(suspect: SuspectWord) -> WordKind:
+    """Return which regression judges this word."""
+    if suspect.has_alternatives:
+        known = suspect.frequency > 0
+        return WordKind.KNOWN_WITH_ALTERNATIVES if known else WordKind.UNKNOWN_WITH_ALTERNATIVES
+    return WordKind.KNOWN if suspect.frequency else WordKind.UNKNOWN
 
 
-def weights(spot: SuspectWord) -> dict[str, float]:
-    """Of the regression for such a word."""
-    if spot.told:
-        return KNOWN_SEEN_ODDS if spot.common else SEEN_ODDS
-    return KNOWN_ODDS if spot.common else ODDS
+def log_odds(suspect: SuspectWord, number: int, log_likelihoods: Sequence[float]) -> float:
+    """Return the log-odds (nats) that candidate ``number`` is right; parameters as of ``features``."""
+    values = features(suspect, number, log_likelihoods)
+    coefficients = regressions()[kind_of(suspect)].coefficients
+    return sum(weight * values[name] for name, weight in coefficients.items())
+
+
+def log_odds_without_model(suspect: SuspectWord) -> list[float]:
+    """Return each candidate's log-odds (nats) as if the model found it as likely as the word that was read."""
+    equal = [0.0] * (len(suspect.candidates) + 1)
+    return [log_odds(suspect, n, equal) for n in range(len(suspect.candidates))]
+
+
+def threshold(suspect: SuspectWord) -> float:
+    """Return the log-odds (nats) from which a candidate for this word is proposed."""
+    return regressions()[kind_of(suspect)].threshold
+
+
+def best(suspect: SuspectWord, log_likelihoods: Sequence[float]) -> tuple[Candidate, float] | None:
+    """Return the candidate to propose and its margin (nats, on the gate's scale); None when none reaches the threshold."""
+    odds = [log_odds(suspect, n, log_likelihoods) for n in range(len(suspect.candidates))]
+    chosen = max(range(len(odds)), key=odds.__getitem__)
+    margin = odds[chosen] + MARGIN_AT_THRESHOLD - threshold(suspect)
+    return (suspect.candidates[chosen], margin) if margin >= MARGIN_AT_THRESHOLD else None
+
+
+@functools.cache
+def regressions() -> Mapping[WordKind, Regression]:
+    """Return the regressions that come with scanmend; raise MachineError when their file is missing or damaged."""
+    path = shipped_file(FILE)
+    try:
+        return parsed(path.read_bytes())
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise MachineError(f"{path}: {why}", "install scanmend again") from error
+
+
+def parsed(data: bytes) -> dict[WordKind, Regression]:
+    """Return the regressions of a ranking file; raise ValueError when it is malformed.
+
+    The coefficients keep the order of the file: floating-point sums depend on it.
+    """
+    try:
+        content = json.loads(data)
+        if content["format"] != FORMAT:
+            raise ValueError(f"its format is {content['format']!r}, not {FORMAT!r}")
+        return {kind: _regression(content["regressions"][kind]) for kind in WordKind}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"it is no ranking file: {type(error).__name__}: {error}") from error
+
+
+def _regression(entry: dict[str, object]) -> Regression:
+    given = entry["coefficients"]
+    if not isinstance(given, dict):
+        raise TypeError("coefficients")
+    unknown = given.keys() - _feature_names()
+    if unknown:
+        raise ValueError(f"it names unknown features: {', '.join(sorted(unknown))}")
+    return Regression(_number(entry["threshold"]), {name: _number(x) for name, x in given.items()})
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{value!r} is no number")
+    return float(value)
+
+
+def _feature_names() -> set[str]:
+    return set(features(SuspectWord(0, "x", (Candidate("y", 1, 1.0),), 0.0), 0, [0.0, 0.0]))

@@ -1,278 +1,136 @@
-"""The claim: a quiet file is read once, to see that it is whole and to know it again, and enters the line."""
+"""The claim step: read a quiet file once, see that it is complete, and queue it as a document."""
 
-import contextlib
-import errno
-import hashlib
-import os
-import queue
-import stat
+import functools
 import threading
-import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 
-from scanmend.backoff import back_off
+from scanmend import errors
 from scanmend.config.parsers import in_words
-from scanmend.config.profiles import Profile, select
-from scanmend.config.settings import Settings
-from scanmend.document import Document, EndDoubt, FactKey, FileSnapshot, State
-from scanmend.errors import MachineError, show
-from scanmend.intake.completeness import Doubtful, Incomplete, is_complete
-from scanmend.intake.inbox import Inbox
-from scanmend.intake.lease import Holder, Leases
-from scanmend.intake.settle import Until
-from scanmend.pipeline.scheduler import CONTENTS, Scheduler
-from scanmend.store.journal import Journal
+from scanmend.config.profiles import select
+from scanmend.document import Document, EndDoubt, FileSnapshot, State
+from scanmend.errors import show
+from scanmend.intake.events import Claimed, InWorkElsewhere, NotReady, RetryOn
+from scanmend.intake.inspection import Claimable, OverLimit, inspect
+from scanmend.intake.lease_folders import Holder, InWork, PublishedMark
+from scanmend.intake.work_queue import QueueClosed
+from scanmend.pipeline.context import Context, CurrentContext, Stores
+from scanmend.pipeline.queues import Queues
 from scanmend.telemetry import log
+from scanmend.telemetry.error_boundary import ErrorBoundary
 
-_NOT_YET = {
-    errno.EBUSY,
-    errno.EACCES,
-    errno.EPERM,
-    errno.ESTALE,
-    errno.ETXTBSY,
-    errno.EAGAIN,
-    errno.EIO,
-}
-
-BEHIND = 20  # documents that may wait to be published while more are claimed
-TOO_BIG = "too-big"  # in place of a sha256
+LONGEST_OUTAGE_DELAY = (
+    10.0  # seconds between two tries with a file while this machine can't claim it
+)
 
 
 class Claim:
-    """The claim step, and what the watcher tells the journal. One thread runs ``run``."""
+    """The claim step. One thread runs ``run``."""
 
-    def __init__(
-        self,
-        inbox: Inbox,
-        journal: Journal,
-        schedule: Scheduler,
-        settings: Settings,
-        profiles: dict[str, Profile],
-        put_away: Callable[[int], None],
-        paused: Callable[[], bool],
-        let_pass: Callable[[int, threading.Event], None],
-        leases: Leases | None = None,
-    ) -> None:
-        """``put_away`` takes the id of a failed document; ``paused``: the machine can't take more in.
-
-        ``let_pass``: ``Publish.let_pass``.
-        """
-        self.settings = settings
-        self.profiles = profiles
-        self.unsettled: Callable[..., None] = lambda *_: None  # set by who builds the line
-        self.claimed: Callable[[FileSnapshot], None] = lambda _: None
-        self._inbox = inbox
-        self._journal = journal
-        self._schedule = schedule
-        self._put_away = put_away
-        self._paused = paused
-        self._let_pass = let_pass
-        self._leases = leases
-        self._queue: queue.SimpleQueue[FileSnapshot | None] = queue.SimpleQueue()
+    def __init__(self, context: CurrentContext, stores: Stores, queues: Queues) -> None:
+        """Take files from ``queues.claims``; put documents into ``queues.pages`` and answers into ``queues.events``."""
+        self._context = context
+        self._stores = stores
+        self._queues = queues
         self._log = log.get("claim")
-
-    def submit(self, seen: FileSnapshot) -> None:
-        """A file that has been quiet; from any thread."""
-        self._queue.put(seen)
-
-    def backlog(self) -> int:
-        """Files before the claim."""
-        return self._queue.qsize()
-
-    def close(self) -> None:
-        """Let ``run`` end after the file in hand; what waits is found again at the next start."""
-        self._queue.put(None)
+        self._boundary = ErrorBoundary(self._log, LONGEST_OUTAGE_DELAY)
 
     def run(self, stop: threading.Event) -> None:
-        """Claim one file after the other until told to stop."""
-        while (seen := self._queue.get()) is not None and not stop.is_set():
-            self._let_pass(BEHIND, stop)
-            step = 0
-            while not stop.is_set():
-                try:
-                    if not self._paused():
-                        self.claim(seen)
-                        break
-                except MachineError as error:
-                    say = self._log.debug if step else self._log.warning  # no storm while it lasts
-                    say("waiting for the machine", document=show(seen.path), reason=str(error))
-                except Exception as error:  # noqa: BLE001 - the mouth of the loop
-                    self._log.exception(
-                        "a bug; the file is looked at again", document=show(seen.path)
-                    )
-                    self.unsettled(seen, f"{type(error).__name__}: {error}")
-                    break
-                stop.wait(back_off(step, most=10))
-                step += 1
-
-    def claim(self, seen: FileSnapshot) -> None:
-        """Read the file once and put it in line, or tell the watcher why it is not ready."""
-        with self._lease(seen.path) as other:
-            if other and not other.sha256:
-                self._elsewhere(seen, other)
-                return
-            if tried := self._tried(seen):
-                self.unsettled(seen, tried, 0.0, Until.CHANGE)
-                return
-            read = self._read(seen)
-            if read is None:
-                return
-            sha256, doubt = read
-            if other and other.sha256 == sha256:
-                self._done_elsewhere(seen, other)
-                return
-            if (
-                self._leases
-                and other
-                and (other := self._leases.acquire(seen.path, sha256 or TOO_BIG))
-            ):
-                self._elsewhere(seen, other)
-                return
-            self._enter(seen, sha256, doubt)
-
-    def _tried(self, seen: FileSnapshot) -> str:
-        """Return why this version of the file went back to waiting after it was opened; empty: it was not."""
-        waiting = self._journal.waiting(seen.path)
-        return (
-            waiting.reason
-            if waiting and waiting.sha256 and waiting.identity == seen.identity
-            else ""
-        )
-
-    def _lease(self, path: bytes) -> AbstractContextManager[Holder | None]:
-        return self._leases.claiming(path) if self._leases else contextlib.nullcontext(None)
-
-    def _elsewhere(self, seen: FileSnapshot, other: Holder) -> None:
-        """Another daemon has it; should that one die, its lease ends."""
-        self._log.debug("in work elsewhere", document=show(seen.path), owner=other.owner)
-        self.unsettled(seen, f"in work by {other.owner}", self.settings.watch.lease / 2)
-
-    def _done_elsewhere(self, seen: FileSnapshot, other: Holder) -> None:
-        """Another daemon has published it, and it stays in the inbox."""
-        document = self._journal.claim(seen, other.sha256, "")
-        self.claimed(seen)
-        if document:
-            self._journal.move(document, State.GONE, f"published by {other.owner}", kept=True)
-
-    def _read(self, seen: FileSnapshot) -> tuple[str, str] | None:
-        """Return the sha256 of a file that is whole ("" when it is too big), and what looks odd at its end.
-
-        None: the watcher was told why it is not ready.
-        """
-        if self._inbox.seen(seen.path) is None:  # or behind a folder that became a link
-            self.unsettled(seen, "gone")
-            return None
-        try:
-            fd = os.open(
-                self._inbox.absolute(seen.path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-            )
-        except OSError as error:
-            if error.errno in _NOT_YET:
-                self.unsettled(seen, f"can't be opened: {error.strerror}")
-            else:  # gone, or a link by now: the watcher looks anew
-                self.unsettled(seen, error.strerror or "gone")
-            return None
-        with open(fd, "rb") as file:
-            if not stat.S_ISREG(os.fstat(fd).st_mode) or _identity(fd) != seen.identity:
-                self.unsettled(seen, "still changing")
-                return None
-            too_big = seen.size > self.settings.limits.file_size
+        """Claim one file after the other until the queue is closed."""
+        while not stop.is_set():
             try:
-                verdict = None if too_big else is_complete(file, seen.size)
-                doubtful = isinstance(verdict, Doubtful)
-                if isinstance(verdict, Incomplete) and not (doubtful and seen.waited):
-                    until = Until.QUIET if doubtful else Until.RETRY
-                    self.unsettled(seen, f"incomplete: {verdict.why}", 0.0, until)
-                    return None
-                file.seek(0)
-                sha256 = "" if too_big else hashlib.file_digest(file, "sha256").hexdigest()
-                unchanged = self._inbox.seen(seen.path)
-            except OSError as error:
-                self.unsettled(seen, f"can't be read: {error.strerror}")
-                return None
-            if (
-                unchanged is None
-                or unchanged.identity != seen.identity
-                or _identity(fd) != seen.identity
-            ):
-                self.unsettled(seen, "changed while it was read")
-                return None
-        return sha256, verdict.why if isinstance(verdict, Doubtful) else ""
-
-    def _enter(self, seen: FileSnapshot, sha256: str, doubt: str) -> None:
-        profile = select(self.profiles, self.settings.profiles, seen.path)
-        waited = self.settings.settle.doubtful
-        after = f"; it was read after {in_words(waited)} of quiet" if waited else ""
-        what = f"the end of the PDF looks incomplete: {doubt}"
-        doubts = [EndDoubt(what, what + after)] if doubt else []
-        document = self._journal.claim(seen, sha256, profile.name, doubts)
-        self.claimed(seen)
-        if document is None:
-            return
-        if not sha256:
-            limit = f"{self.settings.limits.file_size:,.0f} bytes (limits.file_size)"
-            self._fail(
-                document, "too-big", f"{document.name}: {seen.size:,} bytes, more than {limit}"
-            )
-            return
-        self._log.info("claimed", document=document.name, size=seen.size, profile=profile.name)
-        self._schedule.add(document.id, [CONTENTS], document.first_seen)
-
-    def _fail(self, document: Document, outcome: str, reason: str) -> None:
-        self._journal.move(document, State.PUTTING_AWAY, reason, outcome=outcome)
-        self._put_away(document.id)
-
-    # what the watcher tells ----------------------------------------------------------------------
-
-    def known(self, seen: FileSnapshot) -> bool:
-        """Whether this very file is in hand, or was done and stays."""
-        return self._journal.in_hand(seen)
-
-    def first_seen(self, path: bytes) -> float | None:
-        """When a waiting file was first seen, by the wall clock, also before a restart."""
-        waiting = self._journal.waiting(path)
-        return waiting.first_seen if waiting else None
-
-    def waiting(self, seen: FileSnapshot, first_seen: float, why: str) -> None:
-        """The file's wait has become noticeable, or its reason has changed."""
-        self._log.info("waiting", document=show(seen.path), reason=why)
-        self._journal.note_waiting(seen, first_seen, why)
-
-    def gone(self, path: bytes) -> None:
-        """A waiting file is not there any more."""
-        waiting = self._journal.waiting(path)
-        if waiting:
-            self._journal.move(waiting, State.GONE, "taken out of the inbox before it was complete")
-            self._log.info("gone", document=waiting.name)
-
-    def never_completed(self, seen: FileSnapshot, why: str) -> None:
-        """The patience with a file is at its end."""
-        with self._lease(seen.path) as other:
-            if other:  # whose patience was at its end first
+                snapshot = self._queues.claims.get()
+            except QueueClosed:
                 return
-            document = self._journal.note_waiting(seen, time.time(), why)
-            patience = in_words(self.settings.settle.patience)
-            reason = f"{document.name}: never completed ({why}) for {patience} (settle.patience); send it again"
-            self._fail(document, "never-completed", reason)
+            self._claim_when_possible(snapshot, stop)
 
-    def refused(self, seen: FileSnapshot, why: str) -> None:
-        """No file at all (a link, a device …): failed, and left where it is."""
-        if self._journal.in_hand(seen):  # before the restart
+    def _claim_when_possible(self, snapshot: FileSnapshot, stop: threading.Event) -> None:
+        """Claim one file. While this machine can't, wait with it: the files after it would meet the same outage."""
+        claim = functools.partial(self.claim, snapshot)
+        while not stop.is_set():
+            self._queues.results.wait_before_claim()
+            if stop.is_set():
+                return
+            failure = self._boundary.attempt(claim, document=show(snapshot.path))
+            if failure is None:
+                return
+            if failure.is_bug:
+                self._queues.events.put(NotReady(snapshot.path, failure.reason))
+                return
+            stop.wait(failure.delay)
+
+    def claim(self, snapshot: FileSnapshot) -> None:
+        """Queue the file as a document, or tell the watcher why it is not ready."""
+        context = self._context.get()
+        with self._stores.leases.claiming(snapshot.path) as holder:
+            if isinstance(holder, InWork):
+                self._leave_to(holder, snapshot, context)
+                return
+            found = self._tried_before(snapshot) or inspect(
+                self._stores.inbox, snapshot, context.settings.limits.file_size
+            )
+            if isinstance(found, NotReady):
+                self._queues.events.put(found)
+                return
+            if isinstance(holder, PublishedMark):
+                if isinstance(found, Claimable) and found.sha256 == holder.sha256:
+                    self._record_published_elsewhere(snapshot, holder)
+                    return
+                other = self._stores.leases.acquire(snapshot.path, superseding=holder)
+                if other:
+                    self._leave_to(other, snapshot, context)
+                    return
+            self._queue(snapshot, found, context)
+
+    def _tried_before(self, snapshot: FileSnapshot) -> NotReady | None:
+        """Return why this version of the file went back to waiting after it was opened; None if it was not."""
+        waiting = self._stores.journal.waiting(snapshot.path)
+        if waiting and waiting.sha256 and waiting.identity == snapshot.identity:
+            return NotReady(snapshot.path, waiting.reason, RetryOn.CHANGE)
+        return None
+
+    def _leave_to(self, holder: Holder, snapshot: FileSnapshot, context: Context) -> None:
+        """Leave the file to another daemon. Should that one die, its lease ends."""
+        self._log.debug("in work elsewhere", document=show(snapshot.path), owner=holder.owner)
+        retry_within = context.settings.watch.lease / 2
+        reason = f"in work by {holder.owner}"
+        self._queues.events.put(InWorkElsewhere(snapshot.path, reason, retry_within))
+
+    def _record_published_elsewhere(self, snapshot: FileSnapshot, holder: PublishedMark) -> None:
+        """Record that another daemon published the file, which stays in the inbox."""
+        journal = self._stores.journal
+        document = journal.claim(snapshot, holder.sha256, "")
+        self._queues.events.put(Claimed(snapshot.path))
+        if document:
+            journal.move(document, State.GONE, f"published by {holder.owner}", kept=True)
+
+    def _queue(
+        self, snapshot: FileSnapshot, found: Claimable | OverLimit, context: Context
+    ) -> None:
+        settings = context.settings
+        profile = select(context.profiles, settings.profiles, snapshot.path)
+        sha256, doubts = "", []
+        if isinstance(found, Claimable):
+            sha256 = found.sha256
+            if found.odd_end:
+                doubts = [_end_doubt(found.odd_end, settings.settle.doubtful)]
+        document = self._stores.journal.claim(snapshot, sha256, profile.name, doubts)
+        self._queues.events.put(Claimed(snapshot.path))
+        if document is None:  # claimed before
             return
-        document = self._journal.note_waiting(seen, time.time(), why)
-        reason = f"{document.name}: {why}"
-        document = self._journal.move(document, State.PUTTING_AWAY, reason, outcome="refused")
-        self._journal.move(document, State.FAILED, reason, kept=True)
-        self._log.warning("refused", document=document.name, reason=why)
+        if isinstance(found, OverLimit):
+            self._fail_over_limit(document, settings.limits.file_size)
+            return
+        self._log.info("claimed", document=document.name, size=document.size, profile=profile.name)
+        self._queues.pages.add_contents(document.id, document.first_seen)
 
-    def inbox_away(self, reason: str | None) -> None:
-        """The inbox can't be trusted, or (None) can again."""
-        if reason:
-            self._journal.facts.set(FactKey.INBOX, "away", reason)
-        else:
-            self._journal.facts.clear(FactKey.INBOX)
+    def _fail_over_limit(self, document: Document, max_bytes: float) -> None:
+        limit = f"{max_bytes:,.0f} bytes (limits.file_size)"
+        error = errors.TooBig(f"{document.name}: {document.size:,} bytes, more than {limit}")
+        self._stores.journal.move(document, State.PUTTING_AWAY, str(error), outcome=error.code)
+        self._queues.results.put(document.id)
 
 
-def _identity(fd: int) -> tuple[int, int, int]:
-    return FileSnapshot.of(b"", os.fstat(fd)).identity
+def _end_doubt(odd_end: str, waited: float) -> EndDoubt:
+    """Return the doubt about a file's end, and the warning that is published if it opens after ``waited`` seconds."""
+    what = f"the end of the PDF looks incomplete: {odd_end}"
+    after = f"; it was read after {in_words(waited)} of quiet" if waited else ""
+    return EndDoubt(what, what + after)

@@ -1,280 +1,148 @@
-"""Correction: the model proposes, the gate decides, the page's result goes into the journal.
+"""The correct step: the model proposes, the gate decides, the page's result goes into the journal.
 
-One thread owns the model. It waits for the next page at most ``llm.idle_unload``: when nothing came, it
-ends the model's process. A page that arrives at that very moment lies in the queue and starts the next
-one: no race by construction.
+One thread owns the model. It waits for the next page at most ``llm.idle_unload``, then ends the model's process. A
+page that arrives at that very moment is in the queue and starts the next process: no race by construction.
 """
 
+import functools
 import queue
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 
-from scanmend.backends.llm_lifecycle import Model, ModelState
-from scanmend.backoff import back_off
-from scanmend.config.profiles import Profile
-from scanmend.config.settings import BUILTIN, Settings
-from scanmend.correction.gate import needs_correction
-from scanmend.correction.lexicon import shipped
-from scanmend.correction.page_result import correction_of, review, without_model
-from scanmend.document import Document, FactKey, State
-from scanmend.errors import ChildError, MachineError, ModelUnavailable
-from scanmend.page import Correction, CorrectionStatus, PageResult, PageText
-from scanmend.store.journal import Journal
+from scanmend.backends.llm_lifecycle import page_deadline
+from scanmend.document import Document, State
+from scanmend.intake.work_queue import QueueClosed
+from scanmend.page import PageResult
+from scanmend.pipeline.context import PAGE_OVERHEAD_SECONDS, Context, CurrentContext, Stores
+from scanmend.pipeline.page_correction import PageCorrector
+from scanmend.pipeline.queues import ContextChanged, PageToCorrect, Queues
 from scanmend.telemetry import log
-from scanmend.telemetry.liveness import Pulse
+from scanmend.telemetry.error_boundary import ErrorBoundary
 from scanmend.telemetry.metrics import EDITS, PAGES, SECONDS, SUSPECTS
-from scanmend.workers.sandbox import home
 
-SPARE = 60.0  # seconds that a page may take beyond its limits, in the journal and at the end of a process
-LOG_PROGRESS = 30.0  # seconds between two log lines of a download
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    document: int
-    number: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Reload:
-    settings: Settings
-    profiles: dict[str, Profile]
+TRIES = 2  # of one page with the model
+_NO_TIMEOUT = 3600.0  # seconds; nothing is due, only the next page
 
 
 class Correct:
-    """The correction step. One thread runs ``run``; ``submit`` and ``reload`` come from any."""
+    """The correct step. One thread runs ``run``; only ``interrupt`` comes from another."""
 
-    def __init__(
-        self,
-        journal: Journal,
-        settings: Settings,
-        profiles: dict[str, Profile],
-        complete: Callable[[int], None],
-        pulse: Pulse,
-    ) -> None:
-        """``complete`` takes the id of a document whose pages are all there."""
-        self._pulse = pulse
-        self._journal = journal
-        self._settings = settings
-        self._profiles = profiles
-        self._complete = complete
-        self._progress_logged = 0.0
-        self._model = self._new_model()
-        self._queue: queue.SimpleQueue[_Page | _Reload | None] = queue.SimpleQueue()
-        self._waiting: list[_Page] = []  # for a model or for the machine, in order of arrival
-        self._look_again = 0.0  # monotonic; when those that wait are tried again
-        self._pauses = 0
-        self._left: dict[int, int] = {}  # pages to correct, by document; written by ``run`` alone
-        self._stopping = False
-        self._log = log.get("correct")
-
-    def submit(self, document: int, number: int) -> None:
-        """A page that was read."""
-        self._queue.put(_Page(document, number))
-
-    def reload(self, settings: Settings, profiles: dict[str, Profile]) -> None:
-        """A new configuration, from the next page on."""
-        self._queue.put(_Reload(settings, profiles))
-
-    def close(self) -> None:
-        """Let ``run`` end after the page in hand; what waits is done after the next start."""
-        self._queue.put(None)
-
-    def interrupt(self) -> None:
-        """The grace is over: end the model in the middle of its page; the page is done after the next start."""
-        self._stopping = True
-        self._model.interrupt()
+    def __init__(self, context: CurrentContext, stores: Stores, queues: Queues) -> None:
+        """Take pages from ``queues.corrections``; put documents whose pages are all there into ``queues.results``."""
+        self._context = context
+        self._stores = stores
+        self._queues = queues
+        self._corrector = PageCorrector(context.get(), stores.journal)
+        # pages that wait for a model or for this machine, in order of arrival, and when they are tried again
+        self._waiting: list[PageToCorrect] = []
+        self._retry_at = 0.0  # monotonic
+        self._remaining: dict[int, int] = {}  # document -> pages to correct
+        self._boundary = ErrorBoundary(log.get("correct"))
 
     def run(self, stop: threading.Event) -> None:
-        """Correct one page after the other; end the model when idle."""
+        """Correct one page after the other until the queue is closed; end the model when idle."""
         try:
             while not stop.is_set():
                 try:
-                    item = self._queue.get(timeout=self._patience())
+                    item = self._queues.corrections.get(timeout=self._timeout())
                 except queue.Empty:
-                    self._model_or_waiting()
-                    continue
-                if item is None:
+                    self._retry_or_unload()
+                except QueueClosed:
                     return
-                if isinstance(item, _Reload):
-                    self._apply(item)
-                elif self._waiting:
-                    self._waiting.append(item)
-                    self._model_or_waiting()
                 else:
-                    self._careful_turn(item)
+                    self._take(item)
         finally:
-            self._model.close()
+            self.close()
 
-    def _patience(self) -> float:
+    def _take(self, item: PageToCorrect | ContextChanged) -> None:
+        if isinstance(item, ContextChanged):
+            self._corrector.use(self._context.get())
+        elif self._waiting:  # it would meet the same outage
+            self._waiting.append(item)
+            self._retry_or_unload()
+        else:
+            self._guarded_turn(item)
+
+    def _timeout(self) -> float:
         if self._waiting:
-            return max(0.0, self._look_again - time.monotonic())
-        return self._settings.llm.idle_unload if self._model.loaded else 3600.0
+            return max(0.0, self._retry_at - time.monotonic())
+        idle_unload = self._context.get().settings.llm.idle_unload
+        return idle_unload if self._corrector.loaded else _NO_TIMEOUT
 
-    def _model_or_waiting(self) -> None:
-        """Nothing new came: try those that wait, or let the model go."""
+    def _retry_or_unload(self) -> None:
+        """Try the pages that wait if it is time; without any, end the idle model."""
         if not self._waiting:
-            self._model.idle()
-        elif time.monotonic() >= self._look_again:
+            self._boundary.best_effort(self._corrector.unload_idle)
+        elif time.monotonic() >= self._retry_at:
             waiting, self._waiting = self._waiting, []
             for position, page in enumerate(waiting):
-                self._careful_turn(page)
+                self._guarded_turn(page)
                 if (
                     self._waiting
-                ):  # still not: the others needn't be tried now, but come first the next time
+                ):  # the outage lasts: the others are not tried now, but come first the next time
                     self._waiting = waiting[position + 1 :] + self._waiting
                     return
 
-    def _careful_turn(self, page: _Page) -> None:
-        """The mouth of the loop."""
-        llm = self._settings.llm
-        limit = 2 * (llm.load_timeout + llm.page_timeout * 1.1) + SPARE  # it is tried twice
-        try:
-            with self._pulse.at("a page", limit):
-                self.turn(page.document, page.number)
-            self._pauses = 0
-        except MachineError as error:
-            self._left.pop(page.document, None)  # counted anew
-            self._wait(page, str(error), back_off(self._pauses))
-            self._pauses += 1
-        except Exception as error:  # noqa: BLE001
-            self._left.pop(page.document, None)
-            self._log.exception("a bug; the page is tried again", document_id=page.document)
-            self._wait(page, f"{type(error).__name__}: {error}", 60)
-
-    def _wait(self, page: _Page, reason: str, seconds: float) -> None:
-        self._waiting.append(page)
-        self._look_again = time.monotonic() + seconds
-        if not self._pauses:
-            self._log.warning("waiting for the machine", document_id=page.document, reason=reason)
-
-    def turn(self, number: int, page_number: int) -> None:
-        """Correct one page; MachineError when the result can't be kept or a model is to be waited for."""
-        document = self._journal.document(number)
-        if document.state != State.READING:  # failed at another page, or gone
-            self._left.pop(number, None)
-            return
-        text = self._journal.pages.text(number, page_number)
-        if text is not None:  # None: kept before, but the last step failed
-            profile = (
-                self._profiles.get(document.profile)
-                or self._profiles[self._settings.profiles.default]
+    def _guarded_turn(self, page: PageToCorrect) -> None:
+        context = self._context.get()
+        llm = context.settings.llm
+        limit = TRIES * (llm.load_timeout + page_deadline(llm)) + PAGE_OVERHEAD_SECONDS
+        with self._stores.liveness.at("a page", limit):
+            failure = self._boundary.attempt(
+                functools.partial(self.turn, page, context),
+                document=functools.partial(self._stores.name_of, page.document),
             )
-            result = self._careful_correct(text, profile, document)
+        if failure:
+            self._remaining.pop(page.document, None)  # counted anew
+            self._waiting.append(page)
+            self._retry_at = time.monotonic() + failure.delay
+
+    def turn(self, page: PageToCorrect, context: Context) -> None:
+        """Correct one page. Raise MachineError when the result can't be kept or the page is to wait for a model."""
+        journal = self._stores.journal
+        document = journal.document(page.document)
+        if document.state != State.READING:  # failed at another page, or gone
+            self._remaining.pop(page.document, None)
+            return
+        text = journal.pages.text(page.document, page.number)
+        if text is not None:  # None: the result was kept before, but a later step failed
+            profiles = context.profiles
+            default = context.settings.profiles.default
+            profile = profiles.get(document.profile) or profiles[default]
+            self._corrector.use(context)
+            result = self._corrector.correct(text, profile, document, context)
             if result is None:
                 return
-            self._journal.pages.keep_result(number, result)
+            journal.pages.keep_result(document.id, result)
             _count(result)
-        if number in self._left:
-            self._left[number] -= 1
-        else:
-            self._left[number] = (document.pages or 0) - len(
-                self._journal.pages.progress(number)[1]
-            )
-        if self._left[number] == 0:
-            del self._left[number]
+        if self._count_down(document) == 0:
             self.finish(document)
 
-    def _careful_correct(
-        self, text: PageText, profile: Profile, document: Document
-    ) -> PageResult | None:
-        """A bug that one page's text brings out costs that page its correction, and no other anything."""
-        try:
-            return self.correct(text, profile, document)
-        except MachineError:
-            raise
-        except Exception as error:  # noqa: BLE001
-            self._log.exception("a bug; published uncorrected", document=document.name)
-            reason = f"{type(error).__name__} while the page was corrected; the log has it"
-            correction = Correction(CorrectionStatus.FAILED, reason, profile=profile.name)
-            return PageResult(text, tuple(line.text for line in text.lines), (), correction)
+    def _count_down(self, document: Document) -> int:
+        """Return how many pages of the document are still to be corrected. The journal is asked once a document."""
+        if document.id in self._remaining:
+            self._remaining[document.id] -= 1
+        else:
+            _, corrected = self._stores.journal.pages.progress(document.id)
+            self._remaining[document.id] = (document.pages or 0) - len(corrected)
+        remaining = self._remaining[document.id]
+        if remaining == 0:
+            del self._remaining[document.id]
+        return remaining
 
     def finish(self, document: Document) -> None:
-        """All pages are there: on to publishing."""
-        self._journal.move(document, State.PUBLISHING, "all pages are read and corrected")
-        self._complete(document.id)
+        """Pass on a document whose pages are all there."""
+        reason = "all pages are read and corrected"
+        self._stores.journal.move(document, State.PUBLISHING, reason)
+        self._queues.results.put(document.id)
 
-    def correct(self, text: PageText, profile: Profile, document: Document) -> PageResult | None:
-        """The page's result; None when the daemon stops in the middle of it."""
-        if not self._settings.llm.enabled:
-            return without_model(
-                text, profile, Correction(CorrectionStatus.OFF, "llm.enabled is false")
-            )
-        # a large model is asked more: where it reads a number otherwise, a person should look
-        small = (self._settings.llm.backend, self._settings.llm.model) == ("local", BUILTIN)
-        words = shipped() if small else None
-        wanted = [n for n, line in enumerate(text.lines) if needs_correction(line, profile, words)]
-        if not wanted:
-            reason = _why_nothing(text)
-            return without_model(
-                text, profile, Correction(CorrectionStatus.NOTHING, reason, profile=profile.name)
-            )
-        started = time.monotonic()
-        try:
-            proposal = self._model.propose(text.lines, wanted, profile)
-        except ModelUnavailable as error:
-            if self._settings.llm.on_unavailable == "wait":
-                self._journal.note_reason(document, f"waits for a model: {error}")
-                raise
-            correction = Correction(CorrectionStatus.UNAVAILABLE, str(error), profile=profile.name)
-            return without_model(text, profile, correction)
-        except ChildError as error:
-            if self._stopping:
-                return None
-            self._log.warning(
-                "correction failed", document=document.name, page=text.index + 1, reason=str(error)
-            )
-            correction = Correction(CorrectionStatus.FAILED, str(error), profile=profile.name)
-            return without_model(text, profile, correction)
-        result = review(text, proposal.lines, profile, correction_of(proposal, profile, started))
-        accepted = sum(edit.accepted for edit in result.edits)
-        self._log.info("page corrected", document=document.name, page=text.index + 1, lines=len(wanted),
-                       accepted=accepted, rejected=len(result.edits) - accepted, suspects=len(result.suspects),
-                       seconds=round(result.correction.seconds, 2))  # fmt: skip
-        return result
+    def close(self) -> None:
+        """End the model's process."""
+        self._corrector.close()
 
-    def _apply(self, reload: _Reload) -> None:
-        self._profiles = reload.profiles
-        changed = (reload.settings.llm, reload.settings.models) != (
-            self._settings.llm,
-            self._settings.models,
-        )
-        self._settings = reload.settings
-        if changed:
-            self._model.close()
-            self._model = self._new_model()
-
-    def _new_model(self) -> Model:
-        directory = self._settings.models.directory
-        assert directory is not None
-        scratch = home(self._settings.folders.state)
-        return Model(self._settings.llm, directory, self._model_state, scratch)
-
-    def _model_state(self, state: str, reason: str) -> None:
-        """Noted each time, so that the status shows a download's progress; logged now and then."""
-        now = time.monotonic()
-        progress = reason.endswith("%)")
-        if not progress or now - self._progress_logged >= LOG_PROGRESS:
-            level = (
-                self._log.debug if state in (ModelState.BUSY, ModelState.IDLE) else self._log.info
-            )
-            level("model", state=state, reason=reason)
-            self._progress_logged = now if progress else 0.0
-        try:
-            self._journal.facts.set(FactKey.MODEL, state, reason)
-        except MachineError as error:
-            self._log.warning("the model's state can't be noted", reason=str(error))
-
-
-def _why_nothing(text: PageText) -> str:
-    """Return why no line of the page is worth the model's time."""
-    if not any(line.text.strip() for line in text.lines):
-        return "no text on the page"
-    if all(line.exact for line in text.lines):
-        return "drawn text is exact"
-    return "no line needs it"
+    def interrupt(self) -> None:
+        """End the model in the middle of its page: the grace is over."""
+        self._corrector.interrupt()
 
 
 def _count(result: PageResult) -> None:

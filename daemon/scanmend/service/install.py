@@ -119,7 +119,7 @@ def _program() -> str:
     """The console script beside this interpreter; MachineError when the service's user can't run it."""
     program = Path(sys.executable).parent / "scanmend"
     remedy = (
-        "python3 -m venv /opt/scanmend && /opt/scanmend/bin/pip install scanmend,"
+        "python3 -m venv /opt/scanmend && /opt/scanmend/bin/pip install 'scanmend[all]',"
         " then: /opt/scanmend/bin/scanmend install-service"
     )
     if not program.exists():
@@ -143,7 +143,7 @@ def _version() -> int:
 
 
 def _text(name: str) -> str:
-    return resources.place(name).read_text("utf-8")
+    return resources.shipped_file(name).read_text("utf-8")
 
 
 def _write(place: Path, text: str) -> Step:

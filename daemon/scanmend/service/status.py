@@ -1,5 +1,6 @@
 """What is going on, read from the journal alone: it answers while the daemon hangs, or is dead."""
 
+import dataclasses
 import datetime
 from dataclasses import dataclass
 from typing import Any
@@ -134,10 +135,7 @@ def as_json(status: Status) -> dict[str, Any]:
             {"path": d.name, "reason": d.reason, "kind": d.outcome, "since": d.since}
             for d in status.failed
         ],
-        "facts": {
-            key: {"value": fact.value, "reason": fact.reason, "since": fact.since}
-            for key, fact in status.facts.items()
-        },
+        "facts": {key: dataclasses.asdict(fact) for key, fact in status.facts.items()},
     }
 
 

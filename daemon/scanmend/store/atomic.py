@@ -9,13 +9,14 @@ import hashlib
 import os
 import shutil
 import stat
-from collections import deque
+import threading
 from collections.abc import Callable, Iterable, Iterator
 
 from scanmend.store import naming
 
-# Temporary files whose removal failed together with their writing. Any thread appends and pops; both are atomic.
-_unremoved: deque[bytes] = deque()
+# temporary files whose removal failed together with their writing, under the lock
+_unremoved: set[bytes] = set()
+_unremoved_lock = threading.Lock()
 # fsync of a folder on file systems that can't: some shares
 _NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 
@@ -120,14 +121,14 @@ def _remove(path: bytes) -> None:
     except FileNotFoundError:
         pass
     except OSError:
-        _unremoved.append(path)
+        with _unremoved_lock:
+            _unremoved.add(path)
 
 
 def retry_removals() -> None:
     """Remove the temporary files that could not be removed before."""
-    for _ in range(len(_unremoved)):
-        try:
-            path = _unremoved.popleft()
-        except IndexError:  # another thread was quicker
-            return
+    with _unremoved_lock:
+        paths = list(_unremoved)
+        _unremoved.clear()
+    for path in paths:
         _remove(path)

@@ -1,7 +1,7 @@
 """The SQLite database of a state folder: opening it, transactions, and whose fault an error is.
 
-The database is in WAL mode, and each transaction ends with a full fsync. One connection under a lock serves all threads of
-the daemon. Other processes, such as `scanmend status`, open connections of their own for reading.
+The database is in WAL mode, and each transaction ends with a full fsync. One connection under a lock serves all threads
+of the daemon. Other processes, such as `scanmend status`, open connections of their own for reading.
 """
 
 import contextlib

@@ -1,4 +1,7 @@
-"""The journal: what happened to every file, on disk before anything else happens. Here states change, and nowhere else."""
+"""The journal: what happened to every file, on disk before anything else happens.
+
+Here states change, and nowhere else.
+"""
 
 import dataclasses
 import json
@@ -37,7 +40,7 @@ class Journal(JournalReader):
     ) -> Document | None:
         """Enter a file that is whole as QUEUED. Return None when it is in hand already.
 
-        ``doubts``: why it may be unfinished; ``Document.end_doubts`` has them until the contents are known.
+        ``doubts`` say why it may be unfinished; ``Document.end_doubts`` has them until its contents are known.
         """
         with self._db.transaction() as db:
             if self.in_hand(seen) or self._is_touched(seen, sha256):
@@ -47,12 +50,8 @@ class Journal(JournalReader):
                 if old.sha256 == sha256:
                     self._move(old, State.GONE, "dropped again")
             why = doubts[0].warning if doubts else "whole"
-            values = (
-                *seen.identity,
-                sha256,
-                profile,
-                json.dumps([dataclasses.asdict(d) for d in doubts]),
-            )
+            stored = json.dumps([dataclasses.asdict(doubt) for doubt in doubts])
+            values = (*seen.identity, sha256, profile, stored)
             if waiting:
                 db.execute(
                     "UPDATE documents SET size = ?, mtime_ns = ?, inode = ?, sha256 = ?, profile = ?, warnings = ?"
@@ -212,8 +211,8 @@ class Journal(JournalReader):
     def prune(self, before: float, limit: int) -> int:
         """Forget up to ``limit`` documents that were DONE or GONE before this moment. Return how many.
 
-        Never forgotten are: documents whose original stays in the inbox, for it would count as new; FAILED ones, which a
-        person is to see until they are dropped again; the last document and that of the last move, because their
+        Never forgotten are: documents whose original stays in the inbox, for it would count as new; FAILED ones, which
+        a person is to see until they are dropped again; the last document and that of the last move, because their
         numbers must not be given twice: hooks remember by them how far they are.
         """
         with self._db.transaction() as db:

@@ -9,32 +9,11 @@ import os
 import re
 from dataclasses import asdict, dataclass
 
+MOUNTINFO = "/proc/self/mountinfo"
+# as text: lists of this length would fill a screen
 _NETWORK = frozenset(
-    [
-        "9p",
-        "afs",
-        "beegfs",
-        "ceph",
-        "cifs",
-        "coda",
-        "davfs",
-        "drvfs",
-        "gfs2",
-        "glusterfs",
-        "gpfs",
-        "lustre",
-        "ncpfs",
-        "nfs",
-        "nfs4",
-        "ocfs2",
-        "orangefs",
-        "prl_fs",
-        "smb2",
-        "smb3",
-        "smbfs",
-        "vboxsf",
-        "virtiofs",
-    ]
+    "9p afs beegfs ceph cifs coda davfs drvfs gfs2 glusterfs gpfs lustre ncpfs nfs nfs4"  # noqa: SIM905
+    " ocfs2 orangefs prl_fs smb2 smb3 smbfs vboxsf virtiofs".split()
 )
 _LOCAL_FUSE = frozenset(
     ("fuse.exfat", "fuse.ext2", "fuse.lxcfs", "fuse.ntfs", "fuse.ntfs-3g", "fuseblk")
@@ -67,9 +46,7 @@ class Method:
 def mounts() -> list[Mount]:
     """Return all mounts of this process, later ones after earlier ones; an empty list where there is no /proc."""
     try:
-        with open(
-            "/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape", newline="\n"
-        ) as file:
+        with open(MOUNTINFO, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
             return [_parse(line) for line in file]
     except OSError:
         return []

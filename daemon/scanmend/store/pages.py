@@ -5,6 +5,7 @@ The journal deletes them when their document leaves the work.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from scanmend.store.database import Database
@@ -97,6 +98,28 @@ class Pages:
                 "DELETE FROM pages WHERE (SELECT state FROM documents WHERE id = document) IN"
                 " ('done', 'failed', 'gone')"
             )
+
+    def drop_unreadable(self) -> int:
+        """Drop the texts and results that this version can't decode, so that their pages are read again.
+
+        Return how many there were. An earlier version may have kept them in another form.
+        """
+        import msgspec  # noqa: PLC0415
+
+        unreadable = 0
+        for document, number in self._db.rows("SELECT document, number FROM pages"):
+            try:
+                if self.text(document, number) is None:
+                    with contextlib.suppress(LookupError):  # only its failed attempts are kept
+                        self.result(document, number)
+            except msgspec.DecodeError:
+                unreadable += 1
+                with self._db.transaction() as db:
+                    db.execute(
+                        "UPDATE pages SET text = NULL, result = NULL WHERE document = ? AND number = ?",
+                        (document, number),
+                    )
+        return unreadable
 
 
 def _encoded(page: PageText | PageResult) -> str:

@@ -1,4 +1,4 @@
-"""Embedded files that are documents of their own: where they lay, and their bytes in the state folder until they are done.
+"""Embedded files that become documents: where they lay, and their bytes in the state folder until they are done.
 
     parts/<id of the document that they lay in>/<number>/<name>
 

@@ -30,7 +30,10 @@ class JournalReader:
 
     @classmethod
     def open_beside(cls, folder: str) -> Self | None:
-        """Open the journal beside a running daemon. Return None when there is none yet; ConfigError as in ``Database``."""
+        """Open the journal beside a running daemon.
+
+        Return None when there is none yet; ConfigError as in ``Database``.
+        """
         database = Database.open_read_only(folder)
         return cls(database) if database else None
 
@@ -73,7 +76,7 @@ class JournalReader:
         return any(row.identity == seen.identity for row in rows)
 
     def lease_state(self, path: bytes) -> tuple[bool, str]:
-        """Return whether a document of this path is in work, and the sha256 of the last one that is done and stays there.
+        """Return whether a document of this path is in work, and the sha256 of the last one that is done and kept.
 
         The sha256 is empty when there is none.
         """

@@ -1,4 +1,7 @@
-"""The journal's tables: the first version, and each change since. Any older journal is brought up to date when it is opened."""
+"""The journal's tables: the first version, and each change since.
+
+Any older journal is brought up to date when it is opened.
+"""
 
 FIRST = """
 CREATE TABLE documents (

@@ -7,17 +7,10 @@ group and an environment of its own, a socket pair, a monotonic deadline. Only t
 it, since PR_SET_PDEATHSIG ends the child with that *thread*; ``kill`` may be called from any.
 """
 
-import contextlib
-import os
 import signal
-import socket
-import struct
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import TypeVar
 
@@ -30,18 +23,16 @@ from scanmend.errors import (
     machine_error,
     show,
 )
-from scanmend.workers import protocol
-from scanmend.workers.protocol import Failure, Progress, Reply, Request, Step
+from scanmend.workers import codec
+from scanmend.workers.process import ChildProcess
+from scanmend.workers.protocol import Answer, Failure, Progress, Reply, Request, Step
 from scanmend.workers.sandbox import Sandbox
-from scanmend.workers.variables import MEMORY_LIMIT, PARENT_PID, SOCKET_FD
 
 R = TypeVar("R")
 
 MAX_FRAME_BYTES = 64 * 2**20  # of one answer; a page of text is far below
-KEPT_OUTPUT_BYTES = 8 * 2**10  # of stdout and stderr, for the message
 STALL_SECONDS = 30  # that one half-sent frame may take
 GRACE_SECONDS = 2.0  # that a child has to end by itself
-KILL_SECONDS = 5.0  # that the kernel has to end a killed process
 LAST_WORDS_SECONDS = 1.0  # that a child which closed its socket has to say why
 
 _MEMORY_WORDS = (b"bad_alloc", b"out of memory", b"Cannot allocate memory", b"failed to allocate")
@@ -63,13 +54,13 @@ class Child:
         self._memory = memory
         self._box = box
         self._lock = threading.RLock()  # guards the process: its owner reaps it, anyone kills it
-        self._running: _Running | None = None
+        self._running: ChildProcess | None = None
 
     @property
     def pid(self) -> int | None:
         """Return the process id while there is a process."""
         running = self._running
-        return running.process.pid if running else None
+        return running.pid if running else None
 
     @property
     def scratch(self) -> str:
@@ -81,57 +72,23 @@ class Child:
     def alive(self) -> bool:
         """Return whether the process has been started and has not ended."""
         with self._lock:
-            return self._running is not None and not _has_ended(self._running.process)
+            return self._running is not None and not self._running.ended
 
     def start(self) -> None:
         """Start the process, and clear away an earlier one; MachineError when it can't be started."""
         self._begin()
 
-    def _begin(self) -> "_Running":
+    def _begin(self) -> ChildProcess:
         self.end()
-        folder = contextlib.ExitStack()
         try:
-            scratch = folder.enter_context(self._box.scratch())
-            running = self._spawn(scratch, folder)
+            running = ChildProcess.spawn(
+                self._module, self._env, self._memory, self._box, STALL_SECONDS
+            )
         except OSError as error:
-            folder.close()
             raise machine_error(error, f"{self.name}: starting its process") from None
         with self._lock:
             self._running = running
         return running
-
-    def _spawn(self, scratch: str, folder: contextlib.ExitStack) -> "_Running":
-        ours, theirs = socket.socketpair()
-        timeout = struct.pack("ll", STALL_SECONDS, 0)
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
-        read_end, write_end = os.pipe()
-        env = {
-            **self._env,
-            **self._box.environment(scratch),
-            SOCKET_FD: str(theirs.fileno()),
-            PARENT_PID: str(os.getpid()),
-            MEMORY_LIMIT: str(self._memory),
-        }
-        try:
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "scanmend.workers.sandbox", self._module],
-                stdin=subprocess.DEVNULL,
-                stdout=write_end,
-                stderr=write_end,
-                pass_fds=(theirs.fileno(),),
-                process_group=0,
-                env=env,
-            )
-        except BaseException:
-            ours.close()
-            os.close(read_end)
-            raise
-        finally:
-            theirs.close()
-            os.close(write_end)
-        os.set_blocking(read_end, False)
-        return _Running(process, Connection(ours.detach()), read_end, scratch, folder)
 
     def ask(
         self,
@@ -147,7 +104,7 @@ class Child:
         running = self._ready()
         deadline = time.monotonic() + seconds
         try:
-            running.connection.send_bytes(protocol.encode(request))
+            running.connection.send_bytes(codec.encode(request))
             for frame in self._frames(running, deadline, seconds):
                 match self._decoded(request, frame):
                     case Step(step):
@@ -165,7 +122,7 @@ class Child:
                 self.end()
             raise
 
-    def _ready(self) -> "_Running":
+    def _ready(self) -> ChildProcess:
         """Return a process that waits for a request.
 
         A process that died idle costs nobody an attempt, and neither does one that sent a frame too many, which would be
@@ -178,7 +135,7 @@ class Child:
         running.output = b""  # it is about an earlier request
         return running
 
-    def _frames(self, running: "_Running", deadline: float, seconds: float) -> Iterator[bytes]:
+    def _frames(self, running: ChildProcess, deadline: float, seconds: float) -> Iterator[bytes]:
         """Yield what the child sends; TimedOut at the deadline."""
         while True:
             left = max(0, deadline - time.monotonic())
@@ -205,9 +162,9 @@ class Child:
                 f"{self.name}: sent half a message, or one of more than {MAX_FRAME_BYTES} bytes"
             ) from None
 
-    def _decoded(self, request: Request[R], frame: bytes) -> protocol.Answer[R]:
+    def _decoded(self, request: Request[R], frame: bytes) -> Answer[R]:
         try:
-            return protocol.decode_answer(request, frame)
+            return codec.decode_answer(request, frame)
         except ProtocolError as error:
             self.end(0)
             raise ProtocolError(f"{self.name}: {error.what}") from None
@@ -226,7 +183,7 @@ class Child:
             if code == -signal.SIGKILL:
                 how += " (ended from outside, as by the kernel when memory is short)"
         said = f": {words}" if words else ""
-        return Died(f"{self.name}: ended in the middle of its work, {how}{said}")
+        return Died(f"{self.name}: ended in the middle of its work, {how}{said}", output=words)
 
     def memory(self) -> int:
         """Return the bytes of the process that count against its limit; 0 when there is no process."""
@@ -242,78 +199,18 @@ class Child:
     def kill(self) -> None:
         """End the whole process group at once; from any thread. The owner's ``ask`` raises Died."""
         with self._lock:
-            if self._running and not _has_ended(self._running.process):
-                _kill_group(self._running.process)
+            if self._running and not self._running.ended:
+                self._running.kill()
 
     def end(self, grace: float = GRACE_SECONDS) -> int | None:
         """Close the socket, then send SIGTERM, then SIGKILL to the group; return the exit code.
 
-        The exit code is None when there is no process, or when it hangs in the kernel: then ``subprocess`` reaps it once
-        it lets go.
+        The exit code is None when there is no process, or when it hangs in the kernel.
         """
         running = self._running
         if running is None:
             return None
-        process = running.process
-        running.connection.close()
-        if grace and not _ended_within(process, grace):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
-            _ended_within(process, grace / 2)
-        _kill_group(process)  # grandchildren too, and before the reaping frees the group's number
-        ended = _ended_within(process, KILL_SECONDS)
-        running.close()
+        ended = running.end(grace)
         with self._lock:
             self._running = None
-            return process.wait() if ended else None
-
-
-@dataclass(slots=True)
-class _Running:
-    """A child's process with its pipes and its folder."""
-
-    process: subprocess.Popen[bytes]
-    connection: Connection
-    output_fd: int  # its stdout and stderr; not blocking
-    scratch: str
-    folder: contextlib.ExitStack  # removes ``scratch``
-    output: bytes = b""  # the end of what it wrote during this request
-
-    def listen(self) -> None:
-        """Take what the child wrote to stdout and stderr."""
-        with contextlib.suppress(BlockingIOError):
-            while chunk := os.read(self.output_fd, 65536):
-                self.output = (self.output + chunk)[-KEPT_OUTPUT_BYTES:]
-                if len(chunk) < 65536:
-                    return
-            os.close(self.output_fd)  # end of file: nothing more to wait for
-            self.output_fd = os.open(os.devnull, os.O_RDWR)
-
-    def close(self) -> None:
-        """Take the last words, and give the pipe and the folder up."""
-        self.listen()
-        os.close(self.output_fd)
-        self.folder.close()
-
-
-def _has_ended(process: subprocess.Popen[bytes]) -> bool:
-    """Return whether the process has ended, without reaping it: its number stays taken until its group is killed."""
-    if process.returncode is not None:
-        return True
-    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
-
-
-def _ended_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    pause = 0.001
-    while not _has_ended(process):
-        if time.monotonic() >= deadline:
-            return False
-        time.sleep(pause)
-        pause = min(pause * 2, 0.05)
-    return True
-
-
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+            return running.reap() if ended else None

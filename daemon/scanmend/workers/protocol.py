@@ -1,29 +1,25 @@
-"""Define every message between the daemon and its children, and encode and decode them.
+"""Define every message between the daemon and its children; ``codec`` turns them into frames and back.
 
-The daemon sends one ``Request``; the child answers with any number of ``Step`` and then one ``Reply`` or ``Failure``.
-Each message is a frame of JSON. Both sides decode with validation: a frame that does not fit its type is a
-ProtocolError. A path is bytes, as the file system has it, since JSON holds no bytes that are not UTF-8.
+The daemon sends one ``Request``; the child answers with any number of ``Step`` and then one ``Reply`` or ``Failure``. A
+path is bytes, as the file system has it, since JSON holds no text that is not Unicode.
 
 The values that replies carry (``Contents``, ``PageText``, ``PageProposal``) are also kept and published: they are
 defined in ``document`` and ``page``.
 """
 
-import functools
-import json
 import os
-import typing
-from collections.abc import Iterable
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
-import msgspec
 from msgspec import Struct
 
 from scanmend.document import Contents
-from scanmend.errors import ProtocolError, ScanmendError, by_code, show
+from scanmend.errors import ScanmendError, by_code, show
 from scanmend.gguf_notes import Fact
 from scanmend.page import CharAlternatives, Count, ModelInfo, PageProposal, PageText
 
 R = TypeVar("R")
+
+MESSAGE_CHARACTERS = 4_000  # of an error's message that are taken over from a child
 
 
 class Request(Struct, Generic[R], frozen=True, tag_field="do", forbid_unknown_fields=True):
@@ -307,53 +303,8 @@ class Failure(Struct, frozen=True, tag_field="is", tag="failure"):
 
     def error(self) -> ScanmendError:
         """Return the error that the message stands for."""
-        return by_code(self.code, show(self.what), show(self.remedy))
+        what, remedy = self.what[:MESSAGE_CHARACTERS], self.remedy[:MESSAGE_CHARACTERS]
+        return by_code(self.code, show(what), show(remedy))
 
 
 Answer = Reply[R] | Step | Failure
-
-
-def encode(message: Struct) -> bytes:
-    """Return a message as one frame. Half a surrogate pair, which a PDF's text may hold, becomes "?"."""
-    try:
-        return msgspec.json.encode(message)
-    except UnicodeEncodeError:
-        plain = msgspec.to_builtins(message)
-        return json.dumps(plain, ensure_ascii=False).encode("utf-8", "replace")
-
-
-def decode_answer(request: Request[R], frame: bytes) -> Answer[R]:
-    """Return what a child answered to this request; ProtocolError when it is no answer to it."""
-    answer: Answer[R] = _decode(_answer_decoder(type(request)), frame)
-    if isinstance(answer, Reply) and (objection := request.objection(answer.value)):
-        raise ProtocolError(f"its reply does not fit the request: {objection}")
-    return answer
-
-
-def decode_request(known: Iterable[type[Request[Any]]], frame: bytes) -> Request[Any]:
-    """Return the request in a frame; ProtocolError when it is none of the ``known`` ones."""
-    request: Request[Any] = _decode(_request_decoder(frozenset(known)), frame)
-    return request
-
-
-def _decode(decoder: msgspec.json.Decoder[Any], frame: bytes) -> Any:
-    try:
-        return decoder.decode(frame)
-    except (ValueError, RecursionError) as error:
-        raise ProtocolError(
-            f"a message of {len(frame)} bytes is not what the protocol allows: {show(str(error))}"
-        ) from None
-
-
-@functools.cache
-def _answer_decoder(request: type[Request[Any]]) -> msgspec.json.Decoder[Any]:
-    """Return the decoder of the answers to a class of requests: ``class X(Request[Y])`` says that it is Y."""
-    (reply,) = typing.get_args(request.__orig_bases__[0])  # type: ignore[attr-defined]
-    answer: Any = Reply[reply] | Step | Failure  # type: ignore[valid-type]
-    return msgspec.json.Decoder(answer)
-
-
-@functools.cache
-def _request_decoder(known: frozenset[type[Request[Any]]]) -> msgspec.json.Decoder[Any]:
-    union: Any = typing.Union[tuple(known)]  # noqa: UP007 - of as many classes as there are
-    return msgspec.json.Decoder(union)

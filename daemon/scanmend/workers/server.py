@@ -15,7 +15,7 @@ from typing import Any
 
 from scanmend.errors import ChildError, OutOfMemory, ScanmendError, machine_error
 from scanmend.extras import not_installed
-from scanmend.workers import protocol
+from scanmend.workers import codec
 from scanmend.workers.protocol import Failure, Progress, Reply, Request, Step
 from scanmend.workers.variables import MEMORY_LIMIT, PARENT_PID, SOCKET_FD
 
@@ -35,7 +35,7 @@ def serve(handlers: Handlers) -> None:
     os.set_inheritable(connection.fileno(), False)
 
     def tell(progress: Progress) -> None:
-        connection.send_bytes(protocol.encode(Step(progress)))
+        connection.send_bytes(codec.encode(Step(progress)))
 
     while True:
         try:
@@ -57,8 +57,8 @@ def _answer(handlers: Handlers, frame: bytes, tell: Tell) -> bytes:
     """
     failure: ScanmendError
     try:
-        request = protocol.decode_request(handlers, frame)
-        return protocol.encode(Reply(handlers[type(request)](request, tell)))
+        request = codec.decode_request(handlers, frame)
+        return codec.encode(Reply(handlers[type(request)](request, tell)))
     except ScanmendError as error:
         failure = error
     except MemoryError:
@@ -70,7 +70,7 @@ def _answer(handlers: Handlers, frame: bytes, tell: Tell) -> bytes:
         failure = not_installed(error) or _bug(error)
     except Exception as error:  # noqa: BLE001
         failure = _bug(error)
-    return protocol.encode(Failure.of(failure))
+    return codec.encode(Failure.of(failure))
 
 
 def _bug(error: Exception) -> ChildError:

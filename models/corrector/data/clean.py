@@ -1,8 +1,8 @@
-"""Clean lines as they stand in print: prose cut into lines, lines of documents that we make up, and oddities.
+"""Make clean lines as they stand in print: prose cut into lines, lines of documents, and oddities.
 
-Prose comes from text files (one paragraph a line, .xz). Typography is varied: quotes, dashes, hyphens at the
-line's end, bullets, capitals, signs. Document lines come from ``documents``. Oddities are names, made-up words,
-codes and signs: what a corrector must copy though no dictionary holds it.
+Prose comes from text files (one paragraph a line, .xz). Its typography is varied: quotes, dashes, hyphens at the line's end,
+bullets, capitals, signs. Document lines come from ``documents``. Oddities are names, made-up words, codes and signs, which a
+corrector must copy although no dictionary holds them.
 
     python -m data.clean --data FOLDER [--more FILE] --lines 100000 --out LINES.txt
 """
@@ -17,17 +17,40 @@ from pathlib import Path
 
 from data.documents import code, document_line, foreign_name
 
-LONGEST = 235  # characters
-WIDE = 0.07  # share of the paragraphs that are set in wide lines
-QUOTES = [("“", "”", "’"), ("„", "“", "’"), ("«", "»", "’"), ('"', '"', "'"), ("‘", "’", "’"), ("»", "«", "’"),
-          ("« ", " »", "’"), ("“", "”", "'"), ("''", "''", "'"), ("``", "''", "'")]  # fmt: skip
+MAX_CHARACTERS = 235  # of a line
+LINE_CHARACTERS = (20, 110)  # width of the lines of a paragraph
+WIDE_CHARACTERS = (110, 230)  # the same of wide lines
+WIDE_SHARE = 0.07  # of the paragraphs that are set in wide lines
+MIN_PARAGRAPH, MAX_PARAGRAPH = 21, 3000  # characters
+KEPT_CHARACTERS = 20_000_000  # of each file
+LINES_OF_PARAGRAPH = 3  # that are taken, at most
+# opening, closing, apostrophe
+QUOTES = [
+    ("“", "”", "’"),
+    ("„", "“", "’"),
+    ("«", "»", "’"),
+    ('"', '"', "'"),
+    ("‘", "’", "’"),
+    ("»", "«", "’"),
+    ("« ", " »", "’"),
+    ("“", "”", "'"),
+    ("''", "''", "'"),
+    ("``", "''", "'"),
+]
 DASHES = ["—", "–", " — ", " – ", "--", "-", " - ", "- ", "―", "−"]
-BULLETS = ["• ", "- ", "– ", "— ", "* ", "→ ", "· ", "(a) ", "(i) ", "(iv) ", "1. ", "2) ", "§ 3 ", "► ", "□ ", "■ ",
-           "● ", "○ ", "✓ ", "☐ ", "☒ ", "> ", "» ", "a) ", "I. ", "IV. ", "A. ", "† ", "‡ ", "¶ ", "# ", "+ ", "| "]  # fmt: skip
-SIGNS = list("→←↑↓⇒•·●■□▪★☆✓✗†‡§¶©®™°²³½¼¾×÷±≤≥≈≠∞µ€£$¥¢%‰&@#~^_|\\/<>{}[]=+*…¬«»‹›“”„‘’‚–—ªº¿¡№ſßæœøåðþłđčšžćńşğıőűαβγδπΣΩλμ")  # fmt: skip
+BULLETS = [
+    *("• ", "- ", "– ", "— ", "* ", "→ ", "· ", "(a) ", "(i) ", "(iv) ", "1. "),
+    *("2) ", "§ 3 ", "► ", "□ ", "■ ", "● ", "○ ", "✓ ", "☐ ", "☒ ", "> "),
+    *("» ", "a) ", "I. ", "IV. ", "A. ", "† ", "‡ ", "¶ ", "# ", "+ ", "| "),
+]
+SIGNS: list[str] = [
+    *"→←↑↓⇒•·●■□▪★☆✓✗†‡§¶©®™°²³½¼¾×÷±≤≥≈≠∞µ€£$¥¢%‰&@#~^_|\\/<>{}[]=",
+    *"+*…¬«»‹›“”„‘’‚–—ªº¿¡№ſßæœøåðþłđčšžćńşğıőűαβγδπΣΩλμ",
+]
+# an e above the vowel, as editions of old German print have it
 SMALL_E = str.maketrans({"ä": "a\u0364", "ö": "o\u0364", "ü": "u\u0364"})
-HYPHENS = "-------¬¬\u00ad‐–—="
-SHARES = {
+LINE_END_HYPHENS = "-------¬¬\u00ad‐–—="
+SHARES = {  # how often a paragraph is taken from a file, relatively
     "books": 0.30,
     "novels-de": 0.13,
     "novels-es": 0.13,
@@ -35,39 +58,39 @@ SHARES = {
     "law-de": 0.06,
     "law-fr": 0.06,
 }
-OTHER = 0.16  # share of a file that SHARES does not name
+OTHER_SHARE = 0.16  # of a file that SHARES does not name
 
 
 class Prose:
     """Random paragraphs of large text files, held in memory."""
 
-    def __init__(self, files: Sequence[Path], most: int = 20_000_000) -> None:
-        """``most``: characters that are kept of each file."""
+    def __init__(self, files: Sequence[Path]) -> None:
+        """Read KEPT_CHARACTERS of each file."""
         self._texts = []
-        self._shares = [SHARES.get(file.name.partition(".")[0], OTHER) for file in files]
+        self._shares = [SHARES.get(file.name.partition(".")[0], OTHER_SHARE) for file in files]
         for file in files:
             with lzma.open(file, "rt", encoding="utf-8") as opened:
-                self._texts.append(re.sub(r"\n\s*\n", "\n", opened.read(most)))
+                self._texts.append(re.sub(r"\n\s*\n", "\n", opened.read(KEPT_CHARACTERS)))
 
     def paragraph(self, rng: random.Random) -> str:
-        """One paragraph of at least some words."""
+        """Return a random paragraph of MIN_PARAGRAPH characters or more."""
         while True:
             text = rng.choices(self._texts, self._shares)[0]
             start = text.find("\n", rng.randrange(len(text))) + 1
             paragraph = text[start : text.find("\n", start)]
-            if len(paragraph) > 20:
-                return re.sub(r"\s+", " ", paragraph[:3000]).strip()
+            if len(paragraph) >= MIN_PARAGRAPH:
+                return re.sub(r"\s+", " ", paragraph[:MAX_PARAGRAPH]).strip()
 
 
 def files_of(folder: Path, more: Sequence[Path] = ()) -> list[Path]:
-    """The training texts of the data folder, and others."""
+    """Return the training texts of the data folder, then the others."""
     return [f for f in (folder / f"{name}.txt.xz" for name in SHARES) if f.exists()] + list(more)
 
 
 def lines(
     prose: Prose, rng: random.Random, documents: float = 0.3, odd: float = 0.04
 ) -> Iterator[str]:
-    """Clean lines for ever, at most LONGEST characters; ``documents`` and ``odd``: shares of these."""
+    """Yield clean lines for ever, of at most MAX_CHARACTERS; ``documents`` and ``odd``: shares of these kinds."""
     while True:
         kind = rng.random()
         if kind < documents:
@@ -76,23 +99,24 @@ def lines(
             made = [oddity(rng)]
         else:
             made = printed(prose.paragraph(rng), rng)
-        for line in made:
-            line = line[:LONGEST].strip()  # noqa: PLW2901
+        for text in made:
+            line = text[:MAX_CHARACTERS].strip()
             if line and line.replace("\u00ad", "").isprintable():
                 yield line
 
 
 def printed(text: str, rng: random.Random) -> list[str]:
-    """Some lines of a paragraph as they might be set."""
+    """Return some lines of a paragraph as they might be set."""
     if rng.random() < 0.7:
         text = _typography(rng, text)
-    width = rng.randrange(110, 230) if rng.random() < WIDE else rng.randrange(20, 110)
+    width = rng.randrange(*(WIDE_CHARACTERS if rng.random() < WIDE_SHARE else LINE_CHARACTERS))
     cut = list(_cut(rng, text, width))
-    chosen = rng.sample(cut, min(len(cut), 3))
+    chosen = rng.sample(cut, min(len(cut), LINES_OF_PARAGRAPH))
     return [_styled(rng, line) for line in chosen]
 
 
 def _typography(rng: random.Random, text: str) -> str:
+    """Return the text with other quotes, dashes, ligatures and old letters."""
     opening, closing, apostrophe = rng.choice(QUOTES)
     text = re.sub(r'["“„«](?=\w)', opening, text)
     text = re.sub(r'["”“»]', closing, text)
@@ -103,23 +127,23 @@ def _typography(rng: random.Random, text: str) -> str:
         text = re.sub(r"s(?=[a-z])", "ſ", text)
     if rng.random() < 0.03:
         text = text.replace("fi", "ﬁ").replace("fl", "ﬂ")
-    if rng.random() < 0.03:  # as editions of old German print have it
+    if rng.random() < 0.03:
         text = text.translate(SMALL_E)
     dash = rng.choice(DASHES)
     return re.sub(r"\s*(?:--|—|–)\s*", dash, text)
 
 
 def _cut(rng: random.Random, text: str, width: int) -> Iterator[str]:
-    """Lines of about ``width`` characters; long words are often hyphenated."""
-    line, hyphen = "", rng.choice(HYPHENS)
+    """Yield lines of about ``width`` characters; long words are often hyphenated."""
+    line, hyphen = "", rng.choice(LINE_END_HYPHENS)
     for word in text.split(" "):
         if len(line) + 1 + len(word) <= width or not line:
             line = f"{line} {word}" if line else word
             continue
-        room = width - len(line) - 2
-        if room >= 2 and len(word) - room >= 2 and word[:-1].isalpha() and rng.random() < 0.7:
-            yield f"{line} {word[:room]}{hyphen}"
-            line = word[room:]
+        left = width - len(line) - 2
+        if left >= 2 and len(word) - left >= 2 and word[:-1].isalpha() and rng.random() < 0.7:
+            yield f"{line} {word[:left]}{hyphen}"
+            line = word[left:]
         else:
             yield line
             line = word
@@ -127,6 +151,7 @@ def _cut(rng: random.Random, text: str, width: int) -> Iterator[str]:
 
 
 def _styled(rng: random.Random, line: str) -> str:
+    """Return the line, sometimes as a heading, an item of a list, an entry of contents or with a sign."""
     kind = rng.random()
     if kind < 0.06:
         return line.upper()
@@ -149,7 +174,7 @@ def _with_sign(rng: random.Random, line: str) -> str:
 
 
 def oddity(rng: random.Random) -> str:
-    """Names of many languages, words that no dictionary holds, codes and signs in a row."""
+    """Return a line of names of many languages, words that no dictionary holds, codes and signs."""
     makers: list[Callable[[random.Random], str]] = [
         foreign_name,
         code,
@@ -182,7 +207,7 @@ def _made_up(rng: random.Random) -> str:
 
 
 def main() -> None:
-    """Write some lines, for the renderer and for a look."""
+    """Write lines, for the renderer and for people."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--more", type=Path, nargs="*", default=[])

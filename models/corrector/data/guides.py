@@ -1,10 +1,10 @@
-"""Text of guides and help pages, as Debian packages them in many languages: modern everyday and office language.
+"""Extract the text of guides and help pages, as Debian packages them in many languages: modern everyday and office prose.
 
     python -m data.guides FOLDER OUT.txt.xz HELD.txt
 
-FOLDER: packages, unpacked (dpkg-deb -x): HTML below usr/share, and Mallard pages. One paragraph a line, each once;
-every twelfth is held back from training, for what is fitted on text that the model never saw: of those LINES lines as
-pages have them, for ``data.render --pages``.
+FOLDER holds unpacked packages (dpkg-deb -x): HTML below usr/share, and Mallard pages. Writes one paragraph a line, each once.
+One paragraph in HELD_BACK is kept from the training, for what is fitted on text that the model never saw: HELD gets HELD_LINES
+lines of them as pages have lines, for ``data.render --pages``.
 """
 
 import html
@@ -19,51 +19,63 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 LANGUAGES = ("en", "de", "es", "fr", "it", "nl")
-SHORTEST, LONGEST = 40, 3000  # characters of a paragraph
-HELD = 12
-LINES = 5400
+NO_LANGUAGES = (
+    "usr",
+    "doc",
+    "gtk",
+    "css",
+    "img",
+    "faq",
+    "hlp",
+)  # parts of paths that look like codes
+MIN_CHARACTERS, MAX_CHARACTERS = 40, 3000  # of a paragraph
+HELD_BACK = 12
+HELD_LINES = 5400
+HELD_WORDS = 60  # of a held-back paragraph, at most
+HELD_WIDTHS = (50, 95)  # characters of its lines
 _PARAGRAPH = re.compile(r"<(p|li|dd|dt|h\d|td|title)\b[^>]*>(.*?)</\1>", re.DOTALL)
-_STRANGE = re.compile("[…<\u0370-\u1dff\u3000-\uffff]")  # code was left out, or another script
 _CODE = re.compile(r"<(pre|script|style|code|cmd)\b.*?</\1>", re.DOTALL)
+_UNWANTED = re.compile("[…<\u0370-\u1dff\u3000-\uffff]")  # code was left out, or another script
+_LOCALE = re.compile(r"[a-z]{2,3}([-_][A-Z]{2}|[-_]us)?")
 
 
 def language(path: Path) -> str | None:
-    """Of a page, as its path says; English where it says nothing, None for one that is not wanted."""
+    """Return a page's language by its path: English where it tells none, None for a language that is not wanted."""
     marks = [re.sub(r"^.*-(?=(it|de|es|fr|nl|en)$)", "", part) for part in path.parts[:-1]]
     marks += path.name.split(".")[1:-1]
-    codes = [m.replace("_", "-").split("-")[0] for m in marks if re.fullmatch(r"[a-z]{2,3}([-_][A-Z]{2}|[-_]us)?", m)]  # fmt: skip
-    codes = [c for c in codes if c not in ("usr", "doc", "gtk", "css", "img", "faq", "hlp")]
+    codes = [m.replace("_", "-").split("-")[0] for m in marks if _LOCALE.fullmatch(m)]
+    codes = [c for c in codes if c not in NO_LANGUAGES]
     return next((c if c in LANGUAGES else None for c in reversed(codes)), "en")
 
 
 def paragraphs(source: str) -> Iterator[str]:
-    """What a page says, without its markup."""
+    """Yield the paragraphs of a page without their markup."""
     for match in _PARAGRAPH.finditer(_CODE.sub(" … ", source)):
         text = html.unescape(re.sub(r"<[^>]+>", "", match[2]))
         text = re.sub(r"\s+", " ", text).strip()
-        if SHORTEST <= len(text) <= LONGEST and not _STRANGE.search(text):
+        if MIN_CHARACTERS <= len(text) <= MAX_CHARACTERS and not _UNWANTED.search(text):
             yield text
 
 
 def page_lines(texts: Iterable[str]) -> Iterator[str]:
-    """Paragraphs, set in lines of one width each."""
+    """Yield the lines of the paragraphs, each set in a width of its own."""
     rng = random.Random(29)
     for text in texts:
-        lines = textwrap.wrap(" ".join(text.split()[:60]), rng.randint(50, 95))
+        lines = textwrap.wrap(" ".join(text.split()[:HELD_WORDS]), rng.randint(*HELD_WIDTHS))
         yield from (line for line in lines if len(line) > 3)
 
 
 def main(root: Path, out: Path, held: Path) -> None:
-    """Write all pages' paragraphs, mixed."""
+    """Write the paragraphs of all pages, in the order of their checksums."""
     found: dict[int, str] = {}
     for page in sorted([*root.rglob("*.html"), *root.rglob("*.page")]):
         if language(page.relative_to(root)):
             source = page.read_text(encoding="utf-8", errors="ignore")
             found.update((zlib.crc32(text.encode()), text) for text in paragraphs(source))
     with lzma.open(out, "wt", encoding="utf-8", preset=3) as opened:
-        opened.writelines(found[n] + "\n" for n in sorted(found) if n % HELD)
-    lines = page_lines(found[n] for n in sorted(found) if n % HELD == 0)
-    held.write_text("\n".join(itertools.islice(lines, LINES)), encoding="utf-8")
+        opened.writelines(found[n] + "\n" for n in sorted(found) if n % HELD_BACK)
+    lines = page_lines(found[n] for n in sorted(found) if n % HELD_BACK == 0)
+    held.write_text("\n".join(itertools.islice(lines, HELD_LINES)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Which words there are, how common they are, and which stand side by side: models/lexicon.bin.
+"""Make the lexicon: which words there are, how common they are, and which stand side by side: models/lexicon.bin.
 
     python -m data.lexicon --data FOLDER [--more manuals.txt.xz ...] [--words LIST ...] --out lexicon.bin
 
-Counts the words of the training texts, and takes those that occur LEAST times in all. Names of people and places
-(Faker's), the words of our documents and of word lists are known too. Of their pairs, those that occur LEAST_PAIR times.
-``scanmend.correction.lexicon`` says how the file is laid out.
+Counts the words of the training texts, and takes those that occur MIN_COUNT times in all. Names of people and places
+(Faker's), the words of our documents and of word lists are known too. Of the pairs of neighbours, it takes those that occur
+MIN_PAIR_COUNT times. ``scanmend.correction.lexicon`` says how the file is laid out.
 """
 
 import argparse
@@ -27,24 +27,27 @@ from data.clean import files_of
 from data.documents import DRUGS, FOREIGN, LOCALES, UNITS, WORDS
 
 MAGIC = b"scanmend lexicon 2\n"
-LEAST, LEAST_PAIR = 3, 5
-MADE = 40  # a word of our documents counts as if it had occurred so often
-NAMED = 8  # a name
-LISTED = 4  # a word of a list
-SHORTEST = 5  # letters of those: engines make short rare words of others
-AT_ONCE = 6_000_000  # pairs that are held
-BOUNDARY = ""  # of a sentence
-STOPS = ".!?:;"
+MIN_COUNT, MIN_PAIR_COUNT = 3, 5
+# a word of these counts as if it had occurred so often
+DOCUMENT_WORD_COUNT = 40
+NAME_COUNT = 8
+LISTED_WORD_COUNT = 4
+MIN_LISTED_LETTERS = 5  # of a word of a list: engines turn other words into short rare ones
+MAX_FREQUENCY = 255  # class; a byte holds it
+PAIRS_IN_MEMORY = 6_000_000
+BOUNDARY = ""  # the neighbour at the start and the end of a sentence
+SENTENCE_ENDS = ".!?:;"
+QUOTES = "\"'»«”’)"
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 
 
 def normal(word: str) -> str:
-    """As words are looked up."""
+    """Return a word as the lexicon looks it up."""
     return unicodedata.normalize("NFC", word).replace("’", "'").replace("ſ", "s").casefold()
 
 
 def counted(files: list[Path]) -> Counter[str]:
-    """How often each word occurs."""
+    """Return how often each word occurs."""
     found: Counter[str] = Counter()
     for file in files:
         exact: Counter[str] = Counter()
@@ -56,8 +59,8 @@ def counted(files: list[Path]) -> Counter[str]:
     return found
 
 
-def named() -> Iterator[str]:
-    """First names, family names and places that Faker knows for the languages here and around."""
+def names() -> Iterator[str]:
+    """Yield first names, family names and places that Faker knows for the supported languages and others around."""
     for locale in (*LOCALES.values(), "en_US", *FOREIGN):
         for provider in Faker(locale).get_providers():
             for name in ("first_names", "last_names", "cities", "city_names", "countries"):
@@ -72,48 +75,49 @@ def _words(values: Any) -> Iterator[str]:
             yield from _words(value)
 
 
-def made() -> Iterator[str]:
-    """The words of our documents."""
+def document_words() -> Iterator[str]:
+    """Yield the words of our documents."""
     for kinds in WORDS.values():
         yield from (word for texts in kinds.values() for t in texts for word in WORD.findall(t))
     yield from (word for text in (*DRUGS, *UNITS) for word in WORD.findall(text))
 
 
-def listed(files: list[Path]) -> Iterator[str]:
-    """The words of lists."""
+def listed_words(files: list[Path]) -> Iterator[str]:
+    """Yield the words of lists."""
     for file in files:
         for word in map(normal, file.read_text(encoding="utf-8").split()):
-            if len(word) >= SHORTEST and word.isalpha():
+            if len(word) >= MIN_LISTED_LETTERS and word.isalpha():
                 yield word
 
 
-class Pairs:
-    """Counts neighbours; words by number, of known ones alone."""
+class PairCounter:
+    """Counts pairs of neighbours that are known words, each by its number."""
 
     def __init__(self, known: Collection[str]) -> None:
         self.words = [BOUNDARY, *sorted(known)]
         self._numbers = {word: n for n, word in enumerate(self.words)}
-        self._seen: dict[str, tuple[int | None, bool]] = {}
+        self._tokens: dict[str, tuple[int | None, bool]] = {}  # looked up before
         self._held: list[int] = []
         self._counted: list[tuple[NDArray[np.uint64], NDArray[np.int64]]] = []
 
     def add(self, line: str) -> None:
-        """The words of a paragraph."""
+        """Add the pairs of a paragraph."""
         before: int | None = 0
         for token in line.split():
-            if token not in self._seen:
-                self._seen[token] = self._known(token)
-            word, ends = self._seen[token]
+            if token not in self._tokens:
+                self._tokens[token] = self._looked_up(token)
+            word, ends = self._tokens[token]
             if word is not None and before is not None:
                 self._held.append((before << 32) | word)
             if ends and word is not None:
                 self._held.append(word << 32)
             before = 0 if ends else word
-        if len(self._held) > AT_ONCE:
+        if len(self._held) > PAIRS_IN_MEMORY:
             self._count()
 
-    def _known(self, token: str) -> tuple[int | None, bool]:
-        ends = token.rstrip("\"'»«”’)")[-1:] in STOPS if token.strip("\"'»«”’)") else False
+    def _looked_up(self, token: str) -> tuple[int | None, bool]:
+        """Return the number of a token's word (None: unknown), and whether it ends a sentence."""
+        ends = token.rstrip(QUOTES)[-1:] in SENTENCE_ENDS if token.strip(QUOTES) else False
         bare = normal(token)
         start = next((n for n, c in enumerate(bare) if c.isalpha()), len(bare))
         end = next((n for n in range(len(bare), start, -1) if bare[n - 1].isalpha()), start)
@@ -125,7 +129,7 @@ class Pairs:
         self._held.clear()
 
     def common(self) -> Iterator[tuple[str, int]]:
-        """Pairs that are common enough, and how often they occur."""
+        """Yield the pairs that are common enough ("one other"), and how often each occurs."""
         self._count()
         keys = np.concatenate([k for k, _ in self._counted])
         counts = np.concatenate([c for _, c in self._counted])
@@ -134,13 +138,13 @@ class Pairs:
         first = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]])
         sums = np.add.reduceat(counts, first)
         for key, count in zip(keys[first].tolist(), sums.tolist(), strict=True):
-            if count >= LEAST_PAIR:
+            if count >= MIN_PAIR_COUNT:
                 yield f"{self.words[key >> 32]} {self.words[key & 0xFFFFFFFF]}", count
 
 
 def paired(files: list[Path], known: Collection[str]) -> Counter[str]:
-    """How often which known words stand side by side, parted by a space."""
-    pairs = Pairs(known)
+    """Return how often which known words stand side by side, with a space between them."""
+    pairs = PairCounter(known)
     for file in files:
         with lzma.open(file, "rt", encoding="utf-8") as lines:
             for line in lines:
@@ -149,19 +153,24 @@ def paired(files: list[Path], known: Collection[str]) -> Counter[str]:
 
 
 def table(counts: Counter[str], least: int) -> bytes:
-    """Checksums of the texts that are common enough, and the classes of their frequency."""
+    """Return the file's table of the texts that occur ``least`` times: their checksums, then their frequency classes.
+
+    The frequency class is 1 + ⌊log₂ count⌋, which is the number of the count's binary digits.
+    """
     classes: dict[int, int] = {}
     for text, count in counts.items():
         if count >= least:
-            number = zlib.crc32(text.encode())
-            classes[number] = max(classes.get(number, 0), min(255, count.bit_length()))
-    numbers = array("I", sorted(classes))
-    print(len(numbers), "of", len(counts))
-    return struct.pack("<I", len(numbers)) + numbers.tobytes() + bytes(classes[n] for n in numbers)
+            checksum = zlib.crc32(text.encode())
+            frequency = min(MAX_FREQUENCY, count.bit_length())
+            classes[checksum] = max(classes.get(checksum, 0), frequency)
+    checksums = array("I", sorted(classes))
+    print(len(checksums), "of", len(counts))
+    frequencies = bytes(classes[n] for n in checksums)
+    return struct.pack("<I", len(checksums)) + checksums.tobytes() + frequencies
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--more", type=Path, nargs="*", default=[])
@@ -170,15 +179,15 @@ def main() -> None:
     options = parser.parse_args()
     files = files_of(options.data, options.more)
     counts = counted(files)
-    for word in map(normal, named()):
-        counts[word] = max(counts[word], NAMED)
-    for word in map(normal, made()):
-        counts[word] = max(counts[word], MADE)
-    for word in listed(options.words):
-        counts[word] = max(counts[word], LISTED)
-    pairs = paired(files, {word for word, count in counts.items() if count >= LEAST})
+    for word in map(normal, names()):
+        counts[word] = max(counts[word], NAME_COUNT)
+    for word in map(normal, document_words()):
+        counts[word] = max(counts[word], DOCUMENT_WORD_COUNT)
+    for word in listed_words(options.words):
+        counts[word] = max(counts[word], LISTED_WORD_COUNT)
+    pairs = paired(files, {word for word, count in counts.items() if count >= MIN_COUNT})
     counts[BOUNDARY] = sum(count for pair, count in pairs.items() if pair.startswith(" "))
-    options.out.write_bytes(MAGIC + table(counts, LEAST) + table(pairs, LEAST_PAIR))
+    options.out.write_bytes(MAGIC + table(counts, MIN_COUNT) + table(pairs, MIN_PAIR_COUNT))
 
 
 if __name__ == "__main__":

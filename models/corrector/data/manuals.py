@@ -1,8 +1,8 @@
-"""Text of manual pages, as Debian packages them in many languages: modern, technical, full of code and typography.
+"""Extract the text of manual pages, as Debian packages them in many languages: modern, technical, full of code and signs.
 
     python -m data.manuals /usr/share/man OUT.txt.xz
 
-The markup is stripped roughly, one paragraph a line. English pages are sampled, translated ones are all taken.
+The markup is stripped roughly. Writes one paragraph a line. English pages are sampled, translated ones are all taken.
 """
 
 import gzip
@@ -14,57 +14,85 @@ from collections.abc import Iterator
 from pathlib import Path
 
 LANGUAGES = ("de", "es", "fr", "it", "nl")
-ENGLISH = 900  # pages
-LONGEST = 20_000  # characters of a page
-NAMED = {"aq": "'", "cq": "’", "oq": "‘", "lq": "“", "rq": "”", "en": "–", "em": "—", "bu": "•", "co": "©", "dq": '"',
-         "->": "→", "<-": "←", ">=": "≥", "<=": "≤", "mu": "×", "+-": "±", "de": "°", "Fo": "«", "Fc": "»", "ss": "ß"}  # fmt: skip
-ACCENTS = {":": "\u0308", "'": "\u0301", "`": "\u0300", "^": "\u0302", "~": "\u0303", ",": "\u0327"}
-TEXT_MACROS = {"SH", "SS", "B", "I", "BR", "BI", "IR", "IB", "RB", "RI", "TP", "IP"}
+ENGLISH_PAGES = 900
+MAX_PAGE_CHARACTERS = 20_000
+MIN_CHARACTERS = 31  # of a paragraph
+# troff's names of characters
+NAMED_CHARACTERS = {
+    "aq": "'",
+    "dq": '"',
+    "cq": "’",
+    "oq": "‘",
+    "lq": "“",
+    "rq": "”",
+    "Fo": "«",
+    "Fc": "»",
+    "en": "–",
+    "em": "—",
+    "bu": "•",
+    "co": "©",
+    "de": "°",
+    "ss": "ß",
+    "mu": "×",
+    "+-": "±",
+    "->": "→",
+    "<-": "←",
+    ">=": "≥",
+    "<=": "≤",
+}
+ACCENTS = {
+    ":": "\u0308",
+    "'": "\u0301",
+    "`": "\u0300",
+    "^": "\u0302",
+    "~": "\u0303",
+    ",": "\u0327",
+}
+TEXT_MACROS = {"SH", "SS", "B", "I", "BR", "BI", "IR", "IB", "RB", "RI"}  # followed by text
+PARAGRAPH_MACROS = ("PP", "P", "SH", "SS", "TP", "IP", "br")
 
 
 def paragraphs(source: str) -> Iterator[str]:
-    """What a page says, without its markup."""
+    """Yield the paragraphs of a page without their markup."""
     kept: list[str] = []
     for line in source.split("\n"):
         macro = re.match(r"[.']\s*(\w*)\s*(.*)", line)
         if not macro:
             kept.append(line)
-        elif macro[1] in TEXT_MACROS and macro[1] not in ("TP", "IP"):
+        elif macro[1] in TEXT_MACROS:
             kept.append(macro[2].replace('"', ""))
-        if (macro and macro[1] in ("PP", "P", "SH", "SS", "TP", "IP", "br")) or not line:
+        if (macro and macro[1] in PARAGRAPH_MACROS) or not line:
             yield _plain(" ".join(kept))
             kept = []
     yield _plain(" ".join(kept))
 
 
 def _plain(text: str) -> str:
-    text = re.sub(r"\\\((..)|\\\[(..)\]", lambda m: _sign(m[1] or m[2]), text)
+    """Return the text without troff's escapes."""
+    text = re.sub(r"\\\((..)|\\\[(..)\]", lambda m: _character(m[1] or m[2]), text)
     text = re.sub(r"\\f(\[\w*\]|\(..|.)|\\s[-+]?\d|\\[&%/,)|^:]|\\\".*", "", text)
-    return re.sub(
-        r"\s+", " ", text.replace("\\-", "-").replace("\\e", "\\").replace("\\ ", " ")
-    ).strip()
+    text = text.replace("\\-", "-").replace("\\e", "\\").replace("\\ ", " ")
+    return re.sub(r"\s+", " ", text).strip()
 
 
-def _sign(name: str) -> str:
+def _character(name: str) -> str:
     accent, letter = ACCENTS.get(name[0]), name[1]
-    return (
-        unicodedata.normalize("NFC", letter + accent)
-        if accent and letter.isalpha()
-        else NAMED.get(name, "")
-    )
+    if accent and letter.isalpha():
+        return unicodedata.normalize("NFC", letter + accent)
+    return NAMED_CHARACTERS.get(name, "")
 
 
 def main(root: Path, out: Path) -> None:
-    """Write all pages' paragraphs."""
+    """Write the paragraphs of all pages."""
     english = sorted(root.glob("man[1578]/*.gz"))
-    pages = english[:: max(1, len(english) // ENGLISH)]
+    pages = english[:: max(1, len(english) // ENGLISH_PAGES)]
     for language in LANGUAGES:
         pages += sorted(root.glob(f"{language}/man*/*.gz"))
     with lzma.open(out, "wt", encoding="utf-8", preset=3) as opened:
         for page in pages:
-            source = gzip.decompress(page.read_bytes()).decode("utf-8", "ignore")[:LONGEST]
-            for text in paragraphs(source):
-                if len(text) > 30 and "\\" not in text:
+            source = gzip.decompress(page.read_bytes()).decode("utf-8", "ignore")
+            for text in paragraphs(source[:MAX_PAGE_CHARACTERS]):
+                if len(text) >= MIN_CHARACTERS and "\\" not in text:
                     opened.write(text + "\n")
 
 

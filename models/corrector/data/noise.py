@@ -1,8 +1,7 @@
-"""A noise channel: what OCR engines do to a line, at a chosen level, and what a corrector should make of it.
+"""A noise channel: OCR errors in a line at a chosen rate, and the target that a corrector should learn.
 
-The substitutions are the look-alikes of the field, with weights that ``fit`` counts on real pairs of OCR text
-and truth. Digits are never taken for others, nor letters for digits: the corrector is to copy what it can't
-know. Only in numbers a digit may become a letter.
+The substitutions are look-alikes, with weights that ``fit`` counts on real pairs of OCR text and truth. No digit becomes
+another, and no letter becomes a digit: the corrector should copy what it can't know. Only in numbers a digit may become a letter.
 """
 
 import gzip
@@ -15,22 +14,12 @@ from pathlib import Path
 
 from rapidfuzz.distance import Levenshtein
 
-BASE: dict[str, dict[str, float]] = {
-    "e": {"c": 4, "o": 2, "é": 0.3, "s": 0.3}, "c": {"e": 3, "o": 1, "r": 0.2}, "o": {"c": 1, "a": 0.5, "e": 1, "n": 0.2}, "a": {"o": 1, "u": 0.5, "s": 0.4, "n": 0.4, "e": 0.4},
-    "l": {"I": 2, "i": 1, "t": 0.5, "|": 0.5, "!": 0.2, "f": 0.2}, "I": {"l": 3, "|": 0.5, "T": 0.3, "J": 0.2, "i": 0.2}, "i": {"l": 1, "j": 0.4, "": 0.5, "t": 0.4, "í": 0.2, "ı": 0.1},
-    "m": {"rn": 3, "in": 0.7, "n": 0.7, "nn": 0.5, "ra": 0.2, "iu": 0.2}, "n": {"u": 1.5, "ri": 0.7, "h": 0.4, "ii": 0.3, "r": 0.3, "m": 0.3, "a": 0.2}, "u": {"n": 1.5, "ii": 0.6, "v": 0.4, "a": 0.3, "o": 0.2},
-    "h": {"b": 1.5, "li": 1, "n": 0.5, "k": 0.2, "lt": 0.1}, "b": {"h": 1, "l": 0.2, "o": 0.1}, "d": {"cl": 1.5, "a": 0.3, "el": 0.2}, "w": {"vv": 2, "v": 0.5, "u": 0.2, "iv": 0.2}, "v": {"y": 0.5, "r": 0.3, "u": 0.2},
-    "t": {"l": 0.8, "f": 0.8, "r": 0.4, "i": 0.4, "c": 0.2}, "f": {"t": 0.8, "r": 0.4, "l": 0.3}, "r": {"t": 0.4, "i": 0.3, "v": 0.2, "n": 0.2, "e": 0.2}, "s": {"a": 0.3, "S": 0.3, "e": 0.3, "z": 0.1, "": 0.1},
-    "g": {"q": 0.6, "y": 0.2, "p": 0.1, "e": 0.1}, "q": {"g": 0.5}, "y": {"v": 0.4, "g": 0.2, "r": 0.1, "j": 0.1}, "k": {"lc": 0.3, "h": 0.3}, "z": {"s": 0.3, "x": 0.1}, "x": {"z": 0.2, "s": 0.1}, "p": {"n": 0.2, "j": 0.1, "g": 0.1, "o": 0.1}, "j": {"i": 0.4},
-    "O": {"Q": 0.7, "C": 0.5, "o": 0.5, "D": 0.3}, "B": {"E": 0.4, "R": 0.4, "H": 0.2}, "D": {"O": 0.5, "I)": 0.1}, "G": {"C": 0.7, "O": 0.2}, "C": {"G": 0.6, "c": 0.5, "O": 0.3, "(": 0.2}, "Q": {"O": 0.5},
-    "E": {"F": 0.6, "B": 0.4}, "F": {"E": 0.4, "P": 0.4, "T": 0.1}, "P": {"F": 0.3, "R": 0.3, "I": 0.1}, "R": {"B": 0.4, "P": 0.3, "K": 0.2}, "T": {"I": 0.4, "F": 0.1, "Y": 0.1}, "M": {"N": 0.4, "IVI": 0.1}, "N": {"M": 0.3, "H": 0.2, "IV": 0.1},
-    "H": {"N": 0.4, "II": 0.3, "B": 0.1}, "U": {"V": 0.3, "u": 0.3, "L": 0.1}, "V": {"v": 0.4, "Y": 0.3}, "W": {"w": 0.4, "VV": 0.4}, "S": {"s": 0.5, "": 0.1}, "J": {"I": 0.3}, "K": {"R": 0.3, "X": 0.1}, "L": {"I": 0.3, "1": 0.0, "E": 0.1}, "A": {"Λ": 0.05, "a": 0.1},
-    "é": {"e": 2, "è": 0.7, "ć": 0.1}, "è": {"e": 1.5, "é": 0.7}, "ü": {"u": 2, "ii": 0.3, "ú": 0.2}, "ö": {"o": 2, "ó": 0.3}, "ä": {"a": 2, "á": 0.2, "à": 0.2}, "à": {"a": 2, "á": 0.3}, "ç": {"c": 2, "g": 0.2}, "ñ": {"n": 2, "fi": 0.2}, "ß": {"B": 1, "ss": 0.5, "b": 0.2},
-    "ê": {"e": 1.5, "é": 0.5, "è": 0.2}, "í": {"i": 2, "ì": 0.2}, "ó": {"o": 2, "ò": 0.2}, "á": {"a": 2, "à": 0.2}, "ú": {"u": 2}, "ï": {"i": 1.5}, "ë": {"e": 1}, "ô": {"o": 1.5}, "î": {"i": 1.5}, "û": {"u": 1.5, "ù": 0.2}, "â": {"a": 1.5}, "ì": {"i": 1}, "ò": {"o": 1}, "ù": {"u": 1}, "œ": {"oe": 1, "æ": 0.5}, "Ü": {"U": 1}, "Ö": {"O": 1}, "Ä": {"A": 1}, "É": {"E": 1},
-    "rn": {"m": 2}, "fi": {"ﬁ": 0.3, "fl": 0.4, "h": 0.3}, "fl": {"ﬂ": 0.3, "fi": 0.4}, "cl": {"d": 1.5}, "li": {"h": 0.8, "ii": 0.2}, "vv": {"w": 1}, "ri": {"n": 0.6}, "nn": {"m": 0.4, "rm": 0.1}, "in": {"m": 0.6}, "tt": {"ti": 0.2, "it": 0.2}, "ll": {"Il": 0.3, "ii": 0.2, "U": 0.2, "h": 0.1}, "ff": {"fi": 0.2, "f": 0.2}, "th": {"tli": 0.5, "tb": 0.5, "lh": 0.3}, "he": {"be": 0.5, "lie": 0.3}, "ce": {"ee": 0.3}, "ss": {"s": 0.1},
-}  # fmt: skip
-IN_NUMBERS = {"0": "OoO", "1": "lI|", "5": "S", "8": "B", "2": "Z", "6": "b"}
-MARKS = {
+# by the printed character or pair: what it is read as, with relative weights
+SUBSTITUTIONS: dict[str, dict[str, float]] = json.loads(
+    Path(__file__).with_name("substitutions.json").read_text(encoding="utf-8")
+)
+DIGIT_LOOK_ALIKES = {"0": "OoO", "1": "lI|", "5": "S", "8": "B", "2": "Z", "6": "b"}
+PUNCTUATION_LOOK_ALIKES = {
     ",": ".;",
     ".": ",:",
     ";": ":,",
@@ -45,31 +34,41 @@ MARKS = {
     "!": "l|",
     "(": "C{",
 }
-PAIRED = 0.35  # share of the places of a pair of letters at which the pair is taken, not the letter
-# shares of a letter's errors; BOTH: read twice, rightly and wrongly (fuür)
-EXTRA, LOST, DOUBLED, CASE, WILD, BOTH = 0.08, 0.08, 0.03, 0.03, 0.05, 0.04
-TORN = 5  # letters of a word that a space may part
-DIRT = ".,'`-~·:;|_*^\"°"
-EDGES = re.compile(r"(\W*)(.*?)(\W*)", re.DOTALL)
-HYPHENS = ("-", "¬", "\u00ad", "—", "–", "‐")
-ANYTHING = "abcdefghijklmnopqrstuvwxyz"
+PAIR_SHARE = (
+    0.35  # of the errors at a pair of letters in the table that hit the pair, not the letter
+)
+FITTED_WEIGHT = 4.0  # of all fitted substitutions of a character together
+# shares of a letter's errors; the rest are substitutions
+EXTRA_SPACE, LOST, DOUBLED, OTHER_CASE, RANDOM_LETTER = 0.08, 0.08, 0.03, 0.03, 0.05
+READ_TWICE = 0.04  # rightly and wrongly: fuür
+TORN_LETTERS = 5  # of a word that a space may part, at least
+DIRT_SIGNS = ".,'`-~·:;|_*^\"°"
+WORD_EDGES = re.compile(r"(\W*)(.*?)(\W*)", re.DOTALL)
+LINE_END_HYPHENS = ("-", "¬", "\u00ad", "—", "–", "‐")
+MAX_FITTED, MIN_FITTED = 8, 20
+# pairs to learn from
+MAX_DISTANCE = 0.3  # edits, as a share of the longer text
+MIN_CHARACTERS, MAX_CHARACTERS = 4, 200
+MAX_WORD_DISTANCE = 0.6  # as a share: a word that was read still worse stays as it was read
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 class Noise:
-    """Draws errors; ``fitted`` counts, when there are some, join the table."""
+    """Draws errors from a table of substitutions."""
 
     def __init__(self, fitted: Path | None = None) -> None:
-        self._table = {c: dict(options) for c, options in BASE.items()}
+        """Join the counts that ``fit`` wrote to the table, when there are some."""
+        self._table = {c: dict(options) for c, options in SUBSTITUTIONS.items()}
         if fitted and fitted.exists():
             for c, options in json.loads(fitted.read_text()).items():
                 total = sum(options.values())
                 mine = self._table.setdefault(c, {})
                 for to, n in options.items():
                     if not any(x.isdigit() for x in c + to):
-                        mine[to] = mine.get(to, 0.0) + 4.0 * n / total
+                        mine[to] = mine.get(to, 0.0) + FITTED_WEIGHT * n / total
 
     def apply(self, rng: random.Random, line: str, rate: float) -> str:
-        """The line with about ``rate`` errors a character; some words take more of them than others."""
+        """Return the line with about ``rate`` errors a character; some words get more of them than others."""
         words = line.split(" ")
         spoilt = [self._word(rng, word, rate * min(3.0, rng.expovariate(1))) for word in words]
         out = spoilt[0]
@@ -81,9 +80,9 @@ class Noise:
 
     def _word(self, rng: random.Random, word: str, rate: float) -> str:
         if any(c.isdigit() for c in word):
+            alike = DIGIT_LOOK_ALIKES
             return "".join(
-                rng.choice(IN_NUMBERS[c]) if c in IN_NUMBERS and rng.random() < rate / 4 else c
-                for c in word
+                rng.choice(alike[c]) if c in alike and rng.random() < rate / 4 else c for c in word
             )
         out: list[str] = []
         n = 0
@@ -93,37 +92,36 @@ class Noise:
             if rng.random() >= rate:
                 out.append(c)
             elif not c.isalpha():
-                out.append(
-                    rng.choice(["", rng.choice(MARKS.get(c, c)), rng.choice(MARKS.get(c, c))])
-                )
-            elif pair in self._table and rng.random() < PAIRED:
+                signs = PUNCTUATION_LOOK_ALIKES.get(c, c)
+                out.append(rng.choice(["", rng.choice(signs), rng.choice(signs)]))
+            elif pair in self._table and rng.random() < PAIR_SHARE:
                 out.append(self._draw(rng, pair))
                 n += 1
             else:
                 out.append(self._letter(rng, c))
         if rng.random() < rate / 2:
-            out.insert(rng.randrange(len(out) + 1), rng.choice(DIRT))
-        if len(out) >= TORN and rng.random() < rate:
+            out.insert(rng.randrange(len(out) + 1), rng.choice(DIRT_SIGNS))
+        if len(out) >= TORN_LETTERS and rng.random() < rate:
             out.insert(rng.randrange(2, len(out) - 1), " ")
         return "".join(out)
 
     def _letter(self, rng: random.Random, c: str) -> str:
         kind = rng.random()
         for share, made in (
-            (EXTRA, c + " "),
+            (EXTRA_SPACE, c + " "),
             (LOST, ""),
             (DOUBLED, c + c),
-            (CASE, c.swapcase()),
-            (WILD, rng.choice(ANYTHING)),
-            (BOTH, self._both(rng, c)),
+            (OTHER_CASE, c.swapcase()),
+            (RANDOM_LETTER, rng.choice(LETTERS)),
+            (READ_TWICE, self._twice(rng, c)),
         ):
             if kind < share:
                 return made
             kind -= share
         return self._draw(rng, c) if c in self._table else c
 
-    def _both(self, rng: random.Random, c: str) -> str:
-        other = self._draw(rng, c) if c in self._table else rng.choice(ANYTHING)
+    def _twice(self, rng: random.Random, c: str) -> str:
+        other = self._draw(rng, c) if c in self._table else rng.choice(LETTERS)
         return rng.choice([c + other, other + c])
 
     def _draw(self, rng: random.Random, c: str) -> str:
@@ -132,12 +130,12 @@ class Noise:
 
 
 def wanted(ocr: str, truth: str) -> str:
-    """The truth as far as a corrector should restore it: numbers and punctuation stay as they were read."""
+    """Return the truth as far as a corrector should restore it: numbers and punctuation stay as they were read."""
     return " ".join(_of_words(before, after) for before, after in _words(ocr, truth))
 
 
 def _words(ocr: str, truth: str) -> Iterator[tuple[str, str]]:
-    """Words beside each other, parted at the spaces that both texts have; some are joined, some split."""
+    """Yield words of both texts side by side, cut at the spaces that both have; some are joined, some split."""
     x = y = 0
     for code in Levenshtein.opcodes(ocr, truth):
         if code.tag == "equal":
@@ -149,27 +147,30 @@ def _words(ocr: str, truth: str) -> Iterator[tuple[str, str]]:
 
 
 def _of_words(before: str, after: str) -> str:
+    """Return what is wanted of a word that was read as ``before`` and printed as ``after``."""
     if before == after:
         return before
     letters, true = _letters(before), _letters(after)
     if any(c.isdigit() for c in before + after):
         repaired = len(before) == len(after) and all(
-            a == b or a in IN_NUMBERS.get(b, "") for a, b in zip(before, after, strict=True)
+            a == b or a in DIGIT_LOOK_ALIKES.get(b, "") for a, b in zip(before, after, strict=True)
         )
         return after if repaired else before
     if letters.casefold() == true.casefold() and (
         letters.islower() or letters.isupper() or letters.istitle() or not letters
     ):
         return after if before.replace(" ", "") == after.replace(" ", "") else before
-    if Levenshtein.normalized_distance(before, after) > 0.6 or not letters or not true:
+    if (
+        Levenshtein.normalized_distance(before, after) > MAX_WORD_DISTANCE
+        or not letters
+        or not true
+    ):
         return before
-    head, core, tail = EDGES.fullmatch(before).groups()  # type: ignore[union-attr] # all text matches
-    true_head, true_core, true_tail = EDGES.fullmatch(after).groups()  # type: ignore[union-attr]
+    head, core, tail = WORD_EDGES.fullmatch(before).groups()  # type: ignore[union-attr] # all text matches
+    true_head, true_core, true_tail = WORD_EDGES.fullmatch(after).groups()  # type: ignore[union-attr]
     if len(core) == len(true_core):
         return f"{head}{true_core}{tail}"
-    return (
-        f"{true_head}{true_core}{tail if tail in HYPHENS and true_tail in HYPHENS else true_tail}"
-    )
+    return f"{true_head}{true_core}{tail if tail in LINE_END_HYPHENS and true_tail in LINE_END_HYPHENS else true_tail}"
 
 
 def _letters(text: str) -> str:
@@ -177,32 +178,29 @@ def _letters(text: str) -> str:
 
 
 def pairs(file: Path) -> Iterator[tuple[str, str]]:
-    """Lines of OCR text and what is wanted of them, of those that are near enough to learn from."""
+    """Yield lines of OCR text with what is wanted of them, if the two are near enough to learn from."""
     for ocr, truth in raw(file):
-        near = Levenshtein.distance(ocr, truth) <= 0.3 * max(len(ocr), len(truth))
-        if near and 4 <= len(ocr) <= 200:
+        near = Levenshtein.distance(ocr, truth) <= MAX_DISTANCE * max(len(ocr), len(truth))
+        if near and MIN_CHARACTERS <= len(ocr) <= MAX_CHARACTERS:
             yield ocr, wanted(ocr, truth)
 
 
 def raw(file: Path) -> Iterator[tuple[str, str]]:
-    """Lines of OCR text and truth: of a HIPE-OCRepair file (.gz), or as ``render`` writes them."""
+    """Yield lines of OCR text and truth: of a HIPE-OCRepair file (.gz), or of one that ``render`` wrote (.jsonl)."""
     return _rendered(file) if file.suffix == ".jsonl" else _hipe(file)
 
 
 def _rendered(file: Path) -> Iterator[tuple[str, str]]:
     for row in file.read_text(encoding="utf-8").splitlines():
         ocr, truth, *_ = json.loads(row)
-        for old, new in (
-            ("ſ", "s"),
-            ("ﬁ", "fi"),
-            ("ﬂ", "fl"),
-        ):  # an engine that reads f for ſ means s
+        # an engine that reads f for ſ means s
+        for old, new in (("ſ", "s"), ("ﬁ", "fi"), ("ﬂ", "fl")):
             truth = truth.replace(old, new)
         yield ocr.strip(), " ".join(truth.split())
 
 
 def _hipe(file: Path) -> Iterator[tuple[str, str]]:
-    """Of the documents that have as many lines in both."""
+    """Yield the lines of documents whose OCR text and truth have the same number of lines."""
     with gzip.open(file, "rt", encoding="utf-8") as opened:
         for row in opened:
             record = json.loads(row)
@@ -213,7 +211,10 @@ def _hipe(file: Path) -> Iterator[tuple[str, str]]:
 
 
 def fit(files: Iterable[Path], out: Path) -> None:
-    """Count the substitutions of one or two characters by up to two, and write them as JSON."""
+    """Count the substitutions of one or two letters by up to two characters, and write them as JSON.
+
+    Each is kept with its MAX_FITTED most frequent readings if it occurs MIN_FITTED times.
+    """
     counts: dict[str, Counter[str]] = {}
     for file in files:
         for ocr, truth in pairs(file):
@@ -227,5 +228,9 @@ def fit(files: Iterable[Path], out: Path) -> None:
                     and len(after) <= 2
                 ):
                     counts.setdefault(before, Counter())[after] += 1
-    kept = {c: dict(n.most_common(8)) for c, n in counts.items() if sum(n.values()) >= 20}
+    kept = {
+        c: dict(n.most_common(MAX_FITTED))
+        for c, n in counts.items()
+        if sum(n.values()) >= MIN_FITTED
+    }
     out.write_text(json.dumps(kept, ensure_ascii=False))

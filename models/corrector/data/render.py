@@ -1,9 +1,9 @@
-"""Real errors: lines are drawn in many fonts, spoilt as scans are, and read by an engine of ours.
+"""Make real OCR errors: draw lines in many fonts, spoil them as scans are spoilt, and let an engine read them.
 
     python -m data.render --lines LINES.txt --fonts FOLDER --engine rapidocr --out PAIRS.jsonl
 
-Needs scanmend itself (its recogniser reads the line images) and tesseract. Pairs are appended one by one, so
-it may be stopped and started again; it goes on behind the lines that it has done.
+Needs scanmend itself, whose recogniser reads the line images, or the tesseract program. Pairs are appended as they come, so the
+program may be stopped; the next start resumes behind the lines that are done.
 """
 
 import argparse
@@ -19,12 +19,13 @@ import msgspec
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-AT_ONCE = 12  # lines
-Read = tuple[str, list[dict[str, Any]] | None]  # a line's text, and what the engine doubted
+LINES_AT_ONCE = 12
+FONT_PIXELS = (11, 34)
+Reading = tuple[str, list[dict[str, Any]] | None]  # a line's text, and the engine's alternatives
 
 
 def draw(text: str, font: ImageFont.FreeTypeFont, rng: random.Random) -> Image.Image:
-    """Dark on light, with a margin as a detector leaves it."""
+    """Return the text in dark on light, with a margin as a detector leaves it."""
     left, top, right, bottom = font.getbbox(text)
     margin = rng.randrange(1, 8)
     paper, ink = rng.randrange(190, 256), rng.randrange(0, 110)
@@ -34,7 +35,7 @@ def draw(text: str, font: ImageFont.FreeTypeFont, rng: random.Random) -> Image.I
 
 
 def spoil(image: Image.Image, rng: random.Random) -> Image.Image:
-    """Some of what scanners, copiers, cameras and time do to a line."""
+    """Return the image with some of the damage that scanners, copiers, cameras and time do to a line."""
     if rng.random() < 0.4:
         image = image.rotate(
             rng.gauss(0, 0.5),
@@ -79,8 +80,8 @@ def spoil(image: Image.Image, rng: random.Random) -> Image.Image:
     return image
 
 
-def rapidocr() -> Callable[[Sequence[Image.Image]], list[Read]]:
-    """The recogniser of the product alone."""
+def rapidocr() -> Callable[[Sequence[Image.Image]], list[Reading]]:
+    """Return the product's recogniser, as a function of line images."""
     from scanmend.ocr.detection import as_bgr  # noqa: PLC0415 - only one engine is needed
     from scanmend.ocr.line_models import LineModels  # noqa: PLC0415
 
@@ -91,8 +92,8 @@ def rapidocr() -> Callable[[Sequence[Image.Image]], list[Read]]:
     ]
 
 
-def tesseract(images: Sequence[Image.Image]) -> list[Read]:
-    """All lines on one tall sheet would be parted wrongly: one call a line."""
+def tesseract(images: Sequence[Image.Image]) -> list[Reading]:
+    """Return Tesseract's readings, by one call a line: on one tall sheet it would cut the lines wrongly."""
     return [(_tesseract(image), None) for image in images]
 
 
@@ -107,22 +108,28 @@ def _tesseract(image: Image.Image) -> str:
 def readable(
     lines: Sequence[str], fonts: Sequence[Path], rng: random.Random, *, page: bool
 ) -> Iterator[tuple[str, Image.Image]]:
-    """Each line with its spoilt image, in a font that has its letters; ``page``: all in the same manner."""
+    """Yield each line with its spoilt image if the font has its characters.
+
+    ``page``: all lines in the same font and with the same damage.
+    """
     seed = rng.randrange(2**32)
     for text in lines:
         if page:
             rng = random.Random(seed)
-        font = ImageFont.truetype(str(rng.choice(fonts)), rng.randrange(11, 34))
-        blank = font.getmask("\uffff").getbbox(), bytes(font.getmask("\uffff"))
-        if all(
-            c == " " or (font.getmask(c).getbbox(), bytes(font.getmask(c))) != blank
-            for c in set(text)
-        ):
+        font = ImageFont.truetype(str(rng.choice(fonts)), rng.randrange(*FONT_PIXELS))
+        missing = _glyph(font, "\uffff")
+        if all(c == " " or _glyph(font, c) != missing for c in set(text)):
             yield text, spoil(draw(text, font, rng), rng)
 
 
+def _glyph(font: ImageFont.FreeTypeFont, character: str) -> tuple[Any, bytes]:
+    """Return the bounding box and the pixels of a character."""
+    mask = font.getmask(character)
+    return mask.getbbox(), bytes(mask)
+
+
 def main() -> None:
-    """Read lines until there are none."""
+    """Read all lines."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lines", type=Path, required=True)
     parser.add_argument("--fonts", type=Path, required=True)
@@ -131,7 +138,7 @@ def main() -> None:
     parser.add_argument(
         "--pages",
         action="store_true",
-        help=f"{AT_ONCE} lines each in the same manner; their page is noted, and what the engine doubted",
+        help=f"{LINES_AT_ONCE} lines each in the same manner; their page is noted, and the engine's alternatives",
     )
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
@@ -142,14 +149,16 @@ def main() -> None:
     done = int(counter.read_text()) if counter.exists() else 0
     rng = random.Random(options.seed + done)
     with options.out.open("a", encoding="utf-8") as out:
-        for start in range(done, len(texts), AT_ONCE):
-            pairs = list(readable(texts[start : start + AT_ONCE], fonts, rng, page=options.pages))
+        for start in range(done, len(texts), LINES_AT_ONCE):
+            pairs = list(
+                readable(texts[start : start + LINES_AT_ONCE], fonts, rng, page=options.pages)
+            )
             found = read([image for _, image in pairs])
             for (truth, _), (ocr, doubts) in zip(pairs, found, strict=True):
                 row = [ocr, truth, start, doubts] if options.pages else [ocr, truth]
                 out.write(json.dumps(row, ensure_ascii=False) + "\n")
             out.flush()
-            counter.write_text(str(start + AT_ONCE))
+            counter.write_text(str(start + LINES_AT_ONCE))
 
 
 if __name__ == "__main__":

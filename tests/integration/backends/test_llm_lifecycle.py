@@ -1,9 +1,10 @@
-"""The model's life: real llama.cpp on a real (tiny, random) GGUF that the test writes."""
+"""The language model's life: real llama.cpp on a real (tiny, random) GGUF file that the test writes."""
 
 import os
 import signal
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,13 @@ import pytest
 import tinygguf
 from hub import Hub, serving
 from running import eventually
-from scanmend.backends import gpu
-from scanmend.backends.llm_lifecycle import MODEL_MOVES, Model, ModelState
+from scanmend.backends.llm_lifecycle import LanguageModel
 from scanmend.config.profiles import Profile
 from scanmend.config.settings import LlmSettings
 from scanmend.correction.gate import gate
 from scanmend.errors import ChildError, ModelUnavailable, OutOfMemory, TimedOut
 from scanmend.gguf_notes import Notes
-from scanmend.llm import loader as llm_model
+from scanmend.llm import llama_model, loader
 from scanmend.page import Box, Line
 from scanmend.telemetry import metrics
 from scanmend.workers.client import Child
@@ -42,20 +42,20 @@ SETTINGS = replace(
 )
 
 
-class Told(list[tuple[str, str]]):
-    """The states that were told."""
+class States(list[tuple[str, str]]):
+    """The states that were reported, with their reasons."""
 
     def __call__(self, state: str, reason: str) -> None:
         self.append((state, reason))
 
     @property
-    def states(self) -> list[str]:
+    def names(self) -> list[str]:
         return [state for state, _ in self]
 
 
 @pytest.fixture
-def told() -> Told:
-    return Told()
+def states() -> States:
+    return States()
 
 
 @pytest.fixture
@@ -64,41 +64,64 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "models"
 
 
+Make = Callable[..., LanguageModel]
+
+
 @pytest.fixture
-def model(folder: Path, told: Told) -> Iterator[Model]:
-    model = Model(SETTINGS, str(folder), told)
-    yield model
-    model.close()
+def make(folder: Path, states: States) -> Iterator[Make]:
+    """Make models that are closed with the test."""
+    made: list[LanguageModel] = []
+
+    def make(directory: Path = folder, **settings: Any) -> LanguageModel:
+        made.append(LanguageModel(replace(SETTINGS, **settings), str(directory), states))
+        return made[-1]
+
+    yield make
+    for model in made:
+        model.close()
 
 
-def _child(model: Model) -> psutil.Process:
-    assert model._child is not None
-    return psutil.Process(model._child.pid)
+@pytest.fixture
+def model(make: Make) -> LanguageModel:
+    return make()
 
 
-def test_load_correct_unload_reload(model: Model, told: Told) -> None:
+def _process(model: LanguageModel) -> psutil.Process:
+    assert model.pid is not None
+    return psutil.Process(model.pid)
+
+
+def _soon(act: Callable[[], None], seconds: float) -> threading.Timer:
+    timer = threading.Timer(seconds, act)
+    timer.start()
+    return timer
+
+
+def test_load_correct_unload_reload(model: LanguageModel, states: States) -> None:
     for _ in range(2):
         proposal = model.propose(LINES, ALL, PROFILE)
-        process = _child(model)
+        process = _process(model)
 
         assert len(proposal.lines) == len(LINES)
         assert proposal.tokens > 0
         assert proposal.model.name == "tiny-q8_0.gguf"
         assert proposal.model.quantization == "q8_0"
-        assert gate(LINES, proposal.lines, PROFILE).lines == tuple(line.text for line in LINES)
+        assert gate(LINES, proposal.lines, PROFILE.gate_rules).lines == tuple(
+            line.text for line in LINES
+        )
 
         model.idle()
         assert not process.is_running()
         assert not model.loaded
         assert metrics.REGISTRY.get_sample_value("scanmend_model_state", {"state": "ready"}) == 1
         assert metrics.REGISTRY.get_sample_value("scanmend_model_state", {"state": "busy"}) == 0
-    assert told.states == [
+    assert states.names == [
         "ready",
         *["loading", "loaded", "busy", "idle", "unloading", "ready"] * 2,
     ]
 
 
-def test_a_random_model_stays_within_its_bounds(model: Model) -> None:
+def test_a_random_model_stays_within_its_bounds(model: LanguageModel) -> None:
     many = LINES * 20
     proposal = model.propose(many, range(len(many)), PROFILE)
 
@@ -106,43 +129,39 @@ def test_a_random_model_stays_within_its_bounds(model: Model) -> None:
     assert proposal.bound in ("tokens", "repetition", "seconds", None)
 
 
-def test_a_worker_that_dies_idle_is_replaced(model: Model) -> None:
+def test_a_process_that_dies_idle_is_replaced(model: LanguageModel) -> None:
     model.propose(LINES, ALL, PROFILE)
-    _child(model).kill()
+    _process(model).kill()
 
     assert model.propose(LINES, ALL, PROFILE).tokens > 0
 
 
-def test_a_worker_that_dies_in_mid_page_is_tried_once_more(model: Model, told: Told) -> None:
+def test_a_page_whose_process_dies_is_tried_once_more(model: LanguageModel, states: States) -> None:
     model.propose(LINES, ALL, PROFILE)
-    first = _child(model)
-    first.suspend()  # in the middle of what follows
-    import threading
-
-    killer = threading.Timer(0.5, first.kill)
-    killer.start()
+    first = _process(model)
+    first.suspend()  # so that the next page is in work when it is killed
+    killer = _soon(first.kill, 0.5)
     try:
         proposal = model.propose(LINES, ALL, PROFILE)
     finally:
         killer.join()
 
     assert proposal.tokens > 0
-    assert "failed" in told.states
-    assert _child(model).pid != first.pid
+    assert "failed" in states.names
+    assert _process(model).pid != first.pid
 
 
-def test_a_page_that_takes_too_long_is_ended(folder: Path, told: Told) -> None:
-    model = Model(replace(SETTINGS, page_timeout=0.2), str(folder), told)
-    try:
-        proposal = model.propose(LINES, ALL, PROFILE)  # the child bounds itself …
-        assert proposal.bound in ("seconds", "tokens", "repetition", None)
-        _child(model).suspend()
-        started = time.monotonic()
-        with pytest.raises(TimedOut):  # … and is ended when it can't
-            model.propose(LINES, ALL, PROFILE)
-        assert time.monotonic() - started < 30
-    finally:
-        model.close()
+def test_a_page_that_takes_too_long_is_ended(make: Make) -> None:
+    model = make(page_timeout=0.2)
+    proposal = model.propose(LINES, ALL, PROFILE)  # the child bounds itself …
+    assert proposal.bound in ("seconds", "tokens", "repetition", None)
+    _process(model).suspend()
+    started = time.monotonic()
+
+    with pytest.raises(TimedOut):  # … and is ended when it can't
+        model.propose(LINES, ALL, PROFILE)
+
+    assert time.monotonic() - started < 30
 
 
 @pytest.mark.parametrize(
@@ -154,95 +173,85 @@ def test_a_page_that_takes_too_long_is_ended(folder: Path, told: Told) -> None:
     ],
 )
 def test_a_corrupt_file_is_named_and_not_tried_again_at_once(
-    folder: Path, told: Told, damage: object, said: str
+    folder: Path, make: Make, states: States, damage: Callable[[bytes], bytes], said: str
 ) -> None:
     path = folder / "tiny-q8_0.gguf"
     whole = path.read_bytes()
-    path.write_bytes(damage(whole))  # type: ignore[operator]
-    model = Model(SETTINGS, str(folder), told)
-    try:
-        for _ in range(5):
-            with pytest.raises(ModelUnavailable, match=said) as error:
-                model.propose(LINES, ALL, PROFILE)
-        assert "tiny-q8_0.gguf" in str(error.value)
-        assert told.states.count("loading") == 1
-        path.write_bytes(whole)  # put right: taken at once
-        os.utime(path, (1, 1))
-        assert model.propose(LINES, ALL, PROFILE).tokens > 0
-    finally:
-        model.close()
+    path.write_bytes(damage(whole))
+    model = make()
+    for _ in range(5):
+        with pytest.raises(ModelUnavailable, match=said) as error:
+            model.propose(LINES, ALL, PROFILE)
+    assert "tiny-q8_0.gguf" in str(error.value)
+    assert states.names.count("loading") == 1
+
+    path.write_bytes(whole)  # a repaired file is tried at once
+    os.utime(path, (1, 1))
+    assert model.propose(LINES, ALL, PROFILE).tokens > 0
 
 
-def test_no_model_and_no_download(tmp_path: Path, told: Told) -> None:
-    model = Model(SETTINGS, str(tmp_path), told)
-    with pytest.raises(ModelUnavailable, match=r"no \.gguf file in .* llm\.auto_download is false"):
-        model.propose(LINES, ALL, PROFILE)
-    tinygguf.write(tmp_path / "anything.gguf")
-    try:
-        assert model.propose(LINES, ALL, PROFILE).model.name == "anything.gguf"
-    finally:
-        model.close()
-
-
-def test_a_named_model_that_is_missing(folder: Path, told: Told) -> None:
-    model = Model(replace(SETTINGS, model="other.gguf"), str(folder), told)
-    with pytest.raises(ModelUnavailable, match=r"llm\.model: .*other\.gguf is not there"):
-        model.propose(LINES, ALL, PROFILE)
-    model.close()
-
-
-def test_a_model_without_a_chat_template(tmp_path: Path, told: Told) -> None:
-    tinygguf.write(tmp_path / "plain.gguf", template=False)
-    model = Model(SETTINGS, str(tmp_path), told)
-    try:
-        assert model.propose(LINES, ALL, PROFILE).tokens > 0
-    finally:
-        model.close()
-
-
-def test_a_download_goes_on_beside(
-    tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+def test_without_a_file_and_without_a_download_there_is_no_model(
+    tmp_path: Path, make: Make, states: States
 ) -> None:
-    """Pages are told at once that there is no model yet; when it is there, it is used."""
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    model = make(empty)
+    for _ in range(3):
+        with pytest.raises(ModelUnavailable, match=r"no \.gguf file in .* is false") as error:
+            model.propose(LINES, ALL, PROFILE)
+    assert error.value.remedy == "put one there, or set it to true"
+    assert states.names == ["absent"]  # reported once
+
+    tinygguf.write(empty / "anything.gguf")
+    assert model.propose(LINES, ALL, PROFILE).model.name == "anything.gguf"
+
+
+def test_a_missing_file_that_the_configuration_names(make: Make) -> None:
+    with pytest.raises(ModelUnavailable, match=r"llm\.model: .*other\.gguf is not there; put it"):
+        make(model="other.gguf").propose(LINES, ALL, PROFILE)
+
+
+def test_a_model_without_a_chat_template(tmp_path: Path, make: Make) -> None:
+    tinygguf.write(tmp_path / "plain" / "plain.gguf", template=False)
+
+    assert make(tmp_path / "plain").propose(LINES, ALL, PROFILE).tokens > 0
+
+
+def test_pages_do_not_wait_for_a_download(
+    tmp_path: Path, make: Make, states: States, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = tinygguf.write(tmp_path / "made.gguf").read_bytes()
     with serving(Hub("Linden/Tiny-GGUF", {"tiny-q8_0.gguf": data})) as hub:
         monkeypatch.setenv("HF_ENDPOINT", hub.address)
         monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
-        settings = replace(SETTINGS, auto_download=True, repo_id="Linden/Tiny-GGUF")
-        model = Model(settings, str(tmp_path / "models"), told)
-        try:
-            with pytest.raises(ModelUnavailable, match="is being downloaded"):
-                model.propose(LINES, ALL, PROFILE)
-            eventually(lambda: "ready" in told.states)
-            assert model.propose(LINES, ALL, PROFILE).model.name == "tiny-q8_0.gguf"
-        finally:
-            model.close()
+        model = make(tmp_path / "fetched", auto_download=True, repo_id="Linden/Tiny-GGUF")
+        with pytest.raises(ModelUnavailable, match="is being downloaded"):
+            model.propose(LINES, ALL, PROFILE)
+        eventually(lambda: "ready" in states.names)
+
+        assert model.propose(LINES, ALL, PROFILE).model.name == "tiny-q8_0.gguf"
+        assert "Linden/Tiny-GGUF, licence: apache-2.0" in [reason for _, reason in states]
 
 
-def test_a_failed_download_is_remembered(
-    tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+def test_a_failed_download_is_not_tried_again_at_once(
+    tmp_path: Path, make: Make, states: States, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    model = Model(replace(SETTINGS, auto_download=True), str(tmp_path / "models"), told)
-    try:
-        with pytest.raises(ModelUnavailable):
+    model = make(tmp_path / "fetched", auto_download=True)
+    with pytest.raises(ModelUnavailable):
+        model.propose(LINES, ALL, PROFILE)
+    eventually(lambda: "failed" in states.names)
+
+    for _ in range(5):
+        with pytest.raises(ModelUnavailable, match="can't be reached"):
             model.propose(LINES, ALL, PROFILE)
-        eventually(lambda: "failed" in told.states)
-        for _ in range(5):
-            with pytest.raises(ModelUnavailable, match="can't be reached"):
-                model.propose(LINES, ALL, PROFILE)
-        assert told.states.count("downloading") == 1
-    finally:
-        model.close()
+    assert states.names.count("downloading") == 1
 
 
-def test_interrupt_ends_the_page_at_once(model: Model) -> None:
-    import threading
-
+def test_interrupt_ends_the_page_at_once(model: LanguageModel) -> None:
     model.propose(LINES, ALL, PROFILE)
-    _child(model).suspend()
-    timer = threading.Timer(0.3, model.interrupt)
-    timer.start()
+    _process(model).suspend()
+    timer = _soon(model.interrupt, 0.3)
     try:
         with pytest.raises(ChildError):
             model.propose(LINES, ALL, PROFILE)
@@ -250,13 +259,13 @@ def test_interrupt_ends_the_page_at_once(model: Model) -> None:
         timer.join()
 
 
-def test_fifty_loads_and_unloads_leak_nothing(model: Model) -> None:
+def test_fifty_loads_and_unloads_leak_nothing(model: LanguageModel) -> None:
     """No file, no child, no memory, but for what the interpreter keeps the first times."""
     us = psutil.Process()
     resident = []
     for cycle in range(50):
         model.propose(LINES, ALL, PROFILE)
-        process = _child(model)
+        process = _process(model)
         model.idle()
         assert not process.is_running()
         if cycle == 9:
@@ -268,11 +277,10 @@ def test_fifty_loads_and_unloads_leak_nothing(model: Model) -> None:
     assert max(resident[40:]) - min(resident[9:20]) < 2 * 2**20
 
 
-def test_a_model_that_ends_its_process_three_times_is_left_alone_until_it_changes(
-    folder: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+def test_a_model_that_kills_its_process_three_times_is_left_alone_until_it_changes(
+    folder: Path, model: LanguageModel, states: States, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The death is made by a signal: a GGUF on which llama.cpp aborts is not at hand."""
-    model = Model(SETTINGS, str(folder), told)
+    """No GGUF file on which llama.cpp aborts is at hand: a signal ends the process."""
     ask = Child.ask
 
     def dying(self: Child, request: Request[Any], *rest: Any) -> Any:
@@ -282,40 +290,19 @@ def test_a_model_that_ends_its_process_three_times_is_left_alone_until_it_change
         return ask(self, request, *rest)
 
     monkeypatch.setattr(Child, "ask", dying)
-    try:
-        for _ in range(4):
-            with pytest.raises((ChildError, ModelUnavailable)):
-                model.propose(LINES, ALL, PROFILE)
-        monkeypatch.setattr(Child, "ask", ask)
-        with pytest.raises(ModelUnavailable, match="until it or the configuration changes"):
+    for _ in range(4):
+        with pytest.raises((ChildError, ModelUnavailable)):
             model.propose(LINES, ALL, PROFILE)
-        assert told.states.count("loading") == 3
-        os.utime(folder / "tiny-q8_0.gguf", (5, 5))
-        assert model.propose(LINES, ALL, PROFILE).tokens > 0
-    finally:
-        model.close()
+    monkeypatch.setattr(Child, "ask", ask)
+
+    with pytest.raises(ModelUnavailable, match="until it or the configuration changes"):
+        model.propose(LINES, ALL, PROFILE)
+    assert states.names.count("loading") == 3
+    os.utime(folder / "tiny-q8_0.gguf", (5, 5))
+    assert model.propose(LINES, ALL, PROFILE).tokens > 0
 
 
-# a GPU that is not there: nvidia-smi and llama.cpp's answer are replaced, nothing else ----------------
-
-
-def test_after_an_unload_the_next_load_waits_for_the_gpus_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    program = tmp_path / "nvidia-smi"
-    count = tmp_path / "count"
-    program.write_text(
-        f"#!/bin/sh\necho x >> {count}\n"
-        f'[ $(wc -l < {count}) -lt 4 ] && echo "Tiny 1, 900, 1000" || echo "Tiny 1, 100, 1000"\n'
-    )
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-
-    waited = gpu.wait_until_free(200, time.monotonic() + 60)
-
-    assert gpu.memory() == gpu.Memory("Tiny 1", 100, 1000)
-    assert waited >= 0.5
-    assert gpu.wait_until_free(50, time.monotonic() + 0.6) < 30  # and no longer than allowed
+# llama.cpp's loader in this process; that there is a GPU is invented ----------------------------------
 
 
 @pytest.mark.parametrize(
@@ -329,41 +316,37 @@ def test_layers_are_halved_down_to_the_cpu(
     most: int | None,
     ladder: list[int],
 ) -> None:
-    monkeypatch.setattr(llm_model, "device", lambda: "gpu")
+    monkeypatch.setattr(llama_model, "device", lambda: "gpu")
     tried: list[int] = []
-    real = llm_model._try
+    real = loader._load_with
 
-    def fits_on_the_cpu(wish: LoadRequest, layers: int, notes: Notes) -> llm_model.Loaded:
+    def fits_on_the_cpu(request: LoadRequest, layers: int, notes: Notes) -> loader.LoadedModel:
         tried.append(layers)
         if layers:
             raise OutOfMemory("short")
-        return real(wish, layers, notes)
+        return real(request, layers, notes)
 
-    monkeypatch.setattr(llm_model, "_try", fits_on_the_cpu)
-    path = str(folder / "tiny-q8_0.gguf")
-    wish = LoadRequest(os.fsencode(path), wanted, 1024, gpu="Tiny 1, 1000 MiB", max_layers=most)
+    monkeypatch.setattr(loader, "_load_with", fits_on_the_cpu)
+    path = folder / "tiny-q8_0.gguf"
+    request = LoadRequest(os.fsencode(path), wanted, 1024, gpu="Tiny 1, 1000 MiB", max_layers=most)
 
     def keep(step: Progress) -> None:  # as the daemon does for the child
         if isinstance(step, FactsFound):
-            Notes(path).update(step.facts)
+            Notes(str(path)).update(step.facts)
 
-    llm_model.load(wish, keep).context.close()
+    loader.load(request, keep).context.close()
 
     assert tried == ladder
     if wanted is None:  # and it is remembered for this model and this GPU
         tried.clear()
-        llm_model.load(wish, lambda _: None).context.close()
+        loader.load(request, lambda _: None).context.close()
         assert tried == [0]
 
 
 def test_a_build_without_gpu_is_told_from_a_machine_without(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert llm_model.device() == "cpu: llama.cpp is built without support for a GPU"
+    assert llama_model.device() == "cpu: llama.cpp is built without support for a GPU"
     real = os.listdir
     monkeypatch.setattr(os, "listdir", lambda p: [*real(p), "libggml-cuda.so"])
-    assert llm_model.device() == "cpu: llama.cpp is built for cuda, and no such GPU is found"
-
-
-def test_every_state_is_in_the_table() -> None:
-    assert set(MODEL_MOVES) == set(ModelState)
+    assert llama_model.device() == "cpu: llama.cpp is built for cuda, and no such GPU is found"

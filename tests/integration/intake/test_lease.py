@@ -1,8 +1,9 @@
-"""Leases on a real file system: one of many gets one, the dead are followed, whoever comes back asks."""
+"""Test leases on a real file system: one of many daemons gets a file, and a dead one is followed by one."""
 
 import multiprocessing
 import os
 import subprocess
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -13,20 +14,39 @@ from running import eventually
 from scanmend.config.settings import WatchSettings
 from scanmend.document import FileSnapshot, State
 from scanmend.errors import MachineError
-from scanmend.intake.lease import Holder, Leases
+from scanmend.intake.lease import Leases
+from scanmend.intake.lease_folders import InWork, LeaseFolders, PublishedMark, slot_of
 from scanmend.store.journal import Journal
 from scanmend.store.mounts import Root
 
 SECONDS = 0.5
 FILE = b"scan.pdf"
+SHA256 = "ab" * 32
 
 
-def _daemon(inbox: Path, name: str, shared: bool | None = True, seconds: float = SECONDS) -> Leases:
-    """A daemon's leases, with a state folder of its own; the same name is the same daemon, started anew."""
-    state = inbox.parent / f"state-{name}"
-    state.mkdir(exist_ok=True)
-    root = Root(str(inbox))
-    return Leases(root, Journal.open(str(state)), WatchSettings(shared=shared, lease=seconds))
+class Daemon:
+    """One daemon's leases and journal. The same name is the same daemon, started anew."""
+
+    def __init__(self, inbox: Path, name: str, shared: bool | None = True) -> None:
+        state = inbox.parent / f"state-{name}"
+        state.mkdir(exist_ok=True)
+        self.journal = Journal.open(str(state))
+        settings = WatchSettings(shared=shared, lease=SECONDS)
+        self.leases = Leases(Root(str(inbox)), self.journal, settings)
+        self.acquire = self.leases.acquire
+        self.owner = self.leases.owner
+
+    def claim(self, path: bytes = FILE) -> None:
+        """Claim the file: it stays in the journal."""
+        with self.leases.claiming(path) as holder:
+            assert holder is None
+            self.journal.claim(FileSnapshot(path, 1, 1, 1), SHA256, "default")
+
+    def end(self, kept: bool = False) -> None:
+        """Take the last document to its end."""
+        for state in (State.READING, State.PUBLISHING, State.PUTTING_AWAY, State.DONE):
+            document = list(self.journal.in_state(*State))[-1]
+            self.journal.move(document, state, "test", kept=kept and state == State.DONE)
 
 
 @pytest.fixture
@@ -37,20 +57,6 @@ def inbox(tmp_path: Path) -> Path:
     return folder
 
 
-def _claimed(leases: Leases, path: bytes = FILE) -> None:
-    """Let the daemon claim the file: it stays in the journal."""
-    with leases.claiming(path) as other:
-        assert other is None
-        leases._journal.claim(FileSnapshot(path, 1, 1, 1), "ab" * 32, "default")
-
-
-def _end(leases: Leases, kept: bool = False) -> None:
-    journal = leases._journal
-    for state in (State.READING, State.PUBLISHING, State.PUTTING_AWAY, State.DONE):
-        document = list(journal.in_state(*State))[-1]
-        journal.move(document, state, "test", kept=kept and state == State.DONE)
-
-
 def _left(inbox: Path) -> list[str]:
     return os.listdir(inbox / ".scanmend" / "leases")
 
@@ -58,11 +64,11 @@ def _left(inbox: Path) -> list[str]:
 def _race(
     inbox: Path, name: str, count: int, start: float, out: "multiprocessing.Queue[bytes]"
 ) -> None:
-    leases = _daemon(inbox, name)
+    daemon = Daemon(inbox, name)
     time.sleep(max(0.0, start - time.time()))
     for number in range(count):
         path = b"%d.pdf" % number
-        if leases.acquire(path) is None:
+        if daemon.acquire(path) is None:
             out.put(path)
 
 
@@ -87,24 +93,26 @@ def test_one_of_many_gets_each_file(inbox: Path) -> None:
 
 
 def test_a_file_in_work_is_another_daemons_until_its_end(inbox: Path) -> None:
-    first, second = _daemon(inbox, "first"), _daemon(inbox, "second")
-    _claimed(first)
+    first, second = Daemon(inbox, "first"), Daemon(inbox, "second")
+    first.claim()
 
-    assert second.acquire(FILE) == Holder(first.owner, second.acquire(FILE).token)  # type: ignore[union-attr]
-    first.let_go(FILE)  # too early: it is in work
+    holder = second.acquire(FILE)
+    assert holder is not None
+    assert holder == InWork(first.owner, holder.token)
+    first.leases.release_if_done(FILE)  # too early: it is in work
     assert second.acquire(FILE) is not None
-    _end(first)
-    first.let_go(FILE)
+    first.end()
+    first.leases.release_if_done(FILE)
 
     assert second.acquire(FILE) is None
 
 
-def test_who_beats_is_alive_and_who_does_not_is_followed_by_one(inbox: Path) -> None:
-    first, *others = (_daemon(inbox, name) for name in ("first", "second", "third"))
-    _claimed(first)
+def test_an_owner_that_beats_keeps_its_lease_and_a_dead_one_is_followed_by_one(inbox: Path) -> None:
+    first, *others = (Daemon(inbox, name) for name in ("first", "second", "third"))
+    first.claim()
     deadline = time.monotonic() + 4 * SECONDS
     while time.monotonic() < deadline:
-        first.tend()
+        first.leases.tend()
         assert all(other.acquire(FILE) for other in others)
         time.sleep(SECONDS / 10)
 
@@ -113,25 +121,23 @@ def test_who_beats_is_alive_and_who_does_not_is_followed_by_one(inbox: Path) -> 
     answers = [other.acquire(FILE) for other in others]
     assert answers.count(None) == 1
     follower = others[answers.index(None)]
-    assert first.acquire(FILE) == next(
-        a for a in answers if a
-    )  # back from the dead: asks, and waits
-    follower.let_go(FILE)  # it has no such document in its journal: it is done with it
+    # the first comes back from the dead: it acquires its lease anew, and waits
+    assert first.acquire(FILE) == next(answer for answer in answers if answer)
+    follower.leases.release_if_done(FILE)  # it has no such document in its journal
     assert first.acquire(FILE) is None
 
 
-def test_who_comes_late_follows_nobody(inbox: Path) -> None:
-    """Between the look at a dead one and the taking over, another was faster, finished, and a new file came."""
-    dead, late, third = (_daemon(inbox, name) for name in ("dead", "late", "third"))
-    _claimed(dead)
+def test_a_late_contender_follows_nobody(inbox: Path) -> None:
+    """Between its look at a dead owner and its takeover, another was faster, finished, and a new file came."""
+    dead, late, third = (Daemon(inbox, name) for name in ("dead", "late", "third"))
+    dead.claim()
     holder = late.acquire(FILE)
     assert holder is not None
-    place = next(name for name in _left(inbox) if "." not in name)
-    _end(dead)
-    dead.let_go(FILE)
+    dead.end()
+    dead.leases.release_if_done(FILE)
     assert third.acquire(FILE) is None
 
-    late._make(f"{place}.{holder.token}")
+    LeaseFolders(str(inbox), late.owner).acquire(f"{slot_of(FILE)}.{holder.token}")
 
     assert third.acquire(FILE) is None
     now = late.acquire(FILE)
@@ -140,17 +146,17 @@ def test_who_comes_late_follows_nobody(inbox: Path) -> None:
 
 
 def test_a_restart_goes_on_with_its_leases_and_gives_back_the_rest(inbox: Path) -> None:
-    first, other = _daemon(inbox, "first"), _daemon(inbox, "other")
-    _claimed(first, b"done.pdf")
-    _end(first)  # a crash between its end and giving back
-    _claimed(first)
+    first, other = Daemon(inbox, "first"), Daemon(inbox, "other")
+    first.claim(b"done.pdf")
+    first.end()  # a crash before its lease was given back
+    first.claim()
     half = inbox / ".scanmend" / "leases" / "new-0" / f"{first.owner}.0"
     half.mkdir(parents=True)
-    again = _daemon(inbox, "first")
+    again = Daemon(inbox, "first")
     assert again.owner == first.owner
 
-    again._take_up()
-    again.tend()
+    again.leases.take_up()
+    again.leases.tend()
 
     assert other.acquire(b"done.pdf") is None
     assert other.acquire(FILE) is not None
@@ -158,33 +164,48 @@ def test_a_restart_goes_on_with_its_leases_and_gives_back_the_rest(inbox: Path) 
     assert not half.exists()
 
 
-def test_what_is_done_and_stays_is_not_done_again(inbox: Path) -> None:
-    first, second = _daemon(inbox, "first"), _daemon(inbox, "second")
-    _claimed(first)
-    _end(first, kept=True)
-    first.let_go(FILE)
+def test_the_thread_takes_up_and_gives_back(inbox: Path) -> None:
+    first, other = Daemon(inbox, "first"), Daemon(inbox, "other")
+    first.claim()
+    first.end()
+    again = Daemon(inbox, "first")
+    stop = threading.Event()
+    thread = threading.Thread(target=again.leases.run, args=(stop,))
+    thread.start()
+    try:
+        eventually(lambda: other.acquire(FILE) is None)
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_a_published_file_that_stays_is_not_published_again(inbox: Path) -> None:
+    first, second = Daemon(inbox, "first"), Daemon(inbox, "second")
+    first.claim()
+    first.end(kept=True)
+    first.leases.release_if_done(FILE)
     time.sleep(2 * SECONDS)  # the mark outlives any lease
 
-    other = second.acquire(FILE)
-    assert other is not None
-    assert other.sha256 == "ab" * 32
-    assert second.acquire(FILE, "ab" * 32) is not None
-    assert second.acquire(FILE, "cd" * 32) is None  # another content: a new document
-    assert first.acquire(FILE, "cd" * 32) is not None
+    mark = second.acquire(FILE)
+    assert isinstance(mark, PublishedMark)
+    assert mark == PublishedMark(first.owner, mark.token, SHA256)
+    assert second.acquire(FILE) == mark
+    assert second.acquire(FILE, superseding=mark) is None  # another content: a new document
+    assert isinstance(first.acquire(FILE, superseding=mark), InWork)
 
 
-def test_alone_on_a_local_disk_nothing_is_made(inbox: Path) -> None:
-    alone = _daemon(inbox, "alone", shared=None)
+def test_alone_on_a_local_disk_no_folder_is_made(inbox: Path) -> None:
+    alone = Daemon(inbox, "alone", shared=None)
     assert alone.acquire(FILE) is None
     assert os.listdir(inbox) == ["scan.pdf"]
 
-    _claimed(_daemon(inbox, "far"))  # one that sees this inbox as a share joins
+    Daemon(inbox, "far").claim()  # one that sees this inbox as a share joins
 
     assert alone.acquire(FILE) is not None
 
 
 def test_an_inbox_that_cannot_be_written(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With shared: auto it is said, and this daemon works as the only one; with true it waits."""
+    """With shared: auto the daemon says so and works as the only one; with true it waits."""
     if os.geteuid() != 0:
         pytest.skip("needs root to mount a tmpfs")
     mount = ["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(inbox)]
@@ -192,8 +213,8 @@ def test_an_inbox_that_cannot_be_written(inbox: Path, monkeypatch: pytest.Monkey
         pytest.skip("can't mount a tmpfs here")
     monkeypatch.setattr(Root, "network", True)  # a tmpfs is none
     try:
-        assert _daemon(inbox, "auto", shared=None).acquire(FILE) is None
+        assert Daemon(inbox, "auto", shared=None).acquire(FILE) is None
         with pytest.raises(MachineError, match=r"the lease of scan\.pdf: Read-only file system"):
-            _daemon(inbox, "sure").acquire(FILE)
+            Daemon(inbox, "sure").acquire(FILE)
     finally:
         subprocess.run(["umount", str(inbox)], check=True)

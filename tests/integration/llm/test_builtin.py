@@ -1,10 +1,10 @@
-"""The built-in corrector: the real file, through the real llama.cpp and the gate."""
+"""The built-in corrector: the shipped file, through the real llama.cpp and the gate."""
 
 import os
 import random
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,19 @@ import pytest
 from rapidfuzz.distance import Levenshtein
 
 from scanmend.backends.gguf_files import builtin
-from scanmend.backends.llm_lifecycle import Model
+from scanmend.backends.llm_lifecycle import LanguageModel
 from scanmend.config.profiles import Profile
 from scanmend.config.settings import LlmSettings
 from scanmend.correction.gate import gate
 from scanmend.correction.lexicon import Lexicon, shipped
-from scanmend.llm import decode
-from scanmend.llm.context import FEW_LANES, Entry
-from scanmend.llm.guided import Guided
-from scanmend.llm.loader import load
-from scanmend.llm.requests import Request
-from scanmend.llm.rescoring import FOLLOW, Offers, Place, questioned
+from scanmend.llm import page_proposal
+from scanmend.llm.contexts import ONE_LINE_SEQUENCES
+from scanmend.llm.guided_decoding import GuidedDecoder
+from scanmend.llm.line_request import LineRequest
+from scanmend.llm.llama_context import BatchToken
+from scanmend.llm.loader import LoadedModel, load
+from scanmend.llm.page_proposal import propose_page
+from scanmend.llm.rescoring import FOLLOWING_TOKENS, Rescorer, WrittenWord, with_suspects
 from scanmend.page import Box, CharAlternatives, Line
 from scanmend.workers.protocol import LoadRequest
 
@@ -41,74 +43,79 @@ TRUTH = [
     "Die Rechnung ist innerhalb von 14 Tagen ohne Abzug zu bezahlen.",
     "Nous vous prions de bien vouloir nous retourner ce document.",
 ]
-LOOKS = {"e": "c", "n": "u", "h": "b", "l": "i", "m": "rn"}
+LOOK_ALIKES = {"e": "c", "n": "u", "h": "b", "l": "i", "m": "rn"}
 
 
 def _misread(rng: random.Random, text: str, count: int) -> str:
+    """Return the text with ``count`` characters replaced by look-alikes."""
     for _ in range(count):
-        places = [n for n, c in enumerate(text) if c in LOOKS]
-        at = rng.choice(places)
-        text = text[:at] + LOOKS[text[at]] + text[at + 1 :]
+        at = rng.choice([n for n, c in enumerate(text) if c in LOOK_ALIKES])
+        text = text[:at] + LOOK_ALIKES[text[at]] + text[at + 1 :]
     return text
 
 
 @pytest.fixture
-def model() -> Iterator[Model]:
-    found = Model(replace(LlmSettings(), model="builtin"), "", lambda *_: None)
+def model() -> Iterator[LanguageModel]:
+    found = LanguageModel(replace(LlmSettings(), model="builtin"), "", lambda *_: None)
     yield found
     found.close()
 
 
-def _published(model: Model, texts: list[str]) -> tuple[str, ...]:
+def _load(threads: int | None = None) -> LoadedModel:
+    return load(LoadRequest(os.fsencode(builtin()), gpu_layers=0, threads=threads), lambda _: None)
+
+
+def _published(model: LanguageModel, texts: list[str]) -> tuple[str, ...]:
+    """Return the lines that the gate publishes of the model's proposals."""
     lines = [Line(text, Box(0, 0, 1, 1), None) for text in texts]
     proposal = model.propose(lines, range(len(texts)), PROFILE)
-    return gate(lines, proposal.lines, PROFILE, shipped()).lines
+    return gate(lines, proposal.lines, PROFILE.gate_rules, shipped()).lines
 
 
-def test_each_thread_has_one_line_in_its_memory() -> None:
-    """Lines share nothing, and its attention would look at all of them for each byte."""
-    loaded = load(LoadRequest(os.fsencode(builtin()), threads=3), lambda _: None)
+def test_each_thread_has_a_context_for_one_line() -> None:
+    """Lines have no page in common, and llama.cpp's attention would look at all lines of a cache for each byte."""
+    loaded = _load(threads=3)
 
-    assert [context.lanes for context in loaded.contexts] == [FEW_LANES] * 3
-    assert [context.threads for context in loaded.contexts] == [1] * 3
-    assert Offers(loaded.context, shipped()).first == 2
+    assert [c.options.sequences for c in loaded.contexts] == [ONE_LINE_SEQUENCES] * 3
+    assert [c.options.threads for c in loaded.contexts] == [1] * 3
+    assert Rescorer(loaded.context, shipped()).first_sequence == 2
 
 
-def test_so_many_threads_say_the_same() -> None:
+def test_the_number_of_threads_does_not_change_the_proposals() -> None:
     rng = random.Random(3)
     lines = [_misread(rng, text, 2) for text in TRUTH]
-    said, shares = [], []
+    proposed, tokens = [], []
     for threads in (1, 3):
-        loaded = load(LoadRequest(os.fsencode(builtin()), threads=threads), lambda _: None)
-        loaded.curve = [
-            (1, 1.0),
-            (512, 200.0),
-        ]  # not as measured: how far to draft decides near-ties
-        said.append(decode.correct(loaded, "", lines, range(len(lines)), 600.0).lines)
-        shares.append([context.tokens for context in loaded.contexts])
+        loaded = _load(threads)
+        # a fixed curve: the draft length decides near-ties
+        loaded.curve = [(1, 1.0), (512, 200.0)]
+        proposed.append(propose_page(loaded, "", lines, range(len(lines)), 600.0).lines)
+        tokens.append([context.tokens for context in loaded.contexts])
 
-    assert said[0] == said[1]
-    assert any(one and one.text != line for one, line in zip(said[0], lines, strict=True))
-    assert len(shares[1]) == 3
-    assert all(0 < tokens < shares[0][0] for tokens in shares[1])
+    one_thread, three_threads = proposed
+    assert one_thread == three_threads
+    assert any(p and p.text != line for p, line in zip(one_thread, lines, strict=True))
+    assert len(tokens[1]) == 3
+    assert all(0 < share < tokens[0][0] for share in tokens[1])
 
 
 def test_its_logits_are_those_of_the_training() -> None:
-    """logits.npz: what PyTorch reckoned, written by models/corrector/check.py; the file's weights have 8 bits."""
-    context = load(LoadRequest(os.fsencode(builtin())), lambda _: None).context
+    """logits.npz holds what PyTorch computed (models/corrector/check.py); the shipped weights have 8 bits."""
+    context = _load().context
     expected = np.load(LOGITS)
     for n, line in enumerate(map(str, expected["lines"])):
         tokens = [*line.encode(), SEP, *line.encode(), END]
         context.clear()
-        context.decode([Entry(token, place, 0, -1) for place, token in enumerate(tokens)])
-        wanted = expected[str(n)].astype(np.float32)
-        found = np.ctypeslib.as_array(llama_cpp.llama_get_logits(context._pointer), wanted.shape)
+        context.decode([BatchToken(token, at, 0, predict=True) for at, token in enumerate(tokens)])
+        torch_logits = expected[str(n)].astype(np.float32)
+        pointer = llama_cpp.llama_get_logits(context._pointer)
+        logits = np.ctypeslib.as_array(pointer, torch_logits.shape)
 
-        assert (found.argmax(-1) == wanted.argmax(-1)).mean() > 0.97
-        assert np.abs(found - wanted).max() < 0.5
+        assert (logits.argmax(-1) == torch_logits.argmax(-1)).mean() > 0.97
+        assert np.abs(logits - torch_logits).max() < 0.5
 
 
-def test_misread_words_are_mended(model: Model) -> None:
+def test_misread_words_are_corrected(model: LanguageModel) -> None:
     rng = random.Random(3)
     read = [_misread(rng, text, 2) for text in TRUTH]
 
@@ -119,49 +126,57 @@ def test_misread_words_are_mended(model: Model) -> None:
     assert after < 0.8 * before
 
 
-def test_clean_lines_stay(model: Model) -> None:
+def test_clean_lines_stay_as_they_are(model: LanguageModel) -> None:
     assert list(_published(model, TRUTH)) == TRUTH
 
 
-def test_what_the_engine_saw_is_heard(model: Model) -> None:
-    """Also of a line that is given to the model in pieces."""
-    saw = ({"a": 0.6, "o": 0.4}, {"a": 0.7, "o": 0.3}, {"v": 0.8, "w": 0.2})
+AFTER = "week of the year, and the house was built at the end of it by the same people"
 
-    def published(text: str, *doubts: CharAlternatives) -> str:
-        line = Line(text, Box(0, 0, 1, 1), 0.9, unsure=tuple(d.at for d in doubts), doubts=doubts)
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "We expect to finish the chair in the fallaving week.",
+        "Item 12      to be sent in the fallaving week",
+        f"the fallaving {AFTER}",
+        f"{AFTER}; we expect it in the fallaving",
+        f"{AFTER}; in the fallaving {AFTER}",
+    ],
+)
+def test_the_engine_s_alternatives_count(model: LanguageModel, text: str) -> None:
+    """Also in a line that is given to the model in pieces."""
+    saw = {1: {"a": 0.6, "o": 0.4}, 4: {"a": 0.7, "o": 0.3}, 5: {"v": 0.8, "w": 0.2}}
+    at = text.index("fallaving")
+    alternatives = tuple(CharAlternatives(at + n, one) for n, one in saw.items())
+
+    def published(*doubts: CharAlternatives) -> str:
+        unsure = tuple(d.at for d in doubts)
+        line = Line(text, Box(0, 0, 1, 1), 0.9, unsure=unsure, doubts=doubts)
         proposal = model.propose([line], [0], PROFILE)
-        return gate([line], proposal.lines, PROFILE, shipped()).lines[0]
+        return gate([line], proposal.lines, PROFILE.gate_rules, shipped()).lines[0]
 
-    behind = "week of the year, and the house was built at the end of it by the same people"
-    for text in ("We expect to finish the chair in the fallaving week.",
-                 "Item 12      to be sent in the fallaving week",
-                 f"the fallaving {behind}",
-                 f"{behind}; we expect it in the fallaving",
-                 f"{behind}; in the fallaving {behind}"):  # fmt: skip
-        at = text.index("fallaving")
-        doubts = [CharAlternatives(at + n, s) for n, s in zip((1, 4, 5), saw, strict=True)]
-        assert published(text, *doubts) == text.replace("fallaving", "following")
-        assert published(text) == text
+    assert published(*alternatives) == text.replace("fallaving", "following")
+    assert published() == text
 
 
-def test_a_long_paragraph_stays_whole(model: Model) -> None:
+def test_a_long_paragraph_stays_whole(model: LanguageModel) -> None:
     paragraph = " ".join(TRUTH * 8)
 
     assert len(paragraph) > 2000
     assert _published(model, [paragraph, TRUTH[0]]) == (paragraph, TRUTH[0])
 
 
-def test_a_word_that_is_longer_than_the_model_was_trained_on_is_left_alone(model: Model) -> None:
-    endless = ["n" * 3000] * 70  # more than lines at once
+def test_a_word_longer_than_the_training_s_sequences_is_left_alone(model: LanguageModel) -> None:
+    endless = ["n" * 3000] * 70  # more than there are sequences for
 
     read = TRUTH[0].replace("again", "agaiu")
     assert _published(model, [*endless, read]) == (*endless, TRUTH[0])
 
 
-def test_it_says_what_it_is() -> None:
-    loaded = load(LoadRequest(os.fsencode(builtin())), lambda _: None)
+def test_it_tells_what_it_can_do() -> None:
+    loaded = _load()
 
-    assert loaded.most_bytes == 110
+    assert loaded.max_line_bytes == 110
     assert loaded.drafts
     assert loaded.method == "parallel"
     assert not loaded.prompt("Correct.").shows_page
@@ -177,75 +192,78 @@ UNKNOWN = [
 ]
 
 
-class _Listening(Offers):
-    """Notes how likely the words are; and takes whatever is offered first."""
+@dataclass(frozen=True)
+class _Scored:
+    """One scored word: the line as read, the answer before and behind the word, the texts and their log-likelihoods."""
+
+    read: bytes
+    head: bytes
+    texts: list[bytes]
+    tail: bytes
+    log_likelihoods: list[float]
+
+
+class _RecordingRescorer(Rescorer):
+    """Records the scores, and then takes the first candidate of each word."""
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
-        self.asked: list[tuple[bytes, bytes, list[bytes], bytes, list[float]]] = []
+        self.scored: list[_Scored] = []
 
-    def _likely(self, places: Sequence[Place]) -> list[list[float]]:
-        found = super()._likely(places)
-        for place, likely in zip(places, found, strict=True):
-            written = bytes(place.line.answer.written)
-            words = [
-                w.encode() for w in (place.spot.word, *(c.text for c in place.spot.candidates))
-            ]
-            self.asked.append(
-                (
-                    place.line.request.text,
-                    written[: place.start],
-                    words,
-                    written[place.end :],
-                    likely,
-                )
-            )
+    def _log_likelihoods(self, words: Sequence[WrittenWord]) -> list[list[float]]:
+        found = super()._log_likelihoods(words)
+        for word, likely in zip(words, found, strict=True):
+            written = bytes(word.line.answer.written)
+            head, tail = written[: word.start], written[word.end :]
+            texts = [word.suspect.word, *(c.text for c in word.suspect.candidates)]
+            encoded = [text.encode() for text in texts]
+            self.scored.append(_Scored(word.line.request.text, head, encoded, tail, likely))
         return [[0.0, 1000.0, *[0.0] * (len(likely) - 2)] for likely in found]
 
 
-def test_what_the_lexicon_offers_is_weighed_by_the_model() -> None:
-    """In the memory of the lines in work as in an empty one; and what is taken stands where it belongs."""
-    loaded = load(LoadRequest(os.fsencode(builtin()), gpu_layers=0), lambda _: None)
+def test_candidates_are_scored_as_in_an_empty_cache() -> None:
+    """Beside the lines in work; and a chosen candidate stands where the word stood."""
+    loaded = _load()
     context = loaded.context
-    offers = _Listening(context, shipped())
-    guided = Guided(context, loaded.curve, loaded.drafts, offers)
-    requests = [Request(n, text.encode(), [SEP]) for n, text in enumerate(UNKNOWN)]
-    requests = [replace(r, suffix=[*r.text, SEP]) for r in requests]
-    requests = questioned(requests, shipped(), lambda: False)
+    rescorer = _RecordingRescorer(context, shipped())
+    decoder = GuidedDecoder(context, loaded.curve, drafts=loaded.drafts, rescorer=rescorer)
+    lines = [text.encode() for text in UNKNOWN]
+    requests = [LineRequest(n, line, [*line, SEP]) for n, line in enumerate(lines)]
+    requests = with_suspects(requests, shipped(), lambda: False)
 
-    answers = guided.lines(0, deque(requests), lambda: False)
+    answers = decoder.decode_lines(0, deque(requests), lambda: False)
 
-    assert len(offers.asked) > 4
-    for text, head, words, tail, found in offers.asked:
-        behind = [*tail, END][:FOLLOW]
-        for word, likely in zip(words, found, strict=True):
-            tokens = [*text, SEP, *head, *word, *behind]
-            asked = len(word) + len(behind)
-            context.clear()
-            straight = context.likelihoods([
-                Entry(token, n, 0, tokens[n + 1] if n >= len(tokens) - asked - 1 else None)
+    assert len(rescorer.scored) > 4
+    for one in rescorer.scored:
+        behind = [*one.tail, END][:FOLLOWING_TOKENS]
+        for text, likely in zip(one.texts, one.log_likelihoods, strict=True):
+            tokens = [*one.read, SEP, *one.head, *text, *behind]
+            first = len(tokens) - len(text) - len(behind) - 1
+            batch = [
+                BatchToken(token, n, 0, predict=n >= first, expected=tokens[n + 1])
                 for n, token in enumerate(tokens[:-1])
-            ])  # fmt: skip
-            assert sum(straight) == pytest.approx(likely, abs=0.3)
+            ]
+            context.clear()
+            assert sum(context.log_likelihoods(batch)) == pytest.approx(likely, abs=0.3)
     for n, answer in answers.items():
-        proposed = answer.proposed()
-        taken = {w[1].decode() for text, _, w, _, _ in offers.asked if text == requests[n].text}
-        marked = {proposed.text[d.start : d.end] for d in proposed.divergences or () if d.margin > 100}  # fmt: skip
-        assert taken == marked
+        proposal = answer.proposal()
+        taken = {one.texts[1].decode() for one in rescorer.scored if one.read == lines[n]}
+        sure = [d for d in proposal.divergences or () if d.margin > 100]
+        assert {proposal.text[d.start : d.end] for d in sure} == taken
 
 
-def test_a_word_that_the_model_copies_is_mended_by_what_the_lexicon_offers(
+def test_a_word_that_the_model_copies_is_corrected_by_the_lexicon_s_candidates(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    loaded = load(LoadRequest(os.fsencode(builtin()), gpu_layers=0), lambda _: None)
+    loaded = _load()
     lines = [Line(text, Box(0, 0, 1, 1), None) for text in UNKNOWN]
 
     def published() -> str:
-        said = decode.correct(loaded, "", UNKNOWN, range(len(UNKNOWN)), 600).lines
-        return "\n".join(gate(lines, said, PROFILE, shipped()).lines)
+        proposals = propose_page(loaded, "", UNKNOWN, range(len(UNKNOWN)), 600).lines
+        return "\n".join(gate(lines, proposals, PROFILE.gate_rules, shipped()).lines)
 
     assert "The chairman spoke of" in published()
     assert "Thank you for your letter." in published()
-    monkeypatch.setattr(decode, "shipped", Lexicon)
+    monkeypatch.setattr(page_proposal, "shipped", Lexicon)
     assert "The chaxrman spwke of" in published()
     assert "Thank you far your letter." in published()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from scanmend.correction.ctc import LEAST, seen
+from scanmend.correction.ctc import MIN_LOG_RATIO, log_likelihood_ratios
 from scanmend.errors import EngineUnusable
 from scanmend.ocr import line_models
 from scanmend.ocr.detection import as_bgr
@@ -177,9 +177,9 @@ def test_doubts_hold_the_read_character_and_its_alternatives(rapid: Rapid) -> No
         assert all(0 < p <= 1 for d in line.doubts for p in d.saw.values())
         assert [d.at for d in line.doubts] == sorted(d.at for d in line.doubts)
         if line.text != truth:
-            looks += seen(line.doubts, 0, len(line.text), line.text, [truth])
+            looks += log_likelihood_ratios(line.doubts, 0, len(line.text), line.text, [truth])
     assert looks
-    assert max(looks) > LEAST
+    assert max(looks) > MIN_LOG_RATIO
 
 
 def test_a_clean_page_has_few_doubts(rapid: Rapid) -> None:

@@ -14,7 +14,7 @@ import pytest
 from samples import encoded, numbered
 from scanmend.document import Contents
 from scanmend.errors import Damaged, Encrypted
-from scanmend.intake.completeness import Complete, Doubtful, is_complete
+from scanmend.intake.completeness import Complete, PossiblyIncomplete, is_complete
 from scanmend.ocr.input_file import InputFile
 from scanmend.ocr.pages import contents, open_page
 from scanmend.ocr.pdf import document, repair
@@ -93,7 +93,7 @@ def test_a_pdf_with_an_odd_end_is_read_whole(tmp_path: Path, kind: str, damage: 
     }[damage]
     (tmp_path / "whole.pdf").write_bytes(data)
 
-    assert isinstance(_verdict(damaged), Doubtful)
+    assert isinstance(_verdict(damaged), PossiblyIncomplete)
     assert _look(tmp_path, damaged).pages == PAGES
     assert _shown(tmp_path / "x.pdf") == _shown(tmp_path / "whole.pdf")
 
@@ -136,7 +136,7 @@ def test_a_revision_that_lacks_only_its_end_is_read(tmp_path: Path) -> None:
     cut = _revised(first).rstrip()
     cut = cut[: cut.rindex(b"startxref")]
 
-    assert isinstance(_verdict(cut), Doubtful)
+    assert isinstance(_verdict(cut), PossiblyIncomplete)
     found = _look(tmp_path, cut)
 
     assert found.warnings == ("repaired: no end",)
@@ -257,7 +257,7 @@ def test_a_repaired_copy_serves_all_pages_until_the_file_changes(
 def test_the_pdf_of_a_public_bug_report_is_read(name: str) -> None:
     path = CASES / name
     data = path.read_bytes()
-    doubtful = isinstance(_verdict(data), Doubtful)
+    doubtful = isinstance(_verdict(data), PossiblyIncomplete)
 
     found = contents(ContentsRequest(os.fsencode(path), 10, 10_000_000, (), doubtful=doubtful))
 

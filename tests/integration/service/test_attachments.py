@@ -1,7 +1,6 @@
-"""Attachments through the real daemon: each is a document of its own, once, also over a kill -9."""
+"""Test attachments with the real daemon: each is a document of its own, once, also over a kill -9."""
 
 import json
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import jsonschema
 import pytest
 
 from attached import mail, saved, written
-from running import ROOT, SCHEMA, Tree, tree
+from running import SCHEMA, Tree, tree
 from samples import put
 
 EXTRACT = "pdf: {text: trust, attachments: extract}\nllm: {enabled: false}"
@@ -28,21 +27,22 @@ RESULTS = [
     "desk/mail/second.json",
     "desk/mail/second.txt",
 ]
-# two copies of attachments, the text and the sidecar of the mail, then those of the attachments
+# the copies of the attachments, the results of the mail and of the attachments
+WRITTEN = ["first.pdf", "second.pdf", *(Path(result).name for result in RESULTS)]
 POINTS = [
-    "claimed",
-    *(f"{when}:{number}" for number in range(8) for when in ("write", "wrote")),
-    "taken",
-    "dropped",
-    "contents",
-    "page",
-    "result",
-    "before:publishing",
-    "before:putting-away",
-    "after:putting-away",
-    "moved",
-    "before:done",
-    "after:done",
+    "after:claim",
+    *(f"{when}:file:{name}" for name in WRITTEN for when in ("before", "after")),
+    "after:parts",
+    "after:drop",
+    "after:contents",
+    "after:text",
+    "after:result",
+    "before:state:publishing",
+    "before:state:putting-away",
+    "after:state:putting-away",
+    "after:original",
+    "before:state:done",
+    "after:state:done",
 ]
 
 
@@ -93,8 +93,7 @@ def test_attachments_become_documents_of_their_own(made: Tree) -> None:
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_at_each_step(made: Tree, point: str) -> None:
     put(made.inbox, "desk/mail.pdf", MAIL)
-    dying = made.start([str(ROOT / "tests" / "children" / "dying.py")], wait=False, DIE_AT=point)
-    assert dying.wait(120) == -signal.SIGKILL, made.said()
+    made.die_at(point)
 
     made.start()
     _done(made, 3)
@@ -108,17 +107,22 @@ def test_killed_at_each_step(made: Tree, point: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "point", ["before:failed", "after:failed", "moved", "write:3", "wrote:3", "dropped"]
+    "point",
+    [
+        "before:state:failed",
+        "after:state:failed",
+        "after:original",
+        "before:file:bad.pdf.error.json",
+        "after:file:bad.pdf.error.json",
+        "after:drop",
+    ],
 )
-def test_killed_while_one_fails(tmp_path: Path, point: str) -> None:
-    """The file stays, so that what is moved first is the attachment; its report is the fourth file that is written."""
+def test_killed_while_an_attachment_fails(tmp_path: Path, point: str) -> None:
+    """The mail stays in the inbox, so that the original which is moved is the attachment."""
     with tree(tmp_path, f"{EXTRACT}\noriginals: keep") as made:
         data = mail("A bad one", {"bad.pdf": b"%PDF-1.7 and nothing else"})
         put(made.inbox, "desk/mail.pdf", data)
-        dying = made.start(
-            [str(ROOT / "tests" / "children" / "dying.py")], wait=False, DIE_AT=point
-        )
-        assert dying.wait(120) == -signal.SIGKILL, made.said()
+        made.die_at(point)
 
         made.start()
 
@@ -130,7 +134,7 @@ def test_killed_while_one_fails(tmp_path: Path, point: str) -> None:
         assert made.files(made.inbox) == ["desk/mail.pdf"]
 
 
-def test_without_extract_they_are_named(tmp_path: Path) -> None:
+def test_attachments_are_only_named_without_extract(tmp_path: Path) -> None:
     with tree(tmp_path, "llm: {enabled: false}") as made:
         made.start()
         put(made.inbox, "mail.pdf", MAIL)
@@ -145,7 +149,7 @@ def test_without_extract_they_are_named(tmp_path: Path) -> None:
 
 
 def test_attachments_of_attachments(made: Tree) -> None:
-    """The sixth level is named, and no more: five are read."""
+    """Five levels are read; the sixth is only named."""
     data = saved(written("The innermost one"))
     for level in range(6, 0, -1):
         data = mail(f"This is level {level}", {f"{level}.pdf": data})
@@ -184,7 +188,7 @@ def test_hostile_and_equal_names(made: Tree) -> None:
     assert {made.text(f"mail.txt_/{stem}") for stem in same} == {"the one\n", "the other\n"}
 
 
-def test_one_that_fails_goes_to_failed_and_can_be_dropped_again(made: Tree) -> None:
+def test_an_attachment_that_fails_can_be_dropped_again(made: Tree) -> None:
     made.start()
     files = {"bad.pdf": b"%PDF-1.7 and nothing else", "good.pdf": FILES["first.pdf"]}
     put(made.inbox, "desk/mail.pdf", mail("One of them is bad", files))
@@ -208,7 +212,7 @@ def test_one_that_fails_goes_to_failed_and_can_be_dropped_again(made: Tree) -> N
 
 
 def test_a_document_that_fails_has_no_parts(made: Tree) -> None:
-    """They lie in it, and come with it when it is tried again."""
+    """The attachments come with the document when it is tried again."""
     made.configure(f"{EXTRACT}\nlimits: {{pixels: 10000}}")
     made.start()
     put(made.inbox, "mail.pdf", MAIL)
@@ -222,7 +226,9 @@ def test_a_document_that_fails_has_no_parts(made: Tree) -> None:
 
 
 @pytest.mark.parametrize("originals", ["keep", "delete"])
-def test_whatever_becomes_of_originals(tmp_path: Path, originals: str) -> None:
+def test_attachments_are_read_whatever_the_policy_for_originals(
+    tmp_path: Path, originals: str
+) -> None:
     with tree(tmp_path, f"{EXTRACT}\noriginals: {originals}") as made:
         process = made.start()
         put(made.inbox, "desk/mail.pdf", MAIL)
@@ -250,7 +256,7 @@ def test_the_same_mail_again_gives_the_same_names(made: Tree) -> None:
     assert made.files(made.outbox) == RESULTS
 
 
-def test_a_shared_inbox_holds_no_lease_of_a_part(tmp_path: Path) -> None:
+def test_an_attachment_needs_no_lease(tmp_path: Path) -> None:
     with tree(tmp_path, f"{EXTRACT}\nwatch: {{poll_interval: 300ms, shared: true}}") as made:
         made.start()
         put(made.inbox, "desk/mail.pdf", MAIL)
@@ -267,7 +273,7 @@ def _sidecar(path: Path) -> dict[str, Any]:
     return found
 
 
-def test_process_publishes_them_too(made: Tree) -> None:
+def test_process_publishes_attachments_too(made: Tree) -> None:
     source = put(made.home / "elsewhere", "mail.pdf", MAIL)
     out = made.home / "results"
 
@@ -283,7 +289,7 @@ def test_process_publishes_them_too(made: Tree) -> None:
     assert source.read_bytes() == MAIL
 
 
-def test_process_tells_of_one_that_fails(made: Tree) -> None:
+def test_process_reports_an_attachment_that_fails(made: Tree) -> None:
     files = {"bad.pdf": b"%PDF-1.7 and nothing else", "good.pdf": FILES["first.pdf"]}
     source = put(made.home / "elsewhere", "mail.pdf", mail("One of them is bad", files))
     out = made.home / "results"

@@ -44,16 +44,14 @@ def test_the_example_from_the_tutorials(tmp_path: Path) -> None:
         assert sidecar["pages"][0]["correction"]["method"] == "parallel"
 
 
-def test_where_no_model_is_named_the_built_in_one_corrects(tmp_path: Path) -> None:
-    """No download, no GPU, nothing to set."""
+def test_the_built_in_model_corrects_if_none_is_named(tmp_path: Path) -> None:
+    """It needs no download, no GPU and no setting."""
     read = "The comrnittee will meet again on Tuesday to consider tbe matter. Total: $1O0.00"
     with tree(tmp_path, "llm: {context: 8192}") as made:
         made.start(HF_ENDPOINT="http://127.0.0.1:9")
-        put(
-            made.inbox,
-            "letter.png",
-            encoded("png", [page([read[:65], read[66:]], size=(1100, 260))]),
-        )
+        # enlarged from a small picture, so that the engine is unsure of some characters: sure lines are not sent
+        scan = page([read[:65], read[66:]], size=(1100, 260)).resize((440, 104)).resize((1100, 260))
+        put(made.inbox, "letter.png", encoded("png", [scan]))
 
         sidecar = made.published("letter")
 

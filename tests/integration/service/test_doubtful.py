@@ -1,4 +1,4 @@
-"""PDFs with an odd end, dropped on the real daemon: read after settle.doubtful, or waited for."""
+"""Test PDFs with an odd end on the real daemon: they are read after settle.doubtful, or waited for."""
 
 import json
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ def test_an_odd_end_is_read_after_its_quiet_with_a_warning(daemon: Tree) -> None
     assert archived == (CASES / "no-header.pdf").read_bytes()
 
 
-def test_half_a_file_waits_is_tried_once_and_read_when_it_is_whole(daemon: Tree) -> None:
+def test_half_a_file_is_tried_once_and_read_when_it_is_whole(daemon: Tree) -> None:
     data = encoded("pdf", numbered(3))
     with open(daemon.inbox / "book.pdf", "wb", buffering=0) as file:
         file.write(data[: len(data) // 2])
@@ -69,7 +69,7 @@ def test_half_a_file_waits_is_tried_once_and_read_when_it_is_whole(daemon: Tree)
     assert _moves(daemon, b"book.pdf").count("reading") == 2
 
 
-def test_what_was_tried_is_not_tried_again_by_a_restart(tmp_path: Path) -> None:
+def test_a_restart_does_not_try_the_same_version_again(tmp_path: Path) -> None:
     with tree(tmp_path / "tree", SETTLE) as made:
         process = made.start()
         put(made.inbox, "half.pdf", encoded("pdf", numbered(3))[:5000])
@@ -83,7 +83,7 @@ def test_what_was_tried_is_not_tried_again_by_a_restart(tmp_path: Path) -> None:
         assert "again" in _reason(made, b"half.pdf")
 
 
-def test_its_patience_ends(tmp_path: Path) -> None:
+def test_patience_with_half_a_file_ends(tmp_path: Path) -> None:
     with tree(tmp_path / "tree", "settle: {quiet: 300ms, doubtful: 1s, patience: 6s}\n") as made:
         made.start()
         put(made.inbox, "half.pdf", encoded("pdf", numbered(3))[:5000])
@@ -99,16 +99,18 @@ def test_its_patience_ends(tmp_path: Path) -> None:
     assert "for 6 s (settle.patience)" in report["reason"]
 
 
-def test_process_reads_it_at_once(tmp_path: Path) -> None:
+def test_process_reads_an_odd_end_at_once(tmp_path: Path) -> None:
     with tree(tmp_path / "tree") as made:
         half = put(tmp_path, "half.pdf", encoded("pdf", numbered(3))[:5000])
         out = tmp_path / "out"
-        done = made.command("process", str(CASES / "eof-cut.pdf"), str(half), "--out", str(out), check=False)  # fmt: skip
+        files = (str(CASES / "eof-cut.pdf"), str(half))
+        done = made.command("process", *files, "--out", str(out), check=False)
 
         sidecar = json.loads((out / "eof-cut.json").read_text())
 
     assert done.returncode == 5
-    assert sidecar["warnings"] == ["the end of the PDF looks incomplete: no %%EOF near the end of the PDF"]  # fmt: skip
+    (warning,) = sidecar["warnings"]
+    assert warning == "the end of the PDF looks incomplete: no %%EOF near the end of the PDF"
     assert "half.pdf" in done.stderr
     assert "again" in done.stderr
     assert sorted(p.name for p in out.iterdir()) == ["eof-cut.json", "eof-cut.txt"]

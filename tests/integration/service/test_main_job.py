@@ -1,4 +1,4 @@
-"""The main job, with the real daemon, the real engine and real files."""
+"""Test the main job with the real daemon, the real engine and real files."""
 
 import signal
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def test_every_kind_of_file_is_published_and_put_away(daemon: Tree) -> None:
     assert daemon.files(daemon.failed) == []
 
 
-def test_the_sidecar_tells_how_it_came_about(daemon: Tree) -> None:
+def test_the_sidecar_tells_how_the_text_came_about(daemon: Tree) -> None:
     data = encoded("png")
     put(daemon.inbox, "letter.png", data)
 
@@ -219,7 +219,7 @@ def test_keep_and_delete(tmp_path: Path) -> None:
 
 
 def test_a_touched_file_is_read_once(daemon: Tree) -> None:
-    """Its time changes in mid-work, as a NAS or a virus scanner does it; its content does not."""
+    """Its time changes while it is in work, as a NAS or a virus scanner does it; its content does not."""
     import os
 
     book = put(daemon.inbox, "book.pdf", encoded("pdf", numbered(6)))
@@ -276,7 +276,7 @@ def test_a_turned_page_is_righted(daemon: Tree) -> None:
 
 
 def test_a_writer_that_pauses_in_the_middle(daemon: Tree) -> None:
-    """For longer than the quiet period, in the middle of a PDF."""
+    """It pauses for longer than the quiet period, in the middle of a PDF."""
     data = encoded("pdf", numbered(2))
     with open(daemon.inbox / "slow.pdf", "wb", buffering=0) as file:
         file.write(data[: len(data) // 2])
@@ -287,7 +287,7 @@ def test_a_writer_that_pauses_in_the_middle(daemon: Tree) -> None:
     assert daemon.published("slow")["source"]["pages"] == 2
 
 
-def test_limits_are_said(tmp_path: Path) -> None:
+def test_a_file_over_a_limit_fails_with_its_name(tmp_path: Path) -> None:
     with tree(tmp_path, "limits: {file_size: 20KB, pages: 3}") as made:
         made.start()
         put(made.inbox, "large.bmp", encoded("bmp", [page()]))
@@ -299,8 +299,8 @@ def test_limits_are_said(tmp_path: Path) -> None:
         made.published("good")
 
 
-def test_an_unreadable_file_waits_and_says_so(tmp_path: Path) -> None:
-    """The daemon without root's right to read everything."""
+def test_an_unreadable_file_waits_with_its_reason(tmp_path: Path) -> None:
+    """The daemon runs without root's right to read everything."""
     import os
     import shutil
 

@@ -1,4 +1,4 @@
-"""The journal of a daemon that has run for years."""
+"""Test a daemon that has run for years: its journal and its leftovers."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from running import tree
 DAY = 86400.0
 
 
-def test_what_a_killed_run_left_half_written_goes_after_the_start(tmp_path: Path) -> None:
+def test_half_written_files_of_a_killed_run_are_removed_after_the_start(tmp_path: Path) -> None:
     with tree(tmp_path / "home") as made:
         left = [made.outbox / "desk" / ".scanmend-00ff.tmp", made.archive / ".scanmend-01ff.tmp"]
         for path in left:
@@ -22,7 +22,7 @@ def test_what_a_killed_run_left_half_written_goes_after_the_start(tmp_path: Path
         assert said.index("ready") < said.index("removed a half-written file")
 
 
-def test_it_is_pruned_while_documents_are_published(tmp_path: Path) -> None:
+def test_the_journal_is_pruned_while_documents_are_published(tmp_path: Path) -> None:
     with tree(tmp_path / "home", "journal: {keep: 2d}\nllm: {enabled: false}") as made:
         scale_made.fill_journal(made.state, 250, age=3 * DAY)
         assert made.status()["counts"]["done"] == 250

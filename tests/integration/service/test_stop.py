@@ -1,4 +1,4 @@
-"""Stopping and dying: what was in work is done after the next start, exactly once."""
+"""Test stops and kills: documents in work are finished after the next start, exactly once."""
 
 import contextlib
 import json
@@ -11,30 +11,30 @@ from pathlib import Path
 import psutil
 import pytest
 
-from running import ROOT, Tree, tree
+from running import Tree, tree
 from samples import encoded, numbered, put
 
 POINTS = [
-    "claimed",
-    "after:reading",
-    "page",
-    "result",
-    "before:publishing",
-    "after:publishing",
-    "write:0",
-    "wrote:0",
-    "write:1",
-    "wrote:1",
-    "before:putting-away",
-    "after:putting-away",
-    "moved",
-    "before:done",
-    "after:done",
+    "after:claim",
+    "after:state:reading",
+    "after:text",
+    "after:result",
+    "before:state:publishing",
+    "after:state:publishing",
+    "before:file:book.txt",
+    "after:file:book.txt",
+    "before:file:book.json",
+    "after:file:book.json",
+    "before:state:putting-away",
+    "after:state:putting-away",
+    "after:original",
+    "before:state:done",
+    "after:state:done",
 ]
 
 
 def _whole(made: Tree, stem: str, pages: int) -> None:
-    """One complete result, one original put away, nothing left over."""
+    """Wait for one complete result, one original put away and nothing left over."""
     sidecar = made.published(stem)
     assert sidecar["source"]["pages"] == pages == len(sidecar["pages"])
     assert made.text(stem).count("\f") == pages - 1
@@ -49,10 +49,7 @@ def _whole(made: Tree, stem: str, pages: int) -> None:
 def test_killed_at_each_step(tmp_path: Path, point: str) -> None:
     with tree(tmp_path) as made:
         put(made.inbox, "book.pdf", encoded("pdf", numbered(2)))
-        dying = made.start(
-            [str(ROOT / "tests" / "children" / "dying.py")], wait=False, DIE_AT=point
-        )
-        assert dying.wait(120) == -signal.SIGKILL, made.said()
+        made.die_at(point)
 
         made.start()
 
@@ -60,15 +57,19 @@ def test_killed_at_each_step(tmp_path: Path, point: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "point", ["before:putting-away", "after:putting-away", "wrote:0", "moved", "before:failed"]
+    "point",
+    [
+        "before:state:putting-away",
+        "after:state:putting-away",
+        "after:file:notes.pdf.error.json",
+        "after:original",
+        "before:state:failed",
+    ],
 )
 def test_killed_while_failing(tmp_path: Path, point: str) -> None:
     with tree(tmp_path) as made:
         put(made.inbox, "notes.pdf", b"no scan at all")
-        dying = made.start(
-            [str(ROOT / "tests" / "children" / "dying.py")], wait=False, DIE_AT=point
-        )
-        assert dying.wait(120) == -signal.SIGKILL, made.said()
+        made.die_at(point)
 
         made.start()
 
@@ -108,7 +109,7 @@ def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
         made.eventually(lambda: "page read" in made.said())
         children = psutil.Process(process.pid).children(recursive=True)
         assert children
-        for child in children:  # a page that never ends
+        for child in children:  # as with a page that never ends
             child.suspend()
         process.send_signal(signal.SIGTERM)
         made.eventually(lambda: "stopping" in made.said())
@@ -151,7 +152,7 @@ def test_an_engine_that_crashes_costs_an_attempt(tmp_path: Path) -> None:
 
 
 def test_an_engine_that_always_hangs_exhausts_the_attempts(tmp_path: Path) -> None:
-    """No picture hangs a sound engine, so the page's time is set shorter than any engine needs."""
+    """No picture hangs a sound engine, so the time limit is shorter than any engine needs."""
     with tree(tmp_path, "ocr: {workers: 1, page_timeout: 1s, attempts: 2}") as made:
         made.start()
         rows = [
@@ -169,7 +170,7 @@ def test_an_engine_that_always_hangs_exhausts_the_attempts(tmp_path: Path) -> No
 
 
 def test_a_full_disk_pauses_and_nothing_is_lost(tmp_path: Path) -> None:
-    """A tmpfs of 1 MB as the outbox; filled, then emptied."""
+    """The outbox is a tmpfs of 1 MB, which is filled and then emptied."""
 
     if os.geteuid() != 0:
         pytest.skip("needs root to mount a tmpfs")
@@ -235,7 +236,7 @@ def test_a_file_replaced_in_the_middle_is_published_as_it_is_in_the_end(tmp_path
         assert made.files(made.archive) == ["book.pdf"]
 
 
-def test_an_unreadable_journal_is_said(tmp_path: Path) -> None:
+def test_an_unreadable_journal_is_reported(tmp_path: Path) -> None:
     with tree(tmp_path) as made:
         made.state.mkdir()
         (made.state / "journal.sqlite").write_bytes(b"no database" * 1000)
@@ -247,7 +248,7 @@ def test_an_unreadable_journal_is_said(tmp_path: Path) -> None:
 
 
 def test_many_files_at_once(tmp_path: Path) -> None:
-    """Forty on two readers; the 2,000 of the watcher's own test end before the engine."""
+    """Forty files on two readers; the watcher's own test has 2,000, without an engine."""
     with tree(tmp_path, "ocr: {workers: 2}") as made:
         made.start()
         data = encoded("png", numbered(1))
@@ -265,7 +266,7 @@ def test_many_files_at_once(tmp_path: Path) -> None:
 
 
 def test_a_full_state_disk_pauses_and_nothing_is_lost(tmp_path: Path) -> None:
-    """The journal's own disk: a tmpfs that is filled while the daemon runs, then emptied (its WAL takes 4 MB)."""
+    """The state folder is a tmpfs, which is filled while the daemon runs and then emptied. The WAL takes 4 MB."""
     if os.geteuid() != 0:
         pytest.skip("needs root to mount a tmpfs")
     with tree(tmp_path) as made:
@@ -283,7 +284,7 @@ def test_a_full_state_disk_pauses_and_nothing_is_lost(tmp_path: Path) -> None:
             with open(ballast, "wb", buffering=0) as file, contextlib.suppress(OSError):
                 while True:
                     file.write(b"x" * 4096)
-            for number in range(30):  # more rows than the pages that the journal has still in hand
+            for number in range(30):  # more rows than fit into the pages that SQLite has allocated
                 put(made.inbox, f"scan-{number}.png", encoded("png", numbered(1)))
             made.eventually(lambda: "the journal can't be written" in made.said())
 
@@ -297,7 +298,7 @@ def test_a_full_state_disk_pauses_and_nothing_is_lost(tmp_path: Path) -> None:
             subprocess.run(["umount", "-l", str(made.state)], check=True)
 
 
-def test_the_log_as_json_tells_the_document_on_each_line(tmp_path: Path) -> None:
+def test_the_json_log_names_the_document_on_each_line(tmp_path: Path) -> None:
     with tree(tmp_path, "log: {format: json}") as made:
         made.start()
         put(made.inbox, "scan.png", encoded("png", numbered(1)))
@@ -308,4 +309,4 @@ def test_the_log_as_json_tells_the_document_on_each_line(tmp_path: Path) -> None
         assert {"claimed", "page read", "published"} <= {
             line["event"] for line in lines if line.get("document") == "scan.png"
         }
-        assert "harbour" not in made.said()  # what is on the page is nobody's in the log
+        assert "harbour" not in made.said()  # a page's text never gets into the log

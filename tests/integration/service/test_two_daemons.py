@@ -1,4 +1,4 @@
-"""Two daemons with state folders of their own on one inbox: each file once, also when one of them dies."""
+"""Test two daemons on one inbox, each with its own state folder: each file once, also when one of them dies."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ import pytest
 
 import journals
 from attached import mail, saved, written
-from running import ROOT, Tree, eventually
+from running import Tree, eventually
 from samples import encoded, numbered, put
 from scanmend.document import State
 
@@ -20,7 +20,7 @@ LEASE = "watch: {poll_interval: 300ms, reconcile_interval: 2s, shared: true, lea
 
 
 def _machine(home: Path, original: Path, originals: str = "archive") -> Tree:
-    """A daemon's own tree on the folders of the other."""
+    """Return a tree for one daemon whose folders, except the state, are shared."""
     shared = ", ".join(f"{n}: {original / n}" for n in ("inbox", "outbox", "archive", "failed"))
     more = f"{LEASE}folders: {{{shared}, state: state}}\noriginals: {originals}\n"
     return Tree(home, more)
@@ -49,7 +49,7 @@ def _done(made: Tree) -> list[str]:
 
 
 def _finished(made: Tree, names: list[str]) -> None:
-    """Every file archived, and one result for each."""
+    """Wait until every file is archived, with one result for each."""
     eventually(lambda: made.files(made.archive) == sorted(names), 180)
     stems = sorted(Path(name).stem for name in names)
     expected = sorted([f"{s}.json" for s in stems] + [f"{s}.txt" for s in stems])
@@ -97,12 +97,14 @@ def test_a_dead_daemons_files_are_taken_over_and_its_return_does_no_harm(
     assert len(numbered(60)) == other.text("book").count("\f") + 1
 
 
-def test_who_was_stopped_for_too_long_publishes_nothing_twice(two: tuple[Tree, Tree]) -> None:
+def test_a_daemon_that_was_stopped_for_too_long_publishes_nothing_twice(
+    two: tuple[Tree, Tree],
+) -> None:
     one, other = two
     process = one.start()
     put(one.inbox, "book.tiff", encoded("tiff", numbered(60)))
     one.eventually(lambda: "page read" in one.said())
-    process.send_signal(signal.SIGSTOP)  # its children go on until they wait for it
+    process.send_signal(signal.SIGSTOP)  # its children go on until they need an answer
     other.start()
     other.eventually(lambda: "taken over" in other.said())
     process.send_signal(signal.SIGCONT)
@@ -129,7 +131,7 @@ def test_originals_that_stay_are_processed_once(tmp_path: Path) -> None:
         one.eventually(lambda: one.status()["counts"]["done"] == 1)
         other.start()
         other.eventually(lambda: other.status()["counts"]["gone"] == 1)
-        time.sleep(1)  # nothing more may come, and nothing tells when it does not
+        time.sleep(1)  # nothing more may be published, and no event shows that
         assert other.status()["counts"]["done"] == 0
         assert (one.outbox / "scan.json").read_bytes() == before
     finally:
@@ -138,14 +140,13 @@ def test_originals_that_stay_are_processed_once(tmp_path: Path) -> None:
 
 
 def test_attachments_of_a_file_that_is_taken_over(two: tuple[Tree, Tree]) -> None:
-    """One dies when the attachments are in its line and the file is still in the inbox; then it comes back."""
+    """One daemon dies when the attachments are queued and the file is still in the inbox; then it comes back."""
     one, other = two
     for made in two:
         made.config.write_text(made.config.read_text() + "\npdf: {attachments: extract}\n")
     files = {f"{n}.pdf": saved(written(f"Invoice {n} for 219.45")) for n in range(2)}
     put(one.inbox, "mail.pdf", mail("Two invoices", files))
-    program = [str(ROOT / "tests" / "children" / "dying.py")]
-    assert one.start(program, wait=False, DIE_AT="after:putting-away").wait(120) == -signal.SIGKILL
+    one.die_at("after:state:putting-away")
 
     other.start()
     expected = ["mail.json", "mail.txt", "mail/0.json", "mail/0.txt", "mail/1.json", "mail/1.txt"]

@@ -1,4 +1,4 @@
-"""The figures of `make eval-corrector`, on cases that can be reckoned by hand."""
+"""The figures of `make eval-corrector`, on cases that can be counted by hand."""
 
 import pytest
 
@@ -19,12 +19,12 @@ from bench.corrector_sets import pages, paired, wrapped
 from scanmend.page import Edit
 
 
-def test_white_space_and_the_way_of_writing_an_accent_are_no_errors() -> None:
+def test_white_space_and_the_encoding_of_accents_are_no_errors() -> None:
     assert plain("a   b\tcafe\u0301 ") == "a b café"
     assert plain("TOTAL", fold=True) == "total"
 
 
-def test_the_match_error_knows_neither_case_nor_punctuation() -> None:
+def test_the_match_error_ignores_case_and_punctuation() -> None:
     assert bare("The—House, (1)_x!") == "the house 1 x"
     assert match_errors("The house.", "the HOUSE") == (0, 9)
     # one replaced, one inserted over seven hits: 2 of 9
@@ -33,16 +33,16 @@ def test_the_match_error_knows_neither_case_nor_punctuation() -> None:
     assert match_errors("", "") == (0, 0)
 
 
-def test_a_digit_may_change_by_a_named_rule_alone() -> None:
+def test_a_digit_may_change_only_by_a_repair_rule() -> None:
     repair = Edit(0, 0, "1O", "10", True, "repair-amount")
-    said = Edit(0, 3, "modem", "modern", True, "ocr-plausible")
+    proposed = Edit(0, 3, "modem", "modern", True, "ocr-plausible")
 
-    assert not changed_digits(Judged("1O modem", "10 modern", "", edits=(repair, said)))
-    assert changed_digits(Judged("10 modem", "19 modem", "", edits=(said,)))
-    assert not changed_digits(Judged("10 modem", "10 modern", "", edits=(said,)))
+    assert not changed_digits(Judged("1O modem", "10 modern", "", edits=(repair, proposed)))
+    assert changed_digits(Judged("10 modem", "19 modem", "", edits=(proposed,)))
+    assert not changed_digits(Judged("10 modem", "10 modern", "", edits=(proposed,)))
 
 
-def test_an_edit_is_weighed_alone() -> None:
+def test_the_gain_is_that_of_one_edit_alone() -> None:
     line = Judged("tbe honse", "tbe house", "the house")
 
     assert gain(line, Edit(0, 4, "honse", "house", True, "ocr-plausible")) == 1
@@ -79,11 +79,11 @@ def test_preference_and_interval() -> None:
     assert (low, high) == (0.5, 0.5)
 
 
-def test_lines_of_no_confidence_are_in_no_step() -> None:
+def test_lines_without_a_confidence_are_in_no_bin() -> None:
     assert by_confidence([(Judged("a", "a", "a"), False)]) == []
 
 
-def test_page_figures_count_what_was_not_read_too() -> None:
+def test_page_figures_count_missed_text_too() -> None:
     line = Judged("tota1", "total", "total")
     found = figures([Outcome("page", (line,), (("tota1", "total", "total\nlost"),))])
 
@@ -92,7 +92,7 @@ def test_page_figures_count_what_was_not_read_too() -> None:
     assert found["page_cer"] == [pytest.approx(0.6), pytest.approx(0.5)]
 
 
-def test_lines_find_their_truth_by_likeness() -> None:
+def test_lines_are_paired_with_their_truth_by_likeness() -> None:
     truth = ["the first line", "the second one", "a third"]
 
     assert paired(["tbe first Iine", "xx", "the secoud one"], truth) == [truth[0], None, truth[1]]
@@ -103,7 +103,7 @@ def test_lines_find_their_truth_by_likeness() -> None:
     ]
 
 
-def test_a_paragraph_is_wrapped_at_spaces_of_both() -> None:
+def test_a_paragraph_is_wrapped_at_spaces_of_both_texts() -> None:
     truth = " ".join(["the amount of this invoice is due"] * 12)
     ocr = truth.replace("amount", "arnount").replace("is due", "isdue")
     pairs = wrapped(ocr, truth)

@@ -1,4 +1,4 @@
-"""The documents of `make eval-corrector`: that they are whole, and the same each time."""
+"""The documents of `make eval-corrector`: they are whole, and the same each time."""
 
 import random
 from pathlib import Path
@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from bench import documents
-from bench.corrector_run import Said, gated, plainly, ungated
-from bench.corrector_sets import Document, Page, some
+from bench.corrector_run import ProposedDocument, gated, with_texts, without_gate
+from bench.corrector_sets import Document, Page, sample
 from scanmend.config.profiles import Profile
 from scanmend.page import Box, Divergence, Line, LineProposal
 
@@ -26,6 +26,7 @@ def test_texts_fit_their_page(language: str) -> None:
         assert not any(line.startswith(("#", "|||")) for line in text.truth.split("\n"))
 
 
+@pytest.mark.slow
 def test_a_page_is_worn_the_same_way_each_time() -> None:
     fonts = documents.fonts()
     if not fonts:
@@ -42,6 +43,7 @@ def test_a_page_is_worn_the_same_way_each_time() -> None:
         assert first.height < first.width < page.width
 
 
+@pytest.mark.slow
 def test_a_picture_is_made_once(tmp_path: Path) -> None:
     fonts = documents.fonts()
     if not fonts:
@@ -55,22 +57,22 @@ def test_a_picture_is_made_once(tmp_path: Path) -> None:
     assert times == [Path(path).stat().st_mtime_ns for _, _, path in again]
 
 
-def _said() -> Said:
+def _proposed() -> ProposedDocument:
     line = Line("farm rnodern house", Box(0, 0, 1, 1), 0.9)
     page = Page((line,), ("form modern house",), "form modern house")
     proposed = LineProposal("form modern house", (Divergence(1, 2, 5.0), Divergence(5, 6, 3.0)))
-    return Said(Document("one", ("given", "en"), (page,)), [(proposed,)])
+    return ProposedDocument(Document("one", ("given", "en"), (page,)), [(proposed,)])
 
 
-def test_a_rule_may_be_lifted_to_see_what_it_costs() -> None:
+def test_a_rule_may_be_lifted_to_measure_its_cost() -> None:
     rules = Profile("default", "correct")
-    as_it_is = gated(_said(), rules).lines[0]
+    as_it_is = gated(_proposed(), rules).lines[0]
 
     assert as_it_is.published == "farm modern house"
-    assert gated(_said(), rules, {"short-word": 4.0}).lines[0].published == "form modern house"
-    assert gated(_said(), rules, {"short-word": 6.0}).lines[0] == as_it_is
-    assert ungated(_said()).lines[0].published == "form modern house"
-    assert plainly(_said().document, [["a"]]).pages == (
+    assert gated(_proposed(), rules, {"short-word": 4.0}).lines[0].published == "form modern house"
+    assert gated(_proposed(), rules, {"short-word": 6.0}).lines[0] == as_it_is
+    assert without_gate(_proposed()).lines[0].published == "form modern house"
+    assert with_texts(_proposed().document, [["a"]]).pages == (
         ("farm rnodern house", "a", "form modern house"),
     )
 
@@ -79,6 +81,6 @@ def test_a_part_of_a_set_is_the_same_part_each_time() -> None:
     page = Page((Line("a", Box(0, 0, 1, 1), None),) * 5, ("a",) * 5, "a")
     found = [Document(str(n), ("set", "en"), (page,)) for n in range(20)]
 
-    assert some(found, 3, None) == some(found[::-1], 3, None)
-    assert len(some(found, None, 12)) == 3
-    assert len(some(found, None, None)) == 20
+    assert sample(found, 3, None) == sample(found[::-1], 3, None)
+    assert len(sample(found, None, 12)) == 3
+    assert len(sample(found, None, None)) == 20

@@ -1,4 +1,4 @@
-"""What `make bench` makes of the benches' results."""
+"""The page that `make bench` writes of the benches' results."""
 
 import json
 import subprocess
@@ -30,10 +30,11 @@ def test_a_target_is_met_as_it_is_printed(got: float, at_least: bool, met: bool)
     assert Target("x", 0.97 if at_least else 1.15, got, at_least).met is met
 
 
-def test_rows_of_other_columns_are_a_table_of_their_own() -> None:
+def test_rows_with_other_columns_are_a_table_of_their_own() -> None:
     lines = table([{"a": "x", "b": None}, {"a": "y", "b": 1234.5}, {"b": 2}])
 
-    assert lines == ["| a | b |", "| --- | --- |", "| x |  |", "| y | 1,234 |", "", "| b |", "| --- |", "| 2 |"]  # fmt: skip
+    first = ["| a | b |", "| --- | --- |", "| x |  |", "| y | 1,234 |"]
+    assert lines == [*first, "", "| b |", "| --- |", "| 2 |"]
     assert shown(0.12345) == "0.123"
 
 
@@ -69,7 +70,7 @@ def test_the_page_compares_with_the_last_commit(
     assert json.loads((docs / "peers.json").read_text("utf-8"))["rows"][0]["pages/s"] == 0.5
 
 
-def test_bare_rows_are_taken_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_without_a_name_are_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = tmp_path / "scale.json"
     rows.write_text(json.dumps([{"files": 10, "seconds": 2.0, "flat": True}]))
     monkeypatch.setattr("sys.argv", ["report", "--docs", str(tmp_path / "docs"), str(rows)])

@@ -1,88 +1,105 @@
-"""A large inbox at the start: the scan waits for the claim, so that not all of it is in memory."""
+"""Test a large inbox at the start: the scan waits for the claim step, so that not all of it is in memory."""
 
 import os
 import time
 from pathlib import Path
 
+import pytest
+
+from intakes import RecordedLog, new_intake, take_all
 from scanmend.config.settings import SettleSettings, WatchSettings
-from scanmend.document import FileSnapshot
-from scanmend.intake.inotify import Hint
-from scanmend.intake.scanner import SLICE
-from scanmend.intake.watcher import ENOUGH, SLICES, Watcher
+from scanmend.intake.events import Claimed, FolderArrived, Look, ScanNow
+from scanmend.intake.intake_log import Intake
+from scanmend.intake.scanner import SLICE_ENTRIES
+from scanmend.intake.watcher import FOLDER_SLICES, MAX_UNCLAIMED, Watcher
 from scanmend.store.mounts import Method, Root
 
-MANY = 3 * ENOUGH
+MANY = 3 * MAX_UNCLAIMED
 
 
-class _Claim:
-    """An intake that claims when it is told to."""
-
-    def __init__(self) -> None:
-        self.waiting_ones: list[FileSnapshot] = []
-        self.claimed: list[bytes] = []
-
-    def submit(self, seen: FileSnapshot) -> None:
-        self.waiting_ones.append(seen)
-
-    def backlog(self) -> int:
-        return len(self.waiting_ones)
-
-    def known(self, seen: FileSnapshot) -> bool:
-        return seen.path in self.claimed
-
-    def first_seen(self, _path: bytes) -> float | None:
-        return None
-
-    def waiting(self, *_: object) -> None:
-        raise AssertionError
-
-    gone = never_completed = refused = inbox_away = waiting
-
-    def claim(self, watch: Watcher) -> None:
-        for seen in self.waiting_ones:
-            self.claimed.append(seen.path)
-            watch._take(Hint(seen.path, "claimed"))
-        self.waiting_ones.clear()
-
-
-def _watch(inbox: Path, claim: _Claim) -> Watcher:
+def _watcher(inbox: Path, intake: Intake) -> Watcher:
     settings = WatchSettings(poll_interval=100.0)
     method = Method("polling", "the test")
-    return Watcher(Root(str(inbox)), method, settings, SettleSettings(quiet=0.0), claim)
+    return Watcher(Root(str(inbox)), method, intake, settings, SettleSettings(quiet=0.0))
+
+
+def _claim_all(watcher: Watcher, intake: Intake, log: RecordedLog) -> list[bytes]:
+    """Do what the claim step does with the files that wait for it."""
+    claimed = []
+    for snapshot in take_all(intake):
+        log.known.add((snapshot.path, snapshot.identity))
+        watcher.handle(Claimed(snapshot.path))
+        claimed.append(snapshot.path)
+    return claimed
 
 
 def _fill(folder: Path, count: int) -> None:
     folder.mkdir()
     for number in range(count):
-        os.close(os.open(folder / f"scan-{number:05}.png", os.O_CREAT | os.O_WRONLY))
         (folder / f"scan-{number:05}.png").write_bytes(b"x")
 
 
-def test_the_scan_waits_for_the_claim(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_the_scan_waits_for_the_claim_step(tmp_path: Path) -> None:
     _fill(tmp_path / "inbox", MANY)
-    claim = _Claim()
-    watch = _watch(tmp_path / "inbox", claim)
+    log = RecordedLog()
+    intake = new_intake(log)
+    watcher = _watcher(tmp_path / "inbox", intake)
 
-    for _ in range(5 * MANY // SLICE):
-        pause = watch.turn(time.monotonic())
-    assert ENOUGH <= watch.count() < ENOUGH + SLICE
+    for _ in range(5 * MANY // SLICE_ENTRIES):
+        pause = watcher.turn(time.monotonic())
+    assert MAX_UNCLAIMED <= len(watcher.files) < MAX_UNCLAIMED + SLICE_ENTRIES
     assert pause > 0  # it does not spin
 
-    while len(claim.claimed) < MANY:
-        claim.claim(watch)
-        watch.turn(time.monotonic())
-    assert len(set(claim.claimed)) == MANY
+    claimed: list[bytes] = []
+    while len(claimed) < MANY:
+        claimed += _claim_all(watcher, intake, log)
+        watcher.turn(time.monotonic())
+    assert len(set(claimed)) == MANY
 
 
+@pytest.mark.slow
 def test_a_large_new_folder_is_left_to_the_scan(tmp_path: Path) -> None:
     (tmp_path / "inbox").mkdir()
-    claim = _Claim()
-    watch = _watch(tmp_path / "inbox", claim)
-    while watch._scan or watch._scan_again:
-        watch.turn(time.monotonic())
-    _fill(tmp_path / "inbox" / "new", SLICE * SLICES + 100)
+    watcher = _watcher(tmp_path / "inbox", new_intake(RecordedLog()))
+    while watcher.scanning:
+        watcher.turn(time.monotonic())
+    _fill(tmp_path / "inbox" / "new", SLICE_ENTRIES * FOLDER_SLICES + 100)
 
-    watch._take(Hint(b"new", "folder"))
+    watcher.handle(FolderArrived(b"new"))
 
-    assert watch.count() == SLICE * SLICES
-    assert watch._scan_again
+    assert len(watcher.files) == SLICE_ENTRIES * FOLDER_SLICES
+    assert watcher.scanning
+
+
+def test_a_second_link_of_one_name_is_recorded_too(tmp_path: Path) -> None:
+    """What was refused is forgotten when it is gone: the list does not grow for ever."""
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    log = RecordedLog()
+    watcher = _watcher(inbox, new_intake(log))
+
+    for target in ("first", "second"):
+        (inbox / "link.png").symlink_to(target)
+        for _ in range(3):
+            watcher.handle(Look(b"link.png"))
+        (inbox / "link.png").unlink()
+        watcher.handle(ScanNow())
+        while watcher.scanning:
+            watcher.turn(time.monotonic())
+        assert watcher.files.refused == frozenset()
+
+    assert [path for path, _ in log.refused] == [b"link.png", b"link.png"]
+
+
+def test_a_path_that_is_too_long_is_recorded_once(tmp_path: Path) -> None:
+    log = RecordedLog()
+    (tmp_path / "inbox").mkdir()
+    watcher = _watcher(tmp_path / "inbox", new_intake(log))
+    path = os.path.join(*[b"x" * 255] * 17)
+
+    for _ in range(2):
+        watcher.handle(Look(path))
+
+    assert [refused for refused, _ in log.refused] == [path]
+    assert "less deep" in log.refused[0][1]

@@ -22,12 +22,12 @@ def test_old_documents_are_looked_for_once_a_day(tmp_path: Path) -> None:
     daemon = Daemon(dataclasses.replace(Settings(), journal=JournalSettings(keep=-1.0)))
     for number in range(3):
         _done(journal, f"{number}")
-    daemon._forget_old(journal)
+    daemon.prune(journal)
     assert journal.counts() == {State.DONE: 1}  # the last one stays
-    daemon._forget_old(journal)
+    daemon.prune(journal)
 
     _done(journal, "aged meanwhile")
-    daemon._forget_old(journal)
+    daemon.prune(journal)
 
     assert journal.counts() == {State.DONE: 2}
     journal.close()

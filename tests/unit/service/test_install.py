@@ -89,7 +89,7 @@ def test_the_configuration_of_a_service_is_the_default_elsewhere() -> None:
     text = install.system_config((Path(__file__).parents[3] / "etc" / "scanmend.yaml").read_text())
 
     assert "\nbase: /var/lib/scanmend\n" in text
-    assert "  inbox: inbox " in text
+    assert "\n  inbox: inbox\n" in text
     assert "var/inbox" not in text
 
 

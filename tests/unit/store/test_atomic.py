@@ -117,11 +117,12 @@ def test_clear_temp_removes_files_of_earlier_runs(tmp_path: Path) -> None:
     (tmp_path / "sub" / ".scanmend-01ff.tmp").mkdir(parents=True)
     (tmp_path / "sub" / ".scanmend-00ff.tmp").write_text("half")
     (tmp_path / "sub" / "mine.tmp").write_text("not ours")
+    (tmp_path / "sub" / ".scanmend-02ff.tmp").symlink_to("mine.tmp")
 
     removed = list(atomic.clear_temp(os.fsencode(tmp_path), lambda: False))
 
     assert removed == [os.fsencode(tmp_path / "sub" / ".scanmend-00ff.tmp")]
-    assert _names(tmp_path / "sub") == [".scanmend-01ff.tmp", "mine.tmp"]
+    assert _names(tmp_path / "sub") == [".scanmend-01ff.tmp", ".scanmend-02ff.tmp", "mine.tmp"]
 
 
 def test_clear_temp_stops_after_a_folder(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Test that one daemon works on a state folder."""
 
+import errno
+import fcntl
 import os
 from pathlib import Path
 
@@ -27,3 +29,17 @@ def test_no_daemon_runs_where_none_ever_did(tmp_path: Path) -> None:
 def test_a_folder_that_can_not_be_locked_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         lock(str(tmp_path / "nowhere"))
+
+
+def test_a_file_system_without_locks_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel's answer is patched: some shares have no locks."""
+
+    def flock(_fd: int, _operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+
+    with pytest.raises(OSError, match="No locks available"):
+        lock(str(tmp_path))

@@ -13,9 +13,20 @@ from scanmend.store.mounts import Mount, Root, choose_method, mount_of
 
 @pytest.mark.parametrize(
     ("fstype", "network"),
-    [("nfs4", True), ("cifs", True), ("fuse.sshfs", True), ("fuse.rclone", True), ("9p", True), ("fuseblk", False),
-     ("ext4", False), ("tmpfs", False), ("overlay", False), ("btrfs", False), ("fuse.ntfs-3g", False)],
-)  # fmt: skip
+    [
+        ("nfs4", True),
+        ("cifs", True),
+        ("fuse.sshfs", True),
+        ("fuse.rclone", True),
+        ("9p", True),
+        ("fuseblk", False),
+        ("ext4", False),
+        ("tmpfs", False),
+        ("overlay", False),
+        ("btrfs", False),
+        ("fuse.ntfs-3g", False),
+    ],
+)
 def test_shares_are_known_by_their_type(fstype: str, network: bool) -> None:
     assert Mount(fstype, "x", "/x").network == network
 
@@ -106,8 +117,7 @@ def test_a_share_mounted_over_a_folder_is_trusted(mounted: Path) -> None:
 
 
 def test_a_folder_on_no_known_file_system_counts_as_local(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As where there is no /proc."""
-    monkeypatch.setattr(mounts, "mounts", list)
+    monkeypatch.setattr(mounts, "MOUNTINFO", "/nowhere/mountinfo")
 
     method = choose_method("/srv/inbox", "auto")
 

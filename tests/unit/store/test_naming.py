@@ -7,7 +7,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from scanmend.intake.scanner import Listing
+from scanmend.intake.scanner import Scanner
 from scanmend.store import naming
 
 SHA = "0123456789abcdef" * 4
@@ -25,6 +25,11 @@ EXTENSIONS = (".json", ".txt")
         (b"CON", "_CON"),
         (b"con.png", "_con.png"),
         (b"...", "_"),
+        (b"..", "_"),
+        (b"", "_"),
+        (b"PRN ", "_PRN"),
+        ("COM¹.txt".encode(), "_COM¹.txt"),
+        (b"CONIN$", "_CONIN$"),
         (b"concert", "concert"),
         ("a\u202efdp.exe".encode(), "a_fdp.exe"),
     ],
@@ -54,7 +59,8 @@ def test_long_names_are_cut_between_characters() -> None:
 def test_candidates() -> None:
     names = naming.candidates("scan", SHA)
 
-    assert [next(names) for _ in range(4)] == ["scan", "scan-01234567", "scan-01234567-2", "scan-01234567-3"]  # fmt: skip
+    first = [next(names) for _ in range(4)]
+    assert first == ["scan", "scan-01234567", "scan-01234567-2", "scan-01234567-3"]
 
 
 @pytest.mark.parametrize(
@@ -73,10 +79,13 @@ def test_result_path() -> None:
     assert naming.result_path(b"/out", b"desk/a.pdf", "a-2", ".txt") == b"/out/desk/a-2.txt"
 
 
-def _stem(outbox: Path, path: bytes, own: str = "") -> str:
-    return naming.free_stem(
-        os.fsencode(outbox), path, SHA, EXTENSIONS, lambda at: at.endswith(own.encode()) and own != ""
-    )  # fmt: skip
+def _stem(outbox: Path, path: bytes, own: str | None = None) -> str:
+    """Choose a stem; ``own`` is the name of the sidecar that counts as the document's own."""
+
+    def is_own(sidecar: bytes) -> bool:
+        return own is not None and os.path.basename(sidecar) == own.encode()
+
+    return naming.free_stem(os.fsencode(outbox), path, SHA, EXTENSIONS, is_own)
 
 
 def test_a_result_never_takes_the_name_of_another(tmp_path: Path) -> None:
@@ -204,7 +213,7 @@ def test_names_of_parts_are_safe_and_not_ignored(name: str, kind: str, safe: byt
 
     assert len(found) <= 255
     assert found == safe or (name.startswith("\ud800") and found.endswith(b".pdf"))
-    assert not Listing(b"", lambda *_: None).ignored(found)
+    assert not Scanner(b"", lambda *_: None).ignored(found)
 
 
 def test_a_part_of_an_unknown_kind_has_no_name() -> None:

@@ -79,3 +79,20 @@ def test_pages_of_finished_documents_are_dropped(journal: Journal) -> None:
 
     assert journal.pages.progress(gone.id) == (set(), set())
     assert journal.pages.progress(working.id) == ({0}, set())
+
+
+def test_a_page_that_can_not_be_decoded_is_dropped_with_its_attempts_kept(journal: Journal) -> None:
+    for number in range(5):
+        journal.pages.keep_text(1, _page(number))
+    journal.pages.keep_result(1, _result(3))
+    journal.pages.count_attempt(1, 2, "crash")
+    journal.pages.count_attempt(1, 7, "crash")
+    database = journal._db.connection
+    for number, text in ((1, "no JSON"), (2, '{"index": "2"}'), (4, '"\\ud800"')):
+        database.execute("UPDATE pages SET text = ? WHERE number = ?", (text, number))
+    database.execute("UPDATE pages SET result = '{}' WHERE number = 3")
+
+    assert journal.pages.drop_unreadable() == 4
+    assert journal.pages.progress(1) == ({0}, set())
+    assert journal.pages.attempts(1) == 2
+    assert journal.pages.drop_unreadable() == 0

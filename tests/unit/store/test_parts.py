@@ -143,6 +143,13 @@ def test_what_may_be_extracted_is_divided_and_ends(
     assert (innermost.parts, innermost.depth) == (0, 0)
 
 
+def test_a_file_without_attachments_has_no_parts(
+    journal: Journal, parts: Parts, scratch: Path
+) -> None:
+    assert parts.take(_reading(journal), [], LimitsSettings(), str(scratch)) == []
+    assert not (scratch.parent / "parts").exists()
+
+
 def _take(journal: Journal, parts: Parts, scratch: Path, part: Part) -> None:
     parts.take(_reading(journal), [part], LimitsSettings(), str(scratch))
 

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from scanmend.document import Document, FileSnapshot, State
 from scanmend.store.database import FILE_NAME, Database
 from scanmend.store.journal import Journal
@@ -37,6 +39,7 @@ def _instructions(database: Database, query: Callable[[], object]) -> int:
     return count
 
 
+@pytest.mark.slow
 def test_polled_queries_cost_the_same_with_many_documents(tmp_path: Path) -> None:
     database = Database.open(str(tmp_path))
     journal = Journal(database)

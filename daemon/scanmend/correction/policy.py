@@ -1,0 +1,300 @@
+"""The correction policy: every rule, in the order in which the gate tries them, as data.
+
+``markdown`` renders the table for the documentation. To add a rule to the gate, add its name to
+``RuleName`` and a row here.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from scanmend.correction.edit_evidence import COLUMN_GAP, MARGIN_FACTORS, EditEvidence
+from scanmend.correction.lexical_evidence import MIN_SAFE_WORD_LENGTH
+from scanmend.correction.line_evidence import (
+    MAX_LINE_LENGTH,
+    MIN_LINE_BUDGET,
+    LineEvidence,
+    ProposalEvidence,
+    SecondPassEvidence,
+)
+from scanmend.correction.repairs import ARTICLES, CARDS, COMMAS, IBANS, NUMBER_WORDS
+from scanmend.correction.rules import Ground, Rule, RuleName, Stage
+
+PROPOSAL: Stage[ProposalEvidence] = Stage(
+    "The proposal for a line",
+    "Tried on the whole proposal. The first rule that applies rejects it, and it is not compared"
+    " word by word.",
+    (
+        Rule(
+            RuleName.UNSAFE_CHARACTERS,
+            lambda e: e.adds_unsafe_characters,
+            "the proposal adds control, invisible or direction characters",
+            "nobody sees what they do to the text",
+        ),
+        Rule(
+            RuleName.LENGTH,
+            lambda e: e.has_other_length,
+            f"the proposal is far longer or shorter than the line, or the line has over"
+            f" {MAX_LINE_LENGTH:,} characters",
+            "that is no correction: a refusal, a comment, a summary, a repetition",
+        ),
+        Rule(
+            RuleName.SURE_LINE,
+            lambda e: e.is_line_sure,
+            "the engine's confidence in the line reaches `min_confidence_to_skip`",
+            "a line that was read well needs no correction",
+        ),
+    ),
+)
+
+UNTOUCHABLE: Stage[EditEvidence] = Stage(
+    "What no model may change",
+    "Tried on each edit. The first rule that applies rejects it.",
+    (
+        Rule(
+            RuleName.DIGITS,
+            lambda e: e.changes_numerals,
+            "a digit stands in the text before or after the edit",
+            "a model does not know numbers; a person is asked to check where it reads one"
+            " otherwise",
+        ),
+        Rule(
+            RuleName.NEW_WORD,
+            lambda e: not e.edit.before,
+            "a word would come that has no counterpart in the OCR text",
+            "text must not be invented",
+        ),
+        Rule(
+            RuleName.DROPPED_WORD,
+            lambda e: not e.edit.after,
+            "a word would be dropped",
+            "text must not be lost",
+        ),
+        Rule(
+            RuleName.PROTECTED,
+            lambda e: e.touches_protected,
+            "the edit touches an amount, code, address, unit, currency, numeral, number word, or a"
+            " pattern of the profile",
+            "each character of it counts, and no context tells which is right",
+        ),
+        Rule(
+            RuleName.FOREIGN_CHARACTERS,
+            lambda e: e.adds_foreign_characters,
+            "a character of a script that the line has not would come, or a combining mark change",
+            "it looks the same, but is another text",
+        ),
+        Rule(
+            RuleName.COLUMN_GAP,
+            lambda e: e.crosses_column_gap,
+            f"words would be joined over {COLUMN_GAP} spaces or more",
+            "they stand in different columns",
+        ),
+    ),
+)
+
+INTO_KNOWN_WORD: Ground[EditEvidence] = Ground(
+    lambda e: e.restores_known_word,
+    "an unknown or far rarer word becomes a known one, and a bad misreading explains it",
+)
+NEIGHBOURS: Ground[EditEvidence] = Ground(
+    lambda e: e.fits_neighbours_better,
+    "another known word stands far more often between these neighbours",
+)
+NEARLY_READ: Ground[EditEvidence] = Ground(
+    lambda e: e.is_known_word_nearly_read,
+    "the engine itself nearly read the other known word",
+)
+
+PLAUSIBILITY: Stage[EditEvidence] = Stage(
+    "What engines do not misread",
+    "Tried on each edit. The first rule that applies rejects the edit, unless a ground overrules"
+    " it: then the rest of these"
+    " rules is skipped, because the ground is better evidence than they are. Grounds count only"
+    " where the model tells how sure"
+    " it is.",
+    (
+        Rule(
+            RuleName.NO_NEW_WORDS,
+            lambda e: e.joins_or_splits and not e.changes_spaces_only,
+            "words would be joined or split, and other characters changed at once",
+            "engines lose and add spaces, but such an edit may be another wording",
+            (INTO_KNOWN_WORD,),
+        ),
+        Rule(
+            RuleName.SAME_TEXT,
+            lambda e: e.changes_encoding_only,
+            "only the encoding of the characters differs (Unicode normalisation)",
+            "a reader sees no difference",
+        ),
+        Rule(
+            RuleName.PUNCTUATION,
+            lambda e: e.changes_punctuation_only,
+            "only signs would change, or be split from a word",
+            "models put signs where they are usual, not where they are printed",
+        ),
+        Rule(
+            RuleName.SHORT_WORD,
+            lambda e: e.changes_short_word,
+            f"a regularly written word of fewer than {MIN_SAFE_WORD_LENGTH} letters would change",
+            "a word so short is most often one letter away from another real word",
+            (INTO_KNOWN_WORD, NEIGHBOURS, NEARLY_READ),
+        ),
+        Rule(
+            RuleName.CASE,
+            lambda e: e.changes_case_only,
+            "only the case of a regularly written word would change",
+            "case is spelling, not a misreading",
+        ),
+        Rule(
+            RuleName.TOO_MUCH,
+            lambda e: e.changes_too_much,
+            "more characters of the word would change than `max_edit_ratio` allows",
+            "the more changes, the more likely it is another word",
+            (INTO_KNOWN_WORD,),
+        ),
+        Rule(
+            RuleName.IMPLAUSIBLE,
+            lambda e: not e.is_plausible,
+            "a change undoes no confusion that engines make",
+            "what no engine misreads stood on the paper",
+            (INTO_KNOWN_WORD, NEIGHBOURS, NEARLY_READ),
+        ),
+        Rule(
+            RuleName.OPPOSED,
+            lambda e: e.turns_meaning,
+            "a prefix would change that turns the meaning (hyper-, hypo-)",
+            "such a mistake is the most costly one",
+        ),
+        Rule(
+            RuleName.INFLECTION,
+            lambda e: e.differs_by_ending,
+            "only a one-letter ending of grammar would change",
+            "that is grammar, not a misreading",
+            (INTO_KNOWN_WORD,),
+        ),
+    ),
+)
+
+_MARGIN_FACTORS = ", ".join(
+    f"times {factor:g} where {evidence.value}"
+    for evidence, factor in MARGIN_FACTORS.items()
+    if factor != 1
+)
+CERTAINTY: Stage[EditEvidence] = Stage(
+    "How sure engine, lexicon and model are",
+    "Tried on each edit that is left. The first rule that applies rejects it.",
+    (
+        Rule(
+            RuleName.SURE_CHARACTERS,
+            lambda e: e.engine_is_sure,
+            "the engine tells its doubts, and doubted no character of a run of changes",
+            "the engine saw the paper, and the model did not",
+        ),
+        Rule(
+            RuleName.REAL_WORD,
+            lambda e: e.gives_up_known_word,
+            "a known word would change, or be split into rare ones, and neither its neighbours nor"
+            " the engine support that",
+            "a known word is rather what was printed",
+        ),
+        Rule(
+            RuleName.MARGIN,
+            lambda e: e.margin is not None and e.margin < e.min_margin,
+            f"the model's margin is below `min_margin`; {_MARGIN_FACTORS}",
+            "the model is not sure enough; less is asked for a frequent word, more where no word"
+            " is known",
+        ),
+    ),
+)
+
+KNOWN_WORD: Rule[bool] = Rule(
+    RuleName.KNOWN_WORD,
+    lambda overruled: overruled,
+    "a plausibility rule was overruled",
+    "the model is sure, and the lexicon or the engine supports it",
+    accepts=True,
+)
+OCR_PLAUSIBLE: Rule[bool] = Rule(
+    RuleName.OCR_PLAUSIBLE,
+    lambda _overruled: True,
+    "no rule applies",
+    "an engine's misreading explains the edit",
+    accepts=True,
+)
+ACCEPTANCE: Stage[bool] = Stage(  # the evidence is whether a rule was overruled
+    "What is left is accepted",
+    "The first row that applies names the reason.",
+    (KNOWN_WORD, OCR_PLAUSIBLE),
+)
+
+LINE_TOTAL: Stage[LineEvidence] = Stage(
+    "All edits of a line",
+    "Tried when the edits were decided one by one. If the rule applies, all accepted edits of the"
+    " line are rejected.",
+    (
+        Rule(
+            RuleName.LINE_BUDGET,
+            lambda e: e.exceeds_budget,
+            "the accepted edits together change more characters than `max_edit_ratio` allows in"
+            " the line, and over"
+            f" {MIN_LINE_BUDGET}",
+            "many plausible edits together are another text",
+        ),
+    ),
+)
+
+SECOND_PASS: Stage[SecondPassEvidence] = Stage(
+    "The corrected line",
+    "The corrected line passes the gate again, with the same proposal. If the rule applies, all"
+    " accepted edits of the line are"
+    " rejected.",
+    (
+        Rule(
+            RuleName.AMBIGUOUS,
+            lambda e: e.changes_again,
+            "the line would change again",
+            "correcting twice must give what correcting once gives",
+        ),
+    ),
+)
+
+EDIT_STAGES = (UNTOUCHABLE, PLAUSIBILITY, CERTAINTY)
+STAGES: tuple[Stage[Any], ...] = (
+    *(IBANS, CARDS, ARTICLES, NUMBER_WORDS, COMMAS),
+    PROPOSAL,
+    *EDIT_STAGES,
+    ACCEPTANCE,
+    LINE_TOTAL,
+    SECOND_PASS,
+)
+
+
+def decide(evidence: EditEvidence) -> Rule[EditEvidence] | Rule[bool]:
+    """Return the rule that decides on one edit."""
+    overruled = False
+    for stage in EDIT_STAGES:
+        rule = stage.first(evidence)
+        if rule:
+            if not rule.is_overruled(evidence):
+                return rule
+            overruled = True
+    return ACCEPTANCE.first(overruled) or OCR_PLAUSIBLE
+
+
+def markdown() -> str:
+    """Return the policy as Markdown: one table for each stage, in order of evaluation."""
+    return "\n".join(line for stage in STAGES for line in _table(stage))
+
+
+def _table(stage: Stage[Any]) -> Iterator[str]:
+    yield f"### {stage.title}"
+    yield ""
+    yield stage.text
+    yield ""
+    yield "| rule | decision | applies when | overruled when | why |"
+    yield "| --- | --- | --- | --- | --- |"
+    for rule in stage.rules:
+        decision = "accepts" if rule.accepts else "rejects"
+        overruled = "; or ".join(ground.when for ground in rule.overruled_by) or "never"
+        cells = (f"`{rule.name}`", decision, rule.when, overruled, rule.why)
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+    yield ""

@@ -1,0 +1,65 @@
+"""What the watcher is told: by the kernel's observer, by the claim step, and by the other steps."""
+
+import enum
+import queue
+from dataclasses import dataclass
+
+
+class RetryOn(enum.Enum):
+    """What the watcher waits for before it hands a file to the claim step again."""
+
+    TIMER = "a pause that grows"
+    QUIET = "settle.doubtful without a change"
+    CHANGE = "a change of the file: this version was tried and does not open"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Look at this path. ``closed``: its writer closed it, or it was renamed into place."""
+
+    path: bytes
+    closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FolderArrived:
+    """A folder was made in the inbox, or renamed into it: look at all that is in it."""
+
+    path: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ScanNow:
+    """Scan the whole inbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The claim step took this file: stop waiting for it."""
+
+    path: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NotReady:
+    """The claim step can't take this file yet, for ``reason``."""
+
+    path: bytes
+    reason: str
+    retry_on: RetryOn = RetryOn.TIMER
+
+
+@dataclass(frozen=True, slots=True)
+class InWorkElsewhere:
+    """Another daemon works on this file. Should that daemon die, its lease ends.
+
+    So the file is looked at again after ``retry_within`` seconds at most, for ever.
+    """
+
+    path: bytes
+    reason: str
+    retry_within: float
+
+
+WatcherEvent = Look | FolderArrived | ScanNow | Claimed | NotReady | InWorkElsewhere
+Events = queue.SimpleQueue[WatcherEvent]

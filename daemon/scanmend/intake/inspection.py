@@ -1,0 +1,87 @@
+"""Read a quiet file once: see whether it is complete, and compute the hash by which it is known."""
+
+import errno
+import hashlib
+import os
+import stat
+from dataclasses import dataclass
+from io import BufferedReader
+
+from scanmend.document import FileSnapshot
+from scanmend.intake.completeness import Incomplete, PossiblyIncomplete, is_complete
+from scanmend.intake.events import NotReady, RetryOn
+from scanmend.intake.inbox import Inbox
+
+# errors of an open that may pass: another program holds the file, or a share has a hiccup
+_MAY_PASS = {
+    errno.EBUSY,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ESTALE,
+    errno.ETXTBSY,
+    errno.EAGAIN,
+    errno.EIO,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Claimable:
+    """The file can be claimed. ``odd_end``: why it may be unfinished all the same; None when nothing looks odd."""
+
+    sha256: str
+    odd_end: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OverLimit:
+    """The file is larger than ``limits.file_size``: it was not read."""
+
+
+def inspect(
+    inbox: Inbox, snapshot: FileSnapshot, max_bytes: float
+) -> Claimable | OverLimit | NotReady:
+    """Read the file and say whether it can be claimed. Raise FolderGone when the inbox can't be trusted."""
+    path = snapshot.path
+    if inbox.snapshot(path) is None:  # gone, or behind a folder that became a link
+        return NotReady(path, "gone")
+    try:
+        fd = os.open(inbox.absolute(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno in _MAY_PASS:
+            return NotReady(path, f"can't be opened: {error.strerror}")
+        return NotReady(path, error.strerror or "gone")  # gone, or a link by now
+    with open(fd, "rb") as file:
+        try:
+            return _inspect_open(inbox, snapshot, file, max_bytes)
+        except OSError as error:
+            return NotReady(path, f"can't be read: {error.strerror}")
+
+
+def _inspect_open(
+    inbox: Inbox, snapshot: FileSnapshot, file: BufferedReader, max_bytes: float
+) -> Claimable | OverLimit | NotReady:
+    path = snapshot.path
+    if not _is_same(file, snapshot):
+        return NotReady(path, "still changing")
+    found: Claimable | OverLimit = OverLimit()
+    if snapshot.size <= max_bytes:
+        verdict = is_complete(file, snapshot.size)
+        match verdict:
+            case Incomplete(why):
+                return NotReady(path, f"incomplete: {why}")
+            case PossiblyIncomplete(why) if not snapshot.waited:
+                return NotReady(path, f"incomplete: {why}", RetryOn.QUIET)
+        file.seek(0)
+        odd_end = verdict.why if isinstance(verdict, PossiblyIncomplete) else None
+        found = Claimable(hashlib.file_digest(file, "sha256").hexdigest(), odd_end)
+    unchanged = inbox.snapshot(path)
+    if unchanged is None or unchanged.identity != snapshot.identity or not _is_same(file, snapshot):
+        return NotReady(path, "changed while it was read")
+    return found
+
+
+def _is_same(file: BufferedReader, snapshot: FileSnapshot) -> bool:
+    """Return whether the open file is a regular file with the identity of the snapshot."""
+    status = os.fstat(file.fileno())
+    same = FileSnapshot.of(b"", status).identity == snapshot.identity
+    return stat.S_ISREG(status.st_mode) and same

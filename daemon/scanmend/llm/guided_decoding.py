@@ -1,0 +1,303 @@
+"""Input-guided decoding of many lines of a page at once.
+
+The lines are parallel sequences over one shared prompt that holds the page. Each line's draft is its OCR text. One call of
+the decoder verifies the drafts of all lines; each line takes the part that the model agrees with and the model's own token
+after it, finds its way back to the OCR text (``draft_alignment``), and drafts on. Decoding is greedy, so the text is the same as
+token by token, up to near-ties of floating-point sums. An edit in one line costs the other lines nothing.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from scanmend.llm.draft_alignment import Draft
+from scanmend.llm.draft_length import CostCurve, best_length, worth_verifying
+from scanmend.llm.line_request import LineAnswer, LineRequest
+from scanmend.llm.llama_context import BatchToken, CacheFull, LlamaContext, Prediction
+from scanmend.llm.rescoring import FinishedLine, Rescorer
+from scanmend.page import Bound
+
+SHARED = 0  # the sequence that holds what all lines begin with
+ANSWER_GROWTH = 1.3  # tokens of an answer for each token of its line, at most
+ANSWER_SPARE = 8  # tokens of an answer besides
+REPETITION_BYTES = 24  # that, when written twice since the model left the OCR text, end a line
+# expected share of draft tokens that the model agrees with
+INITIAL_AGREEMENT = 0.95
+GUESS_AGREEMENT = 0.5  # after a divergence, when the draft is a guess
+MAX_AGREEMENT = 0.99  # after a long agreement
+AGREEMENT_TOKENS = 8  # copied tokens over which the expectation recovers
+
+
+@dataclass(slots=True)
+class _LineState:
+    """A line in work."""
+
+    request: LineRequest
+    sequence: int
+    draft: Draft
+    pending: list[int]
+    """Tokens that are chosen and not in the KV cache yet; empty when the line is done."""
+    expected: list[int]
+    """Tokens that should follow, by the draft."""
+    position: int
+    """Position in the sequence of the first pending token."""
+    max_tokens: int
+    """Of the answer."""
+    copied: int = 0
+    """Bytes of the OCR text that are copied or passed over."""
+    tokens: int = 0
+    """Of the answer so far."""
+    agreement: float = INITIAL_AGREEMENT
+    diverged_at: int = 0
+    """Bytes of the answer that were written when the model left the OCR text last."""
+    answer: LineAnswer = field(default_factory=LineAnswer)
+
+    @property
+    def finished(self) -> FinishedLine:
+        begin = self.position - len(self.answer.written)
+        return FinishedLine(self.request, self.answer, self.sequence, begin)
+
+
+class GuidedDecoder:
+    """Decodes lines of a page with one context.
+
+    ``written`` counts tokens of answers, ``drafted`` the draft tokens that were verified, ``agreed`` those of them
+    that the model would have written.
+    """
+
+    def __init__(
+        self,
+        context: LlamaContext,
+        curve: CostCurve,
+        *,
+        drafts: bool,
+        rescorer: Rescorer | None = None,
+    ) -> None:
+        """Take a context.
+
+        ``drafts`` False means plain greedy decoding, for models whose memory can't be truncated. ``rescorer`` replaces
+        words of finished lines; it needs drafts and a model whose tokens are bytes.
+        """
+        self.context = context
+        self.rescorer = rescorer
+        self._curve = curve
+        self._drafts = drafts
+        self._sequences = rescorer.first_sequence - 1 if rescorer else context.options.sequences
+        self._max_lines = self._sequences  # in work at a time; fewer after the cache was full
+        self.written = self.drafted = self.agreed = 0
+
+    def decode_lines(
+        self, shared: int, waiting: deque[LineRequest], expired: Callable[[], bool]
+    ) -> dict[int, LineAnswer]:
+        """Return an answer for each request that this decoder took from ``waiting``, as far as time and cache allow.
+
+        Other decoders may take from ``waiting`` too, each with its own context. ``shared``: tokens that the sequence
+        SHARED holds. ``expired`` ends the work; the lines in work then keep what was written.
+        """
+        lines: list[_LineState] = []
+        answers: dict[int, LineAnswer] = {}
+        try:
+            while waiting or lines:
+                if expired():
+                    for line in lines:
+                        line.answer.bound = Bound.SECONDS
+                        answers[line.request.number] = line.answer
+                    break
+                self._admit(shared, waiting, lines)
+                if not lines:
+                    break  # the next one does not fit, not even alone
+                try:
+                    self._step(lines)
+                except CacheFull:
+                    self._evict_last(waiting, lines)
+                    continue
+                self._finish(lines, answers)
+        finally:
+            for line in lines:
+                self.context.truncate(line.sequence, 0)
+        return answers
+
+    def _admit(self, shared: int, waiting: deque[LineRequest], lines: list[_LineState]) -> None:
+        """Start the next lines, as many as the cache can hold to their end."""
+        in_work = sum(len(x.request.suffix) + x.max_tokens for x in lines)
+        free = self.context.cells - shared - in_work
+        used = {line.sequence for line in lines}
+        for sequence in range(1, self._sequences + 1):
+            if len(lines) >= self._max_lines:
+                return
+            if sequence in used:
+                continue
+            try:
+                request = waiting.popleft()
+            except IndexError:
+                return
+            tokens = self.context.tokenize(request.text)
+            limit = _max_answer_tokens(len(tokens))
+            free -= len(request.suffix) + limit
+            if free < 0:
+                waiting.appendleft(request)
+                return
+            self.context.copy(SHARED, sequence)
+            lines.append(
+                _LineState(
+                    request=request,
+                    sequence=sequence,
+                    draft=Draft(request.text),
+                    pending=list(request.suffix),
+                    expected=[*tokens, self.context.end_token],
+                    position=shared,
+                    max_tokens=limit,
+                )
+            )
+
+    def _evict_last(self, waiting: deque[LineRequest], lines: list[_LineState]) -> None:
+        """Put the last line back, and forget what the failed call left of the others."""
+        last = lines.pop()
+        self.context.truncate(last.sequence, 0)
+        self._max_lines = max(1, len(lines))  # until one of them is done
+        if lines:
+            waiting.appendleft(last.request)
+        for line in lines:
+            self.context.truncate(line.sequence, line.position)
+
+    def _finish(self, lines: list[_LineState], answers: dict[int, LineAnswer]) -> None:
+        """Move the answers of the lines that are done from ``lines`` to ``answers``."""
+        done = [line for line in lines if not line.pending]
+        if self.rescorer:
+            self.rescorer.improve([x.finished for x in done if not x.answer.bound])
+        for line in done:
+            self._max_lines = self._sequences
+            answers[line.request.number] = line.answer
+            self.context.truncate(line.sequence, 0)
+            lines.remove(line)
+
+    def _step(self, lines: list[_LineState]) -> None:
+        """Run the decoder once: verify each line's draft, and take the model's token after the agreed part."""
+        length = 0
+        if self._drafts:
+            shapes = [(len(x.pending), len(x.expected), x.agreement) for x in lines]
+            length = best_length(self._curve, shapes)
+        batch: list[BatchToken] = []
+        drafted = []
+        for line in lines:
+            left = line.max_tokens - line.tokens
+            count = worth_verifying(line.agreement, min(length, len(line.expected), left))
+            if count == len(line.expected) and count:
+                count -= 1  # the end token is only compared, never copied
+            drafted.append(count)
+            batch += _batch_of(line, count)
+        predictions = iter(self.context.decode(batch))
+        for line, count in zip(lines, drafted, strict=True):
+            self._take(line, [next(predictions) for _ in range(count + 1)])
+
+    def _take(self, line: _LineState, predictions: Sequence[Prediction]) -> None:
+        """Accept the part of the draft that the model agrees with, and the model's token after it."""
+        drafted = len(predictions) - 1
+        agreed = 0
+        while agreed < drafted and predictions[agreed].token == line.expected[agreed]:
+            agreed += 1
+        for token in line.expected[:agreed]:
+            self._copy(line, token)
+        line.position += len(line.pending) + agreed
+        if agreed < drafted:
+            self.context.truncate(line.sequence, line.position)
+        line.expected = line.expected[agreed:]
+        if agreed == drafted >= 2:  # the draft is aligned again
+            line.agreement = max(line.agreement, INITIAL_AGREEMENT)
+        self.drafted += drafted
+        self.agreed += agreed
+        self._follow(line, predictions[agreed])
+
+    def _copy(self, line: _LineState, token: int) -> None:
+        text = self.context.token_bytes(token)
+        line.answer.written += text
+        line.copied += len(text)
+        line.diverged_at = len(line.answer.written)
+        line.tokens += 1
+        self.written += 1
+        line.agreement += (MAX_AGREEMENT - line.agreement) / AGREEMENT_TOKENS
+
+    def _follow(self, line: _LineState, prediction: Prediction) -> None:
+        """Take the model's own token: the expected one, another one, or the end."""
+        expected = line.expected[0] if line.expected else None
+        written = line.answer.written
+        start = len(written)
+        if self.context.is_end(prediction.token):
+            if expected is not None and not self.context.is_end(expected):
+                line.answer.divergences.append((start, start, prediction.margin))
+            line.pending = []
+            return
+        line.pending = [prediction.token]
+        if prediction.token == expected:
+            self._copy(line, prediction.token)
+            line.expected = line.expected[1:]
+        else:
+            self._diverge(line, prediction, expected)
+        line.answer.bound = _bound(line)
+        if line.answer.bound or b"\n" in written[start:]:
+            del written[(bytes(written) + b"\n").index(b"\n") :]
+            line.pending = []
+
+    def _diverge(self, line: _LineState, prediction: Prediction, expected: int | None) -> None:
+        """Note that the model left the OCR text, and guess where copying resumes."""
+        text = self.context.token_bytes(prediction.token)
+        written, divergences = line.answer.written, line.answer.divergences
+        start = len(written)
+        written += text
+        line.tokens += 1
+        self.written += 1
+        if expected is not None or not divergences:
+            divergences.append((start, len(written), prediction.margin))
+        else:  # in the middle of a character nothing was expected: the same divergence goes on
+            divergences[-1] = (divergences[-1][0], len(written), divergences[-1][2])
+        line.agreement = GUESS_AGREEMENT
+        line.copied = line.draft.resume(line.copied, bytes(written), text)
+        rest = line.request.text[line.copied :]
+        line.expected = []
+        if _ends_with_whole_character(written) and not (rest and rest[0] & 0xC0 == 0x80):
+            line.expected = [*self.context.tokenize(rest), self.context.end_token]
+
+
+def _batch_of(line: _LineState, count: int) -> list[BatchToken]:
+    """Return the pending tokens and ``count`` tokens of the draft, with a prediction wanted from the last pending on."""
+    batch = []
+    first = len(line.pending) - 1
+    for n, token in enumerate([*line.pending, *line.expected[:count]]):
+        position = line.position + n
+        if n < first:
+            batch.append(BatchToken(token, position, line.sequence))
+        else:
+            following = line.expected[n - first :]
+            expected = following[0] if following else None
+            batch.append(
+                BatchToken(token, position, line.sequence, predict=True, expected=expected)
+            )
+    return batch
+
+
+def _bound(line: _LineState) -> Bound | None:
+    """Return which bound the answer has reached."""
+    if line.tokens >= line.max_tokens:
+        return Bound.TOKENS
+    stray = bytes(line.answer.written[line.diverged_at :])
+    last = stray[-REPETITION_BYTES:]
+    repeats = len(stray) > REPETITION_BYTES and stray.find(last) < len(stray) - REPETITION_BYTES
+    return Bound.REPETITION if repeats else None
+
+
+def within_limit(context: LlamaContext, shared: int, request: LineRequest) -> bool:
+    """Return whether prompt, line and answer fit into one sequence."""
+    answer = _max_answer_tokens(len(context.tokenize(request.text)))
+    return shared + len(request.suffix) + answer <= context.max_sequence_tokens
+
+
+def _max_answer_tokens(line_tokens: int) -> int:
+    return int(ANSWER_GROWTH * line_tokens) + ANSWER_SPARE
+
+
+def _ends_with_whole_character(written: bytearray) -> bool:
+    """Return whether UTF-8 text does not end inside a character."""
+    for back, byte in enumerate(reversed(written[-4:]), 1):
+        if byte & 0xC0 != 0x80:
+            return back >= (4 if byte >= 0xF0 else 3 if byte >= 0xE0 else 2 if byte >= 0xC0 else 1)
+    return True

@@ -1,0 +1,275 @@
+"""llama.cpp's batch interface with types: tokens of many sequences in, the model's next token at each position out.
+
+A ``LlamaContext`` is one model's KV cache, shared by many sequences that may begin alike.
+"""
+
+import ctypes
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import llama_cpp as llama
+import numpy as np
+from numpy.typing import NDArray
+
+from scanmend.errors import ChildError, OutOfMemory
+
+BATCH_TOKENS = 512  # that one call of llama_decode takes
+# Candidates that a sampler on the GPU returns for each position, instead of a logit for each of 150,000 tokens.
+TOP_K = 16
+NO_TOKEN = -1  # llama.cpp's number for a token that there is not
+CACHE_FULL = 1  # what llama_decode returns then
+
+
+class CacheFull(Exception):
+    """The KV cache has no cell left for this batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchToken:
+    """A token at a position of a sequence."""
+
+    token: int
+    position: int
+    sequence: int
+    predict: bool = False
+    """Whether the model's prediction of the next token is wanted."""
+    expected: int | None = None
+    """The token that is expected next, with which the prediction is compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The model's most probable next token.
+
+    ``margin``: nats by which its log-probability exceeds that of the expected token; without meaning where none was
+    expected.
+    """
+
+    token: int
+    margin: float
+
+
+@dataclass(frozen=True, slots=True)
+class ContextOptions:
+    """How a model's context is made."""
+
+    cells: int
+    """Tokens of all sequences together that the KV cache holds."""
+    threads: int
+    sequences: int
+    """Sequences besides number 0, which holds what all of them begin with."""
+    gpu_sampling: bool = False
+    """Whether samplers on the GPU pick the candidates (llama.cpp's backend sampling); else the logits are returned."""
+    flash_attention: bool = True
+    """Whether llama.cpp may use its flash attention."""
+
+
+class LlamaContext:
+    """A model's KV cache and its decoder. ``calls`` counts runs of the decoder, ``tokens`` what went through it."""
+
+    def __init__(self, model: Any, options: ContextOptions) -> None:
+        """Create the context; raise OutOfMemory when llama.cpp can't."""
+        self._vocabulary = llama.llama_model_get_vocab(model)
+        self._vocabulary_size = int(llama.llama_vocab_n_tokens(self._vocabulary))
+        self.options = options
+        self._samplers = _top_k_samplers(options.sequences + 1) if options.gpu_sampling else None
+        pointer = llama.llama_init_from_model(model, self._parameters())
+        if not pointer:
+            raise OutOfMemory("no memory for the model's context")
+        self._pointer = pointer
+        self._memory = llama.llama_get_memory(pointer)
+        self.cells = int(llama.llama_n_ctx(pointer))
+        # a sequence longer than those of the training yields nonsense
+        trained = int(llama.llama_model_n_ctx_train(model))
+        self.max_sequence_tokens = min(self.cells, trained or self.cells)
+        self._batch = _Batch()
+        self.calls = self.tokens = 0
+        self.shared_tokens: list[int] = []  # that sequence 0 holds
+
+    def _parameters(self) -> Any:
+        options = self.options
+        parameters = llama.llama_context_default_params()
+        parameters.n_ctx = options.cells
+        parameters.n_batch = parameters.n_ubatch = BATCH_TOKENS
+        parameters.n_seq_max = options.sequences + 1
+        parameters.kv_unified = True
+        parameters.n_threads = parameters.n_threads_batch = options.threads
+        if not options.flash_attention:
+            parameters.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        if self._samplers is not None:
+            parameters.samplers = ctypes.cast(self._samplers, type(parameters.samplers))
+            parameters.n_samplers = options.sequences + 1
+            parameters.n_outputs_max = parameters.n_outputs_max_per_seq = BATCH_TOKENS
+        return parameters
+
+    def close(self) -> None:
+        """Free the memory. The context must not be used afterwards."""
+        llama.llama_free(self._pointer)
+
+    # decoding -------------------------------------------------------------------------------------
+
+    def decode(self, tokens: Sequence[BatchToken]) -> list[Prediction]:
+        """Run the tokens through the model and return the wanted predictions in order.
+
+        Raises CacheFull (the failing batch leaves nothing in the cache) or ChildError when llama.cpp fails.
+        """
+        predictions: list[Prediction] = []
+        for wanted in self._run(tokens):
+            from_gpu = self.options.gpu_sampling
+            predictions += self._from_samplers(wanted) if from_gpu else self._from_logits(wanted)
+        return predictions
+
+    def log_likelihoods(self, tokens: Sequence[BatchToken]) -> list[float]:
+        """Run the tokens and return the log-probability (nats) of each expected token. Needs logits, not GPU sampling.
+
+        Raises as ``decode`` does.
+        """
+        found: list[float] = []
+        for wanted in self._run(tokens):
+            logits = self._logits(len(wanted))
+            top = logits.max(axis=1, keepdims=True)
+            log_sum = top[:, 0] + np.log(np.exp(logits - top).sum(axis=1))
+            expected = logits[np.arange(len(wanted)), [token for _, token in wanted]]
+            found += (expected - log_sum).tolist()
+        return found
+
+    def _run(self, tokens: Sequence[BatchToken]) -> Iterator[list[tuple[int, int]]]:
+        """Run batch by batch; yield (row in the batch, expected token) of each batch that has predictions."""
+        for start in range(0, len(tokens), BATCH_TOKENS):
+            part = tokens[start : start + BATCH_TOKENS]
+            result = llama.llama_decode(self._pointer, self._batch.fill(part))
+            self.calls += 1
+            self.tokens += len(part)
+            if result == CACHE_FULL:
+                raise CacheFull
+            if result != 0:
+                raise ChildError(f"llama_decode returned {result}")
+            wanted = [
+                (row, NO_TOKEN if one.expected is None else one.expected)
+                for row, one in enumerate(part)
+                if one.predict
+            ]
+            if wanted:
+                yield wanted
+
+    def _logits(self, rows: int) -> NDArray[np.float32]:
+        """Return the last call's logits: (rows, vocabulary) float32, a view that the next call overwrites."""
+        logits = llama.llama_get_logits(self._pointer)
+        shape = (rows, self._vocabulary_size)
+        found: NDArray[np.float32] = np.ctypeslib.as_array(logits, shape)
+        return found
+
+    def _from_logits(self, wanted: list[tuple[int, int]]) -> list[Prediction]:
+        logits = self._logits(len(wanted))
+        best = logits.argmax(axis=1)
+        rows = np.arange(len(wanted))
+        expected = np.maximum(np.array([token for _, token in wanted]), 0)
+        margins = logits[rows, best] - logits[rows, expected]
+        return [Prediction(int(t), float(m)) for t, m in zip(best, margins, strict=True)]
+
+    def _from_samplers(self, wanted: list[tuple[int, int]]) -> list[Prediction]:
+        """Return the predictions by TOP_K candidates; beyond these a margin is a lower bound."""
+        predictions = []
+        for row, expected in wanted:
+            logits = llama.llama_get_sampled_logits_ith(self._pointer, row)[:TOP_K]
+            tokens = llama.llama_get_sampled_candidates_ith(self._pointer, row)[:TOP_K]
+            best = max(range(TOP_K), key=lambda i: (logits[i], -tokens[i]))
+            other = logits[tokens.index(expected)] if expected in tokens else min(logits)
+            predictions.append(Prediction(int(tokens[best]), float(logits[best] - other)))
+        return predictions
+
+    def returns_candidates(self) -> bool:
+        """Return whether the GPU's samplers gave TOP_K candidates for the first two rows; older backends give none."""
+        count = llama.llama_get_sampled_candidates_count_ith
+        return all(int(count(self._pointer, row)) == TOP_K for row in (0, 1))
+
+    # the KV cache ---------------------------------------------------------------------------------
+
+    def copy(self, source: int, target: int, end: int = -1) -> None:
+        """Let sequence ``target`` begin as ``source`` does up to position ``end`` (-1: all); they share the cells."""
+        llama.llama_memory_seq_cp(self._memory, source, target, -1, end)
+
+    def truncate(self, sequence: int, position: int) -> bool:
+        """Forget a sequence from ``position`` on; return False when this model's memory can't be cut there."""
+        return bool(llama.llama_memory_seq_rm(self._memory, sequence, position, -1))
+
+    def clear(self) -> None:
+        """Forget all sequences."""
+        llama.llama_memory_clear(self._memory, True)
+
+    # the vocabulary -------------------------------------------------------------------------------
+
+    def tokenize(self, text: bytes, *, markers: bool = False) -> list[int]:
+        """Return the tokens of UTF-8 text. ``markers``: read the template's markers as such; never for text of a page."""
+        size = len(text) + 16
+        out = (llama.llama_token * size)()
+        count = llama.llama_tokenize(self._vocabulary, text, len(text), out, size, False, markers)
+        return list(out[:count])
+
+    def token_bytes(self, token: int) -> bytes:
+        """Return the bytes that a token stands for; none for a marker."""
+        out = (ctypes.c_char * 256)()
+        size = llama.llama_token_to_piece(self._vocabulary, token, out, 256, 0, False)
+        return out.raw[: max(0, size)]
+
+    def is_end(self, token: int) -> bool:
+        """Return whether a token ends the answer."""
+        return bool(llama.llama_vocab_is_eog(self._vocabulary, token))
+
+    @property
+    def end_token(self) -> int:
+        """The token that ends an answer (end of turn, else end of sequence)."""
+        turn = int(llama.llama_vocab_eot(self._vocabulary))
+        return turn if turn >= 0 else int(llama.llama_vocab_eos(self._vocabulary))
+
+    @property
+    def begin_tokens(self) -> list[int]:
+        """The token that begins every text, for models that want one."""
+        wanted = llama.llama_vocab_get_add_bos(self._vocabulary)
+        return [int(llama.llama_vocab_bos(self._vocabulary))] if wanted else []
+
+
+class _Batch:
+    """A llama_batch over numpy arrays, which are filled column by column instead of token by token."""
+
+    def __init__(self) -> None:
+        self._tokens = np.zeros(BATCH_TOKENS, np.int32)
+        self._positions = np.zeros(BATCH_TOKENS, np.int32)
+        self._sequence_counts = np.ones(BATCH_TOKENS, np.int32)
+        self._sequences = np.zeros(BATCH_TOKENS, np.int32)
+        self._predict = np.zeros(BATCH_TOKENS, np.int8)
+        first = self._sequences.ctypes.data
+        integer = ctypes.POINTER(ctypes.c_int32)
+        self._sequence_pointers = (integer * BATCH_TOKENS)(
+            *(ctypes.cast(ctypes.c_void_p(first + 4 * n), integer) for n in range(BATCH_TOKENS))
+        )
+
+    def fill(self, tokens: Sequence[BatchToken]) -> Any:
+        """Return the llama_batch of these tokens; the next call overwrites it."""
+        count = len(tokens)
+        self._tokens[:count] = [one.token for one in tokens]
+        self._positions[:count] = [one.position for one in tokens]
+        self._sequences[:count] = [one.sequence for one in tokens]
+        self._predict[:count] = [one.predict for one in tokens]
+        integer = ctypes.POINTER(ctypes.c_int32)
+        return llama.llama_batch(
+            n_tokens=count,
+            token=self._tokens.ctypes.data_as(integer),
+            embd=None,
+            pos=self._positions.ctypes.data_as(integer),
+            n_seq_id=self._sequence_counts.ctypes.data_as(integer),
+            seq_id=self._sequence_pointers,
+            logits=self._predict.ctypes.data_as(ctypes.POINTER(ctypes.c_int8)),
+        )
+
+
+def _top_k_samplers(sequences: int) -> Any:
+    """Return a sampler chain for each sequence that keeps the TOP_K candidates on the device."""
+    chains = (llama.llama_sampler_seq_config * sequences)()
+    for sequence in range(sequences):
+        chain = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
+        llama.llama_sampler_chain_add(chain, llama.llama_sampler_init_top_k(TOP_K))
+        chains[sequence].seq_id = sequence
+        chains[sequence].sampler = ctypes.cast(chain, ctypes.c_void_p)
+    return chains

@@ -1,0 +1,105 @@
+"""A GGUF file as llama.cpp opens it, and what its header tells."""
+
+import ctypes
+import os
+from typing import Any
+
+import llama_cpp as llama
+
+from scanmend.errors import ModelUnavailable, OutOfMemory
+from scanmend.llm.llama_log import RECENT
+
+GPU_BACKENDS = ("cuda", "vulkan", "hip", "metal", "sycl", "musa")
+QUANTIZATION_PREFIXES = ("q2", "q3", "q4", "q5", "q6", "q8", "iq")
+FLOAT_TYPES = ("f16", "fp16", "bf16", "f32")
+
+
+def check_file(path: str) -> None:
+    """Raise ModelUnavailable for a file that llama.cpp would answer with an abort or an obscure error."""
+    try:
+        with open(path, "rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise ModelUnavailable(f"{path}: the model can't be read: {error.strerror}") from None
+    if magic != b"GGUF":
+        raise ModelUnavailable(
+            f"{path}: this is no GGUF file", "remove it, or put the right one in its place"
+        )
+
+
+def open_model(path: str, layers: int, *, only_header: bool = False) -> Any:
+    """Return llama.cpp's model with ``layers`` layers on the GPU; ``only_header`` leaves the weights on the disk.
+
+    Raises OutOfMemory, or ModelUnavailable with llama.cpp's reason.
+    """
+    RECENT.clear()
+    parameters = llama.llama_model_default_params()
+    parameters.n_gpu_layers = layers
+    parameters.vocab_only = only_header
+    # With AMX, quantized weights end the process at the first prompt (llama.cpp's issue 20824, its pull request 26954).
+    parameters.use_extra_bufts = b"AMX_INT8 = 1" not in llama.llama_print_system_info()
+    model = llama.llama_model_load_from_file(os.fsencode(path), parameters)
+    if not model:
+        if RECENT.tells_out_of_memory:
+            raise too_large(path) if layers == 0 else OutOfMemory("not enough memory")
+        raise ModelUnavailable(
+            f"{path}: llama.cpp can't load it: {RECENT.first_error}", "get it again"
+        )
+    return model
+
+
+def close_model(model: Any) -> None:
+    """Free a model whose contexts are closed."""
+    llama.llama_model_free(model)
+
+
+def too_large(path: str) -> OutOfMemory:
+    """Return the error for a model that does not even fit into the main memory."""
+    what = f"{path}: not enough memory for the model, not even on the CPU"
+    return OutOfMemory(what, "choose a smaller one")
+
+
+def metadata(model: Any, name: str) -> str:
+    """Return a value of the file's header; empty when it is not there."""
+    value = ctypes.create_string_buffer(256)
+    llama.llama_model_meta_val_str(model, name.encode(), value, 256)
+    return value.value.decode(errors="replace")
+
+
+def max_line_bytes(model: Any) -> int:
+    """Return the length of the pieces in which this model is given lines, in bytes; 0: whole lines."""
+    return int(metadata(model, "scanmend.line_bytes") or 0)
+
+
+def layer_count(path: str) -> int:
+    """Return the number of a model's layers, its output layer not counted."""
+    header = open_model(path, 0, only_header=True)
+    try:
+        architecture = metadata(header, "general.architecture")
+        return int(metadata(header, f"{architecture}.block_count") or 0)
+    finally:
+        close_model(header)
+
+
+def device() -> str:
+    """Return what a model can run on here: "gpu", or "cpu: " and why only that."""
+    if llama.llama_supports_gpu_offload():
+        return "gpu"
+    folder = os.path.join(os.path.dirname(llama.__file__), "lib")
+    built = [b for b in GPU_BACKENDS if any(f"ggml-{b}" in name for name in os.listdir(folder))]
+    if built:
+        return f"cpu: llama.cpp is built for {', '.join(built)}, and no such GPU is found"
+    return "cpu: llama.cpp is built without support for a GPU"
+
+
+def quantization(model: Any, path: str) -> str:
+    """Return the quantization by the file's name, else "file type" and the number of GGUF's file type."""
+    name = os.path.basename(path).lower().removesuffix(".gguf")
+    found = [
+        word
+        for word in name.replace(".", "-").split("-")
+        if word.startswith(QUANTIZATION_PREFIXES) or word in FLOAT_TYPES
+    ]
+    if found:
+        return found[-1]
+    return f"file type {metadata(model, 'general.file_type') or 'unknown'}"

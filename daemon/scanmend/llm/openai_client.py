@@ -1,0 +1,185 @@
+"""A server that speaks OpenAI's protocol (llama-server, vLLM, Ollama …) as the corrector.
+
+Each line is a request of its own, a few at a time, with the page before it. What the requests share comes first, so a
+server that caches the beginnings of prompts reads the page once. Such a server does not tell how sure it is of an edit, so
+the proposals have no margins.
+"""
+
+import concurrent.futures
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+
+from scanmend.errors import ModelUnavailable
+from scanmend.page import Bound, LineProposal, ModelInfo, PageProposal
+from scanmend.workers.protocol import ConnectRequest
+
+CONCURRENT_REQUESTS = 4
+# max_tokens of an answer: no answer needs more tokens than it has bytes
+TOKENS_PER_BYTE = 1.3  # for each byte of the line
+SPARE_TOKENS = 24
+MAX_RESPONSE_BYTES = 2**20
+ATTEMPTS = 3  # of a request that the server is too busy for
+BUSY_STATUSES = (429, 500, 502, 503)
+PAGE_CHARACTERS = 20_000  # of the page that the prompt shows
+
+
+@dataclass(frozen=True, slots=True)
+class _Completion:
+    """A server's answer for one line. ``text`` None: there was no time. ``bound``: what cut it short."""
+
+    text: str | None
+    tokens: int = 0
+    bound: Bound | None = None
+
+
+class OpenAiCorrector:
+    """The corrector behind an address."""
+
+    def __init__(self, request: ConnectRequest) -> None:
+        """Connect; raise ModelUnavailable when the server does not answer or lacks the model."""
+        self._request = request
+        headers = {"Authorization": f"Bearer {request.key}"} if request.key else {}
+        self._client = httpx2.Client(
+            base_url=request.base_url.rstrip("/") + "/", headers=headers, timeout=request.seconds
+        )
+        listed = self._answer("GET", "models", None).get("data", [])
+        models = [str(m.get("id")) for m in listed]
+        if not models or request.model not in ("auto", *models):
+            known = ", ".join(models) or "none"
+            raise ModelUnavailable(
+                f"llm.model: {request.base_url} has no model {request.model}; it has: {known}"
+            )
+        name = models[0] if request.model == "auto" else request.model
+        self.info = ModelInfo(name, "", "", 0, 0, "server")
+
+    def propose_page(
+        self, instruction: str, lines: Sequence[str], wanted: Sequence[int], seconds: float
+    ) -> PageProposal:
+        """Return the proposals for the ``wanted`` lines, as ``page_proposal.propose_page`` does."""
+        started = time.monotonic()
+        deadline = started + seconds
+        page = "\n".join(lines)[:PAGE_CHARACTERS]
+        proposals: dict[int, LineProposal] = {}
+        tokens = 0
+        bound = None
+        with concurrent.futures.ThreadPoolExecutor(CONCURRENT_REQUESTS) as pool:
+            jobs = {
+                pool.submit(self._complete, instruction, page, lines[n], deadline): n
+                for n in wanted
+            }
+            try:
+                for job in concurrent.futures.as_completed(jobs):
+                    completion = job.result()
+                    tokens += completion.tokens
+                    bound = bound or completion.bound
+                    if completion.text is not None:
+                        proposals[jobs[job]] = LineProposal(completion.text)
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        return PageProposal(
+            lines=tuple(proposals.get(n) for n in range(len(lines))),
+            model=self.info,
+            tokens=tokens,
+            seconds=time.monotonic() - started,
+            bound=bound,
+            calls=len(wanted),
+            method="server",
+        )
+
+    def _complete(self, instruction: str, page: str, line: str, deadline: float) -> _Completion:
+        """Ask for one line. ``deadline`` is of the monotonic clock."""
+        if time.monotonic() >= deadline:
+            return _Completion(None, bound=Bound.SECONDS)
+        body = {
+            "model": self.info.name,
+            "messages": [
+                {"role": "system", "content": instruction},
+                {"role": "user", "content": f"<page>\n{page}\n</page>\n\nThe line:\n{line}"},
+            ],
+            "temperature": 0,
+            "max_tokens": int(TOKENS_PER_BYTE * len(line.encode())) + SPARE_TOKENS,
+        }
+        left = max(0.1, deadline - time.monotonic())
+        try:
+            answer = self._answer("POST", "chat/completions", body, left)
+        except TimeoutError:
+            return _Completion(None, bound=Bound.SECONDS)
+        try:
+            choice = answer["choices"][0]
+            text = str(choice["message"]["content"] or "").strip()
+            tokens = int(answer.get("usage", {}).get("completion_tokens", 0))
+            cut = choice.get("finish_reason") == "length"
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+            raise ModelUnavailable(
+                f"{self._request.base_url}: an answer of no known shape: {json.dumps(answer)[:200]}"
+            ) from None
+        return _Completion(text, tokens, Bound.TOKENS if cut else None)
+
+    def _answer(
+        self, method: str, path: str, body: dict[str, Any] | None, seconds: float | None = None
+    ) -> dict[str, Any]:
+        """Return the server's answer; try again while it is busy.
+
+        Raises TimeoutError after ``seconds``, or ModelUnavailable.
+        """
+        setting = f"{self._request.base_url}: llm.base_url"
+        end = time.monotonic() + (seconds or self._request.seconds)
+        for attempt in range(ATTEMPTS):
+            left = end - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            try:
+                status, content = self._exchange(method, path, body, left)
+            except httpx2.TimeoutException:
+                if seconds is None:
+                    raise ModelUnavailable(f"{setting}: no answer within {left:.0f} s") from None
+                raise TimeoutError from None
+            except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+                raise ModelUnavailable(
+                    f"{setting} can't be reached ({type(error).__name__}: {error})",
+                    "it is tried again later",
+                ) from None
+            if status == 200:
+                return _parsed(setting, content)
+            last = attempt == ATTEMPTS - 1
+            if status not in BUSY_STATUSES or last:
+                raise _refusal(setting, path, status, content)
+            time.sleep(min(2.0**attempt, max(0.0, end - time.monotonic())))
+        raise TimeoutError
+
+    def _exchange(
+        self, method: str, path: str, body: dict[str, Any] | None, seconds: float
+    ) -> tuple[int, bytes]:
+        """Return status and content; raise httpx2.ReadError beyond MAX_RESPONSE_BYTES."""
+        with self._client.stream(method, path, json=body, timeout=seconds) as response:
+            content = b""
+            for chunk in response.iter_bytes():
+                content += chunk
+                if len(content) > MAX_RESPONSE_BYTES:
+                    raise httpx2.ReadError("an answer of more than a megabyte")
+            return response.status_code, content
+
+
+def _refusal(setting: str, path: str, status: int, content: bytes) -> ModelUnavailable:
+    if status in (401, 403):
+        return ModelUnavailable(f"{setting}: {status}: the key is wrong", "see llm.api_key_file")
+    said = content[:200].decode(errors="replace")
+    return ModelUnavailable(f"{setting}: answered {status} to {path}: {said}")
+
+
+def _parsed(setting: str, content: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(content)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise ModelUnavailable(
+            f"{setting}: what answers is no such server", "is the path /v1 missing?"
+        )
+    return answer

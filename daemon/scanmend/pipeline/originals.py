@@ -1,0 +1,128 @@
+"""Put the original of a published or failed document away, as ``originals`` says."""
+
+import os
+from dataclasses import dataclass
+
+from scanmend.document import Document, State
+from scanmend.errors import show
+from scanmend.formats import error_report
+from scanmend.intake.events import Look
+from scanmend.intake.inbox import Change
+from scanmend.pipeline.context import CurrentContext, Stores
+from scanmend.pipeline.folders import require
+from scanmend.pipeline.queues import Queues
+from scanmend.store import atomic, naming
+from scanmend.store.journal import PUBLISHED
+from scanmend.store.mounts import Root
+from scanmend.telemetry import log
+
+
+@dataclass(frozen=True, slots=True)
+class _Destination:
+    """A folder for originals, and its key below ``folders``."""
+
+    name: str
+    root: Root
+
+
+class Originals:
+    """Puts originals away. Belongs to the publish step's thread; raises OSError and MachineError."""
+
+    def __init__(self, context: CurrentContext, stores: Stores, queues: Queues) -> None:
+        """Put paths to look at again into ``queues.events``."""
+        self._context = context
+        self._stores = stores
+        self._queues = queues
+        self._archive = _Destination("archive", stores.roots.archive)
+        self._failed = _Destination("failed", stores.roots.failed)
+        self._log = log.get("publish")
+
+    def put_away(self, document: Document) -> None:
+        """Put the original of a PUTTING_AWAY document away, and take the document to its final state."""
+        if document.outcome == PUBLISHED:
+            self._put_away_published(document)
+        else:
+            self._put_away_failed(document)
+
+    def _put_away_published(self, document: Document) -> None:
+        journal, inbox = self._stores.journal, self._stores.inbox
+        if document.part is not None:
+            inbox.parts.drop(document)
+            reason = "published; its bytes lie in the file that it was in"
+            journal.move(document, State.DONE, reason)
+            return
+        policy = self._context.get().settings.originals
+        if policy == "keep":
+            journal.move(document, State.DONE, "published; the original stays", kept=True)
+            return
+        change = inbox.change(document)
+        if policy == "delete":
+            if not change:
+                _remove(inbox.absolute(document.path))
+            reason = f"published; {change or 'the original was deleted'}"
+            journal.move(document, State.DONE, reason)
+            return
+        document, where = self._move_away(document, self._archive, change)
+        journal.move(document, State.DONE, f"published; {where}")
+        self._look_at_replacement(document, change)
+
+    def _put_away_failed(self, document: Document) -> None:
+        journal, inbox = self._stores.journal, self._stores.inbox
+        inbox.parts.drop_below(document)
+        if self._context.get().one_shot:
+            journal.move(document, State.FAILED, document.reason, kept=True)
+            return
+        change = inbox.change(document)
+        document, where = self._move_away(document, self._failed, change)
+        journal.move(document, State.FAILED, document.reason)
+        inbox.parts.drop(document)
+        self._log.error("failed", document=document.name, reason=document.reason, original=where)
+        self._look_at_replacement(document, change)
+
+    def _look_at_replacement(self, document: Document, change: Change | None) -> None:
+        if change is Change.REPLACED:
+            self._queues.events.put(Look(document.path))
+
+    def _move_away(
+        self, document: Document, destination: _Destination, change: Change | None
+    ) -> tuple[Document, str]:
+        """Move the original; return the document and where the original is, for people.
+
+        The original may be moved already, or half moved by a crash, or taken away.
+        """
+        require(destination.root, destination.name)
+        target = document.put_away
+        if target is None:
+            if change:
+                return document, f"the original was {change}"
+            document, target = self._choose_path(document, destination)
+        moved = os.path.lexists(target)
+        if change and not moved:
+            return document, f"the original was {change}"
+        if destination is self._failed:
+            attempts = self._stores.journal.pages.attempts(document.id)
+            report = error_report.write(document, attempts)
+            atomic.write(naming.error_report(target), [report])
+        source = self._stores.inbox.file(document)
+        if change:
+            pass  # it was moved before
+        elif not moved:
+            atomic.move(source, target)
+        elif atomic.sha256_of(target) == document.sha256:  # a crash between copy and removal
+            _remove(source)
+        else:  # another file took the path meanwhile
+            document, _ = self._choose_path(document, destination)
+            return self._move_away(document, destination, change)
+        return document, f"the original is in {show(target)}"
+
+    def _choose_path(self, document: Document, destination: _Destination) -> tuple[Document, bytes]:
+        """Choose where the original goes, and record it before the move."""
+        folder = naming.kept_folder(os.fsencode(destination.root.path), document.path)
+        atomic.make_folder(folder)
+        target = naming.free_original(folder, document.path, document.sha256)
+        return self._stores.journal.note_put_away(document, target), target
+
+
+def _remove(path: bytes) -> None:
+    os.unlink(path)
+    atomic.sync_folder(os.path.dirname(path))

@@ -1,0 +1,185 @@
+"""Correct one page: ask the model about the lines that need it, and let the gate decide. Owns the model."""
+
+import time
+
+from scanmend.backends.gguf_files import builtin, chosen
+from scanmend.backends.llm_lifecycle import LanguageModel, ModelState
+from scanmend.config.profiles import Profile
+from scanmend.config.settings import LlmSettings, ModelsSettings, Settings
+from scanmend.correction.gate import needs_correction
+from scanmend.correction.lexicon import shipped
+from scanmend.correction.page_result import (
+    correction_of,
+    gated_result,
+    result_without_model,
+)
+from scanmend.document import WAITS, Document, FactKey
+from scanmend.errors import ChildError, ConfigError, MachineError, ModelUnavailable
+from scanmend.page import Correction, CorrectionStatus, PageResult, PageText
+from scanmend.pipeline.context import Context
+from scanmend.store.journal import Journal
+from scanmend.telemetry import log
+from scanmend.workers.sandbox import home
+
+PROGRESS_LOG_SECONDS = 30.0  # between two log lines of a download
+
+
+class PageCorrector:
+    """Corrects pages. Belongs to the correct step's thread; only ``interrupt`` comes from another."""
+
+    def __init__(self, context: Context, journal: Journal) -> None:
+        """Load no model yet: the first page that needs one does."""
+        self._journal = journal
+        self._log = log.get("correct")
+        self._progress_logged_at = 0.0  # monotonic
+        self._stopping = False
+        self._configured = _model_settings(context)
+        self._model = self._new_model(context.settings)
+
+    @property
+    def loaded(self) -> bool:
+        """Return whether the model's process is there."""
+        return self._model.loaded
+
+    def use(self, context: Context) -> None:
+        """Replace the model if the context's settings want another one."""
+        if _model_settings(context) != self._configured:
+            self._model.close()
+            self._configured = _model_settings(context)
+            self._model = self._new_model(context.settings)
+
+    def unload_idle(self) -> None:
+        """End the model's process, because no page came for ``llm.idle_unload``."""
+        self._model.idle()
+
+    def interrupt(self) -> None:
+        """End the model in the middle of a page: the grace is over. The page is corrected after the next start."""
+        self._stopping = True
+        self._model.interrupt()
+
+    def close(self) -> None:
+        """End the model's process."""
+        self._model.close()
+
+    def correct(
+        self, text: PageText, profile: Profile, document: Document, context: Context
+    ) -> PageResult | None:
+        """Return the page's result; None when the daemon stops in the middle of it.
+
+        A bug that one page's text brings out costs that page its correction, and no other anything. Raise
+        MachineError when the page is to wait for a model.
+        """
+        try:
+            return self._correct(text, profile, document, context)
+        except MachineError:
+            raise
+        except Exception as error:  # noqa: BLE001
+            self._log.exception("a bug; published uncorrected", document=document.name)
+            reason = f"{type(error).__name__} while the page was corrected; the log has it"
+            correction = Correction(CorrectionStatus.FAILED, reason, profile=profile.name)
+            return PageResult(text, tuple(line.text for line in text.lines), (), correction)
+
+    def _correct(
+        self, text: PageText, profile: Profile, document: Document, context: Context
+    ) -> PageResult | None:
+        settings, rules = context.settings, profile.gate_rules
+
+        def uncorrected(status: CorrectionStatus, reason: str, name: str = "") -> PageResult:
+            return result_without_model(text, rules, Correction(status, reason, profile=name))
+
+        if not settings.llm.enabled:
+            return uncorrected(CorrectionStatus.OFF, "llm.enabled is false")
+        # a large model is asked about more lines: where it reads a number otherwise, a person should look
+        words = shipped() if _is_builtin(settings) else None
+        wanted = [n for n, line in enumerate(text.lines) if needs_correction(line, rules, words)]
+        if not wanted:
+            return uncorrected(CorrectionStatus.NOTHING, _why_nothing(text), profile.name)
+        started = time.monotonic()
+        try:
+            proposal = self._model.propose(text.lines, wanted, profile)
+        except ModelUnavailable as error:
+            if settings.llm.on_unavailable == "wait":
+                self._journal.note_reason(document, f"{WAITS} for a model: {error}")
+                raise
+            return uncorrected(CorrectionStatus.UNAVAILABLE, str(error), profile.name)
+        except ChildError as error:
+            if self._stopping:
+                return None
+            where = {"document": document.name, "page": text.index + 1}
+            self._log.warning("correction failed", **where, reason=str(error))
+            return uncorrected(CorrectionStatus.FAILED, str(error), profile.name)
+        correction = correction_of(
+            proposal, started, profile=profile.name, prompt_sha256=profile.prompt_sha256
+        )
+        result = gated_result(text, proposal.lines, rules, correction)
+        self._say_corrected(document, result, len(wanted))
+        return result
+
+    def _say_corrected(self, document: Document, result: PageResult, lines: int) -> None:
+        accepted = sum(edit.accepted for edit in result.edits)
+        self._log.info(
+            "page corrected",
+            document=document.name,
+            page=result.page.index + 1,
+            lines=lines,
+            accepted=accepted,
+            rejected=len(result.edits) - accepted,
+            suspects=len(result.suspects),
+            seconds=round(result.correction.seconds, 2),
+        )
+
+    def _new_model(self, settings: Settings) -> LanguageModel:
+        scratch = home(settings.folders.state)
+        folder = _models_folder(settings)
+        return LanguageModel(
+            settings.llm, folder, self._record_move, scratch, self._record_progress
+        )
+
+    def _record_move(self, state: str, reason: str) -> None:
+        """Log and record a move of the model to another state."""
+        routine = state in (ModelState.BUSY, ModelState.IDLE)
+        say = self._log.debug if routine else self._log.info
+        say("model", state=state, reason=reason)
+        self._progress_logged_at = 0.0
+        self._record(state, reason)
+
+    def _record_progress(self, reason: str) -> None:
+        """Record how far a download is, and log it now and then."""
+        now = time.monotonic()
+        if now - self._progress_logged_at >= PROGRESS_LOG_SECONDS:
+            self._log.info("model", state=ModelState.DOWNLOADING, reason=reason)
+            self._progress_logged_at = now
+        self._record(ModelState.DOWNLOADING, reason)
+
+    def _record(self, state: str, reason: str) -> None:
+        try:
+            self._journal.facts.set(FactKey.MODEL, state, reason)
+        except MachineError as error:
+            self._log.warning("the model's state can't be recorded", reason=str(error))
+
+
+def _model_settings(context: Context) -> tuple[LlmSettings, ModelsSettings]:
+    return context.settings.llm, context.settings.models
+
+
+def _models_folder(settings: Settings) -> str:
+    """Return the folder of the models, which loading the settings has made absolute."""
+    if settings.models.directory is None:
+        raise ConfigError("models.directory is not set")
+    return settings.models.directory
+
+
+def _is_builtin(settings: Settings) -> bool:
+    """Return whether the model that these settings lead to is the built-in one."""
+    if settings.llm.backend != "local":
+        return False
+    return chosen(settings.llm, _models_folder(settings)) == builtin()
+
+
+def _why_nothing(text: PageText) -> str:
+    """Return why no line of the page is worth the model's time."""
+    if not any(line.text.strip() for line in text.lines):
+        return "no text on the page"
+    if all(line.exact for line in text.lines):
+        return "drawn text is exact"
+    return "no line needs it"

@@ -1,0 +1,146 @@
+"""Start one process with a socket to it, follow its output, signal its group, and reap it."""
+
+import contextlib
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from multiprocessing.connection import Connection
+from typing import Self
+
+from scanmend.workers.sandbox import Sandbox
+from scanmend.workers.variables import MEMORY_LIMIT, PARENT_PID, SOCKET_FD
+
+KEPT_OUTPUT_BYTES = 8 * 2**10  # of stdout and stderr, for the message about its end
+KILL_SECONDS = 5.0  # that the kernel has to end a killed process
+_CHUNK_BYTES = 65536
+
+
+class ChildProcess:
+    """A running process with its socket, its output and its folder; all four go with ``end``."""
+
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        connection: Connection,
+        output_fd: int,
+        scratch: str,
+        folder: contextlib.ExitStack,
+    ) -> None:
+        """Use ``spawn``. ``output_fd`` does not block; ``folder`` removes ``scratch``."""
+        self.connection = connection
+        self.output_fd = output_fd
+        self.scratch = scratch
+        self.output = b""  # the end of what it wrote to stdout and stderr since this was emptied
+        self._process = process
+        self._folder = folder
+
+    @classmethod
+    def spawn(
+        cls, module: str, env: Mapping[str, str], memory: int, box: Sandbox, stall_seconds: int
+    ) -> Self:
+        """Start ``python -m module`` in a sandbox; OSError when it can't be started.
+
+        ``memory``: its limit in bytes, 0 for none. ``stall_seconds``: how long one half-sent frame may take, either way.
+        """
+        with contextlib.ExitStack() as folder:
+            scratch = folder.enter_context(box.scratch())
+            ours, theirs = socket.socketpair()
+            timeout = struct.pack("ll", stall_seconds, 0)
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
+            read_end, write_end = os.pipe()
+            variables = {
+                SOCKET_FD: str(theirs.fileno()),
+                PARENT_PID: str(os.getpid()),
+                MEMORY_LIMIT: str(memory),
+            }
+            try:
+                process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", "scanmend.workers.sandbox", module],
+                    stdin=subprocess.DEVNULL,
+                    stdout=write_end,
+                    stderr=write_end,
+                    pass_fds=(theirs.fileno(),),
+                    process_group=0,
+                    env={**env, **box.environment(scratch), **variables},
+                )
+            except BaseException:
+                ours.close()
+                os.close(read_end)
+                raise
+            finally:
+                theirs.close()
+                os.close(write_end)
+            os.set_blocking(read_end, False)
+            return cls(process, Connection(ours.detach()), read_end, scratch, folder.pop_all())
+
+    @property
+    def pid(self) -> int:
+        """Return the process id."""
+        return self._process.pid
+
+    @property
+    def ended(self) -> bool:
+        """Return whether the process has ended, without reaping it.
+
+        Its number stays taken until its group is killed.
+        """
+        if self._process.returncode is not None:
+            return True
+        options = os.WEXITED | os.WNOWAIT | os.WNOHANG
+        return os.waitid(os.P_PID, self._process.pid, options) is not None
+
+    def listen(self) -> None:
+        """Take what the process wrote to stdout and stderr."""
+        with contextlib.suppress(BlockingIOError):
+            while chunk := os.read(self.output_fd, _CHUNK_BYTES):
+                self.output = (self.output + chunk)[-KEPT_OUTPUT_BYTES:]
+                if len(chunk) < _CHUNK_BYTES:
+                    return
+            os.close(self.output_fd)  # end of file: nothing more to wait for
+            self.output_fd = os.open(os.devnull, os.O_RDWR)
+
+    def kill(self) -> None:
+        """Kill the process group."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def end(self, grace: float) -> bool:
+        """Close the socket, send SIGTERM after ``grace`` seconds, then SIGKILL to the group.
+
+        Return whether the process has ended; if not, it hangs in the kernel. Its output and its folder are given up in
+        both cases. ``reap`` is the caller's.
+        """
+        self.connection.close()
+        if grace and not self._ended_within(grace):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGTERM)
+            self._ended_within(grace / 2)
+        self.kill()  # grandchildren too, and before the reaping frees the group's number
+        ended = self._ended_within(KILL_SECONDS)
+        self.listen()
+        os.close(self.output_fd)
+        self._folder.close()
+        return ended
+
+    def reap(self) -> int:
+        """Return the exit code of a process that has ended; its number is free then.
+
+        A process that is never reaped here is reaped by ``subprocess`` once it lets go.
+        """
+        return self._process.wait()
+
+    def _ended_within(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        pause = 0.001
+        while not self.ended:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(pause)
+            pause = min(pause * 2, 0.05)
+        return True

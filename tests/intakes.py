@@ -1,0 +1,57 @@
+"""An intake for tests of the watcher: real queues, and records that are kept in lists instead of a journal."""
+
+import queue
+
+from scanmend.document import FileSnapshot
+from scanmend.intake.intake_log import Intake, IntakeLog
+from scanmend.intake.work_queue import WorkQueue
+
+
+class RecordedLog(IntakeLog):
+    """The records of one test."""
+
+    def __init__(self) -> None:
+        """Nothing is known."""
+        self.known: set[tuple[bytes, tuple[int, int, int]]] = set()
+        self.asked = 0  # how often it was asked whether a file is known
+        self.waiting: dict[bytes, str] = {}  # path -> reason
+        self.gone: list[bytes] = []
+        self.never_completed: list[bytes] = []
+        self.refused: list[tuple[bytes, str]] = []
+        self.away: list[str | None] = []  # reasons; None: it is back
+
+    def is_known(self, snapshot: FileSnapshot) -> bool:
+        self.asked += 1
+        return (snapshot.path, snapshot.identity) in self.known
+
+    def first_seen(self, path: bytes) -> float | None:
+        return None
+
+    def record_waiting(self, snapshot: FileSnapshot, first_seen: float, reason: str) -> None:
+        self.waiting[snapshot.path] = reason
+
+    def record_gone(self, path: bytes) -> None:
+        self.gone.append(path)
+
+    def record_never_completed(self, snapshot: FileSnapshot, reason: str, patience: float) -> None:
+        self.never_completed.append(snapshot.path)
+        self.known.add((snapshot.path, snapshot.identity))
+
+    def record_refused(self, snapshot: FileSnapshot, reason: str) -> None:
+        self.refused.append((snapshot.path, reason))
+
+    def record_inbox_away(self, reason: str) -> None:
+        self.away.append(reason)
+
+    def record_inbox_back(self) -> None:
+        self.away.append(None)
+
+
+def new_intake(log: IntakeLog) -> Intake:
+    """Return an intake with empty queues and this log."""
+    return Intake(queue.SimpleQueue(), WorkQueue(), log)
+
+
+def take_all(intake: Intake) -> list[FileSnapshot]:
+    """Take what the watcher has handed to the claim step."""
+    return [intake.claims.get(0) for _ in range(len(intake.claims))]

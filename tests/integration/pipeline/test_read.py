@@ -1,0 +1,162 @@
+"""Test what the read step does about errors that the whole daemon seldom meets, with real OCR children."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipelines import Bench, bench
+from running import eventually
+from samples import encoded
+from scanmend.document import State
+from scanmend.pipeline.queues import PageToCorrect
+from scanmend.pipeline.read import Read
+from scanmend.pipeline.read_slot import ReadSlot
+from scanmend.pipeline.scheduler import ContentsJob, PageJob
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    monkeypatch.setenv("SCANMEND_NULL_ENGINE", "1")
+    with bench(tmp_path) as built:
+        yield built
+
+
+@pytest.fixture
+def slot(made: Bench) -> Iterator[ReadSlot]:
+    slot = ReadSlot(made.context)
+    yield slot
+    slot.close()
+
+
+def _do(made: Bench, slot: ReadSlot) -> None:
+    """Have the read step do the next job."""
+    job = made.queues.pages.take(0)
+    assert job
+    Read(made.current, made.stores, made.queues).do(job, slot.child, made.context)
+
+
+def test_a_page_waits_while_the_inbox_is_away(made: Bench, slot: ReadSlot) -> None:
+    """The share goes in the middle of a page: no attempt is counted, the document is not gone."""
+    document = made.reading()
+    made.queues.pages.add_pages(document.id, [0], 0.0)
+    made.inbox.rename(made.home / "elsewhere")
+
+    _do(made, slot)
+
+    assert made.queues.pages.take(30) == PageJob(document.id, 0)
+    waiting = made.journal.document(document.id)
+    assert waiting.state == State.READING
+    assert waiting.waits
+    assert made.journal.pages.attempts(document.id) == 0
+
+
+def test_a_file_that_is_taken_away_is_gone(made: Bench, slot: ReadSlot) -> None:
+    document = made.reading()
+    made.queues.pages.add_pages(document.id, [0], 0.0)
+    (made.inbox / "a.png").unlink()
+
+    _do(made, slot)
+
+    assert made.state(document) == State.GONE
+    assert len(made.queues.pages) == 0
+
+
+def test_the_contents_come_first_and_bring_the_pages(made: Bench, slot: ReadSlot) -> None:
+    document = made.journal.claim(made.drop("a.png", encoded("png")), "f00", "default")
+    assert document
+    made.queues.pages.add_contents(document.id, 0.0)
+
+    _do(made, slot)
+    assert made.journal.document(document.id).pages == 1
+    _do(made, slot)
+
+    assert made.queues.corrections.get(0) == PageToCorrect(document.id, 0)
+    assert len(made.queues.pages) == 0
+
+
+def test_a_file_that_does_not_open_fails(made: Bench, slot: ReadSlot) -> None:
+    document = made.journal.claim(made.drop("a.png", b"no picture"), "f00", "default")
+    assert document
+    made.queues.pages.add_contents(document.id, 0.0)
+
+    _do(made, slot)
+
+    assert made.state(document) == State.PUTTING_AWAY
+    assert made.journal.document(document.id).outcome == "unsupported"
+    assert made.queues.results.get(0) == document.id
+
+
+def test_after_an_error_that_nobody_foresaw_the_page_is_tried_in_a_new_child(
+    made: Bench, slot: ReadSlot
+) -> None:
+    """OpenVINO without memory failed, and then gave its last good answer for the pages after.
+
+    Its memory can't be made scarce at the right moment: here the page is to be rendered at 0 dpi.
+    """
+    made.change(ocr=dataclasses.replace(made.context.settings.ocr, dpi=0))
+    document = made.reading("a.pdf", encoded("pdf"))
+    attempts = made.context.settings.ocr.attempts
+    for failed in range(1, attempts + 1):
+        made.queues.pages.add_pages(document.id, [0], 0.0)
+        slot.child.start()
+
+        _do(made, slot)
+
+        assert not slot.child.alive
+        if failed < attempts:
+            assert made.journal.pages.attempts(document.id) == failed
+            made.queues.pages.drop(document.id)
+
+    assert made.state(document) == State.PUTTING_AWAY
+    reason = made.journal.document(document.id).reason
+    assert reason.startswith(f"a.pdf: page 1 failed {attempts} times: ")
+    assert "scanmend retry" in reason
+
+
+def test_a_child_near_its_memory_limit_is_replaced(made: Bench, slot: ReadSlot) -> None:
+    slot.child.start()
+    eventually(lambda: slot.child.memory() > 2**20)
+    for limit, near in ((2 * slot.child.memory(), False), (slot.child.memory(), True), (0, False)):
+        ocr = dataclasses.replace(made.context.settings.ocr, memory=limit)
+        context = made.change(ocr=ocr)
+        assert slot.is_near_limit(context) == near
+
+    slot.prepare(context, idle=False)
+    assert slot.child.alive
+    slot.prepare(made.change(ocr=dataclasses.replace(ocr, memory=1)), idle=False)
+    assert not slot.child.alive
+
+
+def test_a_child_of_another_engine_is_replaced(made: Bench, slot: ReadSlot) -> None:
+    slot.child.start()
+    first = slot.child
+
+    slot.prepare(dataclasses.replace(made.context, engine="rapidocr"), idle=False)
+
+    assert not first.alive
+    assert slot.child is not first
+
+
+def test_an_idle_child_is_ended(made: Bench, slot: ReadSlot) -> None:
+    slot.child.start()
+
+    slot.prepare(made.context, idle=True)
+
+    assert not slot.child.alive
+
+
+def test_a_job_in_hand_goes_back_when_the_grace_is_over(made: Bench, slot: ReadSlot) -> None:
+    document = made.journal.claim(made.drop("a.png", b"no picture"), "f00", "default")
+    assert document
+    made.queues.pages.add_contents(document.id, 0.0)
+    read = Read(made.current, made.stores, made.queues)
+    read.interrupt()
+    job = made.queues.pages.take(0)
+    assert job
+
+    read.do(job, slot.child, made.context)
+
+    assert made.queues.pages.take(0) == ContentsJob(document.id)
+    assert made.state(document) == State.READING

@@ -1,0 +1,95 @@
+"""The stores and queues of a pipeline on a test's own folders, without its threads."""
+
+import contextlib
+import dataclasses
+import queue
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from scanmend.config.profiles import Profile
+from scanmend.config.settings import FoldersSettings, ModelsSettings, Settings
+from scanmend.document import Contents, Document, FileSnapshot, State
+from scanmend.intake.inbox import Inbox
+from scanmend.intake.lease import Leases
+from scanmend.intake.work_queue import WorkQueue
+from scanmend.pipeline.context import Context, CurrentContext, Stores
+from scanmend.pipeline.folders import Roots, make_folders
+from scanmend.pipeline.queues import Queues, ResultQueue
+from scanmend.pipeline.scheduler import Scheduler
+from scanmend.store.journal import Journal
+from scanmend.store.parts import Parts
+from scanmend.telemetry.liveness import Pulse
+
+PROFILE = Profile("default", "copy")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What the steps of a pipeline are made of; a test drives one of them by hand."""
+
+    home: Path
+    current: CurrentContext
+    stores: Stores
+    queues: Queues
+
+    @property
+    def context(self) -> Context:
+        return self.current.get()
+
+    @property
+    def journal(self) -> Journal:
+        return self.stores.journal
+
+    @property
+    def inbox(self) -> Path:
+        return self.home / "inbox"
+
+    def change(self, **sections: object) -> Context:
+        """Put other settings in force: sections by name, each as it is to be."""
+        settings = dataclasses.replace(self.context.settings, **sections)  # type: ignore[arg-type]
+        self.current.replace(dataclasses.replace(self.context, settings=settings))
+        return self.context
+
+    def drop(self, name: str, data: bytes) -> FileSnapshot:
+        """Write a file into the inbox and return what the watcher would see of it."""
+        path = self.inbox / name
+        path.write_bytes(data)
+        return FileSnapshot.of(name.encode(), path.lstat())
+
+    def reading(self, name: str = "a.png", data: bytes = b"...", pages: int = 1) -> Document:
+        """Return a document in READING whose file is in the inbox."""
+        document = self.journal.claim(self.drop(name, data), "f00", "default")
+        assert document is not None
+        contents = Contents("image/png", pages)
+        return self.journal.move(
+            self.journal.keep_contents(document, contents), State.READING, "the test"
+        )
+
+    def state(self, document: Document) -> State:
+        return self.journal.document(document.id).state
+
+
+@contextlib.contextmanager
+def bench(home: Path, engine: str = "null") -> Iterator[Bench]:
+    """Make folders, an empty journal and queues below ``home``."""
+    names = ("inbox", "outbox", "archive", "failed", "state")
+    folders = FoldersSettings(*(str(home / name) for name in names))
+    models = ModelsSettings(str(home / "state" / "models"))
+    settings = dataclasses.replace(Settings(), folders=folders, models=models)
+    make_folders(settings)
+    journal = Journal.open(folders.state)
+    roots = Roots.of(folders, lambda _: None)
+    stores = Stores(
+        journal,
+        Inbox(roots.inbox, Parts(folders.state)),
+        roots,
+        Leases(roots.inbox, journal, settings.watch),
+        Pulse(),
+    )
+    queues = Queues(queue.SimpleQueue(), WorkQueue(), Scheduler(), WorkQueue(), ResultQueue())
+    context = Context(settings, {"default": PROFILE}, engine)
+    try:
+        yield Bench(home, CurrentContext(context), stores, queues)
+    finally:
+        journal.close()

@@ -1,0 +1,85 @@
+"""Which GGUF files there are, and which of them the configuration means."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from scanmend.backends.gguf_files import builtin, chosen, files, stamp
+from scanmend.config.settings import BUILTIN, LlmSettings
+
+SETTINGS = replace(LlmSettings(), model="auto", repo_id="Linden/Tiny-GGUF", quantization="int8")
+
+
+def _write(folder: Path, *names: str) -> None:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"GGUF" + b"x" * 6)
+
+
+def test_the_parts_of_a_model_are_one_model(tmp_path: Path) -> None:
+    _write(tmp_path, "a.gguf", "b-00001-of-00002.gguf", "b-00002-of-00002.gguf")
+    _write(tmp_path, "sub/b-00001-of-00002.gguf", "c-00002-of-00002.gguf", "b.gguf")
+    found = {model.path.removeprefix(f"{tmp_path}/"): model for model in files(str(tmp_path))}
+
+    assert list(found) == sorted(
+        ["a.gguf", "b-00001-of-00002.gguf", "b.gguf", "sub/b-00001-of-00002.gguf"]
+    )
+    assert [len(model.parts) for model in found.values()] == [1, 2, 1, 1]
+    assert found["b-00001-of-00002.gguf"].size == 20
+    assert found["b-00001-of-00002.gguf"].whole
+    assert not found["sub/b-00001-of-00002.gguf"].whole  # a part is missing
+    assert found["a.gguf"].name == "a.gguf"
+
+
+def test_a_file_that_does_not_begin_like_a_gguf_is_not_whole(tmp_path: Path) -> None:
+    (tmp_path / "a.gguf").write_bytes(b"GGU")
+    (model,) = files(str(tmp_path))
+    assert not model.whole
+
+    (tmp_path / "a.gguf").unlink()
+    assert not model.whole
+
+
+@pytest.mark.parametrize(
+    ("names", "best"),
+    [
+        (("Linden--Tiny-GGUF/tiny-q4_k_m.gguf", "other-q8_0.gguf"), "tiny-q4_k_m.gguf"),
+        (("Linden--Tiny-GGUF/tiny-q4_k_m.gguf", "Linden--Tiny-GGUF/tiny-Q8_0.gguf"), "tiny-Q8_0.gguf"),
+        (("a-q4_k_m.gguf", "b-q8_0.gguf"), "b-q8_0.gguf"),
+        (("a.gguf", "b.gguf"), "a.gguf"),
+    ],
+)  # fmt: skip
+def test_the_file_that_fits_best_is_chosen(
+    tmp_path: Path, names: tuple[str, ...], best: str
+) -> None:
+    _write(tmp_path, *names)
+
+    assert (chosen(SETTINGS, str(tmp_path)) or "").rpartition("/")[2] == best
+
+
+def test_a_named_file_is_chosen_if_it_is_there(tmp_path: Path) -> None:
+    _write(tmp_path, "sub/mine.gguf")
+
+    assert chosen(replace(SETTINGS, model="sub/mine.gguf"), str(tmp_path)) == str(
+        tmp_path / "sub" / "mine.gguf"
+    )
+    assert chosen(replace(SETTINGS, model="other.gguf"), str(tmp_path)) is None
+
+
+def test_the_builtin_model_is_chosen_by_name_and_where_nothing_else_is(tmp_path: Path) -> None:
+    assert chosen(replace(SETTINGS, model=BUILTIN), str(tmp_path)) == builtin()
+    assert chosen(LlmSettings(), str(tmp_path)) == builtin()
+    assert chosen(SETTINGS, str(tmp_path)) is None  # auto: a download
+
+
+def test_a_stamp_tells_a_file_from_its_successor(tmp_path: Path) -> None:
+    path = tmp_path / "a.gguf"
+    assert stamp(str(path)) is None
+    path.write_bytes(b"one")
+    first = stamp(str(path))
+    path.write_bytes(b"three")
+
+    assert first
+    assert stamp(str(path)) != first
