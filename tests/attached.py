@@ -1,11 +1,22 @@
-"""Make PDFs that hold files beside their pages."""
+"""Make PDFs that hold files beside their pages, and tell what an OCR child finds in them."""
 
+import functools
+import hashlib
 import io
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pikepdf
 from pikepdf import Array, Dictionary, Name, String
+
+from scanmend.document import Contents
+from scanmend.ocr.pages import contents
+from scanmend.workers.protocol import ContentsRequest
+
+XML = b"<?xml version='1.0'?><CrossIndustryInvoice/>"
 
 
 def written(*lines: str) -> pikepdf.Pdf:
@@ -48,3 +59,20 @@ def mail(line: str, files: Mapping[str, bytes]) -> bytes:
     """Return a PDF with this line on its page and these files attached."""
     pdf = written(line)
     return saved(attach(pdf, *(spec(pdf, name, data) for name, data in files.items())))
+
+
+@functools.cache  # a PDF's ID depends on the time
+def invoice(number: int = 1) -> bytes:
+    """Return a PDF of one line; each number gives other bytes."""
+    return saved(written(f"Invoice {number} for 219.45"))
+
+
+def contents_of(folder: Path, data: bytes, extracting: bool = False, **more: Any) -> Contents:
+    """Return what an OCR child replies for this file; ``extracting``: with pdf.attachments: extract."""
+    path = folder / "mail.pdf"
+    path.write_bytes(data)
+    own = hashlib.sha256(data).hexdigest()
+    request = ContentsRequest(
+        os.fsencode(path), 100, 10**8, (), extracting, 10**6, 100, 10**6, depth=5, ancestors=(own,)
+    )
+    return contents(msgspec.structs.replace(request, **more))

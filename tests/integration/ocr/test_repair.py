@@ -46,7 +46,7 @@ def _made(kind: str, **how: Any) -> bytes:
     return out.getvalue()
 
 
-def _look(folder: Path, data: bytes, doubtful: bool = True, *passwords: str) -> Contents:
+def _contents(folder: Path, data: bytes, doubtful: bool = True, *passwords: str) -> Contents:
     path = folder / "x.pdf"
     path.write_bytes(data)
     return contents(
@@ -94,7 +94,7 @@ def test_a_pdf_with_an_odd_end_is_read_whole(tmp_path: Path, kind: str, damage: 
     (tmp_path / "whole.pdf").write_bytes(data)
 
     assert isinstance(_verdict(damaged), PossiblyIncomplete)
-    assert _look(tmp_path, damaged).pages == PAGES
+    assert _contents(tmp_path, damaged).pages == PAGES
     assert _shown(tmp_path / "x.pdf") == _shown(tmp_path / "whole.pdf")
 
 
@@ -107,7 +107,7 @@ def test_a_beginning_is_never_taken_for_the_whole(tmp_path: Path, kind: str) -> 
     refused = 0
     for length in range(len(data) // 60, len(data), len(data) // 60):
         try:
-            found = _look(tmp_path, data[:length])
+            found = _contents(tmp_path, data[:length])
         except Damaged:
             refused += 1
         else:
@@ -122,7 +122,7 @@ def test_a_half_filled_file_is_not_whole(tmp_path: Path, kind: str) -> None:
     half = data[: len(data) // 2]
 
     with pytest.raises(Damaged):
-        _look(tmp_path, half + bytes(len(data) - len(half)))
+        _contents(tmp_path, half + bytes(len(data) - len(half)))
 
 
 def test_padding_is_no_odd_end() -> None:
@@ -137,7 +137,7 @@ def test_a_revision_that_lacks_only_its_end_is_read(tmp_path: Path) -> None:
     cut = cut[: cut.rindex(b"startxref")]
 
     assert isinstance(_verdict(cut), PossiblyIncomplete)
-    found = _look(tmp_path, cut)
+    found = _contents(tmp_path, cut)
 
     assert found.warnings == ("repaired: no end",)
     assert _shown(tmp_path / "x.pdf") == _shown(tmp_path / "second.pdf")
@@ -148,7 +148,7 @@ def test_in_place_of_a_cut_revision_the_one_before_is_read(tmp_path: Path) -> No
     first = _made("pillow")
     (tmp_path / "first.pdf").write_bytes(first)
 
-    found = _look(tmp_path, _revised(first)[: len(first) + 60])
+    found = _contents(tmp_path, _revised(first)[: len(first) + 60])
 
     assert "the one before it was read" in found.warnings[0]
     assert _shown(tmp_path / "x.pdf") == _shown(tmp_path / "first.pdf")
@@ -160,7 +160,7 @@ def test_a_missing_header_is_put_back(tmp_path: Path, kind: str, lost: int) -> N
     data = _made(kind)
     (tmp_path / "whole.pdf").write_bytes(data)
 
-    found = _look(tmp_path, data[lost:], doubtful=False)
+    found = _contents(tmp_path, data[lost:], doubtful=False)
 
     assert (found.media_type, found.pages) == ("application/pdf", PAGES)
     assert "no header" in found.warnings[0]
@@ -172,11 +172,11 @@ def test_a_lost_trailer_and_a_broken_page_tree_are_repaired(tmp_path: Path) -> N
     no_trailer = data[: data.rindex(b"xref\n0")]
     kids = re.sub(rb"/Kids \[ \d 0 R", b"/Kids [ 0 0 R", data)
 
-    repaired = _look(tmp_path, no_trailer)
+    repaired = _contents(tmp_path, no_trailer)
     assert repaired.pages == PAGES
     assert repaired.warnings == ("repaired by qpdf: no cross-reference table, no trailer",)
 
-    broken = _look(tmp_path, kids, doubtful=False)
+    broken = _contents(tmp_path, kids, doubtful=False)
     assert broken.pages == PAGES - 1
     assert "a broken page tree (3 of 4 pages)" in broken.warnings[0]
 
@@ -186,25 +186,25 @@ def test_an_encrypted_pdf_is_repaired_with_its_password(tmp_path: Path) -> None:
     data = _made("classic", encryption=lock)
     broken = data.replace(b"0000000", b"0000099")
 
-    found = _look(tmp_path, broken, False, "user")
+    found = _contents(tmp_path, broken, False, "user")
     assert found.pages == PAGES
     assert [w.split(":")[0] for w in found.warnings] == [
         "x.pdf is encrypted; opened with a password of pdf.passwords"
     ] or any("repaired" in w for w in found.warnings)
     with pytest.raises(Encrypted):
-        _look(tmp_path, broken, False, "another")
+        _contents(tmp_path, broken, False, "another")
 
 
 def test_an_encrypted_pdf_without_its_trailer_is_not_read_as_empty(tmp_path: Path) -> None:
     data = _made("classic", encryption=pikepdf.Encryption(owner="owner", user=""))
 
     with pytest.raises(Damaged, match="encrypted"):
-        _look(tmp_path, data[: data.rindex(b"trailer")])
+        _contents(tmp_path, data[: data.rindex(b"trailer")])
 
 
 def test_the_error_for_a_hopeless_pdf_says_what_was_tried(tmp_path: Path) -> None:
     with pytest.raises(Damaged, match=r"^x\.pdf: the PDF can't be opened, nor repaired .* again$"):
-        _look(tmp_path, b"%PDF-1.7\n" + b"nothing of a document\n" * 50)
+        _contents(tmp_path, b"%PDF-1.7\n" + b"nothing of a document\n" * 50)
 
 
 def test_a_failed_read_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
