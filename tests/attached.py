@@ -1,11 +1,22 @@
-"""PDFs that hold files beside their pages."""
+"""Make PDFs that hold files beside their pages, and tell what an OCR child finds in them."""
 
+import functools
+import hashlib
 import io
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pikepdf
 from pikepdf import Array, Dictionary, Name, String
+
+from scanmend.document import Contents
+from scanmend.ocr.pages import contents
+from scanmend.workers.protocol import ContentsRequest
+
+XML = b"<?xml version='1.0'?><CrossIndustryInvoice/>"
 
 
 def written(*lines: str) -> pikepdf.Pdf:
@@ -15,21 +26,20 @@ def written(*lines: str) -> pikepdf.Pdf:
     shown = " T* ".join(f"({line}) Tj" for line in lines)
     font = Dictionary(Type=Name.Font, Subtype=Name.Type1, BaseFont=Name.Helvetica)
     pdf.pages[0].Resources = Dictionary(Font=Dictionary(F1=font))
-    pdf.pages[0].Contents = pdf.make_stream(
-        f"BT /F1 12 Tf 18 TL 60 700 Td {shown} ET".encode("latin-1")
-    )
+    content = f"BT /F1 12 Tf 18 TL 60 700 Td {shown} ET"
+    pdf.pages[0].Contents = pdf.make_stream(content.encode("latin-1"))
     return pdf
 
 
 def saved(pdf: pikepdf.Pdf, **options: Any) -> bytes:
-    """Return its bytes."""
+    """Return the bytes of a PDF; ``options``: of ``pikepdf.Pdf.save``."""
     out = io.BytesIO()
     pdf.save(out, **options)
     return out.getvalue()
 
 
 def spec(pdf: pikepdf.Pdf, name: str | bytes, data: bytes, **more: Any) -> pikepdf.Object:
-    """Return an indirect file specification that embeds ``data``."""
+    """Return an indirect file specification that embeds ``data``; ``more``: further entries."""
     stream = pdf.make_stream(data, Type=Name.EmbeddedFile)
     return pdf.make_indirect(
         Dictionary(
@@ -39,13 +49,30 @@ def spec(pdf: pikepdf.Pdf, name: str | bytes, data: bytes, **more: Any) -> pikep
 
 
 def attach(pdf: pikepdf.Pdf, *specs: pikepdf.Object) -> pikepdf.Pdf:
-    """Name the files in the catalogue."""
+    """Name the files in the PDF's catalogue, and return the PDF."""
     names = Array([one for n, each in enumerate(specs) for one in (String(f"{n:05}"), each)])
     pdf.Root.Names = Dictionary(EmbeddedFiles=Dictionary(Names=names))
     return pdf
 
 
 def mail(line: str, files: Mapping[str, bytes]) -> bytes:
-    """Return a PDF with this line on its page, and these files attached."""
+    """Return a PDF with this line on its page and these files attached."""
     pdf = written(line)
     return saved(attach(pdf, *(spec(pdf, name, data) for name, data in files.items())))
+
+
+@functools.cache  # a PDF's ID depends on the time
+def invoice(number: int = 1) -> bytes:
+    """Return a PDF of one line; each number gives other bytes."""
+    return saved(written(f"Invoice {number} for 219.45"))
+
+
+def contents_of(folder: Path, data: bytes, extracting: bool = False, **more: Any) -> Contents:
+    """Return what an OCR child replies for this file; ``extracting``: with pdf.attachments: extract."""
+    path = folder / "mail.pdf"
+    path.write_bytes(data)
+    own = hashlib.sha256(data).hexdigest()
+    request = ContentsRequest(
+        os.fsencode(path), 100, 10**8, (), extracting, 10**6, 100, 10**6, depth=5, ancestors=(own,)
+    )
+    return contents(msgspec.structs.replace(request, **more))

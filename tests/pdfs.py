@@ -1,4 +1,4 @@
-"""PDFs for tests, made of content streams; Helvetica, which every reader of PDFs replaces."""
+"""Make PDFs for tests from content streams; their font is Helvetica, for which every reader has a substitute."""
 
 import io
 from collections.abc import Callable
@@ -7,22 +7,22 @@ import pikepdf
 from pikepdf import Array, Dictionary, Name, Stream
 from PIL import Image
 
-A4 = (595, 842)
+A4 = (595, 842)  # points
 
 
 def line(text: str, x: float = 60, y: float = 760, size: float = 12, before: str = "") -> str:
-    """One line of text; ``before``: operators of the text state, as ``3 Tr``."""
+    """Return the operators of one line of text; ``before``: operators of the text state, such as ``3 Tr``."""
     return f"BT /F1 {size} Tf {before} {x} {y} Td ({text}) Tj ET\n"
 
 
 def turned(text: str, matrix: tuple[float, float, float, float], x: float, y: float) -> str:
-    """One line of text under a matrix."""
+    """Return the operators of one line of text under a matrix."""
     a, b, c, d = matrix
     return f"BT /F1 12 Tf {a} {b} {c} {d} {x} {y} Tm ({text}) Tj ET\n"
 
 
 def picture(pdf: pikepdf.Pdf, image: Image.Image) -> Stream:
-    """The image as an XObject of grey pixels."""
+    """Return the image as an XObject of grey pixels."""
     grey = image.convert("L")
     stream = Stream(pdf, grey.tobytes())
     stream.Type, stream.Subtype = Name.XObject, Name.Image
@@ -32,32 +32,37 @@ def picture(pdf: pikepdf.Pdf, image: Image.Image) -> Stream:
 
 
 def to_unicode(pdf: pikepdf.Pdf, pairs: dict[str, str]) -> Stream:
-    """A ToUnicode map of single bytes that says other characters than the font draws."""
+    """Return a ToUnicode map of single bytes, which may name other characters than the font draws."""
     rows = "\n".join(
-        f"<{ord(code):02x}> <{said.encode('utf-16-be').hex()}>" for code, said in pairs.items()
+        f"<{ord(code):02x}> <{text.encode('utf-16-be').hex()}>" for code, text in pairs.items()
     )
-    return Stream(pdf, (
+    cmap = (
         "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /T def /CMapType 2 def\n"
         "1 begincodespacerange <00> <ff> endcodespacerange\n"
         f"{len(pairs)} beginbfchar\n{rows}\nendbfchar endcmap end end"
-    ).encode())  # fmt: skip
+    )
+    return Stream(pdf, cmap.encode())
 
 
 def page(
     content: str,
     change: Callable[[pikepdf.Pdf, Dictionary], None] | None = None,
     image: Image.Image | None = None,
-    said: dict[str, str] | None = None,
+    mapped: dict[str, str] | None = None,
     size: tuple[float, float] = A4,
 ) -> bytes:
-    """A PDF of one page; ``image`` is /Im, ``said`` the font's ToUnicode, ``change`` gets the PDF and the page."""
+    """Return a PDF of one page with this content.
+
+    ``image``: becomes /Im. ``mapped``: the font's ToUnicode map. ``change``: gets the PDF and the page before they are
+    saved. ``size``: in points.
+    """
     pdf = pikepdf.new()
     pdf.add_blank_page(page_size=size)
     font = Dictionary(
         Type=Name.Font, Subtype=Name.Type1, BaseFont=Name.Helvetica, Encoding=Name.WinAnsiEncoding
     )
-    if said:
-        font.ToUnicode = pdf.make_indirect(to_unicode(pdf, said))
+    if mapped:
+        font.ToUnicode = pdf.make_indirect(to_unicode(pdf, mapped))
     resources = Dictionary(Font=Dictionary(F1=pdf.make_indirect(font)))
     if image:
         resources.XObject = Dictionary(Im=picture(pdf, image))
@@ -74,17 +79,17 @@ def page(
 def note(
     pdf: pikepdf.Pdf, only: Dictionary, rect: list[float], content: str, subtype: str = "FreeText"
 ) -> None:
-    """Add an annotation whose appearance is a form with this content."""
-    look = Stream(pdf, content.encode())
-    look.Type, look.Subtype = Name.XObject, Name.Form
-    look.BBox = Array([0, 0, rect[2] - rect[0], rect[3] - rect[1]])
-    look.Resources = only.Resources if "/Resources" in only else Dictionary()
+    """Add an annotation to the page ``only``, whose appearance is a form with this content."""
+    appearance = Stream(pdf, content.encode())
+    appearance.Type, appearance.Subtype = Name.XObject, Name.Form
+    appearance.BBox = Array([0, 0, rect[2] - rect[0], rect[3] - rect[1]])
+    appearance.Resources = only.Resources if "/Resources" in only else Dictionary()
     annotation = Dictionary(
         Type=Name.Annot,
         Subtype=Name(f"/{subtype}"),
         Rect=Array(rect),
         F=4,
         Contents="note",
-        AP=Dictionary(N=look),
+        AP=Dictionary(N=appearance),
     )
     only.Annots = Array([*only.get("/Annots", []), pdf.make_indirect(annotation)])

@@ -1,4 +1,4 @@
-"""Samples of our own: pages that the tests render from text that we wrote."""
+"""Pages and files for tests, rendered from text that was written for this project."""
 
 import io
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ LETTER = (
 def page(
     lines: Sequence[str] = LETTER, size: tuple[int, int] = (1000, 420), points: int = 32
 ) -> Image.Image:
-    """A page in dark grey on white, at 150 dpi or so."""
+    """Return a page in dark grey on white, as if scanned at about 150 dpi; ``size`` in pixels."""
     image = Image.new("L", size, 255)
     draw = ImageDraw.Draw(image)
     font = ImageFont.load_default(points)
@@ -27,7 +27,7 @@ def page(
 
 
 def encoded(kind: str, images: Sequence[Image.Image] = ()) -> bytes:
-    """The pages as a file: png, jpeg, tiff or pdf; several pages in the last two."""
+    """Return the pages as a file of a kind that Pillow writes; only tiff and pdf take several pages."""
     images = images or [page()]
     out = io.BytesIO()
     if kind in ("tiff", "pdf"):
@@ -38,7 +38,7 @@ def encoded(kind: str, images: Sequence[Image.Image] = ()) -> bytes:
 
 
 def numbered(count: int) -> list[Image.Image]:
-    """Short pages that tell their number."""
+    """Return short pages, each with its number."""
     words = ("harbour", "granary", "ledger", "carrier", "stationer", "envelope")
     return [
         page([f"Page {n + 1} of the {words[n % len(words)]} book"], size=(700, 140))
@@ -47,7 +47,7 @@ def numbered(count: int) -> list[Image.Image]:
 
 
 def put(folder: Path, name: str, data: bytes) -> Path:
-    """Write a file into the inbox as a careless program does: open, write, close."""
+    """Write a file into a folder as a careless program does (open, write, close), and return its path."""
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)

@@ -50,7 +50,7 @@ def ways() -> dict[str, Way]:
         found[f"detector sees lines {pixels} pixels high"] = partial(_looks, LINE_HEIGHT_PX=pixels)
     found["nothing kept of the first look"] = partial(_looks, OVERLOOKED=0)
     for size in (1, 16):
-        found[f"lines recognised {size} at a time, not 6"] = partial(_line_models, BATCH=size)
+        found[f"lines recognised {size} at a time, not 6"] = partial(_line_models, BATCH_LINES=size)
     found["lines recognised in reading order, not by width"] = partial(_line_models, create=True, sorted=_as_is)  # fmt: skip
     found["grey made three channels, not colour"] = partial(_rapid, as_bgr=_grey)
     found["no look whether the page is blank"] = _not_blank
@@ -109,7 +109,7 @@ def _always(side: int) -> Any:
 def _not_blank() -> Iterator[None]:
     from scanmend.ocr import page_reader
 
-    with patch.object(page_reader, "MIN_CONTRAST", -1):
+    with patch.object(page_reader, "BLANK_CONTRAST", -1):
         yield
 
 

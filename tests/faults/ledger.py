@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 
-from hostile import corpus
+from hostile.made import encoded
 from running import Tree
 from samples import page
 from scanmend.document import MOVES, State
@@ -53,14 +53,12 @@ def _document(number: int, rng: random.Random) -> Dropped:
         return Dropped(f"{folder}bad-{number:03}.pdf", b"no scan %d\n" % number, good=False)
     if kind < 0.2:
         pages = [leaf(n) for n in range(3)]
-        book = corpus.encoded("TIFF", pages[0], save_all=True, append_images=pages[1:])
+        book = encoded("TIFF", pages[0], save_all=True, append_images=pages[1:])
         return Dropped(f"{folder}book-{number:03}.tif", book)
     if kind < 0.3:
-        return Dropped(
-            f"{folder}form-{number:03}.pdf", corpus.encoded("PDF", leaf(0), resolution=150)
-        )
+        return Dropped(f"{folder}form-{number:03}.pdf", encoded("PDF", leaf(0), resolution=150))
     stem = "scan" if kind < 0.4 else f"scan-{number:03}"
-    return Dropped(f"{folder}{number:03}/{stem}.png", corpus.encoded("PNG", leaf(0)))
+    return Dropped(f"{folder}{number:03}/{stem}.png", encoded("PNG", leaf(0)))
 
 
 @dataclass(slots=True)

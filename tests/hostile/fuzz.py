@@ -1,9 +1,9 @@
-"""Mutations of good files through the completeness check and a real OCR child.
+"""Send mutations of good files through the completeness check and a real OCR child.
 
     make fuzz MINUTES=30 ARGS="[--seed 1] [--keep FOLDER]"
 
-What may come of a file: a page, an error of the document, or a death, a time-out or a lack of memory of the child,
-which are counted. What must not: an exception that nobody expected, a child beyond its limits, a hang.
+A file may yield a page or an error of the document; the child may also die, time out or run out of memory, which are
+counted. Any other exception, a child beyond its limits, and a hang are bugs.
 """
 
 import argparse
@@ -20,95 +20,103 @@ from pathlib import Path
 import psutil
 from PIL import Image
 
-from hostile import corpus
+from hostile.corpus import cases
+from hostile.made import encoded
 from scanmend.errors import ChildError, Died, DocumentError, OutOfMemory, TimedOut
 from scanmend.intake.completeness import is_complete
 from scanmend.workers.client import Child
 from scanmend.workers.protocol import ContentsRequest, PageRequest
 from scanmend.workers.sandbox import Sandbox
 
-SECONDS = 20.0  # for one request
-MEMORY = 2**30  # of the child
-MAPPED = 600 * 2**20  # what its libraries and models take besides
+REQUEST_SECONDS = 20.0
+MEMORY_BYTES = 2**30  # the child's limit of data
+MAPPED_BYTES = 600 * 2**20  # that its libraries and models take besides
+# numbers that are far too large, small or negative
+ODD_NUMBERS = (
+    b"\0\0\0\0",
+    b"\xff\xff\xff\xff",
+    b"\x7f\xff\xff\xff",
+    b"\0\0\0\x80",
+    b"\x01\0",
+    b"9999999999",
+)
 
 Mutation = Callable[[bytearray, random.Random], None]
 
 
 def flip(data: bytearray, rng: random.Random) -> None:
-    """A few bits."""
+    """Flip a few bits."""
     for _ in range(rng.choice((1, 1, 2, 8, 64))):
         data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
 
 
 def overwrite(data: bytearray, rng: random.Random) -> None:
-    """A number that is far too large, small or negative, where a length may stand."""
-    place = rng.randrange(len(data))
-    value = rng.choice(
-        (
-            b"\0\0\0\0",
-            b"\xff\xff\xff\xff",
-            b"\x7f\xff\xff\xff",
-            b"\0\0\0\x80",
-            b"\x01\0",
-            b"9999999999",
-        )
-    )
-    data[place : place + len(value)] = value
+    """Put an odd number where a length may stand."""
+    start = rng.randrange(len(data))
+    value = rng.choice(ODD_NUMBERS)
+    data[start : start + len(value)] = value
 
 
 def cut(data: bytearray, rng: random.Random) -> None:
-    """A piece out of it, or its end."""
+    """Remove a piece, or the end."""
     start = rng.randrange(len(data))
     del data[start : start + rng.choice((1, 2, 16, 256, len(data)))]
 
 
 def double(data: bytearray, rng: random.Random) -> None:
-    """A piece twice, or a hundred times."""
+    """Repeat a piece once, or a hundred times."""
     start = rng.randrange(len(data))
     piece = data[start : start + rng.choice((1, 4, 64, 1024))]
     data[start:start] = piece * rng.choice((1, 1, 2, 100))
 
 
 def move(data: bytearray, rng: random.Random) -> None:
-    """A piece in another's place."""
+    """Copy a piece over another one."""
     start, to, length = rng.randrange(len(data)), rng.randrange(len(data)), rng.choice((4, 64, 512))
     data[to : to + length] = data[start : start + length]
 
 
+# cases to start from, besides
+PDFS = {
+    "text.pdf",
+    "attachment.pdf",
+    "locked-for-printing-only.pdf",
+    "jbig2.pdf",
+    "ccitt.pdf",
+    "jpeg-2000.pdf",
+}
 MUTATIONS: tuple[Mutation, ...] = (flip, flip, overwrite, overwrite, cut, double, move)
 
 
 def faint() -> Image.Image:
-    """A page on which nothing is: opened and rendered like any other, and recognised in no time."""
+    """Return an all but empty page: it is opened and rendered like any other, and recognised in no time."""
     image = Image.new("L", (200, 100), 255)
     image.paste(250, (20, 20, 180, 40))
     return image
 
 
 def seeds() -> list[bytes]:
-    """The good files to start from: every format, and PDFs with pictures and text."""
+    """Return the good files to start from: every format, and PDFs with pictures and text."""
     page = faint()
+    tiffs = ("raw", "tiff_lzw", "jpeg", "tiff_deflate", "packbits")
     plain = [
-        corpus.encoded("PNG", page),
-        corpus.encoded("JPEG", page),
-        corpus.encoded("JPEG", page.convert("RGB"), progressive=True),
-        *(corpus.encoded("TIFF", page, compression=c) for c in ("raw", "tiff_lzw", "jpeg", "tiff_deflate", "packbits")),
-        corpus.encoded("TIFF", page.convert("1"), compression="group4"),
-        corpus.encoded("TIFF", page, save_all=True, append_images=[page] * 3),
-        corpus.encoded("BMP", page),
-        corpus.encoded("GIF", page),
-        corpus.encoded("WEBP", page.convert("RGB")),
-        corpus.encoded("JPEG2000", page),
-        corpus.encoded("PDF", page),
-    ]  # fmt: skip
-    return plain + [case.data for case in corpus.cases() if case.name in PDFS]
-
-
-PDFS = {"text.pdf", "attachment.pdf", "locked-for-printing-only.pdf", "jbig2.pdf", "ccitt.pdf", "jpeg-2000.pdf"}  # fmt: skip
+        encoded("PNG", page),
+        encoded("JPEG", page),
+        encoded("JPEG", page.convert("RGB"), progressive=True),
+        *(encoded("TIFF", page, compression=compression) for compression in tiffs),
+        encoded("TIFF", page.convert("1"), compression="group4"),
+        encoded("TIFF", page, save_all=True, append_images=[page] * 3),
+        encoded("BMP", page),
+        encoded("GIF", page),
+        encoded("WEBP", page.convert("RGB")),
+        encoded("JPEG2000", page),
+        encoded("PDF", page),
+    ]
+    return plain + [case.data for case in cases() if case.name in PDFS]
 
 
 class Fuzz:
-    """One run; ``found`` counts what came of the files, ``bugs`` has those that must not be."""
+    """One run. ``found`` counts the outcomes by name; ``bugs`` holds each bug with its file; ``most``: bytes of the child."""
 
     def __init__(self, seed: int) -> None:
         self.found: Counter[str] = Counter()
@@ -117,10 +125,10 @@ class Fuzz:
         self._rng = random.Random(seed)
         self._seeds = seeds()
         env = {**os.environ, "OMP_NUM_THREADS": "1", "SCANMEND_THREADS": "1"}
-        self._child = Child("scanmend.ocr", "OCR", env, MEMORY, Sandbox())
+        self._child = Child("scanmend.ocr", "OCR", env, MEMORY_BYTES, Sandbox())
 
     def run(self, until: float) -> None:
-        """Until this moment of the monotonic clock."""
+        """Mutate and read files until this moment of the monotonic clock."""
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "fuzz")
             while time.monotonic() < until:
@@ -151,29 +159,29 @@ class Fuzz:
         except (Died, TimedOut, OutOfMemory) as error:
             self.found[error.code] += 1
             print(f"{error.code}: {error}", file=sys.stderr)
-            self._child.end()  # as the daemon does
+            self._child.end()  # the daemon ends it, too
         except ChildError as error:
             self.bugs.append((str(error), data))
-        if time.monotonic() - began > 2 * SECONDS + 30:
+        if time.monotonic() - began > 2 * REQUEST_SECONDS + 30:
             self.bugs.append(("a hang beyond the limits", data))
         if self._child.pid:
             resident = psutil.Process(self._child.pid).memory_info().rss
             self.most = max(self.most, resident)
-            if resident > MEMORY + MAPPED:
+            if resident > MEMORY_BYTES + MAPPED_BYTES:
                 self.bugs.append((f"{resident} bytes of memory", data))
 
     def _read(self, path: str) -> None:
         request = ContentsRequest(os.fsencode(path), 100, 5_000_000)
-        found = self._child.ask(request, SECONDS)  # fmt: skip
+        found = self._child.ask(request, REQUEST_SECONDS)
         for index in {0, found.pages - 1}:
             page = PageRequest(
                 os.fsencode(path), index, "rapidocr", ("en",), 100, False, "auto", 5_000_000
             )
-            self._child.ask(page, SECONDS)
+            self._child.ask(page, REQUEST_SECONDS)
 
 
 def main() -> int:
-    """Run, tell, and keep what was found."""
+    """Run, print the outcomes, and keep the files that showed a bug."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--seed", type=int, default=int(time.time()))

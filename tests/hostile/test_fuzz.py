@@ -1,4 +1,4 @@
-"""A minute of mutations; `make fuzz` runs them for as long as wanted."""
+"""Run the fuzzer for a minute; `make fuzz` runs it for as long as wanted."""
 
 import time
 

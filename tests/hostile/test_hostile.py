@@ -1,4 +1,4 @@
-"""Files that nobody should send, all at once: each comes to its end, and a good one among them does not wait."""
+"""Drop all hostile files at once: each is published or fails, and a good file among them does not wait for them."""
 
 import json
 import os
@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 import journals
-from hostile.corpus import EITHER, FAILED, PUBLISHED, Case, cases, encoded
+from hostile.corpus import cases
+from hostile.made import EITHER, FAILED, PUBLISHED, encoded
 from running import Tree, tree
 from samples import put
 from scanmend.document import Document, State
@@ -22,13 +23,17 @@ settle: {quiet: 300ms, patience: 8s}
 ocr: {workers: 2, idle_unload: 30s, page_timeout: 1m, memory: 1GiB, attempts: 1}
 limits: {file_size: 40MB, pages: 500, pixels: 20000000}
 """
-DAEMON = 200 * 2**20  # bytes that the daemon itself may take; it opens no file of theirs
-SPECIAL = 6 + (os.geteuid() == 0)  # links, a pipe, a socket, a device
-CHILDREN = 3 * 2**30  # bytes of both OCR children: 1 GiB of data each, and what their libraries map
+DAEMON_BYTES = 200 * 2**20  # of the daemon itself, at most; it opens none of the files
+CHILDREN_BYTES = 3 * 2**30  # of both OCR children, at most: 1 GiB of data each, and their libraries
+SPECIAL_FILES = 6 + (os.geteuid() == 0)  # links, a pipe, a socket, a device
 
 
 class Crowd:
-    """The daemon that had all of them, and what it made of them."""
+    """The hostile files, the daemon that took them all, and the resulting documents.
+
+    ``most``: the largest resident sets in bytes. ``open_when_good_was_done``: how many hostile files were not finished
+    when the good one was published.
+    """
 
     def __init__(self, made: Tree, outside: Path) -> None:
         self.made = made
@@ -57,7 +62,7 @@ class Crowd:
             final = [d for d in documents.values() if d.state in (State.DONE, State.FAILED)]
             if good.exists() and not self.open_when_good_was_done:
                 self.open_when_good_was_done = len(self.cases) - len(final)
-            return len(final) >= len(self.cases) + 3 + SPECIAL
+            return len(final) >= len(self.cases) + 3 + SPECIAL_FILES
 
         self.made.eventually(ended, 600)
         assert process.poll() is None
@@ -69,14 +74,14 @@ class Crowd:
             children = sum(c.memory_info().rss for c in watched.children(recursive=True))
             self.most["children"] = max(self.most["children"], children)
         except psutil.NoSuchProcess:
-            pass  # a child that has just ended
+            pass  # a child ended meanwhile
 
     def _documents(self) -> dict[bytes, Document]:
         return {d.path: d for d in journals.documents(self.made.state)}
 
 
 def _special(inbox: Path, outside: Path) -> None:
-    """What is no regular file, or leads elsewhere."""
+    """Put files into the inbox that are not regular, or lead elsewhere."""
     (outside / "secret.png").write_bytes(encoded("PNG"))
     (outside / "folder").mkdir()
     (outside / "folder" / "inner.png").write_bytes(encoded("PNG"))
@@ -88,7 +93,7 @@ def _special(inbox: Path, outside: Path) -> None:
     os.mkfifo(inbox / "fifo.png")
     with socket.socket(socket.AF_UNIX) as end:
         here = os.getcwd()
-        os.chdir(inbox)  # a socket's path may have 108 bytes
+        os.chdir(inbox)  # the path of a socket is limited to 108 bytes
         end.bind("socket.png")
         os.chdir(here)
     if os.geteuid() == 0:
@@ -106,7 +111,7 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crowd]:
 
 
 @pytest.mark.parametrize("end", [PUBLISHED, FAILED, EITHER])
-def test_each_comes_to_its_end(crowd: Crowd, end: str) -> None:
+def test_each_file_ends_as_it_must(crowd: Crowd, end: str) -> None:
     wrong = []
     for case in (case for case in crowd.cases if case.end == end):
         document = crowd.documents.get(os.fsencode(case.name))
@@ -123,11 +128,12 @@ def test_a_failure_names_the_file_and_what_to_do(crowd: Crowd) -> None:
         if path in names and document.state == State.FAILED:
             assert document.name.rsplit("/", 1)[-1] in document.reason
             assert re.search("again|limits|ocr|remove|not a kind", document.reason), document.reason
-            report = json.loads(Path(os.fsdecode((document.put_away or b"") + b".error.json")).read_text()) if len(path) < 200 else {}  # fmt: skip
-            assert report.get("reason", document.reason) == document.reason
+            if len(path) < 200:  # the name of a longer one's report is cut
+                report = Path(os.fsdecode((document.put_away or b"") + b".error.json"))
+                assert json.loads(report.read_text())["reason"] == document.reason
 
 
-def test_originals_are_where_they_belong_and_nothing_is_left(crowd: Crowd) -> None:
+def test_originals_are_put_away_and_no_other_file_is_left(crowd: Crowd) -> None:
     made = crowd.made
     for case in crowd.cases:
         document = crowd.documents[os.fsencode(case.name)]
@@ -135,14 +141,14 @@ def test_originals_are_where_they_belong_and_nothing_is_left(crowd: Crowd) -> No
         folder = made.archive if document.state == State.DONE else made.failed
         assert Path(os.fsdecode(document.put_away)).parent == folder
         assert Path(os.fsdecode(document.put_away)).read_bytes() == case.data
-    refused = {"link.png", "dangling.png", "loop", "linked-folder", "fifo.png", "socket.png", "device.png"}  # fmt: skip
-    assert set(made.files(made.inbox)) <= refused
+    links = {"link.png", "dangling.png", "loop", "linked-folder"}
+    assert set(made.files(made.inbox)) <= links | {"fifo.png", "socket.png", "device.png"}
     for name in ("outbox", "archive", "failed"):
         assert not [f for f in made.files(getattr(made, name)) if Path(f).name.startswith(".")]
     assert not (made.state / "scratch").exists()
 
 
-def test_nothing_leads_outside(crowd: Crowd) -> None:
+def test_no_file_outside_of_the_inbox_is_read_or_written(crowd: Crowd) -> None:
     assert sorted(p.name for p in crowd.outside.rglob("*")) == ["folder", "inner.png", "secret.png"]
     assert (crowd.outside / "secret.png").read_bytes() == encoded("PNG")
     assert not list(crowd.made.home.rglob("pwned"))
@@ -150,7 +156,7 @@ def test_nothing_leads_outside(crowd: Crowd) -> None:
     for name in ("link.png", "fifo.png", "socket.png", "dangling.png"):
         assert re.search(rf"refused .*document={name} reason=.*put the file itself", said), name
     published = {p.stem for p in crowd.made.outbox.rglob("*.json")}
-    assert "hard" in published  # its own name only; the other name's file stays
+    assert "hard" in published  # under its name in the inbox; the file outside stays
     assert published.isdisjoint({"link", "secret"})
     states = {d.path.decode(): d for d in crowd.documents.values() if d.outcome == "refused"}
     assert {"link.png", "fifo.png", "socket.png", "dangling.png", "linked-folder"} <= states.keys()
@@ -158,26 +164,27 @@ def test_nothing_leads_outside(crowd: Crowd) -> None:
     texts = "".join(p.read_text() for p in crowd.made.outbox.rglob("*.txt"))
     assert not re.search("[\x00-\x08\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]", texts)
     assert "granary" in (crowd.made.outbox / "steers-the-terminal.txt").read_text()
-    assert "root:" not in texts  # /etc/passwd, as content-is-a-file-outside.pdf asks for
+    assert "root:" not in texts  # of /etc/passwd, which content-is-a-file-outside.pdf names
 
 
-def test_the_log_has_a_line_for_a_line(crowd: Crowd) -> None:
-    """No name breaks out of its line, colours the terminal or writes backwards."""
-    said = crowd.made.log.read_bytes().decode("utf-8")  # raises when it is none
+def test_no_name_breaks_a_line_of_the_log(crowd: Crowd) -> None:
+    """No name begins a line, controls the terminal or changes the direction of the text."""
+    said = crowd.made.log.read_bytes().decode("utf-8")  # raises if it is not UTF-8
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202e\ud800-\udfff]", said)
     assert not re.search(r"^line\.png", said, re.MULTILINE)
 
 
-def test_a_good_one_among_them_does_not_wait_for_all(crowd: Crowd) -> None:
-    assert crowd.open_when_good_was_done > 20  # of those that were dropped before and after it
+def test_a_good_file_among_them_does_not_wait_for_all(crowd: Crowd) -> None:
+    assert crowd.open_when_good_was_done > 20
 
 
 def test_memory_stays_bounded(crowd: Crowd) -> None:
-    assert 0 < crowd.most["daemon"] < DAEMON
-    assert 0 < crowd.most["children"] < CHILDREN
+    assert 0 < crowd.most["daemon"] < DAEMON_BYTES
+    assert 0 < crowd.most["children"] < CHILDREN_BYTES
 
 
 def test_there_are_enough_of_them() -> None:
-    found: list[Case] = cases()
+    found = cases()
+
     assert len(found) >= 150
     assert {case.end for case in found} == {PUBLISHED, FAILED, EITHER}

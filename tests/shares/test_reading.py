@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hostile.corpus import encoded
+from hostile.made import encoded
 from scanmend.errors import FolderGone, machine_error
 from scanmend.ocr import pages, pictures
 from scanmend.ocr.pdf import qpdf

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hostile.corpus import chunk
+from hostile.made import chunk
 from running import Tree, tree
 from samples import encoded, numbered
 from shares.samba import Samba, impossible, samba

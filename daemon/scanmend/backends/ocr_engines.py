@@ -7,7 +7,6 @@ without OpenSSL 1.1 ends its whole process.
 import glob
 import importlib.metadata
 import os
-import shutil
 from dataclasses import dataclass
 
 from scanmend import extras
@@ -100,11 +99,8 @@ def _look(settings: Settings, engine: str) -> EngineStatus:
     if missing := extras.lacking(engine):
         reason = f"not installed ({', '.join(missing)})"
         return _unusable(engine, reason, extras.remedy(engine))
-    if engine == "tesseract":
-        if shutil.which("tesseract"):
-            return EngineStatus(engine, usable=True)
-        remedy = "apt-get install tesseract-ocr tesseract-ocr-osd"
-        return _unusable(engine, "not installed", remedy)
+    if engine == "tesseract":  # the child loads the library, and says what is missing
+        return EngineStatus(engine, usable=True)
     version = importlib.metadata.version(PACKAGES[engine])
     if engine == "aspose" and not _has_openssl(settings.aspose.library_path):
         return _unusable(engine, f"OpenSSL 1.1 is missing ({OPENSSL})", OPENSSL_REMEDY, version)

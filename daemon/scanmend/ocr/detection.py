@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
 
-from scanmend.ocr.rapidocr_internals import get_rotate_crop_image
+from scanmend.ocr.rapidocr_internals import Pixels, get_rotate_crop_image
 from scanmend.page import Box
 
 COARSE_SIDE_PX = 960  # longer side of the picture in the coarse pass
@@ -21,16 +21,13 @@ MAX_FINE_SIDE_PX = 2000  # in the fine pass: at a larger size the detector finds
 LINE_HEIGHT_PX = 20  # that nine lines in ten shall have in the fine pass, at least
 MIN_ENLARGEMENT = 1.1  # of the coarse size from which a fine pass is worth its time
 ENLARGED_BELOW_PX = 900  # longer side of a page that is enlarged before it is searched
-MIN_SIDE_PX = 2  # shorter side of a picture in which a line can stand
-OVERLOOKED = (
-    0.33  # share of a coarse line that the fine pass found, below which it overlooked the line
-)
-PART_OF_OVERLOOKED = (
-    0.5  # share of a fine line in an overlooked one, from which it is a piece of it
-)
-SAMPLES = 64  # points along a line at which its share is measured
+MIN_SEARCHED_SIDE_PX = 2  # shorter side of a picture in which a line can stand
+# share of a coarse line that the fine pass found, below which it overlooked the line
+OVERLOOKED = 0.33
+# share of a fine line in an overlooked one, from which it is a piece of it
+PART_OF_OVERLOOKED = 0.5
+SHARE_POINTS = 64  # points along a line at which its share is measured
 
-Pixels = NDArray[Any]  # (height, width, 3) uint8, BGR
 Quad = NDArray[Any]  # (4, 2) float32: the corners of a line in pixels, clockwise from the top left
 Detector = Callable[
     [Pixels], Any
@@ -72,7 +69,7 @@ def _detect(detector: Detector, pixels: Pixels, side: int) -> list[Quad]:
     scale = min(1.0, side / max(height, width))
     if max(height, width) < ENLARGED_BELOW_PX:
         scale = ENLARGED_BELOW_PX / max(height, width)
-    if min(height, width) * scale < MIN_SIDE_PX:
+    if min(height, width) * scale < MIN_SEARCHED_SIDE_PX:
         return []
     if scale != 1.0:
         how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
@@ -101,7 +98,7 @@ def _shares(
         a, b, c, d = quad * scale
         across, down = sides(quad)
         start, end = ((a + d) / 2, (b + c) / 2) if across >= down else ((a + b) / 2, (c + d) / 2)
-        x, y = np.round(np.linspace(start, end, SAMPLES)).astype(int).T
+        x, y = np.round(np.linspace(start, end, SHARE_POINTS)).astype(int).T
         shares.append((quad, float(mask[y, x].mean())))
     return shares
 
@@ -123,7 +120,7 @@ def crop(pixels: Pixels, quad: Quad) -> Pixels:
 
 
 def bounds(quad: Quad) -> Box:
-    """Return the upright rectangle between the middles of a line's sides: a skewed line does not reach into its neighbours."""
+    """Return the upright rectangle between the middles of a line's sides, so that skewed lines don't overlap."""
     left, right = float(quad[[0, 3], 0].mean()), float(quad[[1, 2], 0].mean())
     top, bottom = float(quad[[0, 1], 1].mean()), float(quad[[2, 3], 1].mean())
     return Box(left, top, right, bottom)

@@ -30,10 +30,8 @@ from scanmend.page import Box, Line
 # a full line is a line of prose that reaches from one side of its column to the other
 MIN_FULL_LINES = 3  # of a column
 MIN_FULL_SHARE = 0.4  # of a column's lines
-STRONG_FULL_LINES, STRONG_FULL_SHARE = (
-    8,
-    0.6,
-)  # of a column that vouches for its neighbour, which may hold a table
+# of a column that vouches for its neighbour, which may hold a table
+STRONG_FULL_LINES, STRONG_FULL_SHARE = 8, 0.6
 FULL_WIDTH = 0.7  # of the column's width that a full line fills, at least
 MIN_PROSE_CHARACTERS = 14  # of a full line
 MIN_PROSE_LETTERS = 0.7  # share of letters and spaces in a full line
@@ -196,7 +194,7 @@ def _halves(segment: Segment, x: float, height: float) -> Region:
 def _without_fringes(
     sides: tuple[Region, Region], height: float
 ) -> tuple[Region, tuple[Region, Region], Region]:
-    """Return what stands apart above two columns, the columns, and what stands apart below: page numbers, running heads."""
+    """Return the running heads above two columns, the columns without them, and the running feet below."""
     rows = [rows_of(side) for side in sides]
     cores = [_core(side, height) for side in rows]
     upper = min(top(side[first]) for side, (first, _) in zip(rows, cores, strict=True))

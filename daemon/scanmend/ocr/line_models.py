@@ -21,27 +21,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanmend.ocr import detection, rapidocr_internals
-from scanmend.ocr.detection import Pixels, Quad
+from scanmend.ocr.detection import Quad
+from scanmend.ocr.rapidocr_internals import Pixels
 from scanmend.page import CharAlternatives
 
-MIN_LINE_PROBABILITY = (
-    0.3  # mean probability of text in a line; with rapidocr's 0.5, footers are lost
-)
+# mean probability of text in a line; with rapidocr's 0.5, footers are lost
+MIN_LINE_PROBABILITY = 0.3
 CROP_HEIGHT_PX = 48  # of a line as the recogniser takes it
-BATCH = 6  # lines that are recognised at a time
+BATCH_LINES = 6  # lines that are recognised at a time
 MIN_CROP_WIDTH_PX = 320  # of a line of that height; a narrower one is padded
 CROP_WIDTH_STEP_PX = 64  # widths are multiples of it: OpenVINO needs memory for each new size
-STEP_PX = 8  # of such a crop that one step of the recogniser covers
+RECOGNISER_STEP_PX = 8  # of such a crop that one step of the recogniser covers
 # Characters of a lower probability are unsure. On typed pages and receipts, 93 % and 82 % of the misread characters lie
 # below it, and 1 % and 5 % of those read right (tests/bench/quality.py).
-SURE = 0.99
-MIN_ALTERNATIVE, MAX_ALTERNATIVES = (
-    0.01,
-    4,
-)  # probability and number of the alternatives that are told
+SURE_OF_CHARACTER = 0.99
+# probability and number of the alternatives that are told
+MIN_ALTERNATIVE, MAX_ALTERNATIVES = 0.01, 4
 # Probability of a space between two characters from which it is written: within a word or a number the recogniser must
 # be surer than beside capitals, brackets and other characters.
-SPACE, SPACE_WITHIN = 0.05, 0.2
+MIN_SPACE_PROBABILITY, MIN_SPACE_PROBABILITY_WITHIN = 0.05, 0.2
 
 Probabilities = NDArray[
     Any
@@ -83,8 +81,8 @@ class LineModels:
         models = _models()
         order = sorted(range(len(crops)), key=lambda i: crops[i].shape[1] / crops[i].shape[0])
         results: dict[int, RecognisedLine] = {}
-        for start in range(0, len(order), BATCH):
-            chosen = order[start : start + BATCH]
+        for start in range(0, len(order), BATCH_LINES):
+            chosen = order[start : start + BATCH_LINES]
             widest = CROP_HEIGHT_PX * max(crops[i].shape[1] / crops[i].shape[0] for i in chosen)
             padded = math.ceil(widest / CROP_WIDTH_STEP_PX) * CROP_WIDTH_STEP_PX
             ratio = max(MIN_CROP_WIDTH_PX, padded) / CROP_HEIGHT_PX
@@ -131,9 +129,9 @@ def decode(probabilities: Probabilities, alphabet: Sequence[str], width: float) 
         if text and between.max(initial=0.0) >= _needed_for_space(text[-1], character):
             text.append(" ")
             steps.append(last + 1 + int(between.argmax()))
-            middle = (last + step + 1) / 2 * STEP_PX / width
-            spaces.append((middle, (step - last) * STEP_PX / width))
-        if probabilities[step, token] < SURE:
+            middle = (last + step + 1) / 2 * RECOGNISER_STEP_PX / width
+            spaces.append((middle, (step - last) * RECOGNISER_STEP_PX / width))
+        if probabilities[step, token] < SURE_OF_CHARACTER:
             unsure.append(len(text))
         text.append(character)
         steps.append(step)
@@ -154,11 +152,11 @@ def _doubts(
         expected = ("", text[at - 1 : at], text[at : at + 1])
         for between in range(last + 1, step):
             likeliest = _likeliest(probabilities[between], alphabet)
-            if any(p > 1 - SURE for c, p in likeliest.items() if c not in expected):
+            if any(p > 1 - SURE_OF_CHARACTER for c, p in likeliest.items() if c not in expected):
                 found.append(CharAlternatives(at, _rounded(likeliest), between=True))
         if at < len(text):
             likeliest = _likeliest(probabilities[step], alphabet)
-            if likeliest.get(text[at], 0.0) < SURE:
+            if likeliest.get(text[at], 0.0) < SURE_OF_CHARACTER:
                 found.append(CharAlternatives(at, _rounded(likeliest)))
         last = step
     return tuple(found)
@@ -179,4 +177,4 @@ def _needed_for_space(before: str, after: str) -> float:
     """Return the probability from which a space is written between two characters."""
     word = before.islower() and after.islower()
     number = all(c.isdigit() or c in ".," for c in before + after)
-    return SPACE_WITHIN if word or number else SPACE
+    return MIN_SPACE_PROBABILITY_WITHIN if word or number else MIN_SPACE_PROBABILITY

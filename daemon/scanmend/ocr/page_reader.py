@@ -26,9 +26,8 @@ from scanmend.page import TEXT_LAYER, EngineInfo, Line, PageText, TextSource
 from scanmend.workers.protocol import PageRequest, ProbeRequest
 
 MAX_LINE_CHARACTERS = 2000  # of a printed line; a page with a longer one is read from its picture
-MIN_CONTRAST = (
-    12  # grey levels between a page's darkest and lightest pixel; a page with less is blank
-)
+# grey levels between a page's darkest and lightest pixel; a page with less is blank
+BLANK_CONTRAST = 12
 LAYER_INFO = EngineInfo(TEXT_LAYER, importlib.metadata.version("pypdfium2"))
 
 
@@ -157,7 +156,7 @@ def engine_of(request: PageRequest | ProbeRequest) -> Engine:
 def _is_blank(page: Rendered) -> bool:
     """Return whether hardly anything stands out on the page."""
     darkest, lightest = page.image.convert("L").getextrema()
-    return lightest - darkest < MIN_CONTRAST  # type: ignore[operator]
+    return lightest - darkest < BLANK_CONTRAST  # type: ignore[operator]
 
 
 class _Clock:

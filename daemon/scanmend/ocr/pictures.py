@@ -18,12 +18,12 @@ from scanmend.workers.protocol import PageRequest
 
 A4_INCHES = 11.7  # assumed longer side of a scan whose resolution makes no sense
 # resolutions beyond these make no sense; 72 is what programs write for "unknown"
-MIN_DPI, MAX_DPI = 72, 2400
+MIN_SANE_DPI, MAX_SANE_DPI = 72, 2400
 ASSUMED_DPI = 72, 600  # bounds of a resolution that is derived from the size
 SQUARE = 0.95, 1.05  # ratio of the resolutions across and down within which pixels count as square
 
 _FORMATS = tuple(t.pillow_format for t in file_types.PICTURE_TYPES if t.pillow_format)
-_REMEDY = "scan or copy it again"
+_SCAN_AGAIN = "scan or copy it again"
 # what Pillow's decoders raise for damaged data, besides OSError
 _DECODING_ERRORS = (
     ValueError,
@@ -75,9 +75,9 @@ def _identified(file: UnmappedFile, name: str) -> Image.Image:
 def _unidentified(head: bytes, name: str) -> DocumentError:
     """Return the error for a file that Pillow does not know, by its first bytes."""
     if not head.strip(b"\0"):
-        return Damaged(f"{name}: the file holds only zeros", _REMEDY)
+        return Damaged(f"{name}: the file holds only zeros", _SCAN_AGAIN)
     if file_types.by_marks(head):
-        return Damaged(f"{name}: the picture's header can't be read", _REMEDY)
+        return Damaged(f"{name}: the picture's header can't be read", _SCAN_AGAIN)
     return Unsupported(
         f"{name}: not a kind that is read here", f"save it as one of {file_types.NAMES}"
     )
@@ -93,9 +93,9 @@ def _decoding_errors(name: str) -> Iterator[None]:
         except OSError as error:
             if error.errno is not None and error.errno != errno.EINVAL:
                 raise
-            raise Damaged(f"{name}: the picture can't be decoded ({error})", _REMEDY) from None
+            raise Damaged(f"{name}: the picture can't be decoded ({error})", _SCAN_AGAIN) from None
         except _DECODING_ERRORS as error:
-            raise Damaged(f"{name}: the picture can't be decoded ({error})", _REMEDY) from None
+            raise Damaged(f"{name}: the picture can't be decoded ({error})", _SCAN_AGAIN) from None
 
 
 def picture_page(request: PageRequest) -> Rendered:
@@ -183,7 +183,7 @@ def _resolutions(image: Image.Image) -> tuple[float, float]:
         x, y = (float(value) for value in image.info.get("dpi", (0, 0)))
     except (TypeError, ValueError, ZeroDivisionError):
         return 0.0, 0.0
-    return (x, y) if min(x, y) > MIN_DPI and max(x, y) <= MAX_DPI else (0.0, 0.0)
+    return (x, y) if min(x, y) > MIN_SANE_DPI and max(x, y) <= MAX_SANE_DPI else (0.0, 0.0)
 
 
 def name_of(path: str) -> str:

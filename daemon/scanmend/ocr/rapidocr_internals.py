@@ -20,11 +20,11 @@ from rapidocr.utils.typings import EngineType
 
 from scanmend.errors import EngineUnusable
 
-__all__ = ["CheckedSession", "Models", "get_rotate_crop_image", "load"]
+__all__ = ["CheckedSession", "Models", "Pixels", "get_rotate_crop_image", "load"]
 
 TESTED = "3.10."  # beginning of the versions of rapidocr for which this module was tested
 
-Pixels = NDArray[Any]
+Pixels = NDArray[Any]  # (height, width, 3) uint8, BGR
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ MIN_COLUMNS = 3  # of each table
 GUTTER_RATIO = 2.0  # width of the gutter over the median space between columns, at least
 MIN_GUTTER = 0.5  # of the line height: the gutter's width
 MIN_ROWS_ON_BOTH_SIDES = 0.6  # share of the rows that have text on both sides
-STEP_PX = 4  # between the x at which text is searched
+GUTTER_STEP_PX = 4  # between the x at which text is searched
 
 Row = Sequence[Segment]
 
@@ -48,13 +48,12 @@ def find_gutter(rows: Sequence[Row], line_height: float) -> Gutter | None:
 
 def _untouched_stretches(rows: Sequence[Row]) -> set[tuple[int, int]]:
     """Return the longest stretches of rows whose text some x does not touch: first row, row after the last."""
-    right = max(s.box.x1 for row in rows for s in row)
-    covered = np.zeros((len(rows), int(right / STEP_PX) + 2), bool)
+    width = max(s.box.x1 for row in rows for s in row)
+    covered = np.zeros((len(rows), int(width / GUTTER_STEP_PX) + 2), bool)
     for number, row in enumerate(rows):
         for segment in row:
-            covered[number, int(segment.box.x0 / STEP_PX) : int(segment.box.x1 / STEP_PX) + 1] = (
-                True
-            )
+            left = int(segment.box.x0 / GUTTER_STEP_PX)
+            covered[number, left : int(segment.box.x1 / GUTTER_STEP_PX) + 1] = True
     stretches: set[tuple[int, int]] = set()
     for column in covered.T:
         touched = [-1, *np.flatnonzero(column).tolist(), len(rows)]

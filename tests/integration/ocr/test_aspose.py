@@ -1,4 +1,4 @@
-"""The real Aspose.OCR in evaluation mode. Skipped only where OpenSSL 1.1 can't be had, and then it says so."""
+"""The real Aspose.OCR in evaluation mode. The tests are skipped, with the reason, where OpenSSL 1.1 can't be had."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -45,7 +45,7 @@ def test_without_openssl_it_is_refused_with_the_remedy(tmp_path: Path) -> None:
         choose(_settings(library_path=str(tmp_path), allow_evaluation=True))
 
 
-def test_a_licence_that_is_none_is_named_and_auto_falls_to_rapidocr(
+def test_an_invalid_licence_is_named_and_auto_chooses_rapidocr(
     library: str, tmp_path: Path
 ) -> None:
     licence = tmp_path / "Aspose.lic"
@@ -60,12 +60,12 @@ def test_a_licence_that_is_none_is_named_and_auto_falls_to_rapidocr(
     assert "Aspose.lic is not accepted" in chosen.why
 
 
-def test_auto_without_a_licence_asks_nobody() -> None:
+def test_auto_without_a_licence_chooses_rapidocr() -> None:
     assert choose(Settings()).engine == "rapidocr"
 
 
-def test_the_child_lives_where_the_runtime_would_end_it(library: str) -> None:
-    """The runtime exits the process without OpenSSL 1.1: the probe's child dies, not the caller."""
+def test_the_probe_finds_the_engine_usable_and_unlicensed(library: str) -> None:
+    """Without OpenSSL 1.1 the .NET runtime ends its process: a child loads it, not the daemon."""
     settings = _settings(allow_evaluation=True, library_path=library)
 
     status = probe(settings, "aspose")
@@ -85,7 +85,7 @@ def evaluation(library: str, tmp_path: Path) -> Iterator[Tree]:
         yield made
 
 
-def test_evaluation_is_said_in_every_result_and_the_trial_line_is_not_in_it(
+def test_every_result_is_marked_as_evaluation_and_holds_no_trial_line(
     evaluation: Tree,
 ) -> None:
     made = evaluation

@@ -1,58 +1,26 @@
-"""What lies inside a PDF and on none of its pages: named, extracted, or the reason why nothing can be read."""
+"""Files that lie inside a PDF and on none of its pages: named, extracted, or refused with a reason."""
 
 import contextlib
-import functools
 import hashlib
 import os
 import zlib
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pikepdf
 import pytest
 from pikepdf import Array, Dictionary, Name, String
 
-from attached import attach, saved, spec, written
+from attached import XML, attach, contents_of, invoice, saved, spec, written
 from samples import LETTER, encoded, numbered
 from scanmend import file_types
 from scanmend.document import Contents
-from scanmend.errors import DocumentError, Encrypted, Unsupported
-from scanmend.ocr.pages import contents
+from scanmend.errors import DocumentError, Encrypted
 from scanmend.ocr.pdf import extract
-from scanmend.workers.protocol import ContentsRequest
 
-XML = b"<?xml version='1.0'?><CrossIndustryInvoice/>"
+pytestmark = pytest.mark.usefixtures("scratch")
+
 PNG = encoded("png")
-NEVER = "If this message is not eventually replaced by the proper contents of the document, your PDF viewer"
-WAIT = f"Please wait... {NEVER} may not be able to display this type of document."
-LOAD = "The document you are trying to load requires Adobe Reader 8 or higher."
-COVER = "For the best experience, open this PDF portfolio in Acrobat X or Adobe Reader X, or later."
-
-
-@functools.cache  # each has an identity by its time
-def invoice(number: int = 1) -> bytes:
-    return saved(written(f"Invoice {number} for 219.45"))
-
-
-@pytest.fixture(autouse=True)
-def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The OCR child's own folder."""
-    folder = tmp_path / "scratch"
-    folder.mkdir()
-    monkeypatch.setenv("TMPDIR", str(folder))
-    return folder
-
-
-def look(folder: Path, data: bytes, take: bool = False, **more: Any) -> Contents:
-    """Return what an OCR child says of this file; ``take``: with pdf.attachments: extract."""
-    path = folder / "mail.pdf"
-    path.write_bytes(data)
-    own = hashlib.sha256(data).hexdigest()
-    request = ContentsRequest(
-        os.fsencode(path), 100, 10**8, (), take, 10**6, 100, 10**6, depth=5, ancestors=(own,)
-    )
-    return contents(msgspec.structs.replace(request, **more))
 
 
 def files(scratch: Path) -> list[bytes]:
@@ -60,8 +28,8 @@ def files(scratch: Path) -> list[bytes]:
     return [(folder / name).read_bytes() for name in sorted(os.listdir(folder), key=int)]
 
 
-def test_an_ordinary_pdf_says_nothing(tmp_path: Path) -> None:
-    found = look(tmp_path, encoded("pdf", numbered(2)), take=True)
+def test_an_ordinary_pdf_gives_no_warning(tmp_path: Path) -> None:
+    found = contents_of(tmp_path, encoded("pdf", numbered(2)), extracting=True)
 
     assert found == Contents("application/pdf", 2)
 
@@ -70,7 +38,7 @@ def test_embedded_files_are_named(tmp_path: Path) -> None:
     pdf = written(*LETTER)
     attach(pdf, spec(pdf, "factur-x.xml", XML), spec(pdf, "invoice.pdf", invoice()))
 
-    found = look(tmp_path, saved(pdf))
+    found = contents_of(tmp_path, saved(pdf))
 
     assert found.parts == ()
     (warning,) = found.off_pages
@@ -85,7 +53,7 @@ def test_pdfs_and_pictures_are_extracted_by_their_bytes(tmp_path: Path, scratch:
     given = {"factur-x.xml": XML, "invoice.bin": invoice(), "scan": PNG, "fake.pdf": b"no PDF"}
     attach(pdf, *(spec(pdf, name, data) for name, data in given.items()))
 
-    found = look(tmp_path, saved(pdf), take=True)
+    found = contents_of(tmp_path, saved(pdf), extracting=True)
 
     assert [(p.name, p.kind, p.size, p.sha256) for p in found.parts] == [
         (name, kind, len(given[name]), hashlib.sha256(given[name]).hexdigest())
@@ -119,22 +87,26 @@ def test_files_of_annotations_pages_and_the_catalogue_are_found_once(tmp_path: P
     pdf.pages[0].AF = Array([two])
     pin = Dictionary(Type=Name.Annot, Subtype=Name.FileAttachment, Rect=[0, 0, 9, 9], FS=three)
     assets = Dictionary(Names=Array([String("movie"), four]))
-    film = Dictionary(Type=Name.Annot, Subtype=Name.RichMedia, Rect=[0, 0, 9, 9],
-                      RichMediaContent=Dictionary(Assets=assets))  # fmt: skip
+    film = Dictionary(
+        Type=Name.Annot,
+        Subtype=Name.RichMedia,
+        Rect=[0, 0, 9, 9],
+        RichMediaContent=Dictionary(Assets=assets),
+    )
     pdf.pages[0].Annots = Array([pin, film])
 
-    (warning,) = look(tmp_path, saved(pdf)).off_pages
+    (warning,) = contents_of(tmp_path, saved(pdf)).off_pages
 
     assert "4 embedded files" in warning
     assert "0.txt, 1.txt, 2.txt, 3.txt" in warning
 
 
-def test_a_file_that_is_only_named_is_none(tmp_path: Path) -> None:
-    """A specification without EF leads to another file."""
+def test_a_specification_of_a_file_elsewhere_embeds_none(tmp_path: Path) -> None:
+    """It has no /EF."""
     pdf = written(*LETTER)
     attach(pdf, pdf.make_indirect(Dictionary(Type=Name.Filespec, F=String("elsewhere.pdf"))))
 
-    assert look(tmp_path, saved(pdf)).off_pages == ()
+    assert contents_of(tmp_path, saved(pdf)).off_pages == ()
 
 
 def test_a_cyclic_name_tree_ends(tmp_path: Path) -> None:
@@ -145,7 +117,7 @@ def test_a_cyclic_name_tree_ends(tmp_path: Path) -> None:
     root.Kids.append(middle)
     pdf.Root.Names = Dictionary(EmbeddedFiles=root)
 
-    (warning,) = look(tmp_path, saved(pdf)).off_pages
+    (warning,) = contents_of(tmp_path, saved(pdf)).off_pages
 
     assert "an embedded file" in warning
 
@@ -164,22 +136,22 @@ def test_a_cyclic_name_tree_ends(tmp_path: Path) -> None:
     ],
     ids=str,
 )
-def test_broken_structures_cost_the_warning_alone(tmp_path: Path, broken: Any) -> None:
+def test_broken_structures_cost_only_the_warning(tmp_path: Path, broken: Any) -> None:
     pdf = written(*LETTER)
     pdf.Root.Names = Dictionary(EmbeddedFiles=broken)
     pdf.Root.AF = broken
     pdf.pages[0].Annots = broken if isinstance(broken, Array) else Array([broken])
 
-    found = look(tmp_path, saved(pdf), take=True)
+    found = contents_of(tmp_path, saved(pdf), extracting=True)
 
     assert (found.pages, found.off_pages) == (1, ())
 
 
-def test_many_files_are_counted_and_few_are_named(tmp_path: Path) -> None:
+def test_of_many_files_all_are_counted_and_the_first_are_named(tmp_path: Path) -> None:
     pdf = written(*LETTER)
     attach(pdf, *(spec(pdf, f"{n}.txt", b"%d" % n) for n in range(10_050)))
 
-    said = look(tmp_path, saved(pdf)).off_pages
+    said = contents_of(tmp_path, saved(pdf)).off_pages
 
     assert "holds 10,000 embedded files" in said[0]
     assert "19.txt, … and 9,980 more" in said[0]
@@ -192,7 +164,7 @@ def test_hostile_names_are_shown_escaped_and_cut(tmp_path: Path) -> None:
     names = ["../../etc/passwd", "a\nb\x1b[2J", "x" * 5000, "\u202efdp.exe", ""]
     attach(pdf, *(spec(pdf, name, invoice(n)) for n, name in enumerate(names)))
 
-    found = look(tmp_path, saved(pdf), take=True)
+    found = contents_of(tmp_path, saved(pdf), extracting=True)
 
     (warning,) = found.off_pages
     assert warning.isprintable()
@@ -203,11 +175,12 @@ def test_hostile_names_are_shown_escaped_and_cut(tmp_path: Path) -> None:
 def test_too_large_files_are_named_and_their_bytes_removed(tmp_path: Path, scratch: Path) -> None:
     pdf = written(*LETTER)
     bomb = spec(pdf, "bomb.pdf", b"")
-    bomb.EF.F = pikepdf.Stream(pdf, zlib.compress(b"%PDF-1.7" + bytes(50 * 2**20)),
-                               Filter=Name.FlateDecode)  # fmt: skip
+    bomb.EF.F = pikepdf.Stream(
+        pdf, zlib.compress(b"%PDF-1.7" + bytes(50 * 2**20)), Filter=Name.FlateDecode
+    )
     attach(pdf, bomb, spec(pdf, "fine.pdf", invoice()))
 
-    found = look(tmp_path, saved(pdf), take=True)
+    found = contents_of(tmp_path, saved(pdf), extracting=True)
 
     assert [p.name for p in found.parts] == ["fine.pdf"]
     assert files(scratch) == [invoice()]
@@ -217,29 +190,29 @@ def test_too_large_files_are_named_and_their_bytes_removed(tmp_path: Path, scrat
 def test_a_disk_without_space_is_the_machines_fault(
     tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is told before it is full, for the journal lies on the same one."""
+    """The error comes before the disk is full, for the journal lies on the same disk."""
     monkeypatch.setattr(extract, "RESERVE_BYTES", 2**70)
-    monkeypatch.setattr(os, "statvfs", lambda _: _Disk)
+    monkeypatch.setattr(os, "statvfs", lambda _: _NearlyFull)
     pdf = attach(pdf := written(*LETTER), spec(pdf, "a.pdf", invoice()))
 
     with pytest.raises(OSError, match="No space left"):
-        look(tmp_path, saved(pdf), take=True)
+        contents_of(tmp_path, saved(pdf), extracting=True)
 
     assert files(scratch) == []
 
 
-class _Disk:
-    """A disk of a megabyte, of which nine tenths are full."""
+class _NearlyFull:
+    """The status of a disk of a megabyte, nine tenths of it full."""
 
     f_frsize, f_blocks, f_bavail = 1, 10**6, 10**5
 
 
-def test_files_that_are_too_large_together(tmp_path: Path) -> None:
+def test_files_that_are_too_large_together_are_named(tmp_path: Path) -> None:
     pdf = written(*LETTER)
     big = [b"%PDF-1.7" + bytes([n]) * 300_000 for n in range(4)]
     attach(pdf, *(spec(pdf, f"{n}.pdf", data) for n, data in enumerate(big)))
 
-    found = look(tmp_path, saved(pdf), take=True)
+    found = contents_of(tmp_path, saved(pdf), extracting=True)
 
     assert len(found.parts) == 3
     assert "not read (with the others, more than limits.file_size): 3.pdf" in found.off_pages[1]
@@ -250,11 +223,15 @@ def test_a_bomb_in_a_rarer_coding_is_not_decoded(tmp_path: Path) -> None:
     bomb = spec(pdf, "bomb.pdf", b"")
     twice = zlib.compress(zlib.compress(b"%PDF-1.7" + bytes(600 * 2**20), 9))
     parms = Dictionary(Predictor=12, Columns=4)
-    bomb.EF.F = pikepdf.Stream(pdf, twice, Filter=Array([Name.FlateDecode, Name.FlateDecode]),
-                               DecodeParms=Array([parms, parms]))  # fmt: skip
+    bomb.EF.F = pikepdf.Stream(
+        pdf,
+        twice,
+        Filter=Array([Name.FlateDecode, Name.FlateDecode]),
+        DecodeParms=Array([parms, parms]),
+    )
     attach(pdf, bomb)
 
-    (warning,) = look(tmp_path, saved(pdf), take=True).off_pages
+    (warning,) = contents_of(tmp_path, saved(pdf), extracting=True).off_pages
 
     assert "(in an unusual coding, and may be too large)" in warning
 
@@ -270,35 +247,42 @@ def test_a_bomb_in_a_rarer_coding_is_not_decoded(tmp_path: Path) -> None:
         (["/AHx", "/Fl"], lambda d: zlib.compress(d).hex().encode() + b">"),
         (["/ASCII85Decode"], lambda d: __import__("base64").a85encode(d) + b"~>"),
         (["/FlateDecode", "/AHx"], lambda d: zlib.compress(d.hex().encode())),
-        (["/RunLengthDecode"], lambda d: b"".join(b"\0" + d[n:n + 1] for n in range(len(d))) + b"\x80"),
+        (
+            ["/RunLengthDecode"],
+            lambda d: b"".join(b"\0" + d[n : n + 1] for n in range(len(d))) + b"\x80",
+        ),
     ],
-)  # fmt: skip
-def test_codings(tmp_path: Path, scratch: Path, filters: list[str], encode: Any) -> None:
+)
+def test_each_coding_is_decoded(
+    tmp_path: Path, scratch: Path, filters: list[str], encode: Any
+) -> None:
     pdf = written(*LETTER)
     one = spec(pdf, "a.pdf", b"")
     one.EF.F = pikepdf.Stream(pdf, encode(invoice()))
     one.EF.F.Filter = Array([Name(name) for name in filters])
     attach(pdf, one)
 
-    look(tmp_path, saved(pdf, stream_decode_level=pikepdf.StreamDecodeLevel.none), take=True)
+    contents_of(
+        tmp_path, saved(pdf, stream_decode_level=pikepdf.StreamDecodeLevel.none), extracting=True
+    )
 
     assert files(scratch) == [invoice()]
 
 
-def test_a_damaged_coding_is_said(tmp_path: Path) -> None:
+def test_a_file_that_can_not_be_decoded_is_named(tmp_path: Path) -> None:
     pdf = written(*LETTER)
     one = spec(pdf, "a.pdf", b"")
     one.EF.F = pikepdf.Stream(pdf, b"no zlib at all", Filter=Name.FlateDecode)
     attach(pdf, one)
 
-    (warning,) = look(
-        tmp_path, saved(pdf, stream_decode_level=pikepdf.StreamDecodeLevel.none), take=True
+    (warning,) = contents_of(
+        tmp_path, saved(pdf, stream_decode_level=pikepdf.StreamDecodeLevel.none), extracting=True
     ).off_pages
 
     assert warning.endswith("not read (can't be decoded): a.pdf")
 
 
-def test_the_same_file_twice_is_one_and_the_file_itself_is_none(
+def test_a_file_embedded_twice_is_extracted_once_and_an_ancestor_never(
     tmp_path: Path, scratch: Path
 ) -> None:
     pdf = written(*LETTER)
@@ -306,7 +290,7 @@ def test_the_same_file_twice_is_one_and_the_file_itself_is_none(
     attach(pdf, *same, spec(pdf, "grandfather.pdf", invoice(7)))
     above = hashlib.sha256(invoice(7)).hexdigest()
 
-    found = look(tmp_path, saved(pdf), take=True, ancestors=(above, "0" * 64))
+    found = contents_of(tmp_path, saved(pdf), extracting=True, ancestors=(above, "0" * 64))
 
     assert [p.name for p in found.parts] == ["a.pdf", "b.pdf"]
     assert len(files(scratch)) == 2
@@ -316,10 +300,10 @@ def test_the_same_file_twice_is_one_and_the_file_itself_is_none(
 @pytest.mark.parametrize(
     ("depth", "why"), [(1, "too many attachments"), (0, "attachments in attachments, too deep")]
 )
-def test_no_room_is_left(tmp_path: Path, depth: int, why: str) -> None:
+def test_no_more_files_are_extracted_than_allowed(tmp_path: Path, depth: int, why: str) -> None:
     pdf = attach(pdf := written(*LETTER), spec(pdf, "a.pdf", invoice()))
 
-    found = look(tmp_path, saved(pdf), take=True, room_parts=0, depth=depth)
+    found = contents_of(tmp_path, saved(pdf), extracting=True, room_parts=0, depth=depth)
 
     assert found.parts == ()
     assert f"not read ({why}): a.pdf" in found.off_pages[0]
@@ -330,19 +314,21 @@ def test_encrypted_files_open_with_the_password(
     tmp_path: Path, scratch: Path, revision: Any
 ) -> None:
     pdf = attach(pdf := written(*LETTER), spec(pdf, "a.pdf", invoice()))
-    lock = pikepdf.Encryption(owner="o", user="grünes Tor", R=revision, aes=revision > 3, metadata=revision > 3)  # fmt: skip
+    lock = pikepdf.Encryption(
+        owner="o", user="grünes Tor", R=revision, aes=revision > 3, metadata=revision > 3
+    )
     data = saved(pdf, encryption=lock)
 
-    found = look(tmp_path, data, take=True, passwords=("wrong", "grünes Tor"))
+    found = contents_of(tmp_path, data, extracting=True, passwords=("wrong", "grünes Tor"))
 
     assert [p.name for p in found.parts] == ["a.pdf"]
     assert files(scratch) == [invoice()]
     assert found.warnings
     with pytest.raises(Encrypted):
-        look(tmp_path, data, take=True)
+        contents_of(tmp_path, data, extracting=True)
 
 
-def test_a_pdf_that_qpdf_cannot_open_is_read(
+def test_a_pdf_that_qpdf_can_not_open_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: Any, **__: Any) -> None:
@@ -351,136 +337,17 @@ def test_a_pdf_that_qpdf_cannot_open_is_read(
     monkeypatch.setattr(pikepdf, "open", refuse)
     pdf = attach(pdf := written(*LETTER), spec(pdf, "a.pdf", invoice()))
 
-    found = look(tmp_path, saved(pdf), take=True)
+    found = contents_of(tmp_path, saved(pdf), extracting=True)
 
     assert (found.pages, found.parts) == (1, ())
     assert found.off_pages == (
         "mail.pdf holds an embedded file that no page shows, not read (encrypted or damaged): a.pdf",
     )
-    assert look(tmp_path, saved(written(*LETTER))) == Contents("application/pdf", 1)
-
-
-# pages that only ask for another reader -----------------------------------------------------------
-
-
-def form(*lines: str, rendering: bool = True, fields: bool = False) -> pikepdf.Pdf:
-    """Return a PDF with an XFA form."""
-    pdf = written(*lines)
-    box = Dictionary(FT=Name.Tx, T=String("name"), Subtype=Name.Widget, Rect=[9, 9, 99, 29])
-    pdf.Root.AcroForm = Dictionary(
-        XFA=pdf.make_stream(b"<xdp/>"), Fields=Array([pdf.make_indirect(box)] if fields else [])
-    )
-    if rendering:
-        pdf.Root.NeedsRendering = True
-    return pdf
-
-
-@pytest.mark.parametrize(
-    "pdf",
-    [
-        form(WAIT),
-        form(WAIT, fields=True),
-        form(WAIT, rendering=False),
-        form(LOAD),
-        form(LOAD, rendering=False, fields=True),
-        form("Bitte warten. http://www.adobe.com/go/reader_download"),
-        form("Bitte warten. http://www.adobe.com/go/reader_download", rendering=False),
-        form(),
-        form(rendering=False),
-    ],
-)
-@pytest.mark.parametrize("take", [False, True])
-def test_a_dynamic_form_fails_with_the_remedy(tmp_path: Path, pdf: pikepdf.Pdf, take: bool) -> None:
-    with pytest.raises(Unsupported, match=r"dynamic XFA form.*print it to a PDF, and drop that"):
-        look(tmp_path, saved(pdf), take)
-
-
-@pytest.mark.parametrize(
-    ("pdf", "warned"),
-    [
-        (written(WAIT), False),
-        (written("Made with Adobe Acrobat, open it in Adobe Reader"), False),
-        (form("Name and address of the applicant", rendering=False, fields=True), False),
-        (form("To fill this in, take Adobe Reader", rendering=False, fields=True), False),
-        (form("Name and address of the applicant"), True),
-        (form(*["A whole page of text, which Adobe Reader shows"] * 50), True),
-    ],
-)
-def test_a_page_with_content_is_read(tmp_path: Path, pdf: pikepdf.Pdf, warned: bool) -> None:
-    found = look(tmp_path, saved(pdf))
-
-    assert found.pages == 1
-    assert ["dynamic XFA form" in one for one in found.off_pages] == [True] * warned
-
-
-def portfolio(cover: str, *names: str, **more: bytes) -> bytes:
-    pdf = written(cover)
-    attach(pdf, *(spec(pdf, name, more.get(name, invoice())) for name in names))
-    pdf.Root.Collection = Dictionary(Type=Name.Collection, View=Name.D)
-    return saved(pdf)
-
-
-COVERS = [
-    COVER,
-    "Öffnen Sie dieses PDF-Portfolio in Acrobat X oder Adobe Reader X oder höher.",
-    "Pour un résultat optimal, ouvrez ce porte-documents PDF dans Acrobat X ou Adobe Reader X.",
-    "This PDF portfolio needs a newer reader to show its files.",
-]
-
-
-@pytest.mark.parametrize("cover", COVERS)
-def test_a_portfolio_of_which_only_the_cover_would_be_read_fails(
-    tmp_path: Path, cover: str
-) -> None:
-    with pytest.raises(
-        Unsupported, match=r"extract and run scanmend retry.* In it: a\.pdf, b\.pdf"
-    ):
-        look(tmp_path, portfolio(cover, "a.pdf", "b.pdf"))
-
-
-@pytest.mark.parametrize("cover", COVERS)
-def test_its_files_are_read_when_they_are_extracted(tmp_path: Path, cover: str) -> None:
-    found = look(tmp_path, portfolio(cover, "a.pdf", "b.pdf"), take=True)
-
-    assert [p.name for p in found.parts] == ["a.pdf", "b.pdf"]
-    assert found.off_pages
-
-
-def test_a_portfolio_of_other_files_fails_also_when_they_are_extracted(tmp_path: Path) -> None:
-    data = portfolio(COVER, "a", a=XML)
-
-    with pytest.raises(
-        Unsupported, match=r"none of its files can be read \(neither a PDF.*In it: a$"
-    ):
-        look(tmp_path, data, take=True)
-
-
-@pytest.mark.parametrize(
-    "cover",
-    ["Invoices of March, see the files", "Portfolio of Jane Doe. Made with Adobe Acrobat.", ""],
-)
-def test_a_portfolio_with_a_cover_of_its_own_is_read(tmp_path: Path, cover: str) -> None:
-    (warning,) = look(tmp_path, portfolio(cover, "a.pdf")).off_pages
-
-    assert "an embedded file that no page shows, not read: a.pdf" in warning
-
-
-@pytest.mark.parametrize("take", [False, True])
-@pytest.mark.parametrize("named", [False, True])
-def test_a_wrapper_of_a_protected_document_fails(tmp_path: Path, take: bool, named: bool) -> None:
-    pdf = written("This document is protected. You need a different reader to open it.")
-    name = "MicrosoftIRMServices Protected PDF.pdf" if named else "inner.pdf"
-    more = {} if named else {"AFRelationship": Name.EncryptedPayload}
-    one = spec(pdf, name, invoice(), **more)
-    attach(pdf, one)
-    pdf.Root.AF = Array([one])
-
-    with pytest.raises(Encrypted, match=r"rights management.*remove the protection"):
-        look(tmp_path, saved(pdf), take)
+    assert contents_of(tmp_path, saved(written(*LETTER))) == Contents("application/pdf", 1)
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_bytes_turned_at_random_raise_only_what_is_known(tmp_path: Path, seed: int) -> None:
+def test_random_bytes_raise_only_known_errors(tmp_path: Path, seed: int) -> None:
     import random
 
     pdf = written(*LETTER)
@@ -491,14 +358,4 @@ def test_bytes_turned_at_random_raise_only_what_is_known(tmp_path: Path, seed: i
         data[chance.randrange(len(data))] = chance.randrange(256)
 
     with contextlib.suppress(DocumentError):
-        look(tmp_path, bytes(data), take=True)
-
-
-def test_the_portfolio_of_a_public_report(tmp_path: Path) -> None:
-    data = (Path(__file__).parents[2] / "cases" / "portfolio.pdf").read_bytes()
-
-    with pytest.raises(Unsupported, match=r"In it: invoice-3310\.pdf, invoice-3311\.pdf"):
-        look(tmp_path, data)
-
-    found = look(tmp_path, data, take=True)
-    assert [p.name for p in found.parts] == ["invoice-3310.pdf", "invoice-3311.pdf"]
+        contents_of(tmp_path, bytes(data), extracting=True)

@@ -1,4 +1,4 @@
-"""The two looks at a page: in which size, and what is kept of each."""
+"""The two passes of the line detector: their sizes, and which lines are kept of each."""
 
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -15,7 +15,7 @@ SIZE = (2000, 1500)  # height, width in pixels
 
 
 def pixels(points: int) -> Any:
-    """A page of ten lines, DIN A4 at 300 dpi."""
+    """Return a page of ten lines, DIN A4 at 300 dpi, BGR."""
     image = Image.new("RGB", (2480, 3508), "white")
     for number in range(10):
         place = (100, 100 + 3 * points * number)
@@ -24,8 +24,8 @@ def pixels(points: int) -> Any:
     return detection.as_bgr(image)
 
 
-def asked(points: int) -> list[int]:
-    """In which sizes the real detector is shown the page."""
+def sizes_of_passes(points: int) -> list[int]:
+    """Return the longer side of each picture that the real detector gets of such a page."""
     sizes = []
 
     def detector(picture: Any) -> Any:
@@ -37,19 +37,20 @@ def asked(points: int) -> list[int]:
     return sizes
 
 
-def test_the_smaller_the_print_the_larger_the_second_look() -> None:
-    assert asked(110) == [detection.COARSE_SIDE_PX]
-    (first, middling), (again, large) = asked(40), asked(26)
+def test_the_smaller_the_print_the_larger_the_fine_pass() -> None:
+    assert sizes_of_passes(110) == [detection.COARSE_SIDE_PX]
+    (first, middling), (again, large) = sizes_of_passes(40), sizes_of_passes(26)
     assert first == again == detection.COARSE_SIDE_PX
     assert detection.COARSE_SIDE_PX < middling < large <= detection.MAX_FINE_SIDE_PX
 
 
 def quad(x0: int, y0: int, x1: int, y1: int) -> Any:
+    """Return a line's corners, clockwise from the top left."""
     return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float32)
 
 
 def finding(*boxes: Quad) -> Callable[[Any], Any]:
-    """A detector that finds these on a page of SIZE, for the real one can't be told what to overlook."""
+    """Return a detector that finds these lines on a page of SIZE: the real one can't be told what to overlook."""
 
     def detector(picture: Any) -> Any:
         scale = max(picture.shape) / max(SIZE)
@@ -59,29 +60,34 @@ def finding(*boxes: Quad) -> Callable[[Any], Any]:
 
 
 BODY, LOWER, FOOT = (100, 100, 1300, 120), (100, 130, 1300, 150), (100, 1900, 1100, 1914)
+LEFT, RIGHT = (100, 100, 650, 120), (750, 100, 1300, 120)
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "kept"),
+    ("coarse", "fine", "kept"),
     [
         ([BODY, LOWER], [BODY, LOWER, FOOT], [BODY, LOWER, FOOT]),
-        ([BODY, LOWER, FOOT], [BODY, LOWER], [BODY, LOWER, FOOT]),  # overlooked in the larger
-        ([BODY, FOOT], [BODY, (800, 1900, 1000, 1914)], [BODY, FOOT]),  # a piece of it found
-        # the first look took two columns for one
-        ([(100, 100, 1300, 125)], [(100, 100, 650, 120), (750, 100, 1300, 120)], [(100, 100, 650, 120), (750, 100, 1300, 120)]),
+        # the fine pass overlooks a line
+        ([BODY, LOWER, FOOT], [BODY, LOWER], [BODY, LOWER, FOOT]),
+        # the fine pass finds a piece of it
+        ([BODY, FOOT], [BODY, (800, 1900, 1000, 1914)], [BODY, FOOT]),
+        # the coarse pass takes two columns for one
+        ([(100, 100, 1300, 125)], [LEFT, RIGHT], [LEFT, RIGHT]),
         ([], [FOOT], [FOOT]),
         ([BODY], [], [BODY]),
         ([], [], []),
     ],
-)  # fmt: skip
-def test_what_either_look_found_is_kept_once(
-    first: list[Quad], second: list[Quad], kept: list[Quad]
+)
+def test_what_either_pass_found_is_kept_once(
+    coarse: list[Quad], fine: list[Quad], kept: list[Quad]
 ) -> None:
     page = np.zeros((*SIZE, 3), np.uint8)
     found = detection.all_lines(
-        finding(*second), page, detection.coarse_lines(finding(*first), page)
+        finding(*fine), page, detection.coarse_lines(finding(*coarse), page)
     )
-    assert sorted(tuple(np.round(q[[0, 0, 2, 2], [0, 1, 0, 1]]).astype(int)) for q in found) == sorted(kept)  # fmt: skip
+
+    corners = [np.round(q[[0, 0, 2, 2], [0, 1, 0, 1]]).astype(int) for q in found]
+    assert sorted(map(tuple, corners)) == sorted(kept)
 
 
 def test_lines_that_run_down_are_measured_along_themselves() -> None:

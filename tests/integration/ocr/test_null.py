@@ -1,4 +1,4 @@
-"""The engine of the benches: through the whole line, and never by accident."""
+"""The engine of the benches goes through the whole pipeline, and never runs by accident."""
 
 from pathlib import Path
 
@@ -11,7 +11,9 @@ from scanmend.ocr.engines.factory import EngineChoice, load
 from scanmend.ocr.engines.null import LINE
 
 
-def test_it_goes_through_the_whole_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_its_pages_go_through_the_whole_pipeline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(NULL_ALLOWED, "1")
     more = 'ocr: {engine: "null", workers: 1, rotate: false}\nllm: {enabled: false}'
     with tree(tmp_path / "home", more) as made:
@@ -22,6 +24,6 @@ def test_it_goes_through_the_whole_line(tmp_path: Path, monkeypatch: pytest.Monk
         assert made.text("page") == f"{LINE}\n"
 
 
-def test_the_child_refuses_it_whatever_the_daemon_believes() -> None:
+def test_the_child_refuses_it_without_the_permission() -> None:
     with pytest.raises(EngineUnusable, match="null reads nothing"):
         load(EngineChoice("null", ("en",)))

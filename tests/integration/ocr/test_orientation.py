@@ -1,4 +1,4 @@
-"""Pages drawn in four directions, and pages that say nothing about theirs."""
+"""Pages drawn in four directions, and pages that do not show theirs."""
 
 from collections.abc import Callable
 
@@ -59,12 +59,11 @@ def sparse() -> Image.Image:
 
 @pytest.mark.parametrize("turn", TURNS)
 @pytest.mark.parametrize("page", [letter, receipt, table, sparse])
-def test_turned_pages(page: Callable[[], Image.Image], turn: int) -> None:
-    # what was turned to the left must be turned to the right
+def test_a_turned_page_is_turned_back(page: Callable[[], Image.Image], turn: int) -> None:
     assert upright(page().rotate(turn, expand=True), 150, LineModels()).turn == turn
 
 
-def test_a_page_with_some_lines_up_its_margin_stays() -> None:
+def test_lines_that_run_up_the_margin_do_not_turn_a_page() -> None:
     image = letter()
     note = Image.new("L", (900, 50), 255)
     ImageDraw.Draw(note).text(
@@ -74,7 +73,7 @@ def test_a_page_with_some_lines_up_its_margin_stays() -> None:
     assert upright(image, 150, LineModels()).turn == 0
 
 
-def test_nothing_to_tell_by() -> None:
+def test_a_page_without_text_is_not_turned() -> None:
     assert upright(Image.new("L", (1240, 1754), 255), 150, LineModels()).turn == 0
     image = Image.new("L", (1240, 1754), 255)
     draw = ImageDraw.Draw(image)

@@ -48,17 +48,18 @@ def page(
 
 
 def text_of(rapid: Rapid, image: Image.Image) -> list[str]:
+    """Return the lines of a page, as read."""
     return [line.text for line in arrange(rapid.read(UprightPage(image, 150)).segments)]
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])
-def test_a_letter(rapid: Rapid, mode: str) -> None:
+def test_a_letter_is_read_exactly(rapid: Rapid, mode: str) -> None:
     image = page([(100, 80 + 90 * n, line) for n, line in enumerate(LETTER)], mode=mode)
     assert text_of(rapid, image) == LETTER
 
 
 def test_boxes_are_where_the_text_is_on_a_large_page(rapid: Rapid) -> None:
-    # larger than the detector's picture, so that boxes are scaled back
+    """The page is larger than the detector's picture, so that boxes must be scaled back."""
     image = page([(1200, 2400, "Somewhere below")], size=(2600, 3600), points=60)
     (segment,) = rapid.read(UprightPage(image, 300)).segments
     box = segment.box
@@ -84,7 +85,7 @@ FOOTER = [
 def test_small_print_below_larger_text_is_not_overlooked(
     rapid: Rapid, body: int, foot: int
 ) -> None:
-    # DIN A4 at 300 dpi; 24 pixels are letters of 5.8 points
+    """DIN A4 at 300 dpi; letters of 24 pixels have 5.8 points."""
     heights = list(range(300, 2700, round(body * 1.5)))
     image = page(
         [(250, y, LETTER[n % len(LETTER)]) for n, y in enumerate(heights)],
@@ -97,7 +98,7 @@ def test_small_print_below_larger_text_is_not_overlooked(
     assert text_of(rapid, image)[len(heights) :] == FOOTER
 
 
-def test_what_was_found_before_is_not_looked_for_again(rapid: Rapid) -> None:
+def test_lines_of_the_coarse_pass_are_not_searched_again(rapid: Rapid) -> None:
     image = page([(100, 80 + 90 * n, line) for n, line in enumerate(LETTER)])
     (first,) = (q for q in LineModels().find_lines(as_bgr(image)) if q[0][1] < 150)
     only = rapid.read(
@@ -146,7 +147,7 @@ def test_a_skewed_table_keeps_its_rows(rapid: Rapid, degrees: float) -> None:
     assert [line.split() for line in text_of(rapid, image)] == [" ".join(r).split() for r in rows]
 
 
-def test_accents(rapid: Rapid) -> None:
+def test_accents_are_read(rapid: Rapid) -> None:
     try:
         font = ImageFont.truetype("DejaVuSans.ttf", 32)
     except OSError:
@@ -157,8 +158,8 @@ def test_accents(rapid: Rapid) -> None:
     assert text_of(rapid, image) == [line]
 
 
-def test_what_it_doubts_is_told_with_what_it_saw(rapid: Rapid) -> None:
-    """On a worn page: what was read is among what it saw, and what stands on the paper often is as well."""
+def test_doubts_hold_the_read_character_and_its_alternatives(rapid: Rapid) -> None:
+    """On a worn page each doubt holds the character that was read, and often the one that is printed."""
     image = page([(40, 40 + 50 * n, line) for n, line in enumerate(LETTER)], points=22)
     pixels = np.asarray(image.resize((500, 363)).resize(image.size), np.float32)
     pixels += np.random.default_rng(7).normal(0, 45, pixels.shape)
@@ -181,12 +182,13 @@ def test_what_it_doubts_is_told_with_what_it_saw(rapid: Rapid) -> None:
     assert max(looks) > MIN_LOG_RATIO
 
 
-def test_a_page_that_is_read_well_is_hardly_doubted(rapid: Rapid) -> None:
+def test_a_clean_page_has_few_doubts(rapid: Rapid) -> None:
     image = page([(100, 80 + 90 * n, line) for n, line in enumerate(LETTER)])
 
     lines = arrange(rapid.read(UprightPage(image, 150)).segments)
 
-    assert sum(len(line.doubts or ()) for line in lines) < sum(len(line.text) for line in lines) / 20  # fmt: skip
+    doubts = sum(len(line.doubts or ()) for line in lines)
+    assert doubts < sum(len(line.text) for line in lines) / 20
 
 
 @pytest.mark.parametrize("size", [(1240, 900), (40, 30), (3000, 40)])
@@ -194,28 +196,28 @@ def test_an_empty_page_has_no_segments(rapid: Rapid, size: tuple[int, int]) -> N
     assert rapid.read(UprightPage(Image.new("L", size, 255), 150)).segments == ()
 
 
-def test_what_is_unknown_is_refused_with_the_remedy() -> None:
+def test_an_unknown_language_is_refused_with_the_remedy() -> None:
     with pytest.raises(
         EngineUnusable, match=r"rapidocr does not read ru, vi; use engine tesseract"
     ):
         load(EngineChoice("rapidocr", ("en", "ru", "vi")))
 
 
-def test_it_has_the_letters_of_its_languages() -> None:
+def test_its_alphabet_has_the_letters_of_its_languages() -> None:
     letters = "ąćęłńóśźż ěščřžýťďň őű ğışçöüİ ăâîșț āčēģīķļņšūž ėįų þðæö ċġħ ŵŷ ə åøÅØ ñ¿ ßäÄ€ œèêëîïôùÿ 中あ"
     missing = set(letters.replace(" ", "")) - set(line_models._models().characters)
     assert not missing
 
 
-def test_info_tells_how_it_was_read(rapid: Rapid) -> None:
+def test_info_tells_version_and_settings(rapid: Rapid) -> None:
     info = rapid.info()
     assert (info.name, info.languages, info.evaluation) == ("rapidocr", ("en",), False)
     assert info.version[0].isdigit()
     assert info.settings["model"] == "PP-OCRv6 small"
 
 
-def test_line_images_come_in_few_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
-    # OpenVINO keeps memory for each size that it met
+def test_crops_are_padded_to_few_widths(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenVINO needs memory for each new size."""
     recogniser = line_models._models().recogniser
     session, widths = recogniser.session, set()
 
@@ -251,13 +253,14 @@ print(held() - before)
 """
 
 
-def test_pages_of_many_sizes_leave_nothing_in_memory() -> None:
-    """OpenVINO kept megabytes of each, until ocr.memory made pages fail. In a process where nothing else grows."""
+def test_pages_of_many_sizes_do_not_fill_the_memory() -> None:
+    """OpenVINO kept megabytes of each size, until ocr.memory made pages fail; measured in a process of its own."""
     path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
     env = {**os.environ, "PYTHONPATH": path, "SCANMEND_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
-    said = subprocess.run([sys.executable, "-c", GROWTH], capture_output=True, text=True, env=env, check=True)  # fmt: skip
+    command = [sys.executable, "-c", GROWTH]
+    done = subprocess.run(command, capture_output=True, text=True, env=env, check=True)
 
-    assert int(said.stdout) < 100  # MiB; it was 200 to 350
+    assert int(done.stdout) < 100  # MiB; it was 200 to 350
 
 
 EXHAUSTED = """
@@ -269,7 +272,7 @@ def read(rapid, text, width):
     return [segment.text for segment in rapid.read(UprightPage(image, 150)).segments]
 
 rapid = Rapid(("en",))
-for number, text in enumerate(LETTER):  # each shape once: only what is new needs memory
+for number, text in enumerate(LETTER):  # each size once: only a new one needs memory
     assert read(rapid, text, 1000) == [text], text
 with open("/proc/self/status") as file:
     held = next(int(line.split()[1]) << 10 for line in file if line.startswith("VmData:"))
@@ -287,16 +290,17 @@ print(failed)
 """
 
 
-def test_without_memory_it_fails_and_never_answers_with_the_page_before() -> None:
+def test_without_memory_it_fails_and_never_returns_the_page_before() -> None:
     path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
     env = {**os.environ, "PYTHONPATH": path, "SCANMEND_THREADS": "1"}
-    said = subprocess.run([sys.executable, "-c", EXHAUSTED], capture_output=True, text=True, env=env, check=False)  # fmt: skip
+    command = [sys.executable, "-c", EXHAUSTED]
+    done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
 
-    assert said.returncode == 0, said.stderr[-1000:]
-    assert int(said.stdout) > 0
+    assert done.returncode == 0, done.stderr[-1000:]
+    assert int(done.stdout) > 0
 
 
-def test_it_says_nothing_leaves_nothing_and_reaches_for_no_network(tmp_path: Path) -> None:
+def test_it_prints_nothing_writes_no_file_and_uses_no_network(tmp_path: Path) -> None:
     code = (
         "import socket, sys\n"
         "def refuse(*a, **k): raise AssertionError('network')\n"

@@ -1,4 +1,4 @@
-"""PDFs with an odd end, and damaged ones: what is opened, by whom, with which warning, and what is not."""
+"""PDFs with an odd end, and damaged ones: which are read whole, with which warning, and which are refused."""
 
 import errno
 import io
@@ -34,7 +34,7 @@ def _nothing_remembered() -> Iterator[None]:
 
 
 def _made(kind: str, **how: Any) -> bytes:
-    """Four scanned pages, written as this kind of writer does."""
+    """Return a PDF of four scanned pages, as this kind of writer makes it; ``how``: options of pikepdf's save."""
     base = encoded("pdf", numbered(PAGES))
     if kind == "pillow":
         return base
@@ -46,7 +46,7 @@ def _made(kind: str, **how: Any) -> bytes:
     return out.getvalue()
 
 
-def _look(folder: Path, data: bytes, doubtful: bool = True, *passwords: str) -> Contents:
+def _contents(folder: Path, data: bytes, doubtful: bool = True, *passwords: str) -> Contents:
     path = folder / "x.pdf"
     path.write_bytes(data)
     return contents(
@@ -64,7 +64,7 @@ def _shown(path: Path, passwords: tuple[str, ...] = ()) -> list[bytes]:
 
 
 def _revised(data: bytes) -> bytes:
-    """The same with a second revision, whose first page is turned; as a program that saves by appending writes."""
+    """Return the PDF with a second revision appended, in which the first page is turned."""
     with pikepdf.open(io.BytesIO(data)) as pdf:
         page = pdf.pages[0].obj
         number = page.objgen[0]
@@ -94,20 +94,20 @@ def test_a_pdf_with_an_odd_end_is_read_whole(tmp_path: Path, kind: str, damage: 
     (tmp_path / "whole.pdf").write_bytes(data)
 
     assert isinstance(_verdict(damaged), PossiblyIncomplete)
-    assert _look(tmp_path, damaged).pages == PAGES
+    assert _contents(tmp_path, damaged).pages == PAGES
     assert _shown(tmp_path / "x.pdf") == _shown(tmp_path / "whole.pdf")
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_beginning_is_never_taken_for_the_whole(tmp_path: Path, kind: str) -> None:
-    """Cut at 60 places: what is said to be all there shows what the whole file shows."""
+    """Cut at 60 offsets: a part that counts as whole shows what the whole file shows."""
     data = _made(kind)
     (tmp_path / "whole.pdf").write_bytes(data)
     whole = _shown(tmp_path / "whole.pdf")
     refused = 0
     for length in range(len(data) // 60, len(data), len(data) // 60):
         try:
-            found = _look(tmp_path, data[:length])
+            found = _contents(tmp_path, data[:length])
         except Damaged:
             refused += 1
         else:
@@ -117,19 +117,19 @@ def test_a_beginning_is_never_taken_for_the_whole(tmp_path: Path, kind: str) -> 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_space_set_aside_is_not_the_rest(tmp_path: Path, kind: str) -> None:
+def test_a_half_filled_file_is_not_whole(tmp_path: Path, kind: str) -> None:
     data = _made(kind)
     half = data[: len(data) // 2]
 
     with pytest.raises(Damaged):
-        _look(tmp_path, half + bytes(len(data) - len(half)))
+        _contents(tmp_path, half + bytes(len(data) - len(half)))
 
 
-def test_padding_is_no_doubt() -> None:
+def test_padding_is_no_odd_end() -> None:
     assert _verdict(_made("classic") + bytes(2048)) == Complete()
 
 
-def test_a_revision_that_lacks_its_end_only_is_read(tmp_path: Path) -> None:
+def test_a_revision_that_lacks_only_its_end_is_read(tmp_path: Path) -> None:
     first = _made("pillow")
     (tmp_path / "first.pdf").write_bytes(first)
     (tmp_path / "second.pdf").write_bytes(_revised(first))
@@ -137,18 +137,18 @@ def test_a_revision_that_lacks_its_end_only_is_read(tmp_path: Path) -> None:
     cut = cut[: cut.rindex(b"startxref")]
 
     assert isinstance(_verdict(cut), PossiblyIncomplete)
-    found = _look(tmp_path, cut)
+    found = _contents(tmp_path, cut)
 
     assert found.warnings == ("repaired: no end",)
     assert _shown(tmp_path / "x.pdf") == _shown(tmp_path / "second.pdf")
     assert _shown(tmp_path / "x.pdf") != _shown(tmp_path / "first.pdf")
 
 
-def test_of_a_revision_that_is_cut_the_one_before_is_read(tmp_path: Path) -> None:
+def test_in_place_of_a_cut_revision_the_one_before_is_read(tmp_path: Path) -> None:
     first = _made("pillow")
     (tmp_path / "first.pdf").write_bytes(first)
 
-    found = _look(tmp_path, _revised(first)[: len(first) + 60])
+    found = _contents(tmp_path, _revised(first)[: len(first) + 60])
 
     assert "the one before it was read" in found.warnings[0]
     assert _shown(tmp_path / "x.pdf") == _shown(tmp_path / "first.pdf")
@@ -156,58 +156,58 @@ def test_of_a_revision_that_is_cut_the_one_before_is_read(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("lost", [5, 9, 15])
-def test_a_header_that_is_missing(tmp_path: Path, kind: str, lost: int) -> None:
+def test_a_missing_header_is_put_back(tmp_path: Path, kind: str, lost: int) -> None:
     data = _made(kind)
     (tmp_path / "whole.pdf").write_bytes(data)
 
-    found = _look(tmp_path, data[lost:], doubtful=False)
+    found = _contents(tmp_path, data[lost:], doubtful=False)
 
     assert (found.media_type, found.pages) == ("application/pdf", PAGES)
     assert "no header" in found.warnings[0]
     assert _shown(tmp_path / "x.pdf") == _shown(tmp_path / "whole.pdf")
 
 
-def test_a_lost_trailer_and_a_broken_page_tree(tmp_path: Path) -> None:
+def test_a_lost_trailer_and_a_broken_page_tree_are_repaired(tmp_path: Path) -> None:
     data = _made("classic")
     no_trailer = data[: data.rindex(b"xref\n0")]
     kids = re.sub(rb"/Kids \[ \d 0 R", b"/Kids [ 0 0 R", data)
 
-    repaired = _look(tmp_path, no_trailer)
+    repaired = _contents(tmp_path, no_trailer)
     assert repaired.pages == PAGES
     assert repaired.warnings == ("repaired by qpdf: no cross-reference table, no trailer",)
 
-    broken = _look(tmp_path, kids, doubtful=False)
+    broken = _contents(tmp_path, kids, doubtful=False)
     assert broken.pages == PAGES - 1
     assert "a broken page tree (3 of 4 pages)" in broken.warnings[0]
 
 
-def test_an_encrypted_one_is_repaired_with_its_password(tmp_path: Path) -> None:
+def test_an_encrypted_pdf_is_repaired_with_its_password(tmp_path: Path) -> None:
     lock = pikepdf.Encryption(owner="owner", user="user")
     data = _made("classic", encryption=lock)
     broken = data.replace(b"0000000", b"0000099")
 
-    found = _look(tmp_path, broken, False, "user")
+    found = _contents(tmp_path, broken, False, "user")
     assert found.pages == PAGES
     assert [w.split(":")[0] for w in found.warnings] == [
         "x.pdf is encrypted; opened with a password of pdf.passwords"
     ] or any("repaired" in w for w in found.warnings)
     with pytest.raises(Encrypted):
-        _look(tmp_path, broken, False, "another")
+        _contents(tmp_path, broken, False, "another")
 
 
-def test_an_encrypted_one_that_lost_its_trailer_is_not_read_as_empty(tmp_path: Path) -> None:
+def test_an_encrypted_pdf_without_its_trailer_is_not_read_as_empty(tmp_path: Path) -> None:
     data = _made("classic", encryption=pikepdf.Encryption(owner="owner", user=""))
 
     with pytest.raises(Damaged, match="encrypted"):
-        _look(tmp_path, data[: data.rindex(b"trailer")])
+        _contents(tmp_path, data[: data.rindex(b"trailer")])
 
 
-def test_what_nothing_opens_says_what_was_tried(tmp_path: Path) -> None:
+def test_the_error_for_a_hopeless_pdf_says_what_was_tried(tmp_path: Path) -> None:
     with pytest.raises(Damaged, match=r"^x\.pdf: the PDF can't be opened, nor repaired .* again$"):
-        _look(tmp_path, b"%PDF-1.7\n" + b"nothing of a document\n" * 50)
+        _contents(tmp_path, b"%PDF-1.7\n" + b"nothing of a document\n" * 50)
 
 
-def test_a_read_that_fails_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_read_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x.pdf"
     path.write_bytes((CASES / "no-trailer.pdf").read_bytes())
     read = InputFile.readall
@@ -254,7 +254,7 @@ def test_a_repaired_copy_serves_all_pages_until_the_file_changes(
 @pytest.mark.parametrize(
     "name", ["eof-cut.pdf", "junk-after-eof.pdf", "no-header.pdf", "no-trailer.pdf"]
 )
-def test_public_reports(name: str) -> None:
+def test_the_pdf_of_a_public_bug_report_is_read(name: str) -> None:
     path = CASES / name
     data = path.read_bytes()
     doubtful = isinstance(_verdict(data), PossiblyIncomplete)

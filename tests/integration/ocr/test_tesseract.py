@@ -1,5 +1,6 @@
-"""The real Tesseract, where there is one."""
+"""The real Tesseract, where it is installed."""
 
+import ctypes
 import io
 import shutil
 import subprocess
@@ -8,6 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from scanmend.backends.ocr_engines import probe
+from scanmend.config.settings import Settings
 from scanmend.errors import EngineUnusable
 from scanmend.ocr.engines import tesseract
 from scanmend.ocr.engines.base import UprightPage
@@ -15,13 +18,22 @@ from scanmend.ocr.engines.factory import EngineChoice, load
 from scanmend.ocr.engines.tesseract import Tesseract, segments_of
 from scanmend.ocr.layout import arrange
 
-needs_tesseract = pytest.mark.skipif(
-    shutil.which("tesseract") is None,
-    reason="the program tesseract is not installed (apt install tesseract-ocr)",
+
+def _has_library() -> bool:
+    try:
+        ctypes.CDLL(tesseract.LIBRARY)
+    except OSError:
+        return False
+    return True
+
+
+needs_library = pytest.mark.skipif(
+    not _has_library(), reason=f"{tesseract.LIBRARY} is not installed (apt install tesseract-ocr)"
 )
 
 
 def page(lines: list[tuple[int, int, str]], size: tuple[int, int] = (1240, 700)) -> Image.Image:
+    """Return a page with each text at its x and y."""
     image = Image.new("L", size, 255)
     draw = ImageDraw.Draw(image)
     for x, y, text in lines:
@@ -29,15 +41,17 @@ def page(lines: list[tuple[int, int, str]], size: tuple[int, int] = (1240, 700))
     return image
 
 
-@needs_tesseract
-def test_a_letter_with_boxes_and_confidence() -> None:
+@needs_library
+def test_a_letter_is_read_with_boxes_and_confidences() -> None:
     wanted = [
         "Dear Mrs Whitlock,",
         "thank you for your order of 14 March.",
         "The amount is 1,284.50 EUR.",
     ]
     image = page([(100, 80 + 90 * n, line) for n, line in enumerate(wanted)])
+
     reading = Tesseract(("en",)).read(UprightPage(image, 150))
+
     assert [line.text for line in arrange(reading.segments)] == wanted
     for number, segment in enumerate(reading.segments):
         assert abs(segment.box.x0 - 100) < 10
@@ -46,12 +60,14 @@ def test_a_letter_with_boxes_and_confidence() -> None:
         assert 0.5 < segment.confidence <= 1.0
 
 
-@needs_tesseract
+@needs_library
 def test_a_wide_gap_parts_segments() -> None:
     image = page(
         [(60, 100, "Bread and milk"), (800, 100, "12.49"), (60, 200, "Apples"), (800, 200, "3.05")]
     )
+
     reading = Tesseract(("en",)).read(UprightPage(image, 150))
+
     lines = [line.text for line in arrange(reading.segments)]
     assert [line.split() for line in lines] == [
         ["Bread", "and", "milk", "12.49"],
@@ -60,38 +76,43 @@ def test_a_wide_gap_parts_segments() -> None:
     assert all("   " in line for line in lines)
 
 
-@needs_tesseract
+@needs_library
 def test_an_empty_page_has_no_segments() -> None:
     assert Tesseract(("en",)).read(UprightPage(page([]), 150)).segments == ()
 
 
-@needs_tesseract
-def test_a_missing_language_names_its_package(
+@needs_library
+def test_the_error_for_a_missing_language_names_its_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TESSDATA_PREFIX", str(tmp_path))
     (tmp_path / "eng.traineddata").write_bytes(b"")
+
     with pytest.raises(EngineUnusable, match=r"'fr'.*apt install tesseract-ocr-fra"):
         load(EngineChoice("tesseract", ("en", "fr")))
 
 
-@needs_tesseract
-def test_a_language_that_is_missing_beside_one_that_is_there() -> None:
+@needs_library
+def test_a_language_that_is_missing_beside_an_installed_one_is_an_error() -> None:
     """The library itself would go on without it, and read Welsh as English."""
     with pytest.raises(EngineUnusable, match=r"'cy'.*apt install tesseract-ocr-cym"):
         Tesseract(("en", "cy"))
 
 
-@needs_tesseract
-def test_data_that_can_not_be_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@needs_library
+def test_the_error_for_damaged_data_names_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TESSDATA_PREFIX", str(tmp_path))
     (tmp_path / "eng.traineddata").write_bytes(b"not a model")
+
     with pytest.raises(EngineUnusable, match=r"can't load eng.*--reinstall tesseract-ocr-eng"):
         Tesseract(("en",))
 
 
-@needs_tesseract
-def test_it_reads_page_after_page_as_the_program_reads_each() -> None:
+@needs_library
+@pytest.mark.skipif(shutil.which("tesseract") is None, reason="the program is not installed")
+def test_the_library_reads_page_after_page_as_the_program_reads_each() -> None:
     pages = [
         page([(100, 80 + 90 * n, f"{word} {7 * n} of March, {word}") for n in range(6)])
         for word in ("Invoice", "Delivery", "Rnodern", "Invoice")
@@ -101,22 +122,39 @@ def test_it_reads_page_after_page_as_the_program_reads_each() -> None:
         file = io.BytesIO()
         image.save(file, "ppm")
         command = ["tesseract", "-", "-", "-l", "eng", "--psm", "3", "--dpi", "150", "tsv"]
-        said = subprocess.run(command, input=file.getvalue(), capture_output=True, check=True)
+        done = subprocess.run(command, input=file.getvalue(), capture_output=True, check=True)
 
-        rows = said.stdout.decode().splitlines()[1:]
+        rows = done.stdout.decode().splitlines()[1:]
         assert engine.read(UprightPage(image, 150)).segments == tuple(segments_of("\n".join(rows)))
 
 
-@needs_tesseract
-def test_info_tells_how_it_was_read() -> None:
+@needs_library
+def test_info_tells_version_and_settings() -> None:
     info = Tesseract(("en",)).info()
+
     assert info.name == "tesseract"
     assert int(info.version.lstrip("v").split(".")[0]) >= 5
     assert info.settings["traineddata"] == "eng"
 
 
-def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Named as none is: it can't be taken away here."""
+@needs_library
+def test_the_probe_needs_the_library_and_not_the_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Debian's libtesseract5 comes without the program."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    status = probe(Settings(), "tesseract")
+
+    assert status.usable
+    assert status.version
+
+
+def test_the_error_for_a_missing_library_says_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The library can't be taken away here: ask for one of another name."""
     monkeypatch.setattr(tesseract, "LIBRARY", "libtesseract.so.none")
+
     with pytest.raises(EngineUnusable, match=r"so\.none is not there.*apt install tesseract-ocr"):
         load(EngineChoice("tesseract", ("en",)))

@@ -1,4 +1,4 @@
-"""From the order in which signs stand to the order in which they are read."""
+"""From visual order to logical order, in which a line is read."""
 
 import pytest
 
@@ -8,7 +8,7 @@ ALEF, BET, GIMEL = "\u05d0", "\u05d1", "\u05d2"
 
 
 @pytest.mark.parametrize(
-    ("stands", "reads"),
+    ("visual", "logical"),
     [
         ("Total 1,455.20", "Total 1,455.20"),
         (f"{GIMEL}{BET}{ALEF}", f"{ALEF}{BET}{GIMEL}"),
@@ -23,11 +23,11 @@ ALEF, BET, GIMEL = "\u05d0", "\u05d1", "\u05d2"
         (f"11:{BET}{ALEF} 00:{GIMEL}", f"{GIMEL}:00 {ALEF}{BET}:11"),
     ],
 )
-def test_a_line_is_read_in_its_direction(stands: str, reads: str) -> None:
-    assert "".join(logical_order(list(stands))) == reads
+def test_a_line_is_put_into_logical_order(visual: str, logical: str) -> None:
+    assert "".join(logical_order(list(visual))) == logical
 
 
-def test_a_line_reads_from_the_right_when_its_letters_do() -> None:
+def test_a_line_reads_from_the_right_if_half_of_its_letters_do() -> None:
     assert reads_from_right(f"12 {ALEF}{BET}")
     assert not reads_from_right("12,50")
     assert not reads_from_right(f"a long line with {ALEF}")

@@ -1,4 +1,4 @@
-"""Reading order from boxes alone. Pages are 1000 × 1400, lines 20 high, 10 a character."""
+"""Reading order by boxes alone, in pixels: pages of 1000 × 1400, lines 20 high, characters 10 wide."""
 
 from dataclasses import replace
 
@@ -44,7 +44,7 @@ def segment(
 
 
 def column(name: str, x: float, y: float, lines: int, width: float = 400) -> list[Segment]:
-    """Running text: lines of words, numbered, the last of each paragraph short."""
+    """Return numbered lines of running text, the last line of each paragraph short."""
     found = []
     for number in range(lines):
         words = [PROSE[(number + k) % len(PROSE)] for k in range(4)]
@@ -55,7 +55,7 @@ def column(name: str, x: float, y: float, lines: int, width: float = 400) -> lis
 
 
 def read(segments: list[Segment]) -> list[str]:
-    # the engine's order must not matter
+    """Return the texts in reading order, which must not depend on the engine's order."""
     forward = arrange(segments)
     assert arrange(segments[::-1]) == forward
     return [line.text for line in forward]
@@ -69,21 +69,21 @@ def names(name: str, count: int) -> list[str]:
     return [f"{name}{number}" for number in range(count)]
 
 
-def test_empty_page() -> None:
+def test_an_empty_page_has_no_lines() -> None:
     assert arrange([]) == ()
 
 
-def test_single_column_ragged_right() -> None:
+def test_one_ragged_column_is_read_from_the_top_down() -> None:
     assert firsts(column("a", 100, 100, 20, 800)) == names("a", 20)
 
 
-def test_two_columns_under_a_heading() -> None:
+def test_two_columns_under_a_heading_are_read_one_after_another() -> None:
     heading = segment("THE HEADING ACROSS BOTH COLUMNS", 150, 40, width=700)
     page = [heading, *column("a", 50, 100, 20), *column("b", 540, 100, 20)]
     assert firsts(page) == ["THE", *names("a", 20), *names("b", 20)]
 
 
-def test_columns_whose_lines_do_not_level() -> None:
+def test_the_lines_of_columns_need_not_be_level() -> None:
     page = [*column("a", 50, 100, 20), *column("b", 540, 113, 18)]
     assert firsts(page) == [*names("a", 20), *names("b", 18)]
 
@@ -100,7 +100,7 @@ def test_a_heading_parts_the_columns_above_from_those_below() -> None:
     assert firsts(page) == order
 
 
-def test_three_columns() -> None:
+def test_three_columns_are_read_one_after_another() -> None:
     page = [
         s for n, x in zip("abc", (40, 360, 680), strict=True) for s in column(n, x, 100, 15, 290)
     ]
@@ -119,7 +119,7 @@ def test_a_table_in_the_right_column_stays_there() -> None:
 
 
 def with_spaces(text: str, x: float, y: float, right: float, wide: int) -> Segment:
-    """A line from ``x`` to ``right`` whose space number ``wide`` is three times as wide as the others."""
+    """Return a line from ``x`` to ``right`` whose space number ``wide`` is three times as wide as the others."""
     words = text.split()
     widths = [30 if number == wide else 10 for number in range(len(words) - 1)]
     letter = (right - x - sum(widths)) / sum(map(len, words))
@@ -143,7 +143,7 @@ def test_a_line_across_the_gutter_is_parted_when_its_widest_space_is_there() -> 
     assert firsts(page) == [*names("a", 10), *names("b", 10)]
 
 
-def test_what_the_engine_doubted_keeps_its_place() -> None:
+def test_unsure_characters_and_doubts_keep_their_characters() -> None:
     def doubted(text: str, x: float, *places: int) -> Segment:
         told = tuple(CharAlternatives(place, {text[place]: 0.6, "": 0.4}) for place in places)
         return replace(segment(text, x, 100), unsure=places, doubts=told)
@@ -169,7 +169,7 @@ def test_a_heading_with_even_spaces_is_not_parted() -> None:
     assert read([heading, *page])[0] == words.strip()
 
 
-def test_page_number_in_a_margin_and_running_head_stay_outside() -> None:
+def test_running_heads_and_feet_do_not_belong_to_a_column() -> None:
     page = [
         segment("Chapter", 50, 30),
         segment("17", 930, 30),
@@ -181,7 +181,7 @@ def test_page_number_in_a_margin_and_running_head_stay_outside() -> None:
     assert firsts(page)[-1] == "foot"
 
 
-def test_receipt_row_by_row_with_the_gap_as_spaces() -> None:
+def test_a_receipt_is_read_row_by_row_with_its_gaps_as_spaces() -> None:
     rows = [
         ("Milk 1 l", "1.19"),
         ("Bread", "2.49"),
@@ -199,7 +199,7 @@ def test_receipt_row_by_row_with_the_gap_as_spaces() -> None:
     assert all("   " in line for line in lines)
 
 
-def test_table_with_columns_of_short_texts() -> None:
+def test_a_table_of_short_texts_is_read_row_by_row() -> None:
     page = [
         segment(f"{'nwsec'[c]}{r}", 60 + 180 * c, 100 + 40 * r) for r in range(12) for c in range(5)
     ]
@@ -208,7 +208,7 @@ def test_table_with_columns_of_short_texts() -> None:
     ]
 
 
-def test_form_label_beside_value() -> None:
+def test_a_label_is_read_with_the_value_beside_it() -> None:
     fields = [
         ("Name:", "Ada Lovelace"),
         ("Date:", "10 December 1815"),
@@ -239,13 +239,13 @@ def test_words_of_one_line_get_one_space() -> None:
     assert read([segment("one", 100, 100), segment("two", 136, 100)]) == ["one two"]
 
 
-def test_blocks_part_paragraphs_and_columns() -> None:
+def test_each_paragraph_and_column_is_a_block() -> None:
     page = [*column("a", 50, 100, 6), *column("b", 540, 100, 6), *column("c", 50, 400, 4, 890)]
     blocks = [line.block for line in arrange(page)]
     assert blocks == [0] * 6 + [1] * 6 + [2] * 4
 
 
-def test_box_and_confidence_of_a_row() -> None:
+def test_a_row_has_the_bounds_and_the_weighted_confidence_of_its_segments() -> None:
     page = [segment("ab", 100, 100, confidence=1.0), segment("cdef", 300, 104, confidence=0.7)]
     (line,) = arrange(page)
     assert line.box == Box(100, 100, 340, 124)
@@ -270,7 +270,7 @@ coordinate = st.floats(0, 1000, allow_nan=False)
         max_size=40,
     )
 )
-def test_nothing_is_lost_and_nothing_comes_twice(segments: list[Segment]) -> None:
+def test_each_character_comes_out_once(segments: list[Segment]) -> None:
     lines = arrange(segments)
     wanted = sorted("".join(s.text for s in segments).replace(" ", ""))
     assert sorted("".join(line.text for line in lines).replace(" ", "")) == wanted
@@ -299,7 +299,7 @@ def test_one_table_with_a_wide_space_after_its_labels_stays_one() -> None:
     ]
 
 
-def test_a_page_of_many_small_pieces_is_not_put_in_rows_for_each_gutter(
+def test_rows_are_not_formed_for_each_gutter_of_a_page_of_small_pieces(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Each of a table's gutters could part columns, but no side of it has three pieces of prose."""
@@ -309,15 +309,15 @@ def test_a_page_of_many_small_pieces_is_not_put_in_rows_for_each_gutter(
         for column in range(16)
     ]
     words = [segment("two words of prose", 20 + 300 * column, 940) for column in range(3)]
-    asked: list[int] = []
+    calls: list[int] = []
     plain = rows_of
 
     def counted(region: Region) -> list[Region]:
-        asked.append(len(region))
+        calls.append(len(region))
         return plain(region)
 
     monkeypatch.setattr(layout, "rows_of", counted)
 
     arrange(pieces + words)
 
-    assert len(asked) <= 2
+    assert len(calls) <= 2

@@ -46,9 +46,9 @@ class Rapid:
             "detect_height": detection.LINE_HEIGHT_PX,
             "line": line_models.MIN_LINE_PROBABILITY,
             "least_score": MIN_SCORE,
-            "sure": line_models.SURE,
-            "space": line_models.SPACE,
-            "space_within": line_models.SPACE_WITHIN,
+            "sure": line_models.SURE_OF_CHARACTER,
+            "space": line_models.MIN_SPACE_PROBABILITY,
+            "space_within": line_models.MIN_SPACE_PROBABILITY_WITHIN,
         }
         version = importlib.metadata.version("rapidocr")
         return EngineInfo("rapidocr", version, self._languages, settings)

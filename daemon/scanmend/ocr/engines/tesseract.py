@@ -20,13 +20,24 @@ from scanmend.ocr.engines.base import Reading, Segment, UprightPage
 from scanmend.page import Box, EngineInfo
 
 LIBRARY = "libtesseract.so.5"  # the number of its interface is that of its version
-MIN_DPI = 70  # Tesseract takes a lower resolution for a mistake
+MIN_TOLD_DPI = 70  # Tesseract takes a lower resolution for a mistake
 MAX_WORD_GAP = 1.2  # line heights: words farther apart are segments of their own
 PAGE_SEGMENTATION = 3  # automatic, without the page's orientation
 TSV_WORD_LEVEL = "5"  # of a row for a word
-TSV_COLUMNS = (
-    "level page_num block_num par_num line_num word_num left top width height conf text".split()  # noqa: SIM905
-)
+TSV_COLUMNS = [
+    "level",
+    "page_num",
+    "block_num",
+    "par_num",
+    "line_num",
+    "word_num",
+    "left",
+    "top",
+    "width",
+    "height",
+    "conf",
+    "text",
+]
 INSTALL = "install it with: apt install tesseract-ocr"
 # ISO 639-1 codes and the names of their traineddata files
 TRAINEDDATA: dict[str, str] = dict(
@@ -88,7 +99,7 @@ class Tesseract:
         width, height = grey.size
         library, api = self._library, self._api
         library.TessBaseAPISetImage(api, grey.tobytes(), width, height, 1, width)
-        library.TessBaseAPISetSourceResolution(api, max(MIN_DPI, round(page.dpi)))
+        library.TessBaseAPISetSourceResolution(api, max(MIN_TOLD_DPI, round(page.dpi)))
         try:
             if library.TessBaseAPIRecognize(api, None) != 0:
                 raise ChildError("tesseract can't read this page", "it does not say why")
@@ -109,7 +120,7 @@ def _load_library() -> Any:
     try:
         library = ctypes.CDLL(LIBRARY)
     except OSError:
-        raise EngineUnusable(f"ocr.engine: {LIBRARY} is not there", INSTALL) from None
+        raise EngineUnusable(f"{LIBRARY} is not there", INSTALL) from None
     api, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
     library.TessVersion.restype = library.TessBaseAPIGetDatapath.restype = text
     library.TessBaseAPICreate.restype = library.TessBaseAPIGetTsvText.restype = api

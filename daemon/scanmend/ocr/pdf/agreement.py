@@ -28,8 +28,8 @@ from scanmend.ocr.pdf.glyphs import Glyph
 from scanmend.ocr.pdf.runs import Run
 
 ROUNDS = 3  # of reading excerpts of drawn text, at most
-SURE = 0.8  # confidence from which a reading is evidence
-SURE_OF_FOREIGN = 0.95  # the same where the layer has another script than the engine reads
+SURE_OF_READING = 0.8  # confidence from which a reading is evidence
+SURE_OF_FOREIGN_READING = 0.95  # the same where the layer has another script than the engine reads
 FOREIGN = 0.3  # share of such letters from which an excerpt counts as foreign
 MIN_DRAWN_AGREEMENT = 0.6  # share of characters that must agree in drawn text
 CLEAR_DRAWN_AGREEMENT = 0.9  # the share below which more is read before drawn text is judged
@@ -108,7 +108,7 @@ def earlier_disagreement(runs: Sequence[Run], recognise: Recognise) -> tuple[str
         if foreign_share(excerpt.text) > FOREIGN or not ours:
             continue
         share = Levenshtein.normalized_similarity(ours, theirs)
-        if reading.confidence < SURE and share > UNLIKE:
+        if reading.confidence < SURE_OF_READING and share > UNLIKE:
             continue  # a worn line: the engine can't tell
         matched += round(share * len(ours))
         total += len(ours)
@@ -139,9 +139,9 @@ class _Votes:
         said = [(g, text) for g, text in said if text]
         ours, theirs = "".join(text for _, text in said), without_confusions(reading.text)
         foreign = foreign_share(excerpt.text) > FOREIGN
-        if ours and reading.confidence < SURE and not foreign:
+        if ours and reading.confidence < SURE_OF_READING and not foreign:
             self._count_unlike(ours, theirs, difference(excerpt.text, reading.text))
-        needed = SURE_OF_FOREIGN if foreign else SURE
+        needed = SURE_OF_FOREIGN_READING if foreign else SURE_OF_READING
         if not ours or reading.confidence < needed or len(theirs) < MIN_ALNUM:
             return
         share = Levenshtein.normalized_similarity(ours, theirs)

@@ -14,10 +14,8 @@ from scanmend.ocr.pdf.glyphs import Gap, Glyph, advance
 # in ems
 MAX_GAP = 1.0  # within a run; a wider one parts two runs, as between the cells of a table
 MAX_BACKSTEP = 0.4  # within a run: kerning
-MAX_RAISE, MAX_RAISE_SMALL = (
-    0.5,
-    0.7,
-)  # off the baseline, of a glyph and of a smaller one: superscripts
+# off the baseline, of a glyph and of a smaller one: superscripts
+MAX_RAISE, MAX_RAISE_SMALL = 0.5, 0.7
 MAX_CURVE_STEP = 1.2  # from letter to letter of a curved text
 # other units
 SMALLER = 0.85  # share of the larger glyph's size below which a glyph counts as smaller
@@ -26,9 +24,8 @@ MAX_CURVE = 20.0  # degrees between neighbours in a curved text
 MIN_DOWNWARD = 0.5  # share of steps from glyph to glyph that lead down in vertical writing
 TALL = 1.8  # times the font's size: the height of ink from which the ink is the measure
 OVERSIZED = 3.0  # times the font's size: the height of a cell from which the cell is the measure
-COLUMN = Frame(
-    -90.0
-)  # of vertical writing, as in Chinese or Japanese: down, columns from right to left
+# the frame of vertical writing, as in Chinese or Japanese: down, columns from right to left
+COLUMN = Frame(-90.0)
 
 
 @dataclass(slots=True)

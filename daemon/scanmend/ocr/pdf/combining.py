@@ -7,9 +7,8 @@ from dataclasses import replace
 from scanmend.ocr.pdf.glyphs import Gap, Glyph
 from scanmend.page import Box
 
-MAX_ACCENT_SHIFT_EM = (
-    0.3  # between the origins of a letter and of an accent that is printed over it
-)
+# between the origins of a letter and of an accent that is printed over it
+MAX_ACCENT_SHIFT_EM = 0.3
 # spacing accents, as TeX prints them over a letter, and their combining marks
 _ACCENTS = dict(
     zip(

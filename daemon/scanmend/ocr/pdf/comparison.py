@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from scanmend.ocr.detection import Pixels
 from scanmend.ocr.line_models import LineModels
 from scanmend.ocr.pdf.excerpts import Excerpt, ExcerptReading
 from scanmend.ocr.pdf.geometry import scaled
 from scanmend.ocr.pdf.open_page import OpenPage
+from scanmend.ocr.rapidocr_internals import Pixels
 from scanmend.page import Box
 
 EXCERPT_DPI = 200  # at which excerpts are recognised

@@ -1,13 +1,12 @@
 """Lines that a page shows and its text layer does not cover: pictures of text, outlines, strips of a scan."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from scanmend.ocr.detection import bounds, sides
+from scanmend.ocr.rapidocr_internals import Pixels
 from scanmend.page import Box
 
 MIN_LETTERS = 3  # shapes of a letter's size that a page must show to be searched for lines
@@ -16,12 +15,10 @@ MIN_STROKE_PX = 2  # of a letter's shorter side
 MIN_TOUCHING_PX = 5  # of the shorter side of letters that touch
 MIN_EDGE_SHARE = 0.25  # share of edge pixels in the bounds of letters that touch; a frame has less
 RULE_PX = 60  # length of a straight line; no letter has one
-MIN_CONTRAST = 40  # grey levels between paper and ink
+MIN_EDGE_CONTRAST = 40  # grey levels between paper and ink
 MIN_COVERED = 0.5  # share of a line along which glyphs of the layer stand for it to be covered
 MIN_LINE_PX = 4.0  # height of a line at low resolution: less is a rule or dust
-SAMPLES = 32  # points along a line at which coverage is tested
-
-Pixels = NDArray[Any]
+COVERAGE_POINTS = 32  # points along a line at which coverage is tested
 
 
 def find_lines(background: Pixels, detect: Callable[[Pixels], list[Pixels]]) -> list[Box]:
@@ -50,7 +47,7 @@ def share_on(lines: Sequence[Box], boxes: Sequence[Box]) -> float:
 def may_hold_text(background: Pixels) -> bool:
     """Return whether the picture holds shapes that may be letters; rules and plain areas are none."""
     edges = cv2.morphologyEx(background, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
-    _, ink = cv2.threshold(edges, MIN_CONTRAST, 255, cv2.THRESH_BINARY)
+    _, ink = cv2.threshold(edges, MIN_EDGE_CONTRAST, 255, cv2.THRESH_BINARY)
     across, down = (
         cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones(size, np.uint8))
         for size in ((1, RULE_PX), (RULE_PX, 1))
@@ -85,11 +82,11 @@ def share_covered(line: Box, boxes: Sequence[Box]) -> float:
         return 0.0
     middle_x, middle_y = (line.x0 + line.x1) / 2, (line.y0 + line.y1) / 2
     covered = 0
-    for number in range(SAMPLES):
-        share = (number + 0.5) / SAMPLES
+    for number in range(COVERAGE_POINTS):
+        share = (number + 0.5) / COVERAGE_POINTS
         if line.width >= line.height:
             x, y = line.x0 + share * line.width, middle_y
         else:
             x, y = middle_x, line.y0 + share * line.height
         covered += any(b.x0 <= x <= b.x1 and b.y0 <= y <= b.y1 for b in near)
-    return covered / SAMPLES
+    return covered / COVERAGE_POINTS

@@ -11,10 +11,8 @@ from scanmend.page import Box
 EXCERPTS = 6  # that are recognised at a time
 EXCERPT_GLYPHS = 36  # of an excerpt, at most
 MIN_ALNUM = 3  # letters and digits that an excerpt needs to be judged
-DIGIT_WORTH, DIGIT_BONUS = (
-    3,
-    0.1,
-)  # of a digit that is wanted, and of any digit, in an excerpt's worth
+# of a digit that is wanted, and of any digit, in an excerpt's worth
+DIGIT_WORTH, DIGIT_BONUS = 3, 0.1
 EXAMPLE_CHARACTERS = 40  # of a text that a warning quotes
 
 FacedText = tuple[str, str]  # the face of a font, and a character's text

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from scanmend.page import Box
 
-MIN_INK_EM = (
-    0.005  # a smaller box has no ink: PDFium's numbers are no more exact, and no dash is as thin
-)
+# a smaller box has no ink: PDFium's numbers are no more exact, and no dash is as thin
+MIN_INK_EM = 0.005
 UNMAPPED = "\ufffd"  # the text of a glyph whose meaning the PDF does not tell
 INVISIBLE_MODES = (3, 7)  # text rendering modes that draw nothing (ISO 32000-1, table 106)
 LINE_HEIGHT_EM = 1.15  # ascent and descent of most fonts

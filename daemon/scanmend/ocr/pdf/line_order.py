@@ -13,9 +13,9 @@ from scanmend.ocr.pdf.runs import Run
 from scanmend.ocr.pdf.text_layer import TextLayer
 from scanmend.page import Box, Hidden, Line, TextSource
 
-SURE_OF_CHARACTER = 0.9  # confidence of a single letter or digit from which it is no icon
+SURE_OF_SINGLE_CHARACTER = 0.9  # confidence of a single letter or digit from which it is no icon
 MAX_ICON_CHARACTERS = 2  # Chinese characters for which a drawing may be taken
-MAX_LEAN = 5.0  # degrees by which text of one direction may lean
+MAX_LEAN_OF_LINE = 5.0  # degrees by which text of one direction may lean
 _RATING_MARKS = frozenset("oO○●•·∘◦.-–—_|")  # of ratings, leaders and rules
 _FAR_EAST = frozenset({"zh", "ja", "ko"})
 
@@ -87,7 +87,7 @@ def _is_icon(segment: Segment, far_east: bool) -> bool:
     if set(characters) <= _RATING_MARKS:
         return True
     alnum = sum(c.isalnum() for c in characters)
-    if alnum <= 1 and (segment.confidence or 0.0) < SURE_OF_CHARACTER:
+    if alnum <= 1 and (segment.confidence or 0.0) < SURE_OF_SINGLE_CHARACTER:
         return True
     chinese = all(unicodedata.east_asian_width(c) in "WF" for c in characters)
     return chinese and not far_east and len(characters) <= MAX_ICON_CHARACTERS
@@ -96,12 +96,12 @@ def _is_icon(segment: Segment, far_east: bool) -> bool:
 def _is_main(run: Run, turn: int) -> bool:
     """Return whether a run is upright on the turned page."""
     lean = angle_between(run.frame.angle, turn)
-    return lean < MAX_LEAN and not run.frame.mirrored and not run.column
+    return lean < MAX_LEAN_OF_LINE and not run.frame.mirrored and not run.column
 
 
 def _known_frame(frame: Frame, known: dict[Frame, list[SourcedRun]]) -> Frame:
     """Return the known frame of this direction, else the frame itself."""
-    return next((other for other in known if other.is_near(frame, MAX_LEAN)), frame)
+    return next((other for other in known if other.is_near(frame, MAX_LEAN_OF_LINE)), frame)
 
 
 def _characters(group: Sequence[Line]) -> int:

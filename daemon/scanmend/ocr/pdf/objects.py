@@ -12,9 +12,8 @@ from pypdfium2 import raw as pdfium
 from scanmend.ocr.pdf.glyphs import Glyph
 from scanmend.page import Box
 
-GRID_POINTS = (
-    20.0  # side of a grid cell, within whose neighbours a text object's double is searched
-)
+# side of a grid cell, within whose neighbours a text object's double is searched
+GRID_POINTS = 20.0
 MAX_FORM_DEPTH = 16  # forms within forms
 DOUBLE_SIZE_DIFFERENCE = 0.2  # of the height, between two texts that are doubles
 DOUBLE_SHIFT = 0.5  # of the height, such as a shadow's

@@ -73,7 +73,7 @@ def _structure(pdf: pikepdf.Pdf | None) -> Structure | None:
 
 
 def _names_by_pdfium(document: pypdfium2.PdfDocument) -> list[str]:
-    """Return the names of embedded files as PDFium tells them: it opens a PDF whose embedded files alone are encrypted."""
+    """Return the names of embedded files by PDFium, which opens a PDF whose embedded files alone are encrypted."""
     try:
         count = min(document.count_attachments(), MAX_FILES)
         return [document.get_attachment(number).get_name() for number in range(count)]

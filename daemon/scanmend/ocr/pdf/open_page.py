@@ -20,11 +20,9 @@ from scanmend.ocr.pdf.objects import show_text
 from scanmend.ocr.pictures import Rendered, as_grey_or_rgb, name_of
 from scanmend.workers.protocol import PageRequest
 
-MIN_DPI = 100  # a page that fits the pixel limit only below this is refused
-SCAN_DPI = (
-    50,
-    650,
-)  # of a scan that is taken as it is; a coarser or finer one is rendered at ocr.dpi
+MIN_PAGE_DPI = 100  # a page that fits the pixel limit only below this is refused
+# of a scan that is taken as it is; a coarser or finer one is rendered at ocr.dpi
+SCAN_DPI = 50, 650
 MIN_PHOTO_PX = 1200  # longer side from which a picture at one pixel a point is a photo
 COMPARED_SIDE_PX = 640  # longer side at which a page is compared with its only picture
 COMPARED_TILE_PX = 16  # side of the tiles whose mean grey is compared
@@ -116,7 +114,7 @@ def _fitting_dpi(page: pypdfium2.PdfPage, unit: float, request: PageRequest) -> 
     if width <= 0 or height <= 0:
         raise Damaged(f"{name}: page {request.index + 1} has no size", "export it again")
     highest = POINTS_PER_INCH * (request.max_pixels / (width * height)) ** 0.5
-    if highest < MIN_DPI and not _scan_fits(page, request.max_pixels):
+    if highest < MIN_PAGE_DPI and not _scan_fits(page, request.max_pixels):
         raise TooBig(
             f"{name}: page {request.index + 1} of {width:.0f} × {height:.0f} points needs more than"
             f" {request.max_pixels:,} pixels (limits.pixels)"

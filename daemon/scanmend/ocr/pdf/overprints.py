@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 from scanmend.ocr.pdf.glyphs import Glyph, advance
 
-MAX_SHIFT = (
-    0.5  # share of its width by which the same glyph may be shifted to count as printed twice
-)
+# share of its width by which the same glyph may be shifted to count as printed twice
+MAX_SHIFT = 0.5
 MAX_SHIFT_EM = 0.2  # the same in ems, for wide glyphs
 SIZE_RATIO = 0.8, 1.25  # between the two
 

@@ -32,13 +32,12 @@ from scanmend.page import Box
 
 # in ems
 MAX_BASELINE_STEP = 0.3  # between the baselines of one line
-SPACE = 0.15  # a gap that is a space, where PDFium does not tell
-SPACE_WIDE = 0.5  # the same between Chinese or Japanese characters
+MIN_SPACE_EM = 0.15  # a gap that is a space, where PDFium does not tell
+MIN_SPACE_WIDE_EM = 0.5  # the same between Chinese or Japanese characters
 SPACED_OUT = 0.05  # a line's median gap from which its letters are spaced out
 SPACE_BEYOND_MEDIAN = 0.12  # a gap is a space of a spaced-out line if it exceeds the median by this
-MAX_COLLISION = (
-    0.5  # share of a glyph's width; glyphs that overlap more are printed over each other
-)
+# share of a glyph's width; glyphs that overlap more are printed over each other
+MAX_COLLISION = 0.5
 NEARBY_LINES = 3  # to the left on a baseline, which a chain may continue
 
 
@@ -147,8 +146,8 @@ def _is_spaced(a: FramedGlyph, b: FramedGlyph, gap: float, usual: float) -> bool
     if known != Gap.BREAK:
         return known == Gap.SPACE
     if is_wide(a.glyph.text) and is_wide(b.glyph.text):
-        return gap > SPACE_WIDE
-    return gap > max(SPACE, usual + SPACE_BEYOND_MEDIAN if usual > SPACED_OUT else 0.0)
+        return gap > MIN_SPACE_WIDE_EM
+    return gap > max(MIN_SPACE_EM, usual + SPACE_BEYOND_MEDIAN if usual > SPACED_OUT else 0.0)
 
 
 def _gap_in_text(a: Glyph, b: Glyph) -> Gap:

@@ -28,7 +28,7 @@ from scanmend.ocr.pdf.runs import Run, runs_of
 from scanmend.ocr.pdf.visibility import HiddenGlyph, Visibility, hidden_reason, visibility_of
 from scanmend.page import Box, Hidden, HiddenReason
 
-MAX_LEAN = 15.0  # degrees by which text of the page's main direction may lean
+MAX_LEAN_OF_MAIN = 15.0  # degrees by which text of the page's main direction may lean
 MANY_UNMAPPED = 0.25  # share of characters without meaning from which a text object is no text
 MIN_ON_LINES = 0.5  # share of an OCR program's text that must lie on lines of the picture
 MAX_HIDDEN = 100  # stretches of hidden text that are told
@@ -143,7 +143,7 @@ def main_turn(runs: Sequence[Run]) -> int:
     letters: dict[int, int] = defaultdict(int)
     for run in runs:
         angle = 0 if run.column else round(run.frame.angle / 90) * 90 % 360
-        if not run.frame.mirrored and angle_between(run.frame.angle, angle) < MAX_LEAN:
+        if not run.frame.mirrored and angle_between(run.frame.angle, angle) < MAX_LEAN_OF_MAIN:
             letters[angle] += len(run.glyphs)
     return max(letters, key=lambda angle: (letters[angle], angle == 0), default=0)
 

@@ -25,9 +25,9 @@ from scanmend.page import Box, HiddenReason
 Grey = NDArray[np.uint8]  # (height, width)
 
 MIN_EM_PX = 7.0  # of the page's small print in the two pictures
-MIN_SIDE_PX, MAX_SIDE_PX = 960, 2400  # of the pictures' longer side
+MIN_PICTURE_SIDE_PX, MAX_PICTURE_SIDE_PX = 960, 2400  # of the pictures' longer side
 MIN_INK_CHANGE = 10  # grey levels by which a glyph must change the page to count as drawn
-MIN_CONTRAST = 40  # grey levels between paper and ink under a glyph without ink
+MIN_CONTRAST_UNDER_GLYPH = 40  # grey levels between paper and ink under a glyph without ink
 MIN_OVERLAP = 0.3  # share of a glyph that another one must cover for both to be examined
 MAX_SIZE_RATIO = 2.5  # between texts that may cover each other; larger text is a watermark
 MAX_CONTESTED = 24  # text objects that are examined one by one
@@ -98,7 +98,9 @@ def _low_resolution(glyphs: Sequence[Glyph], size: tuple[float, float]) -> float
     longer = max(size)
     ems = sorted(g.text_object.size for g in glyphs)
     small = max(0.5, ems[len(ems) // 20]) if ems else MIN_EM_PX
-    return min(1.0, max(MIN_EM_PX / small, MIN_SIDE_PX / longer), MAX_SIDE_PX / longer)
+    return min(
+        1.0, max(MIN_EM_PX / small, MIN_PICTURE_SIDE_PX / longer), MAX_PICTURE_SIDE_PX / longer
+    )
 
 
 def _rendered(page: pypdfium2.PdfPage, scale: float) -> Grey:
@@ -235,7 +237,7 @@ def _has_contrast(box: Box, pixels: Grey, factor: float) -> bool:
         return False
     y0, y1, x0, x1 = span
     part = pixels[y0:y1, x0:x1]
-    return int(part.max()) - int(part.min()) > MIN_CONTRAST
+    return int(part.max()) - int(part.min()) > MIN_CONTRAST_UNDER_GLYPH
 
 
 class _MarkedPixels:
