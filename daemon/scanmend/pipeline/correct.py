@@ -56,7 +56,8 @@ class Correct:
 
     def _take(self, item: PageToCorrect | ContextChanged) -> None:
         if isinstance(item, ContextChanged):
-            self._corrector.use(self._context.get())
+            use = functools.partial(self._corrector.use, self._context.get())
+            self._boundary.best_effort(use)  # else the next page does it
         elif self._waiting:  # it would meet the same outage
             self._waiting.append(item)
             self._retry_or_unload()

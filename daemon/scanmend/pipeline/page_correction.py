@@ -44,9 +44,9 @@ class PageCorrector:
     def use(self, context: Context) -> None:
         """Replace the model if the context's settings want another one."""
         if _model_settings(context) != self._configured:
+            model = self._new_model(context.settings)
             self._model.close()
-            self._configured = _model_settings(context)
-            self._model = self._new_model(context.settings)
+            self._configured, self._model = _model_settings(context), model
 
     def unload_idle(self) -> None:
         """End the model's process, because no page came for ``llm.idle_unload``."""

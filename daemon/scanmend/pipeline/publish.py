@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 
-from scanmend.document import WAITS, FactKey, State
+from scanmend.document import ACTIVE, WAITS, FactKey, State
 from scanmend.errors import DiskFull, FolderGone, machine_error, show
 from scanmend.intake.work_queue import QueueClosed
 from scanmend.pipeline.context import CurrentContext, Stores
@@ -88,8 +88,8 @@ class Publish:
 
     def _note_wait(self, number: int, failure: Failure) -> None:
         document = self._stores.journal.document(number)
-        # the reason of a failed document is still to be reported
-        if document.outcome in ("", PUBLISHED):
+        # the error report still needs the reason of a failed document
+        if document.state in ACTIVE and document.outcome in ("", PUBLISHED):
             self._stores.journal.note_reason(document, f"{WAITS}: {failure.reason}")
 
     def _unblock(self) -> None:

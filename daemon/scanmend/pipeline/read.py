@@ -75,7 +75,9 @@ class Read:
 
     def _note_wait(self, job: Job, failure: Failure) -> None:
         document = self._stores.journal.document(job.document)
-        self._stores.journal.note_reason(document, f"{WAITS}: {failure.reason}")
+        # a document that failed at another page meanwhile keeps the reason of that
+        if document.state in (State.QUEUED, State.READING):
+            self._stores.journal.note_reason(document, f"{WAITS}: {failure.reason}")
 
     def _try(self, job: Job, child: Child, context: Context) -> None:
         """Do one job and settle an error of the file or the child. Raise MachineError, or any bug."""
@@ -169,15 +171,19 @@ class Read:
     # what follows an error ------------------------------------------------------------------------
 
     def _settle(self, job: Job, document: Document, error: ScanmendError, context: Context) -> None:
-        """Decide what follows from an error, and do it. Raise the error again when it is this machine's."""
+        """Decide what follows from an error, and do it. Raise the error again when it is this machine's.
+
+        The document's move comes before its jobs are dropped: if the journal can't be written, the caller gives the job
+        back to the scheduler, which must still know the document.
+        """
         if self._stopping:
             self._queues.pages.give_back(job)
             return
         document = self._stores.journal.document(document.id)
         change = self._stores.inbox.change(document)
         if change and document.state == State.READING:
-            self._queues.pages.drop(document.id)
             self._stores.journal.move(document, State.GONE, change)
+            self._queues.pages.drop(document.id)
             self._stores.inbox.parts.drop_below(document)
             self._log.info("gone", document=document.name, reason=str(change))
             return
@@ -186,7 +192,7 @@ class Read:
         elif not isinstance(error, DocumentError):
             raise error
         elif self._may_be_unfinished(document, job, error, context):
-            self._wait_for_the_rest(document, error)
+            self._wait_for_the_rest(job, document, error)
         else:
             self._fail(document, str(error), error)
 
@@ -218,21 +224,22 @@ class Read:
         unopened = isinstance(job, ContentsJob) and isinstance(error, Damaged)
         return not context.one_shot and unopened and bool(document.end_doubts)
 
-    def _wait_for_the_rest(self, document: Document, error: ScanmendError) -> None:
+    def _wait_for_the_rest(self, job: Job, document: Document, error: ScanmendError) -> None:
         """Let the file settle again. The claim step knows by its hash that this version was tried."""
         what = "; ".join(doubt.what for doubt in document.end_doubts)
         reason = f"incomplete: {what}; {error}"
-        self._queues.pages.drop(document.id)
         if self._stores.journal.document(document.id).state == State.READING:
             self._stores.journal.move(document, State.SETTLING, reason)
             self._log.info("waiting again", document=document.name, reason=reason)
             self._queues.events.put(Look(document.path))
+        # not ``drop``: the claim step may have added the document again by now
+        self._queues.pages.done(job)
 
     def _fail(self, document: Document, reason: str, error: ScanmendError) -> None:
-        self._queues.pages.drop(document.id)
         if self._stores.journal.document(document.id).state == State.READING:
             self._stores.journal.move(document, State.PUTTING_AWAY, reason, outcome=error.code)
             self._queues.results.put(document.id)
+        self._queues.pages.drop(document.id)
 
 
 def _exhausted(document: Document, job: Job, error: ScanmendError, attempts: int) -> str:
