@@ -18,7 +18,7 @@ from scanmend.pipeline.page_correction import PageCorrector
 from scanmend.pipeline.queues import ContextChanged, PageToCorrect, Queues
 from scanmend.telemetry import log
 from scanmend.telemetry.error_boundary import ErrorBoundary
-from scanmend.telemetry.metrics import EDITS, PAGES, SECONDS, SUSPECTS
+from scanmend.telemetry.metrics import EDITS, PAGE_SECONDS, PAGES, SUSPECTS
 
 TRIES = 2  # of one page with the model
 _NO_TIMEOUT = 3600.0  # seconds; nothing is due, only the next page
@@ -148,7 +148,7 @@ class Correct:
 
 def _count(result: PageResult) -> None:
     PAGES.labels("correct").inc()
-    SECONDS.labels("correct").inc(result.correction.seconds)
+    PAGE_SECONDS.labels("correct").inc(result.correction.seconds)
     for edit in result.edits:
         EDITS.labels("accepted" if edit.accepted else "rejected").inc()
     for suspect in result.suspects:

@@ -16,7 +16,7 @@ from scanmend.pipeline.scheduler import ContentsJob, Job, PageJob
 from scanmend.store.parts import allowance
 from scanmend.telemetry import log
 from scanmend.telemetry.error_boundary import ErrorBoundary, Failure
-from scanmend.telemetry.metrics import FAILURES, PAGES, SECONDS
+from scanmend.telemetry.metrics import PAGE_FAILURES, PAGE_SECONDS, PAGES
 from scanmend.workers.client import Child
 from scanmend.workers.protocol import ContentsRequest, PageRequest
 
@@ -155,7 +155,7 @@ class Read:
         self._stores.journal.pages.keep_text(document.id, text)
         seconds = sum(text.seconds.values())
         PAGES.labels("read").inc()
-        SECONDS.labels("read").inc(seconds)
+        PAGE_SECONDS.labels("read").inc(seconds)
         said = self._log.bind(document=document.name, page=number + 1)
         said.info("page read", of=document.pages, seconds=round(seconds, 2), lines=len(text.lines))
         for warning in text.warnings:
@@ -202,7 +202,7 @@ class Read:
         """Count a failed attempt. Try again, or fail the document after the last one."""
         row = job.number if isinstance(job, PageJob) else CONTENTS_ROW
         attempts = self._stores.journal.pages.count_attempt(document.id, row, str(error))
-        FAILURES.inc()
+        PAGE_FAILURES.inc()
         decision = decide(error, attempts, context.settings.ocr.attempts, pauses=0)
         if not isinstance(decision, Again):
             self._fail(document, _exhausted(document, job, error, attempts), error)
