@@ -62,8 +62,8 @@ class ErrorBoundary:
     ) -> Failure | None:
         """Do ``work``; return why it failed, or None. Never raise.
 
-        All work with the same ``key`` shares one outage, which ends with the first success. ``document``: the document's
-        name for the log, or a function that looks it up.
+        All work with the same ``key`` shares one outage, which ends with the first success. ``document``: the
+        document's name for the log, or a function that looks it up.
         """
         try:
             work()
