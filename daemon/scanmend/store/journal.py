@@ -14,9 +14,8 @@ from scanmend.document import MOVES, Contents, Document, EndDoubt, FileSnapshot,
 from scanmend.store.database import Database
 from scanmend.store.queries import COLUMNS, IN_HAND, JournalReader, as_document
 
-PUBLISHED = (
-    "published"  # the outcome of a document whose result is complete; else it is an error's code
-)
+# the outcome of a document whose result is complete; else it is an error's code
+PUBLISHED = "published"
 # in these states a document is not in work: its pages and embedded files are deleted
 _OUT_OF_WORK = (State.SETTLING, State.DONE, State.FAILED, State.GONE)
 
