@@ -23,7 +23,7 @@ def always(_value, _which):
 
 # step -> module, function, the parameter that the step looks at, and whether its value fits WHICH
 STEPS = {
-    "claim": ("scanmend.store.journal", "Journal.claim", "seen", always),
+    "claim": ("scanmend.store.journal", "Journal.claim", "snapshot", always),
     "state": ("scanmend.store.journal", "Journal.move", "new", lambda state, which: state == which),
     "contents": ("scanmend.store.journal", "Journal.keep_contents", "contents", always),
     "text": ("scanmend.store.pages", "Pages.keep_text", "text", always),
