@@ -27,6 +27,7 @@ JOURNAL_POLL_SECONDS = 1.0  # between two reads of the journal for new events
 ALARM_CHECK_SECONDS = 15.0  # between two checks of the status for trouble
 GIVE_UP_SECONDS = 24 * 3600.0  # that one event is tried
 # between two tries of one event: doubled, up to the second
+FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS = 1.0, 300.0
 _EVENTS = {State.DONE: Event.PUBLISHED, State.FAILED: Event.FAILED}
 
 
@@ -164,6 +165,3 @@ class Hooks:
                 if failure:
                     name = delivery.receiver.name
                     self._log.warning("alarm not delivered", hook=name, reason=failure)
-
-
-FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS = 1.0, 300.0
