@@ -45,14 +45,31 @@ def put_back(folders: FoldersSettings, names: Sequence[str]) -> list[str]:
         target = os.path.join(inbox, paths[name])
         atomic.make_folder(os.path.dirname(target))
         try:
-            atomic.move(original, target)
+            _move_back(original, target)
         except FileExistsError:
             what = f"{name}: the inbox holds another file of this name"
             raise UsageError(what, "wait until it is processed") from None
-        report = naming.error_report(original)
-        if os.path.exists(report):
-            os.unlink(report)
     return found
+
+
+def _move_back(original: bytes, target: bytes) -> None:
+    """Move an original into the inbox and remove its error report; FileExistsError as in ``atomic.move``.
+
+    The report goes first: the daemon may fail the file again at once, and would find its name taken. It is restored
+    when the move fails.
+    """
+    path = naming.error_report(original)
+    report = None
+    if os.path.exists(path):
+        with open(path, "rb") as file:
+            report = file.read()
+        os.unlink(path)
+    try:
+        atomic.move(original, target)
+    except OSError:
+        if report is not None:
+            atomic.write(path, [report])
+        raise
 
 
 def _find(name: str, paths: dict[str, bytes]) -> str:

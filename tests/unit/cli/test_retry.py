@@ -64,4 +64,5 @@ def test_a_file_in_the_inbox_is_never_replaced(folders: FoldersSettings) -> None
         put_back(folders, ["a.pdf"])
 
     assert Path(folders.inbox, "a.pdf").read_text() == "new"
-    assert "a.pdf" in _files(folders.failed)
+    assert {"a.pdf", "a.pdf.error.json"} < set(_files(folders.failed))
+    assert Path(folders.failed, "a.pdf.error.json").read_text() == "{}"
