@@ -1,7 +1,8 @@
 """The correction policy: every rule, in the order in which the gate tries them, as data.
 
-``markdown`` renders the table for the documentation. To add a rule to the gate, add its name to
-``RuleName`` and a row here.
+``markdown`` renders the table for the documentation. To add a rule to the gate, add a row here and
+its name to ``RuleName``, in the same order; what the row asks for is a property of ``EditEvidence``.
+CONTRIBUTING.md lists the other steps.
 """
 
 from collections.abc import Iterator

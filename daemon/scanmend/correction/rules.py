@@ -9,7 +9,10 @@ E = TypeVar("E")
 
 
 class RuleName(enum.StrEnum):
-    """A rule, as sidecar and journal name it. The values are published and never change."""
+    """A rule, as sidecar and journal name it. The values are published and never change.
+
+    The names stand in the order of their rows in ``policy``; a new one goes where its row goes.
+    """
 
     REPAIR_IBAN = "repair-iban"
     REPAIR_CARD = "repair-card"

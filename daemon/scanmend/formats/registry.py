@@ -1,5 +1,8 @@
 """The output formats of a result. To add one, write a module like ``text`` and append its format to ``FORMATS``.
 
+A ``PageResult`` holds each line twice: ``lines`` as published, ``page.lines`` as read, with confidence and box.
+CONTRIBUTING.md lists the other steps: schema, ``naming``, tests, documentation.
+
 The sidecar is no entry of this list: it is always there, and always written last.
 """
 
