@@ -135,9 +135,9 @@ class _Votes:
 
     def count(self, excerpt: Excerpt, reading: ExcerptReading) -> None:
         """Count what was read of an excerpt."""
-        said = [(g, without_confusions(g.text)) for g in excerpt.glyphs]
-        said = [(g, text) for g, text in said if text]
-        ours, theirs = "".join(text for _, text in said), without_confusions(reading.text)
+        compared = [(g, without_confusions(g.text)) for g in excerpt.glyphs]
+        ours = "".join(text for _, text in compared)
+        theirs = without_confusions(reading.text)
         foreign = foreign_share(excerpt.text) > FOREIGN
         if ours and reading.confidence < SURE_OF_READING and not foreign:
             self._count_unlike(ours, theirs, difference(excerpt.text, reading.text))
@@ -151,7 +151,7 @@ class _Votes:
         self._matched += round(share * len(ours))
         if share < self._worst[0]:
             self._worst = (share, difference(excerpt.text, reading.text))
-        owners = [g for g, text in said for _ in text]
+        owners = [g for g, text in compared for _ in text]
         for change in Levenshtein.opcodes(ours, theirs):
             read = theirs[change.dest_start : change.dest_end]
             self._count_pairs(change.tag, owners[change.src_start : change.src_end], read)

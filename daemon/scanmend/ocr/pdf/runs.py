@@ -52,12 +52,12 @@ class Run:
 
     @property
     def column(self) -> bool:
-        """Whether it is a column of vertical writing, whose characters stand upright."""
+        """Return whether it is a column of vertical writing, whose characters stand upright."""
         return self.frame == COLUMN and not self.glyphs[0].text_object.angle
 
     @cached_property
     def page_box(self) -> Box:
-        """The bounds on the page, in pixels."""
+        """Return the bounds on the page, in pixels."""
         return self.frame.to_page(self.box)
 
 

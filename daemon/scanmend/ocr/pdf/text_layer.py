@@ -53,7 +53,7 @@ class TextLayer:
 
     @property
     def runs(self) -> tuple[Run, ...]:
-        """All text that counts."""
+        """Return all text that counts."""
         return self.drawn + self.earlier
 
 
