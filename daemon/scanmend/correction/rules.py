@@ -1,11 +1,11 @@
-"""The names of the correction's rules, and the form in which the policy states a rule."""
+"""Name the correction's rules, and define the form in which the policy states a rule."""
 
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-E = TypeVar("E")
+E = TypeVar("E")  # the evidence on which a rule decides
 
 
 class RuleName(enum.StrEnum):
@@ -80,7 +80,10 @@ class Rule(Generic[E]):
 
 @dataclass(frozen=True, slots=True)
 class Stage(Generic[E]):
-    """Rules that are tried in order on the same evidence; ``text`` says how."""
+    """Rules that are tried in order on the same evidence.
+
+    ``text`` says in words to what they are applied, and what follows.
+    """
 
     title: str
     text: str

@@ -8,7 +8,7 @@ from scanmend.correction.confusions import (
     has_regular_case,
     is_one_run,
     is_plausible_misreading,
-    turns_meaning,
+    reverses_meaning,
 )
 
 
@@ -73,7 +73,7 @@ def test_case_and_old_letters() -> None:
     ],
 )
 def test_turns_meaning(before: str, after: str, turns: bool) -> None:
-    assert turns_meaning(before, after) == turns
+    assert reverses_meaning(before, after) == turns
 
 
 def test_endings() -> None:

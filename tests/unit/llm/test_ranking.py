@@ -8,8 +8,8 @@ import pytest
 
 from scanmend.correction.lookalikes import Candidate
 from scanmend.llm.ranking import (
-    FILE,
     MARGIN_AT_THRESHOLD,
+    RANKING_FILE,
     WordKind,
     best,
     kind_of,
@@ -49,7 +49,7 @@ def test_each_kind_of_word_has_its_regression() -> None:
 
 
 def _shipped() -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(shipped_file(FILE).read_bytes())
+    content: dict[str, Any] = json.loads(shipped_file(RANKING_FILE).read_bytes())
     return content
 
 
