@@ -70,7 +70,7 @@ class StateMachine:
             self._state = new
         for state in ModelState:
             metrics.MODEL_STATE.labels(state.value).set(state == new)
-        metrics.MODEL_MOVES.labels(new.value).inc()
+        metrics.MODEL_MOVES_TOTAL.labels(new.value).inc()
         self.explain(reason)
 
     def explain(self, reason: str) -> None:

@@ -220,9 +220,9 @@ class Watcher:
             self._away_checks += 1
             return False
         if self._away_checks:
+            self._intake.log.record_inbox_back()  # or raises: then the next turn does it
             self._away_checks = 0
             self._log.info("the inbox is back")
-            self._intake.log.record_inbox_back()
             self._scan_wanted = True
             self.files.look_at_all(now)
         return True

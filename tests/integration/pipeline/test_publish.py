@@ -1,5 +1,6 @@
 """Test what the publish step does when folders fail."""
 
+import dataclasses
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,8 @@ import pytest
 from pipelines import Bench, bench
 from running import eventually
 from scanmend.document import Document, State
+from scanmend.errors import MachineError
+from scanmend.intake.lease import Leases
 from scanmend.page import Box, Correction, CorrectionStatus, EngineInfo, Line, PageResult, PageText
 from scanmend.pipeline.publish import Publish
 
@@ -75,3 +78,23 @@ def test_a_bug_in_one_document_does_not_hold_up_the_others(made: Bench) -> None:
     assert made.state(broken) == State.PUBLISHING
     eventually(lambda: made.journal.document(broken.id).waits)
     assert made.queues.results.obstacle == ""
+
+
+def test_a_finished_document_does_not_wait(made: Bench) -> None:
+    """Giving back its lease fails: that is tried again, and is no state of the document."""
+    document = _corrected(made, "a.png")
+    made.queues.results.put(document.id)
+
+    class FailingLeases(Leases):
+        def release_if_done(self, _: bytes) -> None:
+            made.queues.results.close()
+            raise MachineError("the journal can't be read")
+
+    settings = made.context.settings.watch
+    leases = FailingLeases(made.stores.roots.inbox, made.journal, settings)
+    stores = dataclasses.replace(made.stores, leases=leases)
+
+    Publish(made.current, stores, made.queues).run(threading.Event())
+
+    assert made.state(document) == State.DONE
+    assert not made.journal.document(document.id).waits

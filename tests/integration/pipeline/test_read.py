@@ -3,17 +3,22 @@
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from journals import unwritable
 from pipelines import Bench, bench
 from running import eventually
 from samples import encoded
 from scanmend.document import State
+from scanmend.errors import FolderGone
 from scanmend.pipeline.queues import PageToCorrect
 from scanmend.pipeline.read import Read
 from scanmend.pipeline.read_slot import ReadSlot
 from scanmend.pipeline.scheduler import ContentsJob, PageJob
+from scanmend.workers.client import Child
+from scanmend.workers.sandbox import Sandbox
 
 
 @pytest.fixture
@@ -160,3 +165,43 @@ def test_a_job_in_hand_goes_back_when_the_grace_is_over(made: Bench, slot: ReadS
 
     assert made.queues.pages.take(0) == ContentsJob(document.id)
     assert made.state(document) == State.READING
+
+
+@pytest.mark.parametrize("data", [encoded("png"), b"no picture"], ids=["taken away", "damaged"])
+def test_a_document_is_not_lost_while_the_journal_cant_be_written(
+    made: Bench, slot: ReadSlot, data: bytes
+) -> None:
+    """The move to its next state fails: the job must come back, or nothing would move it before a restart."""
+    document = made.reading("a.png", data)
+    made.queues.pages.add_pages(document.id, [0], 0.0)
+    if data != b"no picture":
+        (made.inbox / "a.png").unlink()
+
+    with unwritable(made.journal):
+        _do(made, slot)
+
+    assert made.state(document) == State.READING
+    eventually(lambda: made.queues.pages.take(0) is not None)
+    made.queues.pages.give_back(PageJob(document.id, 0))
+    _do(made, slot)
+    assert made.state(document) in (State.GONE, State.PUTTING_AWAY)
+    assert len(made.queues.pages) == 0
+
+
+def test_a_document_that_failed_at_another_page_keeps_its_reason(made: Bench) -> None:
+    """One slot waits for the inbox, while another one gives the document up."""
+
+    class LateChild(Child):
+        def ask(self, *_: Any) -> Any:
+            made.journal.move(document, State.PUTTING_AWAY, "page 2 failed", outcome="died")
+            raise FolderGone("the inbox is away")
+
+    document = made.reading(pages=2)
+    made.queues.pages.add_pages(document.id, [0], 0.0)
+    job = made.queues.pages.take(0)
+    assert job
+    child = LateChild("none", "OCR", {}, 0, Sandbox())
+
+    Read(made.current, made.stores, made.queues).do(job, child, made.context)
+
+    assert made.journal.document(document.id).reason == "page 2 failed"

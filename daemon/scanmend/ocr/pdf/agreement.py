@@ -1,8 +1,9 @@
 """Compare a text layer with the picture of its page: recognise some excerpts and judge the layer by them.
 
-What a PDF says of its characters (ToUnicode, CMaps, an earlier OCR) may be wrong, and no rule on the text alone can tell.
-Drawn text is judged character by character: once a character of a font has agreed with the picture, it is not read
-again in the same document. The layer of an OCR program is judged page by page, and strictly: its digits must agree.
+What a PDF says of its characters (ToUnicode, CMaps, an earlier OCR) may be wrong, and no rule on the text alone can
+tell. Drawn text is judged character by character: once a character of a font has agreed with the picture, it is not
+read again in the same document. The layer of an OCR program is judged page by page, and strictly: its digits must
+agree.
 """
 
 from collections import Counter, OrderedDict, defaultdict

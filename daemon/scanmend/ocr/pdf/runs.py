@@ -1,8 +1,8 @@
 """Put glyphs together to runs of text on one baseline, in the direction and order in which a reader reads them.
 
-PDFium tells the spaces between characters that follow each other in the file. Where a page writes each letter by itself,
-turned, or out of order, positions decide: glyphs on one baseline are one run, a gap wider than a word space parts two.
-Right-to-left text is put into logical order by its positions.
+PDFium tells the spaces between characters that follow each other in the file. Where a page writes each letter by
+itself, turned, or out of order, positions decide: glyphs on one baseline are one run, a gap wider than a word space
+parts two. Right-to-left text is put into logical order by its positions.
 """
 
 import math
