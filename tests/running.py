@@ -92,17 +92,17 @@ class Tree:
         self.processes.append(process)
         if wait:
             self.eventually(
-                lambda: "ready" in self.said()[offset:] or process.poll() is not None, 60
+                lambda: "ready" in self.log_text()[offset:] or process.poll() is not None, 60
             )
-            assert process.poll() is None, self.said()
+            assert process.poll() is None, self.log_text()
         return process
 
     def die_at(self, point: str) -> None:
         """Start the daemon and wait until it kills itself at a point that tests/children/dying.py defines."""
         program = [str(ROOT / "tests" / "children" / "dying.py")]
         process = self.start(program, wait=False, DIE_AT=point)
-        assert process.wait(120) == -signal.SIGKILL, self.said()
-        assert f"died at {point}\n" in self.said()
+        assert process.wait(120) == -signal.SIGKILL, self.log_text()
+        assert f"died at {point}\n" in self.log_text()
 
     def stop(self, process: subprocess.Popen[str], number: int = signal.SIGTERM) -> int:
         """Send the signal, wait until the daemon ends, and return its exit code."""
@@ -121,8 +121,8 @@ class Tree:
                     with contextlib.suppress(psutil.NoSuchProcess):
                         child.kill()
 
-    def said(self) -> str:
-        """Return the log so far."""
+    def log_text(self) -> str:
+        """Return the daemons' log so far."""
         return self.log.read_text() if self.log.exists() else ""
 
     def eventually(self, condition: Callable[[], object], limit: float = 120) -> None:
@@ -130,7 +130,7 @@ class Tree:
         deadline = time.monotonic() + limit
         while not condition():
             assert time.monotonic() < deadline, (
-                f"not within {limit} s; the daemon said:\n{self.said()[-5000:]}"
+                f"not within {limit} s; the daemon said:\n{self.log_text()[-5000:]}"
             )
             time.sleep(0.02)
 
