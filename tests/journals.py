@@ -13,7 +13,7 @@ from scanmend.store.queries import JournalReader
 
 
 def documents(state: Path) -> list[Document]:
-    """Return all documents in the journal of a state folder, by id; none when there is no journal yet."""
+    """Return all documents in the journal of a state folder, by id; an empty dict if there is no journal yet."""
     journal = JournalReader.open_beside(str(state))
     if journal is None:
         return []
@@ -45,7 +45,7 @@ def unwritable(journal: Journal) -> Iterator[None]:
 
 
 def document(**changes: Any) -> Document:
-    """Return a document that is being read, as a row of the journal; ``changes`` replace its values."""
+    """Return a document in READING, as a row of the journal; ``changes`` replace its values."""
     made = Document(
         id=1,
         path=b"desk/book.pdf",

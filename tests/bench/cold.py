@@ -90,7 +90,7 @@ def _start_once(engine: str) -> tuple[float, float]:
         (tree.inbox / "first.png").write_bytes(encoded("png", [page()]))
         begun = time.monotonic()
         process = tree.start(wait=False)
-        tree.eventually(lambda: '"ready"' in tree.said())
+        tree.eventually(lambda: '"ready"' in tree.log_text())
         ready = time.monotonic() - begun
         tree.eventually((tree.outbox / "first.json").exists)
         first = time.monotonic() - begun
@@ -155,7 +155,7 @@ def _idle(method: str, entries: int, seconds: float) -> dict[str, Any]:
         tree.config.write_text("\n".join([*kept, more, ""]))
         _keep(tree, entries)
         process = tree.start(wait=False)
-        tree.eventually(lambda: '"ready"' in tree.said())
+        tree.eventually(lambda: '"ready"' in tree.log_text())
         me = psutil.Process(process.pid)
         _settled(me)
         before, cpu = _switches(process.pid), me.cpu_times()

@@ -195,8 +195,8 @@ def _drop(made: Tree, paths: Iterable[Path]) -> None:
 def _all_there(made: Tree, count: int) -> None:
     deadline = time.monotonic() + LIMIT
     while sum(name.endswith(".json") for name in _names(made.outbox)) < count:
-        assert time.monotonic() < deadline, made.said()[-3000:]
-        assert not _names(made.failed), made.said()[-3000:]
+        assert time.monotonic() < deadline, made.log_text()[-3000:]
+        assert not _names(made.failed), made.log_text()[-3000:]
         time.sleep(0.1)
 
 

@@ -89,7 +89,7 @@ def burst(bench: Bench) -> Rows:
     staged = bench.home / "staged"
     made.documents(staged, count)
     with run.daemon(tree) as seen:
-        tree.eventually(lambda: '"ready"' in tree.said())
+        tree.eventually(lambda: '"ready"' in tree.log_text())
         dropped = time.time()
         staged.rename(tree.inbox / "dropped")
         run.wait_done(tree, count, limit=bench.sizes.seconds)

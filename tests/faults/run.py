@@ -23,7 +23,7 @@ from running import Tree, eventually, tree
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The run of one fault: where, with which files, and how much."""
+    """The plan for one fault: its folder, its files, and the number of kills and power cuts."""
 
     home: Path
     ledger: Ledger
@@ -52,7 +52,7 @@ def kill(plan: Plan, made: Tree) -> tuple[list[str], str]:
 
 
 def full(folder: str, size: str) -> Fault:
-    """Return the fault of a folder on a small disk that fills and empties."""
+    """Return the fault that a folder's disk is full, and later empty again."""
 
     def fault(plan: Plan, made: Tree) -> tuple[list[str], str]:
         with faults.small_disk(getattr(made, folder), size) as disk:
@@ -66,10 +66,10 @@ def full(folder: str, size: str) -> Fault:
 
 
 def errors(folder: str, *kinds: str) -> Fault:
-    """Return the fault of a folder on a file system that fails now and then."""
+    """Return the fault that a folder's file system fails with these errors for a while."""
 
     def fault(plan: Plan, made: Tree) -> tuple[list[str], str]:
-        with faults.troubled(getattr(made, folder)) as control:
+        with faults.unreliable(getattr(made, folder)) as control:
             run = plan.run(made)
             run.ready()
             run.drop(plan.ledger.dropped)
@@ -115,7 +115,7 @@ def events_lost(plan: Plan, made: Tree) -> tuple[list[str], str]:
     run = plan.run(made)
     run.ready()
     faults.overflow_events(run)
-    return run.finish(), f"{2 * faults.FLOOD:,} events while it was stopped"
+    return run.finish(), f"{2 * faults.FLOOD_FILES:,} events while it was stopped"
 
 
 def few_watches(plan: Plan, made: Tree) -> tuple[list[str], str]:
@@ -128,7 +128,7 @@ def few_watches(plan: Plan, made: Tree) -> tuple[list[str], str]:
     run.ready()
     run.drop(plan.ledger.dropped)
     warning = "no events from the kernel for some folders, polling"
-    eventually(lambda: warning in made.said(), 60, "warning")
+    eventually(lambda: warning in made.log_text(), 60, "warning")
     return run.finish(), "3 watches"
 
 
@@ -183,7 +183,7 @@ FAULTS: dict[str, Fault] = {
 
 
 def impossible() -> str | None:
-    """Return why faults can't be caused here, or None."""
+    """Return the reason why this machine can't cause the faults; None if it can."""
     if os.geteuid() != 0:
         return "needs root, to mount file systems"
     for program in ("setpriv", "faketime", "mkfs.btrfs", "fusermount3"):
@@ -213,11 +213,11 @@ def undisturbed(home: Path, count: int, seed: int) -> Ledger:
 def one(
     name: str, home: Path, ledger: Ledger, *, seed: int, kills: int, cuts: int
 ) -> tuple[list[str], str]:
-    """Run one fault on its own tree. Return what is wrong, and a note."""
+    """Run one fault on its own tree. Return the violations, and a note about the run."""
     home.mkdir()
     ledger.put_back.clear()
     plan = Plan(home, ledger, seed, kills, cuts)
-    if name == "power-cut":  # it makes the tree on its own disk
+    if name == "power-cut":  # the power cut makes the tree on its own disk
         made = Tree.__new__(Tree)
         made.home = home / "tree"
         return FAULTS[name](plan, made)

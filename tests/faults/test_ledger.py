@@ -67,14 +67,14 @@ VIOLATIONS: dict[str, Callable[[Tree], object]] = {
 }
 
 
-def test_nothing_is_wrong_with_an_undisturbed_run(copied: tuple[Tree, Ledger]) -> None:
+def test_an_undisturbed_run_has_no_violation(copied: tuple[Tree, Ledger]) -> None:
     made, ledger = copied
     assert ledger.violations(made) == []
     assert os.listdir(made.outbox)
 
 
 @pytest.mark.parametrize("kind", VIOLATIONS)
-def test_a_violation_is_found(copied: tuple[Tree, Ledger], kind: str) -> None:
+def test_each_kind_of_violation_is_found(copied: tuple[Tree, Ledger], kind: str) -> None:
     made, ledger = copied
     VIOLATIONS[kind](made)
     assert any(kind in what for what in ledger.violations(made))

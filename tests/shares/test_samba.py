@@ -49,15 +49,13 @@ def test_files_that_arrive_in_different_ways_are_published_once(served: tuple[Tr
     assert len([f for f in made.files(made.outbox) if f.endswith(".json")]) == len(names) + 3
     assert made.files(made.failed) == []
     assert set(made.files(made.inbox)) == {"Thumbs.db", "desktop.ini", "~$letter.docx"}
-    assert made.said().count("failed") == 0
+    assert made.log_text().count("failed") == 0
 
 
-def test_a_file_that_is_cut_in_the_middle_waits_for_the_rest(served: tuple[Tree, Samba]) -> None:
+def test_a_file_whose_copy_is_interrupted_waits_for_the_rest(served: tuple[Tree, Samba]) -> None:
     made, server = served
     page = encoded("png", numbered(1))
-    book = (
-        page[:33] + chunk(b"juNk", bytes(60 * 2**20)) + page[33:]
-    )  # more than the client holds back
+    book = page[:33] + chunk(b"juNk", bytes(60 * 2**20)) + page[33:]  # more than the client buffers
     server.put_slowly("cut.png", [book[: 30 * 2**20], book[30 * 2**20 : 50 * 2**20]], 2.0, cut=True)
     made.eventually(lambda: [w["path"] for w in made.status()["waiting"]] == ["cut.png"])
     made.eventually(lambda: "incomplete" in made.status()["waiting"][0]["reason"])
@@ -70,7 +68,9 @@ def test_a_file_that_is_cut_in_the_middle_waits_for_the_rest(served: tuple[Tree,
     assert made.files(made.failed) == []
 
 
-def test_a_file_that_is_replaced_and_one_that_is_taken_back(served: tuple[Tree, Samba]) -> None:
+def test_a_replaced_file_is_published_again_and_a_removed_one_is_gone(
+    served: tuple[Tree, Samba],
+) -> None:
     made, server = served
     server.put_slowly("gone.png", [encoded("png", numbered(1))[:200]], 1.0, cut=True)
     made.eventually(lambda: made.status()["waiting"] != [])

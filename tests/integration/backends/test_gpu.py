@@ -1,4 +1,4 @@
-"""The GPUs' memory: real where there is one; else by a module in NVML's place that the process of its own imports."""
+"""Test the measurement of the GPU's memory, on a real GPU if there is one, else with a stand-in for NVML."""
 
 import os
 import time
@@ -17,22 +17,24 @@ import types
 class NVMLError(Exception):
     pass
 def nvmlInit():
-    with open({asked!r}, "a") as file:
+    with open({queries!r}, "a") as file:
         file.write("x")
 {init}
 nvmlDeviceGetCount = lambda: {count}
 nvmlDeviceGetHandleByIndex = lambda index: index
 nvmlDeviceGetName = lambda index: f"Tiny {{index + 1}}"
 def nvmlDeviceGetMemoryInfo(index):
-    used = 900 if len(open({asked!r}).read()) < 4 else 100
+    used = 900 if len(open({queries!r}).read()) < 4 else 100
     return types.SimpleNamespace(used=used * 2**20 + 5, total=1000 * 2**20)
 """
 
 
 def _replace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, init: str = "", count: int = 1) -> None:  # fmt: skip
-    """Replace NVML by one whose memory is free from the fourth question on."""
-    asked = str(tmp_path / "asked")
-    (tmp_path / "pynvml.py").write_text(FAKE.format(asked=asked, init=f"    {init}", count=count))
+    """Replace NVML by a module that reports free memory from the fourth query on."""
+    queries = str(tmp_path / "queries")
+    (tmp_path / "pynvml.py").write_text(
+        FAKE.format(queries=queries, init=f"    {init}", count=count)
+    )
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
 
 
@@ -47,7 +49,7 @@ def test_a_gpu_is_measured() -> None:
 
 
 @without_gpu
-def test_without_a_driver_the_reason_is_told() -> None:
+def test_without_a_driver_the_reason_is_reported() -> None:
     assert gpu.look() == NoGpu("there is no NVIDIA driver: NVML Shared Library Not Found")
     assert gpu.memory() is None
 
@@ -62,7 +64,7 @@ def test_a_wait_ends_when_the_memory_is_free(
 
     assert 3 * gpu.POLL_SECONDS <= waited < 30
     assert gpu.memory() == GpuMemory("Tiny 1", 100, 1000)
-    assert gpu.wait_until_free(50, time.monotonic() + 0.6) < 30  # and no longer than allowed
+    assert gpu.wait_until_free(50, time.monotonic() + 0.6) < 30  # it does not exceed its deadline
 
 
 @without_gpu
@@ -82,7 +84,7 @@ def test_several_gpus_are_added_up(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ("import time; time.sleep(60)", 1, "does not answer within 2 s"),
     ],
 )
-def test_a_driver_that_fails_or_hangs_is_no_gpu(
+def test_a_driver_that_fails_or_hangs_counts_as_no_gpu(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, init: str, count: int, reason: str
 ) -> None:
     monkeypatch.setattr(gpu, "ANSWER_SECONDS", 2.0)

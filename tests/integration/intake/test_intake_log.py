@@ -1,4 +1,4 @@
-"""Test the records of files that are not claimed yet, in a real journal."""
+"""Test the records about files that are not claimed yet, in a real journal."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +23,7 @@ def log(made: Bench) -> IntakeLog:
     return IntakeLog(made.journal, made.stores.leases, made.queues.results)
 
 
-def test_a_wait_outlives_a_restart(made: Bench, log: IntakeLog) -> None:
+def test_a_waiting_file_is_remembered_over_a_restart(made: Bench, log: IntakeLog) -> None:
     assert log.first_seen(FILE.path) is None
 
     log.record_waiting(FILE, 5.0, "incomplete: no %%EOF")
@@ -33,7 +33,7 @@ def test_a_wait_outlives_a_restart(made: Bench, log: IntakeLog) -> None:
     assert document.reason == "incomplete: no %%EOF"
 
 
-def test_a_waiting_file_that_is_taken_away_is_gone(made: Bench, log: IntakeLog) -> None:
+def test_a_waiting_file_that_disappears_is_recorded_as_gone(made: Bench, log: IntakeLog) -> None:
     log.record_waiting(FILE, 5.0, "empty")
 
     for _ in range(2):
@@ -54,7 +54,9 @@ def test_a_file_that_never_became_complete_fails(made: Bench, log: IntakeLog) ->
     assert made.queues.results.get(0) == document.id
 
 
-def test_a_link_is_recorded_once_and_stays(made: Bench, log: IntakeLog) -> None:
+def test_a_refused_link_is_recorded_once_and_stays_in_the_inbox(
+    made: Bench, log: IntakeLog
+) -> None:
     for _ in range(2):
         log.record_refused(FILE, "a symbolic link; put the file itself into the inbox")
 
@@ -63,7 +65,7 @@ def test_a_link_is_recorded_once_and_stays(made: Bench, log: IntakeLog) -> None:
     assert log.is_known(FILE)
 
 
-def test_an_inbox_that_is_away_is_a_fact(made: Bench, log: IntakeLog) -> None:
+def test_an_inbox_that_is_away_is_recorded_as_a_fact(made: Bench, log: IntakeLog) -> None:
     log.record_inbox_away("the share is not mounted")
     assert made.journal.facts.all()["inbox"].reason == "the share is not mounted"
 

@@ -1,4 +1,4 @@
-"""The engine of the benches goes through the whole pipeline, and never runs by accident."""
+"""Test that the null engine of the benches works in the whole pipeline, and only with permission."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from scanmend.ocr.engines.factory import EngineChoice, load
 from scanmend.ocr.engines.null import LINE
 
 
-def test_its_pages_go_through_the_whole_pipeline(
+def test_pages_of_the_null_engine_go_through_the_whole_pipeline(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(NULL_ALLOWED, "1")
@@ -24,6 +24,6 @@ def test_its_pages_go_through_the_whole_pipeline(
         assert made.text("page") == f"{LINE}\n"
 
 
-def test_the_child_refuses_it_without_the_permission() -> None:
+def test_the_child_refuses_the_null_engine_without_permission() -> None:
     with pytest.raises(EngineUnusable, match="null reads nothing"):
         load(EngineChoice("null", ("en",)))

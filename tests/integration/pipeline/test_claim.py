@@ -58,7 +58,9 @@ def test_an_incomplete_file_is_sent_back(made: Bench, step: Claim) -> None:
     assert answer.retry_on is RetryOn.TIMER
 
 
-def test_an_odd_end_is_waited_for_and_then_claimed_with_a_doubt(made: Bench, step: Claim) -> None:
+def test_a_pdf_with_an_odd_end_waits_and_is_then_claimed_with_a_doubt(
+    made: Bench, step: Claim
+) -> None:
     snapshot = made.drop("a.pdf", encoded("pdf", numbered(1)).rstrip()[:-3])
 
     step.claim(snapshot)
@@ -87,7 +89,7 @@ def test_a_version_that_was_tried_waits_for_a_change(made: Bench, step: Claim) -
     assert made.queues.events.get(timeout=0) == expected
 
 
-def test_a_file_over_the_limit_fails_unread(made: Bench, step: Claim) -> None:
+def test_a_file_over_the_size_limit_fails_without_being_read(made: Bench, step: Claim) -> None:
     made.change(limits=dataclasses.replace(made.context.settings.limits, file_size=1000))
     snapshot = made.drop("a.png", encoded("png"))
 
@@ -101,7 +103,7 @@ def test_a_file_over_the_limit_fails_unread(made: Bench, step: Claim) -> None:
 
 
 @pytest.mark.parametrize("replaced", ["changed", "gone", "a link"])
-def test_a_file_that_is_another_by_now_is_sent_back(
+def test_a_file_that_has_been_replaced_is_sent_back(
     made: Bench, step: Claim, replaced: str
 ) -> None:
     snapshot = made.drop("a.png", encoded("png"))

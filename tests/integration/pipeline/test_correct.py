@@ -1,4 +1,4 @@
-"""Test what the correct step does about errors that the whole daemon seldom meets, with a real model."""
+"""Test the correct step with a real model: errors that are rare in the whole daemon, and the choice of lines."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def step(made: Bench) -> Iterator[Correct]:
 
 
 def _read(made: Bench, text: str = "the ledger", pages: int = 1) -> Document:
-    """Return a document whose pages are read."""
+    """Return a document whose pages have been read."""
     document = made.reading(pages=pages)
     line = Line(text, Box(0, 0, 9, 9), 0.9, unsure=())
     for number in range(pages):
@@ -40,7 +40,7 @@ def _read(made: Bench, text: str = "the ledger", pages: int = 1) -> Document:
 def test_a_bug_in_one_pages_correction_costs_that_page_its_correction(
     made: Bench, step: Correct
 ) -> None:
-    """No text is known that makes the gate fail: here it meets a profile that loading would have refused."""
+    """Break the gate by a profile that loading would have refused, since no text is known that makes it fail."""
     broken = dataclasses.replace(PROFILE, min_confidence_to_skip="high")  # type: ignore[arg-type]
     made.current.replace(dataclasses.replace(made.context, profiles={"default": broken}))
     document = _read(made)
@@ -67,10 +67,10 @@ def test_a_document_is_passed_on_after_its_last_page(made: Bench, step: Correct)
 
 
 @pytest.mark.parametrize("model", ["builtin", None])
-def test_the_built_in_model_is_asked_about_few_lines_named_or_not(
+def test_the_built_in_model_gets_no_line_of_known_words(
     made: Bench, step: Correct, model: str | None
 ) -> None:
-    """Each word of this line is in the lexicon, so that the built-in model need not see it."""
+    """Use a line of words that are all in the lexicon, so that the built-in model need not see it."""
     made.change(llm=dataclasses.replace(made.context.settings.llm, model=model))
     document = _read(made, "the ledger and the harbour")
 
@@ -80,7 +80,7 @@ def test_the_built_in_model_is_asked_about_few_lines_named_or_not(
     assert (correction.status, correction.reason) == ("nothing", "no line needs it")
 
 
-def test_another_model_is_asked_about_that_line(made: Bench, step: Correct) -> None:
+def test_another_model_gets_a_line_of_known_words(made: Bench, step: Correct) -> None:
     tinygguf.write(made.home / "state" / "models" / "tiny.gguf")
     llm = dataclasses.replace(made.context.settings.llm, context=1024)
     made.change(llm=llm)

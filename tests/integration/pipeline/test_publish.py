@@ -1,4 +1,4 @@
-"""Test what the publish step does when folders fail."""
+"""Test the publish step while the outbox is away, and after a bug in one document."""
 
 import dataclasses
 import threading
@@ -24,7 +24,7 @@ def made(tmp_path: Path) -> Iterator[Bench]:
 
 @pytest.fixture
 def running(made: Bench) -> Iterator[None]:
-    """The publish step's thread."""
+    """Run the publish step in a thread during the test."""
     stop = threading.Event()
     step = Publish(made.current, made.stores, made.queues)
     thread = threading.Thread(target=step.run, args=(stop,))
@@ -36,7 +36,7 @@ def running(made: Bench) -> Iterator[None]:
 
 
 def _corrected(made: Bench, name: str) -> Document:
-    """Return a document whose page is corrected."""
+    """Return a document whose page has been corrected."""
     document = made.reading(name)
     line = Line("the ledger", Box(0, 0, 9, 9), 0.9)
     page = PageText(0, 9, 9, 72.0, 0, (line,), EngineInfo("rapidocr", "3"))
@@ -67,7 +67,7 @@ def test_an_outbox_that_is_away_holds_back_the_claim_step_until_it_is_back(made:
 
 @pytest.mark.usefixtures("running")
 def test_a_bug_in_one_document_does_not_hold_up_the_others(made: Bench) -> None:
-    """The first document's page is missing from the journal."""
+    """Cause the bug by removing the first document's page from the journal."""
     broken = made.journal.move(made.reading("a.png"), State.PUBLISHING, "the test")
     whole = _corrected(made, "b.png")
     for document in (broken, whole):

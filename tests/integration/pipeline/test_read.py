@@ -1,4 +1,4 @@
-"""Test what the read step does about errors that the whole daemon seldom meets, with real OCR children."""
+"""Test the read step with real OCR children, on errors that are rare in the whole daemon."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -36,14 +36,14 @@ def slot(made: Bench) -> Iterator[ReadSlot]:
 
 
 def _do(made: Bench, slot: ReadSlot) -> None:
-    """Have the read step do the next job."""
+    """Let the read step do the next job."""
     job = made.queues.pages.take(0)
     assert job
     Read(made.current, made.stores, made.queues).do(job, slot.child, made.context)
 
 
 def test_a_page_waits_while_the_inbox_is_away(made: Bench, slot: ReadSlot) -> None:
-    """The share goes in the middle of a page: no attempt is counted, the document is not gone."""
+    """Remove the share in the middle of a page: no attempt is counted, and the document is not gone."""
     document = made.reading()
     made.queues.pages.add_pages(document.id, [0], 0.0)
     made.inbox.rename(made.home / "elsewhere")
@@ -57,7 +57,7 @@ def test_a_page_waits_while_the_inbox_is_away(made: Bench, slot: ReadSlot) -> No
     assert made.journal.pages.attempts(document.id) == 0
 
 
-def test_a_file_that_is_taken_away_is_gone(made: Bench, slot: ReadSlot) -> None:
+def test_a_document_whose_file_disappears_is_gone(made: Bench, slot: ReadSlot) -> None:
     document = made.reading()
     made.queues.pages.add_pages(document.id, [0], 0.0)
     (made.inbox / "a.png").unlink()
@@ -68,7 +68,7 @@ def test_a_file_that_is_taken_away_is_gone(made: Bench, slot: ReadSlot) -> None:
     assert len(made.queues.pages) == 0
 
 
-def test_the_contents_come_first_and_bring_the_pages(made: Bench, slot: ReadSlot) -> None:
+def test_the_contents_job_adds_the_page_jobs(made: Bench, slot: ReadSlot) -> None:
     document = made.journal.claim(made.drop("a.png", encoded("png")), "f00", "default")
     assert document
     made.queues.pages.add_contents(document.id, 0.0)
@@ -93,12 +93,13 @@ def test_a_file_that_does_not_open_fails(made: Bench, slot: ReadSlot) -> None:
     assert made.queues.results.get(0) == document.id
 
 
-def test_after_an_error_that_nobody_foresaw_the_page_is_tried_in_a_new_child(
+def test_after_an_unforeseen_error_the_page_is_tried_in_a_new_child(
     made: Bench, slot: ReadSlot
 ) -> None:
-    """OpenVINO without memory failed, and then gave its last good answer for the pages after.
+    """Cause an unforeseen error by rendering a page at 0 dpi: the next attempt must get a new child.
 
-    Its memory can't be made scarce at the right moment: here the page is to be rendered at 0 dpi.
+    OpenVINO without memory once failed and then returned its last good answer for the pages that followed. Its memory
+    can't be made scarce at the right moment.
     """
     made.change(ocr=dataclasses.replace(made.context.settings.ocr, dpi=0))
     document = made.reading("a.pdf", encoded("pdf"))

@@ -1,4 +1,4 @@
-"""Test attachments with the real daemon: each is a document of its own, once, also over a kill -9."""
+"""Test attachments with the real daemon: each becomes one document, even after a kill -9."""
 
 import json
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ RESULTS = [
     "desk/mail/second.json",
     "desk/mail/second.txt",
 ]
-# the copies of the attachments, the results of the mail and of the attachments
+# the files that the daemon writes: the copies of the attachments, then the results of mail and attachments
 WRITTEN = ["first.pdf", "second.pdf", *(Path(result).name for result in RESULTS)]
 POINTS = [
     "after:claim",
@@ -87,11 +87,11 @@ def test_attachments_become_documents_of_their_own(made: Tree) -> None:
     assert second["part_of"]["attachment"] == "second"
     assert made.files(made.archive) == ["desk/mail.pdf"]
     assert made.files(made.inbox) == made.files(made.failed) == _parts(made) == []
-    assert made.said().count("not on the pages") == 1
+    assert made.log_text().count("not on the pages") == 1
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_killed_at_each_step(made: Tree, point: str) -> None:
+def test_attachments_survive_a_kill_at_each_step(made: Tree, point: str) -> None:
     put(made.inbox, "desk/mail.pdf", MAIL)
     made.die_at(point)
 
@@ -117,8 +117,8 @@ def test_killed_at_each_step(made: Tree, point: str) -> None:
         "after:drop",
     ],
 )
-def test_killed_while_an_attachment_fails(tmp_path: Path, point: str) -> None:
-    """The mail stays in the inbox, so that the original which is moved is the attachment."""
+def test_a_failing_attachment_survives_a_kill(tmp_path: Path, point: str) -> None:
+    """Keep the mail in the inbox, so that the only original which is moved is the attachment."""
     with tree(tmp_path, f"{EXTRACT}\noriginals: keep") as made:
         data = mail("A bad one", {"bad.pdf": b"%PDF-1.7 and nothing else"})
         put(made.inbox, "desk/mail.pdf", data)
@@ -134,7 +134,7 @@ def test_killed_while_an_attachment_fails(tmp_path: Path, point: str) -> None:
         assert made.files(made.inbox) == ["desk/mail.pdf"]
 
 
-def test_attachments_are_only_named_without_extract(tmp_path: Path) -> None:
+def test_without_extract_attachments_are_only_named(tmp_path: Path) -> None:
     with tree(tmp_path, "llm: {enabled: false}") as made:
         made.start()
         put(made.inbox, "mail.pdf", MAIL)
@@ -142,14 +142,14 @@ def test_attachments_are_only_named_without_extract(tmp_path: Path) -> None:
         (warning,) = made.published("mail")["warnings"]
 
         assert "not read: first.pdf, second, factur-x.xml (pdf.attachments: extract" in warning
-        assert "not on the pages" in made.said()
+        assert "not on the pages" in made.log_text()
         _done(made, 1)
         assert made.files(made.outbox) == ["mail.json", "mail.txt"]
         assert not (made.state / "parts").exists()
 
 
-def test_attachments_of_attachments(made: Tree) -> None:
-    """Five levels are read; the sixth is only named."""
+def test_attachments_of_attachments_are_read_down_to_a_depth(made: Tree) -> None:
+    """Read five levels, and only name the sixth."""
     data = saved(written("The innermost one"))
     for level in range(6, 0, -1):
         data = mail(f"This is level {level}", {f"{level}.pdf": data})
@@ -167,7 +167,7 @@ def test_attachments_of_attachments(made: Tree) -> None:
     assert len(made.files(made.outbox)) == 12
 
 
-def test_hostile_and_equal_names(made: Tree) -> None:
+def test_attachments_with_hostile_or_equal_names_get_safe_and_different_stems(made: Tree) -> None:
     names = ["../../../etc/passwd", ".hidden.pdf", "~x.tmp", "a:b.pdf", "y" * 600, ""]
     files = {name: saved(written(f"This is number {n}")) for n, name in enumerate(names)}
     files["c/same.pdf"] = saved(written("the one"))
@@ -212,7 +212,7 @@ def test_an_attachment_that_fails_can_be_dropped_again(made: Tree) -> None:
 
 
 def test_a_document_that_fails_has_no_parts(made: Tree) -> None:
-    """The attachments come with the document when it is tried again."""
+    """Queue no attachment of a failed document: they come with it when it is tried again."""
     made.configure(f"{EXTRACT}\nlimits: {{pixels: 10000}}")
     made.start()
     put(made.inbox, "mail.pdf", MAIL)
@@ -226,7 +226,7 @@ def test_a_document_that_fails_has_no_parts(made: Tree) -> None:
 
 
 @pytest.mark.parametrize("originals", ["keep", "delete"])
-def test_attachments_are_read_whatever_the_policy_for_originals(
+def test_attachments_are_read_under_every_policy_for_originals(
     tmp_path: Path, originals: str
 ) -> None:
     with tree(tmp_path, f"{EXTRACT}\noriginals: {originals}") as made:
@@ -245,7 +245,7 @@ def test_attachments_are_read_whatever_the_policy_for_originals(
         assert made.files(made.archive) == made.files(made.failed) == _parts(made) == []
 
 
-def test_the_same_mail_again_gives_the_same_names(made: Tree) -> None:
+def test_the_same_mail_dropped_again_gets_the_same_names(made: Tree) -> None:
     made.start()
     put(made.inbox, "desk/mail.pdf", MAIL)
     _done(made, 3)

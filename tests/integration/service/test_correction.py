@@ -1,4 +1,4 @@
-"""Correction as users meet it: the tutorials' example, text of other programs, model files, a server."""
+"""Test correction as users meet it: a scanned invoice, text of other programs, model files, a model server."""
 
 import contextlib
 import json
@@ -23,8 +23,8 @@ ANSWERS = {"#": "Invoice # 12345", "$": "The total is $900.00", "-": "Date: 2023
 LLM = "llm: {model: auto, auto_download: false, context: 1024}"
 
 
-def test_the_example_from_the_tutorials(tmp_path: Path) -> None:
-    """A rendered scan, the real engine, and a model that is scripted to propose good edits among bad ones."""
+def test_good_edits_of_a_scanned_invoice_are_accepted_and_bad_ones_rejected(tmp_path: Path) -> None:
+    """Read a rendered scan with the real engine, and a model that is scripted to propose good and bad edits."""
     with tree(tmp_path, LLM) as made:
         tinygguf.scripted(made.state / "models" / "scripted-f32.gguf", ANSWERS)
         made.start()
@@ -44,8 +44,8 @@ def test_the_example_from_the_tutorials(tmp_path: Path) -> None:
         assert sidecar["pages"][0]["correction"]["method"] == "parallel"
 
 
-def test_the_built_in_model_corrects_if_none_is_named(tmp_path: Path) -> None:
-    """It needs no download, no GPU and no setting."""
+def test_the_built_in_model_corrects_if_no_model_is_named(tmp_path: Path) -> None:
+    """Correct without a download, a GPU or a setting."""
     read = "The comrnittee will meet again on Tuesday to consider tbe matter. Total: $1O0.00"
     with tree(tmp_path, "llm: {context: 8192}") as made:
         made.start(HF_ENDPOINT="http://127.0.0.1:9")
@@ -67,7 +67,7 @@ def test_the_built_in_model_corrects_if_none_is_named(tmp_path: Path) -> None:
         assert [f.name for f in (made.state / "models").rglob("*")] == []
 
 
-def test_text_of_other_programs(tmp_path: Path) -> None:
+def test_text_of_other_programs_is_corrected_in_its_own_format(tmp_path: Path) -> None:
     with tree(tmp_path, LLM) as made:
         tinygguf.scripted(made.state / "models" / "scripted-f32.gguf", ANSWERS)
         (made.home / "old.txt").write_text("\n".join(TUTORIAL) + "\n\nno more\n")
@@ -96,7 +96,7 @@ def test_text_of_other_programs(tmp_path: Path) -> None:
         assert structured["pages"][0]["suspects"]
 
 
-def test_a_thousand_paragraphs_in_one_run(tmp_path: Path) -> None:
+def test_a_thousand_paragraphs_are_corrected_in_one_run(tmp_path: Path) -> None:
     with tree(tmp_path, LLM) as made:
         tinygguf.scripted(made.state / "models" / "scripted-f32.gguf", ANSWERS)
         text = "Invoic # 12345\n" * 1000
@@ -114,7 +114,7 @@ def test_a_thousand_paragraphs_in_one_run(tmp_path: Path) -> None:
         (["-"], '{"text": "a", "confidence": 7}\n', "-:1: confidence: 7 is not a number", 2),
     ],
 )
-def test_text_that_cannot_be_read(
+def test_the_command_correct_names_its_error(
     tmp_path: Path, arguments: list[str], stdin: str | None, message: str, code: int
 ) -> None:
     with tree(tmp_path, LLM) as made:
@@ -172,7 +172,9 @@ def test_models_are_listed_pulled_verified_and_removed(tmp_path: Path) -> None:
         assert "by-hand.gguf: not in Linden/Tiny-GGUF" in verified.stdout
         path = folder / "Linden--Tiny-GGUF" / "tiny-q8_0.gguf"
         status = path.stat()
-        path.write_bytes(small[:-1] + b"?")  # a disk error that leaves size and time
+        path.write_bytes(
+            small[:-1] + b"?"
+        )  # as after a disk error that changes neither size nor time
         os.utime(path, ns=(status.st_mtime_ns, status.st_mtime_ns))
         damaged = made.command("models", "verify", "tiny-q8_0.gguf", check=False, **env)
         assert damaged.returncode == 1
@@ -192,7 +194,7 @@ def test_models_are_listed_pulled_verified_and_removed(tmp_path: Path) -> None:
         assert "there is: Linden--Tiny-GGUF/tiny-q4_k_m.gguf" in unknown.stderr
 
 
-def test_pull_reports_a_hub_out_of_reach(tmp_path: Path) -> None:
+def test_pull_reports_that_the_hub_is_out_of_reach(tmp_path: Path) -> None:
     with tree(tmp_path, LLM) as made:
         done = made.command("models", "pull", check=False, HF_ENDPOINT="http://127.0.0.1:9")
 
@@ -257,7 +259,7 @@ def test_a_server_corrects_through_the_same_gate(tmp_path: Path) -> None:
             made.eventually(lambda: made.status()["facts"]["model"]["value"] == "ready")
 
 
-def test_a_server_that_is_away_costs_no_document(tmp_path: Path) -> None:
+def test_documents_are_published_while_the_server_is_away(tmp_path: Path) -> None:
     more = "llm: {backend: openai, base_url: 'http://127.0.0.1:9/v1'}"
     with tree(tmp_path, more) as made:
         made.start()
@@ -270,7 +272,7 @@ def test_a_server_that_is_away_costs_no_document(tmp_path: Path) -> None:
         assert made.text("a").splitlines()[1] == "Total: $100.00"  # the rules hold without a model
 
 
-def test_a_model_that_the_server_lacks(tmp_path: Path) -> None:
+def test_a_model_that_the_server_lacks_is_reported(tmp_path: Path) -> None:
     model = tinygguf.scripted(tmp_path / "scripted.gguf", ANSWERS)
     with _server(model, tmp_path / "server.log") as address:
         more = f"llm: {{backend: openai, base_url: '{address}', model: other}}"

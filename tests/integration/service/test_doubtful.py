@@ -1,4 +1,4 @@
-"""Test PDFs with an odd end on the real daemon: they are read after settle.doubtful, or waited for."""
+"""Test PDFs with an odd end on the real daemon: they are read after `settle.doubtful`, or wait for the rest."""
 
 import json
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def _reason(made: Tree, path: bytes) -> str:
     return document.reason if document and document.state == State.SETTLING else ""
 
 
-def test_an_odd_end_is_read_after_its_quiet_with_a_warning(daemon: Tree) -> None:
+def test_a_pdf_with_an_odd_end_is_read_after_its_quiet_period_with_a_warning(daemon: Tree) -> None:
     for name in ("eof-cut", "junk-after-eof", "no-trailer", "no-header"):
         put(daemon.inbox, f"{name}.pdf", (CASES / f"{name}.pdf").read_bytes())
 
@@ -69,7 +69,7 @@ def test_half_a_file_is_tried_once_and_read_when_it_is_whole(daemon: Tree) -> No
     assert _moves(daemon, b"book.pdf").count("reading") == 2
 
 
-def test_a_restart_does_not_try_the_same_version_again(tmp_path: Path) -> None:
+def test_the_same_version_is_not_tried_again_after_a_restart(tmp_path: Path) -> None:
     with tree(tmp_path / "tree", SETTLE) as made:
         process = made.start()
         put(made.inbox, "half.pdf", encoded("pdf", numbered(3))[:5000])
@@ -83,7 +83,7 @@ def test_a_restart_does_not_try_the_same_version_again(tmp_path: Path) -> None:
         assert "again" in _reason(made, b"half.pdf")
 
 
-def test_patience_with_half_a_file_ends(tmp_path: Path) -> None:
+def test_half_a_file_fails_when_patience_ends(tmp_path: Path) -> None:
     with tree(tmp_path / "tree", "settle: {quiet: 300ms, doubtful: 1s, patience: 6s}\n") as made:
         made.start()
         put(made.inbox, "half.pdf", encoded("pdf", numbered(3))[:5000])
@@ -99,7 +99,7 @@ def test_patience_with_half_a_file_ends(tmp_path: Path) -> None:
     assert "for 6 s (settle.patience)" in report["reason"]
 
 
-def test_process_reads_an_odd_end_at_once(tmp_path: Path) -> None:
+def test_process_reads_a_pdf_with_an_odd_end_at_once(tmp_path: Path) -> None:
     with tree(tmp_path / "tree") as made:
         half = put(tmp_path, "half.pdf", encoded("pdf", numbered(3))[:5000])
         out = tmp_path / "out"

@@ -1,4 +1,4 @@
-"""Hooks: programs and a webhook get each event at least once and in order, and no document waits for them."""
+"""Test hooks: programs and a webhook get each event at least once and in order, and no document waits for them."""
 
 import contextlib
 import json
@@ -55,7 +55,7 @@ def _receiver(statuses: list[int]) -> Iterator[tuple[str, list[dict[str, Any]]]]
         server.server_close()
 
 
-def test_programs_hear_of_documents(tmp_path: Path) -> None:
+def test_programs_are_called_for_each_document(tmp_path: Path) -> None:
     out = tmp_path / "heard"
     out.mkdir()
     script = _script(
@@ -88,7 +88,7 @@ def test_programs_hear_of_documents(tmp_path: Path) -> None:
         assert not list(tmp_path.rglob("owned"))
 
 
-def test_a_webhook_is_tried_until_it_answers(tmp_path: Path) -> None:
+def test_a_webhook_is_called_again_until_it_answers(tmp_path: Path) -> None:
     with (
         _receiver([500, 503]) as (address, messages),
         tree(tmp_path / "home", LLM) as made,
@@ -103,13 +103,13 @@ def test_a_webhook_is_tried_until_it_answers(tmp_path: Path) -> None:
 
         assert [m["event"] for m in messages] == ["published"] * 3 + ["failed"]
         assert messages[0]["sidecar"] == str(made.outbox / "a.json")
-        assert "answered 500" in made.said()
+        assert "answered 500" in made.log_text()
         assert "facts" not in messages[0]
         assert made.status()["facts"].keys() <= {"model"}
 
 
-def test_no_event_is_lost_over_a_kill(tmp_path: Path) -> None:
-    """The receiver fails, the daemon is killed, and both come back."""
+def test_no_event_is_lost_by_a_kill(tmp_path: Path) -> None:
+    """Let the receiver fail and kill the daemon, then bring both back."""
     flag = tmp_path / "open"
     script = _script(
         tmp_path / "tell", f'[ -e {flag} ] && echo "$SCANMEND_DOCUMENT" >> {tmp_path}/heard'
@@ -119,7 +119,7 @@ def test_no_event_is_lost_over_a_kill(tmp_path: Path) -> None:
         for stem in ("a", "b"):
             put(made.inbox, f"{stem}.png", encoded("png", numbered(1)))
             made.published(stem)
-        made.eventually(lambda: "hook failed, trying again" in made.said())
+        made.eventually(lambda: "hook failed, trying again" in made.log_text())
         process.send_signal(signal.SIGKILL)
         process.wait(30)
         flag.touch()
@@ -135,7 +135,7 @@ def test_no_event_is_lost_over_a_kill(tmp_path: Path) -> None:
         assert (tmp_path / "heard").read_text() == "a.png\nb.png\n"
 
 
-def test_a_program_that_hangs_delays_nothing(tmp_path: Path) -> None:
+def test_a_program_that_hangs_delays_no_document(tmp_path: Path) -> None:
     script = _script(tmp_path / "tell", f"echo $$ >> {tmp_path}/pids; sleep 600")
     more = f"{LLM}\nhooks: {{on_published: ['{script}'], timeout: 2s}}"
     with tree(tmp_path / "home", more) as made:
@@ -143,7 +143,7 @@ def test_a_program_that_hangs_delays_nothing(tmp_path: Path) -> None:
         for stem in ("a", "b", "c"):
             put(made.inbox, f"{stem}.png", encoded("png", numbered(1)))
             made.published(stem)
-        made.eventually(lambda: "not done within 2 s" in made.said())
+        made.eventually(lambda: "not done within 2 s" in made.log_text())
         eventually(lambda: len((tmp_path / "pids").read_text().split()) >= 2)
         started = time.monotonic()
         assert made.stop(process) == 0
@@ -158,8 +158,8 @@ def test_a_program_that_hangs_delays_nothing(tmp_path: Path) -> None:
         )
 
 
-def test_an_alarm_begins_and_ends(tmp_path: Path) -> None:
-    """The trouble here: no process holds the state folder's lock, so no daemon seems to run."""
+def test_the_begin_and_the_end_of_trouble_are_reported(tmp_path: Path) -> None:
+    """Cause the trouble by releasing the state folder's lock, so that no daemon seems to run."""
     file = tmp_path / "scanmend.yaml"
     script = _script(
         tmp_path / "tell", f'echo "$SCANMEND_EVENT $SCANMEND_REASON" >> {tmp_path}/heard'
@@ -183,7 +183,7 @@ def test_an_alarm_begins_and_ends(tmp_path: Path) -> None:
     assert second == "all-clear "
 
 
-def test_a_new_receiver_hears_nothing_of_the_past(tmp_path: Path) -> None:
+def test_a_new_receiver_gets_no_past_event(tmp_path: Path) -> None:
     with tree(tmp_path / "home", LLM) as made:
         process = made.start()
         put(made.inbox, "old.png", encoded("png", numbered(1)))

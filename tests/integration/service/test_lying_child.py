@@ -1,4 +1,4 @@
-"""The real daemon with OCR children that lie: the file reaches a final state, and the daemon goes on."""
+"""Test the real daemon with OCR children that lie: each file reaches a final state, and the daemon keeps running."""
 
 import json
 from pathlib import Path
@@ -70,11 +70,11 @@ def test_a_malformed_answer_costs_an_attempt(tmp_path: Path, lies: dict[str, str
         assert (report["kind"], report["class"]) == ("babbled", "exhausted")
         assert report["attempts"] == TIMES
         assert "not what the protocol allows" in report["reason"] or "fit" in report["reason"]
-        assert "a bug" not in made.said()
+        assert "a bug" not in made.log_text()
 
 
-def test_answers_that_fit_are_published_whoever_gives_them(tmp_path: Path) -> None:
-    """The liar can tell the truth: the failures above are due to what it says."""
+def test_valid_answers_of_the_liar_are_published(tmp_path: Path) -> None:
+    """Let the liar tell the truth, which shows that only its lies cause the failures above."""
     line = {"text": "Total 1", "box": {"x0": 0, "y0": 0, "x1": 9, "y1": 9.5}, "confidence": 1}
     with tree(tmp_path, CONFIG) as made:
         _start(made, {"contents": _frame(CONTENTS), "page": _frame(_with(PAGE, lines=[line]))})

@@ -1,4 +1,4 @@
-"""The model in the daemon: a page loads it, idle time unloads it, and its failures cost no document."""
+"""Test the model in the daemon: a page loads it, idle time unloads it, and its failures cost no document."""
 
 import contextlib
 from pathlib import Path
@@ -17,7 +17,7 @@ def _child_commands(made: Tree) -> list[str]:
     """Return the command lines of the daemon's child processes."""
     commands = []
     for child in psutil.Process(made.processes[-1].pid).children():
-        with contextlib.suppress(psutil.Error):  # it has just ended
+        with contextlib.suppress(psutil.Error):  # the process has just ended
             commands.append(" ".join(child.cmdline()))
     return commands
 
@@ -45,7 +45,7 @@ def test_pages_load_the_model_and_idle_time_unloads_it(tmp_path: Path) -> None:
 
 
 def test_pages_that_arrive_during_an_unload_are_not_lost(tmp_path: Path) -> None:
-    """With 1 ms of patience, the model is unloaded after each page and loaded for the next."""
+    """Unload the model after 1 ms without work, so that each page loads it again."""
     with tree(tmp_path, LLM % ("1ms", "publish")) as made:
         tinygguf.write(made.state / "models" / "tiny-q8_0.gguf")
         made.start()
@@ -56,7 +56,7 @@ def test_pages_that_arrive_during_an_unload_are_not_lost(tmp_path: Path) -> None
         assert sidecar["correction"]["pages"] == {"done": 10}
 
 
-def test_a_document_that_waits_for_a_model_blocks_no_other(tmp_path: Path) -> None:
+def test_a_document_that_waits_for_a_model_holds_up_no_other(tmp_path: Path) -> None:
     with tree(tmp_path, LLM % ("5m", "wait")) as made:
         process = made.start()
         put(made.inbox, "scan.png", encoded("png", numbered(1)))
@@ -65,7 +65,7 @@ def test_a_document_that_waits_for_a_model_blocks_no_other(tmp_path: Path) -> No
         )
         put(made.inbox, "notes.txt", b"no scan\n")
         made.failure("notes.txt")
-        assert made.stop(process) == 0  # the document waits on after a restart
+        assert made.stop(process) == 0  # the document still waits after a restart
         made.start()
         tinygguf.write(made.home / "tiny.gguf")
         (made.state / "models").mkdir(exist_ok=True)
@@ -101,7 +101,7 @@ def test_a_killed_model_process_costs_no_document(tmp_path: Path) -> None:
         assert made.published("book")["correction"]["pages"] == {"done": 4}
 
 
-def test_a_download_runs_beside_the_work_and_is_shown(tmp_path: Path) -> None:
+def test_documents_are_published_during_a_download_which_the_status_shows(tmp_path: Path) -> None:
     data = tinygguf.write(tmp_path / "made.gguf").read_bytes()
     more = "llm: {context: 1024, repo_id: Linden/Tiny-GGUF, on_unavailable: wait}"
     with (
@@ -114,11 +114,11 @@ def test_a_download_runs_beside_the_work_and_is_shown(tmp_path: Path) -> None:
         sidecar = made.published("scan")
 
         assert sidecar["correction"]["status"] == "done"
-        assert "state=downloading" in made.said()
-        assert "licence: apache-2.0" in made.said()
+        assert "state=downloading" in made.log_text()
+        assert "licence: apache-2.0" in made.log_text()
 
 
-def test_a_hub_out_of_reach_is_a_reason_in_the_sidecar(tmp_path: Path) -> None:
+def test_the_sidecar_says_that_the_hub_is_out_of_reach(tmp_path: Path) -> None:
     with tree(tmp_path, "llm: {model: auto, context: 1024}") as made:
         made.start(HF_ENDPOINT="http://127.0.0.1:9", HF_HOME=str(tmp_path / "hf"))
         put(made.inbox, "a.png", encoded("png", numbered(1)))

@@ -1,4 +1,4 @@
-"""Monitoring: /metrics, /healthz and `scanmend status --check` of a running daemon."""
+"""Test the monitoring of a running daemon: /metrics, /healthz and `scanmend status --check`."""
 
 import http.client
 import json
@@ -16,7 +16,7 @@ LLM = "llm: {model: auto, auto_download: false}"
 
 
 class _UnixConnection(http.client.HTTPConnection):
-    """HTTP over a Unix socket."""
+    """An HTTP connection over a Unix socket."""
 
     def __init__(self, path: Path) -> None:
         super().__init__("localhost")
@@ -35,7 +35,7 @@ def _get(connection: http.client.HTTPConnection, path: str) -> tuple[int, str]:
     return answer.status, body
 
 
-def test_metrics_and_health_on_a_socket(tmp_path: Path) -> None:
+def test_metrics_and_health_are_served_on_a_socket(tmp_path: Path) -> None:
     path = tmp_path / "web.sock"
     with tree(tmp_path / "home", f"{LLM}\nweb: {{listen: {path}}}") as made:
         process = made.start()
@@ -54,12 +54,12 @@ def test_metrics_and_health_on_a_socket(tmp_path: Path) -> None:
         assert 'scanmend_documents{state="failed"} 1.0' in body
         assert "scanmend_troubles 0.0" in body
         assert _get(_UnixConnection(path), "/")[0] == 404
-        assert path.stat().st_mode & 0o007 == 0  # only for the group
+        assert path.stat().st_mode & 0o007 == 0  # only the group may connect
         assert made.stop(process) == 0
         assert not path.exists()
 
 
-def test_metrics_on_a_port_of_this_machine(tmp_path: Path) -> None:
+def test_metrics_are_served_on_a_port_of_this_machine(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -67,7 +67,9 @@ def test_metrics_on_a_port_of_this_machine(tmp_path: Path) -> None:
         made.start()
 
         assert _get(http.client.HTTPConnection("127.0.0.1", port), "/healthz")[0] == 200
-        silent = socket.create_connection(("127.0.0.1", port))  # must not block other clients
+        silent = socket.create_connection(
+            ("127.0.0.1", port)
+        )  # a silent client, which must not block others
         assert _get(http.client.HTTPConnection("127.0.0.1", port), "/metrics")[0] == 200
         silent.close()
 
@@ -82,7 +84,7 @@ def test_only_addresses_of_this_machine_are_allowed(tmp_path: Path, listen: str)
         assert "127.0.0.1:PORT" in done.stderr
 
 
-def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -94,7 +96,7 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
             assert f"web.listen: {listen}: Address already in use" in done.stderr
 
 
-def test_status_check_for_monitoring(tmp_path: Path) -> None:
+def test_status_check_tells_trouble_by_its_exit_code(tmp_path: Path) -> None:
     with tree(tmp_path, LLM) as made:
         down = made.command("status", "--check", check=False)
         assert down.returncode == 1
@@ -108,6 +110,6 @@ def test_the_daemon_runs_at_a_lower_priority(tmp_path: Path) -> None:
     mine = os.getpriority(os.PRIO_PROCESS, 0)
     for more, niceness in ((0, mine or NICENESS), (9, min(19, mine + 9))):
         with tree(tmp_path / str(more), LLM) as made:
-            # a priority that the user has chosen, such as 9, stays
+            # a priority that the user has chosen, such as 9, is kept
             process = made.start(before=("nice", "-n", str(more)))
             assert os.getpriority(os.PRIO_PROCESS, process.pid) == niceness

@@ -1,4 +1,4 @@
-"""Test a daemon that has run for years: its journal and its leftovers."""
+"""Test a daemon that has run for years: its temporary files and its journal."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def test_half_written_files_of_a_killed_run_are_removed_after_the_start(tmp_path
         made.start()
 
         made.eventually(lambda: not any(path.exists() for path in left))
-        said = made.said()
+        said = made.log_text()
         assert said.index("ready") < said.index("removed a half-written file")
 
 

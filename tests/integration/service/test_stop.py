@@ -1,4 +1,4 @@
-"""Test stops and kills: documents in work are finished after the next start, exactly once."""
+"""Test stops and kills: after the next start, documents in work are finished exactly once."""
 
 import contextlib
 import json
@@ -34,7 +34,7 @@ POINTS = [
 
 
 def _whole(made: Tree, stem: str, pages: int) -> None:
-    """Wait for one complete result, one original put away and nothing left over."""
+    """Wait until the result is complete, its original is archived and no other file is left."""
     sidecar = made.published(stem)
     assert sidecar["source"]["pages"] == pages == len(sidecar["pages"])
     assert made.text(stem).count("\f") == pages - 1
@@ -46,7 +46,7 @@ def _whole(made: Tree, stem: str, pages: int) -> None:
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_killed_at_each_step(tmp_path: Path, point: str) -> None:
+def test_a_document_survives_a_kill_at_each_step(tmp_path: Path, point: str) -> None:
     with tree(tmp_path) as made:
         put(made.inbox, "book.pdf", encoded("pdf", numbered(2)))
         made.die_at(point)
@@ -66,7 +66,7 @@ def test_killed_at_each_step(tmp_path: Path, point: str) -> None:
         "before:state:failed",
     ],
 )
-def test_killed_while_failing(tmp_path: Path, point: str) -> None:
+def test_a_failing_document_survives_a_kill(tmp_path: Path, point: str) -> None:
     with tree(tmp_path) as made:
         put(made.inbox, "notes.pdf", b"no scan at all")
         made.die_at(point)
@@ -80,39 +80,41 @@ def test_killed_while_failing(tmp_path: Path, point: str) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stop_in_the_middle_of_a_book(tmp_path: Path, number: int) -> None:
+def test_a_stopped_daemon_finishes_its_book_after_the_next_start(
+    tmp_path: Path, number: int
+) -> None:
     with tree(tmp_path) as made:
         process = made.start()
         put(made.inbox, "book.pdf", encoded("pdf", numbered(12)))
-        made.eventually(lambda: "page read" in made.said())
+        made.eventually(lambda: "page read" in made.log_text())
 
         assert made.stop(process, number) == 0
 
         assert made.files(made.outbox) == []
-        assert "stopped" in made.said()
+        assert "stopped" in made.log_text()
         children = [
             p
             for p in psutil.process_iter(["cmdline"])
             if str(tmp_path) in " ".join(p.info["cmdline"] or ())
         ]
         assert children == []
-        read_before = made.said().count("page read")
+        read_before = made.log_text().count("page read")
         made.start()
         _whole(made, "book", 12)
-        assert made.said().count("page read") == 12, f"{read_before} pages were kept"
+        assert made.log_text().count("page read") == 12, f"{read_before} pages were kept"
 
 
 def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
     with tree(tmp_path, "grace: 1h") as made:
         process = made.start()
         put(made.inbox, "book.pdf", encoded("pdf", numbered(30)))
-        made.eventually(lambda: "page read" in made.said())
+        made.eventually(lambda: "page read" in made.log_text())
         children = psutil.Process(process.pid).children(recursive=True)
         assert children
-        for child in children:  # as with a page that never ends
+        for child in children:  # the page never ends
             child.suspend()
         process.send_signal(signal.SIGTERM)
-        made.eventually(lambda: "stopping" in made.said())
+        made.eventually(lambda: "stopping" in made.log_text())
 
         process.send_signal(signal.SIGTERM)
 
@@ -123,11 +125,11 @@ def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
         made.published("book")
 
 
-def test_a_hanging_page_is_handed_back_after_the_grace(tmp_path: Path) -> None:
+def test_a_hanging_page_is_given_back_after_the_grace_period(tmp_path: Path) -> None:
     with tree(tmp_path, "grace: 500ms") as made:
         process = made.start()
         put(made.inbox, "book.pdf", encoded("pdf", numbered(5)))
-        made.eventually(lambda: "page read" in made.said())
+        made.eventually(lambda: "page read" in made.log_text())
         for child in psutil.Process(process.pid).children(recursive=True):
             child.suspend()
 
@@ -137,22 +139,22 @@ def test_a_hanging_page_is_handed_back_after_the_grace(tmp_path: Path) -> None:
         assert made.published("book")["attempts"] == 0
 
 
-def test_an_engine_that_crashes_costs_an_attempt(tmp_path: Path) -> None:
+def test_a_crash_of_the_engine_costs_an_attempt(tmp_path: Path) -> None:
     with tree(tmp_path) as made:
         process = made.start()
         put(made.inbox, "book.pdf", encoded("pdf", numbered(6)))
-        made.eventually(lambda: "page read" in made.said())
+        made.eventually(lambda: "page read" in made.log_text())
         for child in psutil.Process(process.pid).children():
             child.send_signal(signal.SIGSEGV)
 
         sidecar = made.published("book")
 
         assert len(sidecar["pages"]) == 6
-        assert sidecar["attempts"] <= 1  # 0 when the child was between two pages
+        assert sidecar["attempts"] <= 1  # 0 if the child was between two pages
 
 
 def test_an_engine_that_always_hangs_exhausts_the_attempts(tmp_path: Path) -> None:
-    """No picture hangs a sound engine, so the time limit is shorter than any engine needs."""
+    """Set a time limit shorter than any engine needs, since no picture is known that hangs one."""
     with tree(tmp_path, "ocr: {workers: 1, page_timeout: 1s, attempts: 2}") as made:
         made.start()
         rows = [
@@ -169,8 +171,8 @@ def test_an_engine_that_always_hangs_exhausts_the_attempts(tmp_path: Path) -> No
         assert report["attempts"] == 2
 
 
-def test_a_full_disk_pauses_and_nothing_is_lost(tmp_path: Path) -> None:
-    """The outbox is a tmpfs of 1 MB, which is filled and then emptied."""
+def test_a_full_outbox_pauses_the_work_and_nothing_is_lost(tmp_path: Path) -> None:
+    """Put the outbox on a tmpfs of 1 MB; fill it, then empty it."""
 
     if os.geteuid() != 0:
         pytest.skip("needs root to mount a tmpfs")
@@ -190,7 +192,7 @@ def test_a_full_disk_pauses_and_nothing_is_lost(tmp_path: Path) -> None:
                     file.write(b"x" * 65536)
             made.start()
             put(made.inbox, "scan.png", encoded("png", numbered(1)))
-            made.eventually(lambda: "No space left" in made.said())
+            made.eventually(lambda: "No space left" in made.log_text())
             made.eventually(lambda: "publish" in made.status()["facts"])
             assert made.files(made.inbox) == ["scan.png"]
             put(made.inbox, "later.png", encoded("png", numbered(1)))
@@ -207,11 +209,11 @@ def test_a_full_disk_pauses_and_nothing_is_lost(tmp_path: Path) -> None:
             subprocess.run(["umount", str(made.outbox)], check=True)
 
 
-def test_a_file_taken_away_in_the_middle(tmp_path: Path) -> None:
+def test_a_file_that_disappears_while_it_is_read_is_gone(tmp_path: Path) -> None:
     with tree(tmp_path) as made:
         made.start()
         book = put(made.inbox, "book.pdf", encoded("pdf", numbered(12)))
-        made.eventually(lambda: "page read" in made.said())
+        made.eventually(lambda: "page read" in made.log_text())
 
         book.unlink()
 
@@ -221,11 +223,11 @@ def test_a_file_taken_away_in_the_middle(tmp_path: Path) -> None:
         assert made.files(made.outbox) == ["scan.json", "scan.txt"]
 
 
-def test_a_file_replaced_in_the_middle_is_published_as_it_is_in_the_end(tmp_path: Path) -> None:
+def test_of_a_file_replaced_while_it_is_read_the_last_version_is_published(tmp_path: Path) -> None:
     with tree(tmp_path) as made:
         made.start()
         put(made.inbox, "book.pdf", encoded("pdf", numbered(8)))
-        made.eventually(lambda: "page read" in made.said())
+        made.eventually(lambda: "page read" in made.log_text())
 
         put(made.home, "new.pdf", encoded("pdf", numbered(2))).rename(made.inbox / "book.pdf")
 
@@ -247,8 +249,8 @@ def test_an_unreadable_journal_is_reported(tmp_path: Path) -> None:
         assert "journal.sqlite: the journal can't be opened" in done.stderr
 
 
-def test_many_files_at_once(tmp_path: Path) -> None:
-    """Forty files on two readers; the watcher's own test has 2,000, without an engine."""
+def test_many_files_at_once_are_all_published(tmp_path: Path) -> None:
+    """Drop forty files for two workers; the watcher's own test has 2,000, without an engine."""
     with tree(tmp_path, "ocr: {workers: 2}") as made:
         made.start()
         data = encoded("png", numbered(1))
@@ -265,8 +267,8 @@ def test_many_files_at_once(tmp_path: Path) -> None:
         assert started < time.time()
 
 
-def test_a_full_state_disk_pauses_and_nothing_is_lost(tmp_path: Path) -> None:
-    """The state folder is a tmpfs, which is filled while the daemon runs and then emptied. The WAL takes 4 MB."""
+def test_a_full_state_disk_pauses_the_work_and_nothing_is_lost(tmp_path: Path) -> None:
+    """Put the state folder on a tmpfs; fill it while the daemon runs, then empty it. The WAL takes 4 MB."""
     if os.geteuid() != 0:
         pytest.skip("needs root to mount a tmpfs")
     with tree(tmp_path) as made:
@@ -286,7 +288,7 @@ def test_a_full_state_disk_pauses_and_nothing_is_lost(tmp_path: Path) -> None:
                     file.write(b"x" * 4096)
             for number in range(30):  # more rows than fit into the pages that SQLite has allocated
                 put(made.inbox, f"scan-{number}.png", encoded("png", numbered(1)))
-            made.eventually(lambda: "the journal can't be written" in made.said())
+            made.eventually(lambda: "the journal can't be written" in made.log_text())
 
             ballast.unlink()
 
@@ -304,9 +306,9 @@ def test_the_json_log_names_the_document_on_each_line(tmp_path: Path) -> None:
         put(made.inbox, "scan.png", encoded("png", numbered(1)))
         made.published("scan")
 
-        lines = [json.loads(line) for line in made.said().splitlines()]
+        lines = [json.loads(line) for line in made.log_text().splitlines()]
 
         assert {"claimed", "page read", "published"} <= {
             line["event"] for line in lines if line.get("document") == "scan.png"
         }
-        assert "harbour" not in made.said()  # a page's text never gets into the log
+        assert "harbour" not in made.log_text()  # a page's text must not get into the log

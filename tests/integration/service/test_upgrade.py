@@ -1,4 +1,4 @@
-"""The real daemon on what another version of scanmend left."""
+"""Test the real daemon on a journal that another version of scanmend left behind."""
 
 import hashlib
 from pathlib import Path
@@ -31,4 +31,4 @@ def test_a_page_that_can_not_be_decoded_is_read_again(tmp_path: Path, state: Sta
         made.start()
 
         assert "Winterbourne" in made.published("scan")["pages"][0]["lines"][0]["text"]
-        assert "pages are read again" in made.said()
+        assert "pages are read again" in made.log_text()

@@ -1,4 +1,4 @@
-"""What children may not do: a child tries it."""
+"""Test the sandbox with a child that tries everything that it must not do."""
 
 import os
 from pathlib import Path
@@ -38,7 +38,7 @@ def test_a_child_reads_and_writes_its_own_folder_and_nothing_else(folder: Path) 
     assert found.done == ["read", "its own folder"]
     assert (folder / "document.txt").read_text() == "every digit"
     assert found.scratch.startswith(str(folder / "scratch"))
-    assert os.listdir(folder / "scratch") == []  # removed with the process
+    assert os.listdir(folder / "scratch") == []  # the child's folder is removed with the process
 
 
 def test_a_folder_may_have_a_name_that_is_not_utf8(folder: Path) -> None:
@@ -49,7 +49,7 @@ def test_a_folder_may_have_a_name_that_is_not_utf8(folder: Path) -> None:
     assert _tried(folder, Sandbox(named)).done == ["read", "its own folder"]
 
 
-def test_a_download_has_the_network_and_its_folder(tmp_path: Path, folder: Path) -> None:
+def test_a_download_child_has_the_network_and_its_folder(tmp_path: Path, folder: Path) -> None:
     if lacking():
         pytest.skip("this machine can't confine")
     (tmp_path / "models").mkdir()
@@ -59,10 +59,10 @@ def test_a_download_has_the_network_and_its_folder(tmp_path: Path, folder: Path)
     assert found.done == ["read", "internet socket", "local socket", "its own folder"]
 
 
-def test_without_a_sandbox_children_work_and_what_is_missing_is_reported(
+def test_without_a_sandbox_children_work_and_the_missing_protection_is_reported(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """This kernel can confine: a child without limits in its environment stands for one on a kernel that can't."""
+    """Start a child without limits in its environment, as on a kernel that can't confine."""
     monkeypatch.setattr(Sandbox, "environment", lambda _self, scratch: {"TMPDIR": scratch})
 
     assert [gap.what for gap in lacking()] == [

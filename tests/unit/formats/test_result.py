@@ -37,7 +37,7 @@ def test_the_sidecar_comes_last_and_names_the_other_files() -> None:
     assert made.summary.status == "done"
 
 
-def test_names_of_formats_are_told_apart() -> None:
+def test_format_names_and_extensions_are_unique() -> None:
     assert len({one.name for one in FORMATS}) == len(FORMATS)
     assert len(set(extensions())) == len(FORMATS) + 1
 
