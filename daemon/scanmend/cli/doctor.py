@@ -135,7 +135,7 @@ def _sandbox() -> Iterator[Finding]:
 def _engines(settings: Settings) -> Iterator[Finding]:
     try:
         chosen = choose(settings)
-        yield Finding("engine chosen", Verdict.OK, f"{chosen.engine}: {chosen.why}")
+        yield Finding("engine chosen", Verdict.OK, f"{chosen.engine}: {chosen.reason}")
     except ScanmendError as error:
         yield Finding("engine chosen", Verdict.BAD, error.what, error.remedy)
     for name in ("rapidocr", "aspose", "tesseract"):

@@ -116,7 +116,7 @@ class Daemon:
         self._log.info(
             "starting", version=__version__, process=os.getpid(), config=settings.file or "defaults"
         )
-        self._log.info("engine", engine=engine.engine, reason=engine.why)
+        self._log.info("engine", engine=engine.engine, reason=engine.reason)
         for missing in lacking():
             self._log.warning("not confined", reason=str(missing))
         return Context(settings, profiles, engine.engine)

@@ -84,7 +84,7 @@ def test_a_malformed_ranking_file_is_refused(spoil: Callable[[dict[str, Any]], N
     content = _shipped()
     spoil(content)
 
-    with pytest.raises(ValueError, match=r"it|format|number"):
+    with pytest.raises(ValueError, match=r"features|format|not a (number|ranking file)"):
         parsed(json.dumps(content).encode())
 
 
