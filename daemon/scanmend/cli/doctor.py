@@ -22,7 +22,7 @@ from scanmend.store.lock import running
 from scanmend.store.mounts import choose_method, free_bytes, mount_of
 from scanmend.telemetry import log
 from scanmend.workers.protocol import ListingRequest
-from scanmend.workers.sandbox import Sandbox, lacking
+from scanmend.workers.sandbox import Sandbox, find_gaps
 
 HUB_SECONDS = 60.0  # how long the Hub may take to list a repository
 PROGRAM_SECONDS = 30.0  # how long a program may take to describe the GPU
@@ -124,11 +124,11 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
 
 
 def _sandbox() -> Iterator[Finding]:
-    missing = lacking()
-    if not missing:
+    gaps = find_gaps()
+    if not gaps:
         what = "confined: no network, write access only to their own folder"
         yield Finding("children", Verdict.OK, what)
-    for gap in missing:
+    for gap in gaps:
         yield Finding("children", Verdict.NOTE, gap.what, gap.remedy)
 
 
