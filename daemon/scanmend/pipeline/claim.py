@@ -4,7 +4,7 @@ import functools
 import threading
 
 from scanmend import errors
-from scanmend.config.parsers import in_words
+from scanmend.config.parsers import duration_text
 from scanmend.config.profiles import select
 from scanmend.document import Document, EndDoubt, FileSnapshot, State
 from scanmend.errors import show
@@ -132,5 +132,5 @@ class Claim:
 def _end_doubt(odd_end: str, waited: float) -> EndDoubt:
     """Return the doubt about a file's end, and the warning that is published if it opens after ``waited`` seconds."""
     what = f"the end of the PDF looks incomplete: {odd_end}"
-    after = f"; it was read after {in_words(waited)} of quiet" if waited else ""
+    after = f"; it was read after {duration_text(waited)} of quiet" if waited else ""
     return EndDoubt(what, what + after)

@@ -18,7 +18,7 @@ from scanmend.config.parsers import (
     WEB_ADDRESS,
     Parser,
     auto_or,
-    in_words,
+    duration_text,
     null_or,
     one_of,
     whole_number,
@@ -90,4 +90,4 @@ def test_a_value_that_is_not_allowed(parser: Parser[Any], value: Any, message: s
     ],
 )
 def test_a_duration_in_words(seconds: float, text: str) -> None:
-    assert in_words(seconds) == text
+    assert duration_text(seconds) == text
