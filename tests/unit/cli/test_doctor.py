@@ -30,7 +30,7 @@ def test_every_part_has_a_finding(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert findings["daemon"].endswith("not running")
     assert findings["folders.inbox"].startswith(f"ok   folders.inbox          {tmp_path}/in (")
     assert findings["folders.state"].startswith("note folders.state")
-    assert remedies[findings["folders.state"]].endswith("-> `scanmend run` makes it")
+    assert remedies[findings["folders.state"]].endswith("-> `scanmend run` creates it")
     assert findings["watching"].startswith("ok   watching")
     assert remedies[findings["pdf.passwords"]].endswith(f"-> chmod o-r {config}")
     assert findings["engine chosen"].startswith("ok   engine chosen          rapidocr: ")

@@ -63,7 +63,7 @@ def test_without_a_configuration(
     monkeypatch.delenv("SCANMEND_CONFIG", raising=False)
 
     assert main(["status"]) == 3
-    assert "name one with --config" in capsys.readouterr().err
+    assert "name a file with --config" in capsys.readouterr().err
 
 
 def test_the_environment_names_the_configuration(

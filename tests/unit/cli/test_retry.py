@@ -60,7 +60,7 @@ def test_an_unclear_name(folders: FoldersSettings, name: str, message: str) -> N
 def test_a_file_in_the_inbox_is_never_replaced(folders: FoldersSettings) -> None:
     Path(folders.inbox, "a.pdf").write_text("new")
 
-    with pytest.raises(UsageError, match="the inbox holds another file of this name"):
+    with pytest.raises(UsageError, match="the inbox already has a file of this name"):
         put_back(folders, ["a.pdf"])
 
     assert Path(folders.inbox, "a.pdf").read_text() == "new"
