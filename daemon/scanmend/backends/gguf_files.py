@@ -4,7 +4,7 @@ import glob
 import os
 from dataclasses import dataclass
 
-from scanmend.config.settings import BUILTIN, LlmSettings
+from scanmend.config.settings import AUTO, BUILTIN, LlmSettings
 from scanmend.gguf_names import file_name_words, part_numbers, without_part
 from scanmend.resources import shipped_file
 
@@ -73,7 +73,7 @@ def chosen(settings: LlmSettings, directory: str) -> str | None:
     """
     if settings.effective_model == BUILTIN:
         return _builtin()
-    if settings.effective_model not in ("auto", None):
+    if settings.effective_model not in (AUTO, None):
         path = os.path.join(directory, os.path.expanduser(settings.effective_model))
         return path if os.path.exists(path) else None
     repository = settings.repository.replace("/", "--").lower()

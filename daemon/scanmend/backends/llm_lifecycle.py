@@ -19,8 +19,6 @@ from scanmend.page import Line, PageProposal
 
 __all__ = ["MODEL_MOVES", "LanguageModel", "ModelState", "page_deadline"]
 
-S = ModelState
-
 
 class LanguageModel:
     """The language model of one configuration.
@@ -42,7 +40,7 @@ class LanguageModel:
         and its reason, ``on_progress`` with a download's progress as text; two threads may call them.
         """
         self._settings = settings
-        downloading = functools.partial(on_state, S.DOWNLOADING)
+        downloading = functools.partial(on_state, ModelState.DOWNLOADING)
         self._states = StateMachine(on_state, on_progress or downloading)
         self._failures = ModelFailures()
         self._process = ModelProcess(settings, scratch, self._states.explain)
@@ -78,13 +76,13 @@ class LanguageModel:
         self, lines: Sequence[Line], wanted: Sequence[int], profile: Profile
     ) -> PageProposal:
         self._ensure_loaded()
-        self._states.move(S.BUSY, f"{len(wanted)} lines")
+        self._states.move(ModelState.BUSY, f"{len(wanted)} lines")
         try:
             proposal = self._process.propose(lines, wanted, profile.prompt)
         except ScanmendError as error:
             self._page_failed(error)
             raise
-        self._states.move(S.IDLE, "")
+        self._states.move(ModelState.IDLE, "")
         self._failures.forget()
         return proposal
 
@@ -96,7 +94,7 @@ class LanguageModel:
         elif isinstance(error, OutOfMemory | Died) or not self._process.alive:
             self._lost(str(error), crashed=not isinstance(error, TimedOut))
         else:
-            self._states.move(S.IDLE, str(error))
+            self._states.move(ModelState.IDLE, str(error))
 
     def _ensure_loaded(self) -> None:
         """Load the model unless its process is alive. Raises ModelUnavailable, or Died if it died while loading."""
@@ -105,16 +103,16 @@ class LanguageModel:
         if self._process.exists:
             self._lost("its process ended", crashed=True)
         path = self._supply.get()
-        if self._states.state == S.FAILED:
+        if self._states.state == ModelState.FAILED:
             self._failures.check(path)
-        elif self._states.state != S.READY:
-            self._states.move(S.READY, path)
+        elif self._states.state != ModelState.READY:
+            self._states.move(ModelState.READY, path)
         self._load(path)
 
     def _load(self, path: str) -> None:
         """Load the file, or connect to the server, at ``path``; raise as ``_ensure_loaded``."""
         name = path if self._settings.backend == "openai" else os.path.basename(path)
-        self._states.move(S.LOADING, name)
+        self._states.move(ModelState.LOADING, name)
         try:
             info = self._process.load(path, lambda: self._closing)
         except ScanmendError as error:
@@ -127,18 +125,18 @@ class LanguageModel:
             if self._closing:
                 raise
             raise ModelUnavailable(reason) from None
-        self._states.move(S.LOADED, describe(info, self._process.pid))
+        self._states.move(ModelState.LOADED, describe(info, self._process.pid))
 
     def _lost(self, reason: str, *, crashed: bool) -> None:
         """Clear away the model's process after its end, and move to FAILED."""
         self._process.end()
         path = self._supply.find()
-        self._states.move(S.FAILED, self._failures.lost(reason, path, crashed=crashed))
+        self._states.move(ModelState.FAILED, self._failures.lost(reason, path, crashed=crashed))
 
     def _failed(self, reason: str, path: str) -> str:
         """Note a failure of the model itself, and move to FAILED; return the reason."""
         self._failures.failed(reason, path)
-        self._states.move(S.FAILED, reason)
+        self._states.move(ModelState.FAILED, reason)
         return reason
 
     def idle(self) -> None:
@@ -148,9 +146,9 @@ class LanguageModel:
         if not self._process.alive:
             self._lost("its process ended while idle", crashed=True)
             return
-        self._states.move(S.UNLOADING, f"no page for {self._settings.idle_unload:g} s")
+        self._states.move(ModelState.UNLOADING, f"no page for {self._settings.idle_unload:g} s")
         self._process.unload()
-        self._states.move(S.READY, "its memory is free")
+        self._states.move(ModelState.READY, "its memory is free")
 
     def interrupt(self) -> None:
         """End the processes at once. Any thread may call this; a call that waits for an answer raises."""

@@ -23,17 +23,18 @@ class ModelState(enum.StrEnum):
     FAILED = "failed"  # until its back-off is over
 
 
-S = ModelState
 MODEL_MOVES: Mapping[ModelState, frozenset[ModelState]] = {
-    S.ABSENT: frozenset({S.DOWNLOADING, S.READY, S.FAILED}),
-    S.DOWNLOADING: frozenset({S.READY, S.FAILED, S.ABSENT}),
-    S.READY: frozenset({S.LOADING, S.ABSENT, S.DOWNLOADING}),
-    S.LOADING: frozenset({S.LOADED, S.FAILED}),
-    S.LOADED: frozenset({S.BUSY, S.UNLOADING, S.FAILED}),
-    S.BUSY: frozenset({S.IDLE, S.FAILED}),
-    S.IDLE: frozenset({S.BUSY, S.UNLOADING, S.FAILED}),
-    S.UNLOADING: frozenset({S.READY}),
-    S.FAILED: frozenset({S.ABSENT, S.READY, S.DOWNLOADING, S.LOADING}),
+    ModelState.ABSENT: frozenset({ModelState.DOWNLOADING, ModelState.READY, ModelState.FAILED}),
+    ModelState.DOWNLOADING: frozenset({ModelState.READY, ModelState.FAILED, ModelState.ABSENT}),
+    ModelState.READY: frozenset({ModelState.LOADING, ModelState.ABSENT, ModelState.DOWNLOADING}),
+    ModelState.LOADING: frozenset({ModelState.LOADED, ModelState.FAILED}),
+    ModelState.LOADED: frozenset({ModelState.BUSY, ModelState.UNLOADING, ModelState.FAILED}),
+    ModelState.BUSY: frozenset({ModelState.IDLE, ModelState.FAILED}),
+    ModelState.IDLE: frozenset({ModelState.BUSY, ModelState.UNLOADING, ModelState.FAILED}),
+    ModelState.UNLOADING: frozenset({ModelState.READY}),
+    ModelState.FAILED: frozenset(
+        {ModelState.ABSENT, ModelState.READY, ModelState.DOWNLOADING, ModelState.LOADING}
+    ),
 }
 
 
@@ -53,7 +54,7 @@ class StateMachine:
         download's progress as text. Two threads may call them.
         """
         self._lock = threading.Lock()
-        self._state = S.ABSENT
+        self._state = ModelState.ABSENT
         self._on_state = on_state
         self._on_progress = on_progress
 
@@ -70,7 +71,7 @@ class StateMachine:
             self._state = new
         for state in ModelState:
             metrics.MODEL_STATE.labels(state.value).set(state == new)
-        metrics.MODEL_MOVES.labels(new.value).inc()
+        metrics.MODEL_MOVES_TOTAL.labels(new.value).inc()
         self.explain(reason)
 
     def explain(self, reason: str) -> None:

@@ -6,7 +6,7 @@ from scanmend.backends.download import Download
 from scanmend.backends.gguf_files import builtin, chosen
 from scanmend.backends.llm_failures import ModelFailures
 from scanmend.backends.llm_state import ModelState, StateMachine
-from scanmend.config.settings import BUILTIN, LlmSettings
+from scanmend.config.settings import AUTO, BUILTIN, LlmSettings
 from scanmend.errors import ModelUnavailable, ScanmendError
 from scanmend.workers.protocol import DownloadBegun, Downloaded, FetchRequest, Progress
 
@@ -72,7 +72,7 @@ class ModelSupply:
         running = self._download is not None and self._download.running
         if running and not failed:
             return ModelUnavailable(self._download_progress)
-        if self._settings.effective_model == "auto" and self._settings.auto_download:
+        if self._settings.effective_model == AUTO and self._settings.auto_download:
             if running or (failed and self._failures.backing_off):
                 return ModelUnavailable(self._failures.reason)
             self._begin_download()
@@ -84,7 +84,7 @@ class ModelSupply:
     def _missing(self) -> ModelUnavailable:
         """Return the error for a file that is missing and not to be downloaded."""
         wanted = self._settings.effective_model
-        if wanted == "auto":
+        if wanted == AUTO:
             what = f"no .gguf file in {self._directory} and llm.auto_download is false"
             return ModelUnavailable(what, "put one there, or set it to true")
         if wanted in (BUILTIN, None):

@@ -24,7 +24,7 @@ from scanmend.telemetry import log
 from scanmend.workers.protocol import ListingRequest
 from scanmend.workers.sandbox import Sandbox, find_gaps
 
-LISTING_SECONDS = 60.0  # in which the Hub must list a repository
+HUB_CHECK_SECONDS = 60.0  # in which the Hub must list a repository
 PROGRAM_SECONDS = 30.0  # in which a program must describe the GPU
 MIN_FREE_BYTES = 500 * 10**6  # on the file system of each folder
 
@@ -203,7 +203,7 @@ def _planned_download(settings: Settings) -> str:
     request = ListingRequest(llm.repository, None, llm.quantization, directory)
     child = llm_child("models", Sandbox(network=True))
     try:
-        listing = child.ask(request, LISTING_SECONDS).files
+        listing = child.ask(request, HUB_CHECK_SECONDS).files
     except ScanmendError as error:
         return str(error)
     finally:
