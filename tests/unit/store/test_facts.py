@@ -38,10 +38,10 @@ def test_what_is_remembered_is_no_fact_for_people(journal: Journal) -> None:
 def test_facts_are_replaced(journal: Journal) -> None:
     journal.facts.set(FactKey.MODEL, "loading")
     journal.facts.set(FactKey.MODEL, "loaded")
-    journal.facts.remember(Memory.TOLD, "webhook", "1")
-    journal.facts.remember(Memory.TOLD, "webhook", "2")
+    journal.facts.remember(Memory.HOOK_POSITION, "webhook", "1")
+    journal.facts.remember(Memory.HOOK_POSITION, "webhook", "2")
 
     assert journal.facts.all()["model"].value == "loaded"
-    told = journal.facts.recall(Memory.TOLD, "webhook")
+    told = journal.facts.recall(Memory.HOOK_POSITION, "webhook")
     assert told is not None
     assert told.value == "2"
