@@ -28,7 +28,7 @@ from scanmend.intake.scanner import Scanner, SliceEnd
 IDLE_SECONDS = 20
 REPEATS = 9
 MANY = 100_000
-Found = tuple[str, float, str]  # what was measured, the value, its unit
+Found = tuple[str, float, str]  # name of the measurement, value, unit
 
 
 def main() -> None:
@@ -107,7 +107,7 @@ def _daemon() -> Iterator[Found]:
         made.eventually(lambda: me.children(recursive=True) == [], 60)
         before = me.cpu_times()
         switches = me.num_ctx_switches()
-        time.sleep(IDLE_SECONDS)  # the measurement: nothing happens meanwhile
+        time.sleep(IDLE_SECONDS)  # the measured time, in which nothing happens
         after, switched = me.cpu_times(), me.num_ctx_switches()
         busy = after.user + after.system - before.user - before.system
         yield "idle daemon, RSS", me.memory_info().rss / 2**20, "MiB"
@@ -118,7 +118,7 @@ def _daemon() -> Iterator[Found]:
 
 
 def _drop(made: Tree, number: int) -> tuple[float, float]:
-    """Return the seconds from the close of a one-page PNG to its sidecar, and how many of them the engine took."""
+    """Return the seconds from the close of a one-page PNG to its sidecar, and the engine's share of them in seconds."""
     data = encoded("png", [page()])
     path = made.inbox / f"scan-{number}.png"
     with open(path, "wb") as file:
