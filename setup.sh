@@ -19,7 +19,7 @@ wanted=$(cat pyproject.toml constraints.txt setup.sh | sha256sum; printf '%s' "$
 [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && compile && exit 0
 
 # pip builds systemd-python (pkg-config, libsystemd-dev) and llama-cpp-python (build-essential) from source.
-packages=(python3-venv python3-dev build-essential pkg-config libsystemd-dev tesseract-ocr tesseract-ocr-osd)
+packages=(python3-venv python3-dev build-essential pkg-config libsystemd-dev tesseract-ocr)
 [ "$what" = test ] && packages+=(fonts-dejavu-core systemd-container faketime fuse3 btrfs-progs samba smbclient rclone)
 
 if command -v dpkg-query >/dev/null; then

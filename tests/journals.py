@@ -1,11 +1,14 @@
-"""Read a journal for tests, while the daemon writes it."""
+"""Read a journal while the daemon writes it, and make a journal fail."""
 
+import contextlib
 import dataclasses
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from scanmend.document import Document, State
+from scanmend.store.journal import Journal
 from scanmend.store.queries import JournalReader
 
 
@@ -28,6 +31,17 @@ def moves(state: Path, document: int) -> list[str]:
         return [new for (new,) in db.execute(statement, (document,))]
     finally:
         db.close()
+
+
+@contextlib.contextmanager
+def unwritable(journal: Journal) -> Iterator[None]:
+    """Make SQLite refuse each write to the journal, as on a read-only disk; reads still work."""
+    connection = journal._db.connection
+    connection.execute("PRAGMA query_only = ON")
+    try:
+        yield
+    finally:
+        connection.execute("PRAGMA query_only = OFF")
 
 
 def document(**changes: Any) -> Document:

@@ -1,4 +1,4 @@
-"""Find the tokens that no model may touch, because each of their characters counts.
+"""Find the tokens that no model may touch, because every character of them counts.
 
 Amounts, quantities, dates, times, percentages, doses, phone numbers, IBANs, BICs, cards, codes that
 mix letters and digits, Roman numerals, number words, e-mail and web addresses, currencies, units.
@@ -15,8 +15,8 @@ _CURRENCY_WORDS = (
     "|(?i:euros?|dollars?|pounds?|francs?|franken|gulden|lire)"
 )
 
-# doses, lengths, areas, volumes, laboratory values; protected also without a number beside them,
-# for the number may have been misread
+# Doses, lengths, areas, volumes, laboratory values. They are protected even without a number beside
+# them, since the number may have been misread.
 _UNITS = (
     r"[mµuk]?g|[mcdµu]?l|[mcdkµ]?m[²³]?|ml/h|mmol/l|mmol|mval|mol|mosm|mmhg|IE|I\.E\.|IU|I\.U\.|U"
     r"|kcal|kJ|kW|kWh|Hz|MHz|GHz|MB|GB|TB|[mµ]?s|min|h|bar|Pa|kPa|hPa|[mk]?V|[mk]?A|[mk]?W|°C|°F|K"
@@ -57,7 +57,7 @@ _BIC_COUNTRIES = frozenset(
 _WORD = re.compile(r"\S+")
 _DIGIT = re.compile(r"\d")
 
-Span = tuple[int, int]  # offsets of a stretch of text: from, to
+Span = tuple[int, int]  # offsets of a stretch of text: start, end (exclusive)
 
 
 def overlaps(span: Span, others: Iterable[Span]) -> bool:
@@ -66,7 +66,7 @@ def overlaps(span: Span, others: Iterable[Span]) -> bool:
 
 
 def protected_spans(text: str, patterns: Sequence[re.Pattern[str]] = ()) -> list[Span]:
-    """Return the spans that no model may touch. ``patterns`` are those that a profile adds.
+    """Return the spans that no model may touch. ``patterns`` are a profile's additional ones.
 
     >>> sorted(protected_spans("pay EUR 12,- to a@b.de by XIV"))
     [(4, 7), (8, 12), (16, 22), (26, 29)]

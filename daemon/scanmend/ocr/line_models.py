@@ -50,8 +50,8 @@ Probabilities = NDArray[
 class RecognisedLine:
     """One recognised line.
 
-    ``confidence``: 0..1. ``unsure``: offsets of unsure characters. ``spaces``: middle and width of each space, as shares
-    of the crop's width. ``doubts``: what else may stand where, from left to right.
+    ``confidence``: 0..1. ``unsure``: offsets of unsure characters. ``spaces``: middle and width of each space, as
+    shares of the crop's width. ``doubts``: what else may stand where, from left to right.
     """
 
     text: str

@@ -104,8 +104,8 @@ def _prepare_openvino() -> None:
 class CheckedSession:
     """A session of RapidOCR's that raises MemoryError if an inference did not run.
 
-    When memory runs out (seen under RLIMIT_DATA, with OpenVINO 2026.4), an inference can return as if nothing was wrong,
-    with the output of the page before. So the old output is marked first.
+    When memory runs out (seen under RLIMIT_DATA, with OpenVINO 2026.4), an inference can return as if nothing was
+    wrong, with the output of the page before. So the old output is marked first.
     """
 
     def __init__(self, session: Any) -> None:

@@ -1,10 +1,10 @@
-"""The claim step: read a quiet file once, see that it is complete, and queue it as a document."""
+"""The claim step: read a quiet file once, check that it is complete, and queue it as a document."""
 
 import functools
 import threading
 
 from scanmend import errors
-from scanmend.config.parsers import in_words
+from scanmend.config.parsers import duration_text
 from scanmend.config.profiles import select
 from scanmend.document import Document, EndDoubt, FileSnapshot, State
 from scanmend.errors import show
@@ -17,9 +17,7 @@ from scanmend.pipeline.queues import Queues
 from scanmend.telemetry import log
 from scanmend.telemetry.error_boundary import ErrorBoundary
 
-LONGEST_OUTAGE_DELAY = (
-    10.0  # seconds between two tries with a file while this machine can't claim it
-)
+MAX_CLAIM_RETRY_SECONDS = 10.0  # between two tries to claim a file during an outage, at most
 
 
 class Claim:
@@ -31,7 +29,7 @@ class Claim:
         self._stores = stores
         self._queues = queues
         self._log = log.get("claim")
-        self._boundary = ErrorBoundary(self._log, LONGEST_OUTAGE_DELAY)
+        self._boundary = ErrorBoundary(self._log, MAX_CLAIM_RETRY_SECONDS)
 
     def run(self, stop: threading.Event) -> None:
         """Claim one file after the other until the queue is closed."""
@@ -43,7 +41,7 @@ class Claim:
             self._claim_when_possible(snapshot, stop)
 
     def _claim_when_possible(self, snapshot: FileSnapshot, stop: threading.Event) -> None:
-        """Claim one file. While this machine can't, wait with it: the files after it would meet the same outage."""
+        """Claim one file, and keep trying while this machine can't: the next file would meet the same outage."""
         claim = functools.partial(self.claim, snapshot)
         while not stop.is_set():
             self._queues.results.wait_before_claim()
@@ -58,7 +56,7 @@ class Claim:
             stop.wait(failure.delay)
 
     def claim(self, snapshot: FileSnapshot) -> None:
-        """Queue the file as a document, or tell the watcher why it is not ready."""
+        """Queue the file as a document, or tell the watcher why it is not ready. Raise MachineError."""
         context = self._context.get()
         with self._stores.leases.claiming(snapshot.path) as holder:
             if isinstance(holder, InWork):
@@ -81,21 +79,21 @@ class Claim:
             self._queue(snapshot, found, context)
 
     def _tried_before(self, snapshot: FileSnapshot) -> NotReady | None:
-        """Return why this version of the file went back to waiting after it was opened; None if it was not."""
+        """Return the old reason if this version of the file was opened before and sent back to wait; else None."""
         waiting = self._stores.journal.waiting(snapshot.path)
         if waiting and waiting.sha256 and waiting.identity == snapshot.identity:
             return NotReady(snapshot.path, waiting.reason, RetryOn.CHANGE)
         return None
 
     def _leave_to(self, holder: Holder, snapshot: FileSnapshot, context: Context) -> None:
-        """Leave the file to another daemon. Should that one die, its lease ends."""
+        """Leave the file to the daemon that holds its lease; try again later, for that daemon may die."""
         self._log.debug("in work elsewhere", document=show(snapshot.path), owner=holder.owner)
         retry_within = context.settings.watch.lease / 2
         reason = f"in work by {holder.owner}"
         self._queues.events.put(InWorkElsewhere(snapshot.path, reason, retry_within))
 
     def _record_published_elsewhere(self, snapshot: FileSnapshot, holder: PublishedMark) -> None:
-        """Record that another daemon published the file, which stays in the inbox."""
+        """Record that another daemon published this content, and that the file stays in the inbox."""
         journal = self._stores.journal
         document = journal.claim(snapshot, holder.sha256, "")
         self._queues.events.put(Claimed(snapshot.path))
@@ -114,7 +112,7 @@ class Claim:
                 doubts = [_end_doubt(found.odd_end, settings.settle.doubtful)]
         document = self._stores.journal.claim(snapshot, sha256, profile.name, doubts)
         self._queues.events.put(Claimed(snapshot.path))
-        if document is None:  # claimed before
+        if document is None:  # it is in work already
             return
         if isinstance(found, OverLimit):
             self._fail_over_limit(document, settings.limits.file_size)
@@ -130,7 +128,10 @@ class Claim:
 
 
 def _end_doubt(odd_end: str, waited: float) -> EndDoubt:
-    """Return the doubt about a file's end, and the warning that is published if it opens after ``waited`` seconds."""
-    what = f"the end of the PDF looks incomplete: {odd_end}"
-    after = f"; it was read after {in_words(waited)} of quiet" if waited else ""
-    return EndDoubt(what, what + after)
+    """Return the doubt about a file's end, with the warning for the case that the file opens.
+
+    ``waited``: seconds for which the file was quiet before it was claimed.
+    """
+    symptom = f"the end of the PDF looks incomplete: {odd_end}"
+    after = f"; it was read after {duration_text(waited)} of quiet" if waited else ""
+    return EndDoubt(symptom, symptom + after)

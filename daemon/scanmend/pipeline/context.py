@@ -1,4 +1,4 @@
-"""The configuration that the steps work with, and what all of them use."""
+"""The configuration of the steps, and the stores that they share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ from scanmend.pipeline.folders import Roots
 from scanmend.store.journal import Journal
 from scanmend.telemetry.liveness import Liveness
 
-# seconds that a page may take beyond its own limits, in the journal and at the end of a child
+# that a page may take beyond its own limits: for the journal, and for ending a child that hangs
 PAGE_OVERHEAD_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One configuration: settings, the profiles that they name, and the engine that they lead to.
+    """One configuration: settings, the profiles that they name, and the OCR engine chosen by them.
 
-    It never changes; a reload makes another. ``one_shot``: for `scanmend process`. A failed original stays where it
-    is, and a file that may be unfinished is not waited for.
+    It never changes; a reload makes another one. ``one_shot``: set by `scanmend process`, which leaves a failed
+    original where it is, and does not wait for the rest of a file that may be unfinished.
     """
 
     settings: Settings
@@ -50,7 +50,7 @@ class CurrentContext:
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """The journal, the folders and their leases, and the signs of life of the threads: all steps share them."""
+    """The journal, the folders, the leases and the threads' liveness, which all steps share."""
 
     journal: Journal
     inbox: Inbox

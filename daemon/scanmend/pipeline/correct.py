@@ -1,7 +1,7 @@
 """The correct step: the model proposes, the gate decides, the page's result goes into the journal.
 
-One thread owns the model. It waits for the next page at most ``llm.idle_unload``, then ends the model's process. A
-page that arrives at that very moment is in the queue and starts the next process: no race by construction.
+One thread owns the model. It waits up to ``llm.idle_unload`` for the next page, then ends the model's process. A page
+that arrives meanwhile stays in the queue until the thread takes it and starts the next process, so there is no race.
 """
 
 import functools
@@ -18,22 +18,21 @@ from scanmend.pipeline.page_correction import PageCorrector
 from scanmend.pipeline.queues import ContextChanged, PageToCorrect, Queues
 from scanmend.telemetry import log
 from scanmend.telemetry.error_boundary import ErrorBoundary
-from scanmend.telemetry.metrics import EDITS, PAGES, SECONDS, SUSPECTS
+from scanmend.telemetry.metrics import EDITS, PAGE_SECONDS, PAGES, SUSPECTS
 
-TRIES = 2  # of one page with the model
-_NO_TIMEOUT = 3600.0  # seconds; nothing is due, only the next page
+MODEL_TRIES_PER_PAGE = 2  # LanguageModel.propose tries a page again after its process died
 
 
 class Correct:
     """The correct step. One thread runs ``run``; only ``interrupt`` comes from another."""
 
     def __init__(self, context: CurrentContext, stores: Stores, queues: Queues) -> None:
-        """Take pages from ``queues.corrections``; put documents whose pages are all there into ``queues.results``."""
+        """Take pages from ``queues.corrections``; put fully corrected documents into ``queues.results``."""
         self._context = context
         self._stores = stores
         self._queues = queues
         self._corrector = PageCorrector(context.get(), stores.journal)
-        # pages that wait for a model or for this machine, in order of arrival, and when they are tried again
+        # pages that wait for a model or for the end of an outage, in order of arrival, and when they are retried
         self._waiting: list[PageToCorrect] = []
         self._retry_at = 0.0  # monotonic
         self._remaining: dict[int, int] = {}  # document -> pages to correct
@@ -56,56 +55,59 @@ class Correct:
 
     def _take(self, item: PageToCorrect | ContextChanged) -> None:
         if isinstance(item, ContextChanged):
-            self._corrector.use(self._context.get())
-        elif self._waiting:  # it would meet the same outage
+            use = functools.partial(self._corrector.use, self._context.get())
+            self._boundary.best_effort(use)  # if it fails, the next page tries it again
+        elif self._waiting:  # the page would meet the same outage
             self._waiting.append(item)
             self._retry_or_unload()
         else:
             self._guarded_turn(item)
 
-    def _timeout(self) -> float:
+    def _timeout(self) -> float | None:
+        """Return the seconds to wait for the next page; None: no limit, since there is nothing to retry or unload."""
         if self._waiting:
             return max(0.0, self._retry_at - time.monotonic())
         idle_unload = self._context.get().settings.llm.idle_unload
-        return idle_unload if self._corrector.loaded else _NO_TIMEOUT
+        return idle_unload if self._corrector.loaded else None
 
     def _retry_or_unload(self) -> None:
-        """Try the pages that wait if it is time; without any, end the idle model."""
+        """Retry the waiting pages when their time has come; if none wait, end the idle model."""
         if not self._waiting:
             self._boundary.best_effort(self._corrector.unload_idle)
         elif time.monotonic() >= self._retry_at:
             waiting, self._waiting = self._waiting, []
             for position, page in enumerate(waiting):
                 self._guarded_turn(page)
-                if (
-                    self._waiting
-                ):  # the outage lasts: the others are not tried now, but come first the next time
+                if self._waiting:
+                    # the outage lasts: don't try the other pages now, but try them first the next time
                     self._waiting = waiting[position + 1 :] + self._waiting
                     return
 
     def _guarded_turn(self, page: PageToCorrect) -> None:
         context = self._context.get()
         llm = context.settings.llm
-        limit = TRIES * (llm.load_timeout + page_deadline(llm)) + PAGE_OVERHEAD_SECONDS
+        limit = (
+            MODEL_TRIES_PER_PAGE * (llm.load_timeout + page_deadline(llm)) + PAGE_OVERHEAD_SECONDS
+        )
         with self._stores.liveness.task("a page", limit):
             failure = self._boundary.attempt(
                 functools.partial(self.turn, page, context),
                 document=functools.partial(self._stores.name_of, page.document),
             )
         if failure:
-            self._remaining.pop(page.document, None)  # counted anew
+            self._remaining.pop(page.document, None)  # the next turn counts anew
             self._waiting.append(page)
             self._retry_at = time.monotonic() + failure.delay
 
     def turn(self, page: PageToCorrect, context: Context) -> None:
-        """Correct one page. Raise MachineError when the result can't be kept or the page is to wait for a model."""
+        """Correct one page. Raise MachineError if the result can't be stored, or the page must wait for a model."""
         journal = self._stores.journal
         document = journal.document(page.document)
-        if document.state != State.READING:  # failed at another page, or gone
+        if document.state != State.READING:  # it failed at another page, or is gone
             self._remaining.pop(page.document, None)
             return
         text = journal.pages.text(page.document, page.number)
-        if text is not None:  # None: the result was kept before, but a later step failed
+        if text is not None:  # None: the result was stored before, but what follows failed
             profiles = context.profiles
             default = context.settings.profiles.default
             profile = profiles.get(document.profile) or profiles[default]
@@ -119,7 +121,7 @@ class Correct:
             self.finish(document)
 
     def _count_down(self, document: Document) -> int:
-        """Return how many pages of the document are still to be corrected. The journal is asked once a document."""
+        """Return how many pages of the document still need correction; query the journal once per document only."""
         if document.id in self._remaining:
             self._remaining[document.id] -= 1
         else:
@@ -131,7 +133,7 @@ class Correct:
         return remaining
 
     def finish(self, document: Document) -> None:
-        """Pass on a document whose pages are all there."""
+        """Pass a document whose pages are all corrected to the publish step."""
         reason = "all pages are read and corrected"
         self._stores.journal.move(document, State.PUBLISHING, reason)
         self._queues.results.put(document.id)
@@ -141,13 +143,13 @@ class Correct:
         self._corrector.close()
 
     def interrupt(self) -> None:
-        """End the model in the middle of its page: the grace is over."""
+        """End the model in the middle of its page: the grace period is over."""
         self._corrector.interrupt()
 
 
 def _count(result: PageResult) -> None:
     PAGES.labels("correct").inc()
-    SECONDS.labels("correct").inc(result.correction.seconds)
+    PAGE_SECONDS.labels("correct").inc(result.correction.seconds)
     for edit in result.edits:
         EDITS.labels("accepted" if edit.accepted else "rejected").inc()
     for suspect in result.suspects:

@@ -1,4 +1,4 @@
-"""The daemon: start, wait, stop in reverse. It imports no engine and parses no user's file."""
+"""The daemon: start the threads, wait, stop them in reverse. It imports no engine and parses no user's file."""
 
 import contextlib
 import functools
@@ -33,14 +33,14 @@ from scanmend.store.journal import Journal
 from scanmend.store.lock import lock
 from scanmend.store.mounts import Root, choose_method
 from scanmend.telemetry import log
-from scanmend.workers.sandbox import lacking
+from scanmend.workers.sandbox import find_gaps
 
-HEALTH_CHECK_SECONDS = 5.0  # between two looks at the threads
-PRUNED_PER_CHECK = 1_000  # documents that the journal forgets at one of them; takes 20 ms
+HEALTH_CHECK_SECONDS = 5.0  # between two checks of the threads
+PRUNED_PER_CHECK = 1_000  # documents that the journal forgets at one health check; takes 20 ms
 PRUNE_INTERVAL = 86400.0  # seconds
-FIRST_LOOK_SECONDS = 30.0  # that a start waits for the first look at the inbox: a share may hang
-NICENESS = 5  # as in the unit: requests for the status, and work on this machine, come first
-FORCED_EXIT = 128  # + the signal: the exit code after a second signal
+MAX_FIRST_SCAN_SECONDS = 30.0  # that the start waits until the first scan begins: a share may hang
+NICENESS = 5  # as in the systemd unit: status requests and other work on this machine come first
+FORCED_EXIT = 128  # plus the signal's number: the exit code after a second signal, as in a shell
 
 
 class Daemon:
@@ -52,23 +52,26 @@ class Daemon:
         self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._pipeline: Pipeline | None = None  # for the signal handler
         self._stopping = False
-        self._last_status = ""  # that systemd was told
+        self._last_status = ""  # the last one sent to systemd
         self._prune_at = 0.0  # monotonic
         self._log = log.get("daemon")
 
     def run(self) -> int:
-        """Start, work until a signal, stop. Raise ConfigError, AlreadyRunning or MachineError at the start."""
+        """Start, work until a signal, stop; return the exit code.
+
+        Raise ConfigError, AlreadyRunning or MachineError at the start.
+        """
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._on_signal)
-        if not os.getpriority(os.PRIO_PROCESS, 0):  # another niceness was somebody's choice
+        if not os.getpriority(os.PRIO_PROCESS, 0):  # another niceness is somebody's choice
             os.nice(NICENESS)
         settings = self._settings
         with contextlib.ExitStack() as stack:
             check_links(settings)
-            shipped()  # raises if the word list is missing: no page could be corrected as it should
+            shipped()  # raises if the word list is missing, without which no page can be corrected
             folders.make_folders(settings)
-            held = lock(settings.folders.state)
-            stack.callback(os.close, held)
+            lock_fd = lock(settings.folders.state)
+            stack.callback(os.close, lock_fd)
             journal = Journal.open(settings.folders.state)
             stack.callback(journal.close)
             stack.callback(folders.clear_scratch, settings)
@@ -79,10 +82,10 @@ class Daemon:
     # start ----------------------------------------------------------------------------------------
 
     def _work(self, journal: Journal, stack: contextlib.ExitStack) -> int:
-        """Start everything, each with its end on the stack, and wait."""
+        """Start everything, push the end of each part onto the stack, and wait. Return the exit code."""
         settings = self._settings
         context = self._load_context()
-        journal.facts.clear(*journal.facts.all())  # stated by the last run
+        journal.facts.clear(*journal.facts.all())  # they held in the last run
         roots = folders.remembered_roots(settings, journal)
         folders.clear_scratch(settings)
         events: Events = queue.SimpleQueue()
@@ -103,7 +106,7 @@ class Daemon:
         if settings.web.listen:
             stack.callback(MonitoringServer(settings, settings.web.listen).close)
         record_vanished(journal, roots.inbox, intake.log)
-        watcher.begun.wait(FIRST_LOOK_SECONDS)
+        watcher.begun.wait(MAX_FIRST_SCAN_SECONDS)
         self._log.info("ready", inbox=settings.folders.inbox, outbox=settings.folders.outbox)
         sd_notify.ready(summary(journal))
         self._start_clearing(roots, stack)
@@ -116,13 +119,13 @@ class Daemon:
         self._log.info(
             "starting", version=__version__, process=os.getpid(), config=settings.file or "defaults"
         )
-        self._log.info("engine", engine=engine.engine, reason=engine.why)
-        for missing in lacking():
-            self._log.warning("not confined", reason=str(missing))
+        self._log.info("engine", engine=engine.engine, reason=engine.reason)
+        for gap in find_gaps():
+            self._log.warning("not confined", reason=str(gap))
         return Context(settings, profiles, engine.engine)
 
     def _start_clearing(self, roots: folders.Roots, stack: contextlib.ExitStack) -> None:
-        """Clear temporary files beside the other work: an archive of years takes minutes to walk."""
+        """Clear temporary files in a thread of its own: to walk an archive of many years takes minutes."""
         stop = threading.Event()
         stack.callback(stop.set)
         clear = functools.partial(folders.clear_temp_files, roots, stop.is_set)
@@ -138,7 +141,7 @@ class Daemon:
         journal: Journal,
         roots: folders.Roots,
     ) -> int:
-        """Wait for signals, and check every few seconds whether all threads work. Return the exit code."""
+        """Wait for a signal to stop, and check the threads every few seconds. Return the exit code."""
         watchdog = sd_notify.watchdog_seconds()
         interval = min(HEALTH_CHECK_SECONDS, watchdog / 3) if watchdog else HEALTH_CHECK_SECONDS
         while True:
@@ -147,8 +150,8 @@ class Daemon:
             except queue.Empty:
                 dead = pipeline.dead_threads() + ([] if watching.alive else ["watch"])
                 if dead:
-                    what = "a thread ended by itself; stopping, to be started anew"
-                    self._log.critical(what, threads=dead)
+                    message = "a thread ended by itself; stopping, to be started anew"
+                    self._log.critical(message, threads=dead)
                     return 1
                 self._report_alive(pipeline, journal)
                 folders.remember_roots(journal, roots)
@@ -166,7 +169,7 @@ class Daemon:
             return 0
 
     def _report_alive(self, pipeline: Pipeline, journal: Journal) -> None:
-        """Feed systemd's watchdog while every thread keeps its limits: a thread that hangs is worth a restart."""
+        """Feed systemd's watchdog unless a thread is beyond its limit: then let systemd restart the daemon."""
         overdue = pipeline.liveness.overdue()
         if overdue:
             self._log.critical("hangs; left to the watchdog", threads=overdue)
@@ -181,9 +184,9 @@ class Daemon:
             self._last_status = status
 
     def prune(self, journal: Journal) -> None:
-        """Let the journal forget old documents: once a day, a few at a time, so that nothing waits for it.
+        """Delete old documents from the journal: once a day, a few at a time, so that no other work waits for it.
 
-        In between it is not written: `scanmend status` takes each write for progress.
+        Write nothing in between, since `scanmend status` takes each write as progress.
         """
         if time.monotonic() < self._prune_at:
             return
@@ -192,11 +195,11 @@ class Daemon:
                 self._prune_at = time.monotonic() + PRUNE_INTERVAL
 
     def _reload(self, pipeline: Pipeline, watcher: Watcher) -> None:
-        """Put all of the new configuration in force, or nothing of it."""
+        """Read the configuration again, and put all of it in force, or nothing if it has a mistake."""
         old = self._settings
         try:
             new = load_settings(old.file) if old.file else old
-            fixed = unreloadable(old, new)
+            unchangeable = unreloadable(old, new)
             context = Context(new, load_profiles(new), choose(new).engine)
         except ScanmendError as error:
             self._log.error("the configuration stays as it was", reason=str(error))
@@ -207,11 +210,11 @@ class Daemon:
         self._settings = new
         self._prune_at = 0.0
         self._log.info("configuration read again", config=new.file, engine=context.engine)
-        if fixed:
-            self._log.warning("needs a restart to take effect", keys=", ".join(fixed))
+        if unchangeable:
+            self._log.warning("needs a restart to take effect", keys=", ".join(unchangeable))
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        """Queue the signal; don't log here. A second signal to stop ends the process at once."""
+        """Queue the signal, without logging. End the process at once at a second signal to stop."""
         if self._stopping and number != signal.SIGHUP:
             if self._pipeline:
                 self._pipeline.kill()
@@ -220,7 +223,7 @@ class Daemon:
 
 
 def record_vanished(journal: Journal, inbox: Root, intake_log: IntakeLog) -> None:
-    """Record waiting files as gone that were taken away while no daemon ran."""
+    """Record as gone each waiting file that was taken away while no daemon ran."""
     if inbox.check() is None:
         for document in journal.in_state(State.SETTLING):
             if not os.path.lexists(os.path.join(os.fsencode(inbox.path), document.path)):

@@ -1,4 +1,4 @@
-"""The configured folders: make them, remember what they lie on, clear what earlier runs left in them."""
+"""The configured folders: make them, remember their file systems, clear the temporary files of earlier runs."""
 
 import contextlib
 import os
@@ -27,7 +27,7 @@ class Roots:
 
     @classmethod
     def of(cls, folders: FoldersSettings, known: Callable[[str], str | None]) -> Self:
-        """Return the configured folders; ``known`` tells what ``Root.export`` gave for a path in an earlier run."""
+        """Return the configured folders. ``known`` returns what ``Root.export`` gave for a path in an earlier run."""
         names = ("inbox", "outbox", "archive", "failed")
         paths = {name: getattr(folders, name) for name in names}
         return cls(**{name: Root(path, known(path)) for name, path in paths.items()})
@@ -38,34 +38,34 @@ class Roots:
 
 
 def require(root: Root, name: str) -> None:
-    """Raise FolderGone when ``folders.<name>`` can't be trusted: a share that is away looks like an empty folder."""
+    """Raise FolderGone if ``folders.<name>`` can't be trusted: an unmounted share looks like an empty folder."""
     reason = root.check()
     if reason:
         raise FolderGone(f"folders.{name}: {reason}")
 
 
 def make_folders(settings: Settings) -> None:
-    """Make the folders that are missing; ConfigError names the one that can't be used."""
+    """Make the folders that are missing. Raise ConfigError for one that can't be used."""
     for name in ("state", "inbox", "outbox", "archive", "failed"):
         path = getattr(settings.folders, name)
-        where = f"{settings.file}: folders.{name}: {path}"
+        subject = f"{settings.file}: folders.{name}: {path}"
         try:
             atomic.make_folder(os.fsencode(path))
         except OSError as error:
-            raise ConfigError(f"{where} can't be made: {error.strerror}") from None
+            raise ConfigError(f"{subject} can't be made: {error.strerror}") from None
         if not os.path.isdir(path):
-            raise ConfigError(f"{where} is not a folder")
+            raise ConfigError(f"{subject} is not a folder")
         if name != "inbox" and not os.access(path, os.W_OK | os.X_OK):
-            raise ConfigError(f"{where} can't be written by this user")
+            raise ConfigError(f"{subject} can't be written by this user")
     state = settings.folders.state
     mount = mount_of(state)
     if mount.network:
-        what = f"{settings.file}: folders.state: {state} is on a share ({mount.fstype})"
-        raise ConfigError(what, "the journal needs a local disk: choose another folder")
+        message = f"{settings.file}: folders.state: {state} is on a share ({mount.fstype})"
+        raise ConfigError(message, "the journal needs a local disk: choose another folder")
 
 
 def remembered_roots(settings: Settings, journal: Journal) -> Roots:
-    """Return the folders with what they lay on when the daemon ran last."""
+    """Return the folders, with the file systems on which they lay when the daemon ran last."""
 
     def known(path: str) -> str | None:
         fact = journal.facts.recall(Memory.ROOT, path)
@@ -75,7 +75,7 @@ def remembered_roots(settings: Settings, journal: Journal) -> Roots:
 
 
 def remember_roots(journal: Journal, roots: Roots) -> None:
-    """Record what each folder lies on, so that the next start knows a share that is away from an empty folder."""
+    """Record each folder's file system, so that the next start can tell an unmounted share from an empty folder."""
     for root in roots:
         known, identity = journal.facts.recall(Memory.ROOT, root.path), root.export()
         if identity and (known is None or known.value != identity):
@@ -84,7 +84,7 @@ def remember_roots(journal: Journal, roots: Roots) -> None:
 
 
 def clear_scratch(settings: Settings) -> None:
-    """Remove the children's folders. Each is removed with its process, unless the daemon was killed."""
+    """Remove the children's scratch folders, which remain only if the daemon was killed."""
     shutil.rmtree(os.path.join(settings.folders.state, "scratch"), ignore_errors=True)
 
 

@@ -29,7 +29,7 @@ class Originals:
     """Puts originals away. Belongs to the publish step's thread; raises OSError and MachineError."""
 
     def __init__(self, context: CurrentContext, stores: Stores, queues: Queues) -> None:
-        """Put paths to look at again into ``queues.events``."""
+        """Put the paths of replaced files into ``queues.events``."""
         self._context = context
         self._stores = stores
         self._queues = queues
@@ -38,7 +38,7 @@ class Originals:
         self._log = log.get("publish")
 
     def put_away(self, document: Document) -> None:
-        """Put the original of a PUTTING_AWAY document away, and take the document to its final state."""
+        """Put the original of a PUTTING_AWAY document away, and move the document to its final state."""
         if document.outcome == PUBLISHED:
             self._put_away_published(document)
         else:
@@ -86,9 +86,10 @@ class Originals:
     def _move_away(
         self, document: Document, destination: _Destination, change: Change | None
     ) -> tuple[Document, str]:
-        """Move the original; return the document and where the original is, for people.
+        """Move the original; return the document, and where the original is in words for people.
 
-        The original may be moved already, or half moved by a crash, or taken away.
+        An earlier try may have moved the original, a crash may have left it half moved, a person may have taken it
+        away.
         """
         require(destination.root, destination.name)
         target = document.put_away
@@ -105,7 +106,7 @@ class Originals:
             atomic.write(naming.error_report(target), [report])
         source = self._stores.inbox.file(document)
         if change:
-            pass  # it was moved before
+            pass  # an earlier try moved it
         elif not moved:
             atomic.move(source, target)
         elif atomic.sha256_of(target) == document.sha256:  # a crash between copy and removal
@@ -116,7 +117,7 @@ class Originals:
         return document, f"the original is in {show(target)}"
 
     def _choose_path(self, document: Document, destination: _Destination) -> tuple[Document, bytes]:
-        """Choose where the original goes, and record it before the move."""
+        """Choose the path for the original, and record it before the move."""
         folder = naming.kept_folder(os.fsencode(destination.root.path), document.path)
         atomic.make_folder(folder)
         target = naming.free_original(folder, document.path, document.sha256)

@@ -1,4 +1,4 @@
-"""Correct one page: ask the model about the lines that need it, and let the gate decide. Owns the model."""
+"""Correct one page: ask the model about the lines that need it, and let the gate decide on its proposal."""
 
 import time
 
@@ -21,11 +21,11 @@ from scanmend.store.journal import Journal
 from scanmend.telemetry import log
 from scanmend.workers.sandbox import home
 
-PROGRESS_LOG_SECONDS = 30.0  # between two log lines of a download
+PROGRESS_LOG_SECONDS = 30.0  # between two log lines about a download's progress
 
 
 class PageCorrector:
-    """Corrects pages. Belongs to the correct step's thread; only ``interrupt`` comes from another."""
+    """Corrects pages, and owns the model. Belongs to the correct step's thread; others may call ``interrupt``."""
 
     def __init__(self, context: Context, journal: Journal) -> None:
         """Load no model yet: the first page that needs one does."""
@@ -38,22 +38,22 @@ class PageCorrector:
 
     @property
     def loaded(self) -> bool:
-        """Return whether the model's process is there."""
+        """Return whether the model's process is running."""
         return self._model.loaded
 
     def use(self, context: Context) -> None:
-        """Replace the model if the context's settings want another one."""
+        """Replace the model if the context's settings ask for another one."""
         if _model_settings(context) != self._configured:
+            model = self._new_model(context.settings)
             self._model.close()
-            self._configured = _model_settings(context)
-            self._model = self._new_model(context.settings)
+            self._configured, self._model = _model_settings(context), model
 
     def unload_idle(self) -> None:
         """End the model's process, because no page came for ``llm.idle_unload``."""
         self._model.idle()
 
     def interrupt(self) -> None:
-        """End the model in the middle of a page: the grace is over. The page is corrected after the next start."""
+        """End the model in the middle of a page: the grace period is over. The next start corrects the page."""
         self._stopping = True
         self._model.interrupt()
 
@@ -64,10 +64,10 @@ class PageCorrector:
     def correct(
         self, text: PageText, profile: Profile, document: Document, context: Context
     ) -> PageResult | None:
-        """Return the page's result; None when the daemon stops in the middle of it.
+        """Return the page's result; None if the daemon stopped in the middle of it.
 
-        A bug that one page's text brings out costs that page its correction, and no other anything. Raise
-        MachineError when the page is to wait for a model.
+        Raise MachineError if the page must wait for a model. After an unforeseen error, the page alone goes
+        uncorrected.
         """
         try:
             return self._correct(text, profile, document, context)
@@ -89,7 +89,7 @@ class PageCorrector:
 
         if not settings.llm.enabled:
             return uncorrected(CorrectionStatus.OFF, "llm.enabled is false")
-        # a large model is asked about more lines: where it reads a number otherwise, a person should look
+        # ask a large model about more lines: if it reads a number differently, a person should check that number
         words = shipped() if _is_builtin(settings) else None
         wanted = [n for n, line in enumerate(text.lines) if needs_correction(line, rules, words)]
         if not wanted:
@@ -112,10 +112,10 @@ class PageCorrector:
             proposal, started, profile=profile.name, prompt_sha256=profile.prompt_sha256
         )
         result = gated_result(text, proposal.lines, rules, correction)
-        self._say_corrected(document, result, len(wanted))
+        self._log_corrected(document, result, len(wanted))
         return result
 
-    def _say_corrected(self, document: Document, result: PageResult, lines: int) -> None:
+    def _log_corrected(self, document: Document, result: PageResult, lines: int) -> None:
         accepted = sum(edit.accepted for edit in result.edits)
         self._log.info(
             "page corrected",
@@ -138,13 +138,13 @@ class PageCorrector:
     def _record_move(self, state: str, reason: str) -> None:
         """Log and record a move of the model to another state."""
         routine = state in (ModelState.BUSY, ModelState.IDLE)
-        say = self._log.debug if routine else self._log.info
-        say("model", state=state, reason=reason)
+        log_at = self._log.debug if routine else self._log.info
+        log_at("model", state=state, reason=reason)
         self._progress_logged_at = 0.0
         self._record(state, reason)
 
     def _record_progress(self, reason: str) -> None:
-        """Record how far a download is, and log it now and then."""
+        """Record how far a download has come, and log it every ``PROGRESS_LOG_SECONDS``."""
         now = time.monotonic()
         if now - self._progress_logged_at >= PROGRESS_LOG_SECONDS:
             self._log.info("model", state=ModelState.DOWNLOADING, reason=reason)
@@ -163,14 +163,14 @@ def _model_settings(context: Context) -> tuple[LlmSettings, ModelsSettings]:
 
 
 def _is_builtin(settings: Settings) -> bool:
-    """Return whether the model that these settings lead to is the built-in one."""
+    """Return whether these settings choose the built-in model."""
     if settings.llm.backend != "local":
         return False
     return chosen(settings.llm, settings.models.directory) == builtin()
 
 
 def _why_nothing(text: PageText) -> str:
-    """Return why no line of the page is worth the model's time."""
+    """Return why no line of the page needs the model."""
     if not any(line.text.strip() for line in text.lines):
         return "no text on the page"
     if all(line.exact for line in text.lines):

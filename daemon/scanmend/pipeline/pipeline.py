@@ -1,7 +1,7 @@
 """The pipeline of a document: the same steps for the daemon and for `scanmend process`.
 
-Started from the last step to the first, so that each step finds the next one working; closed in reverse. What hands
-files to the first step (the watcher, or a list of files) is started last and by the caller.
+The last step is started first and the first step last, so that each step finds the next one working; they are closed in
+reverse. The caller then starts the source of the files: the watcher, or a list of paths.
 """
 
 import os
@@ -32,7 +32,7 @@ from scanmend.store.parts import Parts
 from scanmend.telemetry import log
 from scanmend.telemetry.liveness import Liveness
 
-_TAKEN_UP = "taken up after a restart"
+_RESUMED = "taken up after a restart"
 
 
 def count_workers(settings: Settings) -> int:
@@ -44,7 +44,7 @@ class Pipeline:
     """Claim, read, correct and publish with their threads."""
 
     def __init__(self, context: Context, journal: Journal, roots: Roots, events: Events) -> None:
-        """Start nothing yet. ``events`` takes what the steps tell the watcher."""
+        """Start nothing yet. ``events`` takes the steps' messages to the watcher."""
         settings = context.settings
         self._context = CurrentContext(context)
         self.liveness = Liveness()
@@ -61,7 +61,7 @@ class Pipeline:
         self._correct = Correct(*steps)
         self._read = Read(*steps)
         self._claim = Claim(*steps)
-        self._stop = threading.Event()  # the threads end after the piece of work in hand
+        self._stop = threading.Event()  # set: each thread ends after its current piece of work
         self._threads: list[threading.Thread] = []
         self._readers: list[threading.Thread] = []
         self._corrector: list[threading.Thread] = []
@@ -74,7 +74,7 @@ class Pipeline:
 
     @property
     def intake(self) -> Intake:
-        """Return what the watcher works with."""
+        """Return the watcher's connection to the steps."""
         queues, stores = self._queues, self._stores
         intake_log = IntakeLog(stores.journal, stores.leases, queues.results)
         return Intake(queues.events, queues.claims, intake_log)
@@ -82,7 +82,7 @@ class Pipeline:
     # start ----------------------------------------------------------------------------------------
 
     def start(self, workers: int) -> None:
-        """Take up what an earlier run left, then start the threads, the claim step's last."""
+        """Resume the documents of an earlier run, then start the threads, the claim step's last."""
         self._resume()
         self._thread("leases", self._stores.leases.run)
         self._thread("publish", self._publish.run)
@@ -99,33 +99,33 @@ class Pipeline:
         return thread
 
     def _resume(self) -> None:
-        """Take up what a crash or a stop left, both in the same way: from the journal."""
+        """Resume the documents in work from the journal, in the same way after a crash and after a stop."""
         journal = self._stores.journal
         journal.pages.drop_orphans()
         self._drop_pages_of_another_version()
         self._stores.inbox.parts.sweep(journal.parts_in_hand())
-        left = 0
+        resumed = 0
         for document in journal.in_state(*ACTIVE):
-            left += 1
+            resumed += 1
             if document.state == State.PUBLISHING and self._lacks_pages(document):
-                why = "a page that was kept can't be used"
-                self._resume_reading(journal.move(document, State.QUEUED, why))
+                reason = "a page that was kept can't be used"
+                self._resume_reading(journal.move(document, State.QUEUED, reason))
             elif document.state in (State.PUBLISHING, State.PUTTING_AWAY):
                 self._queues.results.put(document.id)
             else:
                 self._resume_reading(document)
-        if left:
-            self._log.info("taking up what was left", documents=left)
+        if resumed:
+            self._log.info("taking up what was left", documents=resumed)
 
     def _drop_pages_of_another_version(self) -> None:
-        """Drop the kept pages that this version can't decode, at its first start."""
+        """Drop the stored pages that this version can't decode, at its first start only."""
         journal = self._stores.journal
         writer = journal.facts.recall(Memory.VERSION)
         if writer and writer.value == __version__:
-            return  # decoding the pages of a book takes seconds
+            return  # decode nothing: the pages of a book take seconds
         if unreadable := journal.pages.drop_unreadable():
-            what = "pages are read again: another version of scanmend kept them"
-            self._log.warning(what, pages=unreadable)
+            message = "pages are read again: another version of scanmend kept them"
+            self._log.warning(message, pages=unreadable)
         journal.facts.remember(Memory.VERSION, "", __version__)
 
     def _lacks_pages(self, document: Document) -> bool:
@@ -133,15 +133,15 @@ class Pipeline:
         return len(corrected) < (document.pages or 0)
 
     def _resume_reading(self, document: Document) -> None:
-        """Queue the pages of a document that are not read, or not corrected."""
+        """Queue the pages of a document that are not read or not corrected."""
         journal, queues = self._stores.journal, self._queues
         if document.pages is None:
             if document.state == State.READING:
-                journal.move(document, State.QUEUED, _TAKEN_UP)
+                journal.move(document, State.QUEUED, _RESUMED)
             queues.pages.add_contents(document.id, document.first_seen)
             return
         if document.state == State.QUEUED:
-            document = journal.move(document, State.READING, _TAKEN_UP)
+            document = journal.move(document, State.READING, _RESUMED)
         read, corrected = journal.pages.progress(document.id)
         if len(corrected) == document.pages:
             self._correct.finish(document)
@@ -155,7 +155,7 @@ class Pipeline:
     # meanwhile ------------------------------------------------------------------------------------
 
     def reload(self, context: Context) -> None:
-        """Put another configuration in force. It holds from each step's next piece of work on."""
+        """Put another configuration in force. Each step uses it from its next piece of work on."""
         self._context.replace(context)
         self._queues.corrections.put(ContextChanged())
 
@@ -168,7 +168,7 @@ class Pipeline:
     # end ------------------------------------------------------------------------------------------
 
     def close(self, grace: float) -> None:
-        """Stop: claim no more, finish the pages in hand within ``grace`` seconds, then end the rest."""
+        """Stop: claim no more, finish the pages in hand within ``grace`` seconds, then end every thread."""
         deadline = time.monotonic() + grace
         self._stop.set()
         self._queues.claims.close()
@@ -184,8 +184,8 @@ class Pipeline:
         join_until(self._threads, max(deadline, time.monotonic()) + JOIN_SECONDS)
         for thread in self._threads:
             if thread.is_alive():
-                what = "left behind; its work is taken up at the next start"
-                self._log.warning(what, thread=thread.name)
+                message = "left behind; its work is taken up at the next start"
+                self._log.warning(message, thread=thread.name)
 
     def kill(self) -> None:
         """End every child at once, from a signal handler."""

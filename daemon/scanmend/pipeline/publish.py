@@ -1,7 +1,7 @@
 """The publish step: write the result, the sidecar last, then put the original away. Every part can be repeated.
 
-The names are chosen and in the journal before the first byte is written, so that a crash at any point leads to the
-same names. An original is only touched when its result is on disk.
+The journal has the chosen names before the first byte is written, so that a restart after a crash uses the same names.
+An original is touched only after its result is on disk.
 """
 
 import functools
@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 
-from scanmend.document import WAITS, FactKey, State
+from scanmend.document import ACTIVE, WAITS, FactKey, State
 from scanmend.errors import DiskFull, FolderGone, machine_error, show
 from scanmend.intake.work_queue import QueueClosed
 from scanmend.pipeline.context import CurrentContext, Stores
@@ -29,18 +29,18 @@ class Publish:
     def __init__(self, context: CurrentContext, stores: Stores, queues: Queues) -> None:
         """Take documents from ``queues.results``.
 
-        Put attachments into ``queues.pages``, paths to look at again into ``queues.events``.
+        Put attachments into ``queues.pages``, and the paths of replaced files into ``queues.events``.
         """
         self._stores = stores
         self._queues = queues
         self._writer = ResultWriter(stores, queues)
         self._originals = Originals(context, stores, queues)
-        self._postponed: dict[int, float] = {}  # document -> when it is tried again (monotonic)
+        self._postponed: dict[int, float] = {}  # document -> when to retry it (monotonic)
         self._log = log.get("publish")
         self._boundary = ErrorBoundary(self._log)
 
     def run(self, stop: threading.Event) -> None:
-        """Publish one document after the other. One that can't be published now does not hold up the others."""
+        """Publish one document after the other; postpone a document that can't be published now."""
         while not stop.is_set():
             try:
                 self._guarded_turn(self._queues.results.get(self._timeout()))
@@ -50,7 +50,7 @@ class Publish:
                 return
 
     def _timeout(self) -> float | None:
-        """Return the seconds until the next postponed document is due; None without any."""
+        """Return the seconds until the next postponed document is due; None if there is none."""
         if not self._postponed:
             return None
         return max(0.0, min(self._postponed.values()) - time.monotonic())
@@ -76,7 +76,7 @@ class Publish:
             self._unblock()
 
     def _postpone(self, number: int, failure: Failure) -> None:
-        """Try this document again later. If the folders are what fails, the claim step takes no more in."""
+        """Postpone a document. If a folder or a disk is the cause, hold back the claim step."""
         self._postponed[number] = time.monotonic() + failure.delay
         self._boundary.best_effort(functools.partial(self._note_wait, number, failure))
         blocks = isinstance(failure.error, DiskFull | FolderGone)
@@ -88,12 +88,12 @@ class Publish:
 
     def _note_wait(self, number: int, failure: Failure) -> None:
         document = self._stores.journal.document(number)
-        # the reason of a failed document is still to be reported
-        if document.outcome in ("", PUBLISHED):
+        # the error report still needs the reason of a failed document
+        if document.state in ACTIVE and document.outcome in ("", PUBLISHED):
             self._stores.journal.note_reason(document, f"{WAITS}: {failure.reason}")
 
     def _unblock(self) -> None:
-        """Take in more again, and try the postponed documents now."""
+        """Let the claim step go on, and retry the postponed documents now."""
         self._queues.results.unblock()
         self._postponed = dict.fromkeys(self._postponed, 0.0)
         facts = self._stores.journal.facts
@@ -101,7 +101,10 @@ class Publish:
         self._log.info("publishing again")
 
     def turn(self, number: int) -> None:
-        """Publish the document and put its original away, from wherever that was left off."""
+        """Publish the document and put its original away, from wherever an earlier turn ended.
+
+        Raise MachineError if a folder or the journal fails.
+        """
         document = self._stores.journal.document(number)
         try:
             if document.state == State.PUBLISHING:

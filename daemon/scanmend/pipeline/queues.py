@@ -1,10 +1,10 @@
-"""The queues between the steps, and the back-pressure of the last one: results come before more work.
+"""The queues between the steps. The last one holds back the first steps: results come before more work.
 
     watcher → claims → pages (scheduler) → corrections → results
-       ↑_________ events: what the steps tell the watcher
+       ↑_________ events: the steps' messages to the watcher
 
-Claims are bounded by the watcher, whose scan waits. The other queues hold numbers of documents and pages, no text:
-100,000 of them take a few megabytes.
+The watcher bounds the claims: its scan waits while there are many. The other queues hold ids of documents and numbers
+of pages, no text: 100,000 of them take a few megabytes.
 """
 
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from scanmend.intake.events import Events
 from scanmend.intake.work_queue import WorkQueue
 from scanmend.pipeline.scheduler import Scheduler
 
-# documents that may wait for publication while the steps before take in more; else, of 100,000 files, all would be
-# claimed and read before the first is published
+# documents that may wait for publication before the claim step and the read step wait, too. Without a limit, 100,000
+# files would all be claimed and read before the first is published.
 MAX_RESULTS_BEFORE_CLAIM = 20
 MAX_RESULTS_BEFORE_READ = 100
 
@@ -30,11 +30,11 @@ class PageToCorrect:
 
 @dataclass(frozen=True, slots=True)
 class ContextChanged:
-    """Another context is in force: the corrector may need another model."""
+    """A message to the correct step that another context is in force: it may need another model."""
 
 
 class ResultQueue(WorkQueue[int]):
-    """Ids of documents to be published or put away. It holds back the steps that take in more."""
+    """The ids of documents to be published or put away. It holds back the claim and the read step."""
 
     def __init__(self) -> None:
         """Empty, and not blocked."""
@@ -43,18 +43,19 @@ class ResultQueue(WorkQueue[int]):
         self._released = False
 
     def wait_before_claim(self) -> None:
-        """Block while many documents wait here, or while nothing can be published."""
+        """Block while more than ``MAX_RESULTS_BEFORE_CLAIM`` documents wait here, or nothing can be published."""
         with self._changed:
-            while not self._may_go_on(MAX_RESULTS_BEFORE_CLAIM) or self._is_blocked():
+            while not self._is_within(MAX_RESULTS_BEFORE_CLAIM) or self._is_blocked():
                 self._changed.wait()
 
     def wait_before_read(self) -> None:
-        """Block while very many documents wait here."""
+        """Block while more than ``MAX_RESULTS_BEFORE_READ`` documents wait here."""
         with self._changed:
-            while not self._may_go_on(MAX_RESULTS_BEFORE_READ):
+            while not self._is_within(MAX_RESULTS_BEFORE_READ):
                 self._changed.wait()
 
-    def _may_go_on(self, limit: int) -> bool:
+    def _is_within(self, limit: int) -> bool:
+        """Return whether the number of waiting documents holds nobody back."""
         return self._released or len(self._items) <= limit
 
     def _is_blocked(self) -> bool:
@@ -77,7 +78,7 @@ class ResultQueue(WorkQueue[int]):
             self._changed.notify_all()
 
     def release(self) -> None:
-        """Let the threads go on that are held back, for good: the pipeline stops."""
+        """Wake all threads that are held back, and hold back none from now on: the pipeline stops."""
         with self._changed:
             self._released = True
             self._changed.notify_all()
@@ -85,7 +86,7 @@ class ResultQueue(WorkQueue[int]):
 
 @dataclass(frozen=True, slots=True)
 class Queues:
-    """All queues of one pipeline."""
+    """All queues of one pipeline. ``results`` takes the ids of documents."""
 
     events: Events
     claims: WorkQueue[FileSnapshot]

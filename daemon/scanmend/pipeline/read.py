@@ -1,4 +1,4 @@
-"""The read step: each slot takes one job after the other from the scheduler and has its OCR child do it."""
+"""The read step: each slot takes one job after the other from the scheduler and lets its OCR child do it."""
 
 import dataclasses
 import functools
@@ -16,12 +16,12 @@ from scanmend.pipeline.scheduler import ContentsJob, Job, PageJob
 from scanmend.store.parts import allowance
 from scanmend.telemetry import log
 from scanmend.telemetry.error_boundary import ErrorBoundary, Failure
-from scanmend.telemetry.metrics import FAILURES, PAGES, SECONDS
+from scanmend.telemetry.metrics import PAGE_FAILURES, PAGE_SECONDS, PAGES
 from scanmend.workers.client import Child
 from scanmend.workers.protocol import ContentsRequest, PageRequest
 
-# the number in the place of a page's under which the journal counts attempts to look into a file
-CONTENTS_ROW = -1
+# under this page number the journal counts failed attempts to find out what a file holds
+CONTENTS_PAGE_NUMBER = -1
 
 
 class Read:
@@ -30,13 +30,14 @@ class Read:
     def __init__(self, context: CurrentContext, stores: Stores, queues: Queues) -> None:
         """Take jobs from ``queues.pages``.
 
-        Put pages into ``queues.corrections``, failed documents into ``queues.results``.
+        Put pages into ``queues.corrections``, failed documents into ``queues.results``, and files that must settle
+        again into ``queues.events``.
         """
         self._context = context
         self._stores = stores
         self._queues = queues
         self._slots = ReadSlots()
-        # two slots may take the first two pages of a resumed document
+        # two slots may take the first two pages of a document, and only one may move it to READING
         self._begin_lock = threading.Lock()
         self._stopping = False
         self._log = log.get("read")
@@ -59,12 +60,12 @@ class Read:
                     self.do(job, slot.child, context)
 
     def interrupt(self) -> None:
-        """End the children at once: the grace is over. The jobs in hand go back without an attempt counted."""
+        """End the children at once: the grace period is over. The jobs in hand go back, and no attempt is counted."""
         self._stopping = True
         self._slots.kill_all()
 
     def do(self, job: Job, child: Child, context: Context) -> None:
-        """Do one job. What comes of it stands in the journal and the scheduler afterwards."""
+        """Do one job; record its outcome in the journal and the scheduler. Never raise."""
         work = functools.partial(self._try, job, child, context)
         name = functools.partial(self._stores.name_of, job.document)
         failure = self._boundary.attempt(work, document=name)
@@ -75,11 +76,13 @@ class Read:
 
     def _note_wait(self, job: Job, failure: Failure) -> None:
         document = self._stores.journal.document(job.document)
-        self._stores.journal.note_reason(document, f"{WAITS}: {failure.reason}")
+        # the document may have failed at another page meanwhile: then it keeps that reason
+        if document.state in (State.QUEUED, State.READING):
+            self._stores.journal.note_reason(document, f"{WAITS}: {failure.reason}")
 
     def _try(self, job: Job, child: Child, context: Context) -> None:
-        """Do one job and settle an error of the file or the child. Raise MachineError, or any bug."""
-        document = self._begun(job)
+        """Do one job, and handle an error of the file or the child. Raise MachineError and unforeseen errors."""
+        document = self._as_reading(job)
         if document.state != State.READING:  # it failed at another page meanwhile
             self._queues.pages.drop(document.id)
             return
@@ -90,14 +93,14 @@ class Read:
                 self._read_page(document, job.number, child, context)
         except ScanmendError as error:
             if isinstance(error, ChildError):
-                # after an error that nobody foresaw, a library may answer with the page before
+                # after an unforeseen error, a library may return the page before
                 child.end()
-            self._settle(job, document, error, context)
+            self._handle_error(job, document, error, context)
         else:
             self._queues.pages.done(job)
 
-    def _begun(self, job: Job) -> Document:
-        """Return the job's document, which is in work from now on."""
+    def _as_reading(self, job: Job) -> Document:
+        """Return the job's document, moved to READING if it was QUEUED."""
         with self._begin_lock:
             document = self._stores.journal.document(job.document)
             if document.state == State.QUEUED:
@@ -107,7 +110,7 @@ class Read:
     # the two kinds of jobs ------------------------------------------------------------------------
 
     def _look_into(self, document: Document, child: Child, context: Context) -> None:
-        """Find out what the file holds, keep its attachments, and queue its pages."""
+        """Find out what the file holds, store its attachments, and queue its pages."""
         limits, pdf = context.settings.limits, context.settings.pdf
         doubts = document.end_doubts
         allowed = allowance(document, limits)
@@ -153,53 +156,61 @@ class Read:
         self._stores.journal.pages.keep_text(document.id, text)
         seconds = sum(text.seconds.values())
         PAGES.labels("read").inc()
-        SECONDS.labels("read").inc(seconds)
-        said = self._log.bind(document=document.name, page=number + 1)
-        said.info("page read", of=document.pages, seconds=round(seconds, 2), lines=len(text.lines))
+        PAGE_SECONDS.labels("read").inc(seconds)
+        page_log = self._log.bind(document=document.name, page=number + 1)
+        page_log.info(
+            "page read", of=document.pages, seconds=round(seconds, 2), lines=len(text.lines)
+        )
         for warning in text.warnings:
-            said.warning("page read with a warning", reason=warning)
+            page_log.warning("page read with a warning", reason=warning)
         self._queues.corrections.put(PageToCorrect(document.id, number))
 
     def _path(self, document: Document) -> bytes:
-        """Return the path for the child. The child opens it itself: a link in its place must not lead it elsewhere."""
+        """Return the path that the child opens. Raise MachineError if the file is gone, or a link has replaced it."""
         if not self._stores.inbox.holds(document):
             raise MachineError(f"{document.name} is not in the inbox any more")
         return self._stores.inbox.file(document)
 
-    # what follows an error ------------------------------------------------------------------------
+    # errors ---------------------------------------------------------------------------------------
 
-    def _settle(self, job: Job, document: Document, error: ScanmendError, context: Context) -> None:
-        """Decide what follows from an error, and do it. Raise the error again when it is this machine's."""
+    def _handle_error(
+        self, job: Job, document: Document, error: ScanmendError, context: Context
+    ) -> None:
+        """Handle an error of the job: drop, retry or fail the document. Raise the error again if it is this machine's.
+
+        The document is moved before its jobs are dropped: if the journal can't be written, the caller gives the job
+        back to the scheduler, which must still know the document.
+        """
         if self._stopping:
             self._queues.pages.give_back(job)
             return
         document = self._stores.journal.document(document.id)
         change = self._stores.inbox.change(document)
         if change and document.state == State.READING:
-            self._queues.pages.drop(document.id)
             self._stores.journal.move(document, State.GONE, change)
+            self._queues.pages.drop(document.id)
             self._stores.inbox.parts.drop_below(document)
             self._log.info("gone", document=document.name, reason=str(change))
             return
         if isinstance(error, ChildError):
-            self._settle_attempt(job, document, error, context)
+            self._handle_failed_attempt(job, document, error, context)
         elif not isinstance(error, DocumentError):
             raise error
         elif self._may_be_unfinished(document, job, error, context):
-            self._wait_for_the_rest(document, error)
+            self._wait_for_rest(job, document, error)
         else:
             self._fail(document, str(error), error)
 
-    def _settle_attempt(
+    def _handle_failed_attempt(
         self, job: Job, document: Document, error: ChildError, context: Context
     ) -> None:
         """Count a failed attempt. Try again, or fail the document after the last one."""
-        row = job.number if isinstance(job, PageJob) else CONTENTS_ROW
+        row = job.number if isinstance(job, PageJob) else CONTENTS_PAGE_NUMBER
         attempts = self._stores.journal.pages.count_attempt(document.id, row, str(error))
-        FAILURES.inc()
+        PAGE_FAILURES.inc()
         decision = decide(error, attempts, context.settings.ocr.attempts, pauses=0)
         if not isinstance(decision, Again):
-            self._fail(document, _exhausted(document, job, error, attempts), error)
+            self._fail(document, _reason_after_last_attempt(document, job, error, attempts), error)
             return
         page = job.number + 1 if isinstance(job, PageJob) else None
         self._log.warning(
@@ -214,29 +225,32 @@ class Read:
     def _may_be_unfinished(
         self, document: Document, job: Job, error: ScanmendError, context: Context
     ) -> bool:
-        """Return whether the file's end was odd and nothing opens all of it: then it waits like an incomplete one."""
-        unopened = isinstance(job, ContentsJob) and isinstance(error, Damaged)
-        return not context.one_shot and unopened and bool(document.end_doubts)
+        """Return whether the file must wait as an incomplete one does: its end looks odd, and it does not open."""
+        does_not_open = isinstance(job, ContentsJob) and isinstance(error, Damaged)
+        return not context.one_shot and does_not_open and bool(document.end_doubts)
 
-    def _wait_for_the_rest(self, document: Document, error: ScanmendError) -> None:
-        """Let the file settle again. The claim step knows by its hash that this version was tried."""
-        what = "; ".join(doubt.what for doubt in document.end_doubts)
-        reason = f"incomplete: {what}; {error}"
-        self._queues.pages.drop(document.id)
+    def _wait_for_rest(self, job: Job, document: Document, error: ScanmendError) -> None:
+        """Let the file settle again. By the hash in the journal, the claim step knows that this version was tried."""
+        doubts = "; ".join(doubt.what for doubt in document.end_doubts)
+        reason = f"incomplete: {doubts}; {error}"
         if self._stores.journal.document(document.id).state == State.READING:
             self._stores.journal.move(document, State.SETTLING, reason)
             self._log.info("waiting again", document=document.name, reason=reason)
             self._queues.events.put(Look(document.path))
+        # not ``drop``: the claim step may have added the document again by now
+        self._queues.pages.done(job)
 
     def _fail(self, document: Document, reason: str, error: ScanmendError) -> None:
-        self._queues.pages.drop(document.id)
         if self._stores.journal.document(document.id).state == State.READING:
             self._stores.journal.move(document, State.PUTTING_AWAY, reason, outcome=error.code)
             self._queues.results.put(document.id)
+        self._queues.pages.drop(document.id)
 
 
-def _exhausted(document: Document, job: Job, error: ScanmendError, attempts: int) -> str:
-    """Return why a document failed after the last attempt of a page, and what to do about it."""
+def _reason_after_last_attempt(
+    document: Document, job: Job, error: ScanmendError, attempts: int
+) -> str:
+    """Return the reason of a document that failed after the last attempt of a page, and the remedy."""
     page = f"page {job.number + 1}" if isinstance(job, PageJob) else "looking into the file"
     reason = f"{document.name}: {page} failed {attempts} times: {error}"
     if error.remedy:

@@ -1,4 +1,4 @@
-"""One read slot: a thread with an OCR child of its own, which it replaces when due."""
+"""The OCR children of the read step: one per slot, replaced when it is idle, worn out or of the wrong engine."""
 
 import threading
 from collections.abc import Callable
@@ -8,14 +8,14 @@ from scanmend.pipeline.context import Context
 from scanmend.workers.client import Child
 from scanmend.workers.sandbox import Sandbox, home
 
-# share of ocr.memory from which a child is replaced: the next page might not find enough
+# of ocr.memory: a child that holds more is replaced, since the next page might not find enough
 REPLACE_AT_MEMORY_SHARE = 0.75
-# jobs that one child does: what a library leaks does not add up over the years
+# after so many jobs a child is replaced, so that a library's leaks don't add up over the years
 MAX_JOBS_PER_CHILD = 500
 
 
 class ReadSlot:
-    """The OCR child of one read slot. Belongs to the slot's thread, but ``kill``."""
+    """One read slot's OCR child, and when to replace it. Belongs to the slot's thread; others may call ``kill``."""
 
     def __init__(self, context: Context) -> None:
         """Start no process yet: the first request does."""
@@ -24,17 +24,17 @@ class ReadSlot:
         self._jobs = 0
 
     def prepare(self, context: Context, *, idle: bool) -> None:
-        """End the child if it is idle, worn or of another engine than the context's. The next job starts another."""
+        """End the child if it is idle, worn out, or not of the context's engine. The next job starts another one."""
         other_engine = self._engine != context.engine
-        worn = self._jobs >= MAX_JOBS_PER_CHILD or self.is_near_limit(context)
-        if idle or worn or other_engine:
+        worn_out = self._jobs >= MAX_JOBS_PER_CHILD or self.is_near_limit(context)
+        if idle or worn_out or other_engine:
             self.child.end()
             self._jobs = 0
         if other_engine:
             self._engine, self.child = context.engine, _new_child(context)
 
     def is_near_limit(self, context: Context) -> bool:
-        """Return whether the child holds so much memory that the next page might not find enough."""
+        """Return whether the child holds more than ``REPLACE_AT_MEMORY_SHARE`` of its limit; False without a limit."""
         return self.child.memory() > REPLACE_AT_MEMORY_SHARE * context.settings.ocr.memory > 0
 
     def count_job(self) -> None:
@@ -62,10 +62,10 @@ def _new_child(context: Context) -> Child:
 
 
 class ReadSlots:
-    """The slots that are at work. Each thread enters its own; ``kill_all`` comes from any thread."""
+    """The slots of the running read threads. Each thread adds its own; any thread may call ``kill_all``."""
 
     def __init__(self) -> None:
-        """No slots."""
+        """Begin without slots."""
         self._lock = threading.Lock()
         self._slots: set[ReadSlot] = set()
 
@@ -83,5 +83,6 @@ class ReadSlots:
 
     def kill_all(self) -> None:
         """End every child at once."""
+        # without the lock: a signal handler may call this in a thread that holds it
         for slot in list(self._slots):
             slot.kill()

@@ -24,14 +24,14 @@ class ResultWriter:
     """Writes results. Belongs to the publish step's thread; raises OSError and MachineError."""
 
     def __init__(self, stores: Stores, queues: Queues) -> None:
-        """Put attachments into ``queues.pages``, paths to look at again into ``queues.events``."""
+        """Put attachments into ``queues.pages``, and the paths of replaced files into ``queues.events``."""
         self._stores = stores
         self._queues = queues
         self._outbox = os.fsencode(stores.roots.outbox.path)
         self._log = log.get("publish")
 
     def publish(self, document: Document) -> Document:
-        """Write the result of a PUBLISHING document. Return it as PUTTING_AWAY, or as GONE if its file is another."""
+        """Write the result of a PUBLISHING document. Return it as PUTTING_AWAY, or as GONE if its file is gone."""
         journal = self._stores.journal
         require(self._stores.roots.outbox, "outbox")
         folder = naming.result_folder(self._outbox, document.path)
@@ -59,11 +59,11 @@ class ResultWriter:
         return document
 
     def _published_elsewhere(self, document: Document) -> str | None:
-        """Acquire the lease again, which may have expired. Return why another daemon's result counts.
+        """Return why another daemon's result counts, or None. Acquire the lease again first: it may have expired.
 
         Raise MachineError while another daemon works on the file.
         """
-        if document.part is not None:  # no other daemon has it
+        if document.part is not None:  # its bytes are in this daemon's state folder
             return None
         holder = self._stores.leases.acquire(document.path)
         if isinstance(holder, PublishedMark):
@@ -73,7 +73,7 @@ class ResultWriter:
         return None
 
     def _give_up(self, document: Document, folder: bytes, reason: str) -> Document:
-        """End the work on a file that is gone or was replaced, and remove what was written of its result."""
+        """End the work on a file that is gone or was replaced, and remove the files of its unfinished result."""
         if document.stem is not None:
             for extension in extensions():
                 path = os.path.join(folder, naming.fit(document.stem, extension))
@@ -87,7 +87,7 @@ class ResultWriter:
         return gone
 
     def _is_complete(self, folder: bytes, document: Document) -> bool:
-        """Return whether the sidecar stands: then the result is complete, whatever became of the original."""
+        """Return whether the document's sidecar exists: it is written last, so the result is complete."""
         if document.stem is None:
             return False
         path = os.path.join(folder, naming.fit(document.stem, naming.SIDECAR))

@@ -1,8 +1,8 @@
 """Decide which page is read next: short documents overtake long ones, and none starves.
 
-The order is shortest remaining work first. Ten pages in a row may overtake the document that waits longest; then a
-page of its own is read. That is counted in pages, not in seconds, so that it is the same on a slow machine and a
-fast one. Two heaps keep both orders at O(log n).
+The document with the fewest remaining jobs comes first. After ten pages in a row of other documents, the document that
+waits longest gets a page read. The limit counts pages, not seconds, so that it is the same on slow and fast machines.
+Two heaps, by remaining work and by arrival, find the next document in O(log n).
 """
 
 import heapq
@@ -11,8 +11,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-MAX_OVERTAKING_PAGES = 10  # read in a row before a page of the document that waits longest
-_IDLE_WAIT = 3600.0  # seconds; without a resting document only a change brings a job
+MAX_OVERTAKING_PAGES = 10  # that are read in a row before a page of the document that waits longest
+_MAX_WAIT_SECONDS = 3600.0  # without a paused document, only a notification brings a job
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,85 +31,86 @@ class PageJob:
 
 
 Job = ContentsJob | PageJob
-_NO_PAGES: list[int] = []  # shared by the documents whose contents are not known: 100,000 may wait
+# shared by all documents without pages or jobs, to save memory: 100,000 may wait
+_NO_PAGES: list[int] = []
 _NO_JOBS: frozenset[Job] = frozenset()
 
 
 @dataclass(slots=True)
 class _WaitingDocument:
-    """A document with work that is not done."""
+    """A document with unfinished jobs. ``arrived``: seconds since the epoch."""
 
     arrived: float
-    look_into: bool = False  # a ContentsJob is to be handed out
-    pages: list[int] = field(default_factory=lambda: _NO_PAGES)  # to be handed out, last first
-    in_hand: frozenset[Job] = _NO_JOBS
-    rests_until: float = 0.0  # monotonic
-    version: int = 0  # of its place in the order by remaining work
+    needs_contents: bool = False  # its ContentsJob waits to be taken
+    pages: list[int] = field(default_factory=lambda: _NO_PAGES)  # that wait to be taken, last first
+    in_hand: frozenset[Job] = _NO_JOBS  # taken, but not done
+    paused_until: float = 0.0  # monotonic
+    version: int = 0  # of its entry in the heap by remaining work; older entries don't count
 
     @property
     def has_jobs(self) -> bool:
-        """Return whether a job can be handed out."""
-        return self.look_into or bool(self.pages)
+        """Return whether a job waits to be taken."""
+        return self.needs_contents or bool(self.pages)
 
     @property
     def remaining(self) -> int:
-        """Return how many jobs are not done."""
-        return self.look_into + len(self.pages) + len(self.in_hand)
+        """Return how many jobs are not done, those in hand included."""
+        return self.needs_contents + len(self.pages) + len(self.in_hand)
 
 
-# an entry of a heap: two keys of the order, the document, the version of its place
+# an entry of a heap: two sort keys, the document, and the version that the document had then
 _Entry = tuple[float, float, int, int]
-_ANY_VERSION = 0  # of an entry in the order of arrival, which never changes
+_ANY_VERSION = 0  # of an entry in the heap by arrival, which never goes out of date
 
 
 class Scheduler:
-    """The documents to be read. Thread-safe: any thread adds, the read slots take."""
+    """The documents that wait to be read. Any thread may add to it; the read slots take from it."""
 
     def __init__(self) -> None:
-        """Empty and open."""
+        """Begin empty and open."""
         self._changed = threading.Condition()
         self._documents: dict[int, _WaitingDocument] = {}
         self._by_remaining: list[_Entry] = []
         self._by_arrival: list[_Entry] = []
-        self._overtaking = 0  # pages in a row that were not the oldest document's
+        self._overtaking = 0  # jobs taken in a row that were not the oldest document's
         self._closed = False
 
     def add_contents(self, document: int, arrived: float) -> None:
-        """Add a document that nobody has looked into. ``arrived``: seconds since the epoch."""
+        """Add a document whose contents are not known. ``arrived``: seconds since the epoch."""
         with self._changed:
-            waiting = self._entered(document, arrived)
-            waiting.look_into = True
-            self._place(document, waiting)
+            waiting = self._get_or_add(document, arrived)
+            waiting.needs_contents = True
+            self._push_by_remaining(document, waiting)
             self._changed.notify_all()
 
     def add_pages(self, document: int, pages: Sequence[int], arrived: float) -> None:
-        """Add these pages of a document, whose contents are known now."""
+        """Add the pages of a document, now that its contents are known. ``arrived``: seconds since the epoch."""
         with self._changed:
-            waiting = self._entered(document, arrived)
+            waiting = self._get_or_add(document, arrived)
             waiting.pages = sorted(pages, reverse=True)
-            waiting.in_hand -= {ContentsJob(document)}  # no work that remains
-            self._place(document, waiting)
+            waiting.in_hand -= {ContentsJob(document)}  # it does not count as remaining work
+            self._push_by_remaining(document, waiting)
             self._changed.notify_all()
 
     def give_back(self, job: Job, delay: float = 0.0) -> None:
-        """Take back a job that was not done; its document rests for ``delay`` seconds."""
+        """Take back a job that was not done, and pause its document for ``delay`` seconds."""
         with self._changed:
             waiting = self._documents.get(job.document)
             if waiting is None:
                 return
             waiting.in_hand -= {job}
-            self._enter(job.document, waiting)
+            self._push_by_arrival(job.document, waiting)
             if isinstance(job, PageJob):
                 waiting.pages = waiting.pages or []
                 waiting.pages.append(job.number)
             else:
-                waiting.look_into = True
-            waiting.rests_until = time.monotonic() + delay
-            self._place(job.document, waiting)
+                waiting.needs_contents = True
+            waiting.paused_until = time.monotonic() + delay
+            self._push_by_remaining(job.document, waiting)
             self._changed.notify_all()
 
     def done(self, job: Job) -> None:
-        """Take note that a job is done; a document without jobs leaves."""
+        """Note that a job is done, and remove the document after its last one."""
         with self._changed:
             waiting = self._documents.get(job.document)
             if waiting is None:
@@ -124,7 +125,7 @@ class Scheduler:
             self._documents.pop(document, None)
 
     def take(self, timeout: float) -> Job | None:
-        """Return the next job; None when there was none for ``timeout`` seconds, or the scheduler is closed."""
+        """Wait for the next job and return it; None after ``timeout`` seconds, or once the scheduler is closed."""
         deadline = time.monotonic() + timeout
         with self._changed:
             while not self._closed:
@@ -138,59 +139,62 @@ class Scheduler:
             return None
 
     def close(self) -> None:
-        """Hand out no more jobs; wake the threads that wait for one."""
+        """Give out no more jobs; wake the threads that wait for one."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     def __len__(self) -> int:
-        """Return how many documents have work that is not done."""
+        """Return how many documents have unfinished jobs."""
         with self._changed:
             return len(self._documents)
 
-    def _entered(self, document: int, arrived: float) -> _WaitingDocument:
+    def _get_or_add(self, document: int, arrived: float) -> _WaitingDocument:
         waiting = self._documents.setdefault(document, _WaitingDocument(arrived))
-        self._enter(document, waiting)
+        self._push_by_arrival(document, waiting)
         return waiting
 
-    def _enter(self, document: int, waiting: _WaitingDocument) -> None:
-        """Put the document into the order of arrival, if it had no jobs before.
+    def _push_by_arrival(self, document: int, waiting: _WaitingDocument) -> None:
+        """Push the document onto the heap by arrival, if it has no entry there because it had no jobs.
 
-        A document without jobs leaves that order when it comes first.
+        ``_first_ready`` removes the entry of a document without jobs once it comes first.
         """
         if not waiting.has_jobs:
             heapq.heappush(self._by_arrival, (waiting.arrived, 0, document, _ANY_VERSION))
 
-    def _place(self, document: int, waiting: _WaitingDocument) -> None:
-        """Put the document into the order by remaining work, in place of its earlier entry."""
+    def _push_by_remaining(self, document: int, waiting: _WaitingDocument) -> None:
+        """Push the document onto the heap by remaining work, and outdate its earlier entry there."""
         waiting.version += 1
         if waiting.has_jobs:
             entry = (waiting.remaining, waiting.arrived, document, waiting.version)
             heapq.heappush(self._by_remaining, entry)
 
     def _next(self, now: float) -> tuple[Job | None, float]:
-        """Return the next job, or how many seconds until a resting document has one."""
-        document, ready_in = self._first(self._by_remaining, now)
-        oldest, _ = self._first(self._by_arrival, now)
-        if document is None or oldest is None:  # both or none: one set of documents in two orders
+        """Return the next job, or None and the seconds until a paused document has one."""
+        document, ready_in = self._first_ready(self._by_remaining, now)
+        oldest, _ = self._first_ready(self._by_arrival, now)
+        if document is None or oldest is None:  # both or neither: the heaps hold the same documents
             return None, ready_in
         if self._overtaking >= MAX_OVERTAKING_PAGES:
             document = oldest
         self._overtaking = 0 if document == oldest else self._overtaking + 1
         waiting = self._documents[document]
         job: Job
-        if waiting.look_into:
-            job, waiting.look_into = ContentsJob(document), False
+        if waiting.needs_contents:
+            job, waiting.needs_contents = ContentsJob(document), False
         else:
             job = PageJob(document, waiting.pages.pop())
         waiting.in_hand |= {job}
-        self._place(document, waiting)
+        self._push_by_remaining(document, waiting)
         return job, ready_in
 
-    def _first(self, heap: list[_Entry], now: float) -> tuple[int | None, float]:
-        """Return the first document that does not rest, which stays in the heap, or when one will be ready."""
-        resting: list[_Entry] = []
-        ready_in = _IDLE_WAIT
+    def _first_ready(self, heap: list[_Entry], now: float) -> tuple[int | None, float]:
+        """Return the first document that is not paused, and the seconds until a paused one is ready.
+
+        The document stays in the heap; outdated entries before it are removed.
+        """
+        paused: list[_Entry] = []
+        ready_in = _MAX_WAIT_SECONDS
         found = None
         while heap and found is None:
             entry = heap[0]
@@ -198,11 +202,11 @@ class Scheduler:
             current = waiting and entry[3] in (_ANY_VERSION, waiting.version)
             if waiting is None or not waiting.has_jobs or not current:
                 heapq.heappop(heap)
-            elif waiting.rests_until > now:
-                resting.append(heapq.heappop(heap))
-                ready_in = min(ready_in, waiting.rests_until - now)
+            elif waiting.paused_until > now:
+                paused.append(heapq.heappop(heap))
+                ready_in = min(ready_in, waiting.paused_until - now)
             else:
                 found = entry[2]
-        for entry in resting:
+        for entry in paused:
             heapq.heappush(heap, entry)
         return found, ready_in

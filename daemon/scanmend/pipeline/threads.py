@@ -1,10 +1,10 @@
-"""Threads that end when they are told to, or are left to the end of the process."""
+"""Threads that end soon after they are told to. A thread that does not is left to the end of the process."""
 
 import threading
 import time
 from collections.abc import Callable, Sequence
 
-# seconds that a thread may take to end once nothing holds it; one that hangs with a share is left behind
+# that a thread may take to end after it was told to; one that hangs on a share is left behind
 JOIN_SECONDS = 2.0
 
 
@@ -17,7 +17,7 @@ class StoppableThread:
         body: Callable[[threading.Event], None],
         wake: Callable[[], None] | None = None,
     ) -> None:
-        """Start the thread. ``wake`` wakes the body where it does not wait for the stop event."""
+        """Start the thread. ``wake`` wakes a body that waits for something else than the stop event."""
         self.stop = threading.Event()
         self._wake = wake
         self._thread = threading.Thread(target=body, args=(self.stop,), name=name, daemon=True)
@@ -29,7 +29,7 @@ class StoppableThread:
         return self._thread.is_alive()
 
     def close(self) -> None:
-        """Tell the body to return, and wait for that."""
+        """Tell the body to return, and wait up to ``JOIN_SECONDS`` for it."""
         self.stop.set()
         if self._wake:
             self._wake()

@@ -83,7 +83,7 @@ class Hooks:
             self._check_for_trouble(is_stopping)
 
     def _resume(self, receiver: Receiver) -> _Delivery:
-        known = self._journal.facts.recall(Memory.TOLD, receiver.name)
+        known = self._journal.facts.recall(Memory.HOOK_POSITION, receiver.name)
         if known:
             return _Delivery(receiver, int(known.value))
         delivery = _Delivery(receiver, self._journal.last_move())
@@ -129,7 +129,7 @@ class Hooks:
 
     def _remember(self, delivery: _Delivery) -> None:
         name, position = delivery.receiver.name, str(delivery.position)
-        self._journal.facts.remember(Memory.TOLD, name, position)
+        self._journal.facts.remember(Memory.HOOK_POSITION, name, position)
 
     def _message(self, event: Event, document: Document, reason: str) -> Message:
         message: Message = {

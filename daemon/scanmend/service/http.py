@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 
 from scanmend.config.settings import Settings
 from scanmend.document import State
-from scanmend.errors import ConfigError, MachineError
+from scanmend.errors import ConfigError, ScanmendError
 from scanmend.service.status import read_status, troubles
 from scanmend.telemetry import log, metrics
 
@@ -49,7 +49,7 @@ class StatusCollector(Collector):
         self._settings = settings
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield the metrics of this moment. Raises MachineError if the journal can't be read."""
+        """Yield the metrics of this moment. Raises MachineError or ConfigError if the journal can't be read."""
         now = time.time()
         status = read_status(self._settings)
         documents = GaugeMetricFamily("scanmend_documents", "Documents by state", labels=["state"])
@@ -147,7 +147,7 @@ def _respond(route: Route) -> Response:
     """Error boundary: answer a request, also if the journal can't be read."""
     try:
         return route()
-    except MachineError as error:
+    except ScanmendError as error:
         return Response.text(503, str(error))
     except Exception:  # noqa: BLE001 - an error boundary
         log.get("web").exception("a request failed; this is a bug")

@@ -1,4 +1,4 @@
-"""The error boundary of every step's loop, written once: what one piece of work raises never ends the thread."""
+"""The error boundary of every step's loop: an exception in one piece of work never ends the thread."""
 
 import threading
 import time
@@ -9,8 +9,8 @@ from scanmend.backoff import back_off
 from scanmend.errors import MachineError
 from scanmend.telemetry.log import Logger
 
-BUG_DELAY = 60.0  # seconds until work that met a bug is tried again
-LONGEST_DELAY = 60.0  # seconds between two tries during an outage
+BUG_RETRY_SECONDS = 60.0  # until work that raised an unforeseen error is tried again
+MAX_OUTAGE_RETRY_SECONDS = 60.0  # between two tries during an outage, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +22,18 @@ class Failure:
 
     @property
     def is_bug(self) -> bool:
-        """Return whether nobody foresaw the error."""
+        """Return whether the error is a bug of scanmend, and not this machine's fault."""
         return not isinstance(self.error, MachineError)
 
     @property
     def reason(self) -> str:
-        """Return the error for people."""
+        """Return the error in words for people."""
         return f"{type(self.error).__name__}: {self.error}" if self.is_bug else str(self.error)
 
 
 @dataclass(slots=True)
 class _Outage:
-    """One failure of this machine that lasts. ``retry_at`` is monotonic."""
+    """A failure of this machine that lasts over several tries. ``retry_at``: monotonic seconds."""
 
     failures: int = 0
     retry_at: float = 0.0
@@ -46,8 +46,8 @@ class ErrorBoundary:
     other exception is a bug: it is logged with its traceback.
     """
 
-    def __init__(self, log: Logger, longest_delay: float = LONGEST_DELAY) -> None:
-        """``longest_delay``: seconds between two tries during an outage."""
+    def __init__(self, log: Logger, longest_delay: float = MAX_OUTAGE_RETRY_SECONDS) -> None:
+        """``longest_delay``: seconds between two tries during an outage, at most."""
         self._log = log
         self._longest_delay = longest_delay
         self._lock = threading.Lock()
@@ -62,25 +62,25 @@ class ErrorBoundary:
     ) -> Failure | None:
         """Do ``work``; return why it failed, or None. Never raise.
 
-        Work with the same ``key`` shares an outage, which ends with the first success. ``document`` is the document's
-        name for the log, or looks it up.
+        All work with the same ``key`` shares one outage, which ends with the first success. ``document``: the
+        document's name for the log, or a function that looks it up.
         """
         try:
             work()
         except MachineError as error:
             delay, is_first = self._next_delay(key)
-            say = self._log.warning if is_first else self._log.debug
-            say("waiting for the machine", **_subject(document), reason=str(error))
+            log_at = self._log.warning if is_first else self._log.debug
+            log_at("waiting for the machine", **_subject(document), reason=str(error))
             return Failure(error, delay)
         except Exception as error:  # noqa: BLE001
             self._log.exception("a bug; tried again later", **_subject(document))
-            return Failure(error, BUG_DELAY)
+            return Failure(error, BUG_RETRY_SECONDS)
         with self._lock:
             self._outages.pop(key, None)
         return None
 
     def best_effort(self, work: Callable[[], object]) -> None:
-        """Do ``work`` that the step can go on without, as a note of why a document waits. Never raise."""
+        """Do ``work`` that the step can go on without, such as a note of why a document waits. Never raise."""
         try:
             work()
         except MachineError as error:
@@ -91,7 +91,7 @@ class ErrorBoundary:
     def _next_delay(self, key: Hashable) -> tuple[float, bool]:
         """Return the seconds until the next try, and whether the outage begins now.
 
-        The back-off grows once per delay, however many threads and documents meet the outage meanwhile.
+        The delay doubles once it has passed, however many threads and documents meet the outage meanwhile.
         """
         now = time.monotonic()
         with self._lock:
@@ -105,7 +105,7 @@ class ErrorBoundary:
 
 
 def _subject(document: str | Callable[[], str] | None) -> dict[str, str]:
-    """Return the field of a log line that names the document. Never raise: the journal may be what fails."""
+    """Return the field of a log line that names the document. Never raise, even if the journal fails."""
     if document is None or isinstance(document, str):
         return {"document": document} if document else {}
     try:

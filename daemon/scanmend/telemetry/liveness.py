@@ -1,4 +1,4 @@
-"""Tell whether every thread is alive: each announces a task and the time that it may take."""
+"""Tell whether a thread hangs: each thread announces its task and the seconds that the task may take."""
 
 import contextlib
 import threading
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 
 class Liveness:
-    """The current task of each thread, with its deadline. A thread without a task may wait for ever."""
+    """The current task of each thread, with its deadline. A thread without a task has none. Thread-safe."""
 
     def __init__(self) -> None:
         """Start with no tasks."""
@@ -27,7 +27,7 @@ class Liveness:
                 self._tasks.pop(thread, None)
 
     def overdue(self) -> list[str]:
-        """Return one line for each thread that is beyond its task's deadline."""
+        """Return one line for each thread whose task is beyond its deadline."""
         now = time.monotonic()
         with self._lock:
             return [

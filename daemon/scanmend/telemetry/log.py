@@ -1,6 +1,6 @@
-"""Set up structlog: one line for each entry, for people on a terminal, as JSON, or as fields of systemd's journal.
+"""Set up structlog: one line per entry, for people on a terminal, as JSON, or as fields of systemd's journal.
 
-No entry holds text of a document. Expected failures are logged without a traceback.
+No entry quotes the text of a document. Expected failures are logged without a traceback.
 """
 
 import contextlib
@@ -62,7 +62,7 @@ def get(stage: str) -> Logger:
 
 
 class _LibraryHandler(logging.Handler):
-    """The handler of what libraries log: it makes entries like ours, since a file's name may be in it."""
+    """Turns the log entries of libraries into entries like ours, which escape the file names in them."""
 
     def emit(self, record: logging.LogRecord) -> None:
         get(record.name).warning("a library says", reason=record.getMessage().strip())

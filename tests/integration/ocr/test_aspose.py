@@ -57,7 +57,7 @@ def test_an_invalid_licence_is_named_and_auto_chooses_rapidocr(
     chosen = choose(replace(settings, ocr=replace(settings.ocr, engine="auto")))
 
     assert chosen.engine == "rapidocr"
-    assert "Aspose.lic is not accepted" in chosen.why
+    assert "Aspose.lic is not accepted" in chosen.reason
 
 
 def test_auto_without_a_licence_chooses_rapidocr() -> None:

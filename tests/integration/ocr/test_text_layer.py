@@ -16,7 +16,6 @@ from scanmend.ocr.line_models import LineModels, RecognisedLine
 from scanmend.ocr.rapidocr_internals import Pixels
 
 CASES = Path(__file__).parents[2] / "cases"
-
 TRUTH = json.loads((CASES / "truth.json").read_text())
 
 NUMBER = re.compile(r"\d[\d.,/\-']*\d|\d")

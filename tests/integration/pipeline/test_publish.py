@@ -1,5 +1,6 @@
 """Test the publish step while the outbox is away, and after a bug in one document."""
 
+import dataclasses
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,8 @@ import pytest
 from pipelines import Pipeline, new_pipeline
 from running import eventually
 from scanmend.document import Document, State
+from scanmend.errors import MachineError
+from scanmend.intake.lease import Leases
 from scanmend.page import Box, Correction, CorrectionStatus, EngineInfo, Line, PageResult, PageText
 from scanmend.pipeline.publish import Publish
 
@@ -77,3 +80,23 @@ def test_a_bug_in_one_document_does_not_hold_up_the_others(pipeline: Pipeline) -
     assert pipeline.state(broken) == State.PUBLISHING
     eventually(lambda: pipeline.journal.document(broken.id).waits)
     assert pipeline.queues.results.obstacle == ""
+
+
+def test_a_finished_document_does_not_wait(pipeline: Pipeline) -> None:
+    """Fail to release the lease of a finished document: the release is tried again, and the document does not wait."""
+    document = _corrected(pipeline, "a.png")
+    pipeline.queues.results.put(document.id)
+
+    class FailingLeases(Leases):
+        def release_if_done(self, _: bytes) -> None:
+            pipeline.queues.results.close()
+            raise MachineError("the journal can't be read")
+
+    settings = pipeline.context.settings.watch
+    leases = FailingLeases(pipeline.stores.roots.inbox, pipeline.journal, settings)
+    stores = dataclasses.replace(pipeline.stores, leases=leases)
+
+    Publish(pipeline.current, stores, pipeline.queues).run(threading.Event())
+
+    assert pipeline.state(document) == State.DONE
+    assert not pipeline.journal.document(document.id).waits

@@ -3,17 +3,22 @@
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from journals import unwritable
 from pipelines import Pipeline, new_pipeline
 from running import eventually
 from samples import encoded
 from scanmend.document import State
+from scanmend.errors import FolderGone
 from scanmend.pipeline.queues import PageToCorrect
 from scanmend.pipeline.read import Read
 from scanmend.pipeline.read_slot import ReadSlot
 from scanmend.pipeline.scheduler import ContentsJob, PageJob
+from scanmend.workers.client import Child
+from scanmend.workers.sandbox import Sandbox
 
 
 @pytest.fixture
@@ -161,3 +166,43 @@ def test_a_job_in_hand_goes_back_when_the_grace_is_over(pipeline: Pipeline, slot
 
     assert pipeline.queues.pages.take(0) == ContentsJob(document.id)
     assert pipeline.state(document) == State.READING
+
+
+@pytest.mark.parametrize("data", [encoded("png"), b"no picture"], ids=["taken away", "damaged"])
+def test_a_document_is_not_lost_while_the_journal_cant_be_written(
+    pipeline: Pipeline, slot: ReadSlot, data: bytes
+) -> None:
+    """Fail the move to the next state: the job must come back, or nothing would move the document before a restart."""
+    document = pipeline.reading("a.png", data)
+    pipeline.queues.pages.add_pages(document.id, [0], 0.0)
+    if data != b"no picture":
+        (pipeline.inbox / "a.png").unlink()
+
+    with unwritable(pipeline.journal):
+        _do(pipeline, slot)
+
+    assert pipeline.state(document) == State.READING
+    eventually(lambda: pipeline.queues.pages.take(0) is not None)
+    pipeline.queues.pages.give_back(PageJob(document.id, 0))
+    _do(pipeline, slot)
+    assert pipeline.state(document) in (State.GONE, State.PUTTING_AWAY)
+    assert len(pipeline.queues.pages) == 0
+
+
+def test_a_document_that_failed_at_another_page_keeps_its_reason(pipeline: Pipeline) -> None:
+    """Let one slot wait for the inbox while another one gives the document up."""
+
+    class LateChild(Child):
+        def ask(self, *_: Any) -> Any:
+            pipeline.journal.move(document, State.PUTTING_AWAY, "page 2 failed", outcome="died")
+            raise FolderGone("the inbox is away")
+
+    document = pipeline.reading(pages=2)
+    pipeline.queues.pages.add_pages(document.id, [0], 0.0)
+    job = pipeline.queues.pages.take(0)
+    assert job
+    child = LateChild("none", "OCR", {}, 0, Sandbox())
+
+    Read(pipeline.current, pipeline.stores, pipeline.queues).do(job, child, pipeline.context)
+
+    assert pipeline.journal.document(document.id).reason == "page 2 failed"

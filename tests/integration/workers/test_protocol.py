@@ -236,7 +236,7 @@ def _expected(request: Request[Any], frames: list[bytes]) -> set[type]:
 def test_half_a_message_is_a_protocol_error(
     child: Child, lies: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "STALL_SECONDS", 1)
+    monkeypatch.setattr(client, "FRAME_STALL_SECONDS", 1)
     lies.write_text(json.dumps({"contents": liar.frame(b"{}" * 50)[:-1]}))
 
     with pytest.raises(ProtocolError, match="half a message"):

@@ -62,8 +62,9 @@ def test_an_ambiguous_or_unknown_name_is_refused(
 def test_a_file_in_the_inbox_is_never_replaced(folders: FoldersSettings) -> None:
     Path(folders.inbox, "a.pdf").write_text("new")
 
-    with pytest.raises(UsageError, match="the inbox holds another file of this name"):
+    with pytest.raises(UsageError, match="the inbox already has a file of this name"):
         put_back(folders, ["a.pdf"])
 
     assert Path(folders.inbox, "a.pdf").read_text() == "new"
-    assert "a.pdf" in _files(folders.failed)
+    assert {"a.pdf", "a.pdf.error.json"} < set(_files(folders.failed))
+    assert Path(folders.failed, "a.pdf.error.json").read_text() == "{}"

@@ -8,7 +8,7 @@ from scanmend.correction.confusions import (
     has_regular_case,
     is_one_run,
     is_plausible_misreading,
-    turns_meaning,
+    reverses_meaning,
 )
 
 
@@ -73,7 +73,7 @@ def test_irregular_case_and_old_letters_are_noticed() -> None:
     ],
 )
 def test_a_contrasting_prefix_turns_the_meaning(before: str, after: str, turns: bool) -> None:
-    assert turns_meaning(before, after) == turns
+    assert reverses_meaning(before, after) == turns
 
 
 def test_words_that_differ_by_their_ending_are_recognised() -> None:

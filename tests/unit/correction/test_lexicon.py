@@ -43,7 +43,7 @@ def test_words_are_looked_up_without_the_signs_around_them() -> None:
 
 
 def test_a_file_of_another_format_is_rejected() -> None:
-    with pytest.raises(ValueError, match="no lexicon"):
+    with pytest.raises(ValueError, match="not a scanmend lexicon"):
         Lexicon(b"GGUF....")
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from intakes import RecordedLog, new_intake, take_all
 from scanmend.config.settings import SettleSettings, WatchSettings
+from scanmend.errors import MachineError
 from scanmend.intake.events import Claimed, FolderArrived, Look, ScanNow
 from scanmend.intake.intake_log import Intake
 from scanmend.intake.scanner import SLICE_ENTRIES
@@ -103,3 +104,27 @@ def test_a_path_that_is_too_long_is_recorded_once(tmp_path: Path) -> None:
 
     assert [refused for refused, _ in log.refused] == [path]
     assert "less deep" in log.refused[0][1]
+
+
+def test_the_return_of_the_inbox_is_recorded_once_the_journal_can_be_written(
+    tmp_path: Path,
+) -> None:
+    """Record the return later: otherwise the status would call the inbox away until the next restart."""
+
+    class FailingOnce(RecordedLog):
+        def record_inbox_back(self) -> None:
+            if len(self.away) == 1:
+                self.away.append("not recorded")
+                raise MachineError("the journal can't be written")
+            super().record_inbox_back()
+
+    log = FailingOnce()
+    watcher = _watcher(tmp_path / "inbox", new_intake(log))
+    watcher.turn(0.0)
+    (tmp_path / "inbox").mkdir()
+
+    with pytest.raises(MachineError):
+        watcher.turn(100.0)
+    watcher.turn(105.0)
+
+    assert log.away[1:] == ["not recorded", None]

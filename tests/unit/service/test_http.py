@@ -63,6 +63,24 @@ def test_a_failure_gets_an_answer_and_an_unknown_path_reads_no_journal(
     assert _get(port, "/metrics")[0] == 500
 
 
+def test_a_journal_that_cant_be_opened_is_not_reported_as_a_bug(tmp_path: Path) -> None:
+    (tmp_path / "journal.sqlite").write_bytes(b"no database" * 1000)
+    path = str(tmp_path / "monitoring.sock")
+    server = MonitoringServer(
+        Settings(folders=replace(FoldersSettings(), state=str(tmp_path))), path
+    )
+    try:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(path)
+            client.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+            answer = client.makefile("rb").read().decode()
+    finally:
+        server.close()
+
+    assert "503 Service Unavailable" in answer
+    assert "the journal can't be read" in answer
+
+
 def test_the_socket_is_removed_at_the_end(tmp_path: Path) -> None:
     path = tmp_path / "monitoring.sock"
     server = MonitoringServer(Settings(), str(path))

@@ -9,7 +9,7 @@ from structlog.testing import LogCapture
 
 from scanmend.errors import FolderGone
 from scanmend.telemetry import log
-from scanmend.telemetry.error_boundary import BUG_DELAY, ErrorBoundary
+from scanmend.telemetry.error_boundary import BUG_RETRY_SECONDS, ErrorBoundary
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_a_bug_is_logged_with_its_traceback(logged: LogCapture) -> None:
 
     assert failure is not None
     assert failure.is_bug
-    assert failure.delay == BUG_DELAY
+    assert failure.delay == BUG_RETRY_SECONDS
     assert failure.reason == "KeyError: 'nobody'"
     assert logged.entries[0]["exc_info"]
 

@@ -1,8 +1,8 @@
 """Aspose.OCR for Python via .NET, the engine of offices that have a licence.
 
 Without a licence it gives only the beginning of a page, followed by a line of its own. Such a reading is marked as
-evaluation and truncated, the line is removed, and nothing beyond what the evaluation grants is used. Without OpenSSL 1.1
-the .NET runtime ends the whole process: ``scanmend.backends.ocr_engines`` looks for it first.
+evaluation and truncated, the line is removed, and nothing beyond what the evaluation grants is used. Without OpenSSL
+1.1 the .NET runtime ends the whole process: ``scanmend.backends.ocr_engines`` looks for it first.
 """
 
 import importlib.metadata

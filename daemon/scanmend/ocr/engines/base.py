@@ -45,8 +45,8 @@ class Segment:
 class UprightPage:
     """A page as an engine reads it, mode L or RGB.
 
-    ``turn``: degrees clockwise (0, 90, 180, 270) by which it was turned. ``coarse_lines``: the lines that were found when
-    its direction was determined, as quadrangles; None if it was not searched as it is now.
+    ``turn``: degrees clockwise (0, 90, 180, 270) by which it was turned. ``coarse_lines``: the lines that were found
+    when its direction was determined, as quadrangles; None if it was not searched as it is now.
     """
 
     image: Image

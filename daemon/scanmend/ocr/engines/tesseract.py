@@ -1,9 +1,9 @@
 """Tesseract 5, the system's library: a page in, words with boxes out, as TSV.
 
 The library is called through ctypes. Without starting the program for each page it takes three quarters of the CPU. The
-wheel of tesserocr (MIT) brings a Tesseract of its own, 5.5.4: on 10 receipts and typed pages it took 0.38 s of CPU a page
-against 0.47 s of Debian 12's 5.3.0, and read some words otherwise. It finds no traineddata of the system, and its library
-gets no security updates from the system; hence the system's library.
+wheel of tesserocr (MIT) brings a Tesseract of its own, 5.5.4: on 10 receipts and typed pages it took 0.38 s of CPU a
+page against 0.47 s of Debian 12's 5.3.0, and read some words otherwise. It finds no traineddata of the system, and its
+library gets no security updates from the system; hence the system's library.
 """
 
 import csv

@@ -1,8 +1,9 @@
 """Compare a text layer with the picture of its page: recognise some excerpts and judge the layer by them.
 
-What a PDF says of its characters (ToUnicode, CMaps, an earlier OCR) may be wrong, and no rule on the text alone can tell.
-Drawn text is judged character by character: once a character of a font has agreed with the picture, it is not read
-again in the same document. The layer of an OCR program is judged page by page, and strictly: its digits must agree.
+What a PDF says of its characters (ToUnicode, CMaps, an earlier OCR) may be wrong, and no rule on the text alone can
+tell. Drawn text is judged character by character: once a character of a font has agreed with the picture, it is not
+read again in the same document. The layer of an OCR program is judged page by page, and strictly: its digits must
+agree.
 """
 
 from collections import Counter, OrderedDict, defaultdict
@@ -135,9 +136,9 @@ class _Votes:
 
     def count(self, excerpt: Excerpt, reading: ExcerptReading) -> None:
         """Count what was read of an excerpt."""
-        said = [(g, without_confusions(g.text)) for g in excerpt.glyphs]
-        said = [(g, text) for g, text in said if text]
-        ours, theirs = "".join(text for _, text in said), without_confusions(reading.text)
+        compared = [(g, without_confusions(g.text)) for g in excerpt.glyphs]
+        ours = "".join(text for _, text in compared)
+        theirs = without_confusions(reading.text)
         foreign = foreign_share(excerpt.text) > FOREIGN
         if ours and reading.confidence < SURE_OF_READING and not foreign:
             self._count_unlike(ours, theirs, difference(excerpt.text, reading.text))
@@ -151,7 +152,7 @@ class _Votes:
         self._matched += round(share * len(ours))
         if share < self._worst[0]:
             self._worst = (share, difference(excerpt.text, reading.text))
-        owners = [g for g, text in said for _ in text]
+        owners = [g for g, text in compared for _ in text]
         for change in Levenshtein.opcodes(ours, theirs):
             read = theirs[change.dest_start : change.dest_end]
             self._count_pairs(change.tag, owners[change.src_start : change.src_end], read)

@@ -71,12 +71,12 @@ class Chain:
 
     @property
     def w(self) -> float:
-        """The baseline: the median of its glyphs'."""
+        """Return the baseline: the median of its glyphs'."""
         return median(one.w for one in self.glyphs)
 
     @property
     def size(self) -> float:
-        """The em in pixels: the median of its glyphs'."""
+        """Return the em in pixels: the median of its glyphs'."""
         return median(one.size for one in self.glyphs)
 
 

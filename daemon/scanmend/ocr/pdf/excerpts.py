@@ -133,5 +133,4 @@ def foreign_share(text: str) -> float:
 
 def difference(layer: str, read: str) -> str:
     """Return both texts for a warning."""
-    said, seen = layer[:EXAMPLE_CHARACTERS], read[:EXAMPLE_CHARACTERS]
-    return f"it says {said!r}, the page shows {seen!r}"
+    return f"it says {layer[:EXAMPLE_CHARACTERS]!r}, the page shows {read[:EXAMPLE_CHARACTERS]!r}"

@@ -28,7 +28,7 @@ class PageGeometry:
 
     @property
     def size(self) -> tuple[float, float]:
-        """Width and height in pixels, after /Rotate."""
+        """Return width and height in pixels, after /Rotate."""
         width, height = self.right - self.left, self.top - self.bottom
         if self.rotation in (90, 270):
             width, height = height, width

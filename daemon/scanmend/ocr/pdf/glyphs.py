@@ -64,7 +64,7 @@ class Glyph:
 
     @property
     def blank(self) -> bool:
-        """Whether its font draws nothing for it."""
+        """Return whether its font draws nothing for it."""
         return not has_ink(self.box, self.text_object.size)
 
 

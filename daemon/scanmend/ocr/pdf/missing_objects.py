@@ -70,7 +70,7 @@ def _missing_in(pdf: "pikepdf.Pdf", pages: int, data: bytes) -> str:
 
 
 def _mark_missing(pdf: "pikepdf.Pdf", referred: set[int], warnings: list[str]) -> bool:
-    """Put the name ``_MISSING`` in the place of each missing object; return False if there are too many objects.
+    """Replace each missing object with the name ``_MISSING``; return False if there are too many objects.
 
     qpdf shows a reference to a missing object as no entry at all. ``referred``: the object numbers that the file's
     bytes refer to; object streams may refer to others.

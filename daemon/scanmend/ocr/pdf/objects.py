@@ -91,7 +91,7 @@ def _nearby(grid: Mapping[tuple[int, int], list[Box]], box: Box) -> Iterator[Box
 
 
 def _are_doubles(one: Box, other: Box) -> bool:
-    """Return whether two texts are equally large and stand in one place, up to the breadth of a shadow."""
+    """Return whether two texts are equally large and have one position, up to the breadth of a shadow."""
     height = max(one.height, other.height)
     difference, shift = DOUBLE_SIZE_DIFFERENCE * height, DOUBLE_SHIFT * height
     return (

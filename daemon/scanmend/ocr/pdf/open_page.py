@@ -41,7 +41,7 @@ class OpenPage:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height in pixels."""
+        """Return width and height in pixels."""
         width, height = self.geometry.size
         return max(1, round(width)), max(1, round(height))
 

@@ -1,8 +1,8 @@
 """Put glyphs together to runs of text on one baseline, in the direction and order in which a reader reads them.
 
-PDFium tells the spaces between characters that follow each other in the file. Where a page writes each letter by itself,
-turned, or out of order, positions decide: glyphs on one baseline are one run, a gap wider than a word space parts two.
-Right-to-left text is put into logical order by its positions.
+PDFium tells the spaces between characters that follow each other in the file. Where a page writes each letter by
+itself, turned, or out of order, positions decide: glyphs on one baseline are one run, a gap wider than a word space
+parts two. Right-to-left text is put into logical order by its positions.
 """
 
 import math
@@ -52,12 +52,12 @@ class Run:
 
     @property
     def column(self) -> bool:
-        """Whether it is a column of vertical writing, whose characters stand upright."""
+        """Return whether it is a column of vertical writing, whose characters stand upright."""
         return self.frame == COLUMN and not self.glyphs[0].text_object.angle
 
     @cached_property
     def page_box(self) -> Box:
-        """The bounds on the page, in pixels."""
+        """Return the bounds on the page, in pixels."""
         return self.frame.to_page(self.box)
 
 

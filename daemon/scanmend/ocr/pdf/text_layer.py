@@ -1,7 +1,8 @@
 """Take the text layer of a page as far as the page shows it and agrees with it.
 
 A text layer is evidence, not the page. Two kinds of its characters count: those that the page draws, and those that an
-OCR program laid over a picture in which the engine can read the same. The caller recognises what the page shows besides.
+OCR program laid over a picture in which the engine can read the same. The caller recognises what the page shows
+besides.
 """
 
 from collections import Counter, defaultdict
@@ -53,7 +54,7 @@ class TextLayer:
 
     @property
     def runs(self) -> tuple[Run, ...]:
-        """All text that counts."""
+        """Return all text that counts."""
         return self.drawn + self.earlier
 
 
