@@ -25,7 +25,7 @@ PROFILE = Profile("default", "copy")
 
 
 @dataclass(frozen=True)
-class Bench:
+class Pipeline:
     """The stores and queues that a pipeline's steps share; a test drives one step by hand."""
 
     home: Path
@@ -71,7 +71,7 @@ class Bench:
 
 
 @contextlib.contextmanager
-def bench(home: Path, engine: str = "null") -> Iterator[Bench]:
+def new_pipeline(home: Path, engine: str = "null") -> Iterator[Pipeline]:
     """Make folders, an empty journal and queues below ``home``."""
     names = ("inbox", "outbox", "archive", "failed", "state")
     folders = FoldersSettings(*(str(home / name) for name in names))
@@ -90,6 +90,6 @@ def bench(home: Path, engine: str = "null") -> Iterator[Bench]:
     queues = Queues(queue.SimpleQueue(), WorkQueue(), Scheduler(), WorkQueue(), ResultQueue())
     context = Context(settings, {"default": PROFILE}, engine)
     try:
-        yield Bench(home, CurrentContext(context), stores, queues)
+        yield Pipeline(home, CurrentContext(context), stores, queues)
     finally:
         journal.close()

@@ -21,7 +21,7 @@ from pathlib import Path
 from bench.peers_pages import DEFAULT_DPI
 from bench.peers_ways import DAEMON
 from bench.results import Plot, Results, Row, Target, told
-from running import ROOT, Tree, tree
+from running import ROOT, Tree, new_tree
 from samples import LETTER, page
 
 RECEIPTS = ROOT.parent / "shared" / "data" / "receipts"
@@ -36,12 +36,12 @@ LIMIT_SECONDS = 3600.0  # time limit for one document
 class Bench:
     """The daemon under test, and the files to drop."""
 
-    def __init__(self, made: Tree, pages: int) -> None:
+    def __init__(self, tree: Tree, pages: int) -> None:
         """Write a book of ``pages`` pages."""
-        self._made = made
+        self._made = tree
         self._receipts = itertools.cycle(_receipts())
         self._numbers = itertools.count()
-        self.book = made.home / "book.pdf"
+        self.book = tree.home / "book.pdf"
         _write_book(self.book, pages)
 
     def drop(self, source: Path) -> Path:
@@ -122,9 +122,9 @@ def _receipts() -> Iterator[Path]:
         yield from real
         return
     folder = Path(tempfile.gettempdir())
-    made = folder / f"scanmend-receipt-{os.getpid()}.png"
-    page([*LETTER] * 4, size=(1000, 1200)).save(made, dpi=(DEFAULT_DPI, DEFAULT_DPI))
-    yield made
+    tree = folder / f"scanmend-receipt-{os.getpid()}.png"
+    page([*LETTER] * 4, size=(1000, 1200)).save(tree, dpi=(DEFAULT_DPI, DEFAULT_DPI))
+    yield tree
 
 
 def _write_book(path: Path, pages: int) -> None:
@@ -144,10 +144,10 @@ def main() -> None:
     more = DAEMON.format(
         engine=options.engine, workers=workers, rotate="false", llm="enabled: false"
     )
-    with tempfile.TemporaryDirectory() as home, tree(Path(home, "tree"), more) as made:
-        process = made.start()
-        results = measure(Bench(made, options.pages), options, workers)
-        made.stop(process)
+    with tempfile.TemporaryDirectory() as home, new_tree(Path(home, "tree"), more) as tree:
+        process = tree.start()
+        results = measure(Bench(tree, options.pages), options, workers)
+        tree.stop(process)
     for target in results.targets:
         print(told(target))
     if options.json:

@@ -20,7 +20,7 @@ from typing import Any
 
 from bench.meter import Meter
 from bench.peers_pages import Document
-from running import Tree, tree
+from running import Tree, new_tree
 
 LOOP = Path(__file__).parent / "peers_loop.py"
 LIMIT_SECONDS = 3600.0  # time limit for one way
@@ -153,23 +153,23 @@ def daemon(
     """Measure (b), the daemon on this number of cores, from the drop to the sidecar, with full durability."""
     llm = "model: builtin" if correct else "enabled: false"
     more = DAEMON.format(engine=engine, workers=cores, rotate=str(rotate).lower(), llm=llm)
-    with tempfile.TemporaryDirectory() as folder, tree(Path(folder, "tree"), more) as made:
-        shutil.rmtree(made.home / "profiles")
-        shutil.copytree(Path(__file__).parents[2] / "etc" / "profiles", made.home / "profiles")
-        process = made.start(before=pinned(cores))
-        before = _beside(made, [warm.path] * (cores + 1), "warm-")
-        ready = _beside(made, [d.path for d in given])
-        _drop(made, before)  # more documents than workers, so that each worker has read a page
-        _all_there(made, len(before))
+    with tempfile.TemporaryDirectory() as folder, new_tree(Path(folder, "tree"), more) as tree:
+        shutil.rmtree(tree.home / "profiles")
+        shutil.copytree(Path(__file__).parents[2] / "etc" / "profiles", tree.home / "profiles")
+        process = tree.start(before=pinned(cores))
+        before = _beside(tree, [warm.path] * (cores + 1), "warm-")
+        ready = _beside(tree, [d.path for d in given])
+        _drop(tree, before)  # more documents than workers, so that each worker has read a page
+        _all_there(tree, len(before))
         with Meter(process.pid) as meter:
             began = time.time()
-            _drop(made, ready)
-            _all_there(made, len(before) + len(given))
-        made.stop(process)
+            _drop(tree, ready)
+            _all_there(tree, len(before) + len(given))
+        tree.stop(process)
         # a sidecar's ctime is the time of its rename into place
         waits = tuple(
             path.stat().st_ctime - began
-            for path in made.outbox.glob("*.json")
+            for path in tree.outbox.glob("*.json")
             if not path.name.startswith("warm-")
         )
     way = "daemon, correcting" if correct else "daemon"
@@ -177,25 +177,25 @@ def daemon(
     return Run(way, engine, cores, pages, max(waits), meter.cpu, meter.peak, waits)
 
 
-def _beside(made: Tree, paths: Iterable[Path], prefix: str = "") -> list[Path]:
+def _beside(tree: Tree, paths: Iterable[Path], prefix: str = "") -> list[Path]:
     """Copy the files to the inbox's file system under new names. Return the copies."""
     copies = []
     for number, path in enumerate(paths):
-        copies.append(made.home / f"{prefix}{number:03}{path.suffix}")
+        copies.append(tree.home / f"{prefix}{number:03}{path.suffix}")
         shutil.copyfile(path, copies[-1])
     return copies
 
 
-def _drop(made: Tree, paths: Iterable[Path]) -> None:
+def _drop(tree: Tree, paths: Iterable[Path]) -> None:
     for path in paths:
-        path.rename(made.inbox / path.name)
+        path.rename(tree.inbox / path.name)
 
 
-def _all_there(made: Tree, count: int) -> None:
+def _all_there(tree: Tree, count: int) -> None:
     deadline = time.monotonic() + LIMIT_SECONDS
-    while sum(name.endswith(".json") for name in _names(made.outbox)) < count:
-        assert time.monotonic() < deadline, made.log_text()[-3000:]
-        assert not _names(made.failed), made.log_text()[-3000:]
+    while sum(name.endswith(".json") for name in _names(tree.outbox)) < count:
+        assert time.monotonic() < deadline, tree.log_text()[-3000:]
+        assert not _names(tree.failed), tree.log_text()[-3000:]
         time.sleep(0.1)
 
 
