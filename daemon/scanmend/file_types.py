@@ -15,7 +15,7 @@ OBJECT_SEARCH_BYTES = (
 )  # at the start, in which a PDF without a header must have an object
 TAIL_BYTES = 2048  # at the end, before padding, in which the end of a PDF must stand
 MAX_PADDING_BYTES = 16 * 2**20  # at the end
-_CHUNK_BYTES = 64 * 2**10
+SEARCH_STEP_BYTES = 64 * 2**10
 
 ReadAt = Callable[[int, int], bytes]  # offset, length → these bytes of the file
 
@@ -114,7 +114,7 @@ def by_pillow_format(name: str) -> FileType | None:
 # PDFs without a header ----------------------------------------------------------------------------
 
 
-_OBJECT = re.compile(rb"(?:^|[\r\n])\d{1,10} \d{1,5} obj\b")
+_PDF_OBJECT = re.compile(rb"(?:^|[\r\n])\d{1,10} \d{1,5} obj\b")
 _PDF_END_MARKS = (b"%%EOF", b"startxref", b"trailer", b"endobj")
 
 
@@ -126,7 +126,7 @@ def is_headless_pdf(read: ReadAt, size: int) -> bool:
     head = read(0, min(size, OBJECT_SEARCH_BYTES))
     if head.startswith(b"PK\3\4"):  # an archive that holds a PDF
         return False
-    if b"%PDF-" not in head and not (_OBJECT.search(head) and b"endobj" in head):
+    if b"%PDF-" not in head and not (_PDF_OBJECT.search(head) and b"endobj" in head):
         return False
     tail = tail_of(read, size)
     return any(mark in tail for mark in _PDF_END_MARKS)
@@ -143,7 +143,7 @@ def size_without_padding(read: ReadAt, size: int) -> int:
     """Return the size in bytes without the zeros and blanks with which some devices fill their last blocks."""
     used = size
     while used and size - used < MAX_PADDING_BYTES:
-        start = max(0, used - _CHUNK_BYTES)
+        start = max(0, used - SEARCH_STEP_BYTES)
         rest = len(read(start, used - start).rstrip(b"\0 \t\r\n"))
         if rest:
             return start + rest

@@ -17,7 +17,7 @@ import msgspec
 
 MIB = 2**20
 MEASUREMENT_SECONDS = 20.0  # time limit of one measurement, as a driver may hang
-POLL_SECONDS = 0.25
+GPU_POLL_SECONDS = 0.25
 MAX_RELEASE_SECONDS = 5.0  # to wait after an unload until the memory is free: typically one second
 
 
@@ -100,7 +100,7 @@ def main(arguments: list[str]) -> None:
     if arguments:
         used, deadline = int(arguments[0]), time.monotonic() + float(arguments[1])
         while isinstance(result, GpuMemory) and result.used > used and time.monotonic() < deadline:
-            time.sleep(POLL_SECONDS)
+            time.sleep(GPU_POLL_SECONDS)
             result = _measured()
     sys.stdout.buffer.write(msgspec.json.encode(result))
 

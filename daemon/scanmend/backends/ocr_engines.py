@@ -24,7 +24,7 @@ OPENSSL_REMEDY = (
     " (dpkg-deb -x libssl1.1_*.deb FOLDER) and set aspose.library_path to the folder that then holds libssl.so.1.1"
 )
 # engine -> its package, whose version is reported
-PACKAGES = {"rapidocr": "rapidocr", "aspose": "aspose-ocr-python-net"}
+ENGINE_PACKAGES = {"rapidocr": "rapidocr", "aspose": "aspose-ocr-python-net"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def _installed(settings: Settings, engine: str) -> EngineStatus:
         return _unusable(engine, reason, extras.remedy(engine))
     if engine == "tesseract":  # only a child, which loads the library, can tell what is missing
         return EngineStatus(engine, usable=True)
-    version = importlib.metadata.version(PACKAGES[engine])
+    version = importlib.metadata.version(ENGINE_PACKAGES[engine])
     if engine == "aspose" and not _has_openssl(settings.aspose.library_path):
         return _unusable(
             engine, f"OpenSSL 1.1 is missing ({OPENSSL_LIBRARY})", OPENSSL_REMEDY, version

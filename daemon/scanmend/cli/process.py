@@ -27,7 +27,7 @@ from scanmend.store import naming
 from scanmend.store.journal import Journal
 from scanmend.telemetry import log
 
-POLL_SECONDS = 0.1  # between two looks into the journal
+JOURNAL_POLL_SECONDS = 0.1  # between two looks into the journal
 MAX_WORKERS = 8  # more would not pay off, as each worker must load its engine first
 FINAL_STATES = (State.DONE, State.FAILED, State.GONE)
 
@@ -155,7 +155,7 @@ def _wait(journal: Journal, expected: int, events: Events) -> list[str]:
         if files + len(refusals) >= expected and not any(journal.in_state(*ACTIVE, limit=1)):
             progress.end()
             return refusals
-        time.sleep(POLL_SECONDS)
+        time.sleep(JOURNAL_POLL_SECONDS)
 
 
 def _new_refusals(events: Events) -> list[str]:
@@ -184,7 +184,9 @@ def _report(documents: Sequence[Document], refusals: Sequence[str]) -> int:
         print(f"scanmend: {reason}", file=sys.stderr)
     for document in sorted(documents, key=lambda d: d.id):
         if document.state == State.DONE:
-            text = naming.result_path(b"", document.path, document.stem or "", naming.TEXT)
+            text = naming.result_path(
+                b"", document.path, document.stem or "", naming.TEXT_EXTENSION
+            )
             print(f"{document.name}: {os.fsdecode(text)}")
         else:
             print(f"scanmend: {document.reason}", file=sys.stderr)

@@ -28,9 +28,9 @@ class Format:
     write: Callable[[Document, Iterable[PageResult]], Iterator[bytes]]
 
 
-FORMATS: tuple[Format, ...] = (Format("text", naming.TEXT, text.write),)
+FORMATS: tuple[Format, ...] = (Format("text", naming.TEXT_EXTENSION, text.write),)
 
 
 def extensions() -> tuple[str, ...]:
     """Return the extensions of all files of a result, the sidecar's first."""
-    return (naming.SIDECAR, *(output.extension for output in FORMATS))
+    return (naming.SIDECAR_EXTENSION, *(output.extension for output in FORMATS))

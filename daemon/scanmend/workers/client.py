@@ -25,7 +25,7 @@ from scanmend.errors import (
 )
 from scanmend.workers import codec
 from scanmend.workers.process import ChildProcess
-from scanmend.workers.protocol import Answer, Failure, Progress, Reply, Request, Step
+from scanmend.workers.protocol import Answer, ErrorReply, Progress, Reply, Request, Step
 from scanmend.workers.sandbox import Sandbox
 
 R = TypeVar("R")
@@ -120,7 +120,7 @@ class Child:
                     case Step(reported):
                         if progress:
                             progress(reported)
-                    case Failure() as failure:
+                    case ErrorReply() as failure:
                         raise failure.error()
                     case Reply(value):
                         return value

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from scanmend.errors import ProtocolError, show
-from scanmend.workers.protocol import Answer, Failure, Reply, Request, Step
+from scanmend.workers.protocol import Answer, ErrorReply, Reply, Request, Step
 
 R = TypeVar("R")
 
@@ -57,7 +57,7 @@ def _decode(decoder: msgspec.json.Decoder[Any], frame: bytes) -> Any:
 def _answer_decoder(request: type[Request[Any]]) -> msgspec.json.Decoder[Any]:
     """Return the decoder of the answers to a class of requests; ``class X(Request[Y])`` is answered by a Y."""
     (reply,) = typing.get_args(request.__orig_bases__[0])  # type: ignore[attr-defined]
-    answer: Any = Reply[reply] | Step | Failure  # type: ignore[valid-type]
+    answer: Any = Reply[reply] | Step | ErrorReply  # type: ignore[valid-type]
     return msgspec.json.Decoder(answer)
 
 

@@ -18,7 +18,7 @@ from scanmend.workers.variables import MEMORY_LIMIT, PARENT_PID, SOCKET_FD
 KEPT_OUTPUT_BYTES = 8 * 2**10  # of the end of stdout and stderr, for the message about its death
 KILL_SECONDS = 5.0  # in which the kernel must end a killed process
 MIN_POLL_SECONDS, MAX_POLL_SECONDS = 0.001, 0.05  # between two looks whether the process has ended
-_CHUNK_BYTES = 65536
+_READ_BYTES = 65536
 
 
 class ChildProcess:
@@ -99,9 +99,9 @@ class ChildProcess:
     def read_output(self) -> None:
         """Read what the process has written to stdout and stderr, and keep the last of it in ``output``."""
         with contextlib.suppress(BlockingIOError):
-            while chunk := os.read(self.output_fd, _CHUNK_BYTES):
+            while chunk := os.read(self.output_fd, _READ_BYTES):
                 self.output = (self.output + chunk)[-KEPT_OUTPUT_BYTES:]
-                if len(chunk) < _CHUNK_BYTES:
+                if len(chunk) < _READ_BYTES:
                     return
             os.close(self.output_fd)  # end of file: there is no more output to wait for
             self.output_fd = os.open(os.devnull, os.O_RDWR)

@@ -1,6 +1,6 @@
 """Define every message between the daemon and its children; ``codec`` turns them into frames and back.
 
-The daemon sends one ``Request``; the child answers with any number of ``Step``, and then one ``Reply`` or ``Failure``. A
+The daemon sends one ``Request``; the child answers with any number of ``Step``, and then one ``Reply`` or ``ErrorReply``. A
 path is bytes, as in the file system, since a path may not be Unicode, and JSON text must be.
 
 ``document`` and ``page`` define the values of replies that are also stored and published (``Contents``, ``PageText``,
@@ -297,7 +297,7 @@ class Step(Struct, frozen=True, tag_field="is", tag="progress"):
     progress: Progress
 
 
-class Failure(Struct, frozen=True, tag_field="is", tag="failure"):
+class ErrorReply(Struct, frozen=True, tag_field="is", tag="failure"):
     """The final answer to a request that failed: the fields of a ScanmendError."""
 
     code: str
@@ -305,7 +305,7 @@ class Failure(Struct, frozen=True, tag_field="is", tag="failure"):
     remedy: str = ""
 
     @classmethod
-    def of(cls, error: ScanmendError) -> "Failure":
+    def of(cls, error: ScanmendError) -> "ErrorReply":
         """Return an error as a message."""
         return cls(error.code, show(error.what), show(error.remedy))
 
@@ -315,4 +315,4 @@ class Failure(Struct, frozen=True, tag_field="is", tag="failure"):
         return by_code(self.code, show(what), show(remedy))
 
 
-Answer = Reply[R] | Step | Failure
+Answer = Reply[R] | Step | ErrorReply

@@ -54,7 +54,7 @@ _SECCOMP_ALLOW, _SECCOMP_ERRNO = 0x7FFF0000, 0x00050000  # seccomp_init(3)
 _PR_SET_NO_NEW_PRIVS = 38  # prctl(2)
 
 
-class Gap(msgspec.Struct, frozen=True):
+class SandboxGap(msgspec.Struct, frozen=True):
     """Something that children can do on this machine but should not: ``what``, and the ``remedy``."""
 
     what: str
@@ -114,7 +114,7 @@ def home(state: str) -> str:
     return os.path.join(state, "scratch") if os.access(state, os.W_OK) else ""
 
 
-def find_gaps() -> list[Gap]:
+def find_gaps() -> list[SandboxGap]:
     """Return what a child can do on this machine despite its sandbox, as tried by a child; never raises."""
     sandbox = Sandbox()
     with sandbox.scratch() as scratch:
@@ -124,9 +124,9 @@ def find_gaps() -> list[Gap]:
             completed = subprocess.run(
                 command, env=env, cwd="/", capture_output=True, check=True, timeout=TRIAL_SECONDS
             )
-            return msgspec.json.decode(completed.stdout, type=list[Gap])
+            return msgspec.json.decode(completed.stdout, type=list[SandboxGap])
         except (OSError, subprocess.SubprocessError, msgspec.DecodeError) as error:
-            return [Gap("confining a process fails", str(error))]
+            return [SandboxGap("confining a process fails", str(error))]
 
 
 # in the child -------------------------------------------------------------------------------------
@@ -192,26 +192,26 @@ def _checked(result: int) -> int:
     return result
 
 
-def _gaps() -> list[Gap]:
+def _gaps() -> list[SandboxGap]:
     """Return which forbidden actions succeed in this process, by trying each of them."""
     scratch = os.environ["TMPDIR"]
     gaps = []
     try:
         tempfile.TemporaryFile(dir=os.path.dirname(scratch)).close()
         remedy = "no Landlock here (Linux 5.13, lsm=landlock; a container may forbid it)"
-        gaps.append(Gap("children can write wherever this user can", remedy))
+        gaps.append(SandboxGap("children can write wherever this user can", remedy))
     except OSError:
         tempfile.TemporaryFile(dir=scratch).close()
     try:
         socket.socket().close()
         remedy = "install libseccomp2, on a kernel with seccomp"
-        gaps.append(Gap("children have the network", remedy))
+        gaps.append(SandboxGap("children have the network", remedy))
     except OSError:
         pass
     try:
         os.kill(int(os.environ[PARENT_PID]), 0)
         remedy = "Linux 6.12 could forbid it"
-        gaps.append(Gap("children can send signals to this user's processes", remedy))
+        gaps.append(SandboxGap("children can send signals to this user's processes", remedy))
     except OSError:
         pass
     return gaps

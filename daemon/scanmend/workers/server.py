@@ -16,7 +16,7 @@ from typing import Any
 from scanmend.errors import ChildError, OutOfMemory, ScanmendError, machine_error
 from scanmend.extras import not_installed
 from scanmend.workers import codec
-from scanmend.workers.protocol import Failure, Progress, Reply, Request, Step
+from scanmend.workers.protocol import ErrorReply, Progress, Reply, Request, Step
 from scanmend.workers.variables import MEMORY_LIMIT, PARENT_PID, SOCKET_FD
 
 Tell = Callable[[Progress], None]
@@ -73,7 +73,7 @@ def _answer(handlers: Handlers, frame: bytes, tell: Tell) -> bytes:
         failure = not_installed(error) or _bug(error)
     except Exception as error:  # noqa: BLE001
         failure = _bug(error)
-    return codec.encode(Failure.of(failure))
+    return codec.encode(ErrorReply.of(failure))
 
 
 def _bug(error: Exception) -> ChildError:

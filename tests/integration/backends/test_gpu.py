@@ -62,7 +62,7 @@ def test_a_wait_ends_when_the_memory_is_free(
 
     waited = gpu.wait_until_free(200, time.monotonic() + 60)
 
-    assert 3 * gpu.POLL_SECONDS <= waited < 30
+    assert 3 * gpu.GPU_POLL_SECONDS <= waited < 30
     assert gpu.memory() == GpuMemory("Tiny 1", 100, 1000)
     assert gpu.wait_until_free(50, time.monotonic() + 0.6) < 30  # it does not exceed its deadline
 

@@ -8,7 +8,7 @@ import samples
 from running import new_tree
 from scanmend.errors import NULL_ALLOWED, EngineUnusable
 from scanmend.ocr.engines.factory import EngineChoice, load
-from scanmend.ocr.engines.null import LINE
+from scanmend.ocr.engines.null import NULL_LINE
 
 
 def test_pages_of_the_null_engine_go_through_the_whole_pipeline(
@@ -21,7 +21,7 @@ def test_pages_of_the_null_engine_go_through_the_whole_pipeline(
         samples.put(tree.inbox, "page.png", samples.encoded("png"))
 
         assert tree.published("page")["engine"]["name"] == "null"
-        assert tree.text("page") == f"{LINE}\n"
+        assert tree.text("page") == f"{NULL_LINE}\n"
 
 
 def test_the_child_refuses_the_null_engine_without_permission() -> None:

@@ -1,7 +1,7 @@
 """Test the registry of output formats."""
 
 from scanmend.formats.registry import FORMATS, extensions
-from scanmend.store.naming import SIDECAR, part_folder
+from scanmend.store.naming import SIDECAR_EXTENSION, part_folder
 
 
 def test_format_names_and_extensions_are_unique() -> None:
@@ -15,4 +15,4 @@ def test_no_folder_of_parts_has_the_name_of_a_result() -> None:
         folder = part_folder(f"mail{extension}.pdf".encode())
 
         assert folder != f"mail{extension}".encode(), f"add {extension} to naming._NOT_FOR_FOLDERS"
-    assert SIDECAR in extensions()
+    assert SIDECAR_EXTENSION in extensions()
