@@ -37,6 +37,7 @@ docs:
 	@./setup.sh test
 	$(BIN)/python docs/generate.py
 	$(BIN)/zensical build --strict --clean
+	@rm -f site/*.py
 
 setup:
 	@./setup.sh test

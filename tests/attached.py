@@ -1,4 +1,4 @@
-"""Make PDFs that hold files beside their pages, and tell what an OCR child finds in them."""
+"""Make PDFs with embedded files, and return what an OCR child finds in them."""
 
 import functools
 import hashlib
@@ -32,14 +32,14 @@ def written(*lines: str) -> pikepdf.Pdf:
 
 
 def saved(pdf: pikepdf.Pdf, **options: Any) -> bytes:
-    """Return the bytes of a PDF; ``options``: of ``pikepdf.Pdf.save``."""
+    """Return the bytes of a PDF, saved with these ``options`` of ``pikepdf.Pdf.save``."""
     out = io.BytesIO()
     pdf.save(out, **options)
     return out.getvalue()
 
 
 def spec(pdf: pikepdf.Pdf, name: str | bytes, data: bytes, **more: Any) -> pikepdf.Object:
-    """Return an indirect file specification that embeds ``data``; ``more``: further entries."""
+    """Return an indirect file specification that embeds ``data`` and has ``more`` entries."""
     stream = pdf.make_stream(data, Type=Name.EmbeddedFile)
     return pdf.make_indirect(
         Dictionary(
@@ -49,7 +49,7 @@ def spec(pdf: pikepdf.Pdf, name: str | bytes, data: bytes, **more: Any) -> pikep
 
 
 def attach(pdf: pikepdf.Pdf, *specs: pikepdf.Object) -> pikepdf.Pdf:
-    """Name the files in the PDF's catalogue, and return the PDF."""
+    """Add the file specifications to the name tree in the PDF's catalogue; return the PDF."""
     names = Array([one for n, each in enumerate(specs) for one in (String(f"{n:05}"), each)])
     pdf.Root.Names = Dictionary(EmbeddedFiles=Dictionary(Names=names))
     return pdf
@@ -61,14 +61,14 @@ def mail(line: str, files: Mapping[str, bytes]) -> bytes:
     return saved(attach(pdf, *(spec(pdf, name, data) for name, data in files.items())))
 
 
-@functools.cache  # a PDF's ID depends on the time
+@functools.cache  # one save: a PDF's ID depends on the time
 def invoice(number: int = 1) -> bytes:
-    """Return a PDF of one line; each number gives other bytes."""
+    """Return a PDF with one line of text; each number gives different bytes."""
     return saved(written(f"Invoice {number} for 219.45"))
 
 
 def contents_of(folder: Path, data: bytes, extracting: bool = False, **more: Any) -> Contents:
-    """Return what an OCR child replies for this file; ``extracting``: with pdf.attachments: extract."""
+    """Return an OCR child's report on this file; ``extracting`` stands for `pdf.attachments: extract`."""
     path = folder / "mail.pdf"
     path.write_bytes(data)
     own = hashlib.sha256(data).hexdigest()

@@ -1,4 +1,4 @@
-"""Fixtures of every test: no leaks, a clean environment, failures that are reported at once."""
+"""Fixtures for every test: no leaks, a clean environment, and failures reported at once."""
 
 import logging
 import os
@@ -11,15 +11,15 @@ import psutil
 import pytest
 import structlog
 
-# as in the LLM's child; it must be set before llama.cpp is loaded
+# The LLM child sets this too. It must be set before llama.cpp is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-# hypothesis draws the same examples each time, so that a failure shows for everyone
+# Hypothesis draws the same examples each time, so that everyone sees the same failures.
 hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("fixed")
 
 
 class ReportAtOnce:
-    """Reports a failure when it happens: a run that is cut off later has reported it."""
+    """A pytest plugin that prints each failure when it happens, so that an aborted run has printed it too."""
 
     def __init__(self, terminal: pytest.TerminalReporter) -> None:
         self.terminal = terminal
@@ -38,7 +38,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 @pytest.fixture(autouse=True)
 def _clean_environment(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hide the user's settings from processes that a test starts; and coverage.py, where it would be in the way."""
+    """Hide the user's settings from processes that a test starts, and coverage.py from ``unmeasured`` tests."""
     if request.node.get_closest_marker("unmeasured"):
         monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
     for name in list(os.environ):
@@ -47,8 +47,8 @@ def _clean_environment(request: pytest.FixtureRequest, monkeypatch: pytest.Monke
 
 
 @pytest.fixture(autouse=True)
-def _logging_as_before() -> Iterator[None]:
-    """Undo the logging that a test sets up in this process: its stream may end with the test."""
+def _restore_logging() -> Iterator[None]:
+    """Restore the logging set-up after a test, whose log stream may be closed by then."""
     handlers, level = logging.root.handlers[:], logging.root.level
     yield
     structlog.reset_defaults()
@@ -58,7 +58,7 @@ def _logging_as_before() -> Iterator[None]:
 
 
 def _children() -> set[psutil.Process]:
-    """Return the child processes. Most unit tests have none, and the kernel says so at once; psutil reads all of /proc."""
+    """Return the child processes. Ask the kernel first: most unit tests have none, and psutil reads all of /proc."""
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT | os.WNOHANG)
     except ChildProcessError:
@@ -74,13 +74,13 @@ def _no_leaks() -> Iterator[None]:
 
     yield
 
-    def left() -> list[object]:
+    def leaked() -> list[object]:
         return [
             *(t for t in threading.enumerate() if t not in threads and t.is_alive()),
             *(c for c in _children() - children if c.status() != psutil.STATUS_ZOMBIE),
         ]
 
     deadline = time.monotonic() + 10
-    while left() and time.monotonic() < deadline:
+    while leaked() and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert left() == []
+    assert leaked() == []

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import psutil
 
-# start the command again while its exit code is 133: it was rebooted (systemd-nspawn(1), --keep-unit)
+# Exit code 133 means that the container rebooted (systemd-nspawn(1), --keep-unit): start the command again.
 AGAIN_AFTER_REBOOT = 'until "$@"; [ $? != 133 ]; do :; done'
-# a bare machine allows these system calls, a container of systemd 252 does not
+# A bare machine allows these system calls; systemd-nspawn 252 blocks them by default.
 SANDBOXES = "--system-call-filter=landlock_create_ruleset landlock_add_rule landlock_restrict_self"
 ROOT = Path(__file__).resolve().parents[1]
 # services of the host that must not run in the container
@@ -39,16 +39,16 @@ def impossible() -> str | None:
 
 
 class Container:
-    """One container. ``root`` is its root folder."""
+    """A container that runs systemd; ``root`` is its root folder."""
 
     def __init__(self, home: Path) -> None:
-        """Mount nothing yet; ``home`` takes the overlay and the console's log."""
+        """Choose the folder ``home`` for the overlay and the console's log; mount nothing yet."""
         self.home = home
         self.root = home / "ns" / "root"
         self._process: subprocess.Popen[bytes] | None = None
 
     def prepare(self) -> None:
-        """Mount the overlay. What the container writes stays in memory and ends with it."""
+        """Mount the overlay. The container's writes stay in memory and are lost at its end."""
         base = self.home / "ns"
         base.mkdir()
         _run("mount", "-t", "tmpfs", "tmpfs", str(base))
@@ -81,7 +81,7 @@ class Container:
         self.wait_until_booted()
 
     def reboot(self) -> None:
-        """Reboot as an administrator does. systemd-nspawn ends with code 133 then, and is started again."""
+        """Reboot as an administrator does: systemd-nspawn exits with code 133, and the shell starts it again."""
         before = self._leader()
         self.run("systemctl", "reboot", check=False)
         deadline = time.monotonic() + 120
@@ -111,7 +111,7 @@ class Container:
         return done
 
     def _leader(self) -> int | None:
-        """Return the process id of the container's systemd: the child of systemd-nspawn, the child of the shell."""
+        """Return the process id of the container's systemd, which is a grandchild of the shell by way of systemd-nspawn."""
         assert self._process is not None
         with contextlib.suppress(psutil.Error, IndexError):
             nspawn = psutil.Process(self._process.pid).children()[0]

@@ -1,4 +1,4 @@
-"""Lines through the gate, with the default profile's rules: for tests of the correction package."""
+"""Pass lines through the gate with the default profile's rules, for tests of the correction package."""
 
 from collections.abc import Sequence
 
@@ -51,7 +51,7 @@ def published(read: str | Line, proposal: str | None, rules: GateRules = RULES) 
 
 
 def revert(text: str, edits: Sequence[Edit]) -> str:
-    """Return the OCR text of a published text: the inverse of ``gate.apply``, which a sidecar's reader can do, too."""
+    """Return the OCR text of a published text, by its edits: the inverse of ``gate.apply``."""
     for edit in sorted((e for e in edits if e.accepted), key=lambda e: e.start):
         end = edit.start + len(edit.after)
         assert text[edit.start : end] == edit.after

@@ -1,4 +1,4 @@
-"""A server on loopback that speaks the part of the Hub's protocol that huggingface_hub uses, with its failures."""
+"""Imitate the Hub on loopback: the part of its protocol that huggingface_hub uses, and its failures."""
 
 import contextlib
 import hashlib
@@ -12,24 +12,24 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 class Hub:
-    """One repository with files. A test sets the attributes of a failure to have it."""
+    """One repository with files. A test sets ``cut_after``, ``stall_after`` or ``status`` to cause a failure."""
 
     def __init__(self, repo: str, files: dict[str, bytes]) -> None:
         self.repo = repo
         self.files = files
-        # what the Hub tells as their sha256
+        # the sha256 that the Hub reports for each file
         self.claimed = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-        # bytes after which the connection breaks, or nothing more comes; once
+        # bytes of one answer after which the connection breaks, or the server sends no more; both happen once
         self.cut_after: int | None = None
         self.stall_after: int | None = None
-        self.closing = threading.Event()  # ends a stalled answer, so that no thread is left
-        self.status: int | None = None  # of every answer
+        self.closing = threading.Event()  # set at the end, so that a stalled answer's thread ends
+        self.status: int | None = None  # HTTP status of every answer; None: as the request deserves
         self.ranges: list[str] = []  # Range headers of the requests
         self.address = ""
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Answers one connection."""
+    """The server's side of one connection."""
 
     hub: Hub
     protocol_version = "HTTP/1.1"
@@ -81,10 +81,10 @@ class _Handler(BaseHTTPRequestHandler):
             "X-Linked-Size": str(len(data)),
             "Accept-Ranges": "bytes",
         }
-        asked = self.headers.get("Range")
-        if body and asked:
-            self.hub.ranges.append(asked)
-            start = int(asked.removeprefix("bytes=").split("-")[0])
+        wanted = self.headers.get("Range")
+        if body and wanted:
+            self.hub.ranges.append(wanted)
+            start = int(wanted.removeprefix("bytes=").split("-")[0])
             headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
             self._send(206, data[start:], headers, body)
         else:
@@ -118,7 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def serving(hub: Hub) -> Iterator[Hub]:
-    """Serve while the block runs."""
+    """Serve the repository while the block runs."""
     handler = type("Handler", (_Handler,), {"hub": hub})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True

@@ -1,4 +1,4 @@
-"""An intake for tests of the watcher: real queues, and records that are kept in lists instead of a journal."""
+"""Make an intake for tests of the watcher, with real queues and with lists in place of the journal."""
 
 import queue
 
@@ -8,20 +8,20 @@ from scanmend.intake.work_queue import WorkQueue
 
 
 class RecordedLog(IntakeLog):
-    """The records of one test."""
+    """An intake log that keeps its records in lists and dictionaries."""
 
     def __init__(self) -> None:
-        """Nothing is known."""
+        """Start with no known file."""
         self.known: set[tuple[bytes, tuple[int, int, int]]] = set()
-        self.asked = 0  # how often it was asked whether a file is known
+        self.lookups = 0  # number of calls of is_known
         self.waiting: dict[bytes, str] = {}  # path -> reason
         self.gone: list[bytes] = []
         self.never_completed: list[bytes] = []
         self.refused: list[tuple[bytes, str]] = []
-        self.away: list[str | None] = []  # reasons; None: it is back
+        self.away: list[str | None] = []  # reason of each outage; None: the inbox is back
 
     def is_known(self, snapshot: FileSnapshot) -> bool:
-        self.asked += 1
+        self.lookups += 1
         return (snapshot.path, snapshot.identity) in self.known
 
     def first_seen(self, path: bytes) -> float | None:
@@ -53,5 +53,5 @@ def new_intake(log: IntakeLog) -> Intake:
 
 
 def take_all(intake: Intake) -> list[FileSnapshot]:
-    """Take what the watcher has handed to the claim step."""
+    """Take all files that wait for the claim step."""
     return [intake.claims.get(0) for _ in range(len(intake.claims))]

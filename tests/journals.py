@@ -1,4 +1,4 @@
-"""Read a journal beside the daemon, and make one fail."""
+"""Read a journal while the daemon writes it, and make a journal fail."""
 
 import contextlib
 import dataclasses
@@ -13,7 +13,7 @@ from scanmend.store.queries import JournalReader
 
 
 def documents(state: Path) -> list[Document]:
-    """Return all documents in the journal of a state folder, by id; none when there is no journal yet."""
+    """Return all documents in the journal of a state folder, by id; an empty dict if there is no journal yet."""
     journal = JournalReader.open_beside(str(state))
     if journal is None:
         return []
@@ -35,7 +35,7 @@ def moves(state: Path, document: int) -> list[str]:
 
 @contextlib.contextmanager
 def unwritable(journal: Journal) -> Iterator[None]:
-    """Let SQLite refuse each write of the journal, with the error of a read-only disk; reads go on."""
+    """Make SQLite refuse each write to the journal, as on a read-only disk; reads still work."""
     connection = journal._db.connection
     connection.execute("PRAGMA query_only = ON")
     try:
@@ -45,7 +45,7 @@ def unwritable(journal: Journal) -> Iterator[None]:
 
 
 def document(**changes: Any) -> Document:
-    """Return a document that is being read, as a row of the journal; ``changes`` replace its values."""
+    """Return a document in READING, as a row of the journal; ``changes`` replace its values."""
     made = Document(
         id=1,
         path=b"desk/book.pdf",

@@ -1,11 +1,12 @@
 """Let coverage.py measure the sandboxed children too: a plugin that every measured process loads (pyproject.toml).
 
 A child confines itself before it does anything, so at its end it can't write where coverage.py keeps its data. It can
-write in its scratch folder, which goes with it. This plugin therefore opens the real data file while that is still
-allowed, sends coverage.py to the scratch folder, and copies what it wrote there. The product knows nothing of this.
+write in its scratch folder, but that folder is removed with the child. This plugin therefore opens the real data file
+while the child may still do so, redirects coverage.py to the scratch folder, and copies the data from there to the open
+file at the end. No code of scanmend knows of this.
 
-What is not measured: processes that SIGKILL ends, since they write nothing; tests marked ``unmeasured``, which assert
-how much memory or time a process takes; the daemon in the systemd container, which has no coverage.py.
+Three things are not measured: processes that SIGKILL ends, since they write no data; tests marked ``unmeasured``, which
+assert how much memory or time a process takes; the daemon in the systemd container, which has no coverage.py.
 """
 
 import atexit
@@ -18,11 +19,13 @@ from coverage.plugin import CoveragePlugin
 from coverage.plugin_support import Plugins
 from coverage.types import TConfigurable
 
-SANDBOX = "SCANMEND_SANDBOX"  # in a child's environment until it confines itself
+SANDBOX = (
+    "SCANMEND_SANDBOX"  # a child has this variable in its environment until it confines itself
+)
 
 
 class SandboxedData(CoveragePlugin):
-    """The way of a confined child's data to the folder of all data."""
+    """A plugin that brings a confined child's data to the folder where coverage.py collects all data."""
 
     def configure(self, config: TConfigurable) -> None:
         """Redirect coverage.py in a process that will confine itself."""
@@ -37,7 +40,7 @@ class SandboxedData(CoveragePlugin):
 
 
 def _copy(scratch: Path, descriptor: int) -> None:
-    """Copy what coverage.py wrote; coverage combine passes over a file that stayed empty."""
+    """Copy the data of coverage.py to the open file; `coverage combine` skips a file that stays empty."""
     with contextlib.suppress(OSError), os.fdopen(descriptor, "wb") as final:
         for written in scratch.parent.glob(f"{scratch.name}*"):
             final.write(written.read_bytes())

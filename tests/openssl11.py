@@ -1,6 +1,7 @@
-"""Find OpenSSL 1.1 for Aspose's .NET runtime: the system's, or the package of an older release, downloaded by apt.
+"""Find OpenSSL 1.1 for Aspose's .NET runtime: the system's own, or an older release's package, downloaded by apt.
 
-apt uses the machine's own sources with the release replaced, and a state of its own: the system does not change.
+apt uses the machine's sources with an older release's name, and keeps its state in a separate folder, so that the
+system does not change.
 """
 
 import fcntl
@@ -12,13 +13,13 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-# release -> one that has OpenSSL 1.1
+# release -> an older release that has OpenSSL 1.1
 OLDER_RELEASES = {"bookworm": "bullseye", "trixie": "bullseye", "noble": "focal", "jammy": "focal"}
 APT_SECONDS = 300
 
 
 def folder() -> tuple[str | None, str]:
-    """Return the folder of libssl.so.1.1 and where it comes from, or None and the reason why there is none."""
+    """Return the folder of libssl.so.1.1 and its origin, or None and the reason why there is none."""
     installed = glob.glob("/usr/lib/*/libssl.so.1.1") + glob.glob("/usr/lib/libssl.so.1.1")
     if installed:
         return os.path.dirname(installed[0]), "the system's"
@@ -38,7 +39,7 @@ def folder() -> tuple[str | None, str]:
 
 
 def _downloaded(cache: Path) -> str | None:
-    """Return the folder of libssl.so.1.1 below the cache, if it is there."""
+    """Return the folder of libssl.so.1.1 below the cache; None if it is not there."""
     found = glob.glob(str(cache / "openssl11" / "**" / "libssl.so.1.1"), recursive=True)
     return os.path.dirname(found[0]) if found else None
 
@@ -77,7 +78,7 @@ def _download(cache: Path) -> None:
 
 
 def _write_sources(target: Path) -> None:
-    """Write the machine's apt sources of its own release, with an older release in its place."""
+    """Write the machine's apt sources, with an older release's name in place of its own."""
     release = re.search(r"VERSION_CODENAME=(\w+)", Path("/etc/os-release").read_text())
     older = OLDER_RELEASES.get(release[1]) if release else None
     if release is None or older is None:

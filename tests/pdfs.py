@@ -1,4 +1,4 @@
-"""Make PDFs for tests from content streams; their font is Helvetica, for which every reader has a substitute."""
+"""Make PDFs for tests from content streams, in Helvetica, for which every PDF reader has a substitute."""
 
 import io
 from collections.abc import Callable
@@ -7,16 +7,16 @@ import pikepdf
 from pikepdf import Array, Dictionary, Name, Stream
 from PIL import Image
 
-A4 = (595, 842)  # points
+A4 = (595, 842)  # width, height in points
 
 
 def line(text: str, x: float = 60, y: float = 760, size: float = 12, before: str = "") -> str:
-    """Return the operators of one line of text; ``before``: operators of the text state, such as ``3 Tr``."""
+    """Return the operators of one line of text, after the text-state operators ``before``, such as ``3 Tr``."""
     return f"BT /F1 {size} Tf {before} {x} {y} Td ({text}) Tj ET\n"
 
 
 def turned(text: str, matrix: tuple[float, float, float, float], x: float, y: float) -> str:
-    """Return the operators of one line of text under a matrix."""
+    """Return the operators of one line of text, transformed by a matrix (a, b, c, d)."""
     a, b, c, d = matrix
     return f"BT /F1 12 Tf {a} {b} {c} {d} {x} {y} Tm ({text}) Tj ET\n"
 
@@ -32,7 +32,7 @@ def picture(pdf: pikepdf.Pdf, image: Image.Image) -> Stream:
 
 
 def to_unicode(pdf: pikepdf.Pdf, pairs: dict[str, str]) -> Stream:
-    """Return a ToUnicode map of single bytes, which may name other characters than the font draws."""
+    """Return a ToUnicode map of single bytes, which may name different characters than the font draws."""
     rows = "\n".join(
         f"<{ord(code):02x}> <{text.encode('utf-16-be').hex()}>" for code, text in pairs.items()
     )
@@ -53,8 +53,8 @@ def page(
 ) -> bytes:
     """Return a PDF of one page with this content.
 
-    ``image``: becomes /Im. ``mapped``: the font's ToUnicode map. ``change``: gets the PDF and the page before they are
-    saved. ``size``: in points.
+    ``image`` becomes the XObject /Im. ``mapped`` is the font's ToUnicode map. ``change`` is called with the PDF and the
+    page before the PDF is saved. ``size`` is in points.
     """
     pdf = pikepdf.new()
     pdf.add_blank_page(page_size=size)

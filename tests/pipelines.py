@@ -1,4 +1,4 @@
-"""The stores and queues of a pipeline on a test's own folders, without its threads."""
+"""Make the stores and queues of a pipeline on a test's own folders, without its threads."""
 
 import contextlib
 import dataclasses
@@ -25,8 +25,8 @@ PROFILE = Profile("default", "copy")
 
 
 @dataclass(frozen=True)
-class Bench:
-    """What the steps of a pipeline are made of; a test drives one of them by hand."""
+class Pipeline:
+    """The stores and queues that a pipeline's steps share; a test drives one step by hand."""
 
     home: Path
     current: CurrentContext
@@ -46,13 +46,13 @@ class Bench:
         return self.home / "inbox"
 
     def change(self, **sections: object) -> Context:
-        """Put other settings in force: sections by name, each as it is to be."""
+        """Put changed settings in force; each section in ``sections`` replaces the one of its name."""
         settings = dataclasses.replace(self.context.settings, **sections)  # type: ignore[arg-type]
         self.current.replace(dataclasses.replace(self.context, settings=settings))
         return self.context
 
     def drop(self, name: str, data: bytes) -> FileSnapshot:
-        """Write a file into the inbox and return what the watcher would see of it."""
+        """Write a file into the inbox and return the snapshot that the watcher would take of it."""
         path = self.inbox / name
         path.write_bytes(data)
         return FileSnapshot.of(name.encode(), path.lstat())
@@ -71,7 +71,7 @@ class Bench:
 
 
 @contextlib.contextmanager
-def bench(home: Path, engine: str = "null") -> Iterator[Bench]:
+def new_pipeline(home: Path, engine: str = "null") -> Iterator[Pipeline]:
     """Make folders, an empty journal and queues below ``home``."""
     names = ("inbox", "outbox", "archive", "failed", "state")
     folders = FoldersSettings(*(str(home / name) for name in names))
@@ -90,6 +90,6 @@ def bench(home: Path, engine: str = "null") -> Iterator[Bench]:
     queues = Queues(queue.SimpleQueue(), WorkQueue(), Scheduler(), WorkQueue(), ResultQueue())
     context = Context(settings, {"default": PROFILE}, engine)
     try:
-        yield Bench(home, CurrentContext(context), stores, queues)
+        yield Pipeline(home, CurrentContext(context), stores, queues)
     finally:
         journal.close()

@@ -20,14 +20,14 @@ def put(folder: Path, data: bytes, name: str = "scan") -> str:
 
 
 def contents_of(path: str, pages: int = 100, pixels: int = 50_000_000) -> Contents:
-    """Return what a file holds, within these limits."""
+    """Return a file's contents as an OCR child reports them; ``pages`` and ``pixels`` are the limits."""
     return contents(ContentsRequest(os.fsencode(path), pages, pixels))
 
 
 def request(
     path: str, index: int = 0, pdf_text: str = "auto", pixels: int = 50_000_000
 ) -> PageRequest:
-    """Return the request for a page at 150 dpi, turned upright and read by RapidOCR."""
+    """Return the request to read a page at 150 dpi by RapidOCR, turned upright."""
     return PageRequest(os.fsencode(path), index, "rapidocr", ("en",), 150, True, pdf_text, pixels)
 
 
@@ -38,7 +38,7 @@ def read(path: Path | str, pdf_text: str = "auto") -> PageText:
 
 
 def read_made(folder: Path, data: bytes, pdf_text: str = "auto") -> PageText:
-    """Return the first page of a PDF of these bytes, which is written into the folder."""
+    """Write a PDF of these bytes into the folder, and return its first page as read."""
     return read(put(folder, data, "page.pdf"), pdf_text)
 
 

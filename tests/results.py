@@ -1,4 +1,4 @@
-"""A document with two pages on which everything happens that a result can tell."""
+"""A document of two pages with every kind of event that a result can report."""
 
 import json
 

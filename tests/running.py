@@ -29,7 +29,7 @@ llm: {{model: auto, auto_download: false}}
 
 
 def eventually(condition: Callable[[], object], limit: float = 60, what: str = "") -> None:
-    """Wait until the condition holds. The limit, in seconds, is generous: the machine may be busy."""
+    """Wait until the condition holds, at most ``limit`` seconds; the default is generous, since the machine may be busy."""
     deadline = time.monotonic() + limit
     while not condition():
         assert time.monotonic() < deadline, f"not within {limit} s: {what or condition}"
@@ -37,10 +37,10 @@ def eventually(condition: Callable[[], object], limit: float = 60, what: str = "
 
 
 class Tree:
-    """Inbox, outbox and the other folders below one, and the daemons that work on them."""
+    """The inbox, outbox and other folders of a test below one folder, and the daemons that work on them."""
 
     def __init__(self, home: Path, more: str = "") -> None:
-        """``more``: sections of the configuration, in YAML."""
+        """Make the folders below ``home``; ``more`` holds sections of the configuration, in YAML."""
         self.home = home
         self.inbox, self.outbox = home / "inbox", home / "outbox"
         self.archive, self.failed, self.state = home / "archive", home / "failed", home / "state"
@@ -82,7 +82,7 @@ class Tree:
         before: Sequence[str] = (),
         **env: str,
     ) -> subprocess.Popen[str]:
-        """Start a daemon and, with ``wait``, wait until it is ready. ``before``: a command that starts it in turn."""
+        """Start a daemon; with ``wait``, until it is ready. ``before`` is a command in front of it, such as faketime."""
         offset = self.log.stat().st_size if self.log.exists() else 0
         with open(self.log, "a") as out:
             command = [*before, sys.executable, *program, "--config", str(self.config), "run"]
@@ -92,20 +92,20 @@ class Tree:
         self.processes.append(process)
         if wait:
             self.eventually(
-                lambda: "ready" in self.said()[offset:] or process.poll() is not None, 60
+                lambda: "ready" in self.log_text()[offset:] or process.poll() is not None, 60
             )
-            assert process.poll() is None, self.said()
+            assert process.poll() is None, self.log_text()
         return process
 
     def die_at(self, point: str) -> None:
-        """Start the daemon and wait until it has killed itself at a point of tests/children/dying.py."""
+        """Start the daemon and wait until it kills itself at a point that tests/children/dying.py defines."""
         program = [str(ROOT / "tests" / "children" / "dying.py")]
         process = self.start(program, wait=False, DIE_AT=point)
-        assert process.wait(120) == -signal.SIGKILL, self.said()
-        assert f"died at {point}\n" in self.said()
+        assert process.wait(120) == -signal.SIGKILL, self.log_text()
+        assert f"died at {point}\n" in self.log_text()
 
     def stop(self, process: subprocess.Popen[str], number: int = signal.SIGTERM) -> int:
-        """Send the signal, wait for the end and return the exit code."""
+        """Send the signal, wait until the daemon ends, and return its exit code."""
         process.send_signal(number)
         return process.wait(60)
 
@@ -113,7 +113,7 @@ class Tree:
         """Kill the daemons that still run, and their children."""
         for process in self.processes:
             if process.poll() is None:
-                # the process may be faketime, and the daemon its child
+                # the process may be faketime, with the daemon as its child
                 below = psutil.Process(process.pid).children(recursive=True)
                 process.kill()
                 process.wait(60)
@@ -121,21 +121,21 @@ class Tree:
                     with contextlib.suppress(psutil.NoSuchProcess):
                         child.kill()
 
-    def said(self) -> str:
-        """Return the log so far."""
+    def log_text(self) -> str:
+        """Return the daemons' log so far."""
         return self.log.read_text() if self.log.exists() else ""
 
     def eventually(self, condition: Callable[[], object], limit: float = 120) -> None:
-        """Wait until the condition holds; show the end of the log when it does not within ``limit`` seconds."""
+        """Wait until the condition holds; after ``limit`` seconds, fail and show the end of the log."""
         deadline = time.monotonic() + limit
         while not condition():
             assert time.monotonic() < deadline, (
-                f"not within {limit} s; the daemon said:\n{self.said()[-5000:]}"
+                f"not within {limit} s; the daemon said:\n{self.log_text()[-5000:]}"
             )
             time.sleep(0.02)
 
     def published(self, stem: str) -> dict[str, Any]:
-        """Wait for the sidecar of this stem and return it. It fits the schema and has its text beside it."""
+        """Wait for the sidecar of this stem; check it against the schema and for its text file; return it."""
         path = self.outbox / f"{stem}.json"
         self.eventually(path.exists)
         sidecar: dict[str, Any] = json.loads(path.read_text("utf-8"))
@@ -148,7 +148,7 @@ class Tree:
         return (self.outbox / f"{stem}.txt").read_text("utf-8")
 
     def failure(self, name: str) -> dict[str, Any]:
-        """Wait for the report of a failed file and for its original beside it; return the report."""
+        """Wait for the error report of a failed file and for the original beside it; return the report."""
         path = self.failed / f"{name}.error.json"
         self.eventually(lambda: path.exists() and (self.failed / name).exists())
         report: dict[str, Any] = json.loads(path.read_text("utf-8"))
@@ -157,7 +157,7 @@ class Tree:
     def command(
         self, *arguments: str, check: bool = True, stdin: str | None = None, **env: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run another scanmend command on this configuration."""
+        """Run a scanmend command on this tree's configuration."""
         return subprocess.run(
             [sys.executable, "-m", "scanmend", "--config", str(self.config), *arguments],
             capture_output=True,
@@ -175,15 +175,15 @@ class Tree:
         return result
 
     def files(self, folder: Path) -> list[str]:
-        """Return the paths of all files below a folder, temporary ones included, relative to it."""
+        """Return the paths of all files below a folder, relative to it; temporary files are included."""
         return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if not p.is_dir())
 
 
 @contextlib.contextmanager
-def tree(home: Path, more: str = "") -> Iterator[Tree]:
-    """Make a tree; end its daemons after the block."""
-    made = Tree(home, more)
+def new_tree(home: Path, more: str = "") -> Iterator[Tree]:
+    """Make a tree of folders below ``home``; end its daemons after the block."""
+    tree = Tree(home, more)
     try:
-        yield made
+        yield tree
     finally:
-        made.close()
+        tree.close()

@@ -17,7 +17,7 @@ LETTER = (
 def page(
     lines: Sequence[str] = LETTER, size: tuple[int, int] = (1000, 420), points: int = 32
 ) -> Image.Image:
-    """Return a page in dark grey on white, as if scanned at about 150 dpi; ``size`` in pixels."""
+    """Return a page in dark grey on white, as if scanned at about 150 dpi; ``size`` is in pixels."""
     image = Image.new("L", size, 255)
     draw = ImageDraw.Draw(image)
     font = ImageFont.load_default(points)
@@ -27,7 +27,7 @@ def page(
 
 
 def encoded(kind: str, images: Sequence[Image.Image] = ()) -> bytes:
-    """Return the pages as a file of a kind that Pillow writes; only tiff and pdf take several pages."""
+    """Return the pages as a file in a format that Pillow writes; only tiff and pdf take several pages."""
     images = images or [page()]
     out = io.BytesIO()
     if kind in ("tiff", "pdf"):
@@ -38,7 +38,7 @@ def encoded(kind: str, images: Sequence[Image.Image] = ()) -> bytes:
 
 
 def numbered(count: int) -> list[Image.Image]:
-    """Return short pages, each with its number."""
+    """Return pages with little text, each with its number."""
     words = ("harbour", "granary", "ledger", "carrier", "stationer", "envelope")
     return [
         page([f"Page {n + 1} of the {words[n % len(words)]} book"], size=(700, 140))

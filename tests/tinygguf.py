@@ -1,6 +1,6 @@
 """Tiny GGUFs that the tests write: real models for the real llama.cpp.
 
-They have llama's architecture, a byte-level tokenizer (model "gpt2": 256 byte tokens, and one merge, which llama.cpp asks for)
+They have llama's architecture, a byte-level tokenizer (model "gpt2": 256 byte tokens, and the one merge that llama.cpp requires)
 and a chat template. A model with random weights writes nonsense, which the gate must stop. The others have weights set by hand,
 so that their answers are known.
 """
@@ -17,19 +17,21 @@ from numpy.typing import NDArray
 
 TEMPLATE = "{% for m in messages %}[{{ m['role'] }}] {{ m['content'] }}\n{% endfor %}[assistant] "
 ONLY_LINE = "{{ messages[-1]['content'].split('\n')[-1] }}\x01"
-END_OF_PROMPT = "\x01"  # what ONLY_LINE ends with
+END_OF_PROMPT = "\x01"  # the last character of ONLY_LINE
 END = 257
-FIRST_WORD = 258  # token: a scripted model has a token for each of its answers
+FIRST_WORD = 258  # first of the tokens of a scripted model's answers, one token for each
 RANDOM_DEVIATION = 0.3
-# logits by which the last token, and a byte that was seen, decide the next token
+# logits that the last token, or a byte seen before it, adds to the next token
 SURE, BY_LAST, BY_SEEN = 1000.0, 1.0, 20.0
 
-Script = Mapping[tuple[str | None, int], int]  # (byte that must have been seen, last token) -> next
+Script = Mapping[
+    tuple[str | None, int], int
+]  # (byte that must stand somewhere before, last token) -> next token
 
 
 @dataclass(frozen=True)
 class Shape:
-    """The size of a model whose idle layers are computed and add nothing."""
+    """The size of a model. Its idle layers are computed but add nothing to the result."""
 
     width: int
     deep: int
@@ -68,7 +70,7 @@ def chain(path: Path, text: bytes, shape: Shape | None = None, template: str = T
     """Write a model that answers everything with ``text``, byte by byte, with no near-ties.
 
     The bytes of the text must all differ: each is followed by the next one, and a space (the end of the template) by the first.
-    ``shape``: of a larger model that does the same.
+    ``shape`` makes a larger model that answers the same.
     """
     if len(set(text)) != len(text):
         raise ValueError("the bytes of the text must differ")
@@ -78,7 +80,7 @@ def chain(path: Path, text: bytes, shape: Shape | None = None, template: str = T
 
 
 def scripted(path: Path, answers: dict[str, str]) -> Path:
-    """Write a model that answers by a byte of the line: the key, which no other line has, tells the answer."""
+    """Write a model that answers a line by the byte in it that is a key of ``answers``."""
     script: dict[tuple[str | None, int], int] = {}
     for number, byte in enumerate(answers):
         script[byte, ord(END_OF_PROMPT)] = FIRST_WORD + number
@@ -91,7 +93,7 @@ def _scripted(
 ) -> Path:
     """Write a model that follows a script.
 
-    Its first layer's attention looks everywhere alike, and writes down which bytes it saw into the upper half of the width.
+    The first layer attends equally to all positions, and writes the bytes that it finds to the upper half of the width.
     """
     tokens = FIRST_WORD + len(words)
     half = -(-tokens // 32) * 32
@@ -110,7 +112,7 @@ def _scripted(
 
 
 def _script_tensors(script: Script, tokens: int, wide: int) -> dict[str, NDArray[Any]]:
-    """Return the tensors that decide: embedding, output, and the first layer's attention."""
+    """Return the tensors that decide the answer: embedding, output, and the first layer's attention."""
     seen = wide // 2
     embedding = np.zeros((tokens, wide), np.float32)
     embedding[np.arange(tokens), np.arange(tokens)] = 1
@@ -122,7 +124,7 @@ def _script_tensors(script: Script, tokens: int, wide: int) -> dict[str, NDArray
     for (byte, last), following in script.items():
         if byte is None:
             output[following, last] += SURE
-        else:  # weaker than what follows from the last token alone, and only at the end of the prompt
+        else:  # weaker than SURE, and only at the end of the prompt
             output[following, last] += BY_LAST
             output[following, seen + ord(byte)] += BY_SEEN
     attention = {"attn_q": 0 * copy, "attn_k": 0 * copy, "attn_v": copy, "attn_output": move}
@@ -131,7 +133,7 @@ def _script_tensors(script: Script, tokens: int, wide: int) -> dict[str, NDArray
 
 
 def _layer_tensors(size: Shape) -> dict[str, NDArray[Any]]:
-    """Return the first layer's empty feed-forward part, and the idle layers: random weights whose output is zero."""
+    """Return the first layer's feed-forward part, all zeros, and the idle layers: random weights whose output is zero."""
     wide, deep = size.width, size.deep
     attention = dict.fromkeys(("attn_q", "attn_k", "attn_v", "attn_output"), (wide, wide))
     feed_forward = {"ffn_gate": (deep, wide), "ffn_up": (deep, wide), "ffn_down": (wide, deep)}

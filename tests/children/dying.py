@@ -1,12 +1,11 @@
-"""The real daemon, except that it kills itself (SIGKILL) at the point that the environment variable DIE_AT names.
+"""Run the real daemon, but kill it (SIGKILL) at the point that the environment variable DIE_AT names.
 
 A point is WHEN:STEP or WHEN:STEP:WHICH. WHEN is ``before`` or ``after``; STEP is one of ``STEPS``; WHICH is the new
-state for ``state``, and the file's name for ``file``. The first call of the step's function that fits counts.
+state for ``state``, and the file's name for ``file``. The process dies at the first matching call of the step's function.
 
-Whatever is not as this table says ends the process with an error before the daemon starts: an unknown point, a function
-that was renamed, or one without the parameter that the step looks at. A point that the daemon passes by leaves it
-running, and the test that waits for its end fails. Before it dies the process writes ``died at POINT``, which tests
-look for.
+The process ends with an error before the daemon starts if the point is unknown, if a function in the table was renamed,
+or if it lacks the parameter that the step checks. If the daemon never reaches the point, it keeps running, and the test
+that waits for its end fails. Before it dies, the process writes ``died at POINT``, which tests look for.
 """
 
 import functools
@@ -21,7 +20,7 @@ def always(_value, _which):
     return True
 
 
-# step -> module, function, the parameter that the step looks at, and whether its value fits WHICH
+# step -> module, function, the parameter that the step checks, and a function that compares its value with WHICH
 STEPS = {
     "claim": ("scanmend.store.journal", "Journal.claim", "snapshot", always),
     "state": ("scanmend.store.journal", "Journal.move", "new", lambda state, which: state == which),
@@ -53,7 +52,7 @@ def find(step):
     owner = functools.reduce(getattr, classes, importlib.import_module(module))
     function = owner.__dict__.get(name)
     if not inspect.isfunction(function):
-        sys.exit(f"dying.py: {module}.{path} is no function any more; correct STEPS")
+        sys.exit(f"dying.py: {module}.{path} is not a function any more; correct STEPS")
     if parameter not in inspect.signature(function).parameters:
         sys.exit(f"dying.py: {module}.{path} has no parameter {parameter}; correct STEPS")
     return owner, name, function

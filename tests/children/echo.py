@@ -1,4 +1,4 @@
-"""Serve the tests of ``workers.client``: do what the request says, the bad things above all."""
+"""Serve the tests of ``workers.client``: perform the requested act, which is mostly a bad one."""
 
 import os
 import signal
@@ -15,14 +15,14 @@ from scanmend.workers.variables import SOCKET_FD
 
 
 class Outcome(Struct, frozen=True):
-    """The text and the number of the request, or what came of it."""
+    """The result of an act: a text and a number."""
 
     text: str = ""
     number: int = 0
 
 
 class Run(Request[Outcome], frozen=True, tag="run"):
-    """Ask for one of the acts below, by its name."""
+    """A request to perform one of the acts below, by its name."""
 
     act: str
     text: str = ""
@@ -37,7 +37,7 @@ kept: list[bytearray] = []
 
 
 def run(request: Run, tell: Tell) -> Outcome:
-    """Do what the request says."""
+    """Perform the act."""
     match request.act:
         case "echo":
             return Outcome(request.text, request.number)
@@ -67,7 +67,7 @@ def run(request: Run, tell: Tell) -> Outcome:
 
 
 def _misbehave(act: str) -> NoReturn:
-    """Do something after which no reply can come."""
+    """Perform an act after which no reply is possible."""
     match act:
         case "hang":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -87,7 +87,7 @@ def _misbehave(act: str) -> NoReturn:
 
 
 def _send(frame: bytes) -> None:
-    """Write a frame past the server."""
+    """Write a frame to the socket, bypassing the server."""
     os.write(int(os.environ[SOCKET_FD]), len(frame).to_bytes(4, "big") + frame)
 
 

@@ -1,7 +1,7 @@
 """Answer every request with bytes that a test prepared: a child that lies.
 
-The environment's ``LIES`` names a file of JSON: an object that maps the ``do`` of a request to what is written to the
-socket, one character for each byte. The child ends where the file has no answer.
+The environment variable ``LIES`` names a JSON file: an object that maps the ``do`` of a request to the answer, with one
+character for each byte. The child ends if the file has no answer.
 """
 
 import json
@@ -14,7 +14,7 @@ LIES = "LIES"
 
 
 def frame(message: bytes) -> str:
-    """Return a message as it goes over the socket, its length before it, as text for the file."""
+    """Return a message as the socket carries it, after its length, as text for the file."""
     return (len(message).to_bytes(4, "big") + message).decode("latin-1")
 
 

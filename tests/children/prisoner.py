@@ -1,4 +1,4 @@
-"""Try what a sandboxed child must not do, and report what succeeded."""
+"""Try all acts that are forbidden to a sandboxed child, and report those that succeed."""
 
 import contextlib
 import os
@@ -20,14 +20,14 @@ class Escapes(Struct, frozen=True):
 
 
 class Attempt(Request[Escapes], frozen=True, tag="attempt"):
-    """Ask to try everything on a folder with a document.txt in it, and on a parent process."""
+    """A request to try all acts on a folder that holds document.txt, and on a parent process."""
 
     folder: str
     parent: int
 
 
 def attempt(request: Attempt, _tell: Tell) -> Escapes:
-    """Try everything."""
+    """Try all acts."""
     file = os.path.join(request.folder, "document.txt")
     tries = {**_writes(request.folder, file), **_reaches(request.folder, request.parent)}
     done = []

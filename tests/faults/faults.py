@@ -1,4 +1,4 @@
-"""The faults: each causes some failure while the daemon works, and then ends it."""
+"""Cause faults while the daemon works: each function causes one kind of failure for a while, then removes it."""
 
 import contextlib
 import functools
@@ -25,11 +25,11 @@ settle: {quiet: 300ms, patience: 1h}
 watch: {poll_interval: 300ms, reconcile_interval: 2s, lease: 5s}
 ocr: {workers: 2, idle_unload: 30s, attempts: 100}
 """
-FLOOD = 50_000
+FLOOD_FILES = 50_000
 
 
 class Run:
-    """A daemon that is restarted whenever it ends, as by systemd, and the files that it gets."""
+    """A daemon that is restarted whenever it ends, as under systemd, and the files that are dropped for it."""
 
     def __init__(self, tree: Tree, ledger: Ledger, seed: int) -> None:
         self.tree = tree
@@ -47,23 +47,23 @@ class Run:
     def keep_alive(self) -> None:
         """Start the daemon if it does not run."""
         if self.process is None or self.process.poll() is not None:
-            self.log_at_start = len(self.tree.said())
+            self.log_at_start = len(self.tree.log_text())
             self.process = self.tree.start(wait=False, before=self.before, **self.environment)
             self.starts += 1
 
     def ready(self) -> None:
-        """Start the daemon if need be, and wait until it is ready."""
+        """Start the daemon if necessary, and wait until it is ready."""
         self.keep_alive()
         assert self.process is not None
         process = self.process
         self.tree.eventually(lambda: self._is_ready() or process.poll() is not None)
-        assert process.poll() is None, self.tree.said()
+        assert process.poll() is None, self.tree.log_text()
 
     def _is_ready(self) -> bool:
-        return "ready" in self.tree.said()[self.log_at_start :]
+        return "ready" in self.tree.log_text()[self.log_at_start :]
 
     def daemon(self) -> psutil.Process:
-        """Return the daemon's process. A program in front of it (``before``) has become it by exec."""
+        """Return the daemon's process: a program in front of it (``before``) has replaced itself by the daemon (exec)."""
         assert self.process is not None
         return psutil.Process(self.process.pid)
 
@@ -83,7 +83,7 @@ class Run:
         return sum(1 for folder in folders for _ in folder.rglob("*.json"))
 
     def wait_for_progress(self, more: int = 1, limit: float = 180) -> None:
-        """Wait until so many more files are published or failed, or all are."""
+        """Wait until ``more`` further files are published or failed, or all files are."""
         goal = min(len(self.ledger.dropped), self.progress() + more)
         eventually(lambda: self._alive_and(lambda: self.progress() >= goal), limit, "progress")
 
@@ -92,14 +92,14 @@ class Run:
         return condition()
 
     def finish(self, limit: float = 600) -> list[str]:
-        """Wait until every file has its final state, stop the daemon, and return what is wrong."""
+        """Wait until every file has its final state, stop the daemon, and return all violations."""
         settled = functools.partial(self.ledger.settled, self.tree)
-        eventually(lambda: self._alive_and(settled), limit, self.tree.said()[-3000:])
-        self.ready()  # an earlier signal would kill the process, which has no handler yet
+        eventually(lambda: self._alive_and(settled), limit, self.tree.log_text()[-3000:])
+        self.ready()  # before that, the process has no handler and the signal would kill it
         assert self.process is not None
         code = self.tree.stop(self.process)
         wrong = self.ledger.violations(self.tree)
-        return wrong if code == 0 else [f"it ended with {code}", *wrong]
+        return wrong if code == 0 else [f"the daemon ended with {code}", *wrong]
 
 
 # killing ------------------------------------------------------------------------------------------
@@ -145,7 +145,7 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
 
 
 def fill(folder: Path) -> Path:
-    """Fill the disk. Return the file that takes the space."""
+    """Fill the disk. Return the path of the file that fills it."""
     ballast = folder / "ballast.tmp"
     with open(ballast, "ab", buffering=0) as file, contextlib.suppress(OSError):
         for size in (65536, 512, 1):
@@ -165,15 +165,15 @@ def full_and_empty(run: Run, folder: Path, times: int = 2) -> None:
 
 
 @contextlib.contextmanager
-def troubled(folder: Path) -> Iterator[Path]:
-    """Show a folder through a file system that fails on request. Yield the file that controls it."""
-    behind = folder.with_name(f"{folder.name}-behind")
+def unreliable(folder: Path) -> Iterator[Path]:
+    """Mount a file system over a folder that shows it and fails on request. Yield the path of its control file."""
+    source = folder.with_name(f"{folder.name}-source")
     folder.mkdir(parents=True, exist_ok=True)
-    folder.rename(behind)
+    folder.rename(source)
     folder.mkdir()
     control = folder.with_name(f"{folder.name}-control")
     control.write_text("")
-    command = [sys.executable, str(HERE / "passthrough.py"), str(behind), str(folder), str(control)]
+    command = [sys.executable, str(HERE / "passthrough.py"), str(source), str(folder), str(control)]
     server = subprocess.Popen(command)
     try:
         eventually(lambda: os.path.ismount(folder), 30, "mounted")
@@ -181,7 +181,7 @@ def troubled(folder: Path) -> Iterator[Path]:
     finally:
         control.write_text("")
         subprocess.run(["umount", "-l", str(folder)], check=True)
-        server.terminate()  # the container of another test may hold the mount, too
+        server.terminate()  # the container of another test may still use the mount
         server.wait(30)
 
 
@@ -195,7 +195,7 @@ def errors(run: Run, control: Path, kinds: Sequence[str], seconds: float = 3) ->
 
 
 def _hold(run: Run, seconds: float) -> None:
-    """Keep the fault up for so many seconds, and the daemon running."""
+    """Let the fault last for some seconds, and keep the daemon running."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         run.keep_alive()
@@ -204,7 +204,7 @@ def _hold(run: Run, seconds: float) -> None:
 
 # folders ------------------------------------------------------------------------------------------
 
-# without these capabilities file permissions hold for root, too
+# Without these capabilities, file permissions also apply to root.
 _OVERRIDE = "-dac_override,-dac_read_search"
 WITHOUT_OVERRIDE = ("setpriv", "--bounding-set", _OVERRIDE, "--inh-caps", _OVERRIDE)
 
@@ -218,7 +218,7 @@ def take_permission(run: Run, folder: Path) -> None:
 
 
 def replace_inbox(run: Run) -> None:
-    """Put another folder in the inbox's place for some seconds, then move the old one's files back one by one."""
+    """Replace the inbox by another folder for some seconds, then move the files of the old one back one by one."""
     inbox = run.tree.inbox
     old = inbox.with_name("inbox-before")
     inbox.rename(old)
@@ -240,16 +240,16 @@ def overflow_events(run: Run) -> None:
     run.process.send_signal(signal.SIGSTOP)
     flood = run.tree.inbox / "flood"
     flood.mkdir()
-    for number in range(FLOOD):
+    for number in range(FLOOD_FILES):
         os.close(os.open(flood / f"{number}.tmp", os.O_CREAT))
     run.drop(run.ledger.dropped)
-    for number in range(FLOOD):
+    for number in range(FLOOD_FILES):
         os.unlink(flood / f"{number}.tmp")
     run.process.send_signal(signal.SIGCONT)
 
 
 def few_watches(number: int) -> tuple[str, ...]:
-    """Return the command that starts a program in a user namespace with so many inotify watches."""
+    """Return the command that starts a program in a user namespace with ``number`` inotify watches."""
     script = f'echo {number} > /proc/sys/user/max_inotify_watches && exec "$@"'
     return ("unshare", "--user", "--map-root-user", "sh", "-c", script, "sh")
 
@@ -271,7 +271,7 @@ FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 
 
 def clock(file: Path) -> dict[str, str]:
-    """Return the environment of a daemon whose wall clock follows the file. Its monotonic clock is right."""
+    """Return the environment of a daemon whose wall clock follows the file, but not its monotonic clock."""
     file.write_text("+0\n")
     return {
         "LD_PRELOAD": FAKETIME,
@@ -282,7 +282,7 @@ def clock(file: Path) -> dict[str, str]:
 
 
 def set_clock(run: Run, file: Path) -> None:
-    """Set the clock two days back, a week forth, an hour back, and right again."""
+    """Set the clock two days back, a week forward, an hour back, and right again."""
     for offset in ("-2d", "+7d", "-1h", "+0"):
         file.write_text(f"{offset}\n")
         run.wait_for_progress(2)
@@ -293,7 +293,7 @@ def set_clock(run: Run, file: Path) -> None:
 
 @contextlib.contextmanager
 def disk(home: Path, mountpoint: Path) -> Iterator[Path]:
-    """Make an ext4 in an image file. Yield the folder of the image, a btrfs, which can copy it in one moment."""
+    """Make an ext4 in an image file on a btrfs, which copies the image atomically. Yield the image's folder."""
     store, images = home / "store.img", home / "images"
     images.mkdir()
     mountpoint.mkdir(parents=True, exist_ok=True)
@@ -311,12 +311,12 @@ def disk(home: Path, mountpoint: Path) -> Iterator[Path]:
 
 
 def insert(images: Path, name: str, mountpoint: Path) -> None:
-    """Mount an image. Its file system repairs itself from its own journal."""
+    """Mount an image. The file system replays its journal, as after a power cut."""
     subprocess.run(["mount", "-o", "loop", str(images / name), str(mountpoint)], check=True)
 
 
 def snapshot(images: Path, name: str) -> None:
-    """Copy the image: what is written to the disk by now, without what the kernel still holds in memory."""
+    """Copy the image: it has all data that was written to the disk, but none that the kernel still buffers."""
     source, target = str(images / "disk.img"), str(images / name)
     subprocess.run(["cp", "--reflink=always", source, target], check=True)
 

@@ -1,4 +1,4 @@
-"""The ledger of a run under faults: what was dropped, what should come of it, and whether exactly that came."""
+"""Audit a run under faults: each dropped file must have exactly its expected result, and nothing else may be left."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ FINAL = (State.DONE, State.FAILED)
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A file for the inbox. A ``good`` one must be published, another must fail."""
+    """A file for the inbox. A ``good`` one must be published, any other must fail."""
 
     name: str
     data: bytes
@@ -63,11 +63,11 @@ def _document(number: int, rng: random.Random) -> Dropped:
 
 @dataclass(slots=True)
 class Ledger:
-    """What was dropped, and the results of an undisturbed run: text and lines by the file's sha256."""
+    """The dropped files, and their results in an undisturbed run: text and lines by the file's sha256."""
 
     dropped: list[Dropped]
     expected: dict[str, tuple[str, list[Any]]] = field(default_factory=dict)
-    # names of files that were taken out and put back; each is a new document if the first was done by then
+    # names of files that were removed and put back: a second document if the first was done by then
     put_back: set[str] = field(default_factory=set)
 
     def take_reference(self, tree: Tree) -> None:
@@ -89,7 +89,7 @@ class Ledger:
         return not open_ and {d.sha256 for d in self.dropped} <= final
 
     def violations(self, tree: Tree) -> list[str]:
-        """Return everything that is wrong after the daemon has stopped."""
+        """Return all violations after the daemon has stopped."""
         return [
             *self._wrong_results(tree),
             *self._wrong_originals(tree),
@@ -164,7 +164,7 @@ class Ledger:
 
 
 def _results(tree: Tree) -> list[tuple[str, tuple[str, list[Any]], Path]]:
-    """Return for each sidecar the sha256 of its source, text and lines, and the text's path.
+    """Return the sha256 of its source, its text and lines, and the text's path for each sidecar.
 
     Raises ValueError for a half-written sidecar.
     """
@@ -185,7 +185,7 @@ def _temporary(tree: Tree) -> list[str]:
 
 
 def _processes(tree: Tree) -> list[str]:
-    """Return the processes of scanmend that still have this tree in their environment or command line."""
+    """Describe each process of scanmend that still has this tree in its environment or command line."""
     wrong = []
     for process in psutil.process_iter():
         try:

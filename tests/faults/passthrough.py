@@ -2,8 +2,8 @@
 
     python passthrough.py FOLDER MOUNTPOINT CONTROL
 
-CONTROL is a file with nothing (all is well), "hang", or the name of an error such as EIO. EROFS and ENOSPC fail only
-writing.
+CONTROL is a file: empty (all operations work), "hang", or the name of an error such as EIO. With EROFS and ENOSPC only
+writing fails.
 """
 
 import errno
@@ -21,28 +21,28 @@ WRITING |= {"chmod", "chown", "utimens"}
 ONLY_WRITING = ("EROFS", "ENOSPC")
 
 
-def _troubled(method: Callable[..., Any]) -> Callable[..., Any]:
+def _checked(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
-    def asked(self: "Passthrough", *arguments: Any) -> Any:
-        self._trouble(method.__name__)
+    def checked(self: "Passthrough", *arguments: Any) -> Any:
+        self._hang_or_fail(method.__name__)
         try:
             return method(self, *arguments)
         except OSError as error:
             raise mfusepy.FuseOSError(error.errno or errno.EIO) from None
 
-    return asked
+    return checked
 
 
-def _all_troubled(cls: type["Passthrough"]) -> type["Passthrough"]:
+def _all_checked(cls: type["Passthrough"]) -> type["Passthrough"]:
     for name, method in list(vars(cls).items()):
         if callable(method) and not name.startswith("_"):
-            setattr(cls, name, _troubled(method))
+            setattr(cls, name, _checked(method))
     return cls
 
 
-@_all_troubled
+@_all_checked
 class Passthrough(mfusepy.Operations):  # type: ignore[misc]
-    """The operations of the file system, on the folder behind it."""
+    """The operations of the file system, which it passes on to a folder."""
 
     use_ns = True
 
@@ -50,13 +50,13 @@ class Passthrough(mfusepy.Operations):  # type: ignore[misc]
         self._folder = folder
         self._control = control
 
-    def _trouble(self, operation: str) -> None:
-        while (told := self._told()) == "hang":
+    def _hang_or_fail(self, operation: str) -> None:
+        while (request := self._requested()) == "hang":
             time.sleep(0.05)
-        if told and (told not in ONLY_WRITING or operation in WRITING):
-            raise mfusepy.FuseOSError(getattr(errno, told))
+        if request and (request not in ONLY_WRITING or operation in WRITING):
+            raise mfusepy.FuseOSError(getattr(errno, request))
 
-    def _told(self) -> str:
+    def _requested(self) -> str:
         with open(self._control, encoding="ascii") as file:
             return file.read().strip()
 

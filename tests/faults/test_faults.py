@@ -21,7 +21,9 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_nothing_is_lost_or_done_twice(fault: str, tmp_path: Path, ledger: Ledger) -> None:
+def test_no_fault_loses_a_file_or_processes_it_twice(
+    fault: str, tmp_path: Path, ledger: Ledger
+) -> None:
     wrong, _ = one(fault, tmp_path / fault, ledger, seed=2, kills=KILLS, cuts=1)
 
     assert wrong == []

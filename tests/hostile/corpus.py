@@ -1,6 +1,6 @@
-"""Files that nobody should send, all of them made here: damaged, misnamed, oversized and odd ones.
+"""Make hostile files: damaged, misnamed, oversized and odd ones.
 
-A file is published, or it fails with a reason; ``EITHER`` where the damage may leave something to read.
+Each file must be published or fail with a reason; ``EITHER`` is right if damage may leave something to read.
 """
 
 import random
@@ -59,7 +59,7 @@ NAMES = (
 
 
 def cases() -> list[Case]:
-    """Return all of them."""
+    """Return all hostile files."""
     found = [
         *_truncated(),
         *_flipped(),
@@ -140,7 +140,7 @@ def _sizes_and_shades() -> Iterator[Case]:
 
 
 def _bombs() -> Iterator[Case]:
-    """Yield files that are small, and huge once they are decoded or by what their headers say."""
+    """Yield small files that become huge when they are decoded, or whose headers claim a huge size."""
     yield Case("bomb-50000x50000.png", png(50_000, 50_000, zeros(300)), FAILED)
     yield Case("bomb-largest.png", png(2**31 - 1, 2**31 - 1, zeros(1)), FAILED)
     pixels = zlib.compress(bytes(72))
@@ -151,7 +151,7 @@ def _bombs() -> Iterator[Case]:
     yield Case("more-data-than-pixels.png", png(100, 100, zeros(300)), EITHER)
     yield Case("fewer-data-than-pixels.png", png(1000, 1000, zlib.compress(bytes(2000))), EITHER)
     jpeg = bytearray(good()["jpg"])
-    start = jpeg.index(b"\xff\xc0")  # start of frame, with height and width
+    start = jpeg.index(b"\xff\xc0")  # the start-of-frame marker, with height and width
     jpeg[start + 5 : start + 9] = struct.pack(">HH", 65500, 65500)
     yield Case("bomb-65500x65500.jpg", bytes(jpeg), FAILED)
     bmp = bytearray(good()["bmp"])
@@ -178,7 +178,7 @@ def _tiffs() -> Iterator[Case]:
     yield Case("no-size.tif", ifd([*GREY, *STRIP]), FAILED)
     dot = Image.new("1", (8, 8), 1)
     many = {"save_all": True, "append_images": [dot] * 999}
-    # more than limits.pages of the test
+    # more pages than the test's limits.pages
     yield Case("1000-pages.tif", encoded("TIFF", dot, **many), FAILED)
 
 

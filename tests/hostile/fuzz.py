@@ -2,8 +2,8 @@
 
     make fuzz MINUTES=30 ARGS="[--seed 1] [--keep FOLDER]"
 
-A file may yield a page or an error of the document; the child may also die, time out or run out of memory, which are
-counted. Any other exception, a child beyond its limits, and a hang are bugs.
+A file may yield a page or an error of the document. The child may also die, time out or run out of memory; these
+outcomes are counted. Any other exception, a child that exceeds its limits, and a hang are bugs.
 """
 
 import argparse
@@ -29,9 +29,9 @@ from scanmend.workers.protocol import ContentsRequest, PageRequest
 from scanmend.workers.sandbox import Sandbox
 
 REQUEST_SECONDS = 20.0
-MEMORY_BYTES = 2**30  # the child's limit of data
-MAPPED_BYTES = 600 * 2**20  # that its libraries and models take besides
-# numbers that are far too large, small or negative
+MEMORY_BYTES = 2**30  # the child's limit for data
+MAPPED_BYTES = 600 * 2**20  # memory of its libraries and models, which the limit does not count
+# values that a length must not have: far too large, zero or negative
 ODD_NUMBERS = (
     b"\0\0\0\0",
     b"\xff\xff\xff\xff",
@@ -51,7 +51,7 @@ def flip(data: bytearray, rng: random.Random) -> None:
 
 
 def overwrite(data: bytearray, rng: random.Random) -> None:
-    """Put an odd number where a length may stand."""
+    """Overwrite a place, which may hold a length, with an odd number."""
     start = rng.randrange(len(data))
     value = rng.choice(ODD_NUMBERS)
     data[start : start + len(value)] = value
@@ -76,7 +76,7 @@ def move(data: bytearray, rng: random.Random) -> None:
     data[to : to + length] = data[start : start + length]
 
 
-# cases to start from, besides
+# cases of the corpus to start from
 PDFS = {
     "text.pdf",
     "attachment.pdf",
@@ -89,7 +89,7 @@ MUTATIONS: tuple[Mutation, ...] = (flip, flip, overwrite, overwrite, cut, double
 
 
 def faint() -> Image.Image:
-    """Return an all but empty page: it is opened and rendered like any other, and recognised in no time."""
+    """Return an almost empty page, which is recognised in no time."""
     image = Image.new("L", (200, 100), 255)
     image.paste(250, (20, 20, 180, 40))
     return image
@@ -116,12 +116,12 @@ def seeds() -> list[bytes]:
 
 
 class Fuzz:
-    """One run. ``found`` counts the outcomes by name; ``bugs`` holds each bug with its file; ``most``: bytes of the child."""
+    """A fuzzing run. ``found`` counts the outcomes by name; ``bugs`` holds each bug with its file."""
 
     def __init__(self, seed: int) -> None:
         self.found: Counter[str] = Counter()
         self.bugs: list[tuple[str, bytes]] = []
-        self.most = 0
+        self.max_child_bytes = 0
         self._rng = random.Random(seed)
         self._seeds = seeds()
         env = {**os.environ, "OMP_NUM_THREADS": "1", "SCANMEND_THREADS": "1"}
@@ -159,14 +159,14 @@ class Fuzz:
         except (Died, TimedOut, OutOfMemory) as error:
             self.found[error.code] += 1
             print(f"{error.code}: {error}", file=sys.stderr)
-            self._child.end()  # the daemon ends it, too
+            self._child.end()  # as the daemon does
         except ChildError as error:
             self.bugs.append((str(error), data))
         if time.monotonic() - began > 2 * REQUEST_SECONDS + 30:
             self.bugs.append(("a hang beyond the limits", data))
         if self._child.pid:
             resident = psutil.Process(self._child.pid).memory_info().rss
-            self.most = max(self.most, resident)
+            self.max_child_bytes = max(self.max_child_bytes, resident)
             if resident > MEMORY_BYTES + MAPPED_BYTES:
                 self.bugs.append((f"{resident} bytes of memory", data))
 
@@ -193,7 +193,7 @@ def main() -> int:
         f"seed {options.seed}, {options.minutes:g} min:",
         *(f"{n} {c}," for n, c in fuzz.found.most_common()),
     )
-    print(f"largest child {fuzz.most / 2**20:.0f} MiB; bugs: {len(fuzz.bugs)}")
+    print(f"largest child {fuzz.max_child_bytes / 2**20:.0f} MiB; bugs: {len(fuzz.bugs)}")
     for number, (what, data) in enumerate(fuzz.bugs):
         print(what[-1000:])
         if options.keep:

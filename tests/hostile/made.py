@@ -1,4 +1,4 @@
-"""Building blocks of hostile files: pictures, PNG chunks, TIFF directories and PDF objects that may hold anything."""
+"""Build hostile files from pictures, PNG chunks, TIFF directories and PDF objects with any content."""
 
 import functools
 import io
@@ -21,7 +21,7 @@ TEXT = b"BT /F 14 Tf 20 40 Td (the granary ledger) Tj ET"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A file for the inbox, and how it must end: PUBLISHED, FAILED, or EITHER where damage may leave something to read."""
+    """A file for the inbox, and its required end: PUBLISHED, FAILED, or EITHER if damage may leave something to read."""
 
     name: str
     data: bytes
@@ -29,7 +29,7 @@ class Case:
 
 
 def small() -> Image.Image:
-    """Return a page that is read in no time."""
+    """Return a small page, which is read in no time."""
     return page(LINE, size=(420, 90), points=24)
 
 
@@ -58,7 +58,7 @@ def good() -> dict[str, bytes]:
 
 @functools.cache
 def zeros(megabytes: int) -> bytes:
-    """Return so many megabytes of zeros, compressed."""
+    """Return this number of megabytes of zeros, compressed."""
     packer = zlib.compressobj(9)
     block = bytes(2**20)
     return b"".join(packer.compress(block) for _ in range(megabytes)) + packer.flush()
@@ -73,14 +73,14 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def png(width: int, height: int, data: bytes, *more: bytes) -> bytes:
-    """Return a PNG of grey pixels with this compressed data; ``more``: chunks before it."""
+    """Return a PNG of grey pixels with this compressed data, and with the chunks ``more`` before it."""
     head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     parts = (chunk(b"IHDR", head), *more, chunk(b"IDAT", data), chunk(b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
 def ifd(tags: list[tuple[int, int, int, int]], following: int = 0) -> bytes:
-    """Return a TIFF of one directory with these tags (tag, type, count, value); ``following``: offset of the next one."""
+    """Return a TIFF of one directory with these tags (tag, type, count, value); ``following`` is the next one's offset."""
     body = struct.pack("<H", len(tags))
     body += b"".join(struct.pack("<HHII", *tag) for tag in sorted(tags))
     return b"II*\0" + struct.pack("<I", 8) + body + struct.pack("<I", following) + bytes(64)
@@ -124,7 +124,7 @@ def pdf(*objects: bytes, trailer: bytes = b"/Root 1 0 R") -> bytes:
 
 
 def stream(data: bytes, entries: bytes = b"") -> bytes:
-    """Return a stream object; ``entries``: further ones of its dictionary."""
+    """Return a stream object with further ``entries`` in its dictionary."""
     return b"<< /Length %d %s >>\nstream\n" % (len(data), entries) + data + b"\nendstream"
 
 

@@ -1,4 +1,4 @@
-"""Hostile PDFs: broken structures, odd pages, bombs, pictures in every coding, and active content."""
+"""Make hostile PDFs: broken structures, odd pages, decompression bombs, pictures in every coding, active content."""
 
 import io
 import zlib
@@ -32,7 +32,7 @@ _FLATE = b"/Filter /FlateDecode"
 
 
 def pdf_cases() -> Iterator[Case]:
-    """Yield all of them."""
+    """Yield all hostile PDFs."""
     yield Case("text.pdf", one_page(stream(TEXT)), PUBLISHED)
     escapes = rb"BT /F 14 Tf 20 40 Td (the \033[31mgranary\007 ledger) Tj ET"
     yield Case("steers-the-terminal.pdf", one_page(stream(escapes)), PUBLISHED)
@@ -47,7 +47,7 @@ def pdf_cases() -> Iterator[Case]:
 def _structures() -> Iterator[Case]:
     empty = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 300 80] >>"
     yield Case("no-content.pdf", pdf(CATALOG, PAGES, empty), PUBLISHED)
-    # repaired: the catalogue is there
+    # can be repaired: the catalogue is intact
     yield Case("no-root.pdf", pdf(CATALOG, PAGES, trailer=b""), EITHER)
     yield Case("catalog-is-itself.pdf", pdf(b"1 0 R"), FAILED)
     whole = one_page(stream(TEXT))
@@ -128,7 +128,7 @@ def _scan(
     more: bytes = b"",
     size: tuple[int, int] | None = None,
 ) -> bytes:
-    """Return a PDF of one picture with this data; ``size``: what it says of its width and height."""
+    """Return a PDF of one picture with this data, which claims to have this ``size`` (width, height)."""
     entries = (
         b"/Type /XObject /Subtype /Image /Width %d /Height %d /BitsPerComponent %d /ColorSpace /DeviceGray /Filter /%s"
         % (*(size or small().size), bits, coding)

@@ -1,4 +1,4 @@
-"""Run a Samba server on loopback, smbclient as another client, and rclone as the mount of another machine."""
+"""Run a Samba server on loopback, smbclient as another client, and rclone as another machine's mount."""
 
 import contextlib
 import os
@@ -39,7 +39,7 @@ guest ok = yes
 read only = no
 force user = root
 """
-# rclone caches nothing: a file that is closed is on the server
+# rclone caches nothing, so that a closed file is on the server
 OPTIONS = (
     *("--smb-host=127.0.0.1", "--smb-user=guest", "--vfs-cache-mode=off", "--poll-interval=0"),
     *("--dir-cache-time=300ms", "--attr-timeout=300ms", "--contimeout=3s", "--timeout=5s"),
@@ -48,7 +48,7 @@ OPTIONS = (
 
 
 def impossible() -> str | None:
-    """Return why there can be no share here; None if there can."""
+    """Return the reason why this machine can't have a share; None if it can."""
     if os.geteuid() != 0:
         return "needs root, for smbd"
     for program, package in PROGRAMS.items():
@@ -58,7 +58,7 @@ def impossible() -> str | None:
 
 
 class Samba:
-    """The server of one folder as the share "office". It can be stopped, started again and made to hang."""
+    """A server that exports one folder as the share "office". It can be stopped, started again and made to hang."""
 
     def __init__(self, home: Path, share: Path) -> None:
         self.home = home
@@ -118,7 +118,7 @@ class Samba:
         return said.decode()
 
     def put(self, name: str, data: bytes) -> None:
-        """Copy a whole file to the share as fast as it goes."""
+        """Copy a whole file to the share as fast as possible."""
         local = self.home / "local"
         local.write_bytes(data)
         self.ask(f'put "{local}" "{name}"')
@@ -126,7 +126,7 @@ class Samba:
     def put_slowly(
         self, name: str, chunks: Sequence[bytes], pause: float, cut: bool = False
     ) -> None:
-        """Copy a file chunk by chunk, ``pause`` seconds apart. ``cut``: break the connection after the last one."""
+        """Copy a file chunk by chunk, ``pause`` seconds apart; with ``cut``, break the connection after the last chunk."""
         pipe = self.home / "pipe"
         pipe.unlink(missing_ok=True)
         os.mkfifo(pipe)
@@ -196,7 +196,7 @@ class Mount:
 
     @contextlib.contextmanager
     def kept(self) -> Iterator[None]:
-        """Mount again whenever rclone ends by itself, as systemd would: rclone 1.60 crashes at a write that fails."""
+        """Mount again whenever rclone ends by itself, as systemd would: rclone 1.60 crashes after a failed write."""
         over = threading.Event()
 
         def keep() -> None:

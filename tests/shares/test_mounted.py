@@ -1,6 +1,6 @@
-"""Test a daemon whose inbox, outbox and the rest are on a Samba share, mounted through FUSE, which goes away.
+"""Test a daemon all of whose folders except the state are on a Samba share (a FUSE mount) that goes away.
 
-SCANMEND_OUTAGE: seconds that each outage takes. The suite has two short ones, `make shares` four long ones.
+SCANMEND_OUTAGE is the duration of each outage in seconds. The suite has two short outages, `make shares` four long ones.
 """
 
 import contextlib
@@ -28,33 +28,33 @@ STAGES = {"settling": "ready", "reading": "page read", "publishing": "published"
 FOLDERS = ("inbox", "outbox", "archive", "failed")
 
 
-class Far:
-    """A daemon whose documents are all on the share; its state folder is on a local disk."""
+class DaemonOnShare:
+    """A daemon with all folders on the share, except the state folder on a local disk."""
 
-    def __init__(self, home: Path, mount: Mount, server: Samba, name: str = "far") -> None:
+    def __init__(self, home: Path, mount: Mount, server: Samba, name: str = "remote") -> None:
         self.server = server
         self.mount = mount
         folders = ", ".join(f"{folder}: {mount.place / folder}" for folder in FOLDERS)
         self.tree = Tree(home / name, f"{SETTINGS}folders: {{{folders}, state: state}}\n")
-        for folder in FOLDERS:  # the server's own paths, which stay while the share is away
+        for folder in FOLDERS:  # the server's own paths, which exist while the share is away
             (server.share / folder).mkdir(exist_ok=True)
             setattr(self.tree, folder, server.share / folder)
 
     def close(self) -> None:
-        """Wake server and mount, then end the daemon: SIGKILL does not end a process that waits for a stopped rclone."""
+        """Continue server and mount, then end the daemon: SIGKILL can't end a process that waits for a stopped rclone."""
         self.server.signal(signal.SIGCONT)
         self.mount.signal(signal.SIGCONT)
         self.tree.close()
 
 
 @pytest.fixture
-def far(tmp_path: Path) -> Iterator[Far]:
+def remote(tmp_path: Path) -> Iterator[DaemonOnShare]:
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(samba(tmp_path / "server", tmp_path / "share"))
         mount = stack.enter_context(mounted(server, tmp_path / "mount"))
-        made = Far(tmp_path, mount, server)
-        stack.callback(made.close)
-        yield made
+        tree = DaemonOnShare(tmp_path, mount, server)
+        stack.callback(tree.close)
+        yield tree
 
 
 @pytest.fixture(scope="module")
@@ -62,29 +62,29 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
     return undisturbed(tmp_path_factory.mktemp("undisturbed") / "tree", 14, seed=3)
 
 
-def test_the_daemon_polls_a_share_without_being_told(far: Far) -> None:
-    far.tree.start()
-    assert "method=polling" in far.tree.said()
-    assert "is a share (fuse.rclone), which sends no events" in far.tree.said()
+def test_the_daemon_polls_a_share_without_configuration(remote: DaemonOnShare) -> None:
+    remote.tree.start()
+    assert "method=polling" in remote.tree.log_text()
+    assert "is a share (fuse.rclone), which sends no events" in remote.tree.log_text()
 
-    far.server.put("inbox\\third party.png", encoded("png", numbered(1)))
+    remote.server.put("inbox\\third party.png", encoded("png", numbered(1)))
 
-    assert far.tree.published("third party")["source"]["pages"] == 1
-    far.tree.eventually(lambda: far.tree.files(far.tree.archive) == ["third party.png"])
-    assert "third party.json" in far.server.ask("cd outbox", "ls")
+    assert remote.tree.published("third party")["source"]["pages"] == 1
+    remote.tree.eventually(lambda: remote.tree.files(remote.tree.archive) == ["third party.png"])
+    assert "third party.json" in remote.server.ask("cd outbox", "ls")
 
 
-Outage = tuple[Callable[[Far], None], Callable[[Far], None]]
+Outage = tuple[Callable[[DaemonOnShare], None], Callable[[DaemonOnShare], None]]
 OUTAGES: dict[str, Outage] = {
-    "server stopped": (lambda far: far.server.stop(), lambda far: far.server.start()),
-    "mount gone": (lambda far: far.mount.stop(), lambda far: far.mount.start()),
+    "server stopped": (lambda remote: remote.server.stop(), lambda remote: remote.server.start()),
+    "mount gone": (lambda remote: remote.mount.stop(), lambda remote: remote.mount.start()),
     "mount hangs": (
-        lambda far: far.mount.signal(signal.SIGSTOP),
-        lambda far: far.mount.signal(signal.SIGCONT),
+        lambda remote: remote.mount.signal(signal.SIGSTOP),
+        lambda remote: remote.mount.signal(signal.SIGCONT),
     ),
     "server hangs": (
-        lambda far: far.server.signal(signal.SIGSTOP),
-        lambda far: far.server.signal(signal.SIGCONT),
+        lambda remote: remote.server.signal(signal.SIGSTOP),
+        lambda remote: remote.server.signal(signal.SIGCONT),
     ),
 }
 
@@ -92,93 +92,93 @@ OUTAGES: dict[str, Outage] = {
 @pytest.mark.slow
 @pytest.mark.parametrize("outage", OUTAGES if LONG else ["mount hangs", "server stopped"])
 def test_the_share_goes_away_in_every_stage_and_nothing_is_lost(
-    far: Far, ledger: Ledger, outage: str
+    remote: DaemonOnShare, ledger: Ledger, outage: str
 ) -> None:
     away, back = OUTAGES[outage]
-    run = Run(far.tree, ledger, seed=1)
+    run = Run(remote.tree, ledger, seed=1)
     run.ready()
     part = len(ledger.dropped) // len(STAGES)
-    with far.mount.kept():
+    with remote.mount.kept():
         for number, marker in enumerate(STAGES.values()):
-            offset = len(far.tree.said()) if number else 0
+            offset = len(remote.tree.log_text()) if number else 0
             last = number == len(STAGES) - 1
-            _arrive(far, ledger.dropped[number * part : None if last else (number + 1) * part])
-            far.tree.eventually(lambda: marker in far.tree.said()[offset:])  # noqa: B023
-            away(far)
-            _keep_asking(far, OUTAGE)
-            back(far)
+            _drop(remote, ledger.dropped[number * part : None if last else (number + 1) * part])
+            remote.tree.eventually(lambda: marker in remote.tree.log_text()[offset:])  # noqa: B023
+            away(remote)
+            _check_status_for(remote, OUTAGE)
+            back(remote)
         wrong = run.finish(600)
 
     assert wrong == []
     assert run.starts == 1
-    lines = far.tree.said().splitlines()
+    lines = remote.tree.log_text().splitlines()
     warnings = [line for line in lines if "[warning" in line or "[error" in line]
     storm = [line for line in warnings if "failed stage" not in line]
     assert len(storm) < 20 + OUTAGE, "\n".join(warnings)
-    assert "Traceback" not in far.tree.said()
+    assert "Traceback" not in remote.tree.log_text()
 
 
-def _arrive(far: Far, documents: list[Dropped]) -> None:
-    """Drop documents through the server's disk, as from another client."""
+def _drop(remote: DaemonOnShare, documents: list[Dropped]) -> None:
+    """Drop documents on the server's disk, as another client would."""
     for document in documents:
-        path = far.server.share / "inbox" / document.name
+        path = remote.server.share / "inbox" / document.name
         path.parent.mkdir(parents=True, exist_ok=True)
         (path.parent / ".coming").write_bytes(document.data)
         (path.parent / ".coming").rename(path)
 
 
-def _keep_asking(far: Far, seconds: float) -> None:
-    """Check that the status answers all the while."""
+def _check_status_for(remote: DaemonOnShare, seconds: float) -> None:
+    """Check for some seconds that the status keeps answering."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        assert far.tree.status()["running"]
+        assert remote.tree.status()["running"]
         time.sleep(0.5)
 
 
-@pytest.mark.parametrize("asked", [False, True], ids=["before it is asked", "in an answer"])
-def test_a_stop_while_the_share_hangs(far: Far, asked: bool) -> None:
-    """A process that waits for an answer which FUSE has begun stays a zombie until it comes: nobody can change that."""
-    process = far.tree.start()
-    if asked:
-        far.server.signal(signal.SIGSTOP)
-        time.sleep(1)  # by now the watcher has asked, and rclone waits for the server
-    far.mount.signal(signal.SIGSTOP)
+@pytest.mark.parametrize("requested", [False, True], ids=["before a request", "during a request"])
+def test_a_stop_succeeds_while_the_share_hangs(remote: DaemonOnShare, requested: bool) -> None:
+    """Stop the daemon while FUSE owes it an answer: the process must stay a zombie until the answer comes."""
+    process = remote.tree.start()
+    if requested:
+        remote.server.signal(signal.SIGSTOP)
+        time.sleep(1)  # by now, rclone waits for the server on behalf of the watcher
+    remote.mount.signal(signal.SIGSTOP)
     time.sleep(1)  # by now the watcher lists the share
 
     process.send_signal(signal.SIGTERM)
     eventually(lambda: psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE, 120, "ended")
 
-    assert "[info     ] stopped" in far.tree.said()
-    far.mount.signal(signal.SIGCONT)
+    assert "[info     ] stopped" in remote.tree.log_text()
+    remote.mount.signal(signal.SIGCONT)
     assert process.wait(60) == 0
 
 
-def test_two_daemons_on_one_share(tmp_path: Path) -> None:
-    """Each daemon has its own mount of the share, as on two machines."""
+def test_two_daemons_on_one_share_publish_each_file_once(tmp_path: Path) -> None:
+    """Give each daemon its own mount of the share, as on two machines."""
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(samba(tmp_path / "server", tmp_path / "share"))
         trees = []
         for name in ("one", "two"):
             mount = stack.enter_context(mounted(server, tmp_path / f"mount-{name}"))
-            trees.append(Far(tmp_path, mount, server, name).tree)
+            trees.append(DaemonOnShare(tmp_path, mount, server, name).tree)
             stack.callback(trees[-1].close)
         books = Ledger(documents(12, seed=5))
-        for made in trees:
-            made.start()
+        for tree in trees:
+            tree.start()
         for document in books.dropped:
             server.ask(*(f'mkdir "{p}"' for p in _parents(f"inbox/{document.name}")))
             server.put(f"inbox/{document.name}".replace("/", "\\"), document.data)
 
-        eventually(lambda: sum(_final(made) for made in trees) >= 12, 300, "all are through")
-        for made in trees:
-            made.stop(made.processes[0])
+        eventually(lambda: sum(_final(tree) for tree in trees) >= 12, 300, "all are through")
+        for tree in trees:
+            tree.stop(tree.processes[0])
 
-        found = [made.status()["counts"] for made in trees]
+        found = [tree.status()["counts"] for tree in trees]
         good = sum(d.good for d in books.dropped)
         assert sum(c["done"] for c in found) == good
         assert sum(c["failed"] for c in found) == 12 - good
         assert len([f for f in trees[0].files(trees[0].outbox) if f.endswith(".json")]) == good
-        assert "taken over" not in trees[0].said() + trees[1].said()
+        assert "taken over" not in trees[0].log_text() + trees[1].log_text()
 
 
 def _parents(name: str) -> list[str]:
@@ -186,6 +186,6 @@ def _parents(name: str) -> list[str]:
     return ["\\".join(parts[: n + 1]) for n in range(len(parts))]
 
 
-def _final(made: Tree) -> int:
-    counts = made.status()["counts"]
+def _final(tree: Tree) -> int:
+    counts = tree.status()["counts"]
     return int(counts["done"] + counts["failed"])

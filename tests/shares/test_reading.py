@@ -1,4 +1,4 @@
-"""Test a page on a share that goes away while it is read: the machine's fault, not the file's."""
+"""Test that it is the machine's fault, not the file's, if a share goes away while a page is read."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ def share(tmp_path: Path) -> Iterator[tuple[Samba, Mount]]:
 
 
 def _noise() -> Image.Image:
-    """Return a picture of 4 MB in any format: more than any reader reads ahead."""
+    """Return a picture that has 4 MB in any format, which exceeds every reader's read-ahead."""
     return Image.fromarray(np.random.default_rng(1).integers(0, 255, (2000, 2000), dtype=np.uint8))
 
 
@@ -44,7 +44,7 @@ HOW: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("kind", HOW)
-def test_a_share_goes_away_in_the_middle_of_a_page(
+def test_a_share_that_goes_away_in_the_middle_of_a_page_is_the_machines_fault(
     share: tuple[Samba, Mount], monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     server, mount = share
@@ -70,7 +70,7 @@ def test_a_share_goes_away_in_the_middle_of_a_page(
 
         return call
 
-    # a PDF's picture is not read at this moment
+    # the picture of a PDF is not read until later
     monkeypatch.setattr(qpdf, "has_shown_annotations", first(qpdf.has_shown_annotations))
     monkeypatch.setattr(pictures, "check_pixels", first(pictures.check_pixels))
 

@@ -32,7 +32,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
         )
         impatient = made.root / "etc/systemd/system/scanmend.service.d/test.conf"
         impatient.parent.mkdir()
-        # a service has its own /tmp, and does not see a source tree there
+        # the service has its own /tmp, and can't see a source tree there
         seen = f"BindReadOnlyPaths={ROOT} {sys.prefix}\n" if str(ROOT).startswith("/tmp/") else ""
         impatient.write_text(f"[Service]\nWatchdogSec=10s\n{seen}")
         made.run("systemctl", "daemon-reload")
@@ -68,7 +68,7 @@ def _published(machine: Container, stem: str) -> dict[str, Any]:
     path = machine.root / STATE / "outbox" / f"{stem}.json"
     _eventually(path.exists, machine)
     sidecar: dict[str, Any] = json.loads(path.read_text())
-    assert not list(path.parent.glob(f"{stem}-*.json"))  # once
+    assert not list(path.parent.glob(f"{stem}-*.json"))  # published exactly once
     return sidecar
 
 
@@ -89,7 +89,9 @@ def test_the_service_starts_and_publishes(service: Container) -> None:
 
     assert sidecar["pages"][0]["lines"][0]["text"] == "Page 1 of the harbour book"
     said = service.run("journalctl", "-u", "scanmend", "--no-pager").stdout
-    assert "not confined" not in said  # the children's sandbox works inside the service's
+    assert (
+        "not confined" not in said
+    )  # the sandbox of the children works inside that of the service
     owner = (service.root / STATE / "outbox/first.json").stat()
     assert owner.st_uid != 0
     _eventually(lambda: not (service.root / STATE / "inbox/first.png").exists(), service)
@@ -101,8 +103,8 @@ def test_entries_of_the_systemd_journal_have_fields(service: Container) -> None:
     _published(service, "fields")
 
     def entries_of() -> list[dict[str, str]]:
-        asked = ("journalctl", "-u", "scanmend", "DOCUMENT=fields.png", "-o", "json")
-        return [json.loads(line) for line in service.run(*asked).stdout.splitlines()]
+        command = ("journalctl", "-u", "scanmend", "DOCUMENT=fields.png", "-o", "json")
+        return [json.loads(line) for line in service.run(*command).stdout.splitlines()]
 
     _eventually(lambda: "publish" in {e["STAGE"] for e in entries_of()}, service)
     entries = entries_of()
@@ -114,7 +116,7 @@ def test_entries_of_the_systemd_journal_have_fields(service: Container) -> None:
 
 
 @pytest.mark.parametrize("victim", ["main", "children"])
-def test_kill_9_loses_nothing(service: Container, victim: str) -> None:
+def test_a_kill_9_loses_nothing(service: Container, victim: str) -> None:
     stem = f"killed-{victim}"
     _drop(service, f"{stem}.pdf", pages=4)
     _eventually(lambda: _children(service, "scanmend.ocr"), service)
@@ -137,7 +139,7 @@ def test_the_watchdog_restarts_a_daemon_that_hangs(service: Container) -> None:
     _published(service, "recovered")
 
 
-def test_reload(service: Container) -> None:
+def test_a_reload_applies_the_changed_configuration(service: Container) -> None:
     config = service.root / "etc/scanmend/scanmend.yaml"
     text = config.read_text()
     first = _show(service, "MainPID")
@@ -151,7 +153,7 @@ def test_reload(service: Container) -> None:
     assert _show(service, "MainPID") == first
 
 
-def test_stop_in_the_middle_of_a_document_and_start(service: Container) -> None:
+def test_a_document_is_finished_after_a_stop_in_the_middle_and_a_start(service: Container) -> None:
     _drop(service, "stopped.pdf", pages=6)
     _eventually(lambda: _children(service, "scanmend.ocr"), service)
 
@@ -163,7 +165,7 @@ def test_stop_in_the_middle_of_a_document_and_start(service: Container) -> None:
     assert _published(service, "stopped")["source"]["pages"] == 6
 
 
-def test_reboot_in_the_middle_of_a_document(service: Container) -> None:
+def test_a_document_is_finished_after_a_reboot_in_the_middle(service: Container) -> None:
     _drop(service, "reboot.pdf", pages=4)
     _eventually(lambda: _children(service, "scanmend.ocr"), service)
 
@@ -188,5 +190,5 @@ def test_z_uninstalling_keeps_the_documents(machine: Container) -> None:
     assert "kept:" in removed
     assert not (machine.root / "etc/systemd/system/scanmend.service").exists()
     assert (machine.root / STATE / "inbox").is_dir()
-    machine.run(PROGRAM, "install-service", "--no-start")  # for the other tests
+    machine.run(PROGRAM, "install-service", "--no-start")  # install it again for the other tests
     assert (machine.root / "etc/systemd/system/scanmend.service").exists()

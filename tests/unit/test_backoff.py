@@ -1,4 +1,4 @@
-"""What follows from a failed page."""
+"""Test the decision after a failed page, and the delays."""
 
 import pytest
 
@@ -17,7 +17,7 @@ from scanmend.errors import Damaged, Died, DiskFull, ScanmendError
         (Died("OCR"), 3, 0, Fail("exhausted")),
     ],
 )
-def test_the_fault_decides(
+def test_the_fault_decides_between_failing_pausing_and_trying_again(
     error: ScanmendError, attempts: int, pauses: int, decision: object
 ) -> None:
     assert decide(error, attempts, allowed=3, pauses=pauses) == decision

@@ -1,4 +1,4 @@
-"""Test what a document tells about itself."""
+"""Test the properties of a document that are derived from its row."""
 
 import dataclasses
 import json
@@ -17,7 +17,7 @@ def _claimed(folder: Path) -> tuple[Journal, Document]:
     return journal, document
 
 
-def test_a_document_knows_the_doubts_about_its_end_until_its_contents_are_known(
+def test_doubts_about_the_end_are_kept_until_the_contents_are_known(
     tmp_path: Path,
 ) -> None:
     journal, document = _claimed(tmp_path)
@@ -32,7 +32,7 @@ def test_a_document_knows_the_doubts_about_its_end_until_its_contents_are_known(
 
 
 def test_the_doubts_of_the_previous_version_stay_readable(tmp_path: Path) -> None:
-    """It stored only the text of the warning."""
+    """Read a row of the previous version, which stored only the text of the warning."""
     journal, document = _claimed(tmp_path)
     journal.close()
 
@@ -41,7 +41,7 @@ def test_the_doubts_of_the_previous_version_stay_readable(tmp_path: Path) -> Non
     assert old.end_doubts == (EndDoubt(DOUBT.warning, DOUBT.warning),)
 
 
-def test_a_document_knows_whether_it_waits(tmp_path: Path) -> None:
+def test_a_reason_that_begins_with_waits_marks_a_waiting_document(tmp_path: Path) -> None:
     journal, document = _claimed(tmp_path)
     assert not document.waits
 

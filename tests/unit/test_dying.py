@@ -1,4 +1,4 @@
-"""Test that the daemon of the kill tests refuses points that do not exist: a refactoring must not move one silently."""
+"""Test that the daemon of the kill tests refuses a point that does not exist, so that a refactoring can't lose one."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
         ("after:state", "which need it"),
     ],
 )
-def test_points_that_do_not_exist(point: str, said: str) -> None:
+def test_a_point_that_does_not_exist_is_refused(point: str, said: str) -> None:
     program = [sys.executable, str(ROOT / "tests" / "children" / "dying.py"), "--version"]
 
     env = {**os.environ, "DIE_AT": point}

@@ -1,4 +1,4 @@
-"""What is missing is named, with the command that installs it."""
+"""Test that a missing package is named with the command that installs it."""
 
 import re
 import tomllib
@@ -21,8 +21,8 @@ def test_every_extra_of_the_project_is_known() -> None:
     assert set(re.split(r"[\[\],]", everything)[1:-1]) == declared
 
 
-def test_nothing_is_lacking_here() -> None:
-    """The tests run with all extras."""
+def test_no_extra_is_missing_in_the_test_environment() -> None:
+    """Expect all extras, with which the tests run."""
     assert [name for extra in extras.EXTRAS for name in extras.lacking(extra)] == []
 
 

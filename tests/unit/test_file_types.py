@@ -1,4 +1,4 @@
-"""The table of file kinds: marks and signatures of real files, and PDFs that lost their header."""
+"""Test the table of file types: marks and signatures of real files, and PDFs without their header."""
 
 from collections.abc import Callable
 
@@ -17,13 +17,13 @@ def _head(kind: FileType) -> bytes:
 
 
 @pytest.mark.parametrize("kind", FILE_TYPES, ids=lambda kind: kind.name)
-def test_a_whole_file_is_told_by_marks_and_signature(kind: FileType) -> None:
+def test_a_whole_file_is_recognised_by_marks_and_signature(kind: FileType) -> None:
     assert by_marks(_head(kind)) is kind
     assert by_signature(_head(kind)) is kind
 
 
 @pytest.mark.parametrize("kind", PICTURE_TYPES, ids=lambda kind: kind.name)
-def test_marks_tell_a_damaged_file_and_signatures_do_not(kind: FileType) -> None:
+def test_a_damaged_file_is_recognised_by_its_marks_only(kind: FileType) -> None:
     damaged = kind.marks[0] + b"%PDF-1.7 of 1904, and no picture at all"
 
     assert by_marks(damaged) is kind
@@ -31,7 +31,7 @@ def test_marks_tell_a_damaged_file_and_signatures_do_not(kind: FileType) -> None
 
 
 @pytest.mark.parametrize("kind", PICTURE_TYPES, ids=lambda kind: kind.name)
-def test_media_types_are_pillows(kind: FileType) -> None:
+def test_media_types_agree_with_pillow(kind: FileType) -> None:
     Image.init()
 
     assert Image.MIME[kind.pillow_format or ""] == kind.media_type
@@ -49,7 +49,7 @@ def _reader(data: bytes) -> Callable[[int, int], bytes]:
     return lambda offset, length: data[offset : offset + length]
 
 
-def test_a_pdf_without_its_header_is_one() -> None:
+def test_a_pdf_without_its_header_is_recognised() -> None:
     data = encoded("pdf")[9:] + bytes(100_000)  # a device filled the last blocks with zeros
 
     assert file_types.is_headless_pdf(_reader(data), len(data))
@@ -66,5 +66,5 @@ def test_a_pdf_without_its_header_is_one() -> None:
     ],
     ids=["empty", "words", "archive", "png", "text"],
 )
-def test_other_files_are_no_headless_pdfs(data: bytes) -> None:
+def test_other_files_are_not_taken_for_pdfs_without_a_header(data: bytes) -> None:
     assert not file_types.is_headless_pdf(_reader(data), len(data))

@@ -1,4 +1,4 @@
-"""Facts about a model file that lie beside it."""
+"""Test the notes about a model file, which are stored beside it."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def model(tmp_path: Path) -> Path:
     return path
 
 
-def test_facts_are_kept_until_the_file_is_replaced(model: Path) -> None:
+def test_notes_are_kept_until_the_file_is_replaced(model: Path) -> None:
     notes = Notes(str(model))
     notes.update({"licence": "MIT", "layers": 3, "speed": [(1, 0.5), (4, 1.0)]})
     again = Notes(str(model))
@@ -29,7 +29,7 @@ def test_facts_are_kept_until_the_file_is_replaced(model: Path) -> None:
     assert Notes(str(model)).get("licence") is None
 
 
-def test_facts_that_can_not_be_read_are_forgotten(model: Path) -> None:
+def test_notes_that_can_not_be_read_are_dropped(model: Path) -> None:
     beside = Path(f"{model}{NOTES_SUFFIX}")
     for text in ("", "[]", "{}", "\udcff"):
         beside.write_text(text, errors="surrogateescape")
@@ -44,7 +44,7 @@ def test_the_sha256_is_computed_once(model: Path) -> None:
     assert Notes(str(model)).sha256() == "kept"
 
 
-def test_a_process_that_may_not_write_reports_its_facts(model: Path) -> None:
+def test_a_process_without_write_permission_reports_its_notes(model: Path) -> None:
     reported: list[dict[str, Fact]] = []
     notes = Notes(str(model), reported.append)
     notes.set("layers", 3)
@@ -54,7 +54,7 @@ def test_a_process_that_may_not_write_reports_its_facts(model: Path) -> None:
     assert not Path(f"{model}{NOTES_SUFFIX}").exists()
 
 
-def test_names_tell_quantization_and_parts() -> None:
+def test_a_files_name_tells_quantization_and_parts() -> None:
     assert file_name_words("INT8") == ("q8_0",)
     assert file_name_words("Q5_K_M") == ("q5_k_m",)
     assert part_numbers("a/tiny-00002-of-00003.gguf") == (2, 3)

@@ -1,4 +1,4 @@
-"""The architecture as tests: who imports whom, no cycle, short functions and files, and what the daemon loads."""
+"""Test the architecture: allowed imports, no cycle, short functions and files, and the libraries that the daemon loads."""
 
 import ast
 import subprocess
@@ -10,8 +10,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "daemon" / "scanmend"
-# what a package may import besides itself and the core: the modules outside packages, which every process may import
-ARROWS = {
+# The packages that a package may import. Itself and the core (the modules outside packages) are always allowed.
+ALLOWED_IMPORTS = {
     "core": "",
     "config": "correction",
     "workers": "",
@@ -24,7 +24,7 @@ ARROWS = {
     "intake": "config telemetry store",
     "pipeline": "config telemetry store workers correction formats backends service intake",
     "cli": "config telemetry store workers correction formats backends service intake pipeline",
-    # these two run in child processes
+    # these two packages run in child processes
     "ocr": "workers.protocol workers.server",
     "llm": "workers.protocol workers.server correction",
 }
@@ -89,17 +89,20 @@ def test_a_module_imports_only_what_its_package_may(module: str) -> None:
     if module in ("", "__main__"):  # the version; the start of the command line
         return
     package = _package(module)
-    allowed = {package, "core", *ARROWS[package].split()}
+    allowed = {package, "core", *ALLOWED_IMPORTS[package].split()}
 
     assert {m for m in IMPORTS[module] if not {m, _package(m)} & allowed} == set()
 
 
-def test_every_package_has_its_arrows() -> None:
-    assert {_package(module) for module in MODULES} == set(ARROWS)
+def test_every_package_is_in_the_table() -> None:
+    assert {_package(module) for module in MODULES} == set(ALLOWED_IMPORTS)
 
 
-def test_the_arrows_have_no_cycle() -> None:
-    assert _cycle({name: {_package(m) for m in to.split()} for name, to in ARROWS.items()}) == []
+def test_the_table_has_no_cycle() -> None:
+    assert (
+        _cycle({name: {_package(m) for m in to.split()} for name, to in ALLOWED_IMPORTS.items()})
+        == []
+    )
 
 
 def test_modules_have_no_import_cycle() -> None:
@@ -141,6 +144,26 @@ def test_files_and_functions_are_short(file: Path) -> None:
     assert {name: count for name, count in lines.items() if count > MAX_FUNCTION_LINES} == {}
 
 
+def _named(node: ast.stmt) -> Iterator[str]:
+    """Yield the class or the constants that a statement at the top of a module names, without ``_``; no type variables."""
+    if isinstance(node, ast.ClassDef):
+        yield node.name.lstrip("_")
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        names = [t.id.lstrip("_") for t in targets if isinstance(t, ast.Name)]
+        yield from (name for name in names if name.isupper() and len(name) > 1)
+
+
+def test_no_two_modules_give_one_name_to_a_class_or_constant() -> None:
+    owners: dict[str, list[str]] = {}
+    for file in FILES:
+        for node in ast.parse(file.read_text()).body:
+            for name in _named(node):
+                owners.setdefault(name, []).append(_module(file))
+
+    assert {name: files for name, files in owners.items() if len(files) > 1} == {}
+
+
 def _loaded_by(code: str) -> set[str]:
     """Return the modules that a fresh interpreter has loaded after running the code."""
     command = [sys.executable, "-c", f"import sys\n{code}\nprint(*sys.modules)"]
@@ -164,6 +187,6 @@ def test_status_loads_no_logging(tmp_path: Path) -> None:
     assert NOT_FOR_STATUS & loaded == set()
 
 
-def test_daemon_is_no_package() -> None:
-    """An ``__init__.py`` in daemon/ would shadow python-daemon."""
+def test_the_folder_daemon_is_not_a_package() -> None:
+    """Guard against an ``__init__.py`` in daemon/, which would shadow python-daemon."""
     assert not (ROOT / "daemon" / "__init__.py").exists()

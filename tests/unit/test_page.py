@@ -1,4 +1,4 @@
-"""Values of a page on their way through JSON, which the journal keeps: nothing is lost, nothing is converted."""
+"""Test that a page's values survive the journal's JSON: nothing is lost or converted."""
 
 import dataclasses
 import json
@@ -51,12 +51,12 @@ RESULT = PageResult(
 PROPOSAL = PageProposal(
     (None, LineProposal("b"), LineProposal("c", (Divergence(0, 1, 0.5),))), MODEL, 5, 0.25
 )
-# as a daemon before msgspec kept it
+# the JSON of an earlier daemon, which did not use msgspec
 KEPT_BEFORE = json.dumps(dataclasses.asdict(PAGE))
 
 
 @pytest.mark.parametrize("value", [PAGE, RESULT, PROPOSAL], ids=lambda value: type(value).__name__)
-def test_a_value_comes_back_from_json_as_it_went(value: Any) -> None:
+def test_a_value_is_the_same_after_json(value: Any) -> None:
     written = msgspec.json.encode(value)
 
     assert json.loads(written) == json.loads(json.dumps(dataclasses.asdict(value)))
@@ -64,7 +64,7 @@ def test_a_value_comes_back_from_json_as_it_went(value: Any) -> None:
 
 
 def test_integers_and_floats_stay_what_they_are() -> None:
-    """The sidecar shows the difference: 300 or 300.0."""
+    """Keep the type, which the sidecar shows: 300 or 300.0."""
     page = msgspec.json.decode(KEPT_BEFORE, type=PageText)
 
     assert (type(page.dpi), type(page.lines[0].box.x0), type(page.lines[0].box.y0)) == (

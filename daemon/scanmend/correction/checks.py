@@ -1,6 +1,6 @@
-"""Find what a person should check: numbers that fail their own check or were read with doubt.
+"""Find the numbers that a person should check: their check digits fail, or the engine doubted them.
 
-They are reported, never changed.
+This module reports them; nothing here changes a text.
 """
 
 import re
@@ -30,6 +30,7 @@ _LABELLED_EAN = re.compile(
     r"(?i)\b(?:EAN|GTIN|UPC)(?:-?(?:8|12|13|14))?[\s:.#]+(\d{8}|\d{12,14})(?!\d)"
 )
 _ISBN = re.compile(r"(?i)\bISBN(?:-1[03])?[\s:]*((?:\d[ -]?){9,12}[\dX])(?![\d])")
+# prefixes that GS1 has assigned to a country, or to books
 _GS1_PREFIX = re.compile(r"(?:3[0-7]|4[0-4]|50|54|57|64|7[036]|8[0-4]|87|9[01]|97[89])\d*")
 _DATE_IN_TEXT = re.compile(
     r"(?<![\d.,/-])(\d{1,2})([./-])(\d{1,2})\2(\d{4})(?![\d/-])"
@@ -50,10 +51,12 @@ _GROSS = re.compile(
     r"\b(?:total|gross|brutto\w*|gesamt\w*|summe|rechnungsbetrag|endbetrag|t\.?t\.?c\.?|totale"
     r"|totaal|amount due|zu zahlen)\b"
 )
-_TAX = re.compile(
+# words of a line whose amount is added to the net amount
+_ADDED = re.compile(
     r"\b(?:vat|tax|mwst|ust|umsatzsteuer|mehrwertsteuer|tva|iva|btw|gst|rounding|rundung\w*)\b"
 )
-_NO_TAX = re.compile(
+# words of a line whose tax is already part of another amount
+_INCLUDED = re.compile(
     r"\b(?:incl\w*|inkl\w*|inclu\w*|enthalten\w*|darin|davon|dont|di cui|waarvan|discount|rabatt)\b"
 )
 
@@ -63,81 +66,86 @@ _WRONG_CHECK_DIGIT = "its check digit does not fit"
 def suspects(
     lines: Sequence[Line], texts: Sequence[str], edits: Sequence[Edit]
 ) -> tuple[Suspect, ...]:
-    """Return what to check on a page, in reading order.
+    """Return the numbers to check on a page, in reading order.
 
-    ``lines`` are the page's lines as read, ``texts`` as published, ``edits`` those of all lines.
-    Text that a PDF draws is exact: nothing of it can have been misread.
+    ``lines`` are the page's lines as read, ``texts`` the same lines as published, ``edits`` those
+    of all lines. Text that a PDF draws is exact: none of it can have been misread.
     """
     found: list[Suspect] = []
-    for number, (line, text) in enumerate(zip(lines, texts, strict=True)):
+    for line_index, (line, text) in enumerate(zip(lines, texts, strict=True)):
         if line.source != TextSource.DRAWN and any(map(str.isdigit, text)):
-            found += _failed_bank_checks(number, text)
-            found += _failed_article_checks(number, text)
-            found += _impossible_dates(number, text)
-            found += _doubted_numbers(number, line, text, edits)
-    found += _numbers_read_otherwise(edits, texts)
+            found += _failed_bank_checks(line_index, text)
+            found += _failed_article_checks(line_index, text)
+            found += _impossible_dates(line_index, text)
+            found += _doubted_numbers(line_index, line, text, edits)
+    found += _numbers_that_model_disputes(edits, texts)
     if any(line.source != TextSource.DRAWN for line in lines):
         found += _wrong_sum(texts)
     return tuple(sorted(found, key=lambda s: (s.line, s.start)))
 
 
-def _suspect(number: int, match: re.Match[str], kind: str, reason: str, group: int = 0) -> Suspect:
-    return Suspect(number, match.start(group), match[group], kind, reason)
+def _suspect(
+    line_index: int, match: re.Match[str], kind: str, reason: str, group: int = 0
+) -> Suspect:
+    """Return the matched text, or one group of it, as a suspect on line ``line_index``."""
+    return Suspect(line_index, match.start(group), match[group], kind, reason)
 
 
-def _failed_bank_checks(number: int, text: str) -> Iterator[Suspect]:
+def _failed_bank_checks(line_index: int, text: str) -> Iterator[Suspect]:
     """Yield IBANs, VAT numbers and grouped card numbers that fail their own check."""
     ibans = list(_IBAN.finditer(text))
     for match in ibans:
         if not iban.is_valid(match[0]) and not _VAT.match(match[0]):
             yield _suspect(
-                number, match, "iban", "its check digits (mod 97) or its length do not fit"
+                line_index, match, "iban", "its check digits (mod 97) or its length do not fit"
             )
     for match in _VAT.finditer(text):
         if not vat.is_valid(match[0]):
-            yield _suspect(number, match, "vat", "the VAT number's check digits do not fit")
+            yield _suspect(line_index, match, "vat", "the VAT number's check digits do not fit")
     spans = [match.span() for match in ibans]
     for match in _GROUPED_CARD.finditer(text):
         first = (match.start(), match.start() + 1)
         if not overlaps(first, spans) and not luhn.is_valid(re.sub(r"\D", "", match[0])):
-            yield _suspect(number, match, "card", "its check digit (Luhn) does not fit")
+            yield _suspect(line_index, match, "card", "its check digit (Luhn) does not fit")
 
 
-def _failed_article_checks(number: int, text: str) -> Iterator[Suspect]:
+def _failed_article_checks(line_index: int, text: str) -> Iterator[Suspect]:
     """Yield ungrouped cards, article numbers and book numbers that fail their own check.
 
-    A number of 13 digits with a prefix that GS1 assigned is checked where it stands; another one
-    only behind "EAN" or the like.
+    A number of 13 digits whose prefix GS1 assigned is checked anywhere; any other number only
+    behind "EAN" or the like.
     """
     for match in _LONG_NUMBER.finditer(text):
         is_wrong_card = _CARD_LABEL.search(text) and not luhn.is_valid(match[0])
         if is_wrong_card:
-            yield _suspect(number, match, "card", _WRONG_CHECK_DIGIT)
+            yield _suspect(line_index, match, "card", _WRONG_CHECK_DIGIT)
         elif _is_article(match[0]) and not ean.is_valid(match[0]):
-            yield _suspect(number, match, "ean", _WRONG_CHECK_DIGIT)
+            yield _suspect(line_index, match, "ean", _WRONG_CHECK_DIGIT)
     for match in _LABELLED_EAN.finditer(text):
         if not ean.is_valid(match[1]) and not _is_article(match[1]):
-            yield _suspect(number, match, "ean", _WRONG_CHECK_DIGIT, group=1)
+            yield _suspect(line_index, match, "ean", _WRONG_CHECK_DIGIT, group=1)
     for match in _ISBN.finditer(text):
         if not isbn.is_valid(match[1]):
-            yield _suspect(number, match, "isbn", _WRONG_CHECK_DIGIT, group=1)
+            yield _suspect(line_index, match, "isbn", _WRONG_CHECK_DIGIT, group=1)
 
 
 def _is_article(digits: str) -> bool:
+    """Return whether digits of any number are those of an article (EAN-13)."""
     return len(digits) == 13 and _GS1_PREFIX.fullmatch(digits) is not None
 
 
-def _impossible_dates(number: int, text: str) -> Iterator[Suspect]:
+def _impossible_dates(line_index: int, text: str) -> Iterator[Suspect]:
+    """Yield dates that no calendar has, such as 31.02.2024."""
     for match in _DATE_IN_TEXT.finditer(text):
         if not is_valid_date(match[0]):
-            yield _suspect(number, match, "date", "there is no such day")
+            yield _suspect(line_index, match, "date", "there is no such day")
 
 
 def _doubted_numbers(
-    number: int, line: Line, text: str, edits: Sequence[Edit]
+    line_index: int, line: Line, text: str, edits: Sequence[Edit]
 ) -> Iterator[Suspect]:
     """Yield numbers with digits that the engine doubted, or with a letter among their digits."""
-    accepted = [e for e in edits if e.accepted and e.line == number]
+    accepted = [e for e in edits if e.accepted and e.line == line_index]
     unsure = {
         offset + sum(len(e.after) - len(e.before) for e in accepted if e.start < offset)
         for offset in line.unsure or ()
@@ -147,21 +155,21 @@ def _doubted_numbers(
         if doubted:
             positions = ", ".join(str(n - match.start() + 1) for n in doubted)
             reason = f"the engine was not sure of character {positions}"
-            yield _suspect(number, match, "unsure", reason)
+            yield _suspect(line_index, match, "unsure", reason)
         if _has_letter_among_digits(match[0].strip("()[]{}.,;:!?€$£+-")):
-            yield _suspect(number, match, "letter", "a letter among digits, perhaps a digit")
+            yield _suspect(line_index, match, "letter", "a letter among digits, perhaps a digit")
 
 
 def _has_letter_among_digits(core: str) -> bool:
-    """Return whether letters that look like digits, and no others, stand inside a number."""
+    """Return whether a number has letters inside, all of which look like digits."""
     letters = [n for n, c in enumerate(core) if c in DIGIT_LIKE]
     if not letters or not 0 < letters[0] < len(core) - 1:
         return False
     return all(c.isdigit() or c in DIGIT_LIKE or c in ".,/:-" for c in core)
 
 
-def _numbers_read_otherwise(edits: Sequence[Edit], texts: Sequence[str]) -> Iterator[Suspect]:
-    """Yield numbers that the model would change; the edit was rejected."""
+def _numbers_that_model_disputes(edits: Sequence[Edit], texts: Sequence[str]) -> Iterator[Suspect]:
+    """Yield the numbers that the model wanted to change; the gate rejected these edits."""
     for edit in edits:
         if edit.rule == RuleName.DIGITS and edit.before and edit.after:
             start = texts[edit.line].find(edit.before)
@@ -172,21 +180,22 @@ def _numbers_read_otherwise(edits: Sequence[Edit], texts: Sequence[str]) -> Iter
 
 def _wrong_sum(texts: Sequence[str]) -> Iterator[Suspect]:
     """Yield the gross amount if the page states net, tax and gross, and they do not add up."""
-    net: set[int] = set()  # in cents, as all amounts here
+    # all amounts in cents
+    net: set[int] = set()
     taxes: list[int] = []
     gross: set[int] = set()
     first_gross: tuple[int, re.Match[str]] | None = None
-    for number, text in enumerate(texts):
-        words, amount = text.casefold(), _AMOUNT_AT_END.search(text)
+    for line_index, text in enumerate(texts):
+        folded, amount = text.casefold(), _AMOUNT_AT_END.search(text)
         if amount is None:
             continue
         cents = int(re.sub(r"\D", "", amount[1])) * 100 + int(amount[2])
-        if _NET.search(words):
+        if _NET.search(folded):
             net.add(cents)
-        elif _GROSS.search(words):
+        elif _GROSS.search(folded):
             gross.add(cents)
-            first_gross = first_gross or (number, amount)
-        elif _TAX.search(words) and not _NO_TAX.search(words):
+            first_gross = first_gross or (line_index, amount)
+        elif _ADDED.search(folded) and not _INCLUDED.search(folded):
             taxes.append(cents)
     if len(net) == len(gross) == 1 and taxes and first_gross:
         (net_cents,), (gross_cents,) = net, gross
@@ -197,4 +206,5 @@ def _wrong_sum(texts: Sequence[str]) -> Iterator[Suspect]:
 
 
 def _money(cents: int) -> str:
+    """Return an amount with two decimals."""
     return f"{cents // 100}.{cents % 100:02d}"

@@ -1,8 +1,8 @@
 """Judge whether one word can be the misreading of another: what OCR engines confuse.
 
-The look-alike characters are those on which published lists agree (as Tesseract's unicharambigs),
-and those that our engines were observed to confuse. Besides, an engine may lose, double or
-mis-accent a letter.
+The tables hold the confusions on which published lists agree (such as Tesseract's unicharambigs),
+and those that our engines were observed to make. An engine may also lose a letter, double it, or
+get its accent wrong.
 """
 
 import re
@@ -15,21 +15,24 @@ _LONG_S_AND_LIGATURES = "ſﬁﬂﬀﬃﬄ"
 
 def _pairs(text: str) -> tuple[tuple[str, str], ...]:
     """Return the pairs of a table that is written as "rn=m cl=d"."""
-    return tuple((a, b) for a, _, b in (entry.partition("=") for entry in text.split()))
+    entries = (entry.partition("=") for entry in text.split())
+    return tuple((run, confused_with) for run, _, confused_with in entries)
 
 
-# characters within a group are confused with each other
+# the characters of a group are confused with each other
 _GROUPS = (
     "Iil1|!jtfJT[] O0oQDCcGeU S5s8B Zz2 aoesuc unvii hbkn gqy9 mnrw vyuw ftr xX kK pP cC sS vV wW uU"
     " EFRPB HNMW dao ceo lk YV"
 )
-ALIKE = frozenset((a, b) for group in _GROUPS.split() for a in group for b in group if a != b)
-# several characters that are confused with one or two others
-RUNS = _pairs(
+CONFUSED_CHARACTERS = frozenset(
+    (a, b) for group in _GROUPS.split() for a in group for b in group if a != b
+)
+# runs of one to three characters that are confused with a run of another length
+CONFUSED_RUNS = _pairs(
     "rn=m nn=m cl=d vv=w ii=u li=h ri=n iii=m ſ=s ﬁ=fi ﬂ=fl ﬀ=ff ﬃ=ffi ﬄ=ffl in=m ni=m lc=k fi=h"
 )
 
-# prefixes that differ by a letter or two, and turn the meaning
+# prefixes that differ by a letter or two, and whose exchange reverses the meaning
 _CONTRASTS = (
     *(("hyper", "hypo"), ("inter", "intra"), ("ante", "anti"), ("pre", "pro", "per")),
     *(("micro", "macro"), ("mono", "meno"), ("endo", "ecto", "exo"), ("supra", "super")),
@@ -37,7 +40,7 @@ _CONTRASTS = (
     ("in", "un", "an", "ein", "im", "en", "on"),
 )
 _NEGATING_PREFIXES = ("a", "s")  # asymptomatic; sfortunato
-# an ending of grammar, not a misreading: payment, payments; keine, keinen
+# A grammatical ending, not a misreading: payment, payments; keine, keinen.
 _ONE_LETTER_ENDINGS = frozenset("snmr")
 
 _MAX_LETTERS_LOST_OR_DOUBLED = 1
@@ -52,20 +55,20 @@ def has_regular_case(word: str) -> bool:
 
 
 def has_old_letters(word: str) -> bool:
-    """Return whether a word holds a long s or a ligature, which today's text has not."""
+    """Return whether a word has a long s or a ligature, which modern text does not use."""
     return any(c in _LONG_S_AND_LIGATURES for c in word)
 
 
 def is_one_run(before: str, after: str) -> bool:
     """Return whether one confused run of characters explains the change (rn/m, cl/d, ﬁ/fi)."""
-    for a, b in RUNS:
-        for x, y in ((a, b), (b, a)):
-            start = before.find(x)
+    for pair in CONFUSED_RUNS:
+        for old, new in (pair, pair[::-1]):
+            start = before.find(old)
             while start >= 0:
-                if before[:start] + y + before[start + len(x) :] == after:
+                if before[:start] + new + before[start + len(old) :] == after:
                     return True
-                start = before.find(x, start + 1)
-            if x in _LONG_S_AND_LIGATURES and before.replace(x, y) == after:
+                start = before.find(old, start + 1)
+            if old in _LONG_S_AND_LIGATURES and before.replace(old, new) == after:
                 return True
     return False
 
@@ -91,36 +94,38 @@ def is_plausible_misreading(before: str, after: str) -> bool:
         lost_or_doubled += 1
     if not lost_or_doubled:
         return True
-    few = lost_or_doubled <= _MAX_LETTERS_LOST_OR_DOUBLED
-    return few and len(before) >= _MIN_LENGTH_TO_LOSE_A_LETTER
+    if lost_or_doubled > _MAX_LETTERS_LOST_OR_DOUBLED:
+        return False
+    return len(before) >= _MIN_LENGTH_TO_LOSE_A_LETTER
 
 
 def _are_alike(old: str, new: str, *, inside: bool) -> bool:
     """Return whether ``new`` may have been read as ``old``.
 
-    They are alike, or equal but for case or accents. ``inside``: the character is not a word's first or last, so that ``old`` need not be a letter.
+    The characters look alike, or differ only in case or accents. ``inside``: the character is
+    neither the word's first nor its last, so that ``old`` may be a sign.
     """
     if not new.isalpha() or not (old.isalpha() or inside):
         return False
-    if (old, new) in ALIKE or old.casefold() == new.casefold():
+    if (old, new) in CONFUSED_CHARACTERS or old.casefold() == new.casefold():
         return True
     base, new_base = (unicodedata.normalize("NFD", c)[0] for c in (old, new))
-    return base == new_base or (base, new_base) in ALIKE
+    return base == new_base or (base, new_base) in CONFUSED_CHARACTERS
 
 
-def turns_meaning(before: str, after: str) -> bool:
-    """Return whether the words have contrasting prefixes: hypertension, hypotension."""
-    a, b = before.casefold(), after.casefold()
+def reverses_meaning(before: str, after: str) -> bool:
+    """Return whether a change of prefix reverses the meaning: hypertension, hypotension."""
+    old, new = before.casefold(), after.casefold()
     for contrast in _CONTRASTS:
-        one = {p for p in contrast if a.startswith(p)}
-        other = {p for p in contrast if b.startswith(p)}
-        if one and other and one != other:
+        old_prefixes = {prefix for prefix in contrast if old.startswith(prefix)}
+        new_prefixes = {prefix for prefix in contrast if new.startswith(prefix)}
+        if old_prefixes and new_prefixes and old_prefixes != new_prefixes:
             return True
-    short, long = sorted((a, b), key=len)
+    short, long = sorted((old, new), key=len)
     return long in {prefix + short for prefix in _NEGATING_PREFIXES}
 
 
 def differs_by_ending(before: str, after: str) -> bool:
-    """Return whether the words differ by a one-letter ending of grammar alone."""
+    """Return whether the words differ only by a one-letter grammatical ending."""
     short, long = sorted((before.casefold(), after.casefold()), key=len)
     return len(long) == len(short) + 1 and long[:-1] == short and long[-1] in _ONE_LETTER_ENDINGS

@@ -11,16 +11,15 @@ from collections.abc import Iterable, Sequence
 
 from scanmend.page import CharAlternatives
 
-UNSEEN_PROBABILITY = 1e-4  # of a character that the engine does not list at a step
+UNSEEN_PROBABILITY = 1e-4  # assumed for a character that the engine does not list at a step
 MIN_LOG_RATIO, MAX_LOG_RATIO = -10.0, 6.0  # natural logarithms; ratios are clipped to this range
 BEAM_WIDTH = 40  # texts that ``readings`` follows at each step
 BEAM_SHARE = 1e-4  # lowest probability that ``readings`` follows, as a share of the best text's
 MAX_STEPS = 160  # characters and alternatives that are scored together: time grows with the square
 _MIN_PROBABILITY = 1e-99  # floor before a logarithm is taken
 
-Steps = Sequence[
-    dict[str, float]
-]  # for each time step, characters ("" is none) and their probabilities
+# for each time step, the probability of each character; "" stands for no character
+Steps = Sequence[dict[str, float]]
 
 
 def log_likelihood_ratios(
@@ -30,16 +29,16 @@ def log_likelihood_ratios(
     read: str,
     others: Iterable[str],
 ) -> list[float]:
-    """Return, for each of ``others``, the log-likelihood ratio of that text to ``read[start:end]``.
+    """Return the log-likelihood ratio, in nats, of each of ``others`` to ``read[start:end]``.
 
-    ``read`` is the whole line. Ratios are clipped to [MIN_LOG_RATIO, MAX_LOG_RATIO]; all are
-    MIN_LOG_RATIO where the engine saw no alternatives, or too many to score.
+    ``read`` is the whole line as read. Ratios are clipped to [MIN_LOG_RATIO, MAX_LOG_RATIO]; all
+    are MIN_LOG_RATIO where the engine saw no alternatives, or too many to score.
     """
     steps = _steps(alternatives, start, end, read)
     if steps is None:
         return [MIN_LOG_RATIO for _ in others]
-    own = _log_probability(steps, read[start:end])
-    ratios = (_log_probability(steps, other) - own for other in others)
+    as_read = _log_probability(steps, read[start:end])
+    ratios = (_log_probability(steps, other) - as_read for other in others)
     return [min(MAX_LOG_RATIO, max(MIN_LOG_RATIO, ratio)) for ratio in ratios]
 
 
@@ -54,9 +53,9 @@ def readings(
     for step in steps:
         extended: dict[str, float] = {}
         for text, probability in beam.items():
-            for character, p in step.items():
-                key = text + character
-                extended[key] = extended.get(key, 0.0) + probability * p
+            for character, factor in step.items():
+                longer = text + character
+                extended[longer] = extended.get(longer, 0.0) + probability * factor
         floor = BEAM_SHARE * max(extended.values())
         best = heapq.nlargest(BEAM_WIDTH, extended, key=extended.__getitem__)
         beam = {text: extended[text] for text in best if extended[text] >= floor}
@@ -66,7 +65,7 @@ def readings(
 def _steps(
     alternatives: Sequence[CharAlternatives], start: int, end: int, read: str
 ) -> Steps | None:
-    """Return the steps of ``read[start:end]``, or None for nothing, or too much, to score."""
+    """Return the steps of ``read[start:end]``; None where there is nothing, or too much, to score."""
     inside = [a for a in alternatives if start <= a.at < end or (a.at == end and a.between)]
     if not inside or end - start + len(inside) > MAX_STEPS:
         return None

@@ -1,4 +1,4 @@
-"""Which letters engines read in place of digits, and which digits they confuse."""
+"""Map the letters that engines read in place of digits, and the digits that they confuse."""
 
 
 def _table(text: str) -> dict[str, str]:
@@ -6,9 +6,9 @@ def _table(text: str) -> dict[str, str]:
     return dict(entry.split("=") for entry in text.split())
 
 
-# for each letter or sign, the digit for which it is read
+# for each letter or sign, the digit that it stands for when misread
 DIGIT_LIKE = _table("O=0 o=0 Q=0 D=0 l=1 I=1 |=1 i=1 S=5 s=5 B=8 Z=2 z=2 G=6 g=9")
-# for each digit, those that are confused with it, most often first
+# for each digit, the digits that engines confuse with it, most often first
 SIMILAR_DIGITS = _table("0=689 1=7 2=7 3=85 4=9 5=63 6=085 7=12 8=036 9=40")
 
 
@@ -22,5 +22,5 @@ def as_digits(text: str) -> str:
 
 
 def count_differences(a: str, b: str) -> int:
-    """Return at how many offsets two texts of the same length differ."""
+    """Return the number of offsets at which two texts of the same length differ."""
     return sum(x != y for x, y in zip(a, b, strict=True))

@@ -14,7 +14,7 @@ from scanmend.correction.confusions import (
     has_regular_case,
     is_one_run,
     is_plausible_misreading,
-    turns_meaning,
+    reverses_meaning,
 )
 from scanmend.correction.gate_rules import GateRules
 from scanmend.correction.lexical_evidence import (
@@ -31,9 +31,9 @@ from scanmend.correction.lookalikes import MIN_FIT_GAIN, fit_gain
 from scanmend.correction.protected import Span, overlaps
 from scanmend.page import Line
 
-COLUMN_GAP = 3  # spaces between cells of a table, over which no words are joined
+COLUMN_GAP_SPACES = 3  # so many separate the cells of a table; no words are joined across them
 
-# by how much the lexicon's evidence scales the profile's min_margin
+# the factor by which the lexicon's evidence scales the profile's min_margin
 MARGIN_FACTORS = {
     LexicalEvidence.INTO_FREQUENT: 0.5,
     LexicalEvidence.INTO_KNOWN: 1.0,
@@ -46,11 +46,11 @@ _INTO_KNOWN = (LexicalEvidence.INTO_FREQUENT, LexicalEvidence.INTO_KNOWN)
 
 @dataclass(frozen=True)
 class EditEvidence:
-    """What is known of one edit.
+    """The facts about one edit.
 
-    ``protected`` holds the spans of the line that no edit may touch. ``margin`` is how much more
-    probable the model held its own text than the OCR's, in nats; None where the model does not
-    tell. The lexicon is consulted only where it does.
+    ``protected`` holds the spans of the line that no edit may touch. ``margin`` is the model's
+    log-odds, in nats, of its own text over the OCR's; None where the model does not report it. The
+    lexicon is consulted only where the margin is known.
     """
 
     edit: Difference
@@ -64,20 +64,20 @@ class EditEvidence:
 
     @property
     def changes_numerals(self) -> bool:
-        """Tell whether a digit or another numeral stands in the text before or after the edit."""
+        """Return whether the text before or after the edit has a digit or another numeral."""
         return any(c.isnumeric() for text in (self.edit.before, self.edit.after) for c in text)
 
     @property
     def touches_protected(self) -> bool:
-        """Tell whether the edit overlaps a protected span."""
+        """Return whether the edit overlaps a protected span."""
         return overlaps((self.edit.start, self.edit.end), self.protected)
 
     @property
     def adds_foreign_characters(self) -> bool:
-        """Tell whether the edit adds a script that the line has not, or changes combining marks.
+        """Return whether the edit adds a script that the line lacks, or changes combining marks.
 
-        A Cyrillic a is no Latin a. Combining marks are those that no letter holds, as the small e
-        of old German print.
+        A Cyrillic a is not a Latin a. Only combining marks count that Unicode can't merge with
+        their letter, such as the small e above a vowel in old German print.
         """
         after = self.edit.after
         if not after.isascii() and not all(
@@ -89,8 +89,8 @@ class EditEvidence:
 
     @property
     def crosses_column_gap(self) -> bool:
-        """Tell whether the edit joins words over a gap as wide as between columns."""
-        return " " * COLUMN_GAP in self.edit.before
+        """Return whether the edit joins words across a gap as wide as between columns."""
+        return " " * COLUMN_GAP_SPACES in self.edit.before
 
     @cached_property
     def words(self) -> tuple[list[str], list[str]]:
@@ -109,24 +109,24 @@ class EditEvidence:
 
     @property
     def joins_or_splits(self) -> bool:
-        """Tell whether the number of words changes."""
+        """Return whether the number of words changes."""
         old_words, new_words = self.words
         return len(old_words) != len(new_words)
 
     @property
     def splits(self) -> bool:
-        """Tell whether there are more words than before."""
+        """Return whether the edit increases the number of words."""
         old_words, new_words = self.words
         return len(new_words) > len(old_words)
 
     @property
     def changes_spaces_only(self) -> bool:
-        """Tell whether words are joined or split, and no other character changes."""
+        """Return whether words are joined or split, and no other character changes."""
         return self.joins_or_splits and self.old == self.new
 
     @property
     def changes_encoding_only(self) -> bool:
-        """Tell whether the words are the same after Unicode normalisation (NFC)."""
+        """Return whether the words are the same after Unicode normalisation (NFC)."""
         old, new = (unicodedata.normalize("NFC", text) for text in (self.old, self.new))
         return old == new and not self.changes_spaces_only
 
@@ -137,7 +137,7 @@ class EditEvidence:
 
     @property
     def changes_punctuation_only(self) -> bool:
-        """Tell whether only signs change, or only signs are joined with a word or split from it."""
+        """Return whether only signs change, or are joined with a word or split from it."""
         if not self.changes_spaces_only:
             return self.letters[0] == self.letters[1]
         if not any(map(str.isalpha, self.old)):
@@ -148,19 +148,19 @@ class EditEvidence:
 
     @cached_property
     def is_regularly_written(self) -> bool:
-        """Tell whether the word has capitals as in print, and no long s or ligature."""
+        """Return whether the word's capitals are regular, and it has no long s or ligature."""
         return has_regular_case(self.old) and not has_old_letters(self.old)
 
     @property
     def changes_short_word(self) -> bool:
-        """Tell whether a regularly written short word would change."""
+        """Return whether the edit changes a short word that is written regularly."""
         if self.changes_spaces_only or not self.is_regularly_written:
             return False
         return len(self.letters[0]) < MIN_SAFE_WORD_LENGTH and self.old.isalpha()
 
     @property
     def changes_case_only(self) -> bool:
-        """Tell whether only the case of a regularly written word changes."""
+        """Return whether the edit changes only the case of a word that is written regularly."""
         if self.changes_spaces_only or not self.is_regularly_written:
             return False
         old, new = self.letters
@@ -168,46 +168,47 @@ class EditEvidence:
 
     @property
     def changes_too_much(self) -> bool:
-        """Tell whether over ``max_edit_ratio`` of the word changes, not by one confused run."""
+        """Return whether more than ``max_edit_ratio`` changes, unless by one confused run."""
         limit = max(1, int(self.rules.max_edit_ratio * len(self.old)))
         too_many = Levenshtein.distance(self.old, self.new) > limit
         return too_many and not is_one_run(self.old, self.new)
 
     @property
     def is_plausible(self) -> bool:
-        """Tell whether OCR engines misread like that."""
+        """Return whether OCR engines make such a misreading."""
         return is_plausible_misreading(self.old, self.new)
 
     @property
-    def turns_meaning(self) -> bool:
-        """Tell whether a prefix of opposite meaning comes or goes."""
-        return turns_meaning(*self.letters)
+    def reverses_meaning(self) -> bool:
+        """Return whether a change of prefix reverses the meaning."""
+        return reverses_meaning(*self.letters)
 
     @property
     def differs_by_ending(self) -> bool:
-        """Tell whether only a one-letter ending of grammar changes."""
+        """Return whether only a one-letter grammatical ending changes."""
         return differs_by_ending(*self.letters)
 
-    # what engine, model and lexicon say -----------------------------------------------------------
+    # evidence of the engine, the model and the lexicon --------------------------------------------
 
     @property
     def engine_is_sure(self) -> bool:
-        """Tell whether the engine doubted no character of some run of adjacent changes.
+        """Return whether the edit changes a run of characters of which the engine doubted none.
 
-        A character that it lost it could not doubt: such changes don't count. Nor do joins and
-        splits.
+        Insertions don't count: the engine could not doubt a character that it lost. Joins and
+        splits don't count either.
         """
         if self.line.unsure is None or self.changes_spaces_only:
             return False
         unsure = frozenset(self.line.unsure)
-        runs: list[list[bool]] = []  # of adjacent changes, whether the engine doubted the character
-        last = -2
+        # for each run of adjacent changes: did the engine doubt the characters?
+        runs: list[list[bool]] = []
+        previous = -2
         for operation in Levenshtein.editops(self.edit.before, self.edit.after):
-            if operation.src_pos > last + 1:
+            if operation.src_pos > previous + 1:
                 runs.append([])
             if operation.tag != "insert":
                 runs[-1].append(self.edit.start + operation.src_pos in unsure)
-            last = operation.src_pos
+            previous = operation.src_pos
         return any(run and not any(run) for run in runs)
 
     @cached_property
@@ -219,26 +220,26 @@ class EditEvidence:
 
     @property
     def restores_known_word(self) -> bool:
-        """Tell whether an unknown or far rarer word becomes a known one that is near to it."""
+        """Return whether an unknown or far rarer word becomes a similar known one."""
         if self.splits or self.lexical not in _INTO_KNOWN:
             return False
-        return self._is_near
+        return self._is_misreading
 
     @cached_property
     def fits_neighbours_better(self) -> bool:
-        """Tell whether another known word is far more usual between these neighbours."""
+        """Return whether the other known word is far more usual between these neighbours."""
         if self.lexicon is None or self.lexical is not LexicalEvidence.AGAINST or self.splits:
             return False
         before, after = self.edit.before, self.edit.after
-        if " " in before or not self.lexicon.frequency(after) or not self._is_near:
+        if " " in before or not self.lexicon.frequency(after) or not self._is_misreading:
             return False
         start, end = (self.edit.start + offset for offset in core(before))
-        around = neighbours(self.line.text, start, end, self.lexicon)
-        return fit_gain(before, after, around, self.lexicon) >= MIN_FIT_GAIN
+        beside = neighbours(self.line.text, start, end, self.lexicon)
+        return fit_gain(before, after, beside, self.lexicon) >= MIN_FIT_GAIN
 
     @cached_property
     def is_nearly_read(self) -> bool:
-        """Tell whether the engine itself nearly read the proposed words, which are known."""
+        """Return whether the proposed words are known, and the engine itself nearly read them."""
         if self.lexicon is None or self.margin is None or self.line.doubts is None:
             return False
         start, end = self.edit.start, self.edit.end
@@ -248,12 +249,12 @@ class EditEvidence:
 
     @property
     def is_known_word_nearly_read(self) -> bool:
-        """Tell whether a known word would change into another that the engine nearly read."""
+        """Return whether a known word would change into another that the engine nearly read."""
         return self.lexical is LexicalEvidence.AGAINST and not self.splits and self.is_nearly_read
 
     @property
     def gives_up_known_word(self) -> bool:
-        """Tell whether a known word would change or be split, unsupported by other evidence."""
+        """Return whether a known word would change or be split, unsupported by other evidence."""
         if self.lexicon is None or self.lexical is None:
             return False
         if self.splits:
@@ -274,19 +275,21 @@ class EditEvidence:
         return self.rules.min_margin * MARGIN_FACTORS[self.lexical]
 
     @cached_property
-    def _is_near(self) -> bool:
-        """Tell whether one word may be the other misread, even badly; an abbreviation never is."""
+    def _is_misreading(self) -> bool:
+        """Return whether one word may be the other, even badly misread; an abbreviation never is."""
         before, after = self.edit.before, self.edit.after
-        if is_abbreviation(before) or self.turns_meaning:
+        if is_abbreviation(before) or self.reverses_meaning:
             return False
         return is_misreading_within(before, after, self.rules.max_edit_ratio)
 
 
 def _combining_marks(text: str) -> str:
+    """Return the combining marks that are left after Unicode normalisation (NFC)."""
     if text.isascii():
         return ""
     return "".join(c for c in unicodedata.normalize("NFC", text) if unicodedata.combining(c))
 
 
 def _alphanumerics(text: str) -> str:
+    """Return the letters and digits of a text."""
     return text if text.isalnum() else "".join(c for c in text if c.isalnum())

@@ -1,8 +1,8 @@
 """Decide, edit by edit, what of a model's proposal is published: the gate.
 
 A line is first repaired by rule (``repairs``). The proposal is then aligned with the repaired text
-word by word; each difference is one edit, and the rules of ``policy`` decide on it. Words with a
-digit are never the model's to change. Text that no accepted edit covers stays byte for byte.
+word by word; each difference is one edit, and the rules of ``policy`` decide on it. The model may
+not change a word with a digit. Text outside the accepted edits stays the same, byte for byte.
 
 >>> from scanmend.page import Box, Line, LineProposal
 >>> from scanmend.correction.gate_rules import GateRules
@@ -51,14 +51,15 @@ def gate(
     rules: GateRules,
     lexicon: Lexicon | None = None,
 ) -> Gated:
-    """Decide on a page.
+    """Return the lines of a page to publish, and every edit with the decision on it.
 
-    ``proposals`` has one entry for each line, None where the model was not asked. ``lexicon`` is consulted on edits whose margin is known.
+    ``proposals`` has one entry for each line, None where the model was not asked. ``lexicon`` is
+    consulted on edits whose margin is known.
     """
     texts: list[str] = []
     edits: list[Edit] = []
-    for number, (line, proposal) in enumerate(zip(lines, proposals, strict=True)):
-        decided = [] if line.exact else _LineGate(number, rules, lexicon).edits(line, proposal)
+    for line_index, (line, proposal) in enumerate(zip(lines, proposals, strict=True)):
+        decided = [] if line.exact else _LineGate(line_index, rules, lexicon).edits(line, proposal)
         texts.append(apply(line.text, decided))
         edits += decided
     return Gated(tuple(texts), tuple(edits))
@@ -67,8 +68,8 @@ def gate(
 def needs_correction(line: Line, rules: GateRules, lexicon: Lexicon | None = None) -> bool:
     """Return whether to ask the model: the line has letters, and the engine is not sure of it.
 
-    With a ``lexicon``, and an engine that tells its doubts, a word of the line must also be in
-    doubt. Text that a PDF draws is exact, and needs no correction.
+    With a ``lexicon``, and an engine that reports which characters it doubts, a word of the line
+    must also be in doubt. Text that a PDF draws is exact, and needs no correction.
     """
     if line.exact or is_line_sure(line, rules):
         return False
@@ -80,7 +81,7 @@ def needs_correction(line: Line, rules: GateRules, lexicon: Lexicon | None = Non
 
 
 def apply(text: str, edits: Sequence[Edit]) -> str:
-    """Return the text with the accepted edits. Raises ValueError for an edit of another text."""
+    """Return the text with the accepted edits. Raises ValueError if an edit does not fit it."""
     for edit in sorted((e for e in edits if e.accepted), key=lambda e: -e.start):
         end = edit.start + len(edit.before)
         if text[edit.start : end] != edit.before:
@@ -91,9 +92,9 @@ def apply(text: str, edits: Sequence[Edit]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _LineGate:
-    """The gate of one line, the page's ``number``th."""
+    """The gate of one line; ``line_index`` is the line's index on the page."""
 
-    number: int
+    line_index: int
     rules: GateRules
     lexicon: Lexicon | None
 
@@ -103,7 +104,9 @@ class _LineGate:
             *repair_numbers(line.text, line.unsure),
             *repair_commas(line.text, line.unsure),
         ]
-        repaired = [Edit(self.number, r.start, r.before, r.after, True, r.rule) for r in repairs]
+        repaired = [
+            Edit(self.line_index, r.start, r.before, r.after, True, r.rule) for r in repairs
+        ]
         if proposal is None or proposal.text == line.text:
             return sorted(repaired, key=lambda e: e.start)
         repaired_line = line
@@ -125,21 +128,23 @@ class _LineGate:
         text = line.text
         rejection = PROPOSAL.first(ProposalEvidence(line, proposal.text, self.rules))
         if rejection:
-            return [Edit(self.number, 0, text, proposal.text, False, rejection.name)]
-        found = differences(text, proposal.text)
-        if not found:
+            return [Edit(self.line_index, 0, text, proposal.text, False, rejection.name)]
+        differing = differences(text, proposal.text)
+        if not differing:
             return []
         commas = {r.start for r in repairs if r.rule == RuleName.REPAIR_COMMA}
         numbers = [r.span for r in repairs if r.rule != RuleName.REPAIR_COMMA]
         protected = [*protected_spans(text, self.rules.protected), *numbers]
         edits = []
-        for difference in _with_commas(found, commas):
+        for difference in _with_commas(differing, commas):
             margin = _margin(difference, proposal)
             rule = decide(
                 EditEvidence(difference, line, protected, self.rules, self.lexicon, margin)
             )
             start, before, after = difference.start, difference.before, difference.after
-            edits.append(Edit(self.number, start, before, after, rule.accepts, rule.name, margin))
+            edits.append(
+                Edit(self.line_index, start, before, after, rule.accepts, rule.name, margin)
+            )
         accepted = [e for e in edits if e.accepted]
         rejection_of_all = LINE_TOTAL.first(LineEvidence(text, accepted, self.rules))
         return _reject_accepted(edits, rejection_of_all.name) if rejection_of_all else edits
@@ -149,9 +154,9 @@ class _LineGate:
         if not any(e.accepted for e in edits):
             return edits
         corrected = _corrected(line, edits)
-        again = self._decide_all(corrected, proposal, ())
+        second_pass = self._decide_all(corrected, proposal, ())
         evidence = SecondPassEvidence(
-            accepted_edits=sum(e.accepted for e in again),
+            accepted_edits=sum(e.accepted for e in second_pass),
             repairs=len(repair_numbers(corrected.text, corrected.unsure)),
         )
         rule = SECOND_PASS.first(evidence)
@@ -159,20 +164,20 @@ class _LineGate:
 
 
 def _with_before(edit: Edit, text: str) -> Edit:
-    """Return the edit with what stands in its place in ``text``."""
+    """Return the edit with ``before`` as it stands in ``text``."""
     before = text[edit.start : edit.start + len(edit.before)]
     return dataclasses.replace(edit, before=before)
 
 
 def _reject_accepted(edits: Sequence[Edit], rule: RuleName) -> list[Edit]:
-    """Return the edits with the accepted ones rejected by ``rule``."""
+    """Return the edits, the accepted ones now rejected by ``rule``."""
     return [dataclasses.replace(e, accepted=False, rule=rule) if e.accepted else e for e in edits]
 
 
 def _corrected(line: Line, edits: Sequence[Edit]) -> Line:
-    """Return the line with the accepted edits; the offsets of the engine's doubts move along.
+    """Return the line with the accepted edits applied.
 
-    What the engine saw in place of text that an edit replaced is dropped.
+    The engine's doubts move with their characters; doubts about replaced characters are dropped.
     """
     accepted = [e for e in edits if e.accepted]
 
@@ -185,20 +190,21 @@ def _corrected(line: Line, edits: Sequence[Edit]) -> Line:
     if unsure is not None:
         unsure = tuple(at for offset in unsure if (at := moved(offset)) is not None)
     if doubts is not None:
-        targets = ((d, moved(d.at)) for d in doubts)
-        doubts = tuple(d.moved(at - d.at) for d, at in targets if at is not None)
+        moves = ((doubt, moved(doubt.at)) for doubt in doubts)
+        doubts = tuple(doubt.moved(at - doubt.at) for doubt, at in moves if at is not None)
     return dataclasses.replace(line, text=apply(line.text, edits), unsure=unsure, doubts=doubts)
 
 
-def _with_commas(found: Sequence[Difference], commas: Collection[int]) -> list[Difference]:
-    """Return the differences without those that would undo the repair of a comma.
+def _with_commas(differing: Sequence[Difference], commas: Collection[int]) -> list[Difference]:
+    """Return the differences, changed so that none undoes the repair of a comma.
 
-    ``commas`` holds the offsets of these commas. A difference in nothing else is none.
+    ``commas`` holds the offsets of the repaired commas. A difference that would change nothing else
+    is dropped.
     """
     if not commas:
-        return list(found)
+        return list(differing)
     kept = []
-    for difference in found:
+    for difference in differing:
         after = difference.after
         if difference.end - 1 in commas and after.endswith("."):
             kept.append(dataclasses.replace(difference, after=after[:-1] + ","))
@@ -208,7 +214,10 @@ def _with_commas(found: Sequence[Difference], commas: Collection[int]) -> list[D
 
 
 def _margin(difference: Difference, proposal: LineProposal) -> float | None:
-    """Return the lowest margin, in nats, of the divergences that a difference touches."""
+    """Return the lowest margin, in nats, of the model's divergences that a difference touches.
+
+    None where the model reports no margins.
+    """
     if proposal.divergences is None:
         return None
     start, end = difference.after_start, difference.after_start + len(difference.after)

@@ -1,4 +1,4 @@
-"""What a profile sets for the gate."""
+"""Hold the gate's thresholds and patterns, which a profile sets."""
 
 import re
 from dataclasses import dataclass

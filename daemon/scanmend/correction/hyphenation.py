@@ -1,4 +1,4 @@
-"""Find words that a line's end divides; the lines stay as printed."""
+"""Find words that are divided at a line's end. The lines themselves stay as printed."""
 
 import re
 from collections.abc import Sequence
@@ -9,16 +9,17 @@ from scanmend.page import Hyphenated, Line
 # time that is quadratic in its length.
 _HEAD = re.compile(r"(?<![^\W\d_])([^\W\d_]{2,}(?=[-‐])|[^\W\d_]+(?=[¬\u00ad]))([-‐¬\u00ad])\s*$")
 _TAIL = re.compile(r"\s*([^\W\d_]+)")
-# after a hyphen that replaces the second half of a compound: Ein- und Ausgang, pre- and post-war
+# words behind a hyphen that replaces half of a compound: Ein- und Ausgang, pre- and post-war
 _AFTER_SUSPENDED_HYPHEN = frozenset(
     "und oder bzw and or et ou y o e ed en of to".split()  # noqa: SIM905
 )
 
 
 def hyphenated(lines: Sequence[Line], texts: Sequence[str]) -> tuple[Hyphenated, ...]:
-    """Return the divided words of a page. ``texts`` are its lines as published.
+    """Return the divided words of a page.
 
-    A word that is written with its hyphen elsewhere on the page keeps it.
+    ``lines`` are the page's lines as read, ``texts`` the same lines as published. A word keeps its
+    hyphen if the page also has it with the hyphen elsewhere.
     """
     found = []
     for number in range(len(texts) - 1):

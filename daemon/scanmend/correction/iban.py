@@ -1,4 +1,4 @@
-"""What an IBAN looks like, and how a misread one is repaired."""
+"""Recognise IBANs, and repair misread ones by their checksum."""
 
 import itertools
 import re
@@ -14,14 +14,15 @@ from scanmend.correction.digits import DIGIT_LIKE, SIMILAR_DIGITS, count_differe
 # protection and checks; it need not be valid.
 IBAN_SHAPE = r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b"
 
-# in whose IBANs misread digits are repaired
+# countries in whose IBANs misread digits are repaired
 _COUNTRIES = "AT BE CH CZ DE DK EE ES FI FR GB HR HU IE IT LI LT LU MC NL NO PL PT SE SI SK"
-MAX_UNSURE_DIGITS = 3  # of an IBAN, for which similar digits are tried
+# Each doubted digit multiplies the number of IBANs to try.
+MAX_UNSURE_DIGITS = 3
 MAX_REPLACED_DIGITS = 2
 
 
 def _mask(country: str) -> str:
-    """Return the kind of each character of an IBAN: n a digit, a a capital, c either."""
+    """Return a letter for each character of an IBAN: "n" a digit, "a" a capital, "c" either."""
     ((_, properties),) = numdb.get("iban").info(country)
     groups = re.findall(r"(\d+)!([nac])", properties["bban"])
     return "aann" + "".join(kind * int(length) for length, kind in groups)
@@ -48,12 +49,12 @@ class IbanReading:
 
     @cached_property
     def repaired(self) -> str | None:
-        """Return the one valid IBAN that this may be; None where there is none, or more than one.
+        """Return the only valid IBAN that this may be; None where there is none, or more than one.
 
         Letters at the positions of digits become digits. If the checksum (mod 97) still fails,
-        digits that the engine doubted are replaced by similar ones. Exactly one replacement must be
-        valid, also among all IBANs that are one similar digit away: an error elsewhere must not
-        change a digit that is right.
+        digits that the engine doubted are replaced by similar ones. The result must then be the
+        only valid IBAN, even among those with one similar digit anywhere: otherwise an error
+        elsewhere could change a digit that is right.
         """
         mask = MASKS[self.text[:2]]
         offsets = [n for n, c in enumerate(self.text) if c != " "]
@@ -71,11 +72,12 @@ class IbanReading:
             return None
         from_doubts = _valid(_replacements(fixed, doubted, MAX_REPLACED_DIGITS))
         from_anywhere = _valid(c for at in digits for c in _replacements(fixed, [at], 1))
-        both = from_doubts | from_anywhere
-        return both.pop() if len(both) == len(from_doubts) == 1 else None
+        valid = from_doubts | from_anywhere
+        return valid.pop() if len(valid) == len(from_doubts) == 1 else None
 
 
 def _valid(texts: Iterator[str]) -> set[str]:
+    """Return the valid IBANs among the texts."""
     return {text for text in texts if iban.is_valid(text)}
 
 

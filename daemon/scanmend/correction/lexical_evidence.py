@@ -1,11 +1,13 @@
 """Compare the words of an edit in the lexicon, and find the words of a line that may be misread.
 
 Where the model also gives a margin, the lexicon is better evidence than the list of usual
-confusions, and it overrules the gate's plausibility rules in both directions. Measured on the
-single words that the built-in model wanted to change in four sets of old print: edits into a
-frequent word brought the text nearer to the truth in 346 cases and farther from it in 12, into a
-rarer known word in 50 and 12, between unknown words in 84 and 69, away from a known word in 35 and
-44.
+confusions, and it overrules the gate's plausibility rules in both directions. This was measured on
+the single words that the built-in model wanted to change in four sets of old print:
+
+    edit into a frequent word       346 nearer to the truth, 12 farther from it
+    edit into a rarer known word     50 nearer, 12 farther
+    edit between unknown words       84 nearer, 69 farther
+    edit away from a known word      35 nearer, 44 farther
 """
 
 import enum
@@ -20,26 +22,26 @@ from scanmend.correction.lexicon import FrequencyClass, Lexicon, core
 from scanmend.correction.lookalikes import better_fitting, look_alikes
 from scanmend.page import CharAlternatives
 
-FREQUENT_CLASS: FrequencyClass = 9  # from which a word counts as frequent
-RARER_BY_CLASSES = 8  # 256 times as rare: a known word so much rarer than another counts as misread
-# of each word that one is split into: German writes compounds as one word, and so do names
+FREQUENT_CLASS: FrequencyClass = 9  # lowest class of a frequent word
+# A known word so many classes rarer than another (256 times as rare) counts as misread.
+RARER_BY_CLASSES = 8
+# Lowest class of each part when a word is split. It is high because German compounds, and names,
+# are also words without a space.
 MIN_SPLIT_PART_CLASS: FrequencyClass = 12
-MIN_SAFE_WORD_LENGTH = (
-    5  # letters; a shorter word is most often one letter away from another real word
-)
-# a misread word may differ by this many times the share of its characters that a profile allows
+# Letters. A shorter word is most often one letter away from another real word.
+MIN_SAFE_WORD_LENGTH = 5
+# A misread word may differ by this many times the share of its characters that a profile allows.
 MAX_MISREAD_SHARE_FACTOR = 4 / 3
-MIN_NEARLY_READ_LOG_RATIO = (
-    -3.0
-)  # nats; of a text that the engine nearly read, to the one that it read
-# within a word, or at its end, these stand in a letter's place
+# Nats. The engine nearly read a text whose log-likelihood ratio to the text as read is no lower.
+MIN_NEARLY_READ_LOG_RATIO = -3.0
+# No word has these signs: one within a word, or at its end, stands in place of a letter.
 SIGNS_NOT_IN_WORDS = frozenset("«»*^<>|~■•\\{}_¦§¢¥£@#=+")
 
 _TOKEN = re.compile(r"\S+")
 
 
 class LexicalEvidence(enum.Enum):
-    """What the lexicon knows of the words before and after an edit."""
+    """The lexicon's evidence on an edit, from the words before and after it."""
 
     INTO_FREQUENT = "an unknown or far rarer word becomes a frequent one"
     INTO_KNOWN = "an unknown or far rarer word becomes a known one"
@@ -50,13 +52,13 @@ class LexicalEvidence(enum.Enum):
 
 def compare(before: str, after: str, lexicon: Lexicon) -> LexicalEvidence:
     """Return the lexicon's evidence on an edit. Both texts are words that spaces separate."""
-    ours, theirs = _words(before), _words(after)
-    if [lexicon.bare(w) for w in ours] == [lexicon.bare(w) for w in theirs]:
+    old_words, new_words = _words(before), _words(after)
+    if [lexicon.bare(w) for w in old_words] == [lexicon.bare(w) for w in new_words]:
         return LexicalEvidence.SAME_WORDS
-    frequencies = (0 if _has_sign_for_letter(w, after) else lexicon.frequency(w) for w in ours)
-    old = min(frequencies, default=0)
-    new = min(map(lexicon.frequency, theirs), default=0)
-    joined = len(theirs) == 1 < len(ours) and "".join(ours) == theirs[0]
+    classes = (0 if _has_sign_for_letter(w, after) else lexicon.frequency(w) for w in old_words)
+    old = min(classes, default=0)
+    new = min(map(lexicon.frequency, new_words), default=0)
+    joined = len(new_words) == 1 < len(old_words) and "".join(old_words) == new_words[0]
     if new and (old == 0 or new - old >= (1 if joined else RARER_BY_CLASSES)):
         if new >= FREQUENT_CLASS:
             return LexicalEvidence.INTO_FREQUENT
@@ -81,8 +83,9 @@ def words_in_doubt(
       - a look-alike fits far better between its neighbours, or
       - the engine nearly read another known word.
 
-    Of other words the gate accepts hardly an edit: when each doubted sign or space, each rarer word
-    and each abbreviation counted too, the model got a quarter more text, for 3 of 931 edits.
+    The gate accepts almost no edits of other words: when every doubted sign or space, every rarer
+    word and every abbreviation counted too, the model got a quarter more text, which brought 3 of
+    931 edits.
     """
     tokens = list(_TOKEN.finditer(text))
     for match, following in itertools.zip_longest(tokens, tokens[1:]):
@@ -111,6 +114,7 @@ def words_in_doubt(
 def _is_doubted(
     start: int, end: int, unsure: Collection[int], alternatives: Sequence[CharAlternatives]
 ) -> bool:
+    """Return whether the engine doubted a character from ``start`` to ``end``, or a gap there."""
     if any(start <= offset < end for offset in unsure):
         return True
     return any(a.between and start <= a.at <= end for a in alternatives)
@@ -148,6 +152,7 @@ def is_nearly_read(
 def _another_word_nearly_read(
     match: re.Match[str], alternatives: Sequence[CharAlternatives], lexicon: Lexicon
 ) -> bool:
+    """Return whether the engine nearly read another known word in place of this one."""
     start, end = (match.start() + offset for offset in core(match[0]))
     others = (r for r in readings(alternatives, start, end, match.string) if r.isalpha())
     return any(is_nearly_read(alternatives, start, end, match.string, r, lexicon) for r in others)
@@ -164,8 +169,8 @@ def splits_into_frequent_words(before: str, after: str, lexicon: Lexicon) -> boo
 def is_misreading_within(before: str, after: str, share: float) -> bool:
     """Return whether so few characters differ that one word may be the other, badly misread.
 
-    ``share`` is the share of characters that a profile lets change; badly misread words may differ
-    by a third more, and always by one character.
+    ``share`` (0 to 1) is the share of a word's characters that a profile lets change. A badly
+    misread word may differ by a third more, and always by one character.
     """
     longest = max(len(before), len(after))
     limit = max(1, MAX_MISREAD_SHARE_FACTOR * share * longest)
@@ -173,9 +178,10 @@ def is_misreading_within(before: str, after: str, share: float) -> bool:
 
 
 def _words(text: str) -> list[str]:
+    """Return the words that have a letter."""
     return [word for word in text.split() if any(map(str.isalpha, word))]
 
 
 def _has_sign_for_letter(word: str, after: str) -> bool:
-    """Return whether a word has a sign that no word has, and the other text has not."""
+    """Return whether a word has a sign that stands for a letter, and that ``after`` lacks."""
     return any(c in SIGNS_NOT_IN_WORDS and c not in after for c in word)

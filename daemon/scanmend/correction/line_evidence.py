@@ -10,14 +10,17 @@ from scanmend.correction.gate_rules import GateRules
 from scanmend.page import Edit, Line
 
 MAX_LINE_LENGTH = 4000  # characters; a longer line is no line of print
-MIN_LINE_BUDGET = 2  # characters of a line that may change, however short it is
+MIN_LINE_BUDGET = 2  # characters that may change in a line, however short it is
+# the length of a proposal, as a multiple of its line's, give or take the slack for short lines
+_MIN_LENGTH_RATIO, _MAX_LENGTH_RATIO = 0.5, 1.5
+_LENGTH_SLACK = 8  # characters
 
 _UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 @dataclass(frozen=True)
 class ProposalEvidence:
-    """What is known of the proposal for a whole line."""
+    """The facts about the proposal for a whole line."""
 
     line: Line
     proposal: str
@@ -25,23 +28,25 @@ class ProposalEvidence:
 
     @property
     def adds_unsafe_characters(self) -> bool:
-        """Tell whether the proposal adds control, invisible or direction characters."""
+        """Return whether the proposal adds control, invisible or direction characters."""
         added = set(self.proposal) - set(self.line.text)
         return any(
             not c.isprintable() and unicodedata.category(c) in _UNSAFE_CATEGORIES for c in added
         )
 
     @property
-    def has_other_length(self) -> bool:
-        """Tell whether the line is too long for print, or the proposal of another length."""
+    def has_implausible_length(self) -> bool:
+        """Return whether the line is too long for print, or the proposal's length far from it."""
         length = len(self.line.text)
         if length > MAX_LINE_LENGTH:
             return True
-        return not 0.5 * length - 8 <= len(self.proposal) <= 1.5 * length + 8
+        shortest = _MIN_LENGTH_RATIO * length - _LENGTH_SLACK
+        longest = _MAX_LENGTH_RATIO * length + _LENGTH_SLACK
+        return not shortest <= len(self.proposal) <= longest
 
     @property
     def is_line_sure(self) -> bool:
-        """Tell whether the OCR engine is as sure of the line as the profile asks for."""
+        """Return whether the engine's confidence in the line is as high as the profile asks for."""
         return is_line_sure(self.line, self.rules)
 
 
@@ -52,7 +57,7 @@ def is_line_sure(line: Line, rules: GateRules) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class LineEvidence:
-    """What is known of all edits of a line that the rules accepted one by one."""
+    """The facts about the edits of a line that the rules accepted one by one."""
 
     text: str
     accepted: Sequence[Edit]
@@ -60,19 +65,22 @@ class LineEvidence:
 
     @property
     def exceeds_budget(self) -> bool:
-        """Tell whether the edits together change over ``max_edit_ratio`` of the line."""
+        """Return whether the edits together change more than ``max_edit_ratio`` of the line."""
         changed = sum(Levenshtein.distance(e.before, e.after) for e in self.accepted)
         return changed > max(MIN_LINE_BUDGET, self.rules.max_edit_ratio * len(self.text))
 
 
 @dataclass(frozen=True, slots=True)
 class SecondPassEvidence:
-    """What the gate does when the corrected line meets the same proposal again."""
+    """The gate's decisions when the corrected line meets the same proposal again.
+
+    ``accepted_edits`` and ``repairs`` count the edits and repairs of this second pass.
+    """
 
     accepted_edits: int
     repairs: int
 
     @property
     def changes_again(self) -> bool:
-        """Return whether another pass over the line finds something to change."""
+        """Return whether the second pass would change the line."""
         return self.accepted_edits > 0 or self.repairs > 0

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from scanmend.correction.confusions import ALIKE, RUNS
+from scanmend.correction.confusions import CONFUSED_CHARACTERS, CONFUSED_RUNS
 from scanmend.correction.lexicon import Bits, FrequencyClass, Lexicon, Neighbours, core, neighbours
 
 
@@ -16,28 +16,37 @@ def _table(text: str) -> dict[str, str]:
 
 
 MIN_CANDIDATE_CLASS: FrequencyClass = 3  # a rarer word is no candidate
-MIN_FIT: Bits = 1.0  # a word that fits less is not usual between these neighbours
-MIN_FIT_GAIN: Bits = 3.0  # by which another word must fit better than a known word
-ACCENT_COST = 0.5  # of a lost accent; a frequent confusion costs 1
+MIN_FIT: Bits = 1.0  # a word that fits less well is not usual between these neighbours
+MIN_FIT_GAIN: Bits = 3.0  # another word must fit better than a known word by this much
+ACCENT_COST = 0.5  # cost of a lost accent; a frequent confusion costs 1
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzäöüßéèêàâçñáíóúùûîïôœ"
 WITHOUT_ACCENT = {c: unicodedata.normalize("NFD", c)[0] for c in LETTERS}
-LETTER_LIKE_SIGNS = frozenset("!1|*'0£$.:«»")  # that engines read in place of a letter
+LETTER_LIKE_SIGNS = frozenset("!1|*'0£$.:«»")  # engines read these in place of letters
 
-# for each character as read, others that were printed: confusions that were counted ten times or
-# more in 40,000 lines with errors, besides the look-alikes of ``confusions``
+# For each character as read, the characters that were printed instead: confusions that were counted
+# at least ten times in 40,000 lines with errors, besides those of ``confusions``.
 _COUNTED_CONFUSIONS = _table(
     "n=asop i=arsemhí l=rhde c=rt h=rl f=s t=enc é=ê s=mngt a=mniä o=n j=y p=g m=i e=èé u=ü «=s »=sw"
 )
 _RUNS = (
-    *((a, b) for x, y in RUNS for a, b in ((x, y), (y, x)) if (a + b).isascii()),
+    *(
+        (read, printed)
+        for pair in CONFUSED_RUNS
+        for read, printed in (pair, pair[::-1])
+        if (read + printed).isascii()
+    ),
     *(("ii", "n"), ("ti", "n"), ("it", "n"), ("u", "li"), ("rr", "n"), ("iv", "w")),
     *(("lv", "w"), ("tt", "ff")),
 )
 
 FREQUENT_CONFUSIONS = frozenset(
-    (a.lower(), b.lower()) for a, b in ALIKE if b.isalpha() and b != "ſ"
-) | frozenset((a, b) for a, several in _COUNTED_CONFUSIONS.items() for b in several)
+    (read.lower(), printed.lower())
+    for read, printed in CONFUSED_CHARACTERS
+    if printed.isalpha() and printed != "ſ"
+) | frozenset(
+    (read, printed) for read, letters in _COUNTED_CONFUSIONS.items() for printed in letters
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +59,7 @@ class Candidate:
     """How unusual the misreading is, without a unit: ACCENT_COST for a lost accent, 1 for a frequent
     confusion, up to 2."""
     neighbour_gain: Bits = 0.0
-    """How well it fits between its neighbours (``Lexicon.fit``); in place of a known word, how much better."""
+    """How well it fits between its neighbours (``Lexicon.fit``); for a known word, how much better than that word."""
     recurrence: Bits = 0.0
     """log2(1 + number of other words of the page with the same confusion)."""
     log_ratio: float = 0.0
@@ -58,26 +67,26 @@ class Candidate:
 
 
 def better_fitting(match: re.Match[str], lexicon: Lexicon) -> list[Candidate]:
-    """Return the look-alikes of a known word that fit far better between its neighbours.
+    """Return the look-alikes of a known word that fit far better between the word's neighbours.
 
     ``match`` is the word's match in the line.
     """
     start, end = core(match[0])
     word = match[0][start:end]
-    around = neighbours(match.string, match.start() + start, match.start() + end, lexicon)
-    if around == (None, None):
+    beside = neighbours(match.string, match.start() + start, match.start() + end, lexicon)
+    if beside == (None, None):
         return []
-    gains = ((c, fit_gain(word, c.text, around, lexicon)) for c in look_alikes(word, lexicon))
+    gains = ((c, fit_gain(word, c.text, beside, lexicon)) for c in look_alikes(word, lexicon))
     return [replace(c, neighbour_gain=gain) for c, gain in gains if gain >= MIN_FIT_GAIN]
 
 
-def fit_gain(word: str, other: str, around: Neighbours, lexicon: Lexicon) -> Bits:
-    """Return by how much ``other`` fits better between these neighbours than ``word``.
+def fit_gain(word: str, other: str, beside: Neighbours, lexicon: Lexicon) -> Bits:
+    """Return how much better ``other`` fits between the neighbours ``beside`` it than ``word``.
 
-    It is 0 where ``other`` is itself not usual there.
+    The gain is 0 where ``other`` is not usual there either.
     """
-    fit = lexicon.fit(other, *around)
-    return fit - lexicon.fit(word, *around) if fit >= MIN_FIT else 0.0
+    fit = lexicon.fit(other, *beside)
+    return fit - lexicon.fit(word, *beside) if fit >= MIN_FIT else 0.0
 
 
 @functools.lru_cache(4096)  # few words make up most of a text
@@ -90,10 +99,10 @@ def look_alikes(word: str, lexicon: Lexicon) -> tuple[Candidate, ...]:
     for at, old in enumerate(small):
         for new in _ACCENTED.get(old, ""):
             costs[small[:at] + new + small[at + 1 :]] = ACCENT_COST
-    known = ((near, lexicon.exact(near)) for near in costs if near.isalpha() and len(near) > 1)
+    classes = ((text, lexicon.exact(text)) for text in costs if text.isalpha() and len(text) > 1)
     return tuple(
-        Candidate(in_case_of(word, near), frequency, costs[near])
-        for near, frequency in known
+        Candidate(in_case_of(word, text), frequency, costs[text])
+        for text, frequency in classes
         if frequency >= MIN_CANDIDATE_CLASS
     )
 
@@ -128,7 +137,7 @@ def _accented() -> dict[str, str]:
 
 
 def _printed_for() -> dict[str, str]:
-    """Return, for each character as read, the letters that were often printed there."""
+    """Return the letters that were often printed in place of each character as read."""
     found: dict[str, str] = {}
     for read, printed in sorted(FREQUENT_CONFUSIONS):
         if read != printed and printed in LETTERS:

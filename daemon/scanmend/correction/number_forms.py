@@ -9,7 +9,7 @@ from functools import cached_property
 
 from scanmend.correction.digits import as_digits, count_differences
 
-MAX_LETTERS_IN_LONG_NUMBERS = 3  # of a card or an article, that become digits
+MAX_LETTERS_IN_LONG_NUMBERS = 3  # letters of a card or article number that may become digits
 
 _THOUSANDS = r"(?:\d{1,3}(?:[.,' \u00a0\u202f]\d{3})+|\d+)"
 _AMOUNT = re.compile(rf"{_THOUSANDS}[.,]\d{{2}}")
@@ -26,7 +26,7 @@ _DOSE_UNIT = re.compile(r" ?(?:[mµ]?g|ml|IE|I\.E\.|IU|mmol|mval)\b")
 
 @dataclass(frozen=True)
 class LongNumber:
-    """A match of a card's or an article's digits, letters among them."""
+    """The characters of a card or article number, some of which may be letters."""
 
     text: str
 
@@ -35,8 +35,8 @@ class LongNumber:
         """Return the number with its letters as digits."""
         return as_digits(self.text)
 
-    def has_valid(self, is_valid: Callable[[str], bool]) -> bool:
-        """Return whether few letters became digits, and the check digit then holds."""
+    def repair_passes(self, is_valid: Callable[[str], bool]) -> bool:
+        """Return whether the repair changes letters, but only few, and ``is_valid`` accepts the result."""
         changed = count_differences(self.repaired, self.text)
         if not 0 < changed <= MAX_LETTERS_IN_LONG_NUMBERS:
             return False
@@ -45,44 +45,44 @@ class LongNumber:
 
 @dataclass(frozen=True, slots=True)
 class NumberWord:
-    """A word with digits and letters that look like digits.
+    """A word with digits, and with letters that look like digits.
 
     ``core`` is the word without brackets, currencies and punctuation around it, ``digits`` the core
-    with its letters as digits. ``is_edged``: signs stand behind the core. ``following``: the line's
-    text behind the word.
+    with its letters as digits. ``has_suffix``: such signs follow the core. ``following``: the
+    line's text behind the word.
     """
 
     core: str
     digits: str
-    is_edged: bool
+    has_suffix: bool
     following: str
 
     @property
     def is_percentage(self) -> bool:
-        """Tell whether it is a percentage."""
+        """Return whether it is a percentage."""
         return _PERCENTAGE.fullmatch(self.digits) is not None
 
     @property
     def is_amount(self) -> bool:
-        """Tell whether it is an amount, and cannot be a clock time as well (1.3O)."""
+        """Return whether it is an amount that can't be a clock time as well (1.3O)."""
         if not _AMOUNT.fullmatch(self.digits):
             return False
         return self.core[-1].isdigit() or not _CLOCK_TIME_WITH_A_DOT.fullmatch(self.digits)
 
     @property
     def is_time(self) -> bool:
-        """Tell whether it is a clock time."""
+        """Return whether it is a clock time."""
         return _TIME.fullmatch(self.digits) is not None
 
     @property
     def is_date(self) -> bool:
-        """Tell whether it is a day of the calendar."""
+        """Return whether it is a day of the calendar."""
         return is_valid_date(self.digits)
 
     @property
     def is_dose(self) -> bool:
-        """Tell whether it is a number before a unit of dose (5O0 mg); a last l may mean litres."""
-        if self.is_edged or not _DOSE.fullmatch(self.core) or self.core[-1] in "lI|":
+        """Return whether it is a number before a unit of dose (5O0 mg); a last l may mean litres."""
+        if self.has_suffix or not _DOSE.fullmatch(self.core) or self.core[-1] in "lI|":
             return False
         return _DOSE_UNIT.match(self.following) is not None
 
@@ -100,9 +100,9 @@ def is_valid_date(text: str) -> bool:
         return False
     day, month = int(match["d"] or match["d2"]), int(match["m"] or match["m2"])
     year = int(match["y"] or match["y2"])
-    orders = [(month, day)] if match["d2"] else [(month, day), (day, month)]
-    for m, d in orders:
+    is_iso = match["d2"] is not None
+    for first, second in [(month, day)] if is_iso else [(month, day), (day, month)]:
         with contextlib.suppress(ValueError):
-            datetime.date(year if year > 99 else 2000 + year, m, d)
+            datetime.date(year if year > 99 else 2000 + year, first, second)
             return True
     return False

@@ -1,6 +1,6 @@
-"""Turn a page and what the model proposed for it into the page's result.
+"""Turn a page and the model's proposal for it into the page's result.
 
-Pages without a proposal take the same way: the repairs and the checks are rules, and need no model.
+A page without a proposal takes the same steps: the repairs and the checks need no model.
 """
 
 import time
@@ -28,10 +28,10 @@ def gated_result(
     rules: GateRules,
     correction: Correction,
 ) -> PageResult:
-    """Return the result of a page: its text after the gate, the edits, and what to check.
+    """Return the result of a page: its text after the gate, the edits, and the suspects.
 
-    ``proposals`` has one entry for each line, None where the model was not asked. The engine's
-    character alternatives have been used, and are dropped.
+    ``proposals`` has one entry for each line, None where the model was not asked. The result lacks
+    the engine's character alternatives, which nothing needs after the gate.
     """
     gated = gate(page.lines, proposals, rules, shipped())
     return PageResult(
@@ -45,14 +45,14 @@ def gated_result(
 
 
 def result_without_model(page: PageText, rules: GateRules, correction: Correction) -> PageResult:
-    """Return the result of a page about which no model was asked."""
+    """Return the result of a page for which no model was asked."""
     return gated_result(page, (None,) * len(page.lines), rules, correction)
 
 
 def correction_of(
     proposal: PageProposal, started: float, *, profile: str, prompt_sha256: str
 ) -> Correction:
-    """Return how a correction went that began at ``started`` (``time.monotonic``)."""
+    """Return the record of a correction that began at ``started`` (``time.monotonic``)."""
     return Correction(
         CorrectionStatus.DONE,
         model=proposal.model,

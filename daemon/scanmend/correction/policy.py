@@ -1,13 +1,14 @@
 """The correction policy: every rule, in the order in which the gate tries them, as data.
 
-``markdown`` renders the table for the documentation. To add a rule to the gate, add its name to
-``RuleName`` and a row here.
+``markdown`` renders the table for the documentation. To add a rule to the gate, add a row here and
+its name to ``RuleName``, in the same order; what the row asks for is a property of ``EditEvidence``.
+CONTRIBUTING.md lists the other steps.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
-from scanmend.correction.edit_evidence import COLUMN_GAP, MARGIN_FACTORS, EditEvidence
+from scanmend.correction.edit_evidence import COLUMN_GAP_SPACES, MARGIN_FACTORS, EditEvidence
 from scanmend.correction.lexical_evidence import MIN_SAFE_WORD_LENGTH
 from scanmend.correction.line_evidence import (
     MAX_LINE_LENGTH,
@@ -16,7 +17,7 @@ from scanmend.correction.line_evidence import (
     ProposalEvidence,
     SecondPassEvidence,
 )
-from scanmend.correction.repairs import ARTICLES, CARDS, COMMAS, IBANS, NUMBER_WORDS
+from scanmend.correction.repairs import ARTICLES, CARDS, COMMAS, IBANS, OTHER_NUMBERS
 from scanmend.correction.rules import Ground, Rule, RuleName, Stage
 
 PROPOSAL: Stage[ProposalEvidence] = Stage(
@@ -28,14 +29,14 @@ PROPOSAL: Stage[ProposalEvidence] = Stage(
             RuleName.UNSAFE_CHARACTERS,
             lambda e: e.adds_unsafe_characters,
             "the proposal adds control, invisible or direction characters",
-            "nobody sees what they do to the text",
+            "a reader can't see what they do to the text",
         ),
         Rule(
             RuleName.LENGTH,
-            lambda e: e.has_other_length,
+            lambda e: e.has_implausible_length,
             f"the proposal is far longer or shorter than the line, or the line has over"
             f" {MAX_LINE_LENGTH:,} characters",
-            "that is no correction: a refusal, a comment, a summary, a repetition",
+            "that is not a correction but a refusal, a comment, a summary or a repetition",
         ),
         Rule(
             RuleName.SURE_LINE,
@@ -53,14 +54,14 @@ UNTOUCHABLE: Stage[EditEvidence] = Stage(
         Rule(
             RuleName.DIGITS,
             lambda e: e.changes_numerals,
-            "a digit stands in the text before or after the edit",
-            "a model does not know numbers; a person is asked to check where it reads one"
-            " otherwise",
+            "the text before or after the edit has a digit",
+            "a model does not know numbers; where it reads one differently, a person is asked to"
+            " check",
         ),
         Rule(
             RuleName.NEW_WORD,
             lambda e: not e.edit.before,
-            "a word would come that has no counterpart in the OCR text",
+            "a word would be added that has no counterpart in the OCR text",
             "text must not be invented",
         ),
         Rule(
@@ -79,13 +80,14 @@ UNTOUCHABLE: Stage[EditEvidence] = Stage(
         Rule(
             RuleName.FOREIGN_CHARACTERS,
             lambda e: e.adds_foreign_characters,
-            "a character of a script that the line has not would come, or a combining mark change",
+            "a character of a script that the line lacks would be added, or a combining mark would"
+            " change",
             "it looks the same, but is another text",
         ),
         Rule(
             RuleName.COLUMN_GAP,
             lambda e: e.crosses_column_gap,
-            f"words would be joined over {COLUMN_GAP} spaces or more",
+            f"words would be joined across {COLUMN_GAP_SPACES} spaces or more",
             "they stand in different columns",
         ),
     ),
@@ -107,10 +109,8 @@ NEARLY_READ: Ground[EditEvidence] = Ground(
 PLAUSIBILITY: Stage[EditEvidence] = Stage(
     "What engines do not misread",
     "Tried on each edit. The first rule that applies rejects the edit, unless a ground overrules"
-    " it: then the rest of these"
-    " rules is skipped, because the ground is better evidence than they are. Grounds count only"
-    " where the model tells how sure"
-    " it is.",
+    " it. The remaining rules of this stage are then skipped, because the ground is better evidence"
+    " than they are. Grounds count only where the model reports how sure it is.",
     (
         Rule(
             RuleName.NO_NEW_WORDS,
@@ -128,7 +128,7 @@ PLAUSIBILITY: Stage[EditEvidence] = Stage(
         Rule(
             RuleName.PUNCTUATION,
             lambda e: e.changes_punctuation_only,
-            "only signs would change, or be split from a word",
+            "only signs would change, or would be split from a word",
             "models put signs where they are usual, not where they are printed",
         ),
         Rule(
@@ -154,39 +154,39 @@ PLAUSIBILITY: Stage[EditEvidence] = Stage(
         Rule(
             RuleName.IMPLAUSIBLE,
             lambda e: not e.is_plausible,
-            "a change undoes no confusion that engines make",
-            "what no engine misreads stood on the paper",
+            "one of the changes undoes no confusion that engines make",
+            "no engine misreads text in this way, so the paper says what was read",
             (INTO_KNOWN_WORD, NEIGHBOURS, NEARLY_READ),
         ),
         Rule(
             RuleName.OPPOSED,
-            lambda e: e.turns_meaning,
-            "a prefix would change that turns the meaning (hyper-, hypo-)",
+            lambda e: e.reverses_meaning,
+            "a change of prefix would reverse the meaning (hyper-, hypo-)",
             "such a mistake is the most costly one",
         ),
         Rule(
             RuleName.INFLECTION,
             lambda e: e.differs_by_ending,
-            "only a one-letter ending of grammar would change",
+            "only a one-letter grammatical ending would change",
             "that is grammar, not a misreading",
             (INTO_KNOWN_WORD,),
         ),
     ),
 )
 
-_MARGIN_FACTORS = ", ".join(
+_MARGIN_FACTORS_TEXT = ", ".join(
     f"times {factor:g} where {evidence.value}"
     for evidence, factor in MARGIN_FACTORS.items()
     if factor != 1
 )
 CERTAINTY: Stage[EditEvidence] = Stage(
     "How sure engine, lexicon and model are",
-    "Tried on each edit that is left. The first rule that applies rejects it.",
+    "Tried on each remaining edit. The first rule that applies rejects it.",
     (
         Rule(
             RuleName.SURE_CHARACTERS,
             lambda e: e.engine_is_sure,
-            "the engine tells its doubts, and doubted no character of a run of changes",
+            "the engine reports its doubts, and doubted no character of a run of changes",
             "the engine saw the paper, and the model did not",
         ),
         Rule(
@@ -194,14 +194,14 @@ CERTAINTY: Stage[EditEvidence] = Stage(
             lambda e: e.gives_up_known_word,
             "a known word would change, or be split into rare ones, and neither its neighbours nor"
             " the engine support that",
-            "a known word is rather what was printed",
+            "a known word is more likely what was printed",
         ),
         Rule(
             RuleName.MARGIN,
             lambda e: e.margin is not None and e.margin < e.min_margin,
-            f"the model's margin is below `min_margin`; {_MARGIN_FACTORS}",
-            "the model is not sure enough; less is asked for a frequent word, more where no word"
-            " is known",
+            f"the model's margin is below `min_margin`; {_MARGIN_FACTORS_TEXT}",
+            "the model is not sure enough; the bar is lower for a frequent word, and higher where no"
+            " word is known",
         ),
     ),
 )
@@ -220,23 +220,23 @@ OCR_PLAUSIBLE: Rule[bool] = Rule(
     "an engine's misreading explains the edit",
     accepts=True,
 )
-ACCEPTANCE: Stage[bool] = Stage(  # the evidence is whether a rule was overruled
-    "What is left is accepted",
+# The evidence of this stage is whether a plausibility rule was overruled.
+ACCEPTANCE: Stage[bool] = Stage(
+    "Every other edit is accepted",
     "The first row that applies names the reason.",
     (KNOWN_WORD, OCR_PLAUSIBLE),
 )
 
 LINE_TOTAL: Stage[LineEvidence] = Stage(
     "All edits of a line",
-    "Tried when the edits were decided one by one. If the rule applies, all accepted edits of the"
+    "Tried after the edits were decided one by one. If the rule applies, all accepted edits of the"
     " line are rejected.",
     (
         Rule(
             RuleName.LINE_BUDGET,
             lambda e: e.exceeds_budget,
             "the accepted edits together change more characters than `max_edit_ratio` allows in"
-            " the line, and over"
-            f" {MIN_LINE_BUDGET}",
+            f" the line, and more than {MIN_LINE_BUDGET}",
             "many plausible edits together are another text",
         ),
     ),
@@ -244,22 +244,21 @@ LINE_TOTAL: Stage[LineEvidence] = Stage(
 
 SECOND_PASS: Stage[SecondPassEvidence] = Stage(
     "The corrected line",
-    "The corrected line passes the gate again, with the same proposal. If the rule applies, all"
-    " accepted edits of the line are"
-    " rejected.",
+    "The corrected line passes through the gate again, with the same proposal. If the rule applies,"
+    " all accepted edits of the line are rejected.",
     (
         Rule(
             RuleName.AMBIGUOUS,
             lambda e: e.changes_again,
             "the line would change again",
-            "correcting twice must give what correcting once gives",
+            "correcting a line twice must give the same text as correcting it once",
         ),
     ),
 )
 
 EDIT_STAGES = (UNTOUCHABLE, PLAUSIBILITY, CERTAINTY)
 STAGES: tuple[Stage[Any], ...] = (
-    *(IBANS, CARDS, ARTICLES, NUMBER_WORDS, COMMAS),
+    *(IBANS, CARDS, ARTICLES, OTHER_NUMBERS, COMMAS),
     PROPOSAL,
     *EDIT_STAGES,
     ACCEPTANCE,
@@ -286,6 +285,7 @@ def markdown() -> str:
 
 
 def _table(stage: Stage[Any]) -> Iterator[str]:
+    """Yield the lines of one stage's heading, text and table."""
     yield f"### {stage.title}"
     yield ""
     yield stage.text

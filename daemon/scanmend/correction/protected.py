@@ -1,4 +1,4 @@
-"""Find the tokens that no model may touch, because each of their characters counts.
+"""Find the tokens that no model may touch, because every character of them counts.
 
 Amounts, quantities, dates, times, percentages, doses, phone numbers, IBANs, BICs, cards, codes that
 mix letters and digits, Roman numerals, number words, e-mail and web addresses, currencies, units.
@@ -15,8 +15,8 @@ _CURRENCY_WORDS = (
     "|(?i:euros?|dollars?|pounds?|francs?|franken|gulden|lire)"
 )
 
-# doses, lengths, areas, volumes, laboratory values; protected also without a number beside them,
-# for the number may have been misread
+# Doses, lengths, areas, volumes, laboratory values. They are protected even without a number beside
+# them, since the number may have been misread.
 _UNITS = (
     r"[mµuk]?g|[mcdµu]?l|[mcdkµ]?m[²³]?|ml/h|mmol/l|mmol|mval|mol|mosm|mmhg|IE|I\.E\.|IU|I\.U\.|U"
     r"|kcal|kJ|kW|kWh|Hz|MHz|GHz|MB|GB|TB|[mµ]?s|min|h|bar|Pa|kPa|hPa|[mk]?V|[mk]?A|[mk]?W|°C|°F|K"
@@ -49,15 +49,15 @@ _PROTECTED = re.compile(
     + r"|\b(?:[IVXLCDM]{2,}|[ivxlcdm]{2,6})\b"  # Roman numerals
     + r"|(?<![\w-])[A-Z]{1,4}(?:[-./][A-Z]{1,4})+(?![\w-])"  # codes of capitals
 )
-_ADDRESS = re.compile(r"(?i)@|://|^www\.|\.(?:com|org|net|de|fr|es|it|nl|eu|io|uk|ch|at|be)\b")
+_ADDRESS_MARK = re.compile(r"(?i)@|://|^www\.|\.(?:com|org|net|de|fr|es|it|nl|eu|io|uk|ch|at|be)\b")
 _BIC = re.compile(r"\b[A-Z]{4}([A-Z]{2})[A-Z0-9]{2}(?:[A-Z0-9]{3})?\b")
 _BIC_COUNTRIES = frozenset(
     "AT BE CH CZ DE DK ES FI FR GB GR IE IT LI LU NL NO PL PT SE SI SK US".split()  # noqa: SIM905
 )
-_WORD = re.compile(r"\S+")
-_DIGIT = re.compile(r"\d")
+WORD = re.compile(r"\S+")
+DIGIT = re.compile(r"\d")
 
-Span = tuple[int, int]  # offsets of a stretch of text: from, to
+Span = tuple[int, int]  # offsets of a stretch of text: start, end (exclusive)
 
 
 def overlaps(span: Span, others: Iterable[Span]) -> bool:
@@ -66,14 +66,14 @@ def overlaps(span: Span, others: Iterable[Span]) -> bool:
 
 
 def protected_spans(text: str, patterns: Sequence[re.Pattern[str]] = ()) -> list[Span]:
-    """Return the spans that no model may touch. ``patterns`` are those that a profile adds.
+    """Return the spans that no model may touch. ``patterns`` are a profile's additional ones.
 
     >>> sorted(protected_spans("pay EUR 12,- to a@b.de by XIV"))
     [(4, 7), (8, 12), (16, 22), (26, 29)]
     """
     spans = [match.span() for match in _PROTECTED.finditer(text)]
     spans += [m.span() for m in _BIC.finditer(text) if m[1] in _BIC_COUNTRIES]
-    spans += [m.span() for m in _WORD.finditer(text) if _is_protected(m[0])]
+    spans += [m.span() for m in WORD.finditer(text) if _is_protected(m[0])]
     spans += [m.span() for pattern in patterns for m in pattern.finditer(text)]
     return spans
 
@@ -83,7 +83,7 @@ def _is_protected(word: str) -> bool:
     if not word.isascii() and any(c.isnumeric() for c in word):
         return True
     if not word.isalpha():
-        if _DIGIT.search(word) or _ADDRESS.search(word):
+        if DIGIT.search(word) or _ADDRESS_MARK.search(word):
             return True
         word = "".join(c for c in word if c.isalpha())
     return word.casefold() in _NUMBER_WORDS

@@ -14,13 +14,11 @@ from stdnum import ean, luhn
 from scanmend.correction.digits import DIGIT_LIKE, as_digits
 from scanmend.correction.iban import MISREAD_IBAN, IbanReading
 from scanmend.correction.number_forms import LongNumber, NumberWord
-from scanmend.correction.protected import CURRENCIES, Span, overlaps
+from scanmend.correction.protected import CURRENCIES, DIGIT, WORD, Span, overlaps
 from scanmend.correction.rules import Rule, RuleName, Stage
 
-MIN_DIGITS_FOR_LONG_NUMBERS = 6  # of a line, before an IBAN, a card or an article is looked for
+MIN_DIGITS_FOR_LONG_NUMBERS = 6  # a line with fewer is not searched for IBANs, cards, articles
 
-_WORD = re.compile(r"\S+")
-_DIGIT = re.compile(r"\d")
 _LIKE = "".join(map(re.escape, DIGIT_LIKE))
 _MISREAD_CARD = re.compile(
     rf"(?<![\w.,-])[\d{_LIKE}]{{4}}(?:([ -]?)[\d{_LIKE}]{{4}})(?:\1[\d{_LIKE}]{{4}}){{2}}(?![\w-])"
@@ -28,10 +26,12 @@ _MISREAD_CARD = re.compile(
 _MISREAD_EAN = re.compile(rf"(?<![\w.,-])[\d{_LIKE}]{{13}}(?![\w-])")
 
 _EDGE = re.compile(rf"^[(\[{{{CURRENCIES}+-]*|[)\]}};:!?.,{CURRENCIES}-]*$")
-_FIRST_LETTERS_LEFT_ALONE = frozenset("SsBDGgQ")  # S may be a dollar sign; B and D begin codes
+# A word that begins with one stays as read: S may be a dollar sign, and B and D begin codes.
+_FIRST_LETTERS_LEFT_ALONE = frozenset("SsBDGgQ")
 
 _FULL_STOP_WITHIN_SENTENCE = re.compile(r"(?<![^\s(])[^\W\d_]{4,}(?=\. [^\W\d_A-ZÀ-ÖØ-Þ]{2})")
-_LONG_ABBREVIATIONS = frozenset(  # of four letters and more: behind them a full stop is right
+# abbreviations of four letters and more, which end with a full stop
+_LONG_ABBREVIATIONS = frozenset(
     """
     abbr acct addr approx appt attn bldg cert cont corp dept desc dist encl equip excl govt hosp
     incl info intl maint natl paras prev prof prop prov qual recd refs regd spec specs suppl temp
@@ -56,19 +56,19 @@ class Repair:
 
     @property
     def span(self) -> Span:
-        """Return the offsets of what is replaced, the end exclusive."""
+        """Return the offsets of the replaced text, the end exclusive."""
         return (self.start, self.start + len(self.before))
 
 
 @dataclass(frozen=True, slots=True)
 class FullStop:
-    """A full stop between a word and a small letter. ``is_unsure``: the engine doubted it."""
+    """A full stop between a word and a lower-case letter. ``is_unsure``: the engine doubted it."""
 
     word: str
     is_unsure: bool
 
 
-_ONE_WAY = "the number is well formed in this way only"
+_ONE_WAY = "the number is well formed in no other way"
 IBANS: Stage[IbanReading] = Stage(
     "IBANs",
     "Tried on each IBAN of a known country, in a line of six digits or more.",
@@ -76,20 +76,20 @@ IBANS: Stage[IbanReading] = Stage(
         Rule(
             RuleName.REPAIR_IBAN,
             lambda iban: iban.repaired not in (None, iban.text),
-            "letters stand for digits, or up to three digits that the engine doubted are others,"
-            " and one IBAN is valid then",
-            "the checksum (mod 97) proves it; no other IBAN one similar digit away is valid",
+            "letters become digits, or digits that the engine doubted (up to three) become similar"
+            " ones, and the IBAN is then valid",
+            "the checksum (mod 97) proves it; no other IBAN with one similar digit changed is valid",
             accepts=True,
         ),
     ),
 )
 CARDS: Stage[LongNumber] = Stage(
     "Card numbers",
-    "Tried on four groups of four characters that no IBAN holds.",
+    "Tried on four groups of four characters outside IBANs.",
     (
         Rule(
             RuleName.REPAIR_CARD,
-            lambda number: number.has_valid(luhn.is_valid),
+            lambda number: number.repair_passes(luhn.is_valid),
             "up to three letters stand for digits",
             "the check digit (Luhn) proves it",
             accepts=True,
@@ -98,55 +98,55 @@ CARDS: Stage[LongNumber] = Stage(
 )
 ARTICLES: Stage[LongNumber] = Stage(
     "Article numbers",
-    "Tried on thirteen characters that no IBAN holds.",
+    "Tried on thirteen characters outside IBANs.",
     (
         Rule(
             RuleName.REPAIR_EAN,
-            lambda number: number.has_valid(ean.is_valid),
+            lambda number: number.repair_passes(ean.is_valid),
             "up to three letters stand for digits",
             "the check digit (EAN-13) proves it",
             accepts=True,
         ),
     ),
 )
-NUMBER_WORDS: Stage[NumberWord] = Stage(
+OTHER_NUMBERS: Stage[NumberWord] = Stage(
     "Other numbers",
-    "Tried on each word that has at least as many digits as letters like digits; the first that"
-    " applies repairs it.",
+    "Tried on each word that has at least as many digits as letters that look like digits. The first"
+    " rule that applies repairs it.",
     (
         Rule(
             RuleName.REPAIR_PERCENTAGE,
             lambda word: word.is_percentage,
-            "the word is a percentage but for letters like digits",
+            "the word is a percentage, except for letters that look like digits",
             _ONE_WAY,
             accepts=True,
         ),
         Rule(
             RuleName.REPAIR_AMOUNT,
             lambda word: word.is_amount,
-            "the word is an amount with two decimals but for letters like digits, and no time of"
-            " day",
+            "the word is an amount with two decimals, except for letters that look like digits, and"
+            " not a time of day",
             _ONE_WAY,
             accepts=True,
         ),
         Rule(
             RuleName.REPAIR_TIME,
             lambda word: word.is_time,
-            "the word is a time of day but for letters like digits",
+            "the word is a time of day, except for letters that look like digits",
             _ONE_WAY,
             accepts=True,
         ),
         Rule(
             RuleName.REPAIR_DATE,
             lambda word: word.is_date,
-            "the word is a day of the calendar but for letters like digits",
+            "the word is a day of the calendar, except for letters that look like digits",
             _ONE_WAY,
             accepts=True,
         ),
         Rule(
             RuleName.REPAIR_DOSE,
             lambda word: word.is_dose,
-            "the word is a number but for O, I, l, and a unit of dose follows",
+            "the word is a number, except for O, I and l, and a unit of dose follows",
             "before a unit only a number can stand; a last l stays, because it may mean litres",
             accepts=True,
         ),
@@ -154,14 +154,14 @@ NUMBER_WORDS: Stage[NumberWord] = Stage(
 )
 COMMAS: Stage[FullStop] = Stage(
     "Commas",
-    "Tried on each full stop behind a word of four letters or more and before a small letter.",
+    "Tried on each full stop between a word of four letters or more and a lower-case letter.",
     (
         Rule(
             RuleName.REPAIR_COMMA,
             lambda stop: stop.is_unsure and stop.word.casefold() not in _LONG_ABBREVIATIONS,
-            "the engine doubted the full stop, and the word before it is no abbreviation",
-            "few pixels part a comma from a full stop, and the sentence goes on; 29 of 33 such"
-            " full stops were commas",
+            "the engine doubted the full stop, and the word before it is not an abbreviation",
+            "few pixels distinguish a comma from a full stop, and the sentence goes on; 29 of 33"
+            " such full stops were commas",
             accepts=True,
         ),
     ),
@@ -178,7 +178,7 @@ def repair_numbers(text: str, unsure: Sequence[int] | None = None) -> list[Repai
     >>> repair_numbers("Room 1O, gear B12")
     []
     """
-    digits = len(_DIGIT.findall(text))
+    digits = len(DIGIT.findall(text))
     found: list[Repair] = []
     taken: list[Span] = []
     if digits >= MIN_DIGITS_FOR_LONG_NUMBERS:
@@ -189,7 +189,7 @@ def repair_numbers(text: str, unsure: Sequence[int] | None = None) -> list[Repai
 
 
 def repair_commas(text: str, unsure: Sequence[int] | None = None) -> list[Repair]:
-    """Return the full stops within a sentence that the engine doubted: they are commas.
+    """Return the repairs of full stops within a sentence that the engine doubted: they are commas.
 
     >>> [(r.start, r.before, r.after) for r in repair_commas("with iron nails. probably", [15])]
     [(15, '.', ',')]
@@ -206,11 +206,11 @@ def repair_commas(text: str, unsure: Sequence[int] | None = None) -> list[Repair
 
 
 def _repair_long_numbers(text: str, unsure: frozenset[int]) -> tuple[list[Repair], list[Span]]:
-    """Return the repairs of IBANs, cards and articles, and the spans that they take."""
+    """Return the repairs of IBANs, cards and articles, and the spans to leave alone afterwards."""
     found = []
     taken = []
     for match in MISREAD_IBAN.finditer(text):
-        taken.append(match.span())  # valid or not, its groups are no card's
+        taken.append(match.span())  # valid or not, its groups don't belong to a card
         iban = IbanReading(match[0], frozenset(at - match.start() for at in unsure))
         rule = IBANS.first(iban)
         if rule and iban.repaired:
@@ -226,20 +226,20 @@ def _repair_long_numbers(text: str, unsure: frozenset[int]) -> tuple[list[Repair
 
 def _repair_words(text: str, taken: list[Span]) -> Iterator[Repair]:
     """Yield the repairs of amounts, dates, times, percentages and doses outside of ``taken``."""
-    for match in _WORD.finditer(text):
+    for match in WORD.finditer(text):
         word = match[0]
         if word.isalpha() or word.isdecimal() or overlaps(match.span(), taken):
             continue
         head, tail = _core_span(word)
         number = _number_word(match, head, tail)
-        rule = NUMBER_WORDS.first(number) if number else None
+        rule = OTHER_NUMBERS.first(number) if number else None
         if number and rule:
             after = word[:head] + number.digits + word[tail:]
             yield Repair(match.start(), word, after, rule.name)
 
 
 def _number_word(match: re.Match[str], head: int, tail: int) -> NumberWord | None:
-    """Return the number ``match[0][head:tail]``, or None where no letter of it may be a digit."""
+    """Return the number ``match[0][head:tail]``; None if none of its letters may be a digit."""
     core = match[0][head:tail]
     if not core or not core.isascii() or core[0] in _FIRST_LETTERS_LEFT_ALONE:
         return None

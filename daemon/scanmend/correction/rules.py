@@ -1,15 +1,18 @@
-"""The names of the correction's rules, and the form in which the policy states a rule."""
+"""Name the correction's rules, and define the form in which the policy states a rule."""
 
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-E = TypeVar("E")
+E = TypeVar("E")  # the evidence on which a rule decides
 
 
 class RuleName(enum.StrEnum):
-    """A rule, as sidecar and journal name it. The values are published and never change."""
+    """A rule, as sidecar and journal name it. The values are published and never change.
+
+    The names stand in the order of their rows in ``policy``; a new one goes where its row goes.
+    """
 
     REPAIR_IBAN = "repair-iban"
     REPAIR_CARD = "repair-card"
@@ -77,7 +80,10 @@ class Rule(Generic[E]):
 
 @dataclass(frozen=True, slots=True)
 class Stage(Generic[E]):
-    """Rules that are tried in order on the same evidence; ``text`` says how."""
+    """Rules that are tried in order on the same evidence.
+
+    ``text`` says in words to what they are applied, and what follows.
+    """
 
     title: str
     text: str

@@ -11,7 +11,7 @@ from scanmend.errors import costs_attempts
 from scanmend.formats import provenance
 
 # packages whose versions may help to explain a failure
-_PACKAGES = ("rapidocr", "aspose-ocr-python-net", "pypdfium2", "pikepdf", "pillow")
+_REPORTED_PACKAGES = ("rapidocr", "aspose-ocr-python-net", "pypdfium2", "pikepdf", "pillow")
 
 
 def write(document: Document, attempts: int) -> bytes:
@@ -33,7 +33,7 @@ def write(document: Document, attempts: int) -> bytes:
 
 def _versions() -> dict[str, str]:
     versions = {"scanmend": __version__, "python": platform.python_version()}
-    for package in _PACKAGES:
+    for package in _REPORTED_PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[package] = importlib.metadata.version(package)
     return versions

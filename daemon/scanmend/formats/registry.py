@@ -1,5 +1,8 @@
 """The output formats of a result. To add one, write a module like ``text`` and append its format to ``FORMATS``.
 
+A ``PageResult`` holds each line twice: ``lines`` as published, ``page.lines`` as read, with confidence and box.
+CONTRIBUTING.md lists the other steps: schema, ``naming``, tests, documentation.
+
 The sidecar is not in this list: every result has it, and it is always written last.
 """
 
@@ -25,9 +28,9 @@ class Format:
     write: Callable[[Document, Iterable[PageResult]], Iterator[bytes]]
 
 
-FORMATS: tuple[Format, ...] = (Format("text", naming.TEXT, text.write),)
+FORMATS: tuple[Format, ...] = (Format("text", naming.TEXT_EXTENSION, text.write),)
 
 
 def extensions() -> tuple[str, ...]:
     """Return the extensions of all files of a result, the sidecar's first."""
-    return (naming.SIDECAR, *(output.extension for output in FORMATS))
+    return (naming.SIDECAR_EXTENSION, *(output.extension for output in FORMATS))

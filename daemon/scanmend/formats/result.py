@@ -25,7 +25,7 @@ class Result:
         self._names = {
             output.name: naming.fit(stem, output.extension) for output in registry.FORMATS
         }
-        self._sidecar = naming.fit(stem, naming.SIDECAR)
+        self._sidecar = naming.fit(stem, naming.SIDECAR_EXTENSION)
 
     @property
     def names(self) -> dict[str, str]:

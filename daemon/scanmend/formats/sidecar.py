@@ -16,7 +16,8 @@ from scanmend.formats import provenance
 from scanmend.formats.summary import Summary
 from scanmend.page import Box, Edit, Line, PageResult
 
-_HEAD_BYTES = 64 * 2**10  # ``source`` stands within these; paths and names have at most 4,096 bytes
+# ``source`` stands within these; paths and names have at most 4,096 bytes
+_SOURCE_WITHIN_BYTES = 64 * 2**10
 _SOURCE = '"source": '
 
 
@@ -143,7 +144,7 @@ def is_of(path: bytes, document: Document) -> bool:
 def _owner(path: bytes) -> dict[str, Any] | None:
     """Return the ``source`` of an existing sidecar; None if the file is no sidecar."""
     with open(path, "rb") as file:
-        head = file.read(_HEAD_BYTES).decode(errors="replace")
+        head = file.read(_SOURCE_WITHIN_BYTES).decode(errors="replace")
     start = head.find(_SOURCE)
     if start < 0:
         return None

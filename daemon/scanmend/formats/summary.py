@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scanmend.page import (
-    TEXT_LAYER,
+    TEXT_LAYER_ENGINE,
     CorrectionStatus,
     EngineInfo,
     ModelInfo,
@@ -52,8 +52,8 @@ class Summary:
         """Add one page."""
         page, correction = result.page, result.correction
         if page.source != TextSource.RECOGNISED:
-            self.text_layer = EngineInfo(TEXT_LAYER, importlib.metadata.version("pypdfium2"))
-        if page.engine.name != TEXT_LAYER:
+            self.text_layer = EngineInfo(TEXT_LAYER_ENGINE, importlib.metadata.version("pypdfium2"))
+        if page.engine.name != TEXT_LAYER_ENGINE:
             self.engine = page.engine
         self.truncated |= page.truncated
         self.model = correction.model or self.model

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 
-from scanmend.config.parsers import in_words
+from scanmend.config.parsers import duration_text
 from scanmend.document import FactKey, FileSnapshot, State
 from scanmend.errors import NeverCompleted, show
 from scanmend.intake.events import Events
@@ -52,7 +52,7 @@ class IntakeLog:
             if holder:
                 return
             document = self._journal.note_waiting(snapshot, time.time(), reason)
-            message = f"{document.name}: never completed ({reason}) for {in_words(patience)} (settle.patience)"
+            message = f"{document.name}: never completed ({reason}) for {duration_text(patience)} (settle.patience)"
             error = NeverCompleted(message, "send it again")
             self._journal.move(document, State.PUTTING_AWAY, str(error), outcome=error.code)
             self._results.put(document.id)

@@ -1,12 +1,15 @@
-"""Run the LLM child: load a model or connect to a server, and propose corrections; or, in its own child, download a model."""
+"""Run the LLM child: load a model or connect to a server, and propose corrections.
+
+The same program, in another child, downloads models.
+"""
 
 import hashlib
 import os
 
-os.environ.setdefault("GGML_NO_BACKTRACE", "1")  # else an abort starts gdb first
+os.environ.setdefault("GGML_NO_BACKTRACE", "1")  # else an abort of llama.cpp starts gdb first
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-# plain HTTP ranges: they can be resumed, and we check the content
+# Downloads use plain HTTP ranges instead of Xet: they can be resumed, and we check the content.
 os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
 
 from typing import Any
@@ -28,7 +31,7 @@ from scanmend.workers.server import Tell, serve
 
 
 class Worker:
-    """The one model, or the one server, of this process."""
+    """The handlers of requests to the one model, or the one server, of this process."""
 
     def __init__(self) -> None:
         """Load nothing yet; importing llama.cpp waits until a request needs it."""
@@ -36,7 +39,7 @@ class Worker:
         self._server: Any = None
 
     def load(self, request: LoadRequest, tell: Tell) -> ModelInfo:
-        """Load a model file."""
+        """Load a model file and return what was loaded; raise as ``loader.load``."""
         from scanmend.llm.loader import load  # noqa: PLC0415 - a download needs no llama.cpp
 
         self._model = load(request, tell)
@@ -44,7 +47,7 @@ class Worker:
         return info
 
     def connect(self, request: ConnectRequest, _tell: Tell) -> ModelInfo:
-        """Use a server."""
+        """Connect to a server and return its model; raise as ``OpenAiCorrector``."""
         from scanmend.llm.openai_client import OpenAiCorrector  # noqa: PLC0415
 
         self._server = OpenAiCorrector(request)
@@ -65,7 +68,7 @@ class Worker:
 
 
 def fetch(request: FetchRequest, tell: Tell) -> Fetched:
-    """Download a model."""
+    """Download a model and return its path; raise as ``hub.download``."""
     from scanmend.llm.hub import download  # noqa: PLC0415
 
     directory = os.fsdecode(request.directory)
@@ -74,13 +77,13 @@ def fetch(request: FetchRequest, tell: Tell) -> Fetched:
 
 
 def digest(request: DigestRequest, _tell: Tell) -> Digest:
-    """Compute a file's sha256 from its content."""
+    """Return a file's sha256, computed from its content."""
     with open(request.file, "rb") as file:
         return Digest(hashlib.file_digest(file, "sha256").hexdigest())
 
 
 def listing(request: ListingRequest, _tell: Tell) -> Listing:
-    """List the files of a repository."""
+    """Return the files of a repository; raise as ``hub.list_files``."""
     from scanmend.llm.hub import list_files  # noqa: PLC0415
 
     directory = os.fsdecode(request.directory)

@@ -1,7 +1,7 @@
-"""The words of the lexicon that OCR engines misread as a given unknown word.
+"""Find the words of the lexicon that OCR engines may misread as a given unknown word.
 
 This is the candidate generation of a noisy channel (Kernighan, Church and Gale 1990): all words within one misreading,
-and, where none of those is usual, within two.
+and, where none of those is a usual one, within two.
 """
 
 import zlib
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scanmend.correction.lexicon import Lexicon
+from scanmend.correction.lexicon import FrequencyClass, Lexicon
 from scanmend.correction.lookalikes import (
     ACCENT_COST,
     FREQUENT_CONFUSIONS,
@@ -22,15 +22,15 @@ from scanmend.correction.lookalikes import (
     one_confusion_away,
 )
 
-MAX_CANDIDATES = 12  # for one word
-TWO_MISREADINGS_LETTERS = 5  # a shorter word is not searched two misreadings away
-TWO_MISREADINGS_FREQUENCY = 5  # least frequency class of a word two misreadings away
-PART_FREQUENCY = 11  # least frequency class of each of two words that were run together
+MAX_CANDIDATES = 12  # that the search returns for one word
+MIN_LETTERS_FOR_TWO_MISREADINGS = 5  # a shorter word has too many neighbours two misreadings away
+MIN_CLASS_TWO_MISREADINGS_AWAY: FrequencyClass = 5
+MIN_RUN_TOGETHER_CLASS: FrequencyClass = 11  # of each of two words that lost the space between them
 # costs of a misreading, without a unit: the regressions of ``ranking`` weigh them
 USUAL_COST = 1.0  # a pair of characters that engines often confuse
 LENGTH_COST = 1.5  # a character too many or too few
 UNUSUAL_COST = 2.0  # any other character; a lost space; two misreadings
-COST_IN_CLASSES = 3  # frequency classes that outweigh a cost of 1 in the order of the candidates
+CLASSES_PER_COST = 3  # frequency classes that outweigh a cost of 1 when candidates are sorted
 
 
 def candidates_for(
@@ -40,59 +40,57 @@ def candidates_for(
 
     ``two_misreadings`` also searches words two misreadings away: thousands, so this is slow.
     """
-    small = word.lower()
-    costs = _one_misreading(small)
-    del costs[small]
+    lower = word.lower()
+    costs = _one_misreading(lower)
+    del costs[lower]
     found = _known_candidates(word, costs, MIN_CANDIDATE_CLASS, lexicon)
     if (
         two_misreadings
-        and len(small) >= TWO_MISREADINGS_LETTERS
+        and len(lower) >= MIN_LETTERS_FOR_TWO_MISREADINGS
         and not any(c.cost <= USUAL_COST for c in found)
     ):
-        far = (
-            {w for once in one_confusion_away(small) for w in one_confusion_away(once)}
-            - costs.keys()
-            - {small}
-        )
-        far_costs = dict.fromkeys(far, UNUSUAL_COST)
-        found += _known_candidates(word, far_costs, TWO_MISREADINGS_FREQUENCY, lexicon)
+        twice_misread = {
+            text for once in one_confusion_away(lower) for text in one_confusion_away(once)
+        }
+        far_costs = dict.fromkeys(twice_misread - costs.keys() - {lower}, UNUSUAL_COST)
+        found += _known_candidates(word, far_costs, MIN_CLASS_TWO_MISREADINGS_AWAY, lexicon)
     found += _splits(word, lexicon)
-    found.sort(key=lambda c: (COST_IN_CLASSES * c.cost - c.frequency, c.text))
+    found.sort(key=lambda c: (CLASSES_PER_COST * c.cost - c.frequency, c.text))
     return tuple(found[:MAX_CANDIDATES])
 
 
 def _splits(word: str, lexicon: Lexicon) -> list[Candidate]:
-    """Return the pairs of common words that ``word`` is without the space between them."""
-    small = word.lower()
-    cuts = [(small[:n], small[n:]) for n in range(1, len(small))]
+    """Return the pairs of common words that make up ``word`` if a space was lost between them."""
+    lower = word.lower()
+    cuts = [(lower[:n], lower[n:]) for n in range(1, len(lower))]
     classes = dict(_known([part for cut in cuts for part in cut], lexicon))
     found = []
     for head, tail in cuts:
         rarer = min(classes.get(head, 0), classes.get(tail, 0))
-        if rarer >= PART_FREQUENCY and head.isalpha() and tail.isalpha():
+        if rarer >= MIN_RUN_TOGETHER_CLASS and head.isalpha() and tail.isalpha():
             text = word[: len(head)] + " " + word[len(head) :]
             found.append(Candidate(text, rarer, UNUSUAL_COST))
     return found
 
 
 def _known_candidates(
-    word: str, costs: dict[str, float], least_class: int, lexicon: Lexicon
+    word: str, costs: dict[str, float], min_class: FrequencyClass, lexicon: Lexicon
 ) -> list[Candidate]:
-    """Return the keys of ``costs`` that the lexicon has, in the case of ``word``.
+    """Return the keys of ``costs`` that the lexicon has, capitalised as ``word`` is.
 
-    ``least_class`` bounds their frequency class, except where only an accent is restored.
+    Candidates below ``min_class`` are left out, except where only an accent is restored.
     """
     return [
-        Candidate(in_case_of(word, near), frequency, costs[near])
-        for near, frequency in _known(list(costs), lexicon)
-        if near.isalpha() and frequency >= (1 if costs[near] == ACCENT_COST else least_class)
+        Candidate(in_case_of(word, text), frequency, costs[text])
+        for text, frequency in _known(list(costs), lexicon)
+        if text.isalpha() and frequency >= (1 if costs[text] == ACCENT_COST else min_class)
     ]
 
 
-def _known(words: Sequence[str], lexicon: Lexicon) -> list[tuple[str, int]]:
-    """Return those of the words that the lexicon has, with their frequency classes.
+def _known(words: Sequence[str], lexicon: Lexicon) -> list[tuple[str, FrequencyClass]]:
+    """Return the words that the lexicon has, with their frequency classes.
 
-    One vectorised search: a single suspect word asks for about a thousand.
+    One vectorised search looks all of them up: a single suspect word brings about a thousand.
     """
     known = np.frombuffer(lexicon.checksums, np.uint32)
     if not len(known):
@@ -104,12 +102,12 @@ def _known(words: Sequence[str], lexicon: Lexicon) -> list[tuple[str, int]]:
 
 
 def _one_misreading(word: str) -> dict[str, float]:
-    """Return every string one character away from ``word``, and ``word`` itself, with the cost of the misreading."""
+    """Return the cost of each misreading of one character, by the text as printed; includes ``word`` itself."""
     found = {word: 0.0}
     for at, old in enumerate(word):
         head, tail = word[:at], word[at + 1 :]
         for new in LETTERS:
-            # engines lose accents but make up none, so none is taken away
+            # Engines lose accents but do not invent them, so the candidates never drop one.
             if new == old or new != WITHOUT_ACCENT.get(old):
                 found[head + new + tail] = _replacement_cost(old, new)
         doubled = at and old == word[at - 1]
@@ -118,7 +116,7 @@ def _one_misreading(word: str) -> dict[str, float]:
         for new in LETTERS:
             found.setdefault(word[:at] + new + word[at:], LENGTH_COST)
     usual = {
-        near: min(USUAL_COST, found.get(near, USUAL_COST)) for near in one_confusion_away(word)
+        text: min(USUAL_COST, found.get(text, USUAL_COST)) for text in one_confusion_away(word)
     }
     return found | usual
 

@@ -1,4 +1,4 @@
-"""How many tokens of a draft to verify in one call, by what a batch costs with this model on this machine.
+"""Choose how many tokens of a draft to verify in one call, by the cost of a batch with this model on this machine.
 
 On a GPU, or with a large model, a batch of 64 tokens costs about as much as one token, since the weights are read once;
 with a small model on a CPU it costs as much as a dozen. So the cost is measured, once for each model.
@@ -11,15 +11,14 @@ from collections.abc import Sequence
 from scanmend.llm.llama_context import BATCH_TOKENS, BatchToken, LlamaContext
 
 MEASURED_BATCHES = (1, 4, 16, 64, 256)  # tokens
-MEASURING_SECONDS = 3.0  # after which larger batches are not measured
+MAX_MEASURING_SECONDS = 3.0  # then the larger batches are left out
 DRAFT_LENGTHS = (0, 1, 2, 4, 8, 16, 32, 64)  # tokens; longer drafts gain nothing above 0.5 % errors
-MIN_AGREEMENT = (
-    0.05  # probability that all tokens so far agree, below which the next is not worth verifying
-)
+# A token is not worth verifying if all tokens before it agree with a lower probability than this.
+MIN_ALL_AGREE = 0.05
 
 CostCurve = list[tuple[int, float]]  # tokens in a batch, seconds; ascending
-# A small model on one thread, in units of one token's time: a batch costs its tokens and three more (0.4 ms, and 0.15 ms
-# for each token). This is not measured at each load: beside busy OCR, a wrong measurement made a page take twice as long.
+# A small model on one thread, in units of one token's time: a batch costs as much as its tokens and three more (0.4 ms,
+# and 0.15 ms for each token). This is not measured at each load: beside busy OCR, a wrong measurement doubled a page's time.
 ONE_THREAD: CostCurve = [(1, 4.0), (BATCH_TOKENS, BATCH_TOKENS + 3.0)]
 
 
@@ -28,7 +27,7 @@ def measured_curve(context: LlamaContext) -> CostCurve:
     curve: CostCurve = []
     started = time.monotonic()
     token = context.end_token
-    warm_up = MEASURED_BATCHES[0]  # the first call sets things up
+    warm_up = MEASURED_BATCHES[0]  # the first call also initialises llama.cpp, so it is not counted
     for size in (warm_up, *MEASURED_BATCHES):
         if size > context.cells:
             break
@@ -36,18 +35,18 @@ def measured_curve(context: LlamaContext) -> CostCurve:
         begun = time.perf_counter()
         context.decode([BatchToken(token, n, 0, predict=True) for n in range(size)])
         curve.append((size, time.perf_counter() - begun))
-        if time.monotonic() - started > MEASURING_SECONDS and len(curve) > 2:
+        if time.monotonic() - started > MAX_MEASURING_SECONDS and len(curve) > 2:
             break
     context.clear()
     return curve[1:]
 
 
 def batch_seconds(curve: CostCurve, tokens: int) -> float:
-    """Return the seconds of a batch, linearly interpolated; beyond BATCH_TOKENS those of several batches."""
-    whole, rest = divmod(tokens, BATCH_TOKENS)
-    if whole:
+    """Return the seconds that a batch takes, linearly interpolated; beyond BATCH_TOKENS, those of several batches."""
+    full_batches, remainder = divmod(tokens, BATCH_TOKENS)
+    if full_batches:
         full = batch_seconds(curve, BATCH_TOKENS - 1)
-        return whole * full + (batch_seconds(curve, rest) if rest else 0.0)
+        return full_batches * full + (batch_seconds(curve, remainder) if remainder else 0.0)
     sizes = [size for size, _ in curve]
     right = min(max(1, bisect.bisect_left(sizes, tokens)), len(curve) - 1)
     (x0, y0), (x1, y1) = curve[right - 1], curve[right]
@@ -57,7 +56,7 @@ def batch_seconds(curve: CostCurve, tokens: int) -> float:
 def worth_verifying(agreement: float, length: int) -> int:
     """Return how many of ``length`` draft tokens are worth verifying, if each agrees with probability ``agreement``."""
     all_agree, count = agreement, 0
-    while count < length and all_agree > MIN_AGREEMENT:
+    while count < length and all_agree > MIN_ALL_AGREE:
         all_agree *= agreement
         count += 1
     return count
@@ -66,17 +65,17 @@ def worth_verifying(agreement: float, length: int) -> int:
 def best_length(curve: CostCurve, lines: Sequence[tuple[int, int, float]]) -> int:
     """Return the draft length that is expected to yield the most tokens a second.
 
-    ``lines``: for each (tokens that go in anyway, length of its draft, recent share of draft tokens that the model
-    agreed with).
+    ``lines``: for each line, the number of its pending tokens, the length of its draft, and the share of recent draft
+    tokens that the model agreed with (0 to 1, exclusive).
     """
 
     def tokens_per_second(length: int) -> float:
-        batch = gain = 0.0
-        for fixed, draft, agreement in lines:
+        batch = expected = 0.0
+        for pending, draft, agreement in lines:
             count = worth_verifying(agreement, min(length, draft))
-            batch += fixed + count
-            # expected tokens: a geometric series up to the first that disagrees
-            gain += (1 - agreement ** (count + 1)) / (1 - agreement)
-        return gain / batch_seconds(curve, int(batch))
+            batch += pending + count
+            # a geometric series up to the first token that disagrees
+            expected += (1 - agreement ** (count + 1)) / (1 - agreement)
+        return expected / batch_seconds(curve, int(batch))
 
     return max(DRAFT_LENGTHS, key=tokens_per_second)

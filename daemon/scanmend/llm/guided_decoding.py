@@ -1,9 +1,9 @@
-"""Input-guided decoding of many lines of a page at once.
+"""Decode many lines of a page at once, each guided by its OCR text.
 
 The lines are parallel sequences over one shared prompt that holds the page. Each line's draft is its OCR text. One call of
-the decoder verifies the drafts of all lines; each line takes the part that the model agrees with and the model's own token
-after it, finds its way back to the OCR text (``draft_alignment``), and drafts on. Decoding is greedy, so the text is the same as
-token by token, up to near-ties of floating-point sums. An edit in one line costs the other lines nothing.
+the decoder verifies the drafts of all lines. Each line then accepts the part that the model agrees with, and the model's own
+token after it; ``draft_alignment`` finds where the OCR text continues as a draft. Decoding is greedy, so the text is the same
+as token by token, up to near-ties of floating-point sums. An edit in one line costs the other lines nothing.
 """
 
 from collections import deque
@@ -17,52 +17,55 @@ from scanmend.llm.llama_context import BatchToken, CacheFull, LlamaContext, Pred
 from scanmend.llm.rescoring import FinishedLine, Rescorer
 from scanmend.page import Bound
 
-SHARED = 0  # the sequence that holds what all lines begin with
-ANSWER_GROWTH = 1.3  # tokens of an answer for each token of its line, at most
-ANSWER_SPARE = 8  # tokens of an answer besides
-REPETITION_BYTES = 24  # that, when written twice since the model left the OCR text, end a line
-# expected share of draft tokens that the model agrees with
+SHARED = 0  # the sequence that holds the common beginning of all lines
+# the longest answer, in tokens: so many for each token of its line, and some more for short lines
+MAX_ANSWER_GROWTH = 1.3
+SPARE_ANSWER_TOKENS = 8
+REPETITION_BYTES = 24  # a line ends when the model repeats so many bytes off the OCR text
+# share of draft tokens (0 to 1) with which the model is expected to agree
 INITIAL_AGREEMENT = 0.95
-GUESS_AGREEMENT = 0.5  # after a divergence, when the draft is a guess
+GUESS_AGREEMENT = 0.5  # after a divergence, while the draft is a guess
 MAX_AGREEMENT = 0.99  # after a long agreement
 AGREEMENT_TOKENS = 8  # copied tokens over which the expectation recovers
 
 
 @dataclass(slots=True)
 class _LineState:
-    """A line in work."""
+    """A line that is being decoded."""
 
     request: LineRequest
     sequence: int
     draft: Draft
     pending: list[int]
-    """Tokens that are chosen and not in the KV cache yet; empty when the line is done."""
+    """Tokens of the sequence that the KV cache lacks; empty when the line is done."""
     expected: list[int]
-    """Tokens that should follow, by the draft."""
+    """The rest of the draft, which the model is expected to write next."""
     position: int
     """Position in the sequence of the first pending token."""
     max_tokens: int
-    """Of the answer."""
+    """Limit of the answer's length."""
     copied: int = 0
-    """Bytes of the OCR text that are copied or passed over."""
+    """Offset in bytes of the OCR text up to which it is copied or skipped."""
     tokens: int = 0
-    """Of the answer so far."""
+    """Length of the answer so far."""
     agreement: float = INITIAL_AGREEMENT
+    """Share of draft tokens (0 to 1) with which the model is expected to agree."""
     diverged_at: int = 0
-    """Bytes of the answer that were written when the model left the OCR text last."""
+    """Offset in bytes of the answer at which the model last left the OCR text."""
     answer: LineAnswer = field(default_factory=LineAnswer)
 
     @property
     def finished(self) -> FinishedLine:
+        """Return the line for the rescorer."""
         begin = self.position - len(self.answer.written)
         return FinishedLine(self.request, self.answer, self.sequence, begin)
 
 
 class GuidedDecoder:
-    """Decodes lines of a page with one context.
+    """A decoder of the lines of a page, with one context.
 
-    ``written`` counts tokens of answers, ``drafted`` the draft tokens that were verified, ``agreed`` those of them
-    that the model would have written.
+    ``written`` counts the tokens of all answers, ``drafted`` the draft tokens that were verified, ``agreed`` the
+    verified tokens that the model would have written too.
     """
 
     def __init__(
@@ -73,26 +76,27 @@ class GuidedDecoder:
         drafts: bool,
         rescorer: Rescorer | None = None,
     ) -> None:
-        """Take a context.
+        """Use this context and its cost curve.
 
         ``drafts`` False means plain greedy decoding, for models whose memory can't be truncated. ``rescorer`` replaces
-        words of finished lines; it needs drafts and a model whose tokens are bytes.
+        words of finished lines; it needs drafts, and a model whose tokens are bytes.
         """
         self.context = context
         self.rescorer = rescorer
         self._curve = curve
         self._drafts = drafts
         self._sequences = rescorer.first_sequence - 1 if rescorer else context.options.sequences
-        self._max_lines = self._sequences  # in work at a time; fewer after the cache was full
+        self._max_lines = self._sequences  # decoded at a time; fewer after the cache was full
         self.written = self.drafted = self.agreed = 0
 
     def decode_lines(
         self, shared: int, waiting: deque[LineRequest], expired: Callable[[], bool]
     ) -> dict[int, LineAnswer]:
-        """Return an answer for each request that this decoder took from ``waiting``, as far as time and cache allow.
+        """Return the answers to the requests that this decoder took from ``waiting``, by number.
 
-        Other decoders may take from ``waiting`` too, each with its own context. ``shared``: tokens that the sequence
-        SHARED holds. ``expired`` ends the work; the lines in work then keep what was written.
+        A request without time or space in the cache has none. Other decoders may take from ``waiting`` too, each with
+        its own context. ``shared``: tokens that the sequence SHARED holds. ``expired`` ends the decoding; unfinished
+        lines then keep the text written so far. Raises ChildError when llama.cpp fails.
         """
         lines: list[_LineState] = []
         answers: dict[int, LineAnswer] = {}
@@ -105,7 +109,7 @@ class GuidedDecoder:
                     break
                 self._admit(shared, waiting, lines)
                 if not lines:
-                    break  # the next one does not fit, not even alone
+                    break  # the next request does not fit, not even alone
                 try:
                     self._step(lines)
                 except CacheFull:
@@ -118,9 +122,9 @@ class GuidedDecoder:
         return answers
 
     def _admit(self, shared: int, waiting: deque[LineRequest], lines: list[_LineState]) -> None:
-        """Start the next lines, as many as the cache can hold to their end."""
-        in_work = sum(len(x.request.suffix) + x.max_tokens for x in lines)
-        free = self.context.cells - shared - in_work
+        """Start as many of the next lines as the cache can hold at their greatest length."""
+        reserved = sum(len(line.request.suffix) + line.max_tokens for line in lines)
+        free = self.context.cells - shared - reserved
         used = {line.sequence for line in lines}
         for sequence in range(1, self._sequences + 1):
             if len(lines) >= self._max_lines:
@@ -151,20 +155,20 @@ class GuidedDecoder:
             )
 
     def _evict_last(self, waiting: deque[LineRequest], lines: list[_LineState]) -> None:
-        """Put the last line back, and forget what the failed call left of the others."""
+        """Put the last line back, and truncate the other lines to their state before the failed call."""
         last = lines.pop()
         self.context.truncate(last.sequence, 0)
-        self._max_lines = max(1, len(lines))  # until one of them is done
+        self._max_lines = max(1, len(lines))  # until one of them finishes
         if lines:
             waiting.appendleft(last.request)
         for line in lines:
             self.context.truncate(line.sequence, line.position)
 
     def _finish(self, lines: list[_LineState], answers: dict[int, LineAnswer]) -> None:
-        """Move the answers of the lines that are done from ``lines`` to ``answers``."""
+        """Remove the finished lines from ``lines``, and add their answers to ``answers``."""
         done = [line for line in lines if not line.pending]
         if self.rescorer:
-            self.rescorer.improve([x.finished for x in done if not x.answer.bound])
+            self.rescorer.improve([line.finished for line in done if not line.answer.bound])
         for line in done:
             self._max_lines = self._sequences
             answers[line.request.number] = line.answer
@@ -175,22 +179,22 @@ class GuidedDecoder:
         """Run the decoder once: verify each line's draft, and take the model's token after the agreed part."""
         length = 0
         if self._drafts:
-            shapes = [(len(x.pending), len(x.expected), x.agreement) for x in lines]
+            shapes = [(len(line.pending), len(line.expected), line.agreement) for line in lines]
             length = best_length(self._curve, shapes)
         batch: list[BatchToken] = []
         drafted = []
         for line in lines:
-            left = line.max_tokens - line.tokens
-            count = worth_verifying(line.agreement, min(length, len(line.expected), left))
+            remaining = line.max_tokens - line.tokens
+            count = worth_verifying(line.agreement, min(length, len(line.expected), remaining))
             if count == len(line.expected) and count:
-                count -= 1  # the end token is only compared, never copied
+                count -= 1  # the draft's last token ends the line: it is compared, never copied
             drafted.append(count)
             batch += _batch_of(line, count)
         predictions = iter(self.context.decode(batch))
         for line, count in zip(lines, drafted, strict=True):
-            self._take(line, [next(predictions) for _ in range(count + 1)])
+            self._accept(line, [next(predictions) for _ in range(count + 1)])
 
-    def _take(self, line: _LineState, predictions: Sequence[Prediction]) -> None:
+    def _accept(self, line: _LineState, predictions: Sequence[Prediction]) -> None:
         """Accept the part of the draft that the model agrees with, and the model's token after it."""
         drafted = len(predictions) - 1
         agreed = 0
@@ -209,6 +213,7 @@ class GuidedDecoder:
         self._follow(line, predictions[agreed])
 
     def _copy(self, line: _LineState, token: int) -> None:
+        """Append a token of the draft to the answer."""
         text = self.context.token_bytes(token)
         line.answer.written += text
         line.copied += len(text)
@@ -218,7 +223,7 @@ class GuidedDecoder:
         line.agreement += (MAX_AGREEMENT - line.agreement) / AGREEMENT_TOKENS
 
     def _follow(self, line: _LineState, prediction: Prediction) -> None:
-        """Take the model's own token: the expected one, another one, or the end."""
+        """Append the model's own token: the expected one, another one, or the end."""
         expected = line.expected[0] if line.expected else None
         written = line.answer.written
         start = len(written)
@@ -239,7 +244,7 @@ class GuidedDecoder:
             line.pending = []
 
     def _diverge(self, line: _LineState, prediction: Prediction, expected: int | None) -> None:
-        """Note that the model left the OCR text, and guess where copying resumes."""
+        """Append a token that leaves the OCR text, and guess where copying resumes."""
         text = self.context.token_bytes(prediction.token)
         written, divergences = line.answer.written, line.answer.divergences
         start = len(written)
@@ -248,7 +253,7 @@ class GuidedDecoder:
         self.written += 1
         if expected is not None or not divergences:
             divergences.append((start, len(written), prediction.margin))
-        else:  # in the middle of a character nothing was expected: the same divergence goes on
+        else:  # inside a character no token was expected: the same divergence continues
             divergences[-1] = (divergences[-1][0], len(written), divergences[-1][2])
         line.agreement = GUESS_AGREEMENT
         line.copied = line.draft.resume(line.copied, bytes(written), text)
@@ -259,7 +264,7 @@ class GuidedDecoder:
 
 
 def _batch_of(line: _LineState, count: int) -> list[BatchToken]:
-    """Return the pending tokens and ``count`` tokens of the draft, with a prediction wanted from the last pending on."""
+    """Return the pending tokens and ``count`` tokens of the draft; the last pending and all drafted ones ask for a prediction."""
     batch = []
     first = len(line.pending) - 1
     for n, token in enumerate([*line.pending, *line.expected[:count]]):
@@ -276,28 +281,31 @@ def _batch_of(line: _LineState, count: int) -> list[BatchToken]:
 
 
 def _bound(line: _LineState) -> Bound | None:
-    """Return which bound the answer has reached."""
+    """Return the bound that the answer has reached, or None."""
     if line.tokens >= line.max_tokens:
         return Bound.TOKENS
-    stray = bytes(line.answer.written[line.diverged_at :])
-    last = stray[-REPETITION_BYTES:]
-    repeats = len(stray) > REPETITION_BYTES and stray.find(last) < len(stray) - REPETITION_BYTES
+    diverged = bytes(line.answer.written[line.diverged_at :])
+    last = diverged[-REPETITION_BYTES:]
+    first = len(diverged) - REPETITION_BYTES
+    repeats = first > 0 and diverged.find(last) < first
     return Bound.REPETITION if repeats else None
 
 
 def within_limit(context: LlamaContext, shared: int, request: LineRequest) -> bool:
-    """Return whether prompt, line and answer fit into one sequence."""
+    """Return whether the shared prompt, the line and its longest answer fit into one sequence."""
     answer = _max_answer_tokens(len(context.tokenize(request.text)))
     return shared + len(request.suffix) + answer <= context.max_sequence_tokens
 
 
 def _max_answer_tokens(line_tokens: int) -> int:
-    return int(ANSWER_GROWTH * line_tokens) + ANSWER_SPARE
+    """Return the greatest length of an answer to a line of so many tokens."""
+    return int(MAX_ANSWER_GROWTH * line_tokens) + SPARE_ANSWER_TOKENS
 
 
 def _ends_with_whole_character(written: bytearray) -> bool:
-    """Return whether UTF-8 text does not end inside a character."""
-    for back, byte in enumerate(reversed(written[-4:]), 1):
-        if byte & 0xC0 != 0x80:
-            return back >= (4 if byte >= 0xF0 else 3 if byte >= 0xE0 else 2 if byte >= 0xC0 else 1)
+    """Return whether UTF-8 text ends with a complete character."""
+    for length, byte in enumerate(reversed(written[-4:]), 1):
+        if byte & 0xC0 != 0x80:  # the first byte of the last character
+            needed = 4 if byte >= 0xF0 else 3 if byte >= 0xE0 else 2 if byte >= 0xC0 else 1
+            return length >= needed
     return True

@@ -1,6 +1,6 @@
-"""Downloading a model from the Hugging Face Hub: resumed where an earlier try ended, checked, then moved to its place.
+"""Download a model from the Hugging Face Hub: resume an earlier attempt, check the sha256, then move the file.
 
-A file gets its name in the models' folder only after its sha256 is the Hub's. Until then it lies in ``.incoming``, where
+A file appears in the models' folder only after its sha256 matches the Hub's. Until then it lies in ``.incoming``, where
 nothing looks for models.
 """
 
@@ -27,13 +27,13 @@ from scanmend.workers.protocol import DownloadBegun, Downloaded, HubFile
 from scanmend.workers.server import Tell
 
 INCOMING = ".incoming"  # folder of partial files, in the models' folder
-FREE_BYTES = 2**28  # that stay free on the disk besides the model
+SPARE_BYTES = 2**28  # of disk space that a download leaves free
 PROGRESS_SECONDS = 1.0  # between two progress messages
 
 
 @dataclass(frozen=True, slots=True)
 class _Origin:
-    """Where a model comes from; noted beside it."""
+    """The repository, revision and licence of a model, kept as facts beside its file."""
 
     repo_id: str
     revision: str
@@ -41,13 +41,15 @@ class _Origin:
 
     @property
     def folder(self) -> str:
+        """Return the name of the repository's folder in the models' folder."""
         return self.repo_id.replace("/", "--")
 
 
 def download(repo_id: str, quantization: str, directory: str, tell: Tell) -> str:
-    """Download the files that are missing; return the path of the model's first file.
+    """Download the missing files of a model, and return the path of its first file.
 
-    Raises ModelUnavailable with the remedy, or DiskFull. A partial file stays for the next try.
+    ``directory`` is the models' folder; ``tell`` receives the progress. Raises ModelUnavailable with the remedy, or
+    DiskFull. A partial file stays for the next attempt.
     """
     with explained(repo_id, [usual_name(repo_id, quantization)], directory, certain=False):
         info = HfApi().model_info(repo_id, files_metadata=True)
@@ -63,7 +65,10 @@ def download(repo_id: str, quantization: str, directory: str, tell: Tell) -> str
 def list_files(
     repo_id: str, revision: str | None, quantization: str, directory: str
 ) -> list[HubFile]:
-    """Return the files of a repository, or those of the quantization when it is not empty; raise as ``download``."""
+    """Return the files of a repository; only those of ``quantization`` unless that is "".
+
+    Raises as ``download``.
+    """
     with explained(repo_id, [usual_name(repo_id, quantization)], directory, certain=False):
         info = HfApi().model_info(repo_id, revision=revision, files_metadata=True)
         siblings = info.siblings or []
@@ -74,7 +79,7 @@ def list_files(
 
 
 def usual_name(repo_id: str, quantization: str) -> str:
-    """Return what a repository's file is called by the Hub's custom."""
+    """Return the name that a repository's file usually has on the Hub."""
     stem = repo_id.rpartition("/")[2]
     stem = re.sub(r"(?i)-gguf$", "", stem)
     word = file_name_words(quantization)[0]
@@ -82,11 +87,12 @@ def usual_name(repo_id: str, quantization: str) -> str:
 
 
 def _files(siblings: list[Any]) -> list[HubFile]:
+    """Return the Hub client's descriptions of files as messages; the sha256 is known of large files only."""
     return [HubFile(s.rfilename, s.size or 0, s.lfs.sha256 if s.lfs else None) for s in siblings]
 
 
 def _chosen(repo_id: str, siblings: list[Any], quantization: str) -> list[HubFile]:
-    """Return the file of this quantization, or all of its parts; raise ModelUnavailable when there is none."""
+    """Return the file of this quantization, or all its parts; raise ModelUnavailable if there is none."""
     models = [f for f in _files(siblings) if f.name.endswith(".gguf")]
     for word in file_name_words(quantization):
         whole_word = re.compile(rf"(^|[^a-z0-9]){re.escape(word)}([^a-z0-9]|$)")
@@ -95,9 +101,9 @@ def _chosen(repo_id: str, siblings: list[Any], quantization: str) -> list[HubFil
             single = [f for f in found if not part_numbers(f.name)]
             return single[:1] or sorted(found, key=lambda f: f.name)
     names = sorted({without_part(f.name) for f in models})
-    there = ", ".join(names) or "no .gguf file at all"
+    available = ", ".join(names) or "no .gguf file at all"
     raise ModelUnavailable(
-        f"{repo_id}: no file of llm.quantization {quantization}; there is: {there}"
+        f"{repo_id}: no file of llm.quantization {quantization}; there is: {available}"
     )
 
 
@@ -105,7 +111,7 @@ def _chosen(repo_id: str, siblings: list[Any], quantization: str) -> list[HubFil
 
 
 def _downloaded(origin: _Origin, files: list[HubFile], directory: str, tell: Tell) -> str:
-    """Download what is missing of the files; return the path of the first."""
+    """Download the files that the models' folder lacks; return the path of the first file."""
     incoming = os.path.join(directory, INCOMING, origin.folder)
     final = os.path.join(directory, origin.folder)
     os.makedirs(incoming, exist_ok=True)
@@ -116,13 +122,13 @@ def _downloaded(origin: _Origin, files: list[HubFile], directory: str, tell: Tel
     partials = {f: os.path.join(incoming, _partial_name(f, origin)) for f in missing}
     for file, path in partials.items():
         url = hf_hub_url(origin.repo_id, file.name, revision=origin.revision)
-        _get(url, file, path, tell)
+        _fetch(url, file, path, tell)
         _verify(origin.repo_id, file, path, tell)
-    # the first part last: a model is there when its first part is
+    # The first part comes last: a model counts as present once its first part is.
     for file in reversed(missing):
         os.replace(partials[file], targets[file])
-        note = {"repo_id": origin.repo_id, "revision": origin.revision, "licence": origin.licence}
-        Notes(targets[file]).update({**note, "file": file.name, "hub_sha256": file.sha256})
+        facts = {"repo_id": origin.repo_id, "revision": origin.revision, "licence": origin.licence}
+        Notes(targets[file]).update({**facts, "file": file.name, "hub_sha256": file.sha256})
     shutil.rmtree(incoming, ignore_errors=True)
     return targets[files[0]]
 
@@ -132,11 +138,11 @@ def _partial_name(file: HubFile, origin: _Origin) -> str:
     return f"{os.path.basename(file.name)}.{(file.sha256 or origin.revision)[:16]}.partial"
 
 
-def _get(url: str, file: HubFile, path: str, tell: Tell) -> None:
-    """Get the file, from where an earlier try left off.
+def _fetch(url: str, file: HubFile, path: str, tell: Tell) -> None:
+    """Download the file, from where an earlier attempt left off.
 
-    Not by ``hf_hub_download``: since huggingface_hub 2 it begins anew in each process. It uses ``http_get`` itself,
-    with its retries and ranges.
+    This calls ``http_get`` with its retries and ranges, as ``hf_hub_download`` does. ``hf_hub_download`` itself begins
+    anew in each process since huggingface_hub 2.
     """
     metadata = get_hf_file_metadata(url)
     headers = build_hf_headers()
@@ -157,7 +163,10 @@ def _get(url: str, file: HubFile, path: str, tell: Tell) -> None:
 
 
 def _lock(partial: BinaryIO, file: HubFile) -> None:
-    """Lock the file, so that the daemon and `scanmend models pull` don't write it at once; else raise ModelUnavailable."""
+    """Lock the file against another download of it; raise ModelUnavailable while another process holds the lock.
+
+    The daemon and `scanmend models pull` may download the same model.
+    """
     try:
         fcntl.flock(partial, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -167,6 +176,7 @@ def _lock(partial: BinaryIO, file: HubFile) -> None:
 
 
 def _bytes_below(folder: str) -> int:
+    """Return the size in bytes of all files in a folder and its sub-folders."""
     return sum(
         os.path.getsize(os.path.join(parent, name))
         for parent, _, names in os.walk(folder)
@@ -175,9 +185,9 @@ def _bytes_below(folder: str) -> int:
 
 
 def _check_space(needed: int, directory: str) -> None:
-    """Raise DiskFull when there is no space for ``needed`` bytes."""
+    """Raise DiskFull if the disk lacks space for ``needed`` bytes and SPARE_BYTES."""
     free = shutil.disk_usage(directory).free
-    if needed + FREE_BYTES > free:
+    if needed + SPARE_BYTES > free:
         raise DiskFull(
             f"{directory}: the model needs {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free",
             "free some space, or set models.directory to a larger disk",
@@ -195,7 +205,7 @@ def _verify(repo_id: str, file: HubFile, path: str, tell: Tell) -> None:
         os.unlink(path)
         raise ModelUnavailable(
             f"{file.name} of {repo_id}: its sha256 is not the Hub's, so it was removed",
-            "it is downloaded again later",
+            "scanmend downloads it again later",
         )
 
 

@@ -1,4 +1,4 @@
-"""The errors of the Hugging Face Hub's client, as errors of ours that tell the remedy."""
+"""Turn the errors of the Hugging Face Hub's client into errors of scanmend with a remedy."""
 
 import contextlib
 import errno
@@ -15,7 +15,7 @@ from huggingface_hub.errors import (
 
 from scanmend.errors import DiskFull, ModelUnavailable
 
-# packages whose errors mean that there is no network
+# packages whose errors mean that the Hub can't be reached
 HTTP_CLIENTS = ("httpx", "httpcore", "requests", "urllib3")
 
 
@@ -23,15 +23,16 @@ HTTP_CLIENTS = ("httpx", "httpcore", "requests", "urllib3")
 def explained(
     repo_id: str, names: Sequence[str], directory: str, *, certain: bool = True
 ) -> Iterator[None]:
-    """Turn the errors of the Hub's client into ours, which tell the remedy.
+    """Turn the errors of the Hub's client, raised in the block, into ModelUnavailable or DiskFull with a remedy.
 
-    ``names``: of the files, for a download by hand; not ``certain``: what they are called by custom.
+    ``names``: the files for a download by hand; not ``certain``: these are only the usual names. ``directory``: the
+    models' folder.
     """
     try:
         yield
     except GatedRepoError:
         raise ModelUnavailable(
-            f"{repo_id}: its owner wants its licence accepted",
+            f"{repo_id}: its owner requires you to accept its licence",
             f"accept it on {address(repo_id)}, then set HF_TOKEN",
         ) from None
     except HfHubHTTPError as error:
@@ -42,12 +43,12 @@ def explained(
                 "check llm.repo_id, or set HF_TOKEN",
             ) from None
         raise ModelUnavailable(
-            f"{address(repo_id)}: the Hub answered {status}", "it is tried again later"
+            f"{address(repo_id)}: the Hub answered {status}", "scanmend tries again later"
         ) from None
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, OSError, TimeoutError) as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise DiskFull(
-                f"{directory}: no space for the model", "free some, the download goes on by itself"
+                f"{directory}: no space for the model", "free some; the download goes on by itself"
             ) from None
         raise _unreachable(repo_id, names, directory, error, certain=certain) from None
     except Exception as error:
@@ -62,13 +63,13 @@ def _unreachable(
     """Return the error for a Hub that can't be reached, with the addresses for a download by hand."""
     page = address(repo_id)
     files = " ".join(f"{page}/resolve/main/{name}" for name in names)
-    unsure = "" if certain else f" (if it is called so; they are listed at {page}/tree/main)"
+    unsure = "" if certain else f" (the usual name; {page}/tree/main lists the files)"
     return ModelUnavailable(
         f"the Hub can't be reached ({type(error).__name__})",
-        f"it is tried again later, or get {files}{unsure} by hand and put it into {directory}",
+        f"scanmend tries again later; or download {files}{unsure} and put it into {directory}",
     )
 
 
 def address(repo_id: str) -> str:
-    """Return a repository's page."""
+    """Return the address of a repository's page."""
     return f"{constants.ENDPOINT}/{repo_id}"

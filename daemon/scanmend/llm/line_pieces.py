@@ -1,4 +1,4 @@
-"""Lines cut for a model that reads few bytes at a time: into pieces, and in these the text around suspect words."""
+"""Cut lines for a model that reads few bytes at a time: into pieces, and these down to the text around suspect words."""
 
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -9,17 +9,16 @@ from scanmend.correction.lexicon import Lexicon
 from scanmend.llm.line_request import LineAnswer, LineRequest
 from scanmend.page import CharAlternatives
 
-SURROUNDING_CHARACTERS = (
-    16  # that the model sees on each side of a suspect word, and the rest of their words
-)
+# The model sees so many characters on each side of a suspect word, and the rest of the words there.
+SURROUNDING_CHARACTERS = 16
 _CELL = re.compile(rb"(.+?)( {3,}|$)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A piece of a line, with the spaces behind it.
+    """A piece of line number ``line``, with the spaces behind it.
 
-    ``head`` and ``tail``: its beginning and its end, as far as the model is not asked about them.
+    ``head`` and ``tail``: the beginning and the end of the piece that the model does not see.
     """
 
     line: int
@@ -29,7 +28,7 @@ class Piece:
     tail: bytes = b""
 
     def append_to(self, whole: LineAnswer, answer: LineAnswer | None) -> None:
-        """Append the answer for this piece to that for its line; None leaves the piece as it was read."""
+        """Append the answer for this piece to ``whole``, its line's answer; None leaves the piece as it was read."""
         if answer is None:
             whole.written += self.text + self.spaces
         else:
@@ -37,9 +36,9 @@ class Piece:
 
 
 def pieces(line: bytes, max_bytes: int) -> list[tuple[bytes, bytes]]:
-    """Return the line in pieces, each with the spaces behind it; whole when ``max_bytes`` is 0.
+    """Return the pieces of a line, each with the spaces behind it; ``max_bytes`` 0 keeps the line whole.
 
-    The gaps of a table part pieces, since a small model does not count spaces. Longer pieces than ``max_bytes`` are cut
+    A piece ends at the gap of a table, since a small model can't count spaces. A piece longer than ``max_bytes`` is cut
     between words.
 
     >>> pieces(b"the quick brown fox", 10)
@@ -49,16 +48,16 @@ def pieces(line: bytes, max_bytes: int) -> list[tuple[bytes, bytes]]:
     """
     if not max_bytes:
         return [(line, b"")]
-    found = []
+    parts = []
     for cell, gap in _CELL.findall(line):
         rest = cell
         while len(rest) > max_bytes and b" " in rest:
             cut = rest.rfind(b" ", 0, max_bytes + 1)
             cut = rest.find(b" ") if cut < 0 else cut
-            found.append((rest[:cut], b" "))
+            parts.append((rest[:cut], b" "))
             rest = rest[cut + 1 :]
-        found.append((rest, gap))
-    return found
+        parts.append((rest, gap))
+    return parts
 
 
 def requests_of(
@@ -68,19 +67,25 @@ def requests_of(
     alternatives: Sequence[CharAlternatives] | None,
     first: int,
 ) -> Iterator[tuple[Piece, LineRequest]]:
-    """Yield the pieces of line ``number``, each with its request; requests are numbered from ``first`` on."""
-    start = 0  # of the piece, in code points of the line
+    """Yield the pieces of line ``number``, each with its request; requests are numbered from ``first`` on.
+
+    ``alternatives`` are the whole line's; each request gets those of its piece.
+    """
+    start = 0  # offset of the piece in code points
     for n, (text, spaces) in enumerate(pieces(line, max_bytes), first):
         length = len(text.decode(errors="replace"))
-        mine = None
+        inside = None
         if alternatives is not None:
-            mine = [a.moved(-start) for a in alternatives if start <= a.at < start + length]
-        yield Piece(number, text, spaces), LineRequest(n, text, (), mine)
+            inside = [a.moved(-start) for a in alternatives if start <= a.at < start + length]
+        yield Piece(number, text, spaces), LineRequest(n, text, (), inside)
         start += length + len(spaces)
 
 
 def doubtful_spans(request: LineRequest, lexicon: Lexicon) -> list[tuple[int, int]]:
-    """Return the spans (start, end in code points) of the words that may be misread; all of it without alternatives."""
+    """Return the spans (start, end in code points) of the words that may be misread.
+
+    The span is the whole text where the OCR engine reports no alternatives.
+    """
     text = request.text.decode(errors="replace")
     if request.alternatives is None:
         return [(0, len(text))]
@@ -91,7 +96,7 @@ def doubtful_spans(request: LineRequest, lexicon: Lexicon) -> list[tuple[int, in
 def narrowed(
     request: LineRequest, piece: Piece, spans: Collection[tuple[int, int]]
 ) -> tuple[Piece, LineRequest]:
-    """Return piece and request reduced to the words that may be misread and the text around them."""
+    """Return the piece and the request, cut down to the words that may be misread and the text around them."""
     text = request.text.decode(errors="replace")
     spans = [*spans, *((suspect.start, suspect.end) for suspect in request.suspects)]
     first = min(start for start, _ in spans) - SURROUNDING_CHARACTERS

@@ -1,6 +1,6 @@
-"""llama.cpp's batch interface with types: tokens of many sequences in, the model's next token at each position out.
+"""Give llama.cpp's batch interface types: tokens of many sequences in, the model's next token at each position out.
 
-A ``LlamaContext`` is one model's KV cache, shared by many sequences that may begin alike.
+A ``LlamaContext`` is one model's KV cache; many sequences share it, and may begin alike.
 """
 
 import ctypes
@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 from scanmend.errors import ChildError, OutOfMemory
 
-BATCH_TOKENS = 512  # that one call of llama_decode takes
+BATCH_TOKENS = 512  # that one call of llama_decode takes at most
 # Candidates that a sampler on the GPU returns for each position, instead of a logit for each of 150,000 tokens.
 TOP_K = 16
-NO_TOKEN = -1  # llama.cpp's number for a token that there is not
-CACHE_FULL = 1  # what llama_decode returns then
+NO_TOKEN = -1  # llama.cpp's number for "no token"
+CACHE_FULL = 1  # llama_decode returns it when the KV cache has no space for the batch
 
 
 class CacheFull(Exception):
-    """The KV cache has no cell left for this batch."""
+    """The KV cache has too few free cells for a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +33,16 @@ class BatchToken:
     position: int
     sequence: int
     predict: bool = False
-    """Whether the model's prediction of the next token is wanted."""
+    """Whether to return the model's prediction of the next token."""
     expected: int | None = None
-    """The token that is expected next, with which the prediction is compared."""
+    """The token to compare the prediction with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """The model's most probable next token.
 
-    ``margin``: nats by which its log-probability exceeds that of the expected token; without meaning where none was
+    ``margin``: nats by which its log-probability exceeds that of the expected token; meaningless where no token was
     expected.
     """
 
@@ -52,13 +52,13 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class ContextOptions:
-    """How a model's context is made."""
+    """The options of a model's context."""
 
     cells: int
-    """Tokens of all sequences together that the KV cache holds."""
+    """Capacity of the KV cache: tokens of all sequences together."""
     threads: int
     sequences: int
-    """Sequences besides number 0, which holds what all of them begin with."""
+    """Number of sequences, not counting sequence 0, which holds their common beginning."""
     gpu_sampling: bool = False
     """Whether samplers on the GPU pick the candidates (llama.cpp's backend sampling); else the logits are returned."""
     flash_attention: bool = True
@@ -66,10 +66,10 @@ class ContextOptions:
 
 
 class LlamaContext:
-    """A model's KV cache and its decoder. ``calls`` counts runs of the decoder, ``tokens`` what went through it."""
+    """A model's KV cache and its decoder. ``calls`` counts runs of the decoder, ``tokens`` the tokens decoded."""
 
     def __init__(self, model: Any, options: ContextOptions) -> None:
-        """Create the context; raise OutOfMemory when llama.cpp can't."""
+        """Create the context of llama.cpp's ``model``; raise OutOfMemory when llama.cpp can't."""
         self._vocabulary = llama.llama_model_get_vocab(model)
         self._vocabulary_size = int(llama.llama_vocab_n_tokens(self._vocabulary))
         self.options = options
@@ -80,14 +80,15 @@ class LlamaContext:
         self._pointer = pointer
         self._memory = llama.llama_get_memory(pointer)
         self.cells = int(llama.llama_n_ctx(pointer))
-        # a sequence longer than those of the training yields nonsense
+        # beyond the length of its training sequences, a model writes nonsense
         trained = int(llama.llama_model_n_ctx_train(model))
         self.max_sequence_tokens = min(self.cells, trained or self.cells)
         self._batch = _Batch()
         self.calls = self.tokens = 0
-        self.shared_tokens: list[int] = []  # that sequence 0 holds
+        self.shared_tokens: list[int] = []  # the tokens that sequence 0 holds
 
     def _parameters(self) -> Any:
+        """Return the options as llama.cpp's parameters."""
         options = self.options
         parameters = llama.llama_context_default_params()
         parameters.n_ctx = options.cells
@@ -104,7 +105,7 @@ class LlamaContext:
         return parameters
 
     def close(self) -> None:
-        """Free the memory. The context must not be used afterwards."""
+        """Free the memory. Nothing may use the context afterwards."""
         llama.llama_free(self._pointer)
 
     # decoding -------------------------------------------------------------------------------------
@@ -112,7 +113,7 @@ class LlamaContext:
     def decode(self, tokens: Sequence[BatchToken]) -> list[Prediction]:
         """Run the tokens through the model and return the wanted predictions in order.
 
-        Raises CacheFull (the failing batch leaves nothing in the cache) or ChildError when llama.cpp fails.
+        Raises CacheFull, after which the cache holds nothing of the failed batch, or ChildError when llama.cpp fails.
         """
         predictions: list[Prediction] = []
         for wanted in self._run(tokens):
@@ -121,21 +122,21 @@ class LlamaContext:
         return predictions
 
     def log_likelihoods(self, tokens: Sequence[BatchToken]) -> list[float]:
-        """Run the tokens and return the log-probability (nats) of each expected token. Needs logits, not GPU sampling.
+        """Run the tokens and return the log-probability (nats) of each expected token.
 
-        Raises as ``decode`` does.
+        The context must return logits, not sample on the GPU. Raises as ``decode`` does.
         """
-        found: list[float] = []
+        log_probabilities: list[float] = []
         for wanted in self._run(tokens):
             logits = self._logits(len(wanted))
             top = logits.max(axis=1, keepdims=True)
             log_sum = top[:, 0] + np.log(np.exp(logits - top).sum(axis=1))
             expected = logits[np.arange(len(wanted)), [token for _, token in wanted]]
-            found += (expected - log_sum).tolist()
-        return found
+            log_probabilities += (expected - log_sum).tolist()
+        return log_probabilities
 
     def _run(self, tokens: Sequence[BatchToken]) -> Iterator[list[tuple[int, int]]]:
-        """Run batch by batch; yield (row in the batch, expected token) of each batch that has predictions."""
+        """Run batch by batch; yield each batch's predictions as (row in the batch, expected token or NO_TOKEN)."""
         for start in range(0, len(tokens), BATCH_TOKENS):
             part = tokens[start : start + BATCH_TOKENS]
             result = llama.llama_decode(self._pointer, self._batch.fill(part))
@@ -146,52 +147,60 @@ class LlamaContext:
             if result != 0:
                 raise ChildError(f"llama_decode returned {result}")
             wanted = [
-                (row, NO_TOKEN if one.expected is None else one.expected)
-                for row, one in enumerate(part)
-                if one.predict
+                (row, NO_TOKEN if token.expected is None else token.expected)
+                for row, token in enumerate(part)
+                if token.predict
             ]
             if wanted:
                 yield wanted
 
     def _logits(self, rows: int) -> NDArray[np.float32]:
-        """Return the last call's logits: (rows, vocabulary) float32, a view that the next call overwrites."""
-        logits = llama.llama_get_logits(self._pointer)
+        """Return the last call's logits, (rows, vocabulary) float32: a view that the next call overwrites."""
+        pointer = llama.llama_get_logits(self._pointer)
         shape = (rows, self._vocabulary_size)
-        found: NDArray[np.float32] = np.ctypeslib.as_array(logits, shape)
-        return found
+        logits: NDArray[np.float32] = np.ctypeslib.as_array(pointer, shape)
+        return logits
 
     def _from_logits(self, wanted: list[tuple[int, int]]) -> list[Prediction]:
+        """Return the predictions by all logits of the last call."""
         logits = self._logits(len(wanted))
         best = logits.argmax(axis=1)
         rows = np.arange(len(wanted))
         expected = np.maximum(np.array([token for _, token in wanted]), 0)
         margins = logits[rows, best] - logits[rows, expected]
-        return [Prediction(int(t), float(m)) for t, m in zip(best, margins, strict=True)]
+        return [
+            Prediction(int(token), float(margin))
+            for token, margin in zip(best, margins, strict=True)
+        ]
 
     def _from_samplers(self, wanted: list[tuple[int, int]]) -> list[Prediction]:
-        """Return the predictions by TOP_K candidates; beyond these a margin is a lower bound."""
+        """Return the predictions by the TOP_K candidates; a margin over any other token is a lower bound."""
         predictions = []
         for row, expected in wanted:
             logits = llama.llama_get_sampled_logits_ith(self._pointer, row)[:TOP_K]
             tokens = llama.llama_get_sampled_candidates_ith(self._pointer, row)[:TOP_K]
             best = max(range(TOP_K), key=lambda i: (logits[i], -tokens[i]))
-            other = logits[tokens.index(expected)] if expected in tokens else min(logits)
-            predictions.append(Prediction(int(tokens[best]), float(logits[best] - other)))
+            expected_logit = logits[tokens.index(expected)] if expected in tokens else min(logits)
+            margin = float(logits[best] - expected_logit)
+            predictions.append(Prediction(int(tokens[best]), margin))
         return predictions
 
     def returns_candidates(self) -> bool:
-        """Return whether the GPU's samplers gave TOP_K candidates for the first two rows; older backends give none."""
+        """Return whether the GPU's samplers returned TOP_K candidates for the first two rows of the last call.
+
+        Older GPU backends return none.
+        """
         count = llama.llama_get_sampled_candidates_count_ith
         return all(int(count(self._pointer, row)) == TOP_K for row in (0, 1))
 
     # the KV cache ---------------------------------------------------------------------------------
 
     def copy(self, source: int, target: int, end: int = -1) -> None:
-        """Let sequence ``target`` begin as ``source`` does up to position ``end`` (-1: all); they share the cells."""
+        """Add the positions of ``source`` before ``end`` (-1: all) to sequence ``target``; both share the cells."""
         llama.llama_memory_seq_cp(self._memory, source, target, -1, end)
 
     def truncate(self, sequence: int, position: int) -> bool:
-        """Forget a sequence from ``position`` on; return False when this model's memory can't be cut there."""
+        """Forget a sequence from ``position`` on; return False if this model's memory can't be truncated there."""
         return bool(llama.llama_memory_seq_rm(self._memory, sequence, position, -1))
 
     def clear(self) -> None:
@@ -201,14 +210,17 @@ class LlamaContext:
     # the vocabulary -------------------------------------------------------------------------------
 
     def tokenize(self, text: bytes, *, markers: bool = False) -> list[int]:
-        """Return the tokens of UTF-8 text. ``markers``: read the template's markers as such; never for text of a page."""
+        """Return the tokens of UTF-8 text.
+
+        ``markers``: recognise the chat template's markers, which must never happen with the text of a page.
+        """
         size = len(text) + 16
         out = (llama.llama_token * size)()
         count = llama.llama_tokenize(self._vocabulary, text, len(text), out, size, False, markers)
         return list(out[:count])
 
     def token_bytes(self, token: int) -> bytes:
-        """Return the bytes that a token stands for; none for a marker."""
+        """Return the bytes that a token stands for; b"" for a marker."""
         out = (ctypes.c_char * 256)()
         size = llama.llama_token_to_piece(self._vocabulary, token, out, 256, 0, False)
         return out.raw[: max(0, size)]
@@ -219,13 +231,13 @@ class LlamaContext:
 
     @property
     def end_token(self) -> int:
-        """The token that ends an answer (end of turn, else end of sequence)."""
+        """Return the token that ends an answer: end of turn, else end of sequence."""
         turn = int(llama.llama_vocab_eot(self._vocabulary))
         return turn if turn >= 0 else int(llama.llama_vocab_eos(self._vocabulary))
 
     @property
     def begin_tokens(self) -> list[int]:
-        """The token that begins every text, for models that want one."""
+        """Return the token that begins every text; empty for models without one."""
         wanted = llama.llama_vocab_get_add_bos(self._vocabulary)
         return [int(llama.llama_vocab_bos(self._vocabulary))] if wanted else []
 
@@ -248,10 +260,10 @@ class _Batch:
     def fill(self, tokens: Sequence[BatchToken]) -> Any:
         """Return the llama_batch of these tokens; the next call overwrites it."""
         count = len(tokens)
-        self._tokens[:count] = [one.token for one in tokens]
-        self._positions[:count] = [one.position for one in tokens]
-        self._sequences[:count] = [one.sequence for one in tokens]
-        self._predict[:count] = [one.predict for one in tokens]
+        self._tokens[:count] = [token.token for token in tokens]
+        self._positions[:count] = [token.position for token in tokens]
+        self._sequences[:count] = [token.sequence for token in tokens]
+        self._predict[:count] = [token.predict for token in tokens]
         integer = ctypes.POINTER(ctypes.c_int32)
         return llama.llama_batch(
             n_tokens=count,

@@ -1,4 +1,4 @@
-"""llama.cpp's recent log lines: the only place where it tells why a load failed."""
+"""Keep llama.cpp's recent log messages: only there does it say why a load failed."""
 
 import collections
 import threading
@@ -7,7 +7,8 @@ from typing import Any
 import llama_cpp as llama
 
 KEPT_MESSAGES = 200
-OUT_OF_MEMORY = (
+# parts of the messages, in lower case, with which llama.cpp and its backends report a lack of memory
+_LLAMA_OUT_OF_MEMORY_PHRASES = (
     "out of memory",
     "failed to allocate",
     "cudamalloc failed",
@@ -26,7 +27,7 @@ class LlamaLog:
         self._messages: collections.deque[str] = collections.deque(maxlen=KEPT_MESSAGES)
 
     def add(self, message: str) -> None:
-        """Keep a message; the oldest goes when there are KEPT_MESSAGES."""
+        """Keep a message; drop the oldest beyond KEPT_MESSAGES."""
         with self._lock:
             self._messages.append(message)
 
@@ -37,19 +38,19 @@ class LlamaLog:
 
     @property
     def text(self) -> str:
-        """All messages; one line may be several messages."""
+        """Return all messages, joined: a line may come as several messages."""
         with self._lock:
             return "".join(self._messages)
 
     @property
-    def tells_out_of_memory(self) -> bool:
-        """Whether a message says that memory was short."""
+    def reports_out_of_memory(self) -> bool:
+        """Return whether a message reports a lack of memory."""
         text = self.text.lower()
-        return any(words in text for words in OUT_OF_MEMORY)
+        return any(phrase in text for phrase in _LLAMA_OUT_OF_MEMORY_PHRASES)
 
     @property
     def first_error(self) -> str:
-        """The first line that speaks of an error, for people."""
+        """Return the first line that mentions an error, for people."""
         for line in self.text.splitlines():
             if "error" in line.lower() or "corrupt" in line.lower():
                 return line.strip()

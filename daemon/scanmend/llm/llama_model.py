@@ -1,4 +1,4 @@
-"""A GGUF file as llama.cpp opens it, and what its header tells."""
+"""Open GGUF files with llama.cpp, and read their headers."""
 
 import ctypes
 import os
@@ -15,7 +15,7 @@ FLOAT_TYPES = ("f16", "fp16", "bf16", "f32")
 
 
 def check_file(path: str) -> None:
-    """Raise ModelUnavailable for a file that llama.cpp would answer with an abort or an obscure error."""
+    """Raise ModelUnavailable for a file on which llama.cpp would abort or report an obscure error."""
     try:
         with open(path, "rb") as file:
             magic = file.read(4)
@@ -23,7 +23,7 @@ def check_file(path: str) -> None:
         raise ModelUnavailable(f"{path}: the model can't be read: {error.strerror}") from None
     if magic != b"GGUF":
         raise ModelUnavailable(
-            f"{path}: this is no GGUF file", "remove it, or put the right one in its place"
+            f"{path}: this is not a GGUF file", "remove it, or replace it with the right one"
         )
 
 
@@ -40,10 +40,10 @@ def open_model(path: str, layers: int, *, only_header: bool = False) -> Any:
     parameters.use_extra_bufts = b"AMX_INT8 = 1" not in llama.llama_print_system_info()
     model = llama.llama_model_load_from_file(os.fsencode(path), parameters)
     if not model:
-        if RECENT.tells_out_of_memory:
+        if RECENT.reports_out_of_memory:
             raise too_large(path) if layers == 0 else OutOfMemory("not enough memory")
         raise ModelUnavailable(
-            f"{path}: llama.cpp can't load it: {RECENT.first_error}", "get it again"
+            f"{path}: llama.cpp can't load it: {RECENT.first_error}", "download it again"
         )
     return model
 
@@ -54,25 +54,25 @@ def close_model(model: Any) -> None:
 
 
 def too_large(path: str) -> OutOfMemory:
-    """Return the error for a model that does not even fit into the main memory."""
+    """Return the error for a model that does not fit into the main memory either."""
     what = f"{path}: not enough memory for the model, not even on the CPU"
-    return OutOfMemory(what, "choose a smaller one")
+    return OutOfMemory(what, "choose a smaller model")
 
 
 def metadata(model: Any, name: str) -> str:
-    """Return a value of the file's header; empty when it is not there."""
+    """Return a value of the file's header; "" if the header lacks it."""
     value = ctypes.create_string_buffer(256)
     llama.llama_model_meta_val_str(model, name.encode(), value, 256)
     return value.value.decode(errors="replace")
 
 
 def max_line_bytes(model: Any) -> int:
-    """Return the length of the pieces in which this model is given lines, in bytes; 0: whole lines."""
+    """Return the greatest length in bytes of the pieces in which this model reads lines; 0: it reads whole lines."""
     return int(metadata(model, "scanmend.line_bytes") or 0)
 
 
 def layer_count(path: str) -> int:
-    """Return the number of a model's layers, its output layer not counted."""
+    """Return the number of a model's layers, without its output layer."""
     header = open_model(path, 0, only_header=True)
     try:
         architecture = metadata(header, "general.architecture")
@@ -82,7 +82,7 @@ def layer_count(path: str) -> int:
 
 
 def device() -> str:
-    """Return what a model can run on here: "gpu", or "cpu: " and why only that."""
+    """Return where a model can run here: "gpu", or "cpu: " with the reason why not on a GPU."""
     if llama.llama_supports_gpu_offload():
         return "gpu"
     folder = os.path.join(os.path.dirname(llama.__file__), "lib")
@@ -93,13 +93,13 @@ def device() -> str:
 
 
 def quantization(model: Any, path: str) -> str:
-    """Return the quantization by the file's name, else "file type" and the number of GGUF's file type."""
+    """Return the quantization by the file's name; else "file type" and GGUF's number of the file type."""
     name = os.path.basename(path).lower().removesuffix(".gguf")
-    found = [
+    matches = [
         word
         for word in name.replace(".", "-").split("-")
         if word.startswith(QUANTIZATION_PREFIXES) or word in FLOAT_TYPES
     ]
-    if found:
-        return found[-1]
+    if matches:
+        return matches[-1]
     return f"file type {metadata(model, 'general.file_type') or 'unknown'}"

@@ -1,4 +1,4 @@
-"""Loading a GGUF with llama.cpp: with as many layers on the GPU as fit, or with the reason why it can't be loaded."""
+"""Load a GGUF file with llama.cpp, with as many layers on the GPU as fit, or say why it can't be loaded."""
 
 import os
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any
 from scanmend.errors import ChildError, ModelUnavailable, OutOfMemory
 from scanmend.gguf_notes import Notes
 from scanmend.llm import draft_length, llama_model
-from scanmend.llm.contexts import closing_on_error, made_contexts
+from scanmend.llm.contexts import closing_on_error, create_contexts
 from scanmend.llm.llama_context import LlamaContext
 from scanmend.llm.llama_log import RECENT
 from scanmend.llm.prompt import ChatTemplate, PromptTokens
@@ -18,38 +18,38 @@ from scanmend.workers.server import Tell
 
 @dataclass(slots=True)
 class LoadedModel:
-    """A model in memory, with what it proved to be able to do."""
+    """A model in memory, with the capabilities that were found while loading it."""
 
     model: Any
     contexts: tuple[LlamaContext, ...]
-    """One for each line that is decoded at a time in a thread of its own."""
+    """One context for each thread that decodes a line."""
     info: ModelInfo
     template: ChatTemplate
     curve: draft_length.CostCurve
     drafts: bool
-    """Whether drafts can be verified: the memory can be truncated."""
+    """Whether drafts can be verified, because the memory can be truncated."""
     method: str
-    """How lines are decoded: "parallel", "single" or "greedy"; the sidecar tells it."""
+    """How lines are decoded: "parallel", "single" or "greedy"; published in the sidecar."""
     max_line_bytes: int = 0
-    """Longer lines are given to it in pieces; 0: all lines are whole."""
+    """The model reads longer lines in pieces; 0: it reads all lines whole."""
     prompts: dict[str, PromptTokens] = field(default_factory=dict)
-    """By system prompt."""
+    """The tokens of each system prompt used so far."""
 
     @property
     def context(self) -> LlamaContext:
-        """The first context, for what all have in common."""
+        """Return the first context, for the properties that all of them share."""
         return self.contexts[0]
 
     @property
     def calls(self) -> int:
-        """Runs of the decoder so far."""
+        """Return how many times the decoder has run."""
         return sum(context.calls for context in self.contexts)
 
     @property
     def can_rescore(self) -> bool:
-        """Whether a ``Rescorer`` can score words with it.
+        """Return whether a ``Rescorer`` can score words with this model.
 
-        A model that is given lines by bytes is a corrector like the built-in one: its tokens are bytes.
+        A model with ``max_line_bytes`` is a corrector like the built-in one: its tokens are bytes.
         """
         options = self.context.options
         parallel = options.sequences > 1 and not options.gpu_sampling
@@ -65,60 +65,64 @@ class LoadedModel:
 def load(request: LoadRequest, tell: Tell) -> LoadedModel:
     """Load the model, with fewer layers on the GPU when memory is short.
 
-    Raises ModelUnavailable with llama.cpp's reason, or OutOfMemory when it does not even fit into the main memory.
+    ``tell`` receives each attempt and the facts found about the file. Raises ModelUnavailable with llama.cpp's reason,
+    or OutOfMemory when the model does not fit into the main memory either.
     """
     llama_model.check_file(request.path)
     notes = Notes(request.path, lambda facts: tell(FactsFound(facts)))
     automatic = request.gpu_layers is None and bool(request.gpu)
-    note = f"layers on {request.gpu}"
-    known = notes.integer(note) if automatic else None
-    for layers in _layers_to_try(request, known):
+    fact = f"layers on {request.gpu}"
+    noted = notes.integer(fact) if automatic else None
+    for layers in _layers_to_try(request, noted):
         tell(LayersTried(layers))
         try:
             loaded = _load_with(request, layers, notes)
         except (OutOfMemory, ChildError) as error:
-            short = isinstance(error, OutOfMemory) or RECENT.tells_out_of_memory
-            if layers == 0 or not short:
+            out_of_memory = isinstance(error, OutOfMemory) or RECENT.reports_out_of_memory
+            if layers == 0 or not out_of_memory:
                 raise
             tell(Said(f"{layers} layers on the GPU: {error}; trying fewer"))
             continue
-        if automatic and layers != known:
-            notes.set(note, layers)
+        if automatic and layers != noted:
+            notes.set(fact, layers)
         return loaded
     raise llama_model.too_large(request.path)
 
 
-def _layers_to_try(request: LoadRequest, known: int | None) -> list[int]:
-    """Return the wanted number of layers, then halves of it down to 0, the CPU."""
+def _layers_to_try(request: LoadRequest, noted: int | None) -> list[int]:
+    """Return the numbers of layers on the GPU to try: the wanted one, then its halves, down to 0.
+
+    ``noted``: the number that fitted an earlier time, if known.
+    """
     if llama_model.device() != "gpu":
         return [0]
     layers = request.gpu_layers
     if layers is None:
         output_layer = 1
         layers = (
-            known if known is not None else llama_model.layer_count(request.path) + output_layer
+            noted if noted is not None else llama_model.layer_count(request.path) + output_layer
         )
     if request.max_layers is not None:
         layers = min(layers, request.max_layers)
-    found = []
+    halves = []
     while layers:
-        found.append(layers)
+        halves.append(layers)
         layers //= 2
-    return [*found, 0]
+    return [*halves, 0]
 
 
 def _load_with(request: LoadRequest, layers: int, notes: Notes) -> LoadedModel:
-    """Load with this many layers on the GPU.
+    """Load the model with this many layers on the GPU.
 
-    The first decodings are part of loading, since they need memory too.
+    Loading includes the first decodings, since they need memory too.
     """
     model = llama_model.open_model(request.path, layers)
     line_bytes = llama_model.max_line_bytes(model)
     per_line = not layers and bool(line_bytes)
     try:
-        made = made_contexts(model, request, layers, per_line=per_line)
-        with closing_on_error(made.contexts):
-            context = made.contexts[0]
+        created = create_contexts(model, request, layers, per_line=per_line)
+        with closing_on_error(created.contexts):
+            context = created.contexts[0]
             template = ChatTemplate(model, context)
             curve = draft_length.ONE_THREAD
             if not per_line:
@@ -126,10 +130,10 @@ def _load_with(request: LoadRequest, layers: int, notes: Notes) -> LoadedModel:
     except (OutOfMemory, ChildError, ModelUnavailable):
         llama_model.close_model(model)
         raise
-    parallel = "parallel" if context.options.sequences > 1 else "single"
+    method = "parallel" if context.options.sequences > 1 else "single"
     return LoadedModel(
         model=model,
-        contexts=made.contexts,
+        contexts=created.contexts,
         info=ModelInfo(
             name=os.path.basename(request.path),
             sha256=notes.sha256(),
@@ -140,8 +144,8 @@ def _load_with(request: LoadRequest, layers: int, notes: Notes) -> LoadedModel:
         ),
         template=template,
         curve=curve,
-        drafts=made.drafts,
-        method=parallel if made.drafts else "greedy",
+        drafts=created.drafts,
+        method=method if created.drafts else "greedy",
         max_line_bytes=line_bytes,
     )
 
@@ -150,9 +154,9 @@ def _measured_curve(
     context: LlamaContext, notes: Notes, layers: int, threads: int | None
 ) -> draft_length.CostCurve:
     """Return the cost curve from the model's notes, or measure and note it."""
-    note = f"speed of {layers} layers, {threads} threads"
-    curve = notes.curve(note)
+    fact = f"speed of {layers} layers, {threads} threads"
+    curve = notes.curve(fact)
     if not curve:
         curve = draft_length.measured_curve(context)
-        notes.set(note, curve)
+        notes.set(fact, curve)
     return curve

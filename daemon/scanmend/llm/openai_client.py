@@ -1,8 +1,8 @@
-"""A server that speaks OpenAI's protocol (llama-server, vLLM, Ollama …) as the corrector.
+"""Correct lines by a server that speaks OpenAI's protocol (llama-server, vLLM, Ollama …).
 
-Each line is a request of its own, a few at a time, with the page before it. What the requests share comes first, so a
-server that caches the beginnings of prompts reads the page once. Such a server does not tell how sure it is of an edit, so
-the proposals have no margins.
+Each line is a request of its own, a few at a time, with the page before it. The text that the requests share comes first,
+so a server that caches the beginnings of prompts reads the page once. Such a server does not report how sure it is of an
+edit, so the proposals have no margins.
 """
 
 import concurrent.futures
@@ -19,18 +19,19 @@ from scanmend.page import Bound, LineProposal, ModelInfo, PageProposal
 from scanmend.workers.protocol import ConnectRequest
 
 CONCURRENT_REQUESTS = 4
-# max_tokens of an answer: no answer needs more tokens than it has bytes
-TOKENS_PER_BYTE = 1.3  # for each byte of the line
+# The limit of an answer (``max_tokens``). A text has no more tokens than bytes, so a correction never reaches it.
+MAX_TOKENS_PER_LINE_BYTE = 1.3
 SPARE_TOKENS = 24
 MAX_RESPONSE_BYTES = 2**20
-ATTEMPTS = 3  # of a request that the server is too busy for
+MAX_ATTEMPTS = 3  # to send a request while the server is busy
 BUSY_STATUSES = (429, 500, 502, 503)
-PAGE_CHARACTERS = 20_000  # of the page that the prompt shows
+MAX_PROMPT_PAGE_CHARACTERS = 20_000  # the prompt shows no more of the page
+MIN_REQUEST_SECONDS = 0.1  # timeout of a request, even when the page's time is almost over
 
 
 @dataclass(frozen=True, slots=True)
 class _Completion:
-    """A server's answer for one line. ``text`` None: there was no time. ``bound``: what cut it short."""
+    """A server's answer for one line. ``text`` None: time ran out. ``bound``: the limit that cut the text short."""
 
     text: str | None
     tokens: int = 0
@@ -38,21 +39,21 @@ class _Completion:
 
 
 class OpenAiCorrector:
-    """The corrector behind an address."""
+    """A corrector that asks one server."""
 
     def __init__(self, request: ConnectRequest) -> None:
-        """Connect; raise ModelUnavailable when the server does not answer or lacks the model."""
+        """Connect to the server; raise ModelUnavailable if it does not answer or lacks the model."""
         self._request = request
         headers = {"Authorization": f"Bearer {request.key}"} if request.key else {}
         self._client = httpx2.Client(
             base_url=request.base_url.rstrip("/") + "/", headers=headers, timeout=request.seconds
         )
         listed = self._answer("GET", "models", None).get("data", [])
-        models = [str(m.get("id")) for m in listed]
+        models = [str(model.get("id")) for model in listed]
         if not models or request.model not in ("auto", *models):
-            known = ", ".join(models) or "none"
+            available = ", ".join(models) or "none"
             raise ModelUnavailable(
-                f"llm.model: {request.base_url} has no model {request.model}; it has: {known}"
+                f"llm.model: {request.base_url} has no model {request.model}; it has: {available}"
             )
         name = models[0] if request.model == "auto" else request.model
         self.info = ModelInfo(name, "", "", 0, 0, "server")
@@ -60,10 +61,13 @@ class OpenAiCorrector:
     def propose_page(
         self, instruction: str, lines: Sequence[str], wanted: Sequence[int], seconds: float
     ) -> PageProposal:
-        """Return the proposals for the ``wanted`` lines, as ``page_proposal.propose_page`` does."""
+        """Return the proposals for the ``wanted`` lines, as ``page_proposal.propose_page`` does.
+
+        Raises ModelUnavailable when the server refuses a request or can't be reached.
+        """
         started = time.monotonic()
         deadline = started + seconds
-        page = "\n".join(lines)[:PAGE_CHARACTERS]
+        page = "\n".join(lines)[:MAX_PROMPT_PAGE_CHARACTERS]
         proposals: dict[int, LineProposal] = {}
         tokens = 0
         bound = None
@@ -93,7 +97,7 @@ class OpenAiCorrector:
         )
 
     def _complete(self, instruction: str, page: str, line: str, deadline: float) -> _Completion:
-        """Ask for one line. ``deadline`` is of the monotonic clock."""
+        """Return the server's answer for one line. ``deadline`` is on the monotonic clock."""
         if time.monotonic() >= deadline:
             return _Completion(None, bound=Bound.SECONDS)
         body = {
@@ -103,9 +107,9 @@ class OpenAiCorrector:
                 {"role": "user", "content": f"<page>\n{page}\n</page>\n\nThe line:\n{line}"},
             ],
             "temperature": 0,
-            "max_tokens": int(TOKENS_PER_BYTE * len(line.encode())) + SPARE_TOKENS,
+            "max_tokens": int(MAX_TOKENS_PER_LINE_BYTE * len(line.encode())) + SPARE_TOKENS,
         }
-        left = max(0.1, deadline - time.monotonic())
+        left = max(MIN_REQUEST_SECONDS, deadline - time.monotonic())
         try:
             answer = self._answer("POST", "chat/completions", body, left)
         except TimeoutError:
@@ -114,24 +118,24 @@ class OpenAiCorrector:
             choice = answer["choices"][0]
             text = str(choice["message"]["content"] or "").strip()
             tokens = int(answer.get("usage", {}).get("completion_tokens", 0))
-            cut = choice.get("finish_reason") == "length"
+            cut_short = choice.get("finish_reason") == "length"
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             raise ModelUnavailable(
-                f"{self._request.base_url}: an answer of no known shape: {json.dumps(answer)[:200]}"
+                f"{self._request.base_url}: an answer that is no chat completion: {json.dumps(answer)[:200]}"
             ) from None
-        return _Completion(text, tokens, Bound.TOKENS if cut else None)
+        return _Completion(text, tokens, Bound.TOKENS if cut_short else None)
 
     def _answer(
         self, method: str, path: str, body: dict[str, Any] | None, seconds: float | None = None
     ) -> dict[str, Any]:
-        """Return the server's answer; try again while it is busy.
+        """Return the server's answer, after up to MAX_ATTEMPTS while the server is busy.
 
-        Raises TimeoutError after ``seconds``, or ModelUnavailable.
+        Raises ModelUnavailable, or TimeoutError when ``seconds`` are over (None: the limit of ``ConnectRequest``).
         """
         setting = f"{self._request.base_url}: llm.base_url"
-        end = time.monotonic() + (seconds or self._request.seconds)
-        for attempt in range(ATTEMPTS):
-            left = end - time.monotonic()
+        deadline = time.monotonic() + (seconds or self._request.seconds)
+        for attempt in range(MAX_ATTEMPTS):
+            left = deadline - time.monotonic()
             if left <= 0:
                 raise TimeoutError
             try:
@@ -143,20 +147,20 @@ class OpenAiCorrector:
             except (httpx2.HTTPError, httpx2.InvalidURL) as error:
                 raise ModelUnavailable(
                     f"{setting} can't be reached ({type(error).__name__}: {error})",
-                    "it is tried again later",
+                    "scanmend tries again later",
                 ) from None
             if status == 200:
                 return _parsed(setting, content)
-            last = attempt == ATTEMPTS - 1
-            if status not in BUSY_STATUSES or last:
+            is_last = attempt == MAX_ATTEMPTS - 1
+            if status not in BUSY_STATUSES or is_last:
                 raise _refusal(setting, path, status, content)
-            time.sleep(min(2.0**attempt, max(0.0, end - time.monotonic())))
+            time.sleep(min(2.0**attempt, max(0.0, deadline - time.monotonic())))
         raise TimeoutError
 
     def _exchange(
         self, method: str, path: str, body: dict[str, Any] | None, seconds: float
     ) -> tuple[int, bytes]:
-        """Return status and content; raise httpx2.ReadError beyond MAX_RESPONSE_BYTES."""
+        """Return the HTTP status and content; raise httpx2.ReadError for more than MAX_RESPONSE_BYTES."""
         with self._client.stream(method, path, json=body, timeout=seconds) as response:
             content = b""
             for chunk in response.iter_bytes():
@@ -167,19 +171,22 @@ class OpenAiCorrector:
 
 
 def _refusal(setting: str, path: str, status: int, content: bytes) -> ModelUnavailable:
+    """Return the error for an HTTP status other than 200."""
     if status in (401, 403):
         return ModelUnavailable(f"{setting}: {status}: the key is wrong", "see llm.api_key_file")
-    said = content[:200].decode(errors="replace")
-    return ModelUnavailable(f"{setting}: answered {status} to {path}: {said}")
+    excerpt = content[:200].decode(errors="replace")
+    return ModelUnavailable(f"{setting}: answered {status} to {path}: {excerpt}")
 
 
 def _parsed(setting: str, content: bytes) -> dict[str, Any]:
+    """Return the JSON object that the server sent; raise ModelUnavailable for anything else."""
     try:
         answer = json.loads(content)
     except ValueError:
         answer = None
     if not isinstance(answer, dict):
         raise ModelUnavailable(
-            f"{setting}: what answers is no such server", "is the path /v1 missing?"
+            f"{setting}: the server there does not speak OpenAI's protocol",
+            "is the path /v1 missing?",
         )
     return answer

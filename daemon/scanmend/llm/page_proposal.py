@@ -1,4 +1,4 @@
-"""A page's lines in, a proposal for each wanted line out. The gate decides what is taken of a proposal."""
+"""Propose a corrected text for each wanted line of a page. The gate decides which edits are accepted."""
 
 import time
 from collections import deque
@@ -16,7 +16,9 @@ from scanmend.llm.loader import LoadedModel
 from scanmend.llm.rescoring import Rescorer, with_suspects
 from scanmend.page import Bound, CharAlternatives, LineProposal, PageProposal
 
-PAGE_SHARE = 0.4  # of a sequence that the page's text may take; lines and answers have the rest
+PAGE_SHARE = (
+    0.4  # of a sequence's tokens for the page's text; the rest is for the line and its answer
+)
 
 
 def propose_page(
@@ -27,13 +29,14 @@ def propose_page(
     seconds: float,
     alternatives: Mapping[int, Sequence[CharAlternatives]] | None = None,
 ) -> PageProposal:
-    """Return the model's proposals for the ``wanted`` lines; None for a line without time or cells left for it.
+    """Return the model's proposals for the ``wanted`` lines; None for a line that time or cells did not suffice for.
 
-    ``instruction``: the system prompt. ``alternatives``: the OCR engine's, by line, where it tells them. Raises
-    ChildError when llama.cpp fails or the prompt does not fit.
+    ``instruction``: the system prompt. ``wanted``: indices into ``lines``. ``seconds``: the time limit of the page.
+    ``alternatives``: the OCR engine's, by line index, where it reports them. Raises ChildError when llama.cpp fails or
+    the prompt does not fit.
     """
     started = time.monotonic()
-    calls = model.calls
+    calls_before = model.calls
     page = _PageDecoding(model, instruction, lambda: time.monotonic() - started >= seconds)
     answers = page.answers(lines, set(wanted), alternatives or {})
     if page.expired():
@@ -43,15 +46,15 @@ def propose_page(
     else:
         bound = min((a.bound for a in answers.values() if a.bound), default=None)
     proposals: list[LineProposal | None] = [None] * len(lines)
-    for n, answer in answers.items():
-        proposals[n] = answer.proposal()
+    for number, answer in answers.items():
+        proposals[number] = answer.proposal()
     return PageProposal(
         lines=tuple(proposals),
         model=model.info,
         tokens=sum(decoder.written for decoder in page.decoders),
         seconds=time.monotonic() - started,
         bound=bound,
-        calls=model.calls - calls,
+        calls=model.calls - calls_before,
         method=model.method,
         drafted=sum(decoder.drafted for decoder in page.decoders),
         agreed=sum(decoder.agreed for decoder in page.decoders),
@@ -79,18 +82,18 @@ class _PageDecoding:
         wanted: set[int],
         alternatives: Mapping[int, Sequence[CharAlternatives]],
     ) -> dict[int, LineAnswer]:
-        """Return an answer for each wanted line that there is time and room in the cache for."""
-        found: dict[int, LineAnswer] = {}
+        """Return the answers by line number; a line without time or space in the cache has none."""
+        answers: dict[int, LineAnswer] = {}
         parts = _parts(self._model, lines) if self._prompt.shows_page else [range(len(lines))]
         for part in parts:
-            numbers = [n for n in part if n in wanted]
+            numbers = [number for number in part if number in wanted]
             if not numbers or self.expired():
                 continue
             page = self._model.context.tokenize(_utf8("\n".join(lines[n] for n in part)))
             before = self._prompt.before_lines(page[: _max_page_tokens(self._model)])
-            texts = {n: _utf8(lines[n]) for n in numbers}
-            found |= self._part_answers(before, texts, alternatives)
-        return found
+            texts = {number: _utf8(lines[number]) for number in numbers}
+            answers |= self._part_answers(before, texts, alternatives)
+        return answers
 
     def _part_answers(
         self,
@@ -98,7 +101,7 @@ class _PageDecoding:
         lines: Mapping[int, bytes],
         alternatives: Mapping[int, Sequence[CharAlternatives]],
     ) -> dict[int, LineAnswer]:
-        """Return the answers for lines that the model sees together, after the tokens ``before`` them."""
+        """Return the answers for lines that the model sees together; ``before`` are the tokens before each of them."""
         pieces, requests = self._requests(lines, alternatives)
         requests = [
             replace(r, suffix=self._prompt.of_line(self._model.context.tokenize(r.text)))
@@ -107,12 +110,12 @@ class _PageDecoding:
         requested = {pieces[r.number].line for r in requests}
         context = self._model.context
         requests = [r for r in requests if within_limit(context, len(before), r)]
-        found = self._decoded(before, requests)
+        decoded = self._decoded(before, requests)
         answers: dict[int, LineAnswer] = {}
         for number, piece in enumerate(pieces):
-            piece.append_to(answers.setdefault(piece.line, LineAnswer()), found.get(number))
-        unchanged = set(lines) - requested  # nothing in them may be misread
-        answered = unchanged | {pieces[number].line for number in found}
+            piece.append_to(answers.setdefault(piece.line, LineAnswer()), decoded.get(number))
+        unchanged = set(lines) - requested  # none of their words may be misread
+        answered = unchanged | {pieces[number].line for number in decoded}
         return {number: answer for number, answer in answers.items() if number in answered}
 
     def _requests(
@@ -120,7 +123,10 @@ class _PageDecoding:
         lines: Mapping[int, bytes],
         alternatives: Mapping[int, Sequence[CharAlternatives]],
     ) -> tuple[list[Piece], list[LineRequest]]:
-        """Return the pieces of the lines, and a request for each piece with anything to ask; its number is the piece's."""
+        """Return the pieces of the lines, and the requests for the pieces that the model must see.
+
+        A request's number is the index of its piece.
+        """
         pieces: list[Piece] = []
         requests: list[LineRequest] = []
         limit = self._model.max_line_bytes
@@ -133,16 +139,16 @@ class _PageDecoding:
         if self._lexicon is None:
             return pieces, requests
         spans = {r.number: doubtful_spans(r, self._lexicon) for r in requests}
-        asked = [r for r in requests if spans[r.number]]
-        reduced = []
-        for request in with_suspects(asked, self._lexicon, self.expired):
+        doubtful = [r for r in requests if spans[r.number]]
+        narrowed_requests = []
+        for request in with_suspects(doubtful, self._lexicon, self.expired):
             n = request.number
-            pieces[n], smaller = narrowed(request, pieces[n], spans[n])
-            reduced.append(smaller)
-        return pieces, reduced
+            pieces[n], narrowed_request = narrowed(request, pieces[n], spans[n])
+            narrowed_requests.append(narrowed_request)
+        return pieces, narrowed_requests
 
     def _decoded(self, before: list[int], requests: Sequence[LineRequest]) -> dict[int, LineAnswer]:
-        """Return the answers by request; each decoder, in a thread of its own, takes the next request when it is free."""
+        """Return the answers by request number. Each decoder has a thread, and takes the next request when it is free."""
         waiting = deque(requests)
 
         def work(decoder: GuidedDecoder) -> dict[int, LineAnswer]:
@@ -151,8 +157,8 @@ class _PageDecoding:
 
         answers: dict[int, LineAnswer] = {}
         with ThreadPoolExecutor(len(self.decoders)) as pool:
-            for found in pool.map(work, self.decoders):
-                answers |= found
+            for decoder_answers in pool.map(work, self.decoders):
+                answers |= decoder_answers
         return answers
 
 
@@ -170,6 +176,7 @@ def _parts(model: LoadedModel, lines: Sequence[str]) -> Iterator[range]:
 
 
 def _max_page_tokens(model: LoadedModel) -> int:
+    """Return the page's share of a sequence, in tokens."""
     return int(PAGE_SHARE * model.context.max_sequence_tokens)
 
 
@@ -178,20 +185,24 @@ def _utf8(text: str) -> bytes:
 
 
 def _decode_shared(context: LlamaContext, tokens: list[int]) -> None:
-    """Bring the shared sequence to these tokens; the beginning that it has of them already stays in the cache."""
+    """Make the shared sequence hold these tokens; a beginning that it holds already stays in the cache.
+
+    Raises ChildError when the tokens don't fit, or llama.cpp fails.
+    """
     held = context.shared_tokens
-    same = 0
-    while same < min(len(held), len(tokens)) and held[same] == tokens[same]:
-        same += 1
-    if same < len(held) and not context.truncate(SHARED, same):
+    kept = 0
+    while kept < min(len(held), len(tokens)) and held[kept] == tokens[kept]:
+        kept += 1
+    if kept < len(held) and not context.truncate(SHARED, kept):
         context.clear()
-        same = 0
-    held[:] = tokens[:same]  # true even when the next call fails
+        kept = 0
+    held[:] = tokens[:kept]  # true even when the next call fails
+    batch = [BatchToken(token, kept + n, SHARED) for n, token in enumerate(tokens[kept:])]
     try:
-        context.decode([BatchToken(t, same + n, SHARED) for n, t in enumerate(tokens[same:])])
+        context.decode(batch)
     except CacheFull:
         context.clear()
         held.clear()
-        what = f"the prompt and the page are {len(tokens)} tokens, llm.context is {context.cells}"
+        what = f"prompt and page have {len(tokens)} tokens, but llm.context is {context.cells}"
         raise ChildError(what, "raise llm.context") from None
     held[:] = tokens

@@ -1,4 +1,4 @@
-"""The log-odds that a candidate is right, by logistic regressions over lexicon, model, page and OCR engine.
+"""Compute the log-odds that a candidate is right, by logistic regression on lexicon, model, page and OCR engine.
 
 The coefficients are data: ``models/ranking.json``, which ``models/corrector/fit_ranking.py`` fits and writes with
 their provenance. There is a regression for each ``WordKind``.
@@ -16,11 +16,11 @@ from scanmend.errors import MachineError
 from scanmend.llm.suspect_word import SuspectWord
 from scanmend.resources import shipped_file
 
-FORMAT = "scanmend ranking 1"
-FILE = "models/ranking.json"
-SHORT_WORD_LETTERS = 5  # a word of fewer letters resembles many others
+FORMAT = "scanmend ranking 1"  # of the file, which names it
+RANKING_FILE = "models/ranking.json"
+MIN_DISTINCT_LETTERS = 5  # a word of fewer letters resembles many other words
 MARGIN_AT_THRESHOLD = 2.0  # nats, on the scale of the gate's ``min_margin``
-# features are clipped to these ranges, so that no single one outweighs all others
+# Features are clipped to these limits, so that none outweighs all others.
 MIN_NEIGHBOUR_GAIN, MAX_NEIGHBOUR_GAIN = -6.0, 12.0  # bits
 MAX_REPEATED_MISREADING = 4.0  # bits
 MAX_REPEATS = 1.0  # bits
@@ -29,7 +29,7 @@ MAX_MODEL_LEAD = 5.0  # nats
 
 
 class WordKind(enum.StrEnum):
-    """Which regression judges a suspect word: is it in the lexicon, and did the engine tell alternatives?"""
+    """The kind of a suspect word: is it in the lexicon, and did the engine report alternatives for its line?"""
 
     UNKNOWN = "unknown"
     KNOWN = "known"
@@ -42,9 +42,9 @@ class Regression:
     """A logistic regression for one kind of word."""
 
     threshold: float
-    """Log-odds (nats) from which a candidate is proposed. A known word is more often what was printed."""
+    """Lowest log-odds (nats) of a proposed candidate. It differs by kind: a known word is more often right as read."""
     coefficients: Mapping[str, float]
-    """Nats per unit of each feature, by the feature's name; a feature that is not named counts nothing."""
+    """Nats per unit of each feature, by the feature's name; a feature without a coefficient does not count."""
 
 
 def features(
@@ -52,11 +52,12 @@ def features(
 ) -> dict[str, float]:
     """Return the features of candidate ``number`` of ``suspect``, by name.
 
-    ``log_likelihoods``: nats, (1 + candidates), the model's for the word as read and then for each candidate.
+    ``log_likelihoods``: the model's, in nats, for the word as read and then for each candidate: (1 + candidates).
     """
     candidate = suspect.candidates[number]
-    own = log_likelihoods[number + 1]
-    others = [x for n, x in enumerate(log_likelihoods[1:]) if n != number]
+    as_read, *of_candidates = log_likelihoods
+    likelihood = of_candidates.pop(number)
+    best_other = max(of_candidates, default=-math.inf)
     joins, splits = " " in suspect.word, " " in candidate.text
     gain = min(MAX_NEIGHBOUR_GAIN, candidate.neighbour_gain)
     return {
@@ -69,7 +70,7 @@ def features(
         "full_stop_follows": suspect.full_stop_follows,
         "known_stem": suspect.known_stem,
         "repeated_misreading": min(MAX_REPEATED_MISREADING, candidate.recurrence),
-        "model_llr": own - log_likelihoods[0],
+        "model_llr": likelihood - as_read,
         "candidate_frequency": candidate.frequency,
         "misreading_cost": 0.0 if joins or splits else candidate.cost,
         "restores_accent": candidate.cost == ACCENT_COST,
@@ -77,15 +78,15 @@ def features(
         "unknown_share": suspect.unknown_share,
         "joins_words": joins,
         "splits_word": splits,
-        "model_lead": min(MAX_MODEL_LEAD, own - max(others, default=-math.inf)),
-        "model_prefers": own > log_likelihoods[0],
-        "short_word": len(suspect.word) < SHORT_WORD_LETTERS,
+        "model_lead": min(MAX_MODEL_LEAD, likelihood - best_other),
+        "model_prefers": likelihood > as_read,
+        "short_word": len(suspect.word) < MIN_DISTINCT_LETTERS,
         "capitalised": suspect.word[0].isupper(),
     }
 
 
 def kind_of(suspect: SuspectWord) -> WordKind:
-    """Return which regression judges this word."""
+    """Return the kind of a suspect word, and with it the regression to use."""
     if suspect.has_alternatives:
         known = suspect.frequency > 0
         return WordKind.KNOWN_WITH_ALTERNATIVES if known else WordKind.UNKNOWN_WITH_ALTERNATIVES
@@ -93,25 +94,28 @@ def kind_of(suspect: SuspectWord) -> WordKind:
 
 
 def log_odds(suspect: SuspectWord, number: int, log_likelihoods: Sequence[float]) -> float:
-    """Return the log-odds (nats) that candidate ``number`` is right; parameters as of ``features``."""
+    """Return the log-odds (nats) that candidate ``number`` is right; the parameters are those of ``features``."""
     values = features(suspect, number, log_likelihoods)
     coefficients = regressions()[kind_of(suspect)].coefficients
     return sum(weight * values[name] for name, weight in coefficients.items())
 
 
 def log_odds_without_model(suspect: SuspectWord) -> list[float]:
-    """Return each candidate's log-odds (nats) as if the model found it as likely as the word that was read."""
+    """Return each candidate's log-odds (nats), assuming that the model finds it as likely as the word as read."""
     equal = [0.0] * (len(suspect.candidates) + 1)
     return [log_odds(suspect, n, equal) for n in range(len(suspect.candidates))]
 
 
 def threshold(suspect: SuspectWord) -> float:
-    """Return the log-odds (nats) from which a candidate for this word is proposed."""
+    """Return the lowest log-odds (nats) of a proposed candidate for this word."""
     return regressions()[kind_of(suspect)].threshold
 
 
 def best(suspect: SuspectWord, log_likelihoods: Sequence[float]) -> tuple[Candidate, float] | None:
-    """Return the candidate to propose and its margin (nats, on the gate's scale); None when none reaches the threshold."""
+    """Return the candidate to propose and its margin (nats, on the gate's scale).
+
+    None when no candidate reaches the threshold.
+    """
     odds = [log_odds(suspect, n, log_likelihoods) for n in range(len(suspect.candidates))]
     chosen = max(range(len(odds)), key=odds.__getitem__)
     margin = odds[chosen] + MARGIN_AT_THRESHOLD - threshold(suspect)
@@ -121,12 +125,12 @@ def best(suspect: SuspectWord, log_likelihoods: Sequence[float]) -> tuple[Candid
 @functools.cache
 def regressions() -> Mapping[WordKind, Regression]:
     """Return the regressions that come with scanmend; raise MachineError when their file is missing or damaged."""
-    path = shipped_file(FILE)
+    path = shipped_file(RANKING_FILE)
     try:
         return parsed(path.read_bytes())
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise MachineError(f"{path}: {why}", "install scanmend again") from error
+        reason = getattr(error, "strerror", None) or error
+        raise MachineError(f"{path}: {reason}", "install scanmend again") from error
 
 
 def parsed(data: bytes) -> dict[WordKind, Regression]:
@@ -140,22 +144,24 @@ def parsed(data: bytes) -> dict[WordKind, Regression]:
             raise ValueError(f"its format is {content['format']!r}, not {FORMAT!r}")
         return {kind: _regression(content["regressions"][kind]) for kind in WordKind}
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"it is no ranking file: {type(error).__name__}: {error}") from error
+        raise ValueError(f"not a ranking file: {type(error).__name__}: {error}") from error
 
 
 def _regression(entry: dict[str, object]) -> Regression:
-    given = entry["coefficients"]
-    if not isinstance(given, dict):
+    coefficients = entry["coefficients"]
+    if not isinstance(coefficients, dict):
         raise TypeError("coefficients")
-    unknown = given.keys() - _feature_names()
+    unknown = coefficients.keys() - _feature_names()
     if unknown:
         raise ValueError(f"it names unknown features: {', '.join(sorted(unknown))}")
-    return Regression(_number(entry["threshold"]), {name: _number(x) for name, x in given.items()})
+    return Regression(
+        _number(entry["threshold"]), {name: _number(value) for name, value in coefficients.items()}
+    )
 
 
 def _number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{value!r} is no number")
+        raise ValueError(f"{value!r} is not a number")
     return float(value)
 
 

@@ -1,10 +1,10 @@
-"""Search of a page for words that may be misread, with the words that may be meant.
+"""Search a page for words that may be misread, and for the words that may have been printed instead.
 
-A small model knows few words by heart and copies what it does not know. A noisy channel (Kernighan, Church and Gale
-1990) asks it the other way round. The candidates are words of the lexicon that engines misread as the word on the page:
-an unknown word, or a known one that seldom stands between such neighbours (Mays, Damerau and Mercer 1991). Five sources
-judge a candidate: the model (how likely it is there), the lexicon (how common it is, and beside which words), the engine
-(``correction.ctc``: how well it fits what was seen), the page (which misreadings repeat), and its cost as a misreading.
+A small model knows few words by heart, and copies those that it does not know. A noisy channel (Kernighan, Church and
+Gale 1990) lets it choose instead: the candidates are words of the lexicon that engines misread as the word on the page.
+That word is unknown, or known but rare between its neighbours (Mays, Damerau and Mercer 1991). Five sources judge a
+candidate: the model (how likely it is there), the lexicon (how common it is, and beside which words), the engine
+(``correction.ctc``: how well it fits the alternatives), the page (which misreadings repeat), and its cost as a misreading.
 ``ranking`` combines them.
 """
 
@@ -26,24 +26,24 @@ from scanmend.correction.lookalikes import (
     better_fitting,
     fit_gain,
 )
-from scanmend.llm.candidates import COST_IN_CLASSES, candidates_for
-from scanmend.llm.ranking import SHORT_WORD_LETTERS, log_odds_without_model, threshold
+from scanmend.correction.protected import WORD
+from scanmend.llm.candidates import CLASSES_PER_COST, candidates_for
+from scanmend.llm.ranking import MIN_DISTINCT_LETTERS, log_odds_without_model, threshold
 from scanmend.llm.suspect_word import SuspectWord
 from scanmend.page import CharAlternatives
 
-MAX_CANDIDATES = 4  # of one word that the model scores
-MIN_LETTERS, MAX_LETTERS = 3, 30  # of an unknown word: the number of its candidates grows with it
-PRIOR_KNOWN_WORDS = (
-    30  # added to a page's known words: a few lines say little about the share of unknown ones
-)
-NEARLY_READ_COST = 1.0  # of a candidate that the engine's alternatives spell
-MIN_STEM_LETTERS = 4  # of a known word that may have an ending
+MAX_SCORED_CANDIDATES = 4  # candidates of one word that the model scores
+# Length in letters of an unknown word that is searched: the number of candidates grows with it.
+MIN_SEARCHED_LETTERS, MAX_SEARCHED_LETTERS = 3, 30
+# Added to a page's known words, since a few lines say little about the share of unknown ones.
+PRIOR_KNOWN_WORDS = 30
+NEARLY_READ_COST = 1.0  # cost of a candidate that the engine's alternatives spell
+MIN_STEM_LETTERS = 4  # of a known word that may stand before an ending
 ENDINGS = (
     *("s", "n", "t", "e", "r", "m", "es", "en", "et", "er", "em", "st", "nt"),
     *("ed", "ing", "ly", "'s"),
 )
-JOINED_FREQUENCY: FrequencyClass = 3  # least frequency class of a word that a space tore in two
-_WORD = re.compile(r"\S+")
+MIN_TORN_WORD_CLASS: FrequencyClass = 3  # of a word that a space has torn in two
 
 Alternatives = Sequence[CharAlternatives]
 Token = tuple[re.Match[str], FrequencyClass]  # a word of a line, and its frequency class
@@ -51,14 +51,14 @@ Token = tuple[re.Match[str], FrequencyClass]  # a word of a line, and its freque
 
 @dataclass(frozen=True, slots=True)
 class Pruning:
-    """Which candidates the model need not score, by their log-odds (nats) without it. Its time is what costs."""
+    """Limits (nats) below which a candidate is dropped before the model spends time on scoring it."""
 
     model_gain: float = 0.7
     """The model seldom adds more than this to a candidate's log-odds."""
     model_reorders: float = 2.5
-    """The model seldom makes up for more than this between two candidates of a word."""
+    """The model seldom reverses a greater difference than this between the log-odds of two candidates."""
     threshold: float | None = None
-    """Log-odds from which a candidate is proposed; None: those of the word's regression."""
+    """Lowest log-odds of a proposed candidate; None: the threshold of the word's regression."""
 
 
 PRUNING = Pruning()
@@ -71,27 +71,29 @@ def find_suspects(
     alternatives: Sequence[Alternatives | None] | None = None,
     pruning: Pruning = PRUNING,
 ) -> list[list[SuspectWord]]:
-    """Return for each line of a page its suspect words from left to right; none overlaps another.
+    """Return the suspect words of each line of a page, from left to right; none overlaps another.
 
-    A suspect word is unknown and has candidates, or is known and a look-alike fits far better between its neighbours.
-    A line that is reached after ``expired`` has none. ``alternatives``: of each line, or None where its engine tells none.
+    A suspect word is unknown and has candidates, or it is known and a look-alike fits far better between its neighbours.
+    No suspect words are found in the lines that are reached after ``expired``. ``alternatives``: the engine's for each
+    line, None where the engine reports none.
     """
     page = [_tokens(text, lexicon) for text in texts]
     classes = [frequency for tokens in page for _, frequency in tokens]
     unknown_share = classes.count(0) / (len(classes) + PRIOR_KNOWN_WORDS)
-    told = alternatives or [None] * len(texts)
+    line_alternatives = alternatives or [None] * len(texts)
     found = [
-        [] if expired() else _LineSearch(text, lexicon, unknown_share, saw).suspects(tokens)
-        for text, tokens, saw in zip(texts, page, told, strict=True)
+        [] if expired() else _LineSearch(text, lexicon, unknown_share, reported).suspects(tokens)
+        for text, tokens, reported in zip(texts, page, line_alternatives, strict=True)
     ]
     evidence = _PageEvidence(found)
-    pruned = ([_pruned(evidence.added_to(one), pruning) for one in line] for line in found)
+    pruned = ([_pruned(evidence.added_to(suspect), pruning) for suspect in line] for line in found)
     return [[suspect for suspect in line if suspect.candidates] for line in pruned]
 
 
 def _tokens(text: str, lexicon: Lexicon) -> list[Token]:
-    words = (m for m in _WORD.finditer(text) if any(map(str.isalpha, m.group())))
-    return [(m, lexicon.frequency(m.group())) for m in words]
+    """Return the words of a line that have a letter, with their frequency classes."""
+    matches = (m for m in WORD.finditer(text) if any(map(str.isalpha, m.group())))
+    return [(match, lexicon.frequency(match.group())) for match in matches]
 
 
 class _LineSearch:
@@ -119,6 +121,7 @@ class _LineSearch:
         return found
 
     def _single_word(self, token: Token) -> SuspectWord:
+        """Return a word as a suspect, perhaps without candidates."""
         match, frequency = token
         start, end = core(match.group())
         word, start = match.group()[start:end], match.start() + start
@@ -128,61 +131,62 @@ class _LineSearch:
         candidates = ()
         if _may_be_misread(word):
             # the engine's alternatives are better candidates than words two misreadings away
-            two = self._alternatives is None
-            candidates = candidates_for(word, self._lexicon, two_misreadings=two)
+            two_misreadings = self._alternatives is None
+            candidates = candidates_for(word, self._lexicon, two_misreadings=two_misreadings)
         stem = _has_known_stem(word, self._lexicon)
         return SuspectWord(start, word, candidates, self._unknown_share, known_stem=stem)
 
     def _torn_word(self, pair: Sequence[Token]) -> SuspectWord | None:
-        """Return two words, one of them unknown, as one suspect if they make a known word without their space."""
+        """Return a pair of words as one suspect if one is unknown and both together make a known word."""
         if len(pair) < 2 or all(frequency for _, frequency in pair):
             return None
-        (one, _), (other, _) = pair
-        first, second = one.group(), other.group().rstrip(".,;:!?)")
-        if other.start() - one.end() != 1 or not (first.isalpha() and second.isalpha()):
+        (first_match, _), (second_match, _) = pair
+        first, second = first_match.group(), second_match.group().rstrip(".,;:!?)")
+        start, second_start = first_match.start(), second_match.start()
+        if second_start - first_match.end() != 1 or not (first.isalpha() and second.isalpha()):
             return None
         if second[0].isupper() and not first.isupper():
             return None
         joined = first + second
         frequency = self._lexicon.frequency(joined)
-        if frequency < JOINED_FREQUENCY or len(joined) <= MIN_LETTERS:
+        if frequency < MIN_TORN_WORD_CLASS or len(joined) <= MIN_SEARCHED_LETTERS:
             return None
-        word = self._text[one.start() : other.start() + len(second)]
+        word = self._text[start : second_start + len(second)]
         candidate = Candidate(joined, frequency, 0.0)
-        return SuspectWord(one.start(), word, (candidate,), self._unknown_share)
+        return SuspectWord(start, word, (candidate,), self._unknown_share)
 
     def _with_engine_evidence(
         self, suspect: SuspectWord, alternatives: Alternatives
     ) -> SuspectWord:
         """Add candidates that the engine's alternatives spell, and the engine's log-likelihood ratio of each."""
         start, end, lexicon = suspect.start, suspect.end, self._lexicon
-        known = {c.text for c in suspect.candidates}
-        others = [
+        texts = {c.text for c in suspect.candidates}
+        spelled = [
             Candidate(reading, frequency, NEARLY_READ_COST)
             for reading in ctc.readings(alternatives, start, end, self._text)
-            if reading not in known
+            if reading not in texts
             and not _loses_accents(suspect.word, reading)
             and (frequency := _rarest(reading, lexicon)) >= MIN_CANDIDATE_CLASS
         ]
-        if suspect.frequency and others:
+        if suspect.frequency and spelled:
             beside = neighbours(self._text, start, end, lexicon)
-            others = [
+            spelled = [
                 replace(c, neighbour_gain=fit_gain(suspect.word, c.text, beside, lexicon))
-                for c in others
+                for c in spelled
             ]
-        found = [*suspect.candidates, *others]
+        found = [*suspect.candidates, *spelled]
         ratios = ctc.log_likelihood_ratios(
             alternatives, start, end, self._text, [c.text for c in found]
         )
-        seen = (replace(c, log_ratio=ratio) for c, ratio in zip(found, ratios, strict=True))
-        # the gate lets no letter go from a word that the engine did not doubt
+        rated = (replace(c, log_ratio=ratio) for c, ratio in zip(found, ratios, strict=True))
+        # the gate does not let the model remove a letter that the engine did not doubt
         kept = tuple(
-            c for c in seen if c.log_ratio > ctc.MIN_LOG_RATIO or _only_adds(suspect.word, c.text)
+            c for c in rated if c.log_ratio > ctc.MIN_LOG_RATIO or _only_adds(suspect.word, c.text)
         )
         return replace(suspect, candidates=kept, has_alternatives=True)
 
     def _with_neighbours(self, suspect: SuspectWord) -> SuspectWord:
-        """Add how well each candidate fits between the words beside it."""
+        """Add how well each candidate fits between its neighbours, and what the neighbours are."""
         beside = neighbours(self._text, suspect.start, suspect.end, self._lexicon)
         candidates = suspect.candidates
         if not suspect.frequency:
@@ -199,30 +203,35 @@ class _LineSearch:
 
 
 class _PageEvidence:
-    """What the suspect words of one page have in common."""
+    """The evidence that the suspect words of a page give on each other: repeated words and misreadings."""
 
     def __init__(self, lines: Sequence[Sequence[SuspectWord]]) -> None:
         suspects = [suspect for line in lines for suspect in line]
         self._words = Counter(suspect.word for suspect in suspects)
         self._likely_misreadings = {s.word: _likely_misreadings(s) for s in suspects}
         self._words_with = Counter(
-            misreading for several in self._likely_misreadings.values() for misreading in several
+            misreading
+            for misreadings in self._likely_misreadings.values()
+            for misreading in misreadings
         )
 
     def added_to(self, suspect: SuspectWord) -> SuspectWord:
-        """Add how often the page has this word, and how many other words have a candidate's misreading."""
-        own = self._likely_misreadings[suspect.word]
-        found = []
+        """Add how often the page has this word, and how many other words share a candidate's misreading."""
+        likely = self._likely_misreadings[suspect.word]
+        candidates = []
         for candidate in suspect.candidates:
             misreadings = _misreadings(suspect.word, candidate.text)
-            others = max((self._words_with[m] - (m in own) for m in misreadings), default=0)
-            found.append(replace(candidate, recurrence=math.log2(1 + others)))
+            others = max((self._words_with[m] - (m in likely) for m in misreadings), default=0)
+            candidates.append(replace(candidate, recurrence=math.log2(1 + others)))
         repeats = math.log2(self._words[suspect.word])
-        return replace(suspect, candidates=tuple(found), repeats=repeats)
+        return replace(suspect, candidates=tuple(candidates), repeats=repeats)
 
 
 def _likely_misreadings(suspect: SuspectWord) -> set[tuple[str, str]]:
-    """Return the misreadings of an unknown word's first candidate if it is more likely right than wrong without the model."""
+    """Return the misreadings of an unknown word's first candidate.
+
+    Empty if that candidate is more likely wrong than right by the evidence without the model.
+    """
     if suspect.frequency or " " in suspect.word or log_odds_without_model(suspect)[0] < 0:
         return set()
     return _misreadings(suspect.word, suspect.candidates[0].text)
@@ -230,46 +239,46 @@ def _likely_misreadings(suspect: SuspectWord) -> set[tuple[str, str]]:
 
 def _misreadings(read: str, meant: str) -> set[tuple[str, str]]:
     """Return the pairs of differing character runs (as read, as meant), in lower case."""
-    a, b = read.lower(), meant.lower()
+    read, meant = read.lower(), meant.lower()
     return {
-        (a[o.src_start : o.src_end], b[o.dest_start : o.dest_end])
-        for o in Levenshtein.opcodes(a, b)
-        if o.tag != "equal"
+        (read[code.src_start : code.src_end], meant[code.dest_start : code.dest_end])
+        for code in Levenshtein.opcodes(read, meant)
+        if code.tag != "equal"
     }
 
 
 def _most_plausible(suspect: SuspectWord) -> SuspectWord:
-    """Keep the MAX_CANDIDATES most plausible candidates, best first."""
+    """Return the suspect with its MAX_SCORED_CANDIDATES most plausible candidates, best first."""
 
-    def order(c: Candidate) -> tuple[float, str]:
-        return COST_IN_CLASSES * c.cost - c.frequency - c.neighbour_gain - c.log_ratio, c.text
+    def implausibility(c: Candidate) -> tuple[float, str]:
+        return CLASSES_PER_COST * c.cost - c.frequency - c.neighbour_gain - c.log_ratio, c.text
 
-    return replace(
-        suspect, candidates=tuple(sorted(suspect.candidates, key=order)[:MAX_CANDIDATES])
-    )
+    ranked = sorted(suspect.candidates, key=implausibility)
+    return replace(suspect, candidates=tuple(ranked[:MAX_SCORED_CANDIDATES]))
 
 
 def _pruned(suspect: SuspectWord, pruning: Pruning) -> SuspectWord:
-    """Drop the candidates that would not be proposed, however likely the model finds them."""
+    """Return the suspect without the candidates that the model can hardly lift above the threshold."""
     odds = log_odds_without_model(suspect)
     proposed = threshold(suspect) if pruning.threshold is None else pruning.threshold
-    behind_best = max(odds, default=0.0) - pruning.model_reorders
-    least = max(proposed - pruning.model_gain, behind_best)
-    found = [c for c, one in zip(suspect.candidates, odds, strict=True) if one >= least]
-    return replace(suspect, candidates=tuple(found))
+    lowest_near_best = max(odds, default=0.0) - pruning.model_reorders
+    lowest = max(proposed - pruning.model_gain, lowest_near_best)
+    kept = [c for c, log_odds in zip(suspect.candidates, odds, strict=True) if log_odds >= lowest]
+    return replace(suspect, candidates=tuple(kept))
 
 
 def _may_be_misread(word: str) -> bool:
-    """Return whether an unknown word may be a misread one: letters, and at most one sign that engines read for a letter.
+    """Return whether an unknown word may be a misread one.
 
-    Short words in capitals are abbreviations.
+    It has only letters, and at most one sign that engines read in place of a letter. A short word in capitals is an
+    abbreviation.
     """
     signs = [c for c in word if not c.isalpha()]
     return (
-        MIN_LETTERS <= len(word) <= MAX_LETTERS
+        MIN_SEARCHED_LETTERS <= len(word) <= MAX_SEARCHED_LETTERS
         and len(signs) <= 1
         and all(c in LETTER_LIKE_SIGNS for c in signs)
-        and not (word.isupper() and len(word) < SHORT_WORD_LETTERS)
+        and not (word.isupper() and len(word) < MIN_DISTINCT_LETTERS)
     )
 
 
@@ -288,13 +297,13 @@ def _only_adds(word: str, other: str) -> bool:
 
 
 def _loses_accents(word: str, reading: str) -> bool:
-    """Return whether ``reading`` is ``word`` with the same or fewer accents: engines make up none."""
+    """Return whether ``reading`` is ``word`` with the same or fewer accents. Engines do not invent accents."""
     return len(word) == len(reading) and all(
         a == b or WITHOUT_ACCENT.get(a) == b for a, b in zip(word, reading, strict=True)
     )
 
 
 def _rarest(reading: str, lexicon: Lexicon) -> FrequencyClass:
-    """Return the lowest frequency class of the words of ``reading``; 0 when one is unknown or no word."""
+    """Return the lowest frequency class among the words of ``reading``; 0 if one is unknown or not a word."""
     words = reading.split(" ")
     return min(map(lexicon.frequency, words)) if all(map(str.isalpha, words)) else 0

@@ -1,4 +1,4 @@
-"""A word of an OCR line that may be misread, and where it stands in what the model wrote."""
+"""Define a word of an OCR line that may be misread, and find its counterpart in the model's text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,21 +20,21 @@ class SuspectWord:
     unknown_share: float
     """Share (0 to 1) of the page's words that the lexicon lacks."""
     frequency: FrequencyClass = 0
-    """Of the word itself."""
+    """The frequency class of the word itself; 0: unknown."""
     known_neighbours: int = 0
-    """Sides (0 to 2) on which a word of the lexicon, or the sentence's end, stands beside it."""
+    """Number of sides (0 to 2) on which it has a known neighbour, or the start or end of the sentence."""
     repeats: float = 0.0
-    """log₂ of the number of times that the page has it as a suspect word."""
+    """log₂ of the number of times that the word is a suspect on the page."""
     full_stop_follows: bool = False
-    """A full stop follows within the line, as after an abbreviation."""
+    """Whether a full stop follows within the line, as after an abbreviation."""
     known_stem: bool = False
-    """It is a word of the lexicon with a grammatical ending."""
+    """Whether it may be a word of the lexicon with a grammatical ending."""
     has_alternatives: bool = False
-    """The OCR engine told its alternatives for the characters of this line."""
+    """Whether the OCR engine reported its alternatives for the characters of this line."""
 
     @property
     def end(self) -> int:
-        """Offset in code points behind the word's last character."""
+        """Return the offset in code points behind the word's last character."""
         return self.start + len(self.word)
 
 

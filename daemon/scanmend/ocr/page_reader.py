@@ -22,14 +22,14 @@ from scanmend.ocr.pdf.text_layer import (
     trusted_layer,
 )
 from scanmend.ocr.pictures import Rendered
-from scanmend.page import TEXT_LAYER, EngineInfo, Line, PageText, TextSource
+from scanmend.page import TEXT_LAYER_ENGINE, EngineInfo, Line, PageText, TextSource
 from scanmend.workers.protocol import PageRequest, ProbeRequest
 
 # in a line of a text layer; a page with a longer one is recognised instead
 MAX_LINE_CHARACTERS = 2000
 # grey levels between the darkest and the lightest pixel; a page with less is blank
 MIN_PAGE_CONTRAST = 12
-LAYER_INFO = EngineInfo(TEXT_LAYER, importlib.metadata.version("pypdfium2"))
+LAYER_INFO = EngineInfo(TEXT_LAYER_ENGINE, importlib.metadata.version("pypdfium2"))
 
 
 def read_page(request: PageRequest) -> PageText:

@@ -23,7 +23,7 @@ from scanmend.store.journal import Journal
 from scanmend.telemetry import log
 from scanmend.telemetry.error_boundary import ErrorBoundary
 
-JOURNAL_POLL_SECONDS = 1.0  # between two reads of the journal for new events
+MOVES_POLL_SECONDS = 1.0  # between two reads of the journal for new events
 ALARM_CHECK_SECONDS = 15.0  # between two checks of the status for trouble
 GIVE_UP_SECONDS = 24 * 3600.0  # that one event is tried
 # between two tries of one event: doubled, up to the second
@@ -63,7 +63,7 @@ class Hooks:
 
     def run(self, stop: threading.Event) -> None:
         """Deliver until stopped."""
-        while not stop.wait(JOURNAL_POLL_SECONDS):
+        while not stop.wait(MOVES_POLL_SECONDS):
             self.turn(time.monotonic(), stop.is_set)
 
     def turn(self, now: float, is_stopping: IsStopping) -> None:
@@ -145,7 +145,10 @@ class Hooks:
         }
         if event == Event.PUBLISHED and document.stem is not None:
             outbox = os.fsencode(self._settings.folders.outbox)
-            for name, extension in (("text", naming.TEXT), ("sidecar", naming.SIDECAR)):
+            for name, extension in (
+                ("text", naming.TEXT_EXTENSION),
+                ("sidecar", naming.SIDECAR_EXTENSION),
+            ):
                 path = naming.result_path(outbox, document.path, document.stem, extension)
                 message[name] = os.fsdecode(path)
         return message

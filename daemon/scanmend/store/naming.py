@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from scanmend.file_types import by_extension
 
-TEXT = ".txt"
-SIDECAR = ".json"
+TEXT_EXTENSION = ".txt"
+SIDECAR_EXTENSION = ".json"
 ERROR_REPORT = ".error.json"
 
 MAX_NAME_BYTES = 255  # on all usual file systems
@@ -99,7 +99,7 @@ def free_stem(
         paths = [os.path.join(folder, fit(candidate, extension)) for extension in extensions]
         if not any(map(os.path.lexists, paths)):
             return True
-        sidecar = os.path.join(folder, fit(candidate, SIDECAR))
+        sidecar = os.path.join(folder, fit(candidate, SIDECAR_EXTENSION))
         return os.path.isfile(sidecar) and is_own(sidecar)
 
     reserved = _LONGEST_COLLISION + max(extensions, key=len)

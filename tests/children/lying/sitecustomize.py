@@ -1,6 +1,6 @@
-"""Put the liar in the place of the OCR children of a daemon whose PYTHONPATH has this folder first.
+"""Replace the OCR children of a daemon by the liar, if PYTHONPATH begins with this folder.
 
-Python imports a module of this name when it starts. The daemon itself and its other children are left alone.
+Python imports a module of this name when it starts. The daemon itself and its other children are not affected.
 """
 
 import sys

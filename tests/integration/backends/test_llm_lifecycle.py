@@ -1,4 +1,4 @@
-"""The language model's life: real llama.cpp on a real (tiny, random) GGUF file that the test writes."""
+"""Test the language model from load to unload: the real llama.cpp, with a tiny, random GGUF that the test writes."""
 
 import os
 import signal
@@ -43,7 +43,7 @@ SETTINGS = replace(
 
 
 class States(list[tuple[str, str]]):
-    """The states that were reported, with their reasons."""
+    """A list of the reported states, with their reasons."""
 
     def __call__(self, state: str, reason: str) -> None:
         self.append((state, reason))
@@ -69,7 +69,7 @@ Make = Callable[..., LanguageModel]
 
 @pytest.fixture
 def make(folder: Path, states: States) -> Iterator[Make]:
-    """Make models that are closed with the test."""
+    """Return a function that makes models; close them after the test."""
     made: list[LanguageModel] = []
 
     def make(directory: Path = folder, **settings: Any) -> LanguageModel:
@@ -97,7 +97,7 @@ def _soon(act: Callable[[], None], seconds: float) -> threading.Timer:
     return timer
 
 
-def test_load_correct_unload_reload(model: LanguageModel, states: States) -> None:
+def test_a_model_is_loaded_unloaded_and_loaded_again(model: LanguageModel, states: States) -> None:
     for _ in range(2):
         proposal = model.propose(LINES, ALL, PROFILE)
         process = _process(model)
@@ -139,7 +139,7 @@ def test_a_process_that_dies_idle_is_replaced(model: LanguageModel) -> None:
 def test_a_page_whose_process_dies_is_tried_once_more(model: LanguageModel, states: States) -> None:
     model.propose(LINES, ALL, PROFILE)
     first = _process(model)
-    first.suspend()  # so that the next page is in work when it is killed
+    first.suspend()  # the next page is in work when the process is killed
     killer = _soon(first.kill, 0.5)
     try:
         proposal = model.propose(LINES, ALL, PROFILE)
@@ -151,14 +151,14 @@ def test_a_page_whose_process_dies_is_tried_once_more(model: LanguageModel, stat
     assert _process(model).pid != first.pid
 
 
-def test_a_page_that_takes_too_long_is_ended(make: Make) -> None:
+def test_a_page_beyond_its_time_limit_is_ended(make: Make) -> None:
     model = make(page_timeout=0.2)
-    proposal = model.propose(LINES, ALL, PROFILE)  # the child bounds itself …
+    proposal = model.propose(LINES, ALL, PROFILE)  # the child limits its own time …
     assert proposal.bound in ("seconds", "tokens", "repetition", None)
     _process(model).suspend()
     started = time.monotonic()
 
-    with pytest.raises(TimedOut):  # … and is ended when it can't
+    with pytest.raises(TimedOut):  # … and the daemon ends it if it hangs
         model.propose(LINES, ALL, PROFILE)
 
     assert time.monotonic() - started < 30
@@ -190,7 +190,7 @@ def test_a_corrupt_file_is_named_and_not_tried_again_at_once(
     assert model.propose(LINES, ALL, PROFILE).tokens > 0
 
 
-def test_without_a_file_and_without_a_download_there_is_no_model(
+def test_without_a_file_or_a_download_the_model_is_absent(
     tmp_path: Path, make: Make, states: States
 ) -> None:
     empty = tmp_path / "empty"
@@ -206,12 +206,12 @@ def test_without_a_file_and_without_a_download_there_is_no_model(
     assert model.propose(LINES, ALL, PROFILE).model.name == "anything.gguf"
 
 
-def test_a_missing_file_that_the_configuration_names(make: Make) -> None:
+def test_the_error_for_a_missing_configured_file_names_it(make: Make) -> None:
     with pytest.raises(ModelUnavailable, match=r"llm\.model: .*other\.gguf is not there; put it"):
         make(model="other.gguf").propose(LINES, ALL, PROFILE)
 
 
-def test_a_model_without_a_chat_template(tmp_path: Path, make: Make) -> None:
+def test_a_model_without_a_chat_template_is_usable(tmp_path: Path, make: Make) -> None:
     tinygguf.write(tmp_path / "plain" / "plain.gguf", template=False)
 
     assert make(tmp_path / "plain").propose(LINES, ALL, PROFILE).tokens > 0
@@ -260,7 +260,7 @@ def test_interrupt_ends_the_page_at_once(model: LanguageModel) -> None:
 
 
 def test_fifty_loads_and_unloads_leak_nothing(model: LanguageModel) -> None:
-    """No file, no child, no memory, but for what the interpreter keeps the first times."""
+    """Compare open files, children and memory after some loads: the interpreter keeps memory of the first ones."""
     us = psutil.Process()
     resident = []
     for cycle in range(50):
@@ -277,10 +277,10 @@ def test_fifty_loads_and_unloads_leak_nothing(model: LanguageModel) -> None:
     assert max(resident[40:]) - min(resident[9:20]) < 2 * 2**20
 
 
-def test_a_model_that_kills_its_process_three_times_is_left_alone_until_it_changes(
+def test_a_model_whose_process_died_three_times_is_not_loaded_until_it_changes(
     folder: Path, model: LanguageModel, states: States, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No GGUF file on which llama.cpp aborts is at hand: a signal ends the process."""
+    """End the process by a signal, since no GGUF file is known on which llama.cpp aborts."""
     ask = Child.ask
 
     def dying(self: Child, request: Request[Any], *rest: Any) -> Any:
@@ -302,14 +302,14 @@ def test_a_model_that_kills_its_process_three_times_is_left_alone_until_it_chang
     assert model.propose(LINES, ALL, PROFILE).tokens > 0
 
 
-# llama.cpp's loader in this process; that there is a GPU is invented ----------------------------------
+# llama.cpp's loader in this process, with a pretended GPU ----------------------------------
 
 
 @pytest.mark.parametrize(
     ("wanted", "most", "ladder"),
     [(None, None, [3, 1, 0]), (None, 2, [2, 1, 0]), (5, None, [5, 2, 1, 0]), (0, None, [0])],
 )
-def test_layers_are_halved_down_to_the_cpu(
+def test_gpu_layers_are_halved_until_the_model_fits(
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
     wanted: int | None,
@@ -330,20 +330,20 @@ def test_layers_are_halved_down_to_the_cpu(
     path = folder / "tiny-q8_0.gguf"
     request = LoadRequest(os.fsencode(path), wanted, 1024, gpu="Tiny 1, 1000 MiB", max_layers=most)
 
-    def keep(step: Progress) -> None:  # as the daemon does for the child
+    def keep(step: Progress) -> None:  # notes the facts, as the daemon does for the child
         if isinstance(step, FactsFound):
             Notes(str(path)).update(step.facts)
 
     loader.load(request, keep).context.close()
 
     assert tried == ladder
-    if wanted is None:  # and it is remembered for this model and this GPU
+    if wanted is None:  # the number is remembered for this model and this GPU
         tried.clear()
         loader.load(request, lambda _: None).context.close()
         assert tried == [0]
 
 
-def test_a_build_without_gpu_is_told_from_a_machine_without(
+def test_a_build_without_gpu_support_is_told_from_a_machine_without_a_gpu(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert llama_model.device() == "cpu: llama.cpp is built without support for a GPU"

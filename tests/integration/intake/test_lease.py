@@ -1,4 +1,4 @@
-"""Test leases on a real file system: one of many daemons gets a file, and a dead one is followed by one."""
+"""Test leases on a real file system: one of many daemons gets a file, and only one takes over from a dead daemon."""
 
 import multiprocessing
 import os
@@ -25,7 +25,7 @@ SHA256 = "ab" * 32
 
 
 class Daemon:
-    """One daemon's leases and journal. The same name is the same daemon, started anew."""
+    """The leases and the journal of one daemon. A second instance with the same name is that daemon after a restart."""
 
     def __init__(self, inbox: Path, name: str, shared: bool | None = True) -> None:
         state = inbox.parent / f"state-{name}"
@@ -37,13 +37,13 @@ class Daemon:
         self.owner = self.leases.owner
 
     def claim(self, path: bytes = FILE) -> None:
-        """Claim the file: it stays in the journal."""
+        """Acquire the lease and claim the file in the journal."""
         with self.leases.claiming(path) as holder:
             assert holder is None
             self.journal.claim(FileSnapshot(path, 1, 1, 1), SHA256, "default")
 
     def end(self, kept: bool = False) -> None:
-        """Take the last document to its end."""
+        """Move the last document to its final state."""
         for state in (State.READING, State.PUBLISHING, State.PUTTING_AWAY, State.DONE):
             document = list(self.journal.in_state(*State))[-1]
             self.journal.move(document, state, "test", kept=kept and state == State.DONE)
@@ -72,7 +72,7 @@ def _race(
             out.put(path)
 
 
-def test_one_of_many_gets_each_file(inbox: Path) -> None:
+def test_only_one_of_many_daemons_gets_each_file(inbox: Path) -> None:
     context = multiprocessing.get_context("fork")
     out: multiprocessing.Queue[bytes] = context.Queue()
     start = time.time() + 2
@@ -92,14 +92,14 @@ def test_one_of_many_gets_each_file(inbox: Path) -> None:
     assert not [name for name in _left(inbox) if name.startswith(("new-", "old-"))]
 
 
-def test_a_file_in_work_is_another_daemons_until_its_end(inbox: Path) -> None:
+def test_a_file_in_work_belongs_to_its_daemon_until_its_final_state(inbox: Path) -> None:
     first, second = Daemon(inbox, "first"), Daemon(inbox, "second")
     first.claim()
 
     holder = second.acquire(FILE)
     assert holder is not None
     assert holder == InWork(first.owner, holder.token)
-    first.leases.release_if_done(FILE)  # too early: it is in work
+    first.leases.release_if_done(FILE)  # too early: the document is in work
     assert second.acquire(FILE) is not None
     first.end()
     first.leases.release_if_done(FILE)
@@ -107,7 +107,9 @@ def test_a_file_in_work_is_another_daemons_until_its_end(inbox: Path) -> None:
     assert second.acquire(FILE) is None
 
 
-def test_an_owner_that_beats_keeps_its_lease_and_a_dead_one_is_followed_by_one(inbox: Path) -> None:
+def test_a_live_owner_keeps_its_lease_and_only_one_daemon_takes_over_from_a_dead_one(
+    inbox: Path,
+) -> None:
     first, *others = (Daemon(inbox, name) for name in ("first", "second", "third"))
     first.claim()
     deadline = time.monotonic() + 4 * SECONDS
@@ -121,14 +123,16 @@ def test_an_owner_that_beats_keeps_its_lease_and_a_dead_one_is_followed_by_one(i
     answers = [other.acquire(FILE) for other in others]
     assert answers.count(None) == 1
     follower = others[answers.index(None)]
-    # the first comes back from the dead: it acquires its lease anew, and waits
+    # The first daemon comes back: it tries to acquire its lease again, and must wait.
     assert first.acquire(FILE) == next(answer for answer in answers if answer)
-    follower.leases.release_if_done(FILE)  # it has no such document in its journal
+    follower.leases.release_if_done(
+        FILE
+    )  # the document is not in its journal, so the lease is released
     assert first.acquire(FILE) is None
 
 
-def test_a_late_contender_follows_nobody(inbox: Path) -> None:
-    """Between its look at a dead owner and its takeover, another was faster, finished, and a new file came."""
+def test_a_late_contender_gets_no_lease(inbox: Path) -> None:
+    """Let another daemon take over and finish, and a new file arrive, between the look at a dead owner and the takeover."""
     dead, late, third = (Daemon(inbox, name) for name in ("dead", "late", "third"))
     dead.claim()
     holder = late.acquire(FILE)
@@ -145,10 +149,12 @@ def test_a_late_contender_follows_nobody(inbox: Path) -> None:
     assert now.owner == third.owner
 
 
-def test_a_restart_goes_on_with_its_leases_and_gives_back_the_rest(inbox: Path) -> None:
+def test_a_restarted_daemon_keeps_its_leases_and_releases_those_of_finished_documents(
+    inbox: Path,
+) -> None:
     first, other = Daemon(inbox, "first"), Daemon(inbox, "other")
     first.claim(b"done.pdf")
-    first.end()  # a crash before its lease was given back
+    first.end()  # as after a crash before it released the lease
     first.claim()
     half = inbox / ".scanmend" / "leases" / "new-0" / f"{first.owner}.0"
     half.mkdir(parents=True)
@@ -164,7 +170,7 @@ def test_a_restart_goes_on_with_its_leases_and_gives_back_the_rest(inbox: Path) 
     assert not half.exists()
 
 
-def test_the_thread_takes_up_and_gives_back(inbox: Path) -> None:
+def test_the_leases_thread_releases_those_of_finished_documents(inbox: Path) -> None:
     first, other = Daemon(inbox, "first"), Daemon(inbox, "other")
     first.claim()
     first.end()
@@ -184,34 +190,36 @@ def test_a_published_file_that_stays_is_not_published_again(inbox: Path) -> None
     first.claim()
     first.end(kept=True)
     first.leases.release_if_done(FILE)
-    time.sleep(2 * SECONDS)  # the mark outlives any lease
+    time.sleep(2 * SECONDS)  # the mark outlasts any lease
 
     mark = second.acquire(FILE)
     assert isinstance(mark, PublishedMark)
     assert mark == PublishedMark(first.owner, mark.token, SHA256)
     assert second.acquire(FILE) == mark
-    assert second.acquire(FILE, superseding=mark) is None  # another content: a new document
+    assert second.acquire(FILE, superseding=mark) is None  # different content: a new document
     assert isinstance(first.acquire(FILE, superseding=mark), InWork)
 
 
-def test_alone_on_a_local_disk_no_folder_is_made(inbox: Path) -> None:
+def test_a_single_daemon_on_a_local_disk_makes_no_lease_folder(inbox: Path) -> None:
     alone = Daemon(inbox, "alone", shared=None)
     assert alone.acquire(FILE) is None
     assert os.listdir(inbox) == ["scan.pdf"]
 
-    Daemon(inbox, "far").claim()  # one that sees this inbox as a share joins
+    Daemon(inbox, "far").claim()  # a daemon that sees this inbox as a share joins
 
     assert alone.acquire(FILE) is not None
 
 
-def test_an_inbox_that_cannot_be_written(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With shared: auto the daemon says so and works as the only one; with true it waits."""
+def test_leases_in_an_inbox_without_write_permission_depend_on_the_setting(
+    inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Warn and work alone with `shared: auto`; wait with `shared: true`."""
     if os.geteuid() != 0:
         pytest.skip("needs root to mount a tmpfs")
     mount = ["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(inbox)]
     if subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("can't mount a tmpfs here")
-    monkeypatch.setattr(Root, "network", True)  # a tmpfs is none
+    monkeypatch.setattr(Root, "network", True)  # pretend that the tmpfs is a share
     try:
         assert Daemon(inbox, "auto", shared=None).acquire(FILE) is None
         with pytest.raises(MachineError, match=r"the lease of scan\.pdf: Read-only file system"):

@@ -1,4 +1,4 @@
-"""Test the watcher on a real folder with real events; a thread of the test answers as the claim step does."""
+"""Test the watcher on a real folder with real events; a thread of the test acts as the claim step."""
 
 import contextlib
 import os
@@ -26,7 +26,7 @@ from scanmend.store.mounts import Method, Root
 
 
 class Watched:
-    """A watcher at work, with a thread that looks into each quiet file as the claim step does."""
+    """A running watcher, with a thread that checks each quiet file for completeness as the claim step does."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class Watched:
 
     @property
     def listening(self) -> bool:
-        """Return whether events come from the kernel, and no scan is under way that would find a file first."""
+        """Return whether kernel events arrive and no scan is in progress, which might find a file first."""
         kernel_events = self.watcher.kernel_events
         observing = kernel_events is not None and kernel_events.observer is not None
         return observing and not self.watcher.scanning
@@ -91,7 +91,7 @@ def watching(
     settle: SettleSettings,
     log: RecordedLog | None = None,
 ) -> Iterator[Watched]:
-    """Watch the folder, which is made if need be, while the block runs."""
+    """Make the folder if necessary, and watch it while the block runs."""
     inbox.mkdir(exist_ok=True)
     watched = Watched(inbox, method, watch, settle, log)
     try:
@@ -107,7 +107,7 @@ Start = Callable[..., Watched]
 
 @pytest.fixture(params=["native", "polling"])
 def start(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start]:
-    """Start a watcher on tmp_path/inbox."""
+    """Return a function that starts a watcher on tmp_path/inbox."""
     with contextlib.ExitStack() as stack:
 
         def begin(
@@ -124,7 +124,9 @@ def start(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start]:
         yield begin
 
 
-def test_files_there_at_the_start_and_later(start: Start, tmp_path: Path) -> None:
+def test_files_that_exist_at_the_start_or_come_later_are_found(
+    start: Start, tmp_path: Path
+) -> None:
     (tmp_path / "inbox" / "sub").mkdir(parents=True)
     (tmp_path / "inbox" / "sub" / "old.png").write_bytes(encoded("png"))
     watched = start()
@@ -133,7 +135,7 @@ def test_files_there_at_the_start_and_later(start: Start, tmp_path: Path) -> Non
     eventually(lambda: sorted(watched.handed) == [b"new.png", b"sub/old.png"])
 
 
-def test_a_writer_that_pauses_longer_than_the_quiet_period(start: Start, tmp_path: Path) -> None:
+def test_a_file_is_not_taken_while_its_writer_pauses(start: Start, tmp_path: Path) -> None:
     watched = start()
     data = encoded("pdf", numbered(3))
     with open(tmp_path / "inbox" / "book.pdf", "wb", buffering=0) as file:
@@ -145,19 +147,19 @@ def test_a_writer_that_pauses_longer_than_the_quiet_period(start: Start, tmp_pat
     eventually(lambda: watched.handed == [b"book.pdf"])
 
 
-def test_a_slow_writer(start: Start, tmp_path: Path) -> None:
+def test_a_file_is_taken_only_after_its_slow_writer_is_done(start: Start, tmp_path: Path) -> None:
     watched = start(quiet=1.0)
     data = encoded("tiff", numbered(2))
     with open(tmp_path / "inbox" / "fax.tif", "wb", buffering=0) as file:
         for part in range(12):
             file.write(data[len(data) * part // 12 : len(data) * (part + 1) // 12])
-            time.sleep(0.1)  # the writer's own slowness
+            time.sleep(0.1)  # the time that the writer takes
         assert watched.handed == []
 
     eventually(lambda: watched.handed == [b"fax.tif"])
 
 
-def test_renamed_into_place(start: Start, tmp_path: Path) -> None:
+def test_files_that_are_renamed_into_place_are_found(start: Start, tmp_path: Path) -> None:
     watched = start()
     outside = tmp_path / "outside.png"
     outside.write_bytes(encoded("png"))
@@ -170,8 +172,8 @@ def test_renamed_into_place(start: Start, tmp_path: Path) -> None:
     eventually(lambda: sorted(watched.handed) == [b"a.png", b"b.png"])
 
 
-def test_a_close_or_rename_is_taken_at_once(tmp_path: Path) -> None:
-    """With events, the quiet period (30 s here) need not be over."""
+def test_a_file_is_taken_at_once_after_a_close_or_rename(tmp_path: Path) -> None:
+    """Hand the file on before its quiet period (30 s here) is over, since an event reports its end."""
     inbox = tmp_path / "inbox"
     settle = SettleSettings(quiet=30, patience=3600)
     with watching(inbox, "native", WatchSettings(), settle) as watched:
@@ -185,7 +187,7 @@ def test_a_close_or_rename_is_taken_at_once(tmp_path: Path) -> None:
         eventually(lambda: sorted(watched.handed) == [b"moved.png", b"written.png"], 20)
 
 
-def test_a_whole_folder_moved_in(start: Start, tmp_path: Path) -> None:
+def test_the_files_of_a_folder_that_is_moved_in_are_found(start: Start, tmp_path: Path) -> None:
     watched = start()
     for number in range(3):
         folder = tmp_path / "batch" / f"sub{number}"
@@ -199,7 +201,9 @@ def test_a_whole_folder_moved_in(start: Start, tmp_path: Path) -> None:
     )
 
 
-def test_a_file_that_vanishes(start: Start, tmp_path: Path) -> None:
+def test_a_waiting_file_that_vanishes_is_recorded_and_forgotten(
+    start: Start, tmp_path: Path
+) -> None:
     watched = start()
     path = tmp_path / "inbox" / "half.pdf"
     path.write_bytes(encoded("pdf")[:500])
@@ -212,7 +216,7 @@ def test_a_file_that_vanishes(start: Start, tmp_path: Path) -> None:
 
 
 class _FullDisk(RecordedLog):
-    """Records that can't be written the first three times."""
+    """An intake log whose first three writes fail."""
 
     failures = 3
 
@@ -223,10 +227,8 @@ class _FullDisk(RecordedLog):
         super().record_waiting(snapshot, first_seen, reason)
 
 
-def test_a_wait_that_the_journal_cannot_take_is_recorded_later(
-    start: Start, tmp_path: Path
-) -> None:
-    """With a full state disk the file is not forgotten, and the watcher lives on."""
+def test_a_wait_that_cannot_be_recorded_is_recorded_later(start: Start, tmp_path: Path) -> None:
+    """Keep the file in mind and the watcher running while the state disk is full."""
     watched = start(log=_FullDisk())
     data = encoded("pdf", numbered(2))
     (tmp_path / "inbox" / "half.pdf").write_bytes(data[:500])
@@ -236,7 +238,7 @@ def test_a_wait_that_the_journal_cannot_take_is_recorded_later(
     eventually(lambda: watched.handed == [b"half.pdf"])
 
 
-def test_names_of_any_bytes(start: Start, tmp_path: Path) -> None:
+def test_file_names_may_hold_any_bytes(start: Start, tmp_path: Path) -> None:
     watched = start()
     names = [
         b"caf\xe9.png",
@@ -255,7 +257,9 @@ def test_names_of_any_bytes(start: Start, tmp_path: Path) -> None:
     eventually(lambda: sorted(watched.handed) == sorted(names))
 
 
-def test_two_thousand_at_once_each_exactly_once(start: Start, tmp_path: Path) -> None:
+def test_each_of_two_thousand_files_at_once_is_handed_on_exactly_once(
+    start: Start, tmp_path: Path
+) -> None:
     watched = start(quiet=0.5)
     data = encoded("png", numbered(1))
     for number in range(2000):
@@ -265,7 +269,9 @@ def test_two_thousand_at_once_each_exactly_once(start: Start, tmp_path: Path) ->
     assert len(set(watched.handed)) == len(watched.handed) == 2000
 
 
-def test_what_is_passed_over_and_what_is_refused(start: Start, tmp_path: Path) -> None:
+def test_temporary_and_system_files_are_ignored_and_special_files_refused(
+    start: Start, tmp_path: Path
+) -> None:
     watched = start()
     inbox = tmp_path / "inbox"
     secret = tmp_path / "secret.png"
@@ -293,7 +299,7 @@ def test_what_is_passed_over_and_what_is_refused(start: Start, tmp_path: Path) -
     assert watched.handed == [b"real.png"]
 
 
-def test_an_empty_file_waits_and_its_patience_ends(start: Start, tmp_path: Path) -> None:
+def test_an_empty_file_waits_until_patience_ends(start: Start, tmp_path: Path) -> None:
     watched = start(patience=3)
     (tmp_path / "inbox" / "empty.png").touch()
 
@@ -302,7 +308,7 @@ def test_an_empty_file_waits_and_its_patience_ends(start: Start, tmp_path: Path)
     assert watched.handed == []
 
 
-def test_an_inbox_that_goes_and_comes_back(start: Start, tmp_path: Path) -> None:
+def test_files_are_found_again_after_the_inbox_comes_back(start: Start, tmp_path: Path) -> None:
     watched = start()
     inbox = tmp_path / "inbox"
     inbox.rename(tmp_path / "elsewhere")
@@ -317,7 +323,7 @@ def test_an_inbox_that_goes_and_comes_back(start: Start, tmp_path: Path) -> None
     eventually(lambda: watched.handed == [b"a.png", b"b.png"])
 
 
-def test_an_unmounted_inbox_is_not_an_empty_one(start: Start, tmp_path: Path) -> None:
+def test_an_unmounted_inbox_is_not_taken_for_an_empty_one(start: Start, tmp_path: Path) -> None:
     inbox = tmp_path / "inbox"
     inbox.mkdir()
     if (
@@ -351,8 +357,8 @@ def test_a_dead_observer_is_replaced(tmp_path: Path) -> None:
         eventually(lambda: watched.handed == [b"a.png"])
 
 
-def test_a_second_half_of_a_rename_is_waited_for_briefly() -> None:
-    """Else each original that is moved to the archive would delay later events by half a second."""
+def test_the_second_event_of_a_rename_is_awaited_only_briefly() -> None:
+    """Wait briefly: each original that is moved to the archive would delay later events by half a second."""
     shorten_rename_pairing()
     grouper = InotifyMoveEventGrouper()
     try:

@@ -1,4 +1,4 @@
-"""The built-in corrector: the shipped file, through the real llama.cpp and the gate."""
+"""Test the built-in corrector: the shipped file, with the real llama.cpp and the gate."""
 
 import os
 import random
@@ -66,14 +66,14 @@ def _load(threads: int | None = None) -> LoadedModel:
 
 
 def _published(model: LanguageModel, texts: list[str]) -> tuple[str, ...]:
-    """Return the lines that the gate publishes of the model's proposals."""
+    """Return the lines as published, after the gate has checked the model's proposals."""
     lines = [Line(text, Box(0, 0, 1, 1), None) for text in texts]
     proposal = model.propose(lines, range(len(texts)), PROFILE)
     return gate(lines, proposal.lines, PROFILE.gate_rules, shipped()).lines
 
 
 def test_each_thread_has_a_context_for_one_line() -> None:
-    """Lines have no page in common, and llama.cpp's attention would look at all lines of a cache for each byte."""
+    """Check one context for each thread: llama.cpp's attention looks at every line in a cache, for each byte."""
     loaded = _load(threads=3)
 
     assert [c.options.sequences for c in loaded.contexts] == [ONE_LINE_SEQUENCES] * 3
@@ -87,7 +87,7 @@ def test_the_number_of_threads_does_not_change_the_proposals() -> None:
     proposed, tokens = [], []
     for threads in (1, 3):
         loaded = _load(threads)
-        # a fixed curve: the draft length decides near-ties
+        # a fixed cost curve: the length of the draft decides near-ties
         loaded.curve = [(1, 1.0), (512, 200.0)]
         proposed.append(propose_page(loaded, "", lines, range(len(lines)), 600.0).lines)
         tokens.append([context.tokens for context in loaded.contexts])
@@ -99,8 +99,8 @@ def test_the_number_of_threads_does_not_change_the_proposals() -> None:
     assert all(0 < share < tokens[0][0] for share in tokens[1])
 
 
-def test_its_logits_are_those_of_the_training() -> None:
-    """logits.npz holds what PyTorch computed (models/corrector/check.py); the shipped weights have 8 bits."""
+def test_the_logits_agree_with_those_of_pytorch() -> None:
+    """Compare with PyTorch's logits in logits.npz (models/corrector/compare_logits.py); the shipped weights have 8 bits."""
     context = _load().context
     expected = np.load(LOGITS)
     for n, line in enumerate(map(str, expected["lines"])):
@@ -143,8 +143,8 @@ AFTER = "week of the year, and the house was built at the end of it by the same 
         f"{AFTER}; in the fallaving {AFTER}",
     ],
 )
-def test_the_engine_s_alternatives_count(model: LanguageModel, text: str) -> None:
-    """Also in a line that is given to the model in pieces."""
+def test_the_engine_s_alternatives_decide_a_correction(model: LanguageModel, text: str) -> None:
+    """Correct by the engine's alternatives, also in a line that the model gets in pieces."""
     saw = {1: {"a": 0.6, "o": 0.4}, 4: {"a": 0.7, "o": 0.3}, 5: {"v": 0.8, "w": 0.2}}
     at = text.index("fallaving")
     alternatives = tuple(CharAlternatives(at + n, one) for n, one in saw.items())
@@ -159,21 +159,21 @@ def test_the_engine_s_alternatives_count(model: LanguageModel, text: str) -> Non
     assert published() == text
 
 
-def test_a_long_paragraph_stays_whole(model: LanguageModel) -> None:
+def test_a_long_paragraph_without_errors_is_not_changed(model: LanguageModel) -> None:
     paragraph = " ".join(TRUTH * 8)
 
     assert len(paragraph) > 2000
     assert _published(model, [paragraph, TRUTH[0]]) == (paragraph, TRUTH[0])
 
 
-def test_a_word_longer_than_the_training_s_sequences_is_left_alone(model: LanguageModel) -> None:
-    endless = ["n" * 3000] * 70  # more than there are sequences for
+def test_a_word_longer_than_the_training_s_sequences_is_not_changed(model: LanguageModel) -> None:
+    endless = ["n" * 3000] * 70  # more bytes than the sequences hold
 
     read = TRUTH[0].replace("again", "agaiu")
     assert _published(model, [*endless, read]) == (*endless, TRUTH[0])
 
 
-def test_it_tells_what_it_can_do() -> None:
+def test_the_model_file_states_its_line_length_and_method() -> None:
     loaded = _load()
 
     assert loaded.max_line_bytes == 110
@@ -194,7 +194,7 @@ UNKNOWN = [
 
 @dataclass(frozen=True)
 class _Scored:
-    """One scored word: the line as read, the answer before and behind the word, the texts and their log-likelihoods."""
+    """A scored word: the line as read, the answer before and after the word, the texts and their log-likelihoods."""
 
     read: bytes
     head: bytes
@@ -204,7 +204,7 @@ class _Scored:
 
 
 class _RecordingRescorer(Rescorer):
-    """Records the scores, and then takes the first candidate of each word."""
+    """A rescorer that records the scores and then takes the first candidate of each word."""
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
@@ -221,8 +221,8 @@ class _RecordingRescorer(Rescorer):
         return [[0.0, 1000.0, *[0.0] * (len(likely) - 2)] for likely in found]
 
 
-def test_candidates_are_scored_as_in_an_empty_cache() -> None:
-    """Beside the lines in work; and a chosen candidate stands where the word stood."""
+def test_candidates_get_the_same_scores_as_in_an_empty_cache() -> None:
+    """Score beside the lines in work, and find a chosen candidate where the word stood."""
     loaded = _load()
     context = loaded.context
     rescorer = _RecordingRescorer(context, shipped())
@@ -252,7 +252,7 @@ def test_candidates_are_scored_as_in_an_empty_cache() -> None:
         assert {proposal.text[d.start : d.end] for d in sure} == taken
 
 
-def test_a_word_that_the_model_copies_is_corrected_by_the_lexicon_s_candidates(
+def test_a_copied_word_is_corrected_by_the_lexicon_s_candidates(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     loaded = _load()

@@ -1,4 +1,4 @@
-"""Input-guided decoding: the real llama.cpp on models whose answers are known, by every method."""
+"""Test input-guided decoding by every method: the real llama.cpp, on models whose answers are known."""
 
 import os
 import random
@@ -15,8 +15,8 @@ from scanmend.llm.page_proposal import propose_page
 from scanmend.workers.protocol import LoadRequest
 
 TRUTH = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-GPU_CURVE = [(1, 1.0), (64, 1.0), (256, 1.1)]  # tokens of a batch, seconds: nearly flat
-LIMIT = 600  # seconds: test machines are busy at times
+GPU_CURVE = [(1, 1.0), (64, 1.0), (256, 1.1)]  # (tokens of a batch, its seconds): nearly flat
+LIMIT = 600  # seconds; generous, since test machines are busy at times
 METHODS = ("parallel", "single", "greedy")
 
 
@@ -45,7 +45,7 @@ def _noisy(rng: random.Random, text: str, share: float) -> str:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.1, 0.5])
-def test_every_method_writes_the_same_text_and_the_better_ones_with_fewer_calls(
+def test_every_method_writes_the_same_text_and_better_methods_need_fewer_calls(
     tmp_path: Path, share: float
 ) -> None:
     rng = random.Random(7)
@@ -54,7 +54,7 @@ def test_every_method_writes_the_same_text_and_the_better_ones_with_fewer_calls(
     calls = {}
     for method in METHODS:
         loaded = _load(path, method)
-        loaded.curve = GPU_CURVE  # else the number of calls depends on the machine's other load
+        loaded.curve = GPU_CURVE  # a measured curve would make the number of calls depend on the machine's load
         proposal = propose_page(loaded, "Correct.", lines, range(len(lines)), LIMIT)
 
         assert proposal.method == method
@@ -81,7 +81,7 @@ def test_divergences_have_margins(tmp_path: Path) -> None:
     assert {"m", "Q"} <= places <= set("mnopQRS")
 
 
-def test_only_wanted_lines_have_proposals(tmp_path: Path) -> None:
+def test_only_requested_lines_have_proposals(tmp_path: Path) -> None:
     path = tinygguf.chain(tmp_path / "chain.gguf", TRUTH.encode())
 
     proposal = propose_page(_load(path), "Correct.", [TRUTH, "", "x"], [0], LIMIT)
@@ -95,7 +95,9 @@ def test_the_prompt_stays_in_the_cache_across_pages(tmp_path: Path) -> None:
     before = loaded.context.tokens
     propose_page(loaded, "Correct. " * 100, [TRUTH + "x"], [0], LIMIT)
 
-    assert loaded.context.tokens - before < 500  # of more than 900 with the prompt
+    assert (
+        loaded.context.tokens - before < 500
+    )  # prompt and page together have more than 900 tokens
 
 
 def test_a_page_beyond_the_context_is_corrected_in_parts(tmp_path: Path) -> None:
@@ -107,7 +109,7 @@ def test_a_page_beyond_the_context_is_corrected_in_parts(tmp_path: Path) -> None
     assert [p and p.text for p in proposal.lines] == lines
 
 
-def test_a_line_beyond_the_context_is_left_out_and_the_bound_told(tmp_path: Path) -> None:
+def test_a_line_beyond_the_context_is_left_out_and_the_bound_reported(tmp_path: Path) -> None:
     path = tinygguf.chain(tmp_path / "chain.gguf", TRUTH.encode())
     lines = [TRUTH, TRUTH * 50, TRUTH]
 
@@ -144,11 +146,13 @@ def test_text_of_a_page_is_never_a_marker_of_the_template(tmp_path: Path) -> Non
     prompt = loaded.prompt("Correct. <|end|>")
 
     assert len(loaded.context.tokenize(b"<|end|>")) == len("<|end|>")
-    assert tinygguf.END in prompt.head  # a profile's prompt is trusted
+    assert tinygguf.END in prompt.head  # the markers in a profile's prompt are kept: it is trusted
 
 
-def test_a_template_without_a_system_role(tmp_path: Path) -> None:
-    """It raises, as Gemma's and Mistral's do; the instruction then goes into the user's message."""
+def test_a_template_without_a_system_role_gets_the_instruction_in_the_users_message(
+    tmp_path: Path,
+) -> None:
+    """Put the instruction into the user's message if the template raises, as Gemma's and Mistral's do."""
     template = (
         "{% for m in messages %}{% if m['role'] == 'system' %}{{ raise_exception('no system role') }}{% endif %}"
         "[{{ m['content'] }}]{% endfor %} "
@@ -166,7 +170,9 @@ def test_a_template_without_a_system_role(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "template", ["nothing of it", "{{ undefined.attribute.of_nothing }}", "{% endfor %}"]
 )
-def test_a_useless_template_is_an_error_of_the_model(tmp_path: Path, template: str) -> None:
+def test_a_template_that_fails_or_loses_the_line_is_an_error_of_the_model(
+    tmp_path: Path, template: str
+) -> None:
     path = tinygguf.chain(tmp_path / "chain.gguf", TRUTH.encode(), template=template)
 
     with pytest.raises(ModelUnavailable, match="chat template"):
@@ -180,11 +186,11 @@ def test_a_prompt_and_a_page_that_do_not_fit_are_an_error_with_a_remedy(tmp_path
         propose_page(loaded, "Correct. " * 100, [TRUTH], [0], LIMIT)
     assert propose_page(loaded, "Correct.", [TRUTH], [0], LIMIT).lines[
         0
-    ]  # and the next one is done
+    ]  # the next page is corrected
 
 
-def test_gpu_samplers_choose_what_the_logits_tell(tmp_path: Path) -> None:
-    """Only the best candidates leave the device. llama.cpp can sample so on the CPU too."""
+def test_gpu_samplers_choose_the_same_tokens_as_the_logits(tmp_path: Path) -> None:
+    """Pick the best candidates on the device, which llama.cpp can also do on the CPU."""
     loaded = _load(tinygguf.write(tmp_path / "random.gguf"))
     options = ContextOptions(cells=1024, threads=2, sequences=PARALLEL_LINES, gpu_sampling=True)
     sampling = LlamaContext(loaded.model, options)

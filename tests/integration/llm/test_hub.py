@@ -1,4 +1,4 @@
-"""Downloads from the Hub: the real client against a server on loopback that speaks the Hub's protocol."""
+"""Test downloads from the Hub: the real client, and a server on loopback that speaks the Hub's protocol."""
 
 import hashlib
 import os
@@ -84,7 +84,7 @@ def test_quantizations_lie_side_by_side_and_split_models_are_whole(
 
 
 def test_a_cut_connection_is_resumed(hub: Hub, tmp_path: Path) -> None:
-    """The client tries again by itself and asks only for the rest; it writes in pieces of 10 MB."""
+    """Break the connection: the client itself requests the rest. It writes in pieces of 10 MB."""
     large = os.urandom(25_000_000)
     hub.files["tiny-q8_0.gguf"] = large
     hub.claimed["tiny-q8_0.gguf"] = hashlib.sha256(large).hexdigest()
@@ -125,11 +125,13 @@ def test_a_file_with_a_wrong_hash_is_removed(hub: Hub, tmp_path: Path) -> None:
     ("status", "said"),
     [
         (401, "no such repository, or it is private"),
-        (403, "licence accepted"),
+        (403, "accept its licence"),
         (500, "answered 500"),
     ],
 )
-def test_refusals_tell_the_remedy(hub: Hub, tmp_path: Path, status: int, said: str) -> None:
+def test_the_error_for_a_refusal_has_the_remedy(
+    hub: Hub, tmp_path: Path, status: int, said: str
+) -> None:
     hub.status = status
     with pytest.raises(ModelUnavailable, match=said):
         _fetch(hub.address, tmp_path / "models")
@@ -161,7 +163,7 @@ def test_without_network_the_file_and_the_folder_are_named(hub: Hub, tmp_path: P
 
 
 def test_too_little_space_is_an_error_before_the_download(hub: Hub, tmp_path: Path) -> None:
-    """The server claims a size that no disk has."""
+    """Have the server claim a size that no disk has."""
 
     class Huge(bytes):
         def __len__(self) -> int:

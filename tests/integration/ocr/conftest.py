@@ -1,4 +1,4 @@
-"""Fixtures of the OCR tests."""
+"""Fixtures for the OCR tests."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture
 def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the folder that the process has to itself, as an OCR child has."""
+    """Return a scratch folder for this process, such as each OCR child has."""
     folder = tmp_path / "scratch"
     folder.mkdir()
     monkeypatch.setenv("TMPDIR", str(folder))

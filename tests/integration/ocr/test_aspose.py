@@ -1,4 +1,4 @@
-"""The real Aspose.OCR in evaluation mode. The tests are skipped, with the reason, where OpenSSL 1.1 can't be had."""
+"""Test the real Aspose.OCR in evaluation mode; skip the tests, with the reason, if there is no OpenSSL 1.1."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import openssl11
-from running import Tree, tree
+from running import Tree, new_tree
 from samples import encoded, page, put
 from scanmend.backends.ocr_engines import choose, probe
 from scanmend.config.settings import AsposeSettings, Settings
@@ -29,7 +29,7 @@ def _settings(**aspose: object) -> Settings:
     return replace(base, ocr=replace(base.ocr, engine="aspose"), aspose=AsposeSettings(**aspose))  # type: ignore[arg-type]
 
 
-def test_without_a_licence_it_is_refused_with_the_remedy(library: str) -> None:
+def test_without_a_licence_the_engine_is_refused_with_the_remedy(library: str) -> None:
     with pytest.raises(EngineUnusable) as error:
         choose(_settings(library_path=library))
 
@@ -38,7 +38,7 @@ def test_without_a_licence_it_is_refused_with_the_remedy(library: str) -> None:
     assert "allow_evaluation" in str(error.value)
 
 
-def test_without_openssl_it_is_refused_with_the_remedy(tmp_path: Path) -> None:
+def test_without_openssl_the_engine_is_refused_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(
         EngineUnusable, match=r"OpenSSL 1\.1 is missing.*libssl1\.1.*aspose\.library_path"
     ):
@@ -57,7 +57,7 @@ def test_an_invalid_licence_is_named_and_auto_chooses_rapidocr(
     chosen = choose(replace(settings, ocr=replace(settings.ocr, engine="auto")))
 
     assert chosen.engine == "rapidocr"
-    assert "Aspose.lic is not accepted" in chosen.why
+    assert "Aspose.lic is not accepted" in chosen.reason
 
 
 def test_auto_without_a_licence_chooses_rapidocr() -> None:
@@ -65,7 +65,7 @@ def test_auto_without_a_licence_chooses_rapidocr() -> None:
 
 
 def test_the_probe_finds_the_engine_usable_and_unlicensed(library: str) -> None:
-    """Without OpenSSL 1.1 the .NET runtime ends its process: a child loads it, not the daemon."""
+    """Load the library in a child: without OpenSSL 1.1, the .NET runtime ends its process."""
     settings = _settings(allow_evaluation=True, library_path=library)
 
     status = probe(settings, "aspose")
@@ -80,19 +80,19 @@ def evaluation(library: str, tmp_path: Path) -> Iterator[Tree]:
         "ocr: {workers: 1, engine: aspose}\n"
         f"aspose: {{allow_evaluation: true, library_path: {library}}}\n"
     )
-    with tree(tmp_path, more) as made:
-        made.start()
-        yield made
+    with new_tree(tmp_path, more) as tree:
+        tree.start()
+        yield tree
 
 
-def test_every_result_is_marked_as_evaluation_and_holds_no_trial_line(
+def test_every_result_is_marked_as_evaluation_and_contains_no_trial_notice(
     evaluation: Tree,
 ) -> None:
-    made = evaluation
-    put(made.inbox, "letter.png", encoded("png", [page(LONG, size=(1400, 900))]))
+    tree = evaluation
+    put(tree.inbox, "letter.png", encoded("png", [page(LONG, size=(1400, 900))]))
 
-    sidecar = made.published("letter")
-    text = made.text("letter")
+    sidecar = tree.published("letter")
+    text = tree.text("letter")
 
     assert sidecar["engine"]["name"] == "aspose"
     assert sidecar["evaluation"] is True
@@ -104,4 +104,4 @@ def test_every_result_is_marked_as_evaluation_and_holds_no_trial_line(
     assert len(text) < len("\n".join(LONG))
     for line in sidecar["pages"][0]["lines"]:
         assert line["box"][2] > line["box"][0] >= 0
-    assert "WITHOUT A LICENCE" in made.said()
+    assert "WITHOUT A LICENCE" in tree.log_text()

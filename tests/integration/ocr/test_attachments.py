@@ -1,4 +1,4 @@
-"""Files that lie inside a PDF and on none of its pages: named, extracted, or refused with a reason."""
+"""Test the files embedded in a PDF: they are named, extracted, or refused with a reason."""
 
 import contextlib
 import hashlib
@@ -101,15 +101,15 @@ def test_files_of_annotations_pages_and_the_catalogue_are_found_once(tmp_path: P
     assert "0.txt, 1.txt, 2.txt, 3.txt" in warning
 
 
-def test_a_specification_of_a_file_elsewhere_embeds_none(tmp_path: Path) -> None:
-    """It has no /EF."""
+def test_a_specification_of_an_external_file_embeds_nothing(tmp_path: Path) -> None:
+    """Ignore a file specification without /EF."""
     pdf = written(*LETTER)
     attach(pdf, pdf.make_indirect(Dictionary(Type=Name.Filespec, F=String("elsewhere.pdf"))))
 
     assert contents_of(tmp_path, saved(pdf)).off_pages == ()
 
 
-def test_a_cyclic_name_tree_ends(tmp_path: Path) -> None:
+def test_the_search_in_a_cyclic_name_tree_ends(tmp_path: Path) -> None:
     pdf = written(*LETTER)
     leaf = pdf.make_indirect(Dictionary(Names=Array([String("a"), spec(pdf, "a.txt", b"a")])))
     root = pdf.make_indirect(Dictionary(Kids=Array([leaf, leaf])))
@@ -147,7 +147,7 @@ def test_broken_structures_cost_only_the_warning(tmp_path: Path, broken: Any) ->
     assert (found.pages, found.off_pages) == (1, ())
 
 
-def test_of_many_files_all_are_counted_and_the_first_are_named(tmp_path: Path) -> None:
+def test_all_of_many_files_are_counted_and_the_first_ones_are_named(tmp_path: Path) -> None:
     pdf = written(*LETTER)
     attach(pdf, *(spec(pdf, f"{n}.txt", b"%d" % n) for n in range(10_050)))
 
@@ -187,10 +187,10 @@ def test_too_large_files_are_named_and_their_bytes_removed(tmp_path: Path, scrat
     assert found.off_pages[1].endswith("not read (more than limits.file_size): bomb.pdf")
 
 
-def test_a_disk_without_space_is_the_machines_fault(
+def test_a_nearly_full_disk_is_the_machines_fault(
     tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The error comes before the disk is full, for the journal lies on the same disk."""
+    """Raise the error before the disk is full, since the journal is on the same disk."""
     monkeypatch.setattr(extract, "RESERVE_BYTES", 2**70)
     monkeypatch.setattr(os, "statvfs", lambda _: _NearlyFull)
     pdf = attach(pdf := written(*LETTER), spec(pdf, "a.pdf", invoice()))
@@ -202,12 +202,12 @@ def test_a_disk_without_space_is_the_machines_fault(
 
 
 class _NearlyFull:
-    """The status of a disk of a megabyte, nine tenths of it full."""
+    """The status of a disk of 1 MB that is nine tenths full."""
 
     f_frsize, f_blocks, f_bavail = 1, 10**6, 10**5
 
 
-def test_files_that_are_too_large_together_are_named(tmp_path: Path) -> None:
+def test_files_whose_total_size_is_too_large_are_named(tmp_path: Path) -> None:
     pdf = written(*LETTER)
     big = [b"%PDF-1.7" + bytes([n]) * 300_000 for n in range(4)]
     attach(pdf, *(spec(pdf, f"{n}.pdf", data) for n, data in enumerate(big)))
@@ -218,7 +218,7 @@ def test_files_that_are_too_large_together_are_named(tmp_path: Path) -> None:
     assert "not read (with the others, more than limits.file_size): 3.pdf" in found.off_pages[1]
 
 
-def test_a_bomb_in_a_rarer_coding_is_not_decoded(tmp_path: Path) -> None:
+def test_a_decompression_bomb_in_a_rare_coding_is_not_decoded(tmp_path: Path) -> None:
     pdf = written(*LETTER)
     bomb = spec(pdf, "bomb.pdf", b"")
     twice = zlib.compress(zlib.compress(b"%PDF-1.7" + bytes(600 * 2**20), 9))

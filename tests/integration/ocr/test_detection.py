@@ -1,4 +1,4 @@
-"""The two passes of the line detector: their sizes, and which lines are kept of each."""
+"""Test the two passes of the line detector: their picture sizes, and the lines that are kept from each."""
 
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -25,7 +25,7 @@ def pixels(points: int) -> Any:
 
 
 def sizes_of_passes(points: int) -> list[int]:
-    """Return the longer side of each picture that the real detector gets of such a page."""
+    """Return the longer side, in pixels, of each picture of this page that the real detector gets."""
     sizes = []
 
     def detector(picture: Any) -> Any:
@@ -37,7 +37,7 @@ def sizes_of_passes(points: int) -> list[int]:
     return sizes
 
 
-def test_the_smaller_the_print_the_larger_the_fine_pass() -> None:
+def test_the_fine_pass_is_larger_for_smaller_print() -> None:
     assert sizes_of_passes(110) == [detection.COARSE_SIDE_PX]
     (first, middling), (again, large) = sizes_of_passes(40), sizes_of_passes(26)
     assert first == again == detection.COARSE_SIDE_PX
@@ -50,7 +50,7 @@ def quad(x0: int, y0: int, x1: int, y1: int) -> Any:
 
 
 def finding(*boxes: Quad) -> Callable[[Any], Any]:
-    """Return a detector that finds these lines on a page of SIZE: the real one can't be told what to overlook."""
+    """Return a stand-in that finds these lines on a page of SIZE: the real detector can't be made to overlook one."""
 
     def detector(picture: Any) -> Any:
         scale = max(picture.shape) / max(SIZE)
@@ -78,7 +78,7 @@ LEFT, RIGHT = (100, 100, 650, 120), (750, 100, 1300, 120)
         ([], [], []),
     ],
 )
-def test_what_either_pass_found_is_kept_once(
+def test_each_line_that_a_pass_found_is_kept_once(
     coarse: list[Quad], fine: list[Quad], kept: list[Quad]
 ) -> None:
     page = np.zeros((*SIZE, 3), np.uint8)
@@ -90,7 +90,7 @@ def test_what_either_pass_found_is_kept_once(
     assert sorted(map(tuple, corners)) == sorted(kept)
 
 
-def test_lines_that_run_down_are_measured_along_themselves() -> None:
+def test_the_length_of_a_vertical_line_is_measured_along_it() -> None:
     down, piece = (100, 100, 120, 1300), (100, 100, 120, 300)
     page = np.zeros((*SIZE, 3), np.uint8)
     (only,) = detection.all_lines(finding(piece), page, [quad(*down)])

@@ -1,4 +1,4 @@
-"""Text that a PDF draws: exact, in its own direction, with its fields and notes."""
+"""Test the text that a PDF draws: it is exact and read in its own direction, with fields and notes."""
 
 import re
 import unicodedata
@@ -61,7 +61,7 @@ def test_letters_written_one_by_one_in_any_order_are_words(tmp_path: Path) -> No
     assert texts(page) == [words]
 
 
-def test_bold_by_printing_twice_counts_once(tmp_path: Path) -> None:
+def test_text_that_is_printed_twice_for_bold_is_read_once(tmp_path: Path) -> None:
     twice = (
         pdfs.line("Bookkeeper 2011 in Aachen")
         + pdfs.line("Bookkeeper 2011 in Aachen", x=60.4)
@@ -93,7 +93,7 @@ def test_ligatures_and_combining_marks_become_plain_letters(
     assert texts(page) == [f"{want} of the harbour"]
 
 
-def test_fields_notes_and_stamps_are_part_of_the_page(tmp_path: Path) -> None:
+def test_fields_notes_and_stamps_are_read_with_the_page(tmp_path: Path) -> None:
     def change(pdf: pikepdf.Pdf, only: Dictionary) -> None:
         pdfs.note(
             pdf, only, [60, 600, 300, 630], pdfs.line("Approved by Dahl 14.05.", x=2, y=8), "Stamp"
@@ -143,7 +143,7 @@ def test_a_filled_field_is_read_and_clipped_to_its_rectangle(tmp_path: Path) -> 
 
 
 def test_a_field_in_other_letters_is_drawn_and_recognised(tmp_path: Path) -> None:
-    """qpdf would write a question mark for each letter."""
+    """Draw the field, since qpdf would write a question mark for each of its letters."""
 
     def change(pdf: pikepdf.Pdf, only: Dictionary) -> None:
         field = pdf.make_indirect(
@@ -170,7 +170,7 @@ def test_a_field_in_other_letters_is_drawn_and_recognised(tmp_path: Path) -> Non
     assert "ocr" in {line.source for line in page.lines} or page.source == "mixed"
 
 
-def test_a_note_without_an_appearance_is_written_within_its_rectangle(tmp_path: Path) -> None:
+def test_a_note_without_an_appearance_is_read_within_its_rectangle(tmp_path: Path) -> None:
     def change(pdf: pikepdf.Pdf, only: Dictionary) -> None:
         note = Dictionary(
             Type=Name.Annot,
@@ -212,7 +212,7 @@ def test_the_page_has_the_size_of_its_crop_box_in_its_own_unit(tmp_path: Path, r
 
 
 @pytest.mark.parametrize("name", ["exact-text", "tight-leading", "hyphens", "margin-and-watermark"])
-def test_the_words_of_upright_pages_are_pdfiums(name: str) -> None:
+def test_the_words_of_upright_pages_agree_with_pdfium(name: str) -> None:
     document = pypdfium2.PdfDocument(str(CASES / f"{name}.pdf"))
     text = document[0].get_textpage().get_text_range()
     document.close()
@@ -222,7 +222,7 @@ def test_the_words_of_upright_pages_are_pdfiums(name: str) -> None:
     assert sorted(ours.split()) == sorted(re.sub("[\u0002\ufffe]\\s*", "- ", text).split())
 
 
-def test_text_that_clips_ink_is_read(tmp_path: Path) -> None:
+def test_text_that_is_a_clipping_path_for_ink_is_read(tmp_path: Path) -> None:
     content = (
         "q "
         + pdfs.line("Filled through a clip 1904", y=700, size=20, before="7 Tr")
@@ -236,7 +236,7 @@ def test_text_that_clips_ink_is_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("first", ["accent", "letter"])
 def test_an_accent_over_its_letter_makes_one_character(tmp_path: Path, first: str) -> None:
-    """TeX prints \\264, the acute accent, over the letter."""
+    """Combine the acute accent \\264 with its letter, over which TeX prints it."""
     signs = ["(\\264)", "(e)"] if first == "accent" else ["(e)", "(\\264)"]
     content = pdfs.line("caf", x=60) + "".join(
         f"BT /F1 12 Tf 77.3 760 Td {sign} Tj ET\n" for sign in signs

@@ -1,4 +1,4 @@
-"""Pages drawn in four directions, and pages that do not show theirs."""
+"""Test the orientation of pages in four directions, and of pages that give no hint of it."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Open files of every kind, hostile ones too, and read the text that a PDF carries."""
+"""Test how files of every kind are opened, hostile ones too, and how a PDF's own text is read."""
 
 import errno
 import io
@@ -34,7 +34,7 @@ MIME = {
 
 
 def _pdf(*texts: str, picture: bool = False, rotate: int = 0) -> bytes:
-    """Return a PDF with a page of drawn text for each text; ``picture``: a white picture lies under it."""
+    """Return a PDF with a page for each text, which is drawn, with ``picture`` over a white picture."""
     pdf = pikepdf.new()
     for text in texts:
         lines = " T* ".join(f"({line}) Tj" for line in text.split("\n"))
@@ -69,7 +69,7 @@ TEXT = "The ledger of the harbour office\nhas been bound in leather\nplease coll
 
 
 @pytest.mark.parametrize("kind", MIME)
-def test_every_kind_is_told_by_its_bytes(tmp_path: Path, kind: str) -> None:
+def test_every_kind_is_recognised_by_its_bytes(tmp_path: Path, kind: str) -> None:
     path = put(tmp_path, encoded(kind), "no-extension")
 
     found = contents_of(path)
@@ -115,7 +115,7 @@ def test_drawn_text_is_read_with_boxes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rotate", [90, 180, 270])
 def test_boxes_follow_a_turned_page(tmp_path: Path, rotate: int) -> None:
-    """/Rotate lays the text on its side; the reader turns the page until its text is upright."""
+    """Turn the page until its text is upright: /Rotate lays it on its side."""
     found = read_page(request(put(tmp_path, _pdf(TEXT, rotate=rotate))))
 
     assert found.rotation == 360 - rotate
@@ -147,7 +147,7 @@ def test_a_cropped_part_is_not_read(tmp_path: Path) -> None:
 
 
 def test_a_stamp_over_a_scan_is_read(tmp_path: Path) -> None:
-    """A stamp is an annotation with an appearance of its own; a viewer draws it."""
+    """Read a stamp, which is an annotation with its own appearance that a viewer draws."""
 
     def stamp(pdf: pikepdf.Pdf) -> None:
         look = pikepdf.Stream(pdf, b"0 g 0 0 100 60 re f")
@@ -281,7 +281,7 @@ def test_the_error_for_another_kind_names_the_file(
         contents_of(put(tmp_path, data, "notes.pdf"))
 
 
-def test_a_missing_file_is_no_error_of_the_document(tmp_path: Path) -> None:
+def test_a_missing_file_is_not_an_error_of_the_document(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         contents_of(str(tmp_path / "gone.png"))
 
@@ -290,7 +290,7 @@ def test_a_missing_file_is_no_error_of_the_document(tmp_path: Path) -> None:
 def test_a_failed_read_is_no_damage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    """A stand-in fails at the n-th read. The real share of tests/shares can't be told at which read to fail."""
+    """Let a stand-in fail at the n-th read, since the real share of tests/shares can't be made to fail at a given read."""
     noise = Image.effect_noise((300, 300), 90)
     how = {"tiff": {"compression": "tiff_lzw", "save_all": True, "append_images": [noise]}}
     path = put(tmp_path, made.encoded(kind.upper(), noise, **how.get(kind, {})))
@@ -328,7 +328,7 @@ def test_a_page_with_a_picture_without_height_is_rendered(tmp_path: Path) -> Non
     assert rendered.image is not None
 
 
-def test_control_characters_are_no_text(tmp_path: Path) -> None:
+def test_control_characters_are_not_text(tmp_path: Path) -> None:
     found = read_page(request(put(tmp_path, _pdf("Pay \\033[2J\\007the office today"))))
 
     assert [line.text for line in found.lines] == ["Pay [2Jthe office today"]
@@ -345,7 +345,7 @@ def _long_line(characters: int) -> bytes:
     )
 
 
-def test_a_page_of_more_text_than_print_holds_is_read_from_its_picture(tmp_path: Path) -> None:
+def test_a_page_with_more_text_than_print_can_hold_is_recognised_by_ocr(tmp_path: Path) -> None:
     much = _one_page(
         b"BT /F 1 Tf 20 20 Td " + (b"(" + b"letter " * 4000 + b") Tj ") * 8 + b"ET",
         box=b"0 0 100000 20",
@@ -354,7 +354,7 @@ def test_a_page_of_more_text_than_print_holds_is_read_from_its_picture(tmp_path:
     assert read_page(request(put(tmp_path, much))).source == "ocr"
 
 
-def test_a_line_longer_than_print_is_read_from_its_picture(tmp_path: Path) -> None:
+def test_a_line_longer_than_any_printed_one_is_recognised_by_ocr(tmp_path: Path) -> None:
     short, long = (
         read_page(request(put(tmp_path, _long_line(count), f"{count}.pdf")))
         for count in (1400, 3500)
@@ -365,7 +365,7 @@ def test_a_line_longer_than_print_is_read_from_its_picture(tmp_path: Path) -> No
 
 
 def test_the_error_of_one_pdf_is_not_reported_for_the_next(tmp_path: Path) -> None:
-    """PDFium keeps its last error, and sets none for a document without pages."""
+    """Clear the error of PDFium, which keeps its last one and sets none for a document without pages."""
     out = io.BytesIO()
     with pikepdf.open(io.BytesIO(_pdf(TEXT))) as pdf:
         pdf.save(out, encryption=pikepdf.Encryption(owner="owner", user="user"))

@@ -1,4 +1,4 @@
-"""Pictures of every mode, resolution and size become grey or RGB pages."""
+"""Test that pictures of every mode, resolution and size become grey or RGB pages."""
 
 import io
 from pathlib import Path
@@ -63,7 +63,7 @@ def test_a_fax_of_unequal_resolution_gets_square_pixels(tmp_path: Path) -> None:
     assert rendered.dpi == 204
 
 
-def test_a_picture_whose_metadata_name_pdf_is_a_picture(tmp_path: Path) -> None:
+def test_a_picture_whose_metadata_mention_pdf_is_read_as_a_picture(tmp_path: Path) -> None:
     out = io.BytesIO()
     exif = Image.Exif()
     exif[0x010E] = "made from %PDF-1.7"
@@ -72,8 +72,8 @@ def test_a_picture_whose_metadata_name_pdf_is_a_picture(tmp_path: Path) -> None:
     assert contents_of(put(tmp_path, out.getvalue())).media_type == "image/jpeg"
 
 
-def test_a_bomb_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
-    """20,000 × 20,000 pixels in a file of some kilobytes."""
+def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    """Refuse 20,000 × 20,000 pixels in a file of some kilobytes."""
     out = io.BytesIO()
     Image.new("1", (20_000, 20_000)).save(out, "PNG")
     assert len(out.getvalue()) < 200_000
@@ -82,7 +82,7 @@ def test_a_bomb_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
         contents_of(put(tmp_path, out.getvalue()))
 
 
-def test_an_animation_gives_its_first_picture_and_a_warning(tmp_path: Path) -> None:
+def test_the_first_picture_of_an_animation_is_read_with_a_warning(tmp_path: Path) -> None:
     out = io.BytesIO()
     frames = numbered(3)
     frames[0].save(out, "GIF", save_all=True, append_images=frames[1:])
@@ -98,7 +98,7 @@ def test_an_animation_gives_its_first_picture_and_a_warning(tmp_path: Path) -> N
 def test_the_size_of_a_webp_is_known_before_it_is_opened(
     tmp_path: Path, lossless: bool, mode: str
 ) -> None:
-    """Pillow allocates its canvas when it opens it: 1 GiB for a file of some kilobytes."""
+    """Read the size from the header: Pillow allocates the canvas at opening, 1 GiB for a file of some kilobytes."""
     out = io.BytesIO()
     page(size=(421, 123)).convert(mode).save(out, "WEBP", lossless=lossless)
     path = put(tmp_path, out.getvalue())

@@ -1,4 +1,4 @@
-"""PDFs whose pages only ask for another reader: dynamic forms, portfolios, protected wrappers."""
+"""Test PDFs whose pages only ask for a different PDF reader: dynamic forms, portfolios, protected wrappers."""
 
 from pathlib import Path
 
@@ -62,7 +62,9 @@ def test_a_dynamic_form_fails_with_the_remedy(
         (form(*["A whole page of text, which Adobe Reader shows"] * 50), True),
     ],
 )
-def test_a_page_with_content_is_read(tmp_path: Path, pdf: pikepdf.Pdf, warned: bool) -> None:
+def test_a_form_or_notice_with_content_is_read(
+    tmp_path: Path, pdf: pikepdf.Pdf, warned: bool
+) -> None:
     found = contents_of(tmp_path, saved(pdf))
 
     assert found.pages == 1
@@ -85,7 +87,7 @@ COVERS = [
 
 
 @pytest.mark.parametrize("cover", COVERS)
-def test_a_portfolio_of_which_only_the_cover_would_be_read_fails(
+def test_a_portfolio_with_only_a_cover_page_fails_with_the_remedy(
     tmp_path: Path, cover: str
 ) -> None:
     with pytest.raises(
@@ -137,7 +139,7 @@ def test_a_wrapper_of_a_protected_document_fails(
         contents_of(tmp_path, saved(pdf), extracting)
 
 
-def test_the_portfolio_of_a_public_bug_report(tmp_path: Path) -> None:
+def test_the_portfolio_of_a_public_bug_report_fails_or_is_extracted(tmp_path: Path) -> None:
     data = (Path(__file__).parents[2] / "cases" / "portfolio.pdf").read_bytes()
 
     with pytest.raises(Unsupported, match=r"In it: invoice-3310\.pdf, invoice-3311\.pdf"):

@@ -1,4 +1,4 @@
-"""The real RapidOCR on pages that the tests draw."""
+"""Test the real RapidOCR on pages that the tests draw."""
 
 import os
 import subprocess
@@ -59,7 +59,7 @@ def test_a_letter_is_read_exactly(rapid: Rapid, mode: str) -> None:
 
 
 def test_boxes_are_where_the_text_is_on_a_large_page(rapid: Rapid) -> None:
-    """The page is larger than the detector's picture, so that boxes must be scaled back."""
+    """Read a page that is larger than the detector's picture, so that boxes must be scaled back."""
     image = page([(1200, 2400, "Somewhere below")], size=(2600, 3600), points=60)
     (segment,) = rapid.read(UprightPage(image, 300)).segments
     box = segment.box
@@ -85,7 +85,7 @@ FOOTER = [
 def test_small_print_below_larger_text_is_not_overlooked(
     rapid: Rapid, body: int, foot: int
 ) -> None:
-    """DIN A4 at 300 dpi; letters of 24 pixels have 5.8 points."""
+    """Read DIN A4 at 300 dpi, where letters of 24 pixels have 5.8 points."""
     heights = list(range(300, 2700, round(body * 1.5)))
     image = page(
         [(250, y, LETTER[n % len(LETTER)]) for n, y in enumerate(heights)],
@@ -98,7 +98,7 @@ def test_small_print_below_larger_text_is_not_overlooked(
     assert text_of(rapid, image)[len(heights) :] == FOOTER
 
 
-def test_lines_of_the_coarse_pass_are_not_searched_again(rapid: Rapid) -> None:
+def test_lines_of_the_given_coarse_pass_are_not_detected_again(rapid: Rapid) -> None:
     image = page([(100, 80 + 90 * n, line) for n, line in enumerate(LETTER)])
     (first,) = (q for q in LineModels().find_lines(as_bgr(image)) if q[0][1] < 150)
     only = rapid.read(
@@ -159,7 +159,7 @@ def test_accents_are_read(rapid: Rapid) -> None:
 
 
 def test_doubts_hold_the_read_character_and_its_alternatives(rapid: Rapid) -> None:
-    """On a worn page each doubt holds the character that was read, and often the one that is printed."""
+    """Read a worn page: each doubt has the character that was read, and many have the printed one."""
     image = page([(40, 40 + 50 * n, line) for n, line in enumerate(LETTER)], points=22)
     pixels = np.asarray(image.resize((500, 363)).resize(image.size), np.float32)
     pixels += np.random.default_rng(7).normal(0, 45, pixels.shape)
@@ -203,13 +203,13 @@ def test_an_unknown_language_is_refused_with_the_remedy() -> None:
         load(EngineChoice("rapidocr", ("en", "ru", "vi")))
 
 
-def test_its_alphabet_has_the_letters_of_its_languages() -> None:
+def test_the_alphabet_has_the_letters_of_the_engines_languages() -> None:
     letters = "ąćęłńóśźż ěščřžýťďň őű ğışçöüİ ăâîșț āčēģīķļņšūž ėįų þðæö ċġħ ŵŷ ə åøÅØ ñ¿ ßäÄ€ œèêëîïôùÿ 中あ"
     missing = set(letters.replace(" ", "")) - set(line_models._models().characters)
     assert not missing
 
 
-def test_info_tells_version_and_settings(rapid: Rapid) -> None:
+def test_info_reports_version_and_settings(rapid: Rapid) -> None:
     info = rapid.info()
     assert (info.name, info.languages, info.evaluation) == ("rapidocr", ("en",), False)
     assert info.version[0].isdigit()
@@ -217,7 +217,7 @@ def test_info_tells_version_and_settings(rapid: Rapid) -> None:
 
 
 def test_crops_are_padded_to_few_widths(monkeypatch: pytest.MonkeyPatch) -> None:
-    """OpenVINO needs memory for each new size."""
+    """Limit the number of widths, since OpenVINO needs memory for each new size."""
     recogniser = line_models._models().recogniser
     session, widths = recogniser.session, set()
 
@@ -254,13 +254,13 @@ print(held() - before)
 
 
 def test_pages_of_many_sizes_do_not_fill_the_memory() -> None:
-    """OpenVINO kept megabytes of each size, until ocr.memory made pages fail; measured in a process of its own."""
+    """Measure in a separate process: OpenVINO kept megabytes for each size, until pages failed at ocr.memory."""
     path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
     env = {**os.environ, "PYTHONPATH": path, "SCANMEND_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
     command = [sys.executable, "-c", GROWTH]
     done = subprocess.run(command, capture_output=True, text=True, env=env, check=True)
 
-    assert int(done.stdout) < 100  # MiB; it was 200 to 350
+    assert int(done.stdout) < 100  # MiB; without the precaution it was 200 to 350
 
 
 EXHAUSTED = """
@@ -290,7 +290,7 @@ print(failed)
 """
 
 
-def test_without_memory_it_fails_and_never_returns_the_page_before() -> None:
+def test_without_memory_the_engine_fails_and_never_returns_the_previous_page() -> None:
     path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
     env = {**os.environ, "PYTHONPATH": path, "SCANMEND_THREADS": "1"}
     command = [sys.executable, "-c", EXHAUSTED]
@@ -300,7 +300,7 @@ def test_without_memory_it_fails_and_never_returns_the_page_before() -> None:
     assert int(done.stdout) > 0
 
 
-def test_it_prints_nothing_writes_no_file_and_uses_no_network(tmp_path: Path) -> None:
+def test_the_engine_prints_nothing_writes_no_file_and_uses_no_network(tmp_path: Path) -> None:
     code = (
         "import socket, sys\n"
         "def refuse(*a, **k): raise AssertionError('network')\n"

@@ -1,4 +1,4 @@
-"""PDFs with an odd end, and damaged ones: which are read whole, with which warning, and which are refused."""
+"""Test which PDFs with an odd end or damage are read whole, with which warning, and which are refused."""
 
 import errno
 import io
@@ -34,7 +34,7 @@ def _nothing_remembered() -> Iterator[None]:
 
 
 def _made(kind: str, **how: Any) -> bytes:
-    """Return a PDF of four scanned pages, as this kind of writer makes it; ``how``: options of pikepdf's save."""
+    """Return a PDF of four scanned pages, as this kind of writer makes it; ``how`` holds options of pikepdf's save."""
     base = encoded("pdf", numbered(PAGES))
     if kind == "pillow":
         return base
@@ -100,7 +100,7 @@ def test_a_pdf_with_an_odd_end_is_read_whole(tmp_path: Path, kind: str, damage: 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_beginning_is_never_taken_for_the_whole(tmp_path: Path, kind: str) -> None:
-    """Cut at 60 offsets: a part that counts as whole shows what the whole file shows."""
+    """Cut the file at 60 offsets: a part that counts as whole must show what the whole file shows."""
     data = _made(kind)
     (tmp_path / "whole.pdf").write_bytes(data)
     whole = _shown(tmp_path / "whole.pdf")
@@ -125,7 +125,7 @@ def test_a_half_filled_file_is_not_whole(tmp_path: Path, kind: str) -> None:
         _contents(tmp_path, half + bytes(len(data) - len(half)))
 
 
-def test_padding_is_no_odd_end() -> None:
+def test_zeros_after_the_end_do_not_make_the_end_odd() -> None:
     assert _verdict(_made("classic") + bytes(2048)) == Complete()
 
 
@@ -144,7 +144,7 @@ def test_a_revision_that_lacks_only_its_end_is_read(tmp_path: Path) -> None:
     assert _shown(tmp_path / "x.pdf") != _shown(tmp_path / "first.pdf")
 
 
-def test_in_place_of_a_cut_revision_the_one_before_is_read(tmp_path: Path) -> None:
+def test_the_revision_before_a_cut_one_is_read(tmp_path: Path) -> None:
     first = _made("pillow")
     (tmp_path / "first.pdf").write_bytes(first)
 
@@ -202,7 +202,7 @@ def test_an_encrypted_pdf_without_its_trailer_is_not_read_as_empty(tmp_path: Pat
         _contents(tmp_path, data[: data.rindex(b"trailer")])
 
 
-def test_the_error_for_a_hopeless_pdf_says_what_was_tried(tmp_path: Path) -> None:
+def test_the_error_for_an_irreparable_pdf_lists_the_attempts(tmp_path: Path) -> None:
     with pytest.raises(Damaged, match=r"^x\.pdf: the PDF can't be opened, nor repaired .* again$"):
         _contents(tmp_path, b"%PDF-1.7\n" + b"nothing of a document\n" * 50)
 

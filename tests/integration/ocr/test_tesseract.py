@@ -1,4 +1,4 @@
-"""The real Tesseract, where it is installed."""
+"""Test the real Tesseract, if it is installed."""
 
 import ctypes
 import io
@@ -61,7 +61,7 @@ def test_a_letter_is_read_with_boxes_and_confidences() -> None:
 
 
 @needs_library
-def test_a_wide_gap_parts_segments() -> None:
+def test_a_wide_gap_separates_segments() -> None:
     image = page(
         [(60, 100, "Bread and milk"), (800, 100, "12.49"), (60, 200, "Apples"), (800, 200, "3.05")]
     )
@@ -94,7 +94,7 @@ def test_the_error_for_a_missing_language_names_its_package(
 
 @needs_library
 def test_a_language_that_is_missing_beside_an_installed_one_is_an_error() -> None:
-    """The library itself would go on without it, and read Welsh as English."""
+    """Refuse it: the library itself would continue without the language, and read Welsh as English."""
     with pytest.raises(EngineUnusable, match=r"'cy'.*apt install tesseract-ocr-cym"):
         Tesseract(("en", "cy"))
 
@@ -129,7 +129,7 @@ def test_the_library_reads_page_after_page_as_the_program_reads_each() -> None:
 
 
 @needs_library
-def test_info_tells_version_and_settings() -> None:
+def test_info_reports_version_and_settings() -> None:
     info = Tesseract(("en",)).info()
 
     assert info.name == "tesseract"
@@ -141,7 +141,7 @@ def test_info_tells_version_and_settings() -> None:
 def test_the_probe_needs_the_library_and_not_the_program(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Debian's libtesseract5 comes without the program."""
+    """Find the library without the program, as Debian's libtesseract5 installs it."""
     monkeypatch.setenv("PATH", str(tmp_path))
 
     status = probe(Settings(), "tesseract")
@@ -153,7 +153,7 @@ def test_the_probe_needs_the_library_and_not_the_program(
 def test_the_error_for_a_missing_library_says_how_to_install_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The library can't be taken away here: ask for one of another name."""
+    """Look for a library of another name, since the real one can't be removed here."""
     monkeypatch.setattr(tesseract, "LIBRARY", "libtesseract.so.none")
 
     with pytest.raises(EngineUnusable, match=r"so\.none is not there.*apt install tesseract-ocr"):

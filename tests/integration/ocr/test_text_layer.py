@@ -1,4 +1,4 @@
-"""The text layer of a PDF: exact, once, in its place, and only what the page shows."""
+"""Test the text layer of a PDF: only the text that the page shows, exactly, once and in its place."""
 
 import difflib
 import json
@@ -16,7 +16,6 @@ from scanmend.ocr.line_models import LineModels, RecognisedLine
 from scanmend.ocr.rapidocr_internals import Pixels
 
 CASES = Path(__file__).parents[2] / "cases"
-
 TRUTH = json.loads((CASES / "truth.json").read_text())
 
 NUMBER = re.compile(r"\d[\d.,/\-']*\d|\d")
@@ -33,8 +32,8 @@ def _scan(lines: list[str], size: tuple[int, int] = (1240, 420)) -> Image.Image:
 
 
 @pytest.mark.parametrize("name", TRUTH)
-def test_a_case_gives_what_its_page_shows(name: str) -> None:
-    """The text holds each line of the truth with all its digits, and none of the lines that it must not hold."""
+def test_the_text_of_a_case_is_the_text_that_its_page_shows(name: str) -> None:
+    """Find each line of the truth with all its digits, and none of the texts that must not appear."""
     page = read(CASES / name)
 
     lines = texts(page)
@@ -75,7 +74,9 @@ def test_hidden_text_is_listed_and_not_published(name: str, reason: str) -> None
         ("an invisible mode", "{invisible}"),
     ],
 )
-def test_text_behind_something_is_hidden(tmp_path: Path, cover: str, content: str) -> None:
+def test_text_that_the_page_does_not_show_is_hidden(
+    tmp_path: Path, cover: str, content: str
+) -> None:
     secret = pdfs.line("Internal price 4711", y=700)
     invisible = pdfs.line("Internal price 4711", y=700, before="3 Tr")
     shown = pdfs.line("Offer for the north barn, 4,180.00", y=770)
@@ -89,7 +90,7 @@ def test_text_behind_something_is_hidden(tmp_path: Path, cover: str, content: st
 
 
 def test_text_that_other_text_covers_is_hidden(tmp_path: Path) -> None:
-    """The text of a table's cell is too long, and clipped; the next cell's text lies over its end."""
+    """Draw a clipped text that is too long for its table cell: the next cell's text covers its end."""
     content = (
         "q 60 690 100 40 re W n " + pdfs.line("Cheque no 085900 bill 133 132 139", y=700) + "Q "
     )
@@ -102,7 +103,7 @@ def test_text_that_other_text_covers_is_hidden(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mapped", [{"1": "7", "4": "9", "5": "3", "2": "8"}, {"e": "q", "o": "w"}])
-def test_a_map_that_is_wrong_in_part_is_noticed(tmp_path: Path, mapped: dict[str, str]) -> None:
+def test_a_partly_wrong_tounicode_map_is_noticed(tmp_path: Path, mapped: dict[str, str]) -> None:
     lines = [
         "Invoice 2024-00417 of the store",
         "Oak planks 12 at 48.50 582.00",
@@ -117,14 +118,14 @@ def test_a_map_that_is_wrong_in_part_is_noticed(tmp_path: Path, mapped: dict[str
     assert texts(page) == lines
 
 
-def test_trust_takes_the_layer_unchecked(tmp_path: Path) -> None:
+def test_with_trust_the_layer_is_taken_unchecked(tmp_path: Path) -> None:
     page = read_made(tmp_path, pdfs.page(pdfs.line("Total 1,455.20"), mapped={"1": "7"}), "trust")
 
     assert (texts(page), page.source) == (["Total 7,455.20"], "pdf-text")
 
 
 def _over_scan(layer: list[str], more: str = "") -> bytes:
-    """Return a PDF of a scan of PROSE with an invisible layer over it; ``more``: further operators."""
+    """Return a PDF of a scan of PROSE with an invisible layer over it, and with ``more`` operators."""
     text = "".join(
         pdfs.line(words, x=28.8, y=800 - 38.4 * n, size=19.2, before="3 Tr")
         for n, words in enumerate(layer)
@@ -140,7 +141,7 @@ def test_the_layer_of_an_ocr_program_is_marked_as_such(tmp_path: Path) -> None:
     assert not page.warnings
 
 
-def test_a_page_with_a_bad_earlier_ocr_is_recognised(tmp_path: Path) -> None:
+def test_a_page_with_a_bad_earlier_ocr_is_read_by_ocr(tmp_path: Path) -> None:
     page = read_made(
         tmp_path,
         _over_scan(
@@ -157,7 +158,7 @@ def test_a_page_with_a_bad_earlier_ocr_is_recognised(tmp_path: Path) -> None:
     assert any("1904" in w or "27" in w or "edger" in w for w in page.warnings)
 
 
-def test_a_line_that_the_layer_lacks_is_recognised(tmp_path: Path) -> None:
+def test_a_line_that_the_layer_lacks_is_read_by_ocr(tmp_path: Path) -> None:
     page = read_made(tmp_path, _over_scan(PROSE[:1]))
 
     assert page.source == "mixed"
@@ -165,7 +166,7 @@ def test_a_line_that_the_layer_lacks_is_recognised(tmp_path: Path) -> None:
     assert [line.source for line in page.lines] == ["pdf-ocr", "ocr", "ocr"]
 
 
-def test_a_picture_of_text_is_recognised_between_the_drawn_lines(tmp_path: Path) -> None:
+def test_a_picture_of_text_is_read_by_ocr_between_the_drawn_lines(tmp_path: Path) -> None:
     content = (
         pdfs.line("Above the picture stands 1,455.20", y=800)
         + "q 595 0 0 201.5 0 560 cm /Im Do Q "
@@ -190,7 +191,7 @@ def test_text_behind_a_picture_is_hidden(tmp_path: Path) -> None:
     assert [h.text for h in page.hidden] == ["Secret margin of 12 percent 4711"]
 
 
-def test_rules_and_frames_are_not_recognised(tmp_path: Path) -> None:
+def test_rules_and_frames_are_not_read_by_ocr(tmp_path: Path) -> None:
     rules = (
         "".join(f"50 {700 - 20 * n} m 550 {700 - 20 * n} l S\n" for n in range(8))
         + "50 560 500 140 re S\n"
@@ -202,7 +203,7 @@ def test_rules_and_frames_are_not_recognised(tmp_path: Path) -> None:
     assert "ocr" not in page.seconds
 
 
-def test_a_font_that_agreed_is_not_recognised_again(
+def test_a_font_that_agreed_with_ocr_is_not_checked_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "page.pdf"
@@ -223,7 +224,7 @@ def test_a_font_that_agreed_is_not_recognised_again(
 
 
 def test_text_behind_a_photo_is_hidden(tmp_path: Path) -> None:
-    """A photo has contrast everywhere, but no lines of text."""
+    """Cover the text by a photo, which has contrast everywhere but no lines of text."""
     photo = (
         Image.effect_noise((300, 100), 80).resize((600, 200)).filter(ImageFilter.GaussianBlur(6))
     )

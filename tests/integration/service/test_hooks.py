@@ -1,4 +1,4 @@
-"""Hooks: programs and a webhook get each event at least once and in order, and no document waits for them."""
+"""Test hooks: programs and a webhook get each event at least once and in order, and no document waits for them."""
 
 import contextlib
 import json
@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from running import eventually, tree
+from running import eventually, new_tree
 from samples import encoded, numbered, put
 from scanmend.config.loading import load_settings
 from scanmend.service.hooks import Hooks
@@ -55,7 +55,7 @@ def _receiver(statuses: list[int]) -> Iterator[tuple[str, list[dict[str, Any]]]]
         server.server_close()
 
 
-def test_programs_hear_of_documents(tmp_path: Path) -> None:
+def test_programs_are_called_for_each_document(tmp_path: Path) -> None:
     out = tmp_path / "heard"
     out.mkdir()
     script = _script(
@@ -63,11 +63,11 @@ def test_programs_hear_of_documents(tmp_path: Path) -> None:
         f'file="{out}/$1.$SCANMEND_EVENT"; env | grep ^SCANMEND_ > "$file.new"; mv "$file.new" "$file"',
     )
     more = f"{LLM}\nhooks: {{on_published: ['{script}', good], on_failure: ['{script}', bad]}}"
-    with tree(tmp_path / "home", more) as made:
-        made.start()
+    with new_tree(tmp_path / "home", more) as tree:
+        tree.start()
         name = "$(touch owned) `x` 'a' & b.png"
-        put(made.inbox, f"desk/{name}", encoded("png", numbered(1)))
-        put(made.inbox, "bad.png", b"no scan")
+        put(tree.inbox, f"desk/{name}", encoded("png", numbered(1)))
+        put(tree.inbox, "bad.png", b"no scan")
 
         eventually(lambda: (out / "good.published").exists() and (out / "bad.failed").exists())
 
@@ -88,42 +88,42 @@ def test_programs_hear_of_documents(tmp_path: Path) -> None:
         assert not list(tmp_path.rglob("owned"))
 
 
-def test_a_webhook_is_tried_until_it_answers(tmp_path: Path) -> None:
+def test_a_webhook_is_called_again_until_it_answers(tmp_path: Path) -> None:
     with (
         _receiver([500, 503]) as (address, messages),
-        tree(tmp_path / "home", LLM) as made,
+        new_tree(tmp_path / "home", LLM) as tree,
     ):
-        made.configure(f"{LLM}\nhooks: {{webhook: '{address}'}}")
-        made.start()
-        put(made.inbox, "a.png", encoded("png", numbered(1)))
-        made.published("a")
-        put(made.inbox, "b.png", b"no scan")
+        tree.configure(f"{LLM}\nhooks: {{webhook: '{address}'}}")
+        tree.start()
+        put(tree.inbox, "a.png", encoded("png", numbered(1)))
+        tree.published("a")
+        put(tree.inbox, "b.png", b"no scan")
 
         eventually(lambda: [m["document"] for m in messages] == ["a.png"] * 3 + ["b.png"])
 
         assert [m["event"] for m in messages] == ["published"] * 3 + ["failed"]
-        assert messages[0]["sidecar"] == str(made.outbox / "a.json")
-        assert "answered 500" in made.said()
+        assert messages[0]["sidecar"] == str(tree.outbox / "a.json")
+        assert "answered 500" in tree.log_text()
         assert "facts" not in messages[0]
-        assert made.status()["facts"].keys() <= {"model"}
+        assert tree.status()["facts"].keys() <= {"model"}
 
 
-def test_no_event_is_lost_over_a_kill(tmp_path: Path) -> None:
-    """The receiver fails, the daemon is killed, and both come back."""
+def test_no_event_is_lost_by_a_kill(tmp_path: Path) -> None:
+    """Let the receiver fail and kill the daemon, then bring both back."""
     flag = tmp_path / "open"
     script = _script(
         tmp_path / "tell", f'[ -e {flag} ] && echo "$SCANMEND_DOCUMENT" >> {tmp_path}/heard'
     )
-    with tree(tmp_path / "home", f"{LLM}\nhooks: {{on_published: ['{script}']}}") as made:
-        process = made.start()
+    with new_tree(tmp_path / "home", f"{LLM}\nhooks: {{on_published: ['{script}']}}") as tree:
+        process = tree.start()
         for stem in ("a", "b"):
-            put(made.inbox, f"{stem}.png", encoded("png", numbered(1)))
-            made.published(stem)
-        made.eventually(lambda: "hook failed, trying again" in made.said())
+            put(tree.inbox, f"{stem}.png", encoded("png", numbered(1)))
+            tree.published(stem)
+        tree.eventually(lambda: "hook failed, trying again" in tree.log_text())
         process.send_signal(signal.SIGKILL)
         process.wait(30)
         flag.touch()
-        made.start()
+        tree.start()
 
         eventually(
             lambda: (
@@ -135,18 +135,18 @@ def test_no_event_is_lost_over_a_kill(tmp_path: Path) -> None:
         assert (tmp_path / "heard").read_text() == "a.png\nb.png\n"
 
 
-def test_a_program_that_hangs_delays_nothing(tmp_path: Path) -> None:
+def test_a_program_that_hangs_delays_no_document(tmp_path: Path) -> None:
     script = _script(tmp_path / "tell", f"echo $$ >> {tmp_path}/pids; sleep 600")
     more = f"{LLM}\nhooks: {{on_published: ['{script}'], timeout: 2s}}"
-    with tree(tmp_path / "home", more) as made:
-        process = made.start()
+    with new_tree(tmp_path / "home", more) as tree:
+        process = tree.start()
         for stem in ("a", "b", "c"):
-            put(made.inbox, f"{stem}.png", encoded("png", numbered(1)))
-            made.published(stem)
-        made.eventually(lambda: "not done within 2 s" in made.said())
+            put(tree.inbox, f"{stem}.png", encoded("png", numbered(1)))
+            tree.published(stem)
+        tree.eventually(lambda: "not done within 2 s" in tree.log_text())
         eventually(lambda: len((tmp_path / "pids").read_text().split()) >= 2)
         started = time.monotonic()
-        assert made.stop(process) == 0
+        assert tree.stop(process) == 0
         assert time.monotonic() - started < 15
 
         eventually(
@@ -158,8 +158,8 @@ def test_a_program_that_hangs_delays_nothing(tmp_path: Path) -> None:
         )
 
 
-def test_an_alarm_begins_and_ends(tmp_path: Path) -> None:
-    """The trouble here: no process holds the state folder's lock, so no daemon seems to run."""
+def test_the_begin_and_the_end_of_trouble_are_reported(tmp_path: Path) -> None:
+    """Cause the trouble by releasing the state folder's lock, so that no daemon seems to run."""
     file = tmp_path / "scanmend.yaml"
     script = _script(
         tmp_path / "tell", f'echo "$SCANMEND_EVENT $SCANMEND_REASON" >> {tmp_path}/heard'
@@ -183,16 +183,16 @@ def test_an_alarm_begins_and_ends(tmp_path: Path) -> None:
     assert second == "all-clear "
 
 
-def test_a_new_receiver_hears_nothing_of_the_past(tmp_path: Path) -> None:
-    with tree(tmp_path / "home", LLM) as made:
-        process = made.start()
-        put(made.inbox, "old.png", encoded("png", numbered(1)))
-        made.published("old")
-        made.stop(process)
+def test_a_new_receiver_gets_no_past_event(tmp_path: Path) -> None:
+    with new_tree(tmp_path / "home", LLM) as tree:
+        process = tree.start()
+        put(tree.inbox, "old.png", encoded("png", numbered(1)))
+        tree.published("old")
+        tree.stop(process)
         with _receiver([]) as (address, messages):
-            made.configure(f"{LLM}\nhooks: {{webhook: '{address}'}}")
-            made.start()
-            put(made.inbox, "new.png", encoded("png", numbered(2)[1:]))
+            tree.configure(f"{LLM}\nhooks: {{webhook: '{address}'}}")
+            tree.start()
+            put(tree.inbox, "new.png", encoded("png", numbered(2)[1:]))
 
             eventually(lambda: messages)
 
@@ -203,8 +203,8 @@ def test_a_new_receiver_hears_nothing_of_the_past(tmp_path: Path) -> None:
     "hooks", ["{on_published: tell me}", "{webhook: 'file:///etc/passwd'}", "{on_alarm: [1]}"]
 )
 def test_a_wrong_hook_is_a_mistake_in_the_configuration(tmp_path: Path, hooks: str) -> None:
-    with tree(tmp_path, f"hooks: {hooks}") as made:
-        done = made.command("check-config", check=False)
+    with new_tree(tmp_path, f"hooks: {hooks}") as tree:
+        done = tree.command("check-config", check=False)
 
         assert done.returncode == 3
         assert ": hooks." in done.stderr

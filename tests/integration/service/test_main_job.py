@@ -7,15 +7,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from running import Tree, tree
+from running import Tree, new_tree
 from samples import LETTER, encoded, numbered, page, put
 
 
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[Tree]:
-    with tree(tmp_path) as made:
-        made.start()
-        yield made
+    with new_tree(tmp_path) as tree:
+        tree.start()
+        yield tree
 
 
 def test_every_kind_of_file_is_published_and_put_away(daemon: Tree) -> None:
@@ -46,7 +46,7 @@ def test_every_kind_of_file_is_published_and_put_away(daemon: Tree) -> None:
     assert daemon.files(daemon.failed) == []
 
 
-def test_the_sidecar_tells_how_the_text_came_about(daemon: Tree) -> None:
+def test_the_sidecar_describes_the_provenance_of_the_text(daemon: Tree) -> None:
     data = encoded("png")
     put(daemon.inbox, "letter.png", data)
 
@@ -67,12 +67,12 @@ def test_the_sidecar_tells_how_the_text_came_about(daemon: Tree) -> None:
     x0, y0, x1, y1 = line["box"]
     assert 0 <= x0 < x1 <= 1000
     assert 0 <= y0 < y1 <= 420
-    assert 40 <= x0 <= 80  # where the sample has its text
+    assert 40 <= x0 <= 80  # the place of the text in the sample
     assert 0.8 < line["confidence"] <= 1
     assert line["ocr"] == line["text"] == LETTER[0]
 
 
-def test_a_broken_file_costs_itself_only(daemon: Tree) -> None:
+def test_a_broken_file_fails_alone(daemon: Tree) -> None:
     put(daemon.inbox, "notes.txt", b"this is no scan\n")
     put(daemon.inbox, "letter.png", encoded("png"))
 
@@ -100,7 +100,7 @@ def test_retry_puts_the_original_back(daemon: Tree) -> None:
     assert "no file of this name in failed/" in again.stderr
 
 
-def test_names_collide_and_nothing_is_overwritten(daemon: Tree) -> None:
+def test_results_with_equal_names_do_not_overwrite_each_other(daemon: Tree) -> None:
     put(daemon.inbox, "scan.png", encoded("png", numbered(1)))
     first = daemon.published("scan")
     put(daemon.inbox, "scan.tif", encoded("tiff", numbered(2)))
@@ -116,7 +116,7 @@ def test_names_collide_and_nothing_is_overwritten(daemon: Tree) -> None:
     assert daemon.text(f"scan-{digest}").count("\f") == 1
 
 
-def test_the_same_file_again_gives_the_same_names(daemon: Tree) -> None:
+def test_the_same_file_dropped_again_gets_the_same_names(daemon: Tree) -> None:
     for _ in range(2):
         put(daemon.inbox, "scan.png", encoded("png", numbered(1)))
         daemon.eventually(lambda: not (daemon.inbox / "scan.png").exists())
@@ -126,7 +126,7 @@ def test_the_same_file_again_gives_the_same_names(daemon: Tree) -> None:
     assert len(daemon.files(daemon.archive)) == 2
 
 
-def test_strange_names(daemon: Tree) -> None:
+def test_files_with_strange_names_are_published(daemon: Tree) -> None:
     names = [
         b"with space.png",
         b"line\nbreak.png",
@@ -153,11 +153,11 @@ def test_strange_names(daemon: Tree) -> None:
     import os
 
     assert set(os.listdir(bytes(daemon.archive))) == set(names)
-    assert "\ncafe" not in daemon.said()
+    assert "\ncafe" not in daemon.log_text()
     assert all(f.isprintable() for f in daemon.files(daemon.outbox))
 
 
-def test_status_process_and_errors_for_people(daemon: Tree) -> None:
+def test_status_process_and_a_second_daemon_name_the_problem(daemon: Tree) -> None:
     put(daemon.inbox, "notes.txt", b"no scan\n")
     daemon.failure("notes.txt")
     (daemon.inbox / "half.pdf").write_bytes(encoded("pdf")[:2000])
@@ -178,11 +178,11 @@ def test_status_process_and_errors_for_people(daemon: Tree) -> None:
     assert "another scanmend works on this state folder" in second.stderr
 
 
-def test_process_does_the_same_once(tmp_path: Path) -> None:
-    with tree(tmp_path) as made:
+def test_process_publishes_a_file_without_the_daemon(tmp_path: Path) -> None:
+    with new_tree(tmp_path) as tree:
         source = put(tmp_path, "letter.pdf", encoded("pdf"))
         for _ in range(2):
-            done = made.command("process", str(source), "--out", str(tmp_path / "results"))
+            done = tree.command("process", str(source), "--out", str(tmp_path / "results"))
 
         assert "letter.pdf: letter.txt" in done.stdout
         assert sorted(p.name for p in (tmp_path / "results").iterdir()) == [
@@ -190,51 +190,50 @@ def test_process_does_the_same_once(tmp_path: Path) -> None:
             "letter.txt",
         ]
         assert source.exists()
-        missing = made.command("process", "nowhere.pdf", check=False)
+        missing = tree.command("process", "nowhere.pdf", check=False)
         assert missing.returncode == 2
         assert "nowhere.pdf: no such file" in missing.stderr
 
 
-def test_keep_and_delete(tmp_path: Path) -> None:
-    with tree(tmp_path, "originals: keep") as made:
-        process = made.start()
-        put(made.inbox, "scan.png", encoded("png", numbered(1)))
-        made.published("scan")
-        made.eventually(lambda: made.status()["counts"]["done"] == 1)
-        assert made.stop(process) == 0
-        process = made.start()
-        put(made.inbox, "other.png", encoded("png", numbered(1)))
-        made.published("other")
-        made.eventually(
-            lambda: made.status()["counts"]["done"] == 2
-        )  # scan.png is not done a second time
-        assert made.files(made.inbox) == ["other.png", "scan.png"]
-        made.configure("originals: delete")
+def test_originals_are_kept_or_deleted_as_configured(tmp_path: Path) -> None:
+    with new_tree(tmp_path, "originals: keep") as tree:
+        process = tree.start()
+        put(tree.inbox, "scan.png", encoded("png", numbered(1)))
+        tree.published("scan")
+        tree.eventually(lambda: tree.status()["counts"]["done"] == 1)
+        assert tree.stop(process) == 0
+        process = tree.start()
+        put(tree.inbox, "other.png", encoded("png", numbered(1)))
+        tree.published("other")
+        # scan.png is not processed a second time
+        tree.eventually(lambda: tree.status()["counts"]["done"] == 2)
+        assert tree.files(tree.inbox) == ["other.png", "scan.png"]
+        tree.configure("originals: delete")
         process.send_signal(signal.SIGHUP)
-        made.eventually(lambda: "configuration read again" in made.said())
-        put(made.inbox, "third.png", encoded("png", numbered(1)))
-        made.published("third")
-        made.eventually(lambda: made.files(made.inbox) == ["other.png", "scan.png"])
-        assert made.files(made.archive) == []
+        tree.eventually(lambda: "configuration read again" in tree.log_text())
+        put(tree.inbox, "third.png", encoded("png", numbered(1)))
+        tree.published("third")
+        tree.eventually(lambda: tree.files(tree.inbox) == ["other.png", "scan.png"])
+        assert tree.files(tree.archive) == []
 
 
 def test_a_touched_file_is_read_once(daemon: Tree) -> None:
-    """Its time changes while it is in work, as a NAS or a virus scanner does it; its content does not."""
+    """Change the file's time but not its content while it is in work, as a NAS or a virus scanner does."""
     import os
 
     book = put(daemon.inbox, "book.pdf", encoded("pdf", numbered(6)))
-    daemon.eventually(lambda: "page read" in daemon.said())
+    daemon.eventually(lambda: "page read" in daemon.log_text())
 
     os.utime(book, (1_000_000_000, 1_000_000_000))
 
     daemon.published("book")
     daemon.eventually(lambda: daemon.files(daemon.inbox) == [])
     assert daemon.status()["counts"] | {"done": 1, "gone": 0} == daemon.status()["counts"]
-    assert daemon.said().count("page read") == 6
+    assert daemon.log_text().count("page read") == 6
 
 
-def test_a_pdf_with_and_without_text_is_read_page_by_page(daemon: Tree) -> None:
-    """The first page carries its text, the second is a scan."""
+def test_each_page_of_a_pdf_is_read_by_its_text_layer_or_by_ocr(daemon: Tree) -> None:
+    """Read a PDF whose first page has a text layer and whose second page is a scan."""
     import io
 
     import pikepdf
@@ -261,7 +260,7 @@ def test_a_pdf_with_and_without_text_is_read_page_by_page(daemon: Tree) -> None:
     assert daemon.text("mixed").split("\f")[1].strip() == "The ledger carries its text"
 
 
-def test_a_turned_page_is_righted(daemon: Tree) -> None:
+def test_a_turned_page_is_turned_upright(daemon: Tree) -> None:
     put(
         daemon.inbox,
         "turned.png",
@@ -275,8 +274,8 @@ def test_a_turned_page_is_righted(daemon: Tree) -> None:
     assert LETTER[0] in daemon.text("turned")
 
 
-def test_a_writer_that_pauses_in_the_middle(daemon: Tree) -> None:
-    """It pauses for longer than the quiet period, in the middle of a PDF."""
+def test_a_file_is_published_whole_although_its_writer_pauses(daemon: Tree) -> None:
+    """Pause in the middle of a PDF for longer than the quiet period."""
     data = encoded("pdf", numbered(2))
     with open(daemon.inbox / "slow.pdf", "wb", buffering=0) as file:
         file.write(data[: len(data) // 2])
@@ -287,58 +286,58 @@ def test_a_writer_that_pauses_in_the_middle(daemon: Tree) -> None:
     assert daemon.published("slow")["source"]["pages"] == 2
 
 
-def test_a_file_over_a_limit_fails_with_its_name(tmp_path: Path) -> None:
-    with tree(tmp_path, "limits: {file_size: 20KB, pages: 3}") as made:
-        made.start()
-        put(made.inbox, "large.bmp", encoded("bmp", [page()]))
-        put(made.inbox, "long.pdf", encoded("pdf", [p.resize((200, 40)) for p in numbered(4)]))
-        put(made.inbox, "good.png", encoded("png", numbered(1)))
+def test_the_error_for_a_file_over_a_limit_names_it(tmp_path: Path) -> None:
+    with new_tree(tmp_path, "limits: {file_size: 20KB, pages: 3}") as tree:
+        tree.start()
+        put(tree.inbox, "large.bmp", encoded("bmp", [page()]))
+        put(tree.inbox, "long.pdf", encoded("pdf", [p.resize((200, 40)) for p in numbered(4)]))
+        put(tree.inbox, "good.png", encoded("png", numbered(1)))
 
-        assert "limits.file_size" in made.failure("large.bmp")["reason"]
-        assert "4 pages, more than 3 (limits.pages)" in made.failure("long.pdf")["reason"]
-        made.published("good")
+        assert "limits.file_size" in tree.failure("large.bmp")["reason"]
+        assert "4 pages, more than 3 (limits.pages)" in tree.failure("long.pdf")["reason"]
+        tree.published("good")
 
 
 def test_an_unreadable_file_waits_with_its_reason(tmp_path: Path) -> None:
-    """The daemon runs without root's right to read everything."""
+    """Run the daemon without root's permission to read everything."""
     import os
     import shutil
 
     if os.geteuid() != 0 or not shutil.which("setpriv"):
         pytest.skip("needs root and setpriv to give up the right to read everything")
-    with tree(tmp_path) as made:
+    with new_tree(tmp_path) as tree:
         bounded = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
-        process = made.start(before=bounded)
-        path = put(made.home, "scan.png", encoded("png", numbered(1)))
+        process = tree.start(before=bounded)
+        path = put(tree.home, "scan.png", encoded("png", numbered(1)))
         path.chmod(0)
         os.chown(path, 65534, 65534)
-        path.rename(made.inbox / "scan.png")
-        made.eventually(lambda: made.status()["counts"]["settling"] == 1)
+        path.rename(tree.inbox / "scan.png")
+        tree.eventually(lambda: tree.status()["counts"]["settling"] == 1)
 
-        assert "can't be opened: Permission denied" in made.status()["waiting"][0]["reason"]
-        (made.inbox / "scan.png").chmod(0o644)
-        made.published("scan")
-        assert made.stop(process) == 0
+        assert "can't be opened: Permission denied" in tree.status()["waiting"][0]["reason"]
+        (tree.inbox / "scan.png").chmod(0o644)
+        tree.published("scan")
+        assert tree.stop(process) == 0
 
 
 def test_a_broken_configuration_is_refused_at_reload(daemon: Tree) -> None:
     daemon.config.write_text(daemon.config.read_text() + "ocr:\n  dpi: 7\n")
     daemon.processes[-1].send_signal(signal.SIGHUP)
 
-    daemon.eventually(lambda: "the configuration stays as it was" in daemon.said())
+    daemon.eventually(lambda: "the configuration stays as it was" in daemon.log_text())
     put(daemon.inbox, "scan.png", encoded("png", numbered(1)))
     daemon.published("scan")
 
 
 @pytest.mark.unmeasured
-def test_the_idle_daemon_is_alone_and_small(tmp_path: Path) -> None:
-    with tree(tmp_path, "ocr: {workers: 1, idle_unload: 500ms}") as made:
-        process = made.start()
-        put(made.inbox, "scan.png", encoded("png", numbered(1)))
-        made.published("scan")
+def test_an_idle_daemon_has_no_child_and_little_memory(tmp_path: Path) -> None:
+    with new_tree(tmp_path, "ocr: {workers: 1, idle_unload: 500ms}") as tree:
+        process = tree.start()
+        put(tree.inbox, "scan.png", encoded("png", numbered(1)))
+        tree.published("scan")
         me = psutil.Process(process.pid)
 
-        made.eventually(lambda: me.children(recursive=True) == [])
-        put(made.inbox, "again.png", encoded("png", numbered(1)))
-        made.published("again")
+        tree.eventually(lambda: me.children(recursive=True) == [])
+        put(tree.inbox, "again.png", encoded("png", numbered(1)))
+        tree.published("again")
         assert me.memory_info().rss < 60 * 2**20

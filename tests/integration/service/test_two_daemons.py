@@ -1,4 +1,4 @@
-"""Test two daemons on one inbox, each with its own state folder: each file once, also when one of them dies."""
+"""Test two daemons on one inbox, each with its own state folder: each file is processed once, even if one dies."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ LEASE = "watch: {poll_interval: 300ms, reconcile_interval: 2s, shared: true, lea
 
 
 def _machine(home: Path, original: Path, originals: str = "archive") -> Tree:
-    """Return a tree for one daemon whose folders, except the state, are shared."""
+    """Return a tree for one daemon; all its folders except the state are shared."""
     shared = ", ".join(f"{n}: {original / n}" for n in ("inbox", "outbox", "archive", "failed"))
     more = f"{LEASE}folders: {{{shared}, state: state}}\noriginals: {originals}\n"
     return Tree(home, more)
@@ -33,31 +33,33 @@ def two(tmp_path: Path) -> Iterator[tuple[Tree, Tree]]:
         _machine(tmp_path / "one", tmp_path / "share"),
         _machine(tmp_path / "two", tmp_path / "share"),
     )
-    for made in trees:
-        made.inbox, made.outbox = tmp_path / "share" / "inbox", tmp_path / "share" / "outbox"
-        made.archive, made.failed = tmp_path / "share" / "archive", tmp_path / "share" / "failed"
+    for tree in trees:
+        tree.inbox, tree.outbox = tmp_path / "share" / "inbox", tmp_path / "share" / "outbox"
+        tree.archive, tree.failed = tmp_path / "share" / "archive", tmp_path / "share" / "failed"
     trees[0].inbox.mkdir()
     try:
         yield trees
     finally:
-        for made in trees:
-            made.close()
+        for tree in trees:
+            tree.close()
 
 
-def _done(made: Tree) -> list[str]:
-    return [d.name for d in journals.documents(made.state) if d.state == State.DONE]
+def _done(tree: Tree) -> list[str]:
+    return [d.name for d in journals.documents(tree.state) if d.state == State.DONE]
 
 
-def _finished(made: Tree, names: list[str]) -> None:
+def _finished(tree: Tree, names: list[str]) -> None:
     """Wait until every file is archived, with one result for each."""
-    eventually(lambda: made.files(made.archive) == sorted(names), 180)
+    eventually(lambda: tree.files(tree.archive) == sorted(names), 180)
     stems = sorted(Path(name).stem for name in names)
     expected = sorted([f"{s}.json" for s in stems] + [f"{s}.txt" for s in stems])
-    eventually(lambda: made.files(made.outbox) == expected, 60)
-    assert [n for n in made.files(made.inbox) if not n.startswith(".scanmend")] == []
+    eventually(lambda: tree.files(tree.outbox) == expected, 60)
+    assert [n for n in tree.files(tree.inbox) if not n.startswith(".scanmend")] == []
 
 
-def test_each_file_once_though_the_clocks_differ_by_an_hour(two: tuple[Tree, Tree]) -> None:
+def test_each_file_is_published_once_though_the_clocks_differ_by_an_hour(
+    two: tuple[Tree, Tree],
+) -> None:
     if shutil.which("faketime") is None:
         pytest.skip("faketime is not there")
     one, other = two
@@ -72,7 +74,7 @@ def test_each_file_once_though_the_clocks_differ_by_an_hour(two: tuple[Tree, Tre
     eventually(lambda: set(_done(one) + _done(other)) == set(names), 60)
     done = Counter(_done(one) + _done(other))
     assert set(done.values()) == {1}
-    assert "taken over" not in one.said() + other.said()
+    assert "taken over" not in one.log_text() + other.log_text()
     eventually(lambda: not os.listdir(one.inbox / ".scanmend" / "leases"), 60)
 
 
@@ -82,14 +84,14 @@ def test_a_dead_daemons_files_are_taken_over_and_its_return_does_no_harm(
     one, other = two
     process = one.start()
     put(one.inbox, "book.tiff", encoded("tiff", numbered(60)))
-    one.eventually(lambda: "page read" in one.said())
+    one.eventually(lambda: "page read" in one.log_text())
     other.start()
     put(one.inbox, "more.png", encoded("png", numbered(1)))
     process.kill()
     process.wait()
 
     _finished(other, ["book.tiff", "more.png"])
-    assert "taken over" in other.said()
+    assert "taken over" in other.log_text()
 
     one.start()
     one.eventually(lambda: one.status()["in_work"] == [])
@@ -103,16 +105,18 @@ def test_a_daemon_that_was_stopped_for_too_long_publishes_nothing_twice(
     one, other = two
     process = one.start()
     put(one.inbox, "book.tiff", encoded("tiff", numbered(60)))
-    one.eventually(lambda: "page read" in one.said())
-    process.send_signal(signal.SIGSTOP)  # its children go on until they need an answer
+    one.eventually(lambda: "page read" in one.log_text())
+    process.send_signal(signal.SIGSTOP)  # its children continue until they need an answer
     other.start()
-    other.eventually(lambda: "taken over" in other.said())
+    other.eventually(lambda: "taken over" in other.log_text())
     process.send_signal(signal.SIGCONT)
 
     _finished(other, ["book.tiff"])
 
     one.eventually(lambda: one.status()["in_work"] == [])
-    published = [line for made in two for line in made.said().splitlines() if "published" in line]
+    published = [
+        line for tree in two for line in tree.log_text().splitlines() if "published" in line
+    ]
     assert len([line for line in published if "book.tiff" in line]) == 1
 
 
@@ -121,8 +125,8 @@ def test_originals_that_stay_are_processed_once(tmp_path: Path) -> None:
     (share / "inbox").mkdir(parents=True)
     one = _machine(tmp_path / "one", share, "keep")
     other = _machine(tmp_path / "two", share, "keep")
-    for made in (one, other):
-        made.inbox, made.outbox = share / "inbox", share / "outbox"
+    for tree in (one, other):
+        tree.inbox, tree.outbox = share / "inbox", share / "outbox"
     try:
         one.start()
         put(one.inbox, "scan.png", encoded("png", numbered(1)))
@@ -131,7 +135,7 @@ def test_originals_that_stay_are_processed_once(tmp_path: Path) -> None:
         one.eventually(lambda: one.status()["counts"]["done"] == 1)
         other.start()
         other.eventually(lambda: other.status()["counts"]["gone"] == 1)
-        time.sleep(1)  # nothing more may be published, and no event shows that
+        time.sleep(1)  # wait: nothing more may be published, and no event shows that
         assert other.status()["counts"]["done"] == 0
         assert (one.outbox / "scan.json").read_bytes() == before
     finally:
@@ -139,11 +143,13 @@ def test_originals_that_stay_are_processed_once(tmp_path: Path) -> None:
         other.close()
 
 
-def test_attachments_of_a_file_that_is_taken_over(two: tuple[Tree, Tree]) -> None:
-    """One daemon dies when the attachments are queued and the file is still in the inbox; then it comes back."""
+def test_attachments_of_a_file_that_is_taken_over_are_published_once(
+    two: tuple[Tree, Tree],
+) -> None:
+    """Kill one daemon when the attachments are queued and the file is still in the inbox; then start it again."""
     one, other = two
-    for made in two:
-        made.config.write_text(made.config.read_text() + "\npdf: {attachments: extract}\n")
+    for tree in two:
+        tree.config.write_text(tree.config.read_text() + "\npdf: {attachments: extract}\n")
     files = {f"{n}.pdf": saved(written(f"Invoice {n} for 219.45")) for n in range(2)}
     put(one.inbox, "mail.pdf", mail("Two invoices", files))
     one.die_at("after:state:putting-away")
@@ -158,4 +164,4 @@ def test_attachments_of_a_file_that_is_taken_over(two: tuple[Tree, Tree]) -> Non
     assert sorted(_done(other)) == ["mail.pdf", "mail/0.pdf", "mail/1.pdf"]
     assert one.files(one.outbox) == expected
     assert one.files(one.failed) == []
-    assert "taken over" in other.said()
+    assert "taken over" in other.log_text()

@@ -1,4 +1,4 @@
-"""One child process: real ones that crash, hang, flood, lie and eat memory."""
+"""Test the client with real child processes that crash, hang, flood stdout, lie and exhaust their memory."""
 
 import os
 import threading
@@ -34,7 +34,7 @@ def test_a_request_is_answered(child: Child) -> None:
     assert _ask(child, "echo", "äöü \u202e", 2**40) == Outcome("äöü \u202e", 2**40)
 
 
-def test_half_a_surrogate_pair_becomes_a_question_mark(child: Child) -> None:
+def test_a_lone_surrogate_becomes_a_question_mark(child: Child) -> None:
     assert _ask(child, "echo", "a\udcffb") == Outcome("a?b")
 
 
@@ -88,7 +88,7 @@ def test_a_hang_is_ended_even_when_it_ignores_sigterm(child: Child) -> None:
     assert not child.alive
 
 
-def test_memory_is_bounded(child: Child) -> None:
+def test_a_child_that_exceeds_its_memory_limit_fails(child: Child) -> None:
     with pytest.raises(OutOfMemory):
         _ask(child, "eat", number=2**30)
 
@@ -132,7 +132,7 @@ def test_kill_from_another_thread_ends_the_wait(child: Child) -> None:
         killer.join()
 
 
-def test_the_end_takes_the_grandchildren_along(child: Child) -> None:
+def test_ending_a_child_ends_its_own_children_too(child: Child) -> None:
     grandchild = psutil.Process(_ask(child, "grandchild").number)
 
     child.end()

@@ -1,4 +1,4 @@
-"""Replies of real children, damaged in every way: the daemon's side refuses them, or takes an equally valid value."""
+"""Damage the replies of real children in every way: the daemon must refuse them or accept an equally valid value."""
 
 import json
 import os
@@ -24,7 +24,7 @@ from scanmend.workers import client, codec, protocol
 from scanmend.workers.client import Child
 from scanmend.workers.protocol import (
     ContentsRequest,
-    Failure,
+    ErrorReply,
     ListingRequest,
     LoadRequest,
     PageRequest,
@@ -37,7 +37,7 @@ from scanmend.workers.sandbox import Sandbox
 
 ROOT = Path(__file__).resolve().parents[3]
 LETTER = ("The ledger of the harbour office", "Please co1lect it on 12/03/2026")
-# values of the wrong type, of the wrong size, and some that fit where they land
+# values of wrong types and sizes, and some that may fit
 VALUES: tuple[Any, ...] = (
     None, True, -1, 0, 2**31, 10**25, 1.5, -1e308, float("nan"), float("inf"), "", "x" * 1000, "\ud800", [], [[]], {},
     {"x0": 0}, {"": 0},
@@ -46,7 +46,7 @@ Recorded = list[tuple[Request[Any], bytes]]
 
 
 class Recorder(Child):
-    """A child whose answers are kept as they came."""
+    """A child that records its undecoded answers."""
 
     frames: Recorded
 
@@ -63,8 +63,8 @@ def _record(module: str, env: dict[str, str], *requests: Request[Any]) -> Record
         for request in requests:
             try:
                 child.ask(request, 120)
-            except ScanmendError:  # a failure is an answer too
-                assert isinstance(codec.decode_answer(request, child.frames[-1][1]), Failure)
+            except ScanmendError:  # a failure is an answer, too
+                assert isinstance(codec.decode_answer(request, child.frames[-1][1]), ErrorReply)
     finally:
         child.end()
     return child.frames
@@ -72,7 +72,7 @@ def _record(module: str, env: dict[str, str], *requests: Request[Any]) -> Record
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
-    """Answers of an OCR child, of the built-in model's child and of one that asks the Hub."""
+    """Return answers of an OCR child, of the built-in model's child and of a download child."""
     folder = tmp_path_factory.mktemp("recorded")
     scan = folder / "letter.png"
     scan.write_bytes(encoded("png", [page(LETTER)]))
@@ -96,7 +96,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
         listing = ListingRequest("Linden/Tiny-GGUF", None, "int8", os.fsencode(folder))
         found += _record("scanmend.llm", {"HF_ENDPOINT": hub.address}, listing)
     kinds = {type(codec.decode_answer(*answer)) for answer in found}
-    assert kinds == {Reply, Step, Failure}
+    assert kinds == {Reply, Step, ErrorReply}
     return found
 
 
@@ -140,7 +140,7 @@ def _damaged(frame: bytes, rng: random.Random) -> bytes:
 
 
 def _check(request: Request[Any], answer: protocol.Answer[Any]) -> None:
-    """An accepted answer can be kept and published."""
+    """Check that an accepted answer can be stored and published."""
     assert codec.decode_answer(request, codec.encode(answer)) == answer
     if isinstance(answer, Reply) and isinstance(answer.value, PageText):
         text = answer.value
@@ -149,7 +149,7 @@ def _check(request: Request[Any], answer: protocol.Answer[Any]) -> None:
         json.dumps(sidecar.page_as_json(result), ensure_ascii=False, allow_nan=False).encode()
 
 
-def test_what_real_children_send_is_accepted(recorded: Recorded) -> None:
+def test_answers_of_real_children_are_accepted(recorded: Recorded) -> None:
     for request, frame in recorded:
         _check(request, codec.decode_answer(request, frame))
 
@@ -171,14 +171,14 @@ def test_a_damaged_answer_is_a_protocol_error_or_an_equally_valid_value(
 
 @settings(max_examples=500)
 @given(frame=st.binary(max_size=64))
-def test_noise_is_a_protocol_error(frame: bytes) -> None:
+def test_random_bytes_are_a_protocol_error(frame: bytes) -> None:
     with pytest.raises(ProtocolError):
         codec.decode_answer(ListingRequest("a", None, "", b""), frame)
 
 
 @pytest.fixture
 def lies(tmp_path: Path) -> Path:
-    """The file of the liar's answers."""
+    """Return the path of the file that holds the liar's answers."""
     return tmp_path / "lies.json"
 
 
@@ -194,7 +194,7 @@ def child(lies: Path) -> Iterator[Child]:
 def test_a_lying_child_is_ended_and_never_hangs_the_client(
     recorded: Recorded, child: Child, lies: Path
 ) -> None:
-    """As above, through a real process, which sends several answers or none, too."""
+    """Send damaged answers from a real process, which may also send several answers or none."""
 
     @settings(max_examples=60)
     @given(seed=st.integers(0, 2**32))
@@ -212,7 +212,7 @@ def test_a_lying_child_is_ended_and_never_hangs_the_client(
 
 
 def _outcome(child: Child, request: Request[Any]) -> type:
-    """Return the class of what comes of a request: of its reply, or of its error."""
+    """Return the class of a request's reply, or of its error."""
     try:
         return type(child.ask(request, 0.5))
     except ScanmendError as error:
@@ -220,13 +220,13 @@ def _outcome(child: Child, request: Request[Any]) -> type:
 
 
 def _expected(request: Request[Any], frames: list[bytes]) -> set[type]:
-    """Return what may come of the answers: of the first that is no progress; TimedOut where there is none."""
+    """Return the class that the first answer other than progress must lead to; TimedOut if there is none."""
     for frame in frames:
         try:
             match codec.decode_answer(request, frame):
                 case Reply(value):
                     return {type(value)}
-                case Failure() as failure:
+                case ErrorReply() as failure:
                     return {type(failure.error())}
         except ProtocolError:
             return {ProtocolError}
@@ -236,7 +236,7 @@ def _expected(request: Request[Any], frames: list[bytes]) -> set[type]:
 def test_half_a_message_is_a_protocol_error(
     child: Child, lies: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "STALL_SECONDS", 1)
+    monkeypatch.setattr(client, "FRAME_STALL_SECONDS", 1)
     lies.write_text(json.dumps({"contents": liar.frame(b"{}" * 50)[:-1]}))
 
     with pytest.raises(ProtocolError, match="half a message"):
@@ -244,7 +244,7 @@ def test_half_a_message_is_a_protocol_error(
     assert not child.alive
 
 
-def test_a_child_that_ends_in_place_of_an_answer_died(child: Child, lies: Path) -> None:
+def test_a_child_that_ends_without_an_answer_has_died(child: Child, lies: Path) -> None:
     lies.write_text("{}")
 
     with pytest.raises(Died, match="exit code 1"):
@@ -255,11 +255,11 @@ def test_a_child_that_ends_in_place_of_an_answer_died(child: Child, lies: Path) 
     ("code", "found"),
     [("config-error", ChildError), ("no such code", ChildError), ("damaged", ScanmendError)],
 )
-def test_a_child_can_report_no_error_that_is_not_its_own(
+def test_an_error_that_a_child_may_not_report_is_a_protocol_error(
     code: str, found: type[ScanmendError]
 ) -> None:
-    """An error of the configuration would cost no attempt, so that the page would be tried for ever."""
-    error = Failure(code, "what\nhappened").error()
+    """Refuse an error of the configuration: it would cost no attempt, so that the page would be tried for ever."""
+    error = ErrorReply(code, "what\nhappened").error()
 
     assert isinstance(error, found)
     assert error.what == "what\\nhappened"

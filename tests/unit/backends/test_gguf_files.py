@@ -1,4 +1,4 @@
-"""Which GGUF files there are, and which of them the configuration means."""
+"""Test the list of GGUF files, and the choice of the one that the configuration means."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +33,7 @@ def test_the_parts_of_a_model_are_one_model(tmp_path: Path) -> None:
     assert found["a.gguf"].name == "a.gguf"
 
 
-def test_a_file_that_does_not_begin_like_a_gguf_is_not_whole(tmp_path: Path) -> None:
+def test_a_file_without_the_signature_of_a_gguf_is_not_whole(tmp_path: Path) -> None:
     (tmp_path / "a.gguf").write_bytes(b"GGU")
     (model,) = files(str(tmp_path))
     assert not model.whole
@@ -59,7 +59,7 @@ def test_the_file_that_fits_best_is_chosen(
     assert (chosen(SETTINGS, str(tmp_path)) or "").rpartition("/")[2] == best
 
 
-def test_a_named_file_is_chosen_if_it_is_there(tmp_path: Path) -> None:
+def test_a_named_file_is_chosen_if_it_exists(tmp_path: Path) -> None:
     _write(tmp_path, "sub/mine.gguf")
 
     assert chosen(replace(SETTINGS, model="sub/mine.gguf"), str(tmp_path)) == str(
@@ -68,13 +68,13 @@ def test_a_named_file_is_chosen_if_it_is_there(tmp_path: Path) -> None:
     assert chosen(replace(SETTINGS, model="other.gguf"), str(tmp_path)) is None
 
 
-def test_the_builtin_model_is_chosen_by_name_and_where_nothing_else_is(tmp_path: Path) -> None:
+def test_the_builtin_model_is_chosen_by_name_or_if_there_is_no_other(tmp_path: Path) -> None:
     assert chosen(replace(SETTINGS, model=BUILTIN), str(tmp_path)) == builtin()
     assert chosen(LlmSettings(), str(tmp_path)) == builtin()
     assert chosen(SETTINGS, str(tmp_path)) is None  # auto: a download
 
 
-def test_a_stamp_tells_a_file_from_its_successor(tmp_path: Path) -> None:
+def test_a_replaced_file_has_another_stamp(tmp_path: Path) -> None:
     path = tmp_path / "a.gguf"
     assert stamp(str(path)) is None
     path.write_bytes(b"one")

@@ -1,4 +1,4 @@
-"""When a model that failed is tried again; the clock is invented."""
+"""Test when a failed model is tried again, with an invented clock."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def _blocked(failures: ModelFailures, file: str) -> bool:
     return False
 
 
-def test_the_pauses_grow_and_begin_anew_after_a_success(clock: Clock, file: str) -> None:
+def test_retry_delays_grow_and_start_over_after_a_success(clock: Clock, file: str) -> None:
     failures = ModelFailures()
     for pause in (*BACK_OFF_SECONDS, BACK_OFF_SECONDS[-1]):
         assert failures.failed("no memory", file) == "no memory"
@@ -55,7 +55,7 @@ def test_the_pauses_grow_and_begin_anew_after_a_success(clock: Clock, file: str)
     assert not failures.backing_off
 
 
-def test_a_changed_file_is_tried_at_once(clock: Clock, file: str) -> None:
+def test_a_changed_model_file_is_tried_at_once(clock: Clock, file: str) -> None:
     failures = ModelFailures()
     failures.failed("damaged", file)
     assert _blocked(failures, file)
@@ -66,7 +66,7 @@ def test_a_changed_file_is_tried_at_once(clock: Clock, file: str) -> None:
 
 
 @pytest.mark.parametrize("crashed", [True, False])
-def test_a_lost_process_is_replaced_at_once_but_for_the_third(
+def test_a_dead_process_is_replaced_at_once_except_after_its_third_death(
     clock: Clock, file: str, crashed: bool
 ) -> None:
     failures = ModelFailures()

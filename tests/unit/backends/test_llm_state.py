@@ -1,4 +1,4 @@
-"""The model's states and their table."""
+"""Test the model's states and the table of allowed moves."""
 
 import pytest
 
@@ -11,7 +11,7 @@ def test_every_state_is_in_the_table() -> None:
     assert set.union(*map(set, MODEL_MOVES.values())) == set(ModelState)
 
 
-def test_moves_and_other_reasons_are_reported() -> None:
+def test_a_change_of_state_or_reason_is_reported() -> None:
     reported: list[tuple[str, str]] = []
     progress: list[str] = []
     states = StateMachine(lambda state, reason: reported.append((state, reason)), progress.append)
@@ -26,7 +26,7 @@ def test_moves_and_other_reasons_are_reported() -> None:
     assert states.state == ModelState.DOWNLOADING
 
 
-def test_a_state_holds_when_it_can_not_be_recorded() -> None:
+def test_a_state_change_holds_even_if_it_can_not_be_recorded() -> None:
     def full(*_: str) -> None:
         raise MachineError("the disk is full")
 

@@ -1,4 +1,4 @@
-"""The figures of `make eval-corrector`, on cases that can be counted by hand."""
+"""Test the figures of `make eval-corrector` on cases that can be counted by hand."""
 
 import pytest
 
@@ -19,7 +19,7 @@ from bench.corrector_sets import pages, paired, wrapped
 from scanmend.page import Edit
 
 
-def test_white_space_and_the_encoding_of_accents_are_no_errors() -> None:
+def test_white_space_and_the_encoding_of_accents_do_not_count_as_errors() -> None:
     assert plain("a   b\tcafe\u0301 ") == "a b café"
     assert plain("TOTAL", fold=True) == "total"
 
@@ -33,7 +33,7 @@ def test_the_match_error_ignores_case_and_punctuation() -> None:
     assert match_errors("", "") == (0, 0)
 
 
-def test_a_digit_may_change_only_by_a_repair_rule() -> None:
+def test_a_digit_that_changes_without_a_repair_rule_is_counted() -> None:
     repair = Edit(0, 0, "1O", "10", True, "repair-amount")
     proposed = Edit(0, 3, "modem", "modern", True, "ocr-plausible")
 
@@ -42,14 +42,14 @@ def test_a_digit_may_change_only_by_a_repair_rule() -> None:
     assert not changed_digits(Judged("10 modem", "10 modern", "", edits=(proposed,)))
 
 
-def test_the_gain_is_that_of_one_edit_alone() -> None:
+def test_the_gain_of_an_edit_does_not_include_other_edits() -> None:
     line = Judged("tbe honse", "tbe house", "the house")
 
     assert gain(line, Edit(0, 4, "honse", "house", True, "ocr-plausible")) == 1
     assert gain(line, Edit(0, 0, "tbe", "tube", False, "short-word")) == -1
 
 
-def test_figures_of_a_set() -> None:
+def test_the_figures_of_a_set_agree_with_a_count_by_hand() -> None:
     better = Judged("tbe honse", "tbe house", "the house", 0.93)
     worse = Judged("a clean line", "a clear line", "a clean line", 0.99)
     same = Judged("as it is", "as it is", "as it is", 0.99)
@@ -72,18 +72,18 @@ def test_a_set_without_lines_has_no_figures() -> None:
     assert figures([Outcome("empty", ())])["lines"] == 0
 
 
-def test_preference_and_interval() -> None:
+def test_preference_and_confidence_interval_agree_with_a_count_by_hand() -> None:
     assert preference([(3, 1), (2, 2), (1, 2), (5, 0)]) == 0.25
     assert preference([]) == 0
     low, high = interval([(10, 5)] * 20)
     assert (low, high) == (0.5, 0.5)
 
 
-def test_lines_without_a_confidence_are_in_no_bin() -> None:
+def test_lines_without_a_confidence_are_counted_in_no_confidence_bin() -> None:
     assert by_confidence([(Judged("a", "a", "a"), False)]) == []
 
 
-def test_page_figures_count_missed_text_too() -> None:
+def test_page_figures_count_text_that_ocr_missed() -> None:
     line = Judged("tota1", "total", "total")
     found = figures([Outcome("page", (line,), (("tota1", "total", "total\nlost"),))])
 
@@ -92,7 +92,7 @@ def test_page_figures_count_missed_text_too() -> None:
     assert found["page_cer"] == [pytest.approx(0.6), pytest.approx(0.5)]
 
 
-def test_lines_are_paired_with_their_truth_by_likeness() -> None:
+def test_lines_are_paired_with_the_most_similar_line_of_the_truth() -> None:
     truth = ["the first line", "the second one", "a third"]
 
     assert paired(["tbe first Iine", "xx", "the secoud one"], truth) == [truth[0], None, truth[1]]

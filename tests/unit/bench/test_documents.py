@@ -1,4 +1,4 @@
-"""The documents of `make eval-corrector`: they are whole, and the same each time."""
+"""Test that the documents of `make eval-corrector` are complete and the same each time."""
 
 import random
 from pathlib import Path
@@ -27,7 +27,7 @@ def test_texts_fit_their_page(language: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_page_is_worn_the_same_way_each_time() -> None:
+def test_a_page_is_degraded_the_same_way_each_time() -> None:
     fonts = documents.fonts()
     if not fonts:
         pytest.skip("no font to set documents in")
@@ -64,7 +64,7 @@ def _proposed() -> ProposedDocument:
     return ProposedDocument(Document("one", ("given", "en"), (page,)), [(proposed,)])
 
 
-def test_a_rule_may_be_lifted_to_measure_its_cost() -> None:
+def test_edits_of_a_lifted_rule_pass_from_the_given_margin_on() -> None:
     rules = Profile("default", "correct")
     as_it_is = gated(_proposed(), rules).lines[0]
 
@@ -77,7 +77,7 @@ def test_a_rule_may_be_lifted_to_measure_its_cost() -> None:
     )
 
 
-def test_a_part_of_a_set_is_the_same_part_each_time() -> None:
+def test_a_sample_of_a_set_is_the_same_each_time() -> None:
     page = Page((Line("a", Box(0, 0, 1, 1), None),) * 5, ("a",) * 5, "a")
     found = [Document(str(n), ("set", "en"), (page,)) for n in range(20)]
 

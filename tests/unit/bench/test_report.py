@@ -1,4 +1,4 @@
-"""The page that `make bench` writes of the benches' results."""
+"""Test the page of results that `make bench` writes."""
 
 import json
 import subprocess
@@ -26,11 +26,11 @@ def _results(speed: float) -> Results:
     ("got", "at_least", "met"),
     [(0.966, True, True), (0.96, True, False), (1.15, False, True), (1.16, False, False)],
 )
-def test_a_target_is_met_as_it_is_printed(got: float, at_least: bool, met: bool) -> None:
+def test_a_target_is_judged_by_the_printed_figure(got: float, at_least: bool, met: bool) -> None:
     assert Target("x", 0.97 if at_least else 1.15, got, at_least).met is met
 
 
-def test_rows_with_other_columns_are_a_table_of_their_own() -> None:
+def test_rows_with_different_columns_get_a_separate_table() -> None:
     lines = table([{"a": "x", "b": None}, {"a": "y", "b": 1234.5}, {"b": 2}])
 
     first = ["| a | b |", "| --- | --- |", "| x |  |", "| y | 1,234 |"]
@@ -40,13 +40,13 @@ def test_rows_with_other_columns_are_a_table_of_their_own() -> None:
 
 @pytest.mark.parametrize("x", ["", "seconds"])
 @pytest.mark.parametrize("points", [[], [("a", 1.0, 2.0), ("b", 3.0, 0.0)], [("a", 0.0, 0.0)]])
-def test_a_plot_is_xml(x: str, points: list[tuple[str, float, float]]) -> None:
+def test_a_plot_is_well_formed_xml(x: str, points: list[tuple[str, float, float]]) -> None:
     root = ET.fromstring(svg(Plot("n", "A & B <", "s", points, x)))
 
     assert root.tag.endswith("svg")
 
 
-def test_the_page_compares_with_the_last_commit(
+def test_the_page_compares_results_with_the_last_commit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     docs = tmp_path / "docs"
@@ -70,7 +70,9 @@ def test_the_page_compares_with_the_last_commit(
     assert json.loads((docs / "peers.json").read_text("utf-8"))["rows"][0]["pages/s"] == 0.5
 
 
-def test_rows_without_a_name_are_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_of_bare_rows_is_reported_under_its_own_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rows = tmp_path / "scale.json"
     rows.write_text(json.dumps([{"files": 10, "seconds": 2.0, "flat": True}]))
     monkeypatch.setattr("sys.argv", ["report", "--docs", str(tmp_path / "docs"), str(rows)])

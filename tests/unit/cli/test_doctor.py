@@ -1,4 +1,4 @@
-"""`scanmend doctor`: what it finds on this machine, and what it advises."""
+"""Test the findings and advice of `scanmend doctor` on this machine."""
 
 import itertools
 from pathlib import Path
@@ -15,7 +15,9 @@ llm: {model: auto, auto_download: false}
 """
 
 
-def test_every_part_has_a_finding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_doctor_reports_a_finding_for_every_part(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     config = tmp_path / "scanmend.yaml"
     config.write_text(CONFIG)
     config.chmod(0o644)
@@ -30,7 +32,7 @@ def test_every_part_has_a_finding(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert findings["daemon"].endswith("not running")
     assert findings["folders.inbox"].startswith(f"ok   folders.inbox          {tmp_path}/in (")
     assert findings["folders.state"].startswith("note folders.state")
-    assert remedies[findings["folders.state"]].endswith("-> `scanmend run` makes it")
+    assert remedies[findings["folders.state"]].endswith("-> `scanmend run` creates it")
     assert findings["watching"].startswith("ok   watching")
     assert remedies[findings["pdf.passwords"]].endswith(f"-> chmod o-r {config}")
     assert findings["engine chosen"].startswith("ok   engine chosen          rapidocr: ")

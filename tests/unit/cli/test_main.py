@@ -1,4 +1,4 @@
-"""The command line: every command has a help, and mistakes have one line each."""
+"""Test the command line: every command has a help text, and a mistake gets one line."""
 
 from pathlib import Path
 
@@ -12,7 +12,9 @@ ACTIONS = ["list", "pull", "verify", "remove"]
 @pytest.mark.parametrize(
     "command", [[], *([name] for name in MODULES), *(["models", action] for action in ACTIONS)]
 )
-def test_every_command_has_a_help(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_has_a_help_text(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as exit_:
         main([*command, "--help"])
 
@@ -41,7 +43,7 @@ def test_the_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> Non
         (["process"], "scanmend: the following arguments are required: FILE; see scanmend process"),
     ],
 )
-def test_a_mistake_in_the_command_line(
+def test_a_mistake_in_the_command_line_is_named_in_one_line(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as exit_:
@@ -51,19 +53,21 @@ def test_a_mistake_in_the_command_line(
     assert capsys.readouterr().err.startswith(message)
 
 
-def test_a_file_called_like_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_configuration_file_may_be_called_like_a_command(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(["--config", "run", "status"]) == 3
     assert "run: can't be read" in capsys.readouterr().err
 
 
-def test_without_a_configuration(
+def test_without_a_configuration_the_error_names_the_option(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("SCANMEND_CONFIG", raising=False)
 
     assert main(["status"]) == 3
-    assert "name one with --config" in capsys.readouterr().err
+    assert "name a file with --config" in capsys.readouterr().err
 
 
 def test_the_environment_names_the_configuration(

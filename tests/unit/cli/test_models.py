@@ -1,4 +1,4 @@
-"""`scanmend models`: the list and the removal, without the Hub."""
+"""Test `scanmend models list` and `remove`, which need no Hub."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,9 @@ def config(tmp_path: Path) -> str:
     return str(file)
 
 
-def test_an_empty_folder(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_list_of_an_empty_folder_holds_the_builtin_model_and_advice(
+    config: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["--config", config, "models", "list"]) == 0
 
     output = capsys.readouterr().out
@@ -24,7 +26,7 @@ def test_an_empty_folder(config: str, capsys: pytest.CaptureFixture[str]) -> Non
     assert "\n* builtin  " in output
 
 
-def test_the_list_for_programs(
+def test_the_json_list_describes_every_model(
     config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tinygguf.write(tmp_path / "models" / "own.gguf")
@@ -40,7 +42,7 @@ def test_the_list_for_programs(
     assert sum(row["used"] for row in rows.values()) == 1
 
 
-def test_a_model_is_removed_by_its_name(
+def test_a_model_is_removed_with_its_notes(
     config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tinygguf.write(tmp_path / "models" / "own.gguf")
@@ -52,7 +54,9 @@ def test_a_model_is_removed_by_its_name(
     assert list((tmp_path / "models").iterdir()) == []
 
 
-def test_an_unknown_name_is_refused(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_removing_an_unknown_model_is_refused(
+    config: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["--config", config, "models", "remove", "other.gguf"]) == 2
 
     assert "other.gguf: no such model in " in capsys.readouterr().err

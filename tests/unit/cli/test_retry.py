@@ -1,4 +1,4 @@
-"""`scanmend retry`: which files go back into the inbox, and what stays."""
+"""Test which files `scanmend retry` puts back into the inbox, and which ones stay."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def _files(folder: str) -> list[str]:
     return sorted(str(p.relative_to(folder)) for p in Path(folder).rglob("*") if p.is_file())
 
 
-def test_all_go_back(folders: FoldersSettings) -> None:
+def test_without_a_name_all_failed_files_go_back(folders: FoldersSettings) -> None:
     assert put_back(folders, []) == ["a.pdf", "desk/b.pdf", "hall/b.pdf"]
     assert _files(folders.inbox) == ["a.pdf", "desk/b.pdf", "hall/b.pdf"]
     assert _files(folders.failed) == []
@@ -35,8 +35,8 @@ def test_a_named_file_goes_back_with_its_report(folders: FoldersSettings) -> Non
     assert _files(folders.failed) == ["hall/b.pdf", "hall/b.pdf.error.json"]
 
 
-def test_a_report_that_was_dropped_is_an_original(folders: FoldersSettings) -> None:
-    """A file called like a report is an original if it has a report itself."""
+def test_a_file_called_like_a_report_goes_back(folders: FoldersSettings) -> None:
+    """Treat a file that is called like an error report as an original if it has a report itself."""
     Path(folders.failed, "x.error.json").write_text("{}")
     Path(folders.failed, "x.error.json.error.json").write_text("{}")
 
@@ -50,7 +50,9 @@ def test_a_report_that_was_dropped_is_an_original(folders: FoldersSettings) -> N
         ("c.pdf", "c.pdf: no file of this name in failed/; there is: a.pdf, desk/b.pdf"),
     ],
 )
-def test_an_unclear_name(folders: FoldersSettings, name: str, message: str) -> None:
+def test_an_ambiguous_or_unknown_name_is_refused(
+    folders: FoldersSettings, name: str, message: str
+) -> None:
     with pytest.raises(UsageError) as error:
         put_back(folders, [name])
 
@@ -60,8 +62,9 @@ def test_an_unclear_name(folders: FoldersSettings, name: str, message: str) -> N
 def test_a_file_in_the_inbox_is_never_replaced(folders: FoldersSettings) -> None:
     Path(folders.inbox, "a.pdf").write_text("new")
 
-    with pytest.raises(UsageError, match="the inbox holds another file of this name"):
+    with pytest.raises(UsageError, match="the inbox already has a file of this name"):
         put_back(folders, ["a.pdf"])
 
     assert Path(folders.inbox, "a.pdf").read_text() == "new"
-    assert "a.pdf" in _files(folders.failed)
+    assert {"a.pdf", "a.pdf.error.json"} < set(_files(folders.failed))
+    assert Path(folders.failed, "a.pdf.error.json").read_text() == "{}"

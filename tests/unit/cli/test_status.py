@@ -1,4 +1,4 @@
-"""`scanmend status`: the report for people and for programs."""
+"""Test the reports of `scanmend status` for people and for programs."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ NOW = 1_800_000_000.0
 BOOK = document(since=NOW, first_seen=NOW)
 
 
-def test_an_idle_daemon() -> None:
+def test_the_report_of_an_empty_journal_shows_zeros() -> None:
     assert as_text(Status(None), "/in").splitlines() == [
         "daemon    not running",
         "inbox     /in",
@@ -23,7 +23,7 @@ def test_an_idle_daemon() -> None:
     ]
 
 
-def test_documents_with_their_reasons() -> None:
+def test_the_report_shows_each_document_with_its_reason() -> None:
     waiting = replace(BOOK, state=State.SETTLING, reason="still open for writing")
     stuck = replace(BOOK, reason="waits: no space")
     failed = replace(BOOK, state=State.FAILED, reason="desk/book.pdf: no scan")
@@ -55,7 +55,7 @@ def test_documents_with_their_reasons() -> None:
     ]
 
 
-def test_the_report_for_programs() -> None:
+def test_the_json_report_has_counts_documents_and_facts() -> None:
     failed = replace(BOOK, state=State.FAILED, outcome="damaged")
     report = as_json(
         Status(7, in_work=[(BOOK, 2)], failed=[failed], facts={"model": Fact("idle", "", NOW)})

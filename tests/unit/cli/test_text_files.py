@@ -1,4 +1,4 @@
-"""Text of other programs: records, pages, and the output in the input's form."""
+"""Test the text of other programs: how it is read, divided into pages and written in the same format."""
 
 import json
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from scanmend.cli.text_files import (
-    PAGE_CHARACTERS,
-    PAGE_LINES,
+    MAX_PAGE_CHARACTERS,
+    MAX_PAGE_LINES,
     read_records,
     split_pages,
     write_page,
@@ -21,7 +21,9 @@ def _file(tmp_path: Path, text: str) -> str:
     return str(path)
 
 
-def test_plain_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_plain_text_is_read_and_written_line_by_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     records = read_records(_file(tmp_path, "a\n\nb\n"))
 
     assert [[line.text for line in record.lines] for record in records] == [["a"], [""], ["b"]]
@@ -29,7 +31,9 @@ def test_plain_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "A\n\nB\n"
 
 
-def test_json_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_lines_keep_their_other_keys(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     rows = [{"id": 1, "text": "a\nb", "confidence": 0.5}, {"id": 2, "text": "c"}]
     text = "\n\n".join(json.dumps(row) for row in rows)
 
@@ -45,14 +49,16 @@ def test_json_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ("text", "sizes"),
     [
         ("", []),
-        ("x\n" * (PAGE_LINES + 1), [PAGE_LINES, 1]),
-        (f"{'x' * (PAGE_CHARACTERS - 1)}\nxx\n", [1, 1]),
-        (f"{'x' * (PAGE_CHARACTERS + 1)}\nx\n", [1, 1]),
+        ("x\n" * (MAX_PAGE_LINES + 1), [MAX_PAGE_LINES, 1]),
+        (f"{'x' * (MAX_PAGE_CHARACTERS - 1)}\nxx\n", [1, 1]),
+        (f"{'x' * (MAX_PAGE_CHARACTERS + 1)}\nx\n", [1, 1]),
         ("a\nb\n\fc\nd\n", [2, 2]),
         ("\fa\nb\n", [2]),
     ],
 )
-def test_pages(tmp_path: Path, text: str, sizes: list[int]) -> None:
+def test_text_is_divided_at_form_feeds_and_at_the_limits_of_a_page(
+    tmp_path: Path, text: str, sizes: list[int]
+) -> None:
     pages = split_pages(read_records(_file(tmp_path, text)))
 
     assert [len(page) for page in pages] == sizes
@@ -66,7 +72,9 @@ def test_pages(tmp_path: Path, text: str, sizes: list[int]) -> None:
         ('{"text": "a", "confidence": 7}\n', ":1: confidence: 7 is not a number from 0 to 1"),
     ],
 )
-def test_text_that_cannot_be_read(tmp_path: Path, text: str, message: str) -> None:
+def test_the_error_for_unreadable_text_names_the_place(
+    tmp_path: Path, text: str, message: str
+) -> None:
     with pytest.raises(UsageError) as error:
         read_records(_file(tmp_path, text))
 

@@ -1,4 +1,4 @@
-"""Checks on several settings: folders that conflict, and keys that need a restart."""
+"""Test the checks that concern several settings: conflicting folders, and keys that need a restart."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -24,14 +24,14 @@ def _folders(home: str, **changes: str) -> FoldersSettings:
         ({"inbox": "/st/in", "state": "/st"}, "folders.state: /st holds the inbox"),
     ],
 )
-def test_folders_that_conflict(folders: dict[str, str], message: str) -> None:
+def test_conflicting_folders_are_refused(folders: dict[str, str], message: str) -> None:
     settings = Settings(folders=_folders("/srv", **folders))
 
     with pytest.raises(ConfigError, match=message):
         check_folder_paths(settings)
 
 
-def test_a_link_may_make_two_folders_one(tmp_path: Path) -> None:
+def test_a_link_from_the_outbox_to_the_inbox_is_refused(tmp_path: Path) -> None:
     (tmp_path / "inbox").mkdir()
     (tmp_path / "outbox").symlink_to("inbox")
     settings = Settings(folders=_folders(str(tmp_path)))
@@ -41,7 +41,7 @@ def test_a_link_may_make_two_folders_one(tmp_path: Path) -> None:
         check_links(settings)
 
 
-def test_keys_that_a_reload_cannot_change() -> None:
+def test_changed_keys_that_need_a_restart_are_listed() -> None:
     old = Settings()
     new = replace(
         old, folders=replace(old.folders, outbox="other"), ocr=OcrSettings(dpi=200, workers=3)

@@ -1,4 +1,4 @@
-"""Loading the configuration: defaults, paths, and a message for each mistake with line, key, value and remedy."""
+"""Test the loading of the configuration: defaults, paths, and messages with line, key, value and remedy."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def test_an_empty_file_gives_the_defaults(tmp_path: Path) -> None:
     assert settings.folders.inbox == str(tmp_path / "var" / "inbox")
 
 
-def test_relative_paths_start_at_base(tmp_path: Path) -> None:
+def test_relative_paths_are_relative_to_base(tmp_path: Path) -> None:
     settings = _load(tmp_path, "base: sub\nfolders: {inbox: in}\naspose: {licence: l.lic}\n")
 
     assert settings.folders.inbox == str(tmp_path / "sub" / "in")
@@ -33,7 +33,7 @@ def test_relative_paths_start_at_base(tmp_path: Path) -> None:
     assert settings.profiles.directory == str(tmp_path / "profiles")
 
 
-def test_models_lie_in_the_state_folder_unless_configured(tmp_path: Path) -> None:
+def test_models_are_in_the_state_folder_unless_configured(tmp_path: Path) -> None:
     default = _load(tmp_path, "folders: {state: /srv/state}\n")
     configured = _load(tmp_path, "folders: {state: /srv/state}\nmodels: {directory: m}\n")
 
@@ -95,7 +95,7 @@ def test_a_wrong_password_list_is_not_shown(tmp_path: Path) -> None:
     assert "opensesame" not in str(error.value)
 
 
-def test_the_null_engine_is_for_benches_only(
+def test_the_null_engine_needs_the_permission_of_the_benches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = 'ocr: {engine: "null"}\n'

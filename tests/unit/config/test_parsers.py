@@ -1,4 +1,4 @@
-"""Parsers: what each accepts, and what it says otherwise."""
+"""Test the values that each parser accepts, and its messages about others."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from scanmend.config.parsers import (
     WEB_ADDRESS,
     Parser,
     auto_or,
-    in_words,
+    duration_text,
     null_or,
     one_of,
     whole_number,
@@ -47,7 +47,7 @@ from scanmend.config.parsers import (
         (WEB_ADDRESS, "https://x", "https://x"),
     ],
 )
-def test_a_value_that_is_allowed(parser: Parser[Any], value: Any, parsed: Any) -> None:
+def test_an_allowed_value_is_parsed(parser: Parser[Any], value: Any, parsed: Any) -> None:
     assert parser(value) == parsed
 
 
@@ -73,7 +73,9 @@ def test_a_value_that_is_allowed(parser: Parser[Any], value: Any, parsed: Any) -
         (WEB_ADDRESS, "file:///etc/passwd", "http:// or https://"),
     ],
 )
-def test_a_value_that_is_not_allowed(parser: Parser[Any], value: Any, message: str) -> None:
+def test_the_error_for_a_wrong_value_says_what_is_allowed(
+    parser: Parser[Any], value: Any, message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         parser(value)
 
@@ -89,5 +91,5 @@ def test_a_value_that_is_not_allowed(parser: Parser[Any], value: Any, message: s
         (3 * 86400, "3 d"),
     ],
 )
-def test_a_duration_in_words(seconds: float, text: str) -> None:
-    assert in_words(seconds) == text
+def test_a_duration_is_shown_in_its_largest_fitting_unit(seconds: float, text: str) -> None:
+    assert duration_text(seconds) == text

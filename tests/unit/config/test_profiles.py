@@ -1,4 +1,4 @@
-"""Profiles: one file for each kind of document, selected by the sub-folder."""
+"""Test profiles: one file for each kind of document, selected by the sub-folder."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def _shipped() -> Settings:
     return load_settings(str(resources.shipped_file("etc/scanmend.yaml")))
 
 
-def test_the_shipped_profiles() -> None:
+def test_three_profiles_with_different_prompts_are_shipped() -> None:
     profiles = load_profiles(_shipped())
 
     assert set(profiles) == {"default", "financial", "medical"}

@@ -1,4 +1,4 @@
-"""The reference: the shipped files and the code name the same keys, defaults and restarts, and describe each key."""
+"""Test that the shipped files and the code agree on keys, defaults and restarts, and that each key is described."""
 
 import pytest
 import yaml
@@ -22,7 +22,7 @@ from scanmend.config.settings import Settings
 KEYS = list(every_key())
 
 
-def test_the_shipped_configuration_holds_every_key_with_its_default() -> None:
+def test_the_shipped_configuration_has_every_key() -> None:
     shipped = yaml.safe_load(resources.shipped_file(CONFIG_FILE).read_text())
 
     for section, cls in sections_of(Settings).items():
@@ -35,7 +35,7 @@ def test_a_shipped_value_is_the_default(key: KeyDescription) -> None:
     shipped = yaml.safe_load(resources.shipped_file(CONFIG_FILE).read_text())
     value = shipped[key.section][key.name] if key.section else shipped[key.name]
 
-    if key.path == "base":  # the shipped file lies in etc/, below the project's folder
+    if key.path == "base":  # the shipped file is in etc/, below the project's folder
         assert (value, key.default) == ("..", ".")
     else:
         assert value == yaml.safe_load(key.default)
@@ -49,7 +49,7 @@ def test_every_key_has_a_description(key: KeyDescription) -> None:
     assert key.allowed
 
 
-def test_a_section_may_have_a_description() -> None:
+def test_the_comment_above_a_section_describes_it() -> None:
     sections = dict(every_section())
 
     assert list(sections) == list(sections_of(Settings))
@@ -58,7 +58,7 @@ def test_a_section_may_have_a_description() -> None:
 
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: key.path)
-def test_a_comment_says_whether_a_key_needs_a_restart(key: KeyDescription) -> None:
+def test_the_comment_of_a_key_says_whether_it_needs_a_restart(key: KeyDescription) -> None:
     comments = comments_of(resources.shipped_file(CONFIG_FILE).read_text())
     notes = [name for name in (key.section, key.path) if _has_note(comments.get(name, ""))]
 
@@ -75,12 +75,12 @@ def test_the_shipped_profile_holds_every_key() -> None:
     assert list(shipped) == list(keys_of(Profile))
 
 
-def test_comments_above_and_behind_a_key() -> None:
+def test_comments_above_and_beside_a_key_are_joined() -> None:
     text = "# about the file\n\n# of the\n# section\na:  # and so on\n  # a key\n  b: 1  # too\n  c: {}\n"
 
     assert comments_of(text) == {"a": "of the\nsection\nand so on", "a.b": "a key\ntoo", "a.c": ""}
 
 
-def test_what_is_allowed_completes_a_sentence() -> None:
+def test_a_parser_describes_the_allowed_values() -> None:
     assert one_of("a", "b").allowed == "one of a, b"
     assert PASSWORDS.allowed.startswith("a list of passwords")

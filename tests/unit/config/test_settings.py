@@ -1,4 +1,4 @@
-"""Settings: which model the keys of ``llm`` name together."""
+"""Test which model the keys of ``llm`` name together."""
 
 import pytest
 
@@ -17,10 +17,12 @@ from scanmend.config.settings import AUTO, BUILTIN, DEFAULT_REPOSITORY, LlmSetti
         (LlmSettings(backend="openai", model="big"), "big"),
     ],
 )
-def test_the_effective_model(settings: LlmSettings, model: str | None) -> None:
+def test_backend_repository_and_name_decide_the_effective_model(
+    settings: LlmSettings, model: str | None
+) -> None:
     assert settings.effective_model == model
 
 
-def test_the_default_repository() -> None:
+def test_the_default_repository_is_used_unless_one_is_named() -> None:
     assert LlmSettings().repository == DEFAULT_REPOSITORY
     assert LlmSettings(repo_id="a/b").repository == "a/b"

@@ -1,4 +1,4 @@
-"""What differs between a line and its proposal."""
+"""Test the differences between a line and its proposal."""
 
 import doctest
 
@@ -10,7 +10,7 @@ from scanmend.correction import alignment
 from scanmend.correction.alignment import MAX_ALIGNED_WORDS, Difference, differences
 
 
-def test_the_documented_example() -> None:
+def test_the_example_in_the_docstring_holds() -> None:
     assert doctest.testmod(alignment).failed == 0
 
 
@@ -26,11 +26,13 @@ def test_the_documented_example() -> None:
         ("tbe bouse stands", "the house stood", [("tbe", "the"), ("bouse", "house"), ("stands", "stood")]),
     ],
 )  # fmt: skip
-def test_differences(text: str, proposal: str, found: list[tuple[str, str]]) -> None:
+def test_each_changed_word_is_a_difference(
+    text: str, proposal: str, found: list[tuple[str, str]]
+) -> None:
     assert [(d.before, d.after) for d in differences(text, proposal)] == found
 
 
-def test_a_longer_run_is_one_difference() -> None:
+def test_a_run_of_too_many_words_is_one_difference() -> None:
     text, proposal = (" ".join([word] * (MAX_ALIGNED_WORDS + 1)) for word in ("old", "new"))
 
     assert differences(text, proposal) == [Difference(0, text, 0, proposal)]

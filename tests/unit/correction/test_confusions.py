@@ -1,4 +1,4 @@
-"""What engines misread as what."""
+"""Test which misreadings are typical of OCR engines."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from scanmend.correction.confusions import (
     has_regular_case,
     is_one_run,
     is_plausible_misreading,
-    turns_meaning,
+    reverses_meaning,
 )
 
 
@@ -28,7 +28,7 @@ from scanmend.correction.confusions import (
         ("same", "same"),
     ],
 )
-def test_plausible(before: str, after: str) -> None:
+def test_a_typical_misreading_is_plausible(before: str, after: str) -> None:
     assert is_plausible_misreading(before, after)
 
 
@@ -41,21 +41,21 @@ def test_plausible(before: str, after: str) -> None:
         ("house", "hous-e"),
         ("house", "hose"),  # engines do not invent letters
         ("ho--use", "ho-use"),
-        ("!house", "lhouse"),  # a sign at a word's start is one
+        ("!house", "lhouse"),  # a sign at the start of a word is read correctly
         ("house", "hou5e"),
     ],
 )
-def test_implausible(before: str, after: str) -> None:
+def test_an_untypical_misreading_is_implausible(before: str, after: str) -> None:
     assert not is_plausible_misreading(before, after)
 
 
-def test_one_run() -> None:
+def test_a_misreading_in_one_place_is_told_from_one_in_two_places() -> None:
     assert is_one_run("rnade", "made")
     assert is_one_run("comer", "corner")
     assert not is_one_run("rnodem", "modern")
 
 
-def test_case_and_old_letters() -> None:
+def test_irregular_case_and_old_letters_are_noticed() -> None:
     assert all(map(has_regular_case, ("invoice", "Invoice", "INVOICE", "in-voice", "12")))
     assert not has_regular_case("InvoIce")
     assert has_old_letters("loſt")
@@ -72,11 +72,11 @@ def test_case_and_old_letters() -> None:
         ("house", "mouse", False),
     ],
 )
-def test_turns_meaning(before: str, after: str, turns: bool) -> None:
-    assert turns_meaning(before, after) == turns
+def test_a_contrasting_prefix_turns_the_meaning(before: str, after: str, turns: bool) -> None:
+    assert reverses_meaning(before, after) == turns
 
 
-def test_endings() -> None:
+def test_words_that_differ_by_their_ending_are_recognised() -> None:
     assert differs_by_ending("payment", "payments")
     assert differs_by_ending("Keinen", "keine")
     assert not differs_by_ending("paymen", "payment")

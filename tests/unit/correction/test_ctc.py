@@ -1,4 +1,4 @@
-"""Texts scored against the characters that an engine saw."""
+"""Test how texts are scored against the character probabilities of an engine."""
 
 import itertools
 import math
@@ -72,7 +72,7 @@ def test_a_lost_character_stands_between_two_others() -> None:
     ]
 
 
-def test_a_blank_parts_a_doubled_letter() -> None:
+def test_a_doubled_letter_needs_a_blank_between() -> None:
     alternatives = (CharAlternatives(0, {"a": 0.9, "o": 0.1}),)
 
     once, twice = log_likelihood_ratios(alternatives, 0, 4, "alle", ["ale", "olle"])
@@ -80,7 +80,7 @@ def test_a_blank_parts_a_doubled_letter() -> None:
     assert once < math.log(UNSEEN_PROBABILITY) + 2  # the engine was sure of the blank between them
 
 
-def test_a_stretch_that_is_too_long_is_not_scored() -> None:
+def test_a_word_with_too_many_steps_is_not_scored() -> None:
     long = "a" * (MAX_STEPS + 1)
     alternatives = [CharAlternatives(n, {"a": 0.6, "o": 0.4}) for n in range(len(long))]
 
@@ -91,7 +91,7 @@ def test_a_stretch_that_is_too_long_is_not_scored() -> None:
 
 
 def test_probabilities_below_the_floor_are_scored() -> None:
-    """So many steps that the probability underflows."""
+    """Score a word of so many steps that its probability underflows."""
     line = "a" * 70
     alternatives = [CharAlternatives(n, {"o": 0.99}) for n in range(len(line))]
 

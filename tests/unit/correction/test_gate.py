@@ -1,4 +1,4 @@
-"""The gate: what a model may change, and above all what it may not."""
+"""Test which edits of a model the gate accepts and, above all, which it rejects."""
 
 import doctest
 import os
@@ -22,7 +22,7 @@ from scanmend.page import CharAlternatives, Divergence, Edit, Line, LineProposal
 CASES = int(os.environ.get("SCANMEND_GATE_CASES", "24000"))  # `make bench-gate` runs millions
 
 
-def test_the_documented_example() -> None:
+def test_the_example_in_the_docstring_holds() -> None:
     assert doctest.testmod(gate_module).failed == 0
 
 
@@ -88,7 +88,7 @@ SCAN = [
     "please pay within 14 days to DE89 3704 0044 0532 0130 00",
 ]
 PAGE = [line(text) for text in SCAN]
-# what a model may say in place of a correction; {} is the line
+# answers of a model that are not corrections; {} stands for the line
 LIES = {
     "refusal": "I'm sorry, but I can't help with that.",
     "chatter": "Sure! Here is the corrected text: {}",
@@ -141,13 +141,13 @@ def test_an_adversarial_model_gets_nothing_through(lie: str) -> None:
     ],
     ids="arabic wide letters cyrillic greek superscript bold points mirrored reordered swapped joined currency".split(),  # noqa: SIM905
 )
-def test_tricks_with_characters(change: object) -> None:
+def test_proposals_with_replaced_characters_change_nothing(change: object) -> None:
     proposals = [LineProposal(change(text)) for text in SCAN]  # type: ignore[operator]
 
     assert list(gate(PAGE, proposals, RULES).lines) == SCAN
 
 
-def test_lines_swapped_dropped_and_merged() -> None:
+def test_a_model_can_not_swap_drop_or_repeat_lines() -> None:
     for order in ([1, 0, 3, 2], [3, 2, 1, 0], [0, 0, 0, 0]):
         proposals = [LineProposal(SCAN[n]) for n in order]
 
@@ -193,11 +193,11 @@ def test_lines_swapped_dropped_and_merged() -> None:
         ("this and/or that", "this andlor that"),
     ],
 )
-def test_what_engines_do_not_misread_stays(text: str, proposal: str | None) -> None:
+def test_an_edit_that_is_no_misreading_is_rejected(text: str, proposal: str | None) -> None:
     assert published(text, proposal) == text
 
 
-def test_a_proposal_is_not_compared_where_the_engine_is_sure_of_the_line() -> None:
+def test_a_proposal_for_a_sure_line_is_not_compared() -> None:
     text, proposal = "the transrnissi0n modem ofthe house", "the transrnissi0n modern of the house"
 
     assert published(text, proposal) == proposal
@@ -215,7 +215,7 @@ def test_a_profile_narrows_what_may_change() -> None:
     assert published(text, proposal, strict) == text
 
 
-def test_each_edit_tells_its_rule() -> None:
+def test_each_edit_has_the_name_of_its_rule() -> None:
     _, edits = gate_line("Invoic 12", "Invoice 21")
 
     assert [(e.start, e.before, e.after, e.accepted, e.rule) for e in edits] == [
@@ -240,27 +240,27 @@ def test_only_the_margins_that_an_edit_touches_count() -> None:
     assert {e.margin for e in gate([read], [nowhere], RULES).edits} == {0.0}
 
 
-def test_text_that_a_pdf_draws_is_exact() -> None:
+def test_text_that_a_pdf_draws_never_changes() -> None:
     drawn = Line("the modem 1O.5O", line("").box, None, source=TextSource.DRAWN)
 
     assert gate([drawn], [LineProposal("the modern 1O.5O")], RULES).edits == ()
     assert not needs_correction(drawn, RULES)
 
 
-def test_an_edit_of_another_text_is_an_error() -> None:
+def test_applying_an_edit_to_another_text_is_an_error() -> None:
     with pytest.raises(ValueError, match="does not stand at 0"):
         apply("the house", [Edit(0, 0, "tbe", "the", True, "ocr-plausible")])
 
 
-def test_lines_that_need_no_correction() -> None:
+def test_sure_lines_numbers_and_endless_lines_need_no_correction() -> None:
     assert needs_correction(line("the house"), RULES)
     assert not needs_correction(line("the house", confidence=0.999), RULES)
     assert not needs_correction(line("12.50"), RULES)
     assert not needs_correction(line("house " * 1000), RULES)
 
 
-def test_doubts_move_along_when_the_corrected_line_passes_the_gate_again() -> None:
-    """The first edit makes the line longer; behind it, a doubt stays with its character, the space."""
+def test_doubts_move_with_their_characters_in_a_second_pass() -> None:
+    """Make the line longer by an edit: a doubt after it must stay with its character, the space."""
     saw = [CharAlternatives(15, {" ": 0.6, "": 0.4})]
     read = line("the modem housc x", [8, 15], saw)
 
@@ -276,7 +276,7 @@ def test_a_line_as_long_as_a_book_is_left_alone() -> None:
     assert published(text, text.replace("m", "rn")) == text
 
 
-# for any text and any proposal at all ----------------------------------------------------------------
+# properties that hold for any text and any proposal ----------------------------------------------------------------
 
 WORDS = st.sampled_from(
     [
@@ -316,10 +316,10 @@ def _digits(text: str) -> str:
 @settings(max_examples=CASES, deadline=None)
 @given(_case())
 @pytest.mark.slow
-def test_properties(
+def test_the_properties_of_the_gate_hold_for_any_text_and_proposal(
     case: tuple[str, str, tuple[int, ...] | None, tuple[Divergence, ...] | None],
 ) -> None:
-    """Digits change by rule alone; no line comes or goes; rejected edits do nothing; edits are invertible; twice is once."""
+    """Check that only rules change digits, no line is added or lost, and accepted edits are invertible and idempotent."""
     text, proposed, unsure, divergences = case
     proposal = LineProposal(proposed, divergences)
 
@@ -348,14 +348,14 @@ def test_properties(
 @settings(max_examples=2000, deadline=None)
 @given(TEXT)
 @pytest.mark.slow
-def test_a_proposal_that_copies_changes_nothing_but_by_rule(text: str) -> None:
+def test_a_proposal_equal_to_the_line_allows_only_repairs(text: str) -> None:
     assert published(text, text) == published(text, None)
 
 
 @pytest.mark.parametrize("piece", ["A", "1", "a-", "A1", "1,"])
 @pytest.mark.parametrize("before", ["", "1 "])
-def test_a_line_without_an_end_does_not_hold_up_the_daemon(piece: str, before: str) -> None:
-    """Regular expressions that took time quadratic in its length held the interpreter for minutes."""
+def test_the_time_for_a_very_long_line_is_bounded(piece: str, before: str) -> None:
+    """Guard against regular expressions in quadratic time, which held the interpreter for minutes."""
     lines = [line(before + piece * (50_000 // len(piece))), line("tail")]
     texts = [one.text for one in lines]
     started = time.process_time()

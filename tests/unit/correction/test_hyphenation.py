@@ -1,4 +1,4 @@
-"""Words that a line's end divides."""
+"""Test the joining of words that are hyphenated at a line's end."""
 
 import dataclasses
 
@@ -28,11 +28,11 @@ def _joined(*texts: str) -> list[str]:
         (("the rail-",), []),
     ],
 )
-def test_words(texts: tuple[str, ...], joined: list[str]) -> None:
+def test_only_a_hyphenated_word_is_joined(texts: tuple[str, ...], joined: list[str]) -> None:
     assert _joined(*texts) == joined
 
 
-def test_both_halves_are_told() -> None:
+def test_the_result_names_both_halves() -> None:
     lines = [line("the rail-"), line("way station")]
 
     assert hyphenated(lines, [one.text for one in lines]) == (
@@ -40,7 +40,7 @@ def test_both_halves_are_told() -> None:
     )
 
 
-def test_a_word_does_not_go_on_in_another_block() -> None:
+def test_a_word_is_not_joined_across_blocks() -> None:
     lines = [line("the rail-"), dataclasses.replace(line("way station"), block=1)]
 
     assert hyphenated(lines, [one.text for one in lines]) == ()

@@ -1,4 +1,4 @@
-"""IBANs: their form by country, and how misread ones are repaired."""
+"""Test the form of IBANs by country, and the repair of misread ones."""
 
 import random
 import re
@@ -11,8 +11,8 @@ from scanmend.correction.checks import suspects
 from scanmend.correction.digits import DIGIT_LIKE
 from scanmend.correction.iban import IBAN_SHAPE, MASKS, MISREAD_IBAN, IbanReading
 
-# number of digits (n), capitals (a) and either (c) behind the check digits, as the ISO 13616 registry states them;
-# written out here, so that another edition of the library's registry is noticed
+# The numbers of digits (n), capitals (a) and characters of either kind (c) after the check digits, by the ISO 13616
+# registry. They are written out here so that a change in the library's edition of the registry fails a test.
 ACCOUNTS = """
     AT 16n; BE 12n; CH 5n12c; CZ 20n; DE 18n; DK 14n; EE 16n; ES 20n; FI 14n; FR 10n11c2n; GB 4a14n; HR 17n; HU 24n
     IE 4a14n; IT 1a10n12c; LI 5n12c; LT 16n; LU 3n13c; MC 10n11c2n; NL 4a10n; NO 11n; PL 24n; PT 21n; SE 20n; SI 15n
@@ -44,7 +44,7 @@ def test_every_country_has_a_recognised_shape(country: str) -> None:
     assert re.fullmatch(IBAN_SHAPE, number)
 
 
-def test_masks_are_those_of_the_registry() -> None:
+def test_the_masks_agree_with_the_registry() -> None:
     written = dict(
         entry.split() for entry in ACCOUNTS.replace("\n", ";").split(";") if entry.strip()
     )
@@ -85,12 +85,12 @@ def test_a_digit_is_repaired_where_the_engine_was_unsure() -> None:
     # the engine doubted another digit: the mistake is reported, not repaired
     assert published(line(misread, [5]), None) == misread
     assert [s.kind for s in suspects([line(misread)], [misread], ())] == ["iban"]
-    # the model's word counts for nothing
+    # a model can not repair it
     assert published(misread, GOOD) == misread
 
 
-def test_nothing_is_repaired_when_two_iban_would_be_valid() -> None:
-    misread = "DE89 3704 0044 0582 0130 00"  # 0532, or another digit elsewhere
+def test_nothing_is_repaired_when_two_repairs_would_be_valid() -> None:
+    misread = "DE89 3704 0044 0582 0130 00"  # 0532 was printed, but another repair is valid too
 
     assert published(line(misread, [17]), None) == misread
 
@@ -101,12 +101,12 @@ def test_nothing_is_repaired_when_the_engine_doubted_many_digits() -> None:
     assert published(line(misread, [5, 10, 15, len(misread) - 1]), None) == misread
 
 
-def test_a_letter_that_is_no_digit_is_not_repaired() -> None:
+def test_a_letter_that_resembles_no_digit_is_not_repaired() -> None:
     assert published("DE02 1203 0000 0000 2020 5X", None) == "DE02 1203 0000 0000 2020 5X"
 
 
-def test_a_digit_of_another_script_has_no_similar_digits() -> None:
-    """Looking them up ended the correction of its page."""
+def test_a_digit_of_another_script_is_not_repaired() -> None:
+    """Guard against a failed look-up, which ended the correction of the whole page."""
     wide = GOOD.replace("20 51", "２0 57")
 
     assert published(line(wide, [len(wide) - 1]), None) == GOOD.replace("20 51", "２0 51")

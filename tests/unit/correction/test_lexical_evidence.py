@@ -1,4 +1,4 @@
-"""What the lexicon tells of an edit, and which words of a line are in doubt."""
+"""Test the lexicon's evidence about an edit, and which words of a line are in doubt."""
 
 import pytest
 
@@ -25,30 +25,32 @@ SIDE_BY_SIDE = lexicon(
     ("before", "after", "evidence"),
     [
         ("tbe", "the", LexicalEvidence.INTO_FREQUENT),
-        ("tho", "the", LexicalEvidence.INTO_FREQUENT),  # a word, but 4,000 times as rare
+        ("tho", "the", LexicalEvidence.INTO_FREQUENT),  # a word too, but 4,000 times rarer
         ("ofthe", "of the", LexicalEvidence.INTO_FREQUENT),
         ("ho use", "house", LexicalEvidence.INTO_FREQUENT),
         ("pint", "pinto", LexicalEvidence.INTO_KNOWN),
         ("form", "farm", LexicalEvidence.AGAINST),
         ("house", "hause", LexicalEvidence.AGAINST),
-        ("hou|se", "house", LexicalEvidence.INTO_FREQUENT),  # a sign in a letter's place
+        ("hou|se", "house", LexicalEvidence.INTO_FREQUENT),  # a sign read for part of a letter
         ("Kovaes", "Kovacs", LexicalEvidence.BOTH_UNKNOWN),
         ("House,", "house", LexicalEvidence.SAME_WORDS),
         ("12", "13", LexicalEvidence.SAME_WORDS),
     ],
 )
-def test_evidence(before: str, after: str, evidence: LexicalEvidence) -> None:
+def test_known_and_frequent_words_decide_the_evidence(
+    before: str, after: str, evidence: LexicalEvidence
+) -> None:
     assert compare(before, after, WORDS) is evidence
 
 
-def test_a_word_may_be_misread_badly_but_not_into_any_other() -> None:
+def test_a_badly_misread_word_is_told_from_another_word() -> None:
     assert is_misreading_within("tbe", "the", 0.34)
     assert is_misreading_within("Commilteo", "Committee", 0.34)
     assert not is_misreading_within("tlie", "the", 0.34)
     assert not is_misreading_within("Modedirne", "Mode", 0.34)
 
 
-def test_abbreviations() -> None:
+def test_capitals_that_are_not_a_known_word_are_an_abbreviation() -> None:
     assert is_abbreviation("JLN")
     assert is_abbreviation("U.S.")
     assert not is_abbreviation("HOUSE")
@@ -66,21 +68,23 @@ def _doubted(text: str, *unsure: int) -> list[str]:
         ("The house of the house, 12.50 W-12", [], []),
         ("The house", [5], []),
         ("12.50 1O", [6], []),
-        ("tbe house", [], []),  # a name, as far as the engine can tell
+        ("tbe house", [], []),  # a name, since the engine is sure of it
         ("tbe house", [1], ["tbe"]),
         ("of the ho use", [], ["ho use"]),
         ("the <house", [4], ["<house"]),
         ("of tho house", [4], ["tho"]),
         ("of tho house", [0], []),
         ("of tho, house", [6], []),  # a sign
-        ("THO of the house", [1], []),  # rather an abbreviation
+        ("THO of the house", [1], []),  # more likely an abbreviation
     ],
 )
-def test_words_in_doubt(text: str, unsure: list[int], words: list[str]) -> None:
+def test_an_unknown_word_with_an_unsure_character_is_in_doubt(
+    text: str, unsure: list[int], words: list[str]
+) -> None:
     assert _doubted(text, *unsure) == words
 
 
-def test_a_lost_letter_is_a_doubt() -> None:
+def test_a_word_that_lost_a_letter_is_in_doubt() -> None:
     lost = [CharAlternatives(0, {"": 0.6, "b": 0.4}, between=True)]
 
     assert list(words_in_doubt("ouse", [], WORDS, lost)) == [(0, 4)]

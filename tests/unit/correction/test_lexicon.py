@@ -1,4 +1,4 @@
-"""The lexicon: words, pairs of words, and neighbours in a text."""
+"""Test the lexicon: words, pairs of words, and neighbours in a text."""
 
 import signal
 from pathlib import Path
@@ -42,8 +42,8 @@ def test_words_are_looked_up_without_the_signs_around_them() -> None:
     assert Lexicon().frequency("the") == 0
 
 
-def test_another_file_is_rejected() -> None:
-    with pytest.raises(ValueError, match="no lexicon"):
+def test_a_file_of_another_format_is_rejected() -> None:
+    with pytest.raises(ValueError, match="not a scanmend lexicon"):
         Lexicon(b"GGUF....")
 
 
@@ -77,15 +77,15 @@ def test_no_command_starts_without_the_lexicon(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Otherwise, every page would fail on it later."""
-    made = Tree(tmp_path / "tree")
+    """Refuse the start: without the lexicon, every page would fail later."""
+    tree = Tree(tmp_path / "tree")
     (tmp_path / "page.png").write_bytes(encoded("png", numbered(1)))
     files = [str(tmp_path / "page.png"), "--out", str(tmp_path)] if command == "process" else []
     monkeypatch.setattr(lexicon_module, "shipped_file", lambda name: tmp_path / "lexicon.bin")
-    monkeypatch.setattr(signal, "signal", lambda *_: None)  # the test run keeps its own handlers
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # keep the logging of the test run
     shipped.cache_clear()
     try:
-        assert main.main(["--config", str(made.config), command, *files]) == MachineError.exit_code
+        assert main.main(["--config", str(tree.config), command, *files]) == MachineError.exit_code
     finally:
         shipped.cache_clear()
     assert "lexicon.bin: No such file or directory; install scanmend again" in capsys.readouterr().err  # fmt: skip
@@ -97,22 +97,20 @@ SIDE_BY_SIDE = lexicon(
 )  # fmt: skip
 
 
-def test_associations_of_pairs() -> None:
+def test_a_frequent_pair_has_a_positive_association() -> None:
     assert SIDE_BY_SIDE.association("thank", "you") > 6
-    assert (
-        SIDE_BY_SIDE.association("you", "far") < 0
-    )  # both are frequent, and the pair is not stored
-    assert (
-        SIDE_BY_SIDE.association("went", "far") == 0
-    )  # by chance the pair would not be stored either
+    # both are so frequent that the pair would be stored if it were usual
+    assert SIDE_BY_SIDE.association("you", "far") < 0
+    # both are so rare that a pair by chance would not be stored either
+    assert SIDE_BY_SIDE.association("went", "far") == 0
     assert SIDE_BY_SIDE.association("you", "qzxv") == 0
     assert SIDE_BY_SIDE.fit("for", "you", "your") > SIDE_BY_SIDE.fit("far", "you", "your") + 7
     assert SIDE_BY_SIDE.fit("for", None, None) == 0
-    assert SIDE_BY_SIDE.frequency(".") == 0  # the boundary is no word
+    assert SIDE_BY_SIDE.frequency(".") == 0  # the boundary is not a word
     assert shipped().association("of", "the") > 0 > shipped().association("the", "of")
 
 
-def test_neighbours_are_known_words_boundaries_or_none() -> None:
+def test_a_neighbour_is_a_known_word_a_boundary_or_none() -> None:
     text = "Thank you. Far (your 12"
 
     def around(word: str) -> tuple[str | None, str | None]:

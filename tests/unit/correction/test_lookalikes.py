@@ -1,4 +1,4 @@
-"""Known words that engines misread as another."""
+"""Test the look-alikes: known words that engines misread as another known word."""
 
 import re
 
@@ -31,23 +31,23 @@ def test_look_alikes_are_known_words_one_confusion_away() -> None:
     assert _costs("a") == _costs("a1") == {}
 
 
-def test_confusions_of_one_character_and_of_several() -> None:
+def test_confusions_of_one_and_of_several_characters_have_costs() -> None:
     found = set(one_confusion_away("modem"))
 
     assert {"modern", "rnodem", "modcm"} <= found
     assert "house" not in found
-    assert "mödem" not in found  # no engine makes up an accent
+    assert "mödem" not in found  # no engine invents an accent
 
 
 @pytest.mark.parametrize(
     ("word", "other", "cased"),
     [("House", "mouse", "Mouse"), ("HOUSE", "mouse", "MOUSE"), ("house", "mouse", "mouse"), ("I", "l", "L")],
 )  # fmt: skip
-def test_case(word: str, other: str, cased: str) -> None:
+def test_a_look_alike_takes_the_case_of_the_word(word: str, other: str, cased: str) -> None:
     assert in_case_of(word, other) == cased
 
 
-def test_a_look_alike_may_fit_far_better_between_its_neighbours() -> None:
+def test_a_look_alike_that_fits_far_better_between_the_neighbours_is_found() -> None:
     text = "Thank you far your"
     words = {m[0]: m for m in re.finditer(r"\S+", text)}
 
@@ -61,6 +61,6 @@ def test_a_look_alike_may_fit_far_better_between_its_neighbours() -> None:
     assert better_fitting(alone, WORDS) == []
 
 
-def test_what_is_not_usual_there_itself_gains_nothing() -> None:
+def test_a_word_that_is_unusual_between_the_neighbours_gains_nothing() -> None:
     assert fit_gain("far", "for", ("you", "your"), WORDS) > 3
     assert fit_gain("far", "modern", ("you", "your"), WORDS) == 0

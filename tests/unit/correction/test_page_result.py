@@ -1,4 +1,4 @@
-"""A page's result, with and without a model."""
+"""Test a page's result, with and without a model."""
 
 import time
 
@@ -21,7 +21,7 @@ PAGE = PageText(
 )  # fmt: skip
 
 
-def test_a_page_with_a_proposal() -> None:
+def test_the_result_of_a_proposal_has_edits_joined_words_and_suspects() -> None:
     status = Correction(CorrectionStatus.DONE)
 
     result = gated_result(PAGE, [LineProposal("the modern rail-"), None], RULES, status)
@@ -35,7 +35,7 @@ def test_a_page_with_a_proposal() -> None:
     assert result.page.lines[0].unsure == (8,)
 
 
-def test_a_page_without_a_model() -> None:
+def test_without_a_model_a_page_is_published_as_read() -> None:
     status = Correction(CorrectionStatus.OFF)
 
     result = result_without_model(PAGE, RULES, status)
@@ -45,7 +45,7 @@ def test_a_page_without_a_model() -> None:
     assert result.correction is status
 
 
-def test_how_the_correction_went() -> None:
+def test_the_correction_reports_model_profile_and_cost() -> None:
     model = ModelInfo("m.gguf", "0" * 64, "Q8_0", 0, 512)
     proposal = PageProposal((), model, tokens=7, seconds=0.1, calls=3, method="guided")
 

@@ -1,4 +1,4 @@
-"""The policy: its rules, their order, what overrules them, and the table that the documentation shows."""
+"""Test the policy: its rules, their order, their exceptions, and the table in the documentation."""
 
 import itertools
 import re
@@ -20,7 +20,7 @@ SIDE_BY_SIDE = lexicon(
     {"thank you": 14, "you for": 12, "for your": 12, " thank": 9, "your ": 5},
     others=27, thank=13, you=20, far=14, your=18, went=12, fur=12, **{"for": 20, "": 22},
 )  # fmt: skip
-SURE = 9.0  # nats: a margin above every threshold
+SURE = 9.0  # nats; above every threshold
 
 
 def _rule(
@@ -58,7 +58,7 @@ def test_the_table_shows_every_rule_in_the_order_in_which_it_is_tried() -> None:
     assert rows == [(r.name, "accepts" if r.accepts else "rejects") for r in _rules()]
 
 
-def test_the_table_is_whole() -> None:
+def test_each_row_of_the_table_has_its_condition_reason_and_exceptions() -> None:
     lines = markdown().splitlines()
     rows = [one for one in lines if one.startswith("| `")]
 
@@ -79,7 +79,12 @@ PUBLISHED = """
 
 
 def test_published_names_never_change() -> None:
-    """Sidecars and journals of earlier versions hold them."""
+    """Keep the names that sidecars and journals of earlier versions hold."""
+    gone = [name for name in PUBLISHED.split() if name not in list(RuleName)]
+    new = [str(name) for name in RuleName if name not in PUBLISHED.split()]
+
+    assert gone == [], "published names must stay"
+    assert new == [], "add new names to PUBLISHED, where they stand in RuleName"
     assert [str(name) for name in RuleName] == PUBLISHED.split()
 
 
@@ -114,11 +119,13 @@ CASES = [
 
 
 @pytest.mark.parametrize(("text", "proposal", "rule"), CASES)
-def test_rules_that_need_neither_margin_nor_lexicon(text: str, proposal: str, rule: str) -> None:
+def test_a_rule_that_needs_neither_margin_nor_lexicon_rejects_its_edit(
+    text: str, proposal: str, rule: str
+) -> None:
     assert _rule(text, proposal, None, None) == rule
 
 
-def test_a_sure_line_is_left_alone() -> None:
+def test_no_edit_of_a_sure_line_is_accepted() -> None:
     assert _rule(line("the modem", confidence=0.999), "the modern", None, None) == "sure-line"
 
 
@@ -128,28 +135,30 @@ def test_a_sure_line_is_left_alone() -> None:
         ([8], "ocr-plausible"),
         ([], "sure-characters"),
         ([0, 1, 14], "sure-characters"),
-        (None, "ocr-plausible"),  # an engine that does not tell its doubts
+        (None, "ocr-plausible"),  # an engine that reports no doubts
     ],
 )
-def test_what_the_engine_is_sure_of_stays(unsure: list[int] | None, rule: str) -> None:
+def test_characters_that_the_engine_is_sure_of_do_not_change(
+    unsure: list[int] | None, rule: str
+) -> None:
     assert _rule(line("the modem house", unsure), "the modern house", None, None) == rule
 
 
-def test_what_the_engine_lost_it_could_not_doubt() -> None:
+def test_a_lost_character_is_restored_although_the_engine_doubted_nothing() -> None:
     assert published(line("ofthe Invoic", []), "of the Invoice") == "of the Invoice"
 
 
-def test_of_two_runs_of_changes_both_must_be_doubted() -> None:
+def test_an_edit_with_two_runs_of_changes_needs_a_doubt_in_both() -> None:
     assert _rule(line("bouudarv", [3]), "boundary", None, None) == "sure-characters"
     assert _rule(line("bouudarv", [3, 7]), "boundary", None, None) == "ocr-plausible"
 
 
 @pytest.mark.parametrize(("margin", "rule"), [(5.0, "ocr-plausible"), (0.5, "margin")])
-def test_the_margin_decides(margin: float, rule: str) -> None:
+def test_an_edit_below_the_margin_is_rejected(margin: float, rule: str) -> None:
     assert _rule("the modem house", "the modern house", margin, None) == rule
 
 
-def test_a_line_that_would_change_again_is_ambiguous() -> None:
+def test_edits_of_a_line_that_a_second_pass_would_change_are_rejected() -> None:
     text = "and mo puri aégId . thacis thk"
     proposal = "and to purify one’s rnind, › that is the tea-"
 
@@ -180,15 +189,15 @@ def test_the_first_rule_that_applies_decides(text: str, proposal: str, rule: str
     assert _rule(text, proposal, None, None) == rule
 
 
-def test_certainty_is_asked_last() -> None:
-    """An edit that is implausible, of sure characters, of a known word and of a low margin is implausible."""
+def test_the_rules_about_certainty_decide_last() -> None:
+    """Reject an edit to which several rules apply by the first: implausible, sure-characters, real-word, margin."""
     assert _rule(line("the house", []), "the horse", 0.1) == "implausible"
     assert _rule(line("the house", []), "the housc", 0.1) == "sure-characters"
     assert _rule("the house", "the housc", 0.1) == "real-word"
     assert _rule("Kovaes", "Kovacs", 0.1) == "margin"
 
 
-# what the lexicon, the neighbours and the engine overrule ---------------------------------------
+# rules that the lexicon, the neighbours or the engine overrule ---------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -206,7 +215,7 @@ def test_certainty_is_asked_last() -> None:
         ("ho usc", "house", "known-word"),
     ],
 )
-def test_the_lexicon_overrules_plausibility(before: str, after: str, rule: str) -> None:
+def test_the_lexicon_overrules_the_plausibility_rules(before: str, after: str, rule: str) -> None:
     assert _rule_of_word(before, after) == rule
 
 
@@ -217,12 +226,12 @@ def test_without_a_margin_the_lexicon_is_not_consulted() -> None:
     assert _rule(read, "lies choir", None, lexicon(chair=15, choir=14)) == "ocr-plausible"
 
 
-def test_a_rule_is_overruled_but_not_the_engine() -> None:
+def test_the_lexicon_does_not_overrule_the_engine() -> None:
     assert _rule(line("lies tbe", [6]), "lies the") == "known-word"
     assert _rule(line("lies tbe", []), "lies the") == "sure-characters"
 
 
-def test_an_abbreviation_in_capitals_is_no_misread_word() -> None:
+def test_an_abbreviation_in_capitals_is_not_taken_for_a_misread_word() -> None:
     words = lexicon(jen=12, the=20)
 
     assert _rule_of_word("JLN", "JEN", words=words) == "short-word"
@@ -233,7 +242,7 @@ def test_an_abbreviation_in_capitals_is_no_misread_word() -> None:
     ("text", "proposal", "rule"),
     [
         ("Thank you far your", "Thank you for your", "known-word"),
-        ("Thank you far. Your", "Thank you for. Your", "real-word"),  # signs end its neighbourhood
+        ("Thank you far. Your", "Thank you for. Your", "real-word"),  # signs end the neighbourhood
         ("I went far", "I went for", "short-word"),
         ("Thank you far your", "Thank you fur your", "short-word"),
     ],
@@ -270,7 +279,7 @@ def test_a_word_is_split_into_frequent_ones_only() -> None:
     assert _rule_of_word("ofthc", "of the") == "no-new-words"
 
 
-# how sure the model must be ----------------------------------------------------------------------
+# the margin that each edit needs ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -285,22 +294,22 @@ def test_a_word_is_split_into_frequent_ones_only() -> None:
         ("ho use", "house", 0.5),
     ],
 )
-def test_the_threshold_of_the_margin(before: str, after: str, factor: float) -> None:
+def test_the_needed_margin_depends_on_the_words(before: str, after: str, factor: float) -> None:
     threshold = factor * RULES.min_margin
 
     assert _rule_of_word(before, after, 0.99 * threshold) == "margin"
     assert _rule_of_word(before, after, threshold) in {"ocr-plausible", "known-word"}
 
 
-def test_the_threshold_of_a_long_run_of_the_same_words() -> None:
-    """Such a run is one edit; old letters become new ones in it."""
+def test_a_long_run_of_old_letters_needs_the_usual_margin() -> None:
+    """Replace the old letters in a run of words that is so long that it counts as one edit."""
     text, proposal = (" ".join([word] * 61) for word in ("ſchiff", "schiff"))
 
     assert _rule(text, proposal, 0.99 * RULES.min_margin) == "margin"
     assert _rule(text, proposal, RULES.min_margin) == "ocr-plausible"
 
 
-def test_a_profile_sets_the_threshold() -> None:
+def test_a_profile_sets_the_needed_margin() -> None:
     rules = Profile("bold", "x", min_margin=0.1).gate_rules
 
     text, _ = gate_line("the modem house", "the modern house", rules, margin=0.2)
@@ -308,9 +317,10 @@ def test_a_profile_sets_the_threshold() -> None:
     assert text == "the modern house"
 
 
-def test_names_in_the_table_are_in_one_order_with_the_enum() -> None:
-    """The enum is what a reader of the code sees first."""
-    order = {name: n for n, name in enumerate(RuleName)}
-    rows = [order[rule.name] for rule in _rules()]
+def test_the_table_has_the_order_of_the_enum() -> None:
+    """Keep the order of the enum, which a reader of the code sees first."""
+    order = list(RuleName)
+    names = [rule.name for rule in _rules()]
+    swapped = [(a, b) for a, b in itertools.pairwise(names) if order.index(a) > order.index(b)]
 
-    assert all(a < b for a, b in itertools.pairwise(rows))
+    assert swapped == [], "RuleName lists these two in another order than the stages do"

@@ -1,4 +1,4 @@
-"""Tokens that no model may touch."""
+"""Test the tokens that no model may change."""
 
 import pytest
 
@@ -44,7 +44,7 @@ def test_no_protected_token_changes(token: str, other: str) -> None:
         ("10 kg of AB-CD.E at www.a.example", ["10", "kg", "AB-CD.E", "www.a.example"]),
     ],
 )
-def test_spans(text: str, words: list[str]) -> None:
+def test_numbers_codes_and_addresses_are_protected(text: str, words: list[str]) -> None:
     found = {text[slice(*span)] for span in protected_spans(text)}
 
     assert found >= set(words)
@@ -58,6 +58,6 @@ def test_a_profile_protects_its_words() -> None:
     assert published("Paracetamol tabIet", "Paracetamel tablet", RULES) != "Paracetamol tablet"
 
 
-def test_overlaps() -> None:
+def test_spans_that_touch_do_not_overlap() -> None:
     assert overlaps((2, 5), [(0, 1), (4, 9)])
     assert not overlaps((2, 5), [(0, 2), (5, 9)])

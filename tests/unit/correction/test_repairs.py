@@ -1,4 +1,4 @@
-"""Numbers and commas that rules repair, without a model."""
+"""Test the repair of numbers and commas by rules, without a model."""
 
 import doctest
 import itertools
@@ -13,7 +13,7 @@ from scanmend.page import LineProposal
 
 
 @pytest.mark.parametrize("module", [digits, protected, repairs], ids=lambda m: m.__name__)
-def test_the_documented_examples(module: object) -> None:
+def test_the_examples_in_the_docstrings_hold(module: object) -> None:
     result = doctest.testmod(module)  # type: ignore[arg-type]
 
     assert result.attempted > 0
@@ -46,14 +46,14 @@ def test_letters_among_digits_are_repaired(text: str, repaired: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "5l ml",  # litres, perhaps
-        "at 1.3O sharp",  # an amount, or a time of day
-        # the checksum is wrong: nothing is sure, and its groups are no card's number
+        "5l ml",  # could be litres
+        "at 1.3O sharp",  # could be an amount or a time of day
+        # the checksum is wrong, and its groups are not a card number
         "DE89 3704 0044 O532 0130 01",
         "card 4111 11l1 1111 1112",
         "4OO6381333932",
         "4OO638l33393I",  # four letters
-        "S5.00",  # may be a dollar sign
+        "S5.00",  # could be a dollar sign
         "B12 and room 1O",
         "6204-2RS",
         "Ol.Ol.OO24",  # more letters than digits
@@ -64,11 +64,11 @@ def test_letters_among_digits_are_repaired(text: str, repaired: str) -> None:
         "1€lO",
     ],
 )
-def test_what_is_well_formed_in_no_way_or_in_two_stays(text: str) -> None:
+def test_a_number_with_no_repair_or_two_stays_as_it_was_read(text: str) -> None:
     assert published(text, None) == text
 
 
-def test_repairs_stand_in_order_and_do_not_overlap() -> None:
+def test_repairs_are_in_order_and_do_not_overlap() -> None:
     text = "5O0 mg, card 4111 11l1 1111 1111 on lO.12.2024, DE89 3704 0044 O532 0130 00"
 
     found = repair_numbers(text)
@@ -90,7 +90,7 @@ def test_repairs_stand_in_order_and_do_not_overlap() -> None:
         ("2024", False),
     ],
 )
-def test_dates(text: str, is_date: bool) -> None:
+def test_only_days_that_exist_are_dates(text: str, is_date: bool) -> None:
     assert number_forms.is_valid_date(text) == is_date
 
 
@@ -118,7 +118,7 @@ def test_a_doubted_full_stop_within_a_sentence_is_a_comma(text: str, repaired: s
         assert (edit.start, edit.before, edit.after, edit.rule) == (at, ".", ",", "repair-comma")
 
 
-def test_a_comma_stays_one_when_its_word_changes_too() -> None:
+def test_a_repaired_comma_stays_when_its_word_changes_too() -> None:
     read = line("iron dovels. probably old", [7, 11])
 
     gated = gate([read], [LineProposal("iron dowels. probably old")], RULES)

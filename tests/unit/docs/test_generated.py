@@ -1,4 +1,4 @@
-"""The generated parts of docs/ are those that the code gives now, and tell of every key, error and setting."""
+"""Test that the generated parts of docs/ are current, and that they describe every key, error and setting."""
 
 import importlib.util
 import json

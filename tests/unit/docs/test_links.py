@@ -1,4 +1,4 @@
-"""Every relative link of every Markdown file leads to a file, and to a heading of it."""
+"""Test that every relative link in a Markdown file leads to a file and, with an anchor, to a heading in it."""
 
 import re
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 FILE = re.compile(r"`((?:[\w.-]+/)+[\w-]+\.(?:py|md|json|sh|toml|yaml))`")
-EXAMPLES = ("NAME", "csv_lines")  # in names that a page invents
+EXAMPLES = ("NAME", "csv_lines")  # parts of file names that are placeholders
 LINK = re.compile(r"\]\((?!https?:|mailto:)([^)\s]+)\)")
 
 
@@ -19,7 +19,7 @@ def _pages() -> list[str]:
 
 
 def _prose(text: str) -> str:
-    """Return a page without its blocks of code, in which brackets are no links."""
+    """Return a page without its code blocks, in which brackets are not links."""
     return re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
 
 
@@ -48,7 +48,7 @@ def test_every_link_leads_somewhere(page: str) -> None:
     assert broken(ROOT / page) == []
 
 
-def test_a_broken_link_is_seen(tmp_path: Path) -> None:
+def test_a_broken_link_is_reported(tmp_path: Path) -> None:
     (tmp_path / "other.md").write_text(
         "# One `heading` here\n\n```\n# no heading [x](nowhere)\n```\n"
     )
@@ -63,8 +63,8 @@ def test_a_broken_link_is_seen(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "page", [p for p in _pages() if not p.startswith(("models/corrector", "docs/bench"))]
 )
-def test_every_file_that_a_page_names_is_there(page: str) -> None:
-    """As `tests/unit/test_layers.py`; ARCHITECTURE and the design pages name paths below daemon/scanmend."""
+def test_every_file_that_a_page_names_exists(page: str) -> None:
+    """Check names such as `tests/unit/test_layers.py`; ARCHITECTURE and design pages also name paths below daemon/scanmend."""
     roots = (
         ROOT,
         *(ROOT / "daemon" / "scanmend" / part for part in ("", "ocr")),

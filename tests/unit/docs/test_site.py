@@ -1,4 +1,4 @@
-"""The site builds, and a broken link in it fails the build."""
+"""Test that the site builds, and that a broken link fails the build."""
 
 import os
 import shutil

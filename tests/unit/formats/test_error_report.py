@@ -12,7 +12,9 @@ from scanmend.formats import error_report
 @pytest.mark.parametrize(
     ("outcome", "attempts", "kind"), [("timed-out", 3, "exhausted"), ("damaged", 0, "permanent")]
 )
-def test_a_report_says_why_and_how_often(outcome: str, attempts: int, kind: str) -> None:
+def test_a_report_has_the_reason_and_the_number_of_attempts(
+    outcome: str, attempts: int, kind: str
+) -> None:
     document = dataclasses.replace(results.DOCUMENT, outcome=outcome, reason="page 1 failed")
 
     report = json.loads(error_report.write(document, attempts))
@@ -24,7 +26,7 @@ def test_a_report_says_why_and_how_often(outcome: str, attempts: int, kind: str)
     assert {"scanmend", "python"} <= set(report["versions"])
 
 
-def test_a_file_of_the_inbox_is_part_of_nothing() -> None:
+def test_the_report_of_a_file_in_the_inbox_names_no_parent() -> None:
     document = dataclasses.replace(results.DOCUMENT, part_of="")
 
     assert json.loads(error_report.write(document, 0))["part_of"] is None

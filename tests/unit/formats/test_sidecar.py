@@ -1,4 +1,4 @@
-"""Test the sidecar: its bytes, its schema, and whose it is."""
+"""Test the sidecar: its bytes, its schema, and the document that it belongs to."""
 
 import dataclasses
 import importlib.metadata
@@ -28,7 +28,7 @@ def _written(pages: list[PageResult], path: bytes = results.DOCUMENT.path) -> by
     return b"".join(sidecar.write(document, {"text": "caf_.txt"}, summary, 2, times, pages))
 
 
-def test_the_bytes_are_as_they_always_were() -> None:
+def test_the_bytes_are_those_of_earlier_versions() -> None:
     versions = {"SCANMEND": __version__, "PYPDFIUM2": importlib.metadata.version("pypdfium2")}
     expected = EXPECTED.read_text("utf-8")
     for name, version in versions.items():
@@ -51,9 +51,7 @@ def test_further_formats_are_named_in_the_result() -> None:
 
 
 @pytest.mark.parametrize(("pages", "status"), [(PAGES, "done"), (PAGES[1:], "nothing")])
-def test_the_status_is_the_least_fortunate_of_all_pages(
-    pages: list[PageResult], status: str
-) -> None:
+def test_the_status_is_the_worst_of_all_pages(pages: list[PageResult], status: str) -> None:
     assert json.loads(_written(pages))["correction"]["status"] == status
 
 
@@ -62,7 +60,7 @@ def _is_of(data: bytes, tmp_path: Path) -> bool:
     return sidecar.is_of(bytes(tmp_path / "a.json"), results.DOCUMENT)
 
 
-def test_a_sidecar_is_of_its_document(tmp_path: Path) -> None:
+def test_a_sidecar_belongs_to_the_document_that_it_names(tmp_path: Path) -> None:
     assert _is_of(_written(PAGES), tmp_path)
     assert not _is_of(_written(PAGES, b"desk/other.pdf"), tmp_path)
 
@@ -70,11 +68,11 @@ def test_a_sidecar_is_of_its_document(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "data", [b"", b"{}", b"\xff\xfe", b'{"source": ', b'{"source": 5}', b'{"source": {}}']
 )
-def test_another_json_is_of_no_document(data: bytes, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_sidecar_belongs_to_no_document(data: bytes, tmp_path: Path) -> None:
     assert not _is_of(data, tmp_path)
 
 
-def test_the_source_of_the_longest_name_is_found(tmp_path: Path) -> None:
+def test_the_source_is_found_in_the_sidecar_of_the_longest_name(tmp_path: Path) -> None:
     path = b"/".join([b"\xff" * 255] * 15)
     document = dataclasses.replace(results.DOCUMENT, path=path)
     (tmp_path / "a.json").write_bytes(_written(PAGES, path))

@@ -6,7 +6,7 @@ import results
 from scanmend.formats import text
 
 
-def test_lines_blocks_and_pages() -> None:
+def test_a_blank_line_separates_blocks_and_a_form_feed_pages() -> None:
     written = b"".join(text.write(results.DOCUMENT, [results.FIRST, results.SECOND]))
 
     assert written.decode() == "Total 12,50\n\ndrawn “ß”\n\f"

@@ -1,4 +1,4 @@
-"""Is it all there? Whole files are, beginnings of files are not, and no bytes at all make it raise."""
+"""Test that whole files are complete, that beginnings of files are not, and that no bytes raise an exception."""
 
 import io
 import random
@@ -70,8 +70,8 @@ def test_a_whole_file_is_complete(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", WHOLE)
-def test_a_beginning_is_not(kind: str) -> None:
-    """At 300 lengths; the last bytes of a TIFF may be padding that nothing refers to."""
+def test_the_beginning_of_a_file_is_incomplete(kind: str) -> None:
+    """Cut the file at 300 lengths; the last bytes of a TIFF may be padding that nothing refers to."""
     data = WHOLE[kind]
     spare = 64 if "tiff" in kind else 1
     for length in range(16, len(data) - spare, max(1, len(data) // 300)):
@@ -79,8 +79,8 @@ def test_a_beginning_is_not(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [k for k in WHOLE if k not in ("bmp", "webp") and "tiff" not in k])
-def test_space_set_aside_is_not_content(kind: str) -> None:
-    """Some programs make the file as long as it will be, and fill it then; BMP, WebP and TIFF can't tell."""
+def test_a_file_with_allocated_but_unwritten_space_is_incomplete(kind: str) -> None:
+    """Imitate programs that allocate the whole file and then fill it; in BMP, WebP and TIFF that can't be noticed."""
     data = WHOLE[kind]
     half = data[: len(data) // 2] + bytes(len(data) - len(data) // 2)
     assert not isinstance(_check(half), Complete)
@@ -91,26 +91,26 @@ def _noise(count: int) -> bytes:
     return random.Random(1).randbytes(count)
 
 
-def test_a_large_hole_is_seen() -> None:
-    """Windows sets the size first when it copies to a share; longer than the budget of reads goes."""
+def test_a_large_hole_is_noticed() -> None:
+    """Imitate Windows, which sets the size first when it copies to a share; the hole exceeds the budget of reads."""
     data = _saved(Image.frombytes("RGB", (700, 700), _noise(1_470_000)), "PNG")
     assert isinstance(_check(data[:700_000] + bytes(len(data) - 700_000)), Incomplete)
     assert isinstance(_check(WHOLE["pdf"][:800] + bytes(40_000_000)), NOT_COMPLETE)
 
 
 @pytest.mark.slow
-def test_no_beginning_of_a_gif_is_whole() -> None:
+def test_no_beginning_of_a_gif_is_complete() -> None:
     data = _saved(Image.frombytes("P", (150, 150), _noise(22_500)), "GIF")
     assert not any(_check(data[:n]) == Complete() for n in range(16, len(data) - 1))
 
 
-def test_a_revision_that_is_being_added_is_waited_for() -> None:
+def test_a_pdf_with_an_unfinished_revision_is_incomplete() -> None:
     begun = b"\n99 0 obj\n<</Length 5000>>\nstream\n"
     assert isinstance(_check(WHOLE["pdf"] + begun + _noise(900)), NOT_COMPLETE)
 
 
-def test_a_tiff_that_names_one_list_a_thousand_times_is_given_up() -> None:
-    """Else the claim of every other file would wait for minutes."""
+def test_a_tiff_that_refers_to_one_list_a_thousand_times_is_checked_in_bounded_time() -> None:
+    """Guard the claim step: it would spend minutes on this file, and every other file would wait."""
     count, data = 500_000, bytearray(b"II*\0" + struct.pack("<I", 2_000_008) + bytes(2_000_000))
     for _ in range(1000):
         data += struct.pack("<H", 2)
@@ -131,8 +131,8 @@ def test_trailing_bytes_do_no_harm() -> None:
 
 
 @pytest.mark.parametrize("kind", ["pdf", "pdf, linearized"])
-def test_an_odd_end_of_a_pdf_is_a_hint(kind: str) -> None:
-    """It may be whole; of other kinds a missing end is certain."""
+def test_a_pdf_with_an_odd_end_is_possibly_incomplete(kind: str) -> None:
+    """Call a PDF with an odd end possibly incomplete; in other formats, a missing end is certain."""
     data = WHOLE[kind].rstrip()
     begin = data[: data.rindex(b"startxref")]
 
@@ -150,18 +150,18 @@ def test_an_odd_end_of_a_pdf_is_a_hint(kind: str) -> None:
     assert not isinstance(_check(WHOLE["tiff"][:-500]), PossiblyIncomplete)
 
 
-def test_a_pdf_without_its_header_is_known() -> None:
+def test_a_pdf_without_its_header_is_recognised() -> None:
     data = WHOLE["pdf"][9:]
 
     assert _check(data) == Complete()
     assert isinstance(_check(data[:-4]), PossiblyIncomplete)
 
 
-def test_what_is_not_known_is_unknown() -> None:
+def test_other_bytes_are_of_an_unknown_kind() -> None:
     assert _check(b"plain text\n" * 10) == Unknown()
 
 
-def test_loops_end() -> None:
+def test_a_directory_that_refers_to_itself_ends_the_check() -> None:
     directory = (
         b"II*\0" + (8).to_bytes(4, "little") + (0).to_bytes(2, "little") + (8).to_bytes(4, "little")
     )
@@ -172,7 +172,7 @@ def test_loops_end() -> None:
 @settings(max_examples=1500, deadline=None)
 @given(st.sampled_from(sorted(WHOLE)), st.integers(0, 2**32))
 @pytest.mark.slow
-def test_it_never_raises(kind: str, seed: int) -> None:
+def test_damaged_files_raise_nothing(kind: str, seed: int) -> None:
     chance = random.Random(seed)
     data = bytearray(WHOLE[kind])
     for _ in range(chance.randint(1, 12)):
@@ -184,7 +184,7 @@ def test_it_never_raises(kind: str, seed: int) -> None:
 
 
 @given(st.binary(max_size=400))
-def test_nor_on_any_bytes(data: bytes) -> None:
+def test_random_bytes_raise_nothing(data: bytes) -> None:
     for head in (
         b"",
         b"II*\0",

@@ -1,4 +1,4 @@
-"""Test the listing of a large inbox: new names at once, known ones at a rate that a share can bear."""
+"""Test the listing of a large inbox: new names are checked at once, known ones at a rate that a share can bear."""
 
 import os
 from pathlib import Path
@@ -14,14 +14,14 @@ from scanmend.store.mounts import Method, Root
 
 MANY = 20_000
 INTERVAL = 5.0
-RECHECKS = RECHECKS_PER_SECOND * INTERVAL  # of one scan
+RECHECKS = RECHECKS_PER_SECOND * INTERVAL  # rechecks in one scan
 
 
 class _AllDone(RecordedLog):
-    """Records in which each file of the fixture is done and kept."""
+    """An intake log that knows each file of the fixture as done and kept."""
 
     def is_known(self, snapshot: FileSnapshot) -> bool:
-        self.asked += 1
+        self.lookups += 1
         return snapshot.path.startswith(b"kept")
 
 
@@ -39,7 +39,7 @@ def _listed(scanner: Scanner) -> list[bytes]:
 
 
 @pytest.mark.slow
-def test_known_names_are_looked_at_in_turn_and_each_of_them_in_time(inbox: Path) -> None:
+def test_known_names_are_rechecked_in_turn_and_all_within_a_bounded_time(inbox: Path) -> None:
     scanner = Scanner(os.fsencode(inbox), lambda *_: pytest.fail("can't be listed"))
     for path in _listed(scanner):
         scanner.mark_in_order(path)
@@ -49,11 +49,11 @@ def test_known_names_are_looked_at_in_turn_and_each_of_them_in_time(inbox: Path)
 
     every = sorted(os.listdir(os.fsencode(inbox)))
     assert sorted(path for paths in looked for path in paths) == every
-    assert max(map(len, looked)) < 2 * RECHECKS  # by chance a little more than the mean
+    assert max(map(len, looked)) < 2 * RECHECKS  # random; the mean is RECHECKS
     assert 0 < scanner.pause * MANY / SLICE_ENTRIES <= INTERVAL / 2
 
 
-def test_a_name_that_is_gone_is_looked_at_when_it_comes_back(tmp_path: Path) -> None:
+def test_a_name_that_comes_back_is_checked_at_once(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
     scanner = Scanner(os.fsencode(tmp_path), lambda *_: None)
     scanner.mark_in_order(b"a")
@@ -65,7 +65,7 @@ def test_a_name_that_is_gone_is_looked_at_when_it_comes_back(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-def test_a_folder_that_cannot_be_listed_makes_nothing_unknown(tmp_path: Path) -> None:
+def test_names_stay_known_while_their_folder_cannot_be_listed(tmp_path: Path) -> None:
     unreadable: list[bytes] = []
     scanner = Scanner(os.fsencode(tmp_path), lambda folder, _: unreadable.append(folder))
     for number in range(int(RECHECKS) * 2):
@@ -106,13 +106,15 @@ def test_a_new_file_among_many_costs_no_stat_of_the_others(
             watcher.turn(now)
         return stats
 
-    assert stats_of_a_scan(0.0) >= MANY  # each once, to get to know it
+    assert stats_of_a_scan(0.0) >= MANY  # the first scan checks each file once
     (inbox / "new.pdf").write_bytes(b"x")
-    asked = log.asked
+    lookups = log.lookups
 
     again = stats_of_a_scan(2 * INTERVAL)
 
-    assert [snapshot.path for snapshot in take_all(intake)] == [b"new.pdf"]  # in the very next scan
+    assert [snapshot.path for snapshot in take_all(intake)] == [
+        b"new.pdf"
+    ]  # found by the next scan
     assert again < 2 * RECHECKS
-    assert log.asked - asked < 2 * RECHECKS
+    assert log.lookups - lookups < 2 * RECHECKS
     (inbox / "new.pdf").unlink()

@@ -25,7 +25,7 @@ def test_a_file_settles_after_the_quiet_period() -> None:
     assert settle(file, 102.0, SETTINGS) == Settled()
 
 
-def test_a_change_starts_the_quiet_period_anew() -> None:
+def test_a_change_restarts_the_quiet_period() -> None:
     file = _pending()
     file.update(FileSnapshot(PATH, 20, 2, 1), 101.9)
 
@@ -50,7 +50,7 @@ def test_a_close_does_not_count_for_a_later_version() -> None:
     assert isinstance(settle(file, 101.0, SETTINGS), Unsettled)
 
 
-def test_a_close_ends_the_wait_of_a_file_that_was_sent_back() -> None:
+def test_a_close_ends_the_wait_of_a_file_that_the_claim_step_sent_back() -> None:
     file = _pending()
     file.send_back(_not_ready("incomplete"), 102.0)
     file.update(FileSnapshot(PATH, 10, 1, 1, closed=True), 102.5)
@@ -84,7 +84,7 @@ def test_a_change_clears_the_problem() -> None:
     assert settle(file, 203.0, SETTINGS) == Settled()
 
 
-def test_patience_ends() -> None:
+def test_a_file_fails_when_patience_ends() -> None:
     file = _pending()
     file.send_back(_not_ready("incomplete: no %%EOF"), 3699.0)
 
@@ -92,7 +92,7 @@ def test_patience_ends() -> None:
     assert settle(file, 3700.0, SETTINGS) == PatienceOver("incomplete: no %%EOF")
 
 
-def test_there_is_no_end_of_patience_with_a_file_that_another_daemon_works_on() -> None:
+def test_a_file_in_work_elsewhere_waits_beyond_the_end_of_patience() -> None:
     file = _pending()
     elsewhere = InWorkElsewhere(PATH, "in work by another", retry_within=150.0)
     now = 102.0
@@ -124,12 +124,12 @@ def test_a_file_with_an_odd_end_settles_after_a_longer_quiet_period() -> None:
     assert settle(file, 220.0, SETTINGS) == Settled()
 
 
-def test_a_change_starts_the_longer_period_anew() -> None:
+def test_a_change_restarts_the_longer_quiet_period() -> None:
     file = _pending()
     file.send_back(_not_ready("incomplete: no %%EOF", RetryOn.QUIET), 102.0)
     file.update(FileSnapshot(PATH, 20, 2, 1), 200.0)
 
-    assert settle(file, 202.0, SETTINGS) == Settled()  # the claim step looks at its end again
+    assert settle(file, 202.0, SETTINGS) == Settled()  # the claim step checks its end again
     file.send_back(_not_ready("incomplete: no %%EOF", RetryOn.QUIET), 202.0)
     assert settle(file, 220.0, SETTINGS) == Unsettled("incomplete: no %%EOF", 320.0)
 

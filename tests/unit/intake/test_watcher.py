@@ -1,4 +1,4 @@
-"""Test a large inbox at the start: the scan waits for the claim step, so that not all of it is in memory."""
+"""Test the watcher on a large inbox, turn by turn: the scan waits for the claim step, so that memory is bounded."""
 
 import os
 import time
@@ -25,7 +25,7 @@ def _watcher(inbox: Path, intake: Intake) -> Watcher:
 
 
 def _claim_all(watcher: Watcher, intake: Intake, log: RecordedLog) -> list[bytes]:
-    """Do what the claim step does with the files that wait for it."""
+    """Claim the waiting files, as the claim step does; return their paths."""
     claimed = []
     for snapshot in take_all(intake):
         log.known.add((snapshot.path, snapshot.identity))
@@ -50,7 +50,7 @@ def test_the_scan_waits_for_the_claim_step(tmp_path: Path) -> None:
     for _ in range(5 * MANY // SLICE_ENTRIES):
         pause = watcher.turn(time.monotonic())
     assert MAX_UNCLAIMED <= len(watcher.files) < MAX_UNCLAIMED + SLICE_ENTRIES
-    assert pause > 0  # it does not spin
+    assert pause > 0  # it waits instead of spinning
 
     claimed: list[bytes] = []
     while len(claimed) < MANY:
@@ -73,8 +73,8 @@ def test_a_large_new_folder_is_left_to_the_scan(tmp_path: Path) -> None:
     assert watcher.scanning
 
 
-def test_a_second_link_of_one_name_is_recorded_too(tmp_path: Path) -> None:
-    """What was refused is forgotten when it is gone: the list does not grow for ever."""
+def test_a_second_refused_link_of_the_same_name_is_recorded_too(tmp_path: Path) -> None:
+    """Forget a refused file once it is gone, so that the list does not grow for ever."""
     inbox = tmp_path / "inbox"
     inbox.mkdir()
     log = RecordedLog()
@@ -109,7 +109,7 @@ def test_a_path_that_is_too_long_is_recorded_once(tmp_path: Path) -> None:
 def test_the_return_of_the_inbox_is_recorded_once_the_journal_can_be_written(
     tmp_path: Path,
 ) -> None:
-    """Else the status would call the inbox away until the next restart."""
+    """Record the return later: otherwise the status would call the inbox away until the next restart."""
 
     class FailingOnce(RecordedLog):
         def record_inbox_back(self) -> None:

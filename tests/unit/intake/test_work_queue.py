@@ -8,7 +8,7 @@ import pytest
 from scanmend.intake.work_queue import QueueClosed, WorkQueue
 
 
-def test_items_come_in_their_order() -> None:
+def test_items_are_taken_in_the_order_in_which_they_were_added() -> None:
     items: WorkQueue[int] = WorkQueue()
     for number in range(3):
         items.put(number)
@@ -19,8 +19,8 @@ def test_items_come_in_their_order() -> None:
         items.get(0.01)
 
 
-def test_closing_wakes_all_takers_and_drops_what_waits() -> None:
-    """A crash and a stop are the same for what waits: the next start takes it up from the journal."""
+def test_closing_wakes_all_takers_and_drops_waiting_items() -> None:
+    """Drop the waiting items at a stop: as after a crash, the next start queues them again from the journal."""
     items: WorkQueue[int] = WorkQueue()
     ended: list[type[Exception]] = []
 

@@ -1,4 +1,4 @@
-"""Lexicons that the tests of this folder share."""
+"""A lexicon that the tests in this folder share."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from scanmend.correction.lexicon import Lexicon
 
 @pytest.fixture(scope="session")
 def words() -> Lexicon:
-    """A lexicon of common words in four languages, with some pairs of neighbours."""
+    """Return a lexicon of common words in four languages, with some pairs of neighbours."""
     pairs = {
         "of which": 10,
         "the which": 10,

@@ -1,4 +1,4 @@
-"""Which words of the lexicon are candidates for an unknown word."""
+"""Test which words of the lexicon are candidates for an unknown word."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Where copying resumes after the model has left the OCR text."""
+"""Test where copying resumes after the model has diverged from the OCR text."""
 
 import doctest
 import random
@@ -7,7 +7,7 @@ from scanmend.llm import draft_alignment
 from scanmend.llm.draft_alignment import Draft
 
 
-def test_the_documented_examples() -> None:
+def test_the_examples_in_the_docstrings_hold() -> None:
     result = doctest.testmod(draft_alignment)
 
     assert result.attempted > 0
@@ -15,7 +15,7 @@ def test_the_documented_examples() -> None:
 
 
 def test_copying_resumes_after_any_edit() -> None:
-    """Wherever copying stops, it resumes within the line and never inside a character."""
+    """Stop copying at each place: it must resume within the line, and never inside a character."""
     rng = random.Random(3)
     for _ in range(3000):
         text = "".join(rng.choice("aabbcé €ß") for _ in range(rng.randrange(20))).encode()

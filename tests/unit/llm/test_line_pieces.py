@@ -1,4 +1,4 @@
-"""How lines are cut for a model that reads few bytes at a time."""
+"""Test how lines are cut for a model that reads few bytes at a time."""
 
 import doctest
 
@@ -8,14 +8,14 @@ from scanmend.llm.line_request import LineAnswer
 from scanmend.page import CharAlternatives, Divergence
 
 
-def test_the_documented_examples() -> None:
+def test_the_examples_in_the_docstrings_hold() -> None:
     result = doctest.testmod(line_pieces)
 
     assert result.attempted > 0
     assert result.failed == 0
 
 
-def test_pieces_end_between_words_and_no_table_is_torn() -> None:
+def test_lines_are_cut_between_words_and_not_inside_tables() -> None:
     text = b"one two   three four " + b"x" * 30 + b" end"
 
     assert pieces(text, 0) == [(text, b"")]
@@ -39,7 +39,7 @@ def test_alternatives_move_with_their_piece() -> None:
     assert [[a.at for a in r.alternatives or ()] for _, r in found] == [[1], []]
 
 
-def test_a_narrowed_request_and_its_piece_are_the_whole_line() -> None:
+def test_a_narrowed_request_and_its_piece_make_up_the_whole_line() -> None:
     line = (
         b"the first words of a long line with a misreed word in its very middle and many more words"
     )
@@ -58,7 +58,7 @@ def test_a_narrowed_request_and_its_piece_are_the_whole_line() -> None:
     assert whole.divergences == [(len(piece.head), len(piece.head) + 3, 1.0)]
 
 
-def test_a_replaced_word_moves_what_follows() -> None:
+def test_a_replaced_word_shifts_the_divergences_after_it() -> None:
     answer = LineAnswer(bytearray("ä bad word".encode()), [(3, 6, 1.0), (7, 11, 2.0)])
 
     answer.replace(3, 6, b"better", 5.0)

@@ -1,4 +1,4 @@
-"""Which candidate is proposed, with which margin; and the file of coefficients."""
+"""Test which candidate is proposed, with which margin, and the loading of the coefficients."""
 
 import json
 from collections.abc import Callable
@@ -8,8 +8,8 @@ import pytest
 
 from scanmend.correction.lookalikes import Candidate
 from scanmend.llm.ranking import (
-    FILE,
     MARGIN_AT_THRESHOLD,
+    RANKING_FILE,
     WordKind,
     best,
     kind_of,
@@ -20,7 +20,7 @@ from scanmend.llm.suspect_word import SuspectWord
 from scanmend.resources import shipped_file
 
 
-def test_the_likely_candidate_is_proposed_and_none_when_none_is_likely() -> None:
+def test_the_best_candidate_is_proposed_only_if_it_is_likely() -> None:
     candidates = (Candidate("which", 16, 1.0), Candidate("watch", 11, 2.0))
     suspect = SuspectWord(0, "wnich", candidates, 0.1)
 
@@ -39,7 +39,7 @@ def test_the_margin_grows_with_the_model_s_likelihood() -> None:
     assert margins == sorted(margins)
 
 
-def test_each_kind_of_word_has_its_regression() -> None:
+def test_each_kind_of_word_has_its_own_regression() -> None:
     def suspect(frequency: int, has_alternatives: bool) -> SuspectWord:
         return SuspectWord(0, "x", (), 0.0, frequency, has_alternatives=has_alternatives)
 
@@ -49,11 +49,11 @@ def test_each_kind_of_word_has_its_regression() -> None:
 
 
 def _shipped() -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(shipped_file(FILE).read_bytes())
+    content: dict[str, Any] = json.loads(shipped_file(RANKING_FILE).read_bytes())
     return content
 
 
-def test_the_shipped_coefficients_tell_where_they_are_from() -> None:
+def test_the_shipped_coefficients_state_their_provenance() -> None:
     assert {"command", "fitted", "set"} <= _shipped()["provenance"].keys()
 
 
@@ -78,17 +78,26 @@ def _other_format(content: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "spoil", [_rename, _no_number, _not_finite, _missing, _other_format], ids=lambda f: f.__name__
+    ("spoil", "reason"),
+    [
+        (_rename, "unknown features: nonsense"),
+        (_no_number, "'1' is not a number"),
+        (_not_finite, "nan is not a number"),
+        (_missing, "not a ranking file: KeyError"),
+        (_other_format, "its format is 'scanmend ranking 2'"),
+    ],
 )
-def test_a_malformed_ranking_file_is_refused(spoil: Callable[[dict[str, Any]], None]) -> None:
+def test_a_malformed_ranking_file_is_refused(
+    spoil: Callable[[dict[str, Any]], None], reason: str
+) -> None:
     content = _shipped()
     spoil(content)
 
-    with pytest.raises(ValueError, match=r"it|format|number"):
+    with pytest.raises(ValueError, match=reason):
         parsed(json.dumps(content).encode())
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"format": "scanmend ranking 1"}'])
-def test_no_ranking_file_at_all_is_refused(data: bytes) -> None:
+def test_an_empty_or_incomplete_ranking_file_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         parsed(data)

@@ -1,4 +1,4 @@
-"""Which words of a page are suspect, and with which candidates."""
+"""Test which words of a page are suspect, and with which candidates."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def test_an_abbreviation_in_capitals_is_not_suspect() -> None:
 
 
 def test_an_endless_word_is_not_suspect(words: Lexicon) -> None:
-    """Its candidates would take minutes."""
+    """Guard against a search for candidates that would take minutes."""
     assert _suspects("the " + "wnich" * 40, words) == []
 
 
@@ -77,7 +77,7 @@ def test_a_known_word_is_suspect_where_a_look_alike_fits_far_better(neighbours: 
 
     assert (suspect.word, suspect.frequency, suspect.candidates[0].text) == ("an", 19, "on")
     assert suspect.candidates[0].neighbour_gain > 8
-    # three other words of the page have an a for an o
+    # three other words of the page have an a in place of an o
     assert suspect.candidates[0].recurrence == 2.0
     assert [s.candidates[0].text for s in others] == ["morning", "follows", "normal"]
     assert [s.candidates[0].recurrence for s in _suspects(line, neighbours)] == [0.0]
@@ -95,7 +95,7 @@ def test_a_full_stop_within_the_line_is_evidence(words: Lexicon) -> None:
     assert [s.full_stop_follows for s in found] == [True, False]
 
 
-def test_a_torn_word_is_one_suspect(words: Lexicon) -> None:
+def test_the_parts_of_a_torn_word_are_one_suspect(words: Lexicon) -> None:
     (suspect,) = _suspects("the produc tive, work", words)
 
     assert suspect.word == "produc tive"
@@ -133,7 +133,7 @@ def test_a_known_word_is_suspect_where_the_engine_nearly_read_another() -> None:
     assert find_suspects(["the chair"], words, alternatives=[[]]) == [[]]
 
 
-def test_a_reading_with_fewer_accents_is_no_candidate() -> None:
+def test_a_reading_with_fewer_accents_is_not_a_candidate() -> None:
     words = lexicon(others=27, kerguelen=9, the=20)
     alternatives = [CharAlternatives(8, {"é": 0.6, "e": 0.4})]
 

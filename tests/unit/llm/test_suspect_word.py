@@ -1,4 +1,4 @@
-"""Where the words of an OCR line stand in what the model wrote."""
+"""Test how the suspect words of an OCR line are located in the model's answer."""
 
 from scanmend.correction.lexicon import Lexicon
 from scanmend.llm.suspect_search import find_suspects

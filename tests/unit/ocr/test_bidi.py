@@ -1,4 +1,4 @@
-"""From visual order to logical order, in which a line is read."""
+"""Test the conversion from visual order to logical order, in which a line is read."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def test_a_line_is_put_into_logical_order(visual: str, logical: str) -> None:
     assert "".join(logical_order(list(visual))) == logical
 
 
-def test_a_line_reads_from_the_right_if_half_of_its_letters_do() -> None:
+def test_a_line_reads_from_the_right_if_half_of_its_letters_are_right_to_left() -> None:
     assert reads_from_right(f"12 {ALEF}{BET}")
     assert not reads_from_right("12,50")
     assert not reads_from_right(f"a long line with {ALEF}")

@@ -1,4 +1,4 @@
-"""Reading order by boxes alone, in pixels: pages of 1000 × 1400, lines 20 high, characters 10 wide."""
+"""Test the reading order by boxes alone: pages of 1000 × 1400 pixels, lines 20 high, characters 10 wide."""
 
 from dataclasses import replace
 
@@ -55,7 +55,7 @@ def column(name: str, x: float, y: float, lines: int, width: float = 400) -> lis
 
 
 def read(segments: list[Segment]) -> list[str]:
-    """Return the texts in reading order, which must not depend on the engine's order."""
+    """Return the texts in reading order; check that it does not depend on the engine's order."""
     forward = arrange(segments)
     assert arrange(segments[::-1]) == forward
     return [line.text for line in forward]
@@ -83,12 +83,12 @@ def test_two_columns_under_a_heading_are_read_one_after_another() -> None:
     assert firsts(page) == ["THE", *names("a", 20), *names("b", 20)]
 
 
-def test_the_lines_of_columns_need_not_be_level() -> None:
+def test_columns_whose_lines_are_not_level_are_read_one_after_another() -> None:
     page = [*column("a", 50, 100, 20), *column("b", 540, 113, 18)]
     assert firsts(page) == [*names("a", 20), *names("b", 18)]
 
 
-def test_a_heading_parts_the_columns_above_from_those_below() -> None:
+def test_a_heading_separates_the_columns_above_from_those_below() -> None:
     page = [
         *column("a", 50, 100, 8),
         *column("b", 540, 100, 8),
@@ -107,7 +107,7 @@ def test_three_columns_are_read_one_after_another() -> None:
     assert firsts(page) == [*names("a", 15), *names("b", 15), *names("c", 15)]
 
 
-def test_a_table_in_the_right_column_stays_there() -> None:
+def test_a_table_in_the_right_column_is_read_within_it() -> None:
     table = []
     for number in range(10):
         table.append(segment(f"Item{number} and more", 540, 300 + 30 * number))
@@ -119,7 +119,7 @@ def test_a_table_in_the_right_column_stays_there() -> None:
 
 
 def with_spaces(text: str, x: float, y: float, right: float, wide: int) -> Segment:
-    """Return a line from ``x`` to ``right`` whose space number ``wide`` is three times as wide as the others."""
+    """Return a line from ``x`` to ``right``; space number ``wide`` is three times as wide as the others."""
     words = text.split()
     widths = [30 if number == wide else 10 for number in range(len(words) - 1)]
     letter = (right - x - sum(widths)) / sum(map(len, words))
@@ -132,7 +132,7 @@ def with_spaces(text: str, x: float, y: float, right: float, wide: int) -> Segme
     return Segment(text, Box(x, y, right, y + 20), 0.9, spaces=tuple(spaces))
 
 
-def test_a_line_across_the_gutter_is_parted_when_its_widest_space_is_there() -> None:
+def test_a_line_across_the_gutter_is_split_if_its_widest_space_is_there() -> None:
     page = [*column("a", 50, 130, 10, 430), *column("b", 510, 130, 10, 430)]
     words = "aaaaaaaa " * 4 + "bbbbbbbb " * 4
     across = with_spaces(words.strip(), 50, 100, 940, 3)
@@ -143,7 +143,7 @@ def test_a_line_across_the_gutter_is_parted_when_its_widest_space_is_there() -> 
     assert firsts(page) == [*names("a", 10), *names("b", 10)]
 
 
-def test_unsure_characters_and_doubts_keep_their_characters() -> None:
+def test_unsure_offsets_and_doubts_stay_with_their_characters() -> None:
     def doubted(text: str, x: float, *places: int) -> Segment:
         told = tuple(CharAlternatives(place, {text[place]: 0.6, "": 0.4}) for place in places)
         return replace(segment(text, x, 100), unsure=places, doubts=told)
@@ -162,7 +162,7 @@ def test_unsure_characters_and_doubts_keep_their_characters() -> None:
     ]
 
 
-def test_a_heading_with_even_spaces_is_not_parted() -> None:
+def test_a_heading_with_even_spaces_is_not_split() -> None:
     page = [*column("a", 50, 130, 10, 430), *column("b", 510, 130, 10, 430)]
     words = "aaaaaaaa " * 4 + "bbbbbbbb " * 4
     heading = with_spaces(words.strip(), 50, 100, 940, -1)
@@ -270,7 +270,7 @@ coordinate = st.floats(0, 1000, allow_nan=False)
         max_size=40,
     )
 )
-def test_each_character_comes_out_once(segments: list[Segment]) -> None:
+def test_each_character_is_read_exactly_once(segments: list[Segment]) -> None:
     lines = arrange(segments)
     wanted = sorted("".join(s.text for s in segments).replace(" ", ""))
     assert sorted("".join(line.text for line in lines).replace(" ", "")) == wanted
@@ -291,7 +291,7 @@ def test_tables_side_by_side_are_read_one_after_the_other() -> None:
     assert firsts(segments) == [f"a{n}-0" for n in range(10)] + [f"b{n}-0" for n in range(10)]
 
 
-def test_one_table_with_a_wide_space_after_its_labels_stays_one() -> None:
+def test_a_table_with_a_wide_space_after_its_labels_stays_one_table() -> None:
     segments = [*table(0, 1, 10, "label"), *table(280, 5, 10, "b")]
 
     assert [text.split()[:2] for text in read(segments)] == [
@@ -299,10 +299,10 @@ def test_one_table_with_a_wide_space_after_its_labels_stays_one() -> None:
     ]
 
 
-def test_rows_are_not_formed_for_each_gutter_of_a_page_of_small_pieces(
+def test_rows_are_not_formed_again_for_each_gutter_of_a_table(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Each of a table's gutters could part columns, but no side of it has three pieces of prose."""
+    """Read a table: each of its gutters could separate columns, but no side has three segments of prose."""
     pieces = [
         segment("12.50", 20 + 60 * column + 7 * (row % 3), 20 + 30 * row)
         for row in range(30)

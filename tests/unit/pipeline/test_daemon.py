@@ -1,4 +1,4 @@
-"""Test what the daemon does between its other work."""
+"""Test the daily pruning of the journal."""
 
 import dataclasses
 from pathlib import Path
@@ -16,14 +16,14 @@ def _done(journal: Journal, name: str) -> None:
         document = journal.move(document, state, "")
 
 
-def test_old_documents_are_looked_for_once_a_day(tmp_path: Path) -> None:
-    """Each write to the journal counts as progress for `scanmend status`, so that pruning must end."""
+def test_old_documents_are_pruned_once_a_day(tmp_path: Path) -> None:
+    """Write nothing when nothing is old: `scanmend status` takes each write to the journal for progress."""
     journal = Journal.open(str(tmp_path))
     daemon = Daemon(dataclasses.replace(Settings(), journal=JournalSettings(keep=-1.0)))
     for number in range(3):
         _done(journal, f"{number}")
     daemon.prune(journal)
-    assert journal.counts() == {State.DONE: 1}  # the last one stays
+    assert journal.counts() == {State.DONE: 1}  # the last document stays
     daemon.prune(journal)
 
     _done(journal, "aged meanwhile")

@@ -25,15 +25,15 @@ def test_missing_folders_are_made(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "deep" / "down").iterdir()) == sorted(NAMES)
 
 
-def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path) -> None:
+def test_the_error_for_a_file_in_the_place_of_a_folder_names_it(tmp_path: Path) -> None:
     (tmp_path / "outbox").write_text("a file")
 
     with pytest.raises(ConfigError, match=r"folders\.outbox: .*outbox is not a folder"):
         make_folders(_settings(tmp_path))
 
 
-def test_folders_are_known_again_after_a_restart(tmp_path: Path) -> None:
-    """So that the empty folder below a share that is away does not count as the share."""
+def test_folders_are_recognised_after_a_restart(tmp_path: Path) -> None:
+    """Remember the mounts, so that the empty folder under an absent share is not taken for the share."""
     settings = _settings(tmp_path)
     make_folders(settings)
     journal = Journal.open(settings.folders.state)
@@ -50,7 +50,7 @@ def test_folders_are_known_again_after_a_restart(tmp_path: Path) -> None:
     journal.close()
 
 
-def test_a_folder_that_is_away_is_required_in_vain(tmp_path: Path) -> None:
+def test_requiring_a_folder_that_is_away_is_an_error(tmp_path: Path) -> None:
     settings = _settings(tmp_path)
     make_folders(settings)
     journal = Journal.open(settings.folders.state)

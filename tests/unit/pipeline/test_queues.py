@@ -1,6 +1,6 @@
 """Test the back-pressure of the publish step: results come before more work.
 
-Else, of 100,000 files, all are claimed and read before the machine gets round to publishing.
+Otherwise all of 100,000 files would be claimed and read before the first ones are published.
 """
 
 import threading
@@ -12,7 +12,7 @@ from scanmend.pipeline.queues import (
     ResultQueue,
 )
 
-NOT_YET = 0.2  # seconds in which a thread that is not held back would have gone on
+NOT_YET = 0.2  # seconds: a thread that is not held back would have continued by then
 
 
 def _goes_on(wait: Callable[[], None]) -> threading.Event:
@@ -45,7 +45,7 @@ def test_the_claim_step_waits_while_many_documents_wait_for_publication() -> Non
     assert claim.wait(30)
 
 
-def test_the_read_step_waits_while_very_many_do() -> None:
+def test_the_read_step_waits_while_even_more_documents_wait_for_publication() -> None:
     results = _filled(MAX_RESULTS_BEFORE_READ + 1)
 
     read = _goes_on(results.wait_before_read)
@@ -69,7 +69,7 @@ def test_the_claim_step_waits_while_nothing_can_be_published() -> None:
     assert results.obstacle == ""
 
 
-def test_nobody_is_held_back_when_the_pipeline_stops() -> None:
+def test_no_step_is_held_back_when_the_pipeline_stops() -> None:
     results = _filled(MAX_RESULTS_BEFORE_READ + 1)
     results.block("the outbox is full")
     steps = [_goes_on(results.wait_before_claim), _goes_on(results.wait_before_read)]

@@ -32,7 +32,7 @@ def test_a_short_document_overtakes_a_long_one() -> None:
     assert PageJob(1, 1) == scheduler.take(0)
 
 
-def test_a_document_that_was_looked_into_goes_on_before_later_ones_are_looked_into() -> None:
+def test_the_pages_of_an_opened_document_are_read_before_later_documents_are_opened() -> None:
     scheduler = Scheduler()
     for number in range(3):
         scheduler.add_contents(number, arrived=0.001 * number)
@@ -46,7 +46,7 @@ def test_a_document_that_was_looked_into_goes_on_before_later_ones_are_looked_in
 
 
 def test_100_000_waiting_documents_take_little_memory() -> None:
-    """Measured by what each takes: the daemon's limit is 100 MB with that many."""
+    """Measure the memory for each document: with that many, the daemon's limit is 100 MB."""
     scheduler = Scheduler()
     tracemalloc.start()
     try:
@@ -60,7 +60,7 @@ def test_100_000_waiting_documents_take_little_memory() -> None:
 
 
 def test_a_long_document_is_not_starved() -> None:
-    """A stream of one-page documents that never ends leaves the book its share of the pages."""
+    """Keep adding one-page documents: the book must still get its share of the pages."""
     scheduler = Scheduler()
     scheduler.add_pages(0, range(100), arrived=0)
     served = []
@@ -77,8 +77,10 @@ def test_a_long_document_is_not_starved() -> None:
 
 
 @pytest.mark.parametrize("pages_a_second", [0.5, 1.0, 4.0])
-def test_a_receipt_waits_for_a_page_however_slow_the_engine(pages_a_second: float) -> None:
-    """Also behind a book that is nearly done and has waited for long."""
+def test_a_receipt_waits_for_at_most_two_pages_at_any_speed_of_the_engine(
+    pages_a_second: float,
+) -> None:
+    """Drop receipts beside a book until the book is done: at its end, it has waited longest."""
     scheduler = Scheduler()
     scheduler.add_pages(0, range(500), arrived=0)
     now, arrivals, served = 0.0, [0.0], []
@@ -96,7 +98,7 @@ def test_a_receipt_waits_for_a_page_however_slow_the_engine(pages_a_second: floa
             served.append(0)
 
 
-def test_the_share_belongs_to_the_document_that_waits_longest() -> None:
+def test_the_reserved_share_belongs_to_the_document_that_waits_longest() -> None:
     scheduler = Scheduler()
     scheduler.add_pages(1, range(60), arrived=2)
     scheduler.add_pages(2, range(50), arrived=1)
@@ -109,7 +111,7 @@ def test_the_share_belongs_to_the_document_that_waits_longest() -> None:
     assert [PageJob(2, 0), PageJob(3, MAX_OVERTAKING_PAGES)] == jobs[MAX_OVERTAKING_PAGES:]
 
 
-def test_the_share_of_a_resting_document_goes_to_the_next() -> None:
+def test_the_reserved_share_of_a_delayed_document_goes_to_the_next() -> None:
     scheduler = Scheduler()
     scheduler.add_pages(1, range(60), arrived=1)
     scheduler.add_pages(2, range(50), arrived=2)
@@ -122,7 +124,7 @@ def test_the_share_of_a_resting_document_goes_to_the_next() -> None:
 
 
 @pytest.mark.parametrize("contents", [False, True])
-def test_a_job_given_back_is_taken_again_after_its_rest(contents: bool) -> None:
+def test_a_job_given_back_is_taken_again_after_its_delay(contents: bool) -> None:
     scheduler = Scheduler()
     if contents:
         scheduler.add_contents(1, arrived=0)
@@ -137,7 +139,7 @@ def test_a_job_given_back_is_taken_again_after_its_rest(contents: bool) -> None:
     assert job == scheduler.take(30)
 
 
-def test_a_resting_document_does_not_hold_up_others() -> None:
+def test_a_delayed_document_does_not_hold_up_others() -> None:
     scheduler = Scheduler()
     scheduler.add_pages(1, [0], arrived=0)
     job = scheduler.take(0)
@@ -149,7 +151,7 @@ def test_a_resting_document_does_not_hold_up_others() -> None:
 
 
 def test_a_page_given_back_is_given_to_its_own_document_only() -> None:
-    """Documents without pages share one empty list."""
+    """Guard against a shared empty list of all documents without pages."""
     scheduler = Scheduler()
     scheduler.add_contents(1, arrived=0)
     scheduler.add_contents(2, arrived=1)
@@ -173,7 +175,7 @@ def test_a_dropped_document_has_no_more_jobs() -> None:
     assert len(scheduler) == 0
 
 
-def test_close_ends_the_waiting() -> None:
+def test_closing_wakes_a_waiting_slot() -> None:
     scheduler = Scheduler()
     scheduler.add_pages(1, [0], arrived=0)
     scheduler.close()
@@ -181,8 +183,8 @@ def test_close_ends_the_waiting() -> None:
     assert scheduler.take(3600) is None
 
 
-def test_contents_then_pages() -> None:
-    """A read slot adds the pages that it found before its look at the contents counts as done."""
+def test_pages_follow_the_contents_of_their_document() -> None:
+    """Add a document's pages before its contents job is done, as a read slot does."""
     scheduler = Scheduler()
     scheduler.add_contents(1, arrived=0)
     look = scheduler.take(0)

@@ -1,4 +1,4 @@
-"""The monitoring server: an unknown path reads no journal, and a failure is an answer."""
+"""Test the monitoring server: an unknown path reads no journal, and a failure gets an answer."""
 
 import http.client
 import socket
@@ -34,7 +34,7 @@ def _get(port: int, path: str) -> tuple[int, str]:
     return answer.status, body
 
 
-def test_metrics_without_a_journal(port: int) -> None:
+def test_without_a_journal_the_metrics_are_still_served(port: int) -> None:
     status, body = _get(port, "/metrics?name=x")
 
     assert status == 200
@@ -43,14 +43,14 @@ def test_metrics_without_a_journal(port: int) -> None:
     assert "# HELP scanmend_pages_total" in body
 
 
-def test_health_without_a_daemon(port: int) -> None:
+def test_without_a_daemon_the_health_check_fails(port: int) -> None:
     status, body = _get(port, "/healthz")
 
     assert status == 503
     assert "no daemon is running" in body
 
 
-def test_a_failure_is_an_answer_and_an_unknown_path_reads_nothing(
+def test_a_failure_gets_an_answer_and_an_unknown_path_reads_no_journal(
     port: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(_: Settings) -> Status:
@@ -63,7 +63,7 @@ def test_a_failure_is_an_answer_and_an_unknown_path_reads_nothing(
     assert _get(port, "/metrics")[0] == 500
 
 
-def test_a_journal_that_cant_be_opened_is_no_bug(tmp_path: Path) -> None:
+def test_a_journal_that_cant_be_opened_is_not_reported_as_a_bug(tmp_path: Path) -> None:
     (tmp_path / "journal.sqlite").write_bytes(b"no database" * 1000)
     path = str(tmp_path / "monitoring.sock")
     server = MonitoringServer(

@@ -1,4 +1,4 @@
-"""The systemd service: the unit for each machine, the configuration, and what an installation would do."""
+"""Test the installation as a service: the unit for each machine, the configuration, and the dry run."""
 
 import configparser
 import os
@@ -42,7 +42,7 @@ def test_the_unit_depends_on_systemds_version(tmp_path: Path) -> None:
     assert "@" not in "".join(v for k, v in new.items() if k != "SystemCallFilter")
 
 
-def test_the_unit_opens_the_configured_folders_and_no_others(tmp_path: Path) -> None:
+def test_the_unit_allows_writing_to_the_configured_folders_and_no_others(tmp_path: Path) -> None:
     text = "folders: {inbox: /srv/scans}\nmodels: {directory: /data/models}"
     settings = _settings(tmp_path, text)
 
@@ -64,7 +64,7 @@ def test_homes_are_hidden_unless_a_folder_is_in_one(
 
 
 def test_only_the_gpus_devices_are_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The test's machine has no GPU: its device files are pretended."""
+    """Pretend that the device files of GPUs exist; the test machine has none."""
     devices = {"/dev/nvidia0", "/dev/nvidiactl", "/dev/dri"}
     settings = _settings(tmp_path)
     monkeypatch.setattr(os.path, "exists", lambda path: path in devices)

@@ -1,4 +1,4 @@
-"""The status: what is trouble, what is not yet, and the report without a journal."""
+"""Test which conditions count as trouble, and the status without a journal."""
 
 import os
 from dataclasses import replace
@@ -23,11 +23,11 @@ SHARE_GONE = {"inbox": Fact("away", "the share is gone", NOW - OUTAGE_SECONDS - 
 BOOK = document(since=NOW, first_seen=NOW)
 
 
-def test_no_trouble() -> None:
+def test_a_running_daemon_with_progress_or_without_work_has_no_trouble() -> None:
     assert troubles(RUNNING, NOW) == []
     assert (
         troubles(replace(RUNNING, last_write=NOW - NO_PROGRESS_SECONDS - 1), NOW) == []
-    )  # no work
+    )  # nothing is in work
 
 
 def test_no_daemon_is_trouble() -> None:
@@ -41,8 +41,8 @@ def test_a_long_outage_is_trouble() -> None:
     assert troubles(status, NOW - 60) == []
 
 
-def test_a_failed_model_is_no_trouble() -> None:
-    """Documents are published all the same."""
+def test_a_failed_model_is_not_trouble() -> None:
+    """Report no trouble: documents are published without the model."""
     assert troubles(replace(RUNNING, facts={"model": Fact("failed", "", 0.0)}), NOW) == []
 
 
@@ -53,7 +53,7 @@ def test_work_without_progress_is_trouble() -> None:
     assert troubles(status, NOW - 60) == []
 
 
-def test_a_folder_without_a_journal(tmp_path: Path) -> None:
+def test_the_status_without_a_journal_is_empty(tmp_path: Path) -> None:
     status = read_status(Settings(folders=FoldersSettings(state=str(tmp_path))))
 
     assert status == Status(None)
@@ -61,7 +61,7 @@ def test_a_folder_without_a_journal(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("states", [(State.DONE,), (State.DONE, State.FAILED)])
-def test_counts(states: tuple[State, ...]) -> None:
+def test_the_counts_of_several_states_are_added_up(states: tuple[State, ...]) -> None:
     status = Status(None, {State.DONE: 2, State.FAILED: 3})
 
     assert status.count(*states) == (2 if len(states) == 1 else 5)

@@ -39,14 +39,14 @@ def test_move_never_replaces_a_file(tmp_path: Path) -> None:
     assert (tmp_path / "b").read_text() == "b"
 
 
-def test_move_of_a_file_that_is_not_there_fails(tmp_path: Path) -> None:
+def test_the_move_of_a_missing_file_fails(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         atomic.move(os.fsencode(tmp_path / "a"), os.fsencode(tmp_path / "b"))
 
 
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Iterator[Path]:
-    """A path on another file system."""
+    """Return a path on another file system."""
     shm = Path("/dev/shm")
     if not shm.is_dir() or shm.stat().st_dev == tmp_path.stat().st_dev:
         pytest.skip("no second file system here (/dev/shm)")
@@ -58,7 +58,7 @@ def elsewhere(tmp_path: Path) -> Iterator[Path]:
     folder.rmdir()
 
 
-def test_move_to_another_file_system(tmp_path: Path, elsewhere: Path) -> None:
+def test_move_works_across_file_systems(tmp_path: Path, elsewhere: Path) -> None:
     (tmp_path / "a").write_bytes(b"x" * 100_000)
 
     atomic.move(os.fsencode(tmp_path / "a"), os.fsencode(elsewhere))
@@ -79,7 +79,7 @@ def test_a_failed_copy_to_another_file_system_leaves_the_original(
     assert _names(elsewhere.parent) == []
 
 
-def test_make_folder_takes_an_existing_one(tmp_path: Path) -> None:
+def test_make_folder_accepts_an_existing_folder(tmp_path: Path) -> None:
     for _ in range(2):
         atomic.make_folder(os.fsencode(tmp_path / "a" / "b"))
 
@@ -87,10 +87,10 @@ def test_make_folder_takes_an_existing_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.EIO])
-def test_sync_folder_needs_a_file_system_that_can(
+def test_sync_folder_tolerates_a_file_system_without_it_but_no_other_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    """The kernel's answer is patched: no file system here refuses the fsync of a folder."""
+    """Patch the kernel's answer, since no file system here refuses the fsync of a folder."""
 
     def fsync(_fd: int) -> None:
         raise OSError(number, os.strerror(number))
@@ -125,14 +125,14 @@ def test_clear_temp_removes_files_of_earlier_runs(tmp_path: Path) -> None:
     assert _names(tmp_path / "sub") == [".scanmend-01ff.tmp", ".scanmend-02ff.tmp", "mine.tmp"]
 
 
-def test_clear_temp_stops_after_a_folder(tmp_path: Path) -> None:
+def test_clear_temp_can_be_stopped_after_each_folder(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / ".scanmend-00ff.tmp").write_text("half")
 
     assert list(atomic.clear_temp(os.fsencode(tmp_path), lambda: True)) == []
 
 
-def test_clear_temp_keeps_what_this_run_is_writing(tmp_path: Path) -> None:
+def test_clear_temp_keeps_the_files_that_this_run_is_writing(tmp_path: Path) -> None:
     def half() -> Iterator[bytes]:
         yield b"half"
         assert list(atomic.clear_temp(os.fsencode(tmp_path), lambda: False)) == []
@@ -143,8 +143,10 @@ def test_clear_temp_keeps_what_this_run_is_writing(tmp_path: Path) -> None:
     assert (tmp_path / "result.txt").read_text() == "half and whole"
 
 
-def test_a_failed_removal_is_done_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel's answer is patched: a disk that fails to write mostly fails to remove, too."""
+def test_a_failed_removal_is_tried_again_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Patch the kernel's answer: a disk that fails to write usually fails to remove, too."""
 
     def broken() -> Iterator[bytes]:
         yield b"half"

@@ -1,4 +1,4 @@
-"""Test opening the journal's database, and the machine's faults told from bugs."""
+"""Test the opening of the journal's database, and the distinction between faults of the machine and bugs."""
 
 import os
 import resource
@@ -99,7 +99,7 @@ def test_a_full_disk_is_the_machines_fault(tmp_path: Path) -> None:
 
 
 def test_a_failed_write_is_the_machines_fault(db: Database) -> None:
-    """A limit on the size of files gives SQLite an I/O error."""
+    """Cause an I/O error in SQLite by a limit on the size of files."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (8192, before[1]))
     try:
@@ -144,7 +144,7 @@ def test_a_damaged_journal_is_the_machines_fault(tmp_path: Path) -> None:
 
 
 def test_writing_through_a_reader_is_the_machines_fault(db: Database, tmp_path: Path) -> None:
-    """SQLite tells a read-only connection and a read-only disk by one code."""
+    """Treat it as a read-only disk, for which SQLite has the same error code."""
     reader = Database.open_read_only(str(tmp_path))
     assert reader is not None
     try:
@@ -154,13 +154,13 @@ def test_writing_through_a_reader_is_the_machines_fault(db: Database, tmp_path: 
         reader.close()
 
 
-def test_a_reader_of_no_journal(tmp_path: Path) -> None:
+def test_opening_a_missing_or_empty_journal_for_reading_returns_none(tmp_path: Path) -> None:
     assert Database.open_read_only(str(tmp_path / "nowhere")) is None
     (tmp_path / database.JOURNAL_FILE_NAME).touch()
     assert Database.open_read_only(str(tmp_path)) is None
 
 
-def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_an_error_of_the_configuration(tmp_path: Path) -> None:
     (tmp_path / database.JOURNAL_FILE_NAME).write_bytes(b"no database" * 1000)
 
     with pytest.raises(ConfigError, match="can't be opened: file is not a database"):
@@ -169,7 +169,7 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
         Database.open_read_only(str(tmp_path))
 
 
-def test_a_journal_of_a_later_version(tmp_path: Path) -> None:
+def test_a_journal_of_a_later_version_is_refused_with_the_remedy(tmp_path: Path) -> None:
     db = sqlite3.connect(tmp_path / database.JOURNAL_FILE_NAME)
     db.execute(f"PRAGMA user_version = {VERSION + 1}")
     db.close()
@@ -180,7 +180,7 @@ def test_a_journal_of_a_later_version(tmp_path: Path) -> None:
         Database.open_read_only(str(tmp_path))
 
 
-def test_a_folder_with_characters_of_uris(tmp_path: Path) -> None:
+def test_a_folders_name_may_contain_the_special_characters_of_uris(tmp_path: Path) -> None:
     folder = tmp_path / "100% #1?"
     folder.mkdir()
     db = Database.open(str(folder))

@@ -1,4 +1,4 @@
-"""Test facts for people, and what the daemon remembers."""
+"""Test the facts for people, and the values that the daemon remembers for itself."""
 
 import time
 from pathlib import Path
@@ -9,7 +9,7 @@ from scanmend.store.journal import Journal
 from scanmend.store.queries import JournalReader
 
 
-def test_a_reader_sees_what_the_writer_wrote(journal: Journal, tmp_path: Path) -> None:
+def test_a_reader_sees_the_facts_of_the_writer(journal: Journal, tmp_path: Path) -> None:
     journal.facts.set(FactKey.INBOX, "gone", "the share is not mounted")
     reader = JournalReader.open_beside(str(tmp_path))
     assert reader is not None
@@ -23,7 +23,7 @@ def test_a_reader_sees_what_the_writer_wrote(journal: Journal, tmp_path: Path) -
         reader.close()
 
 
-def test_what_is_remembered_is_no_fact_for_people(journal: Journal) -> None:
+def test_remembered_values_are_not_among_the_facts_for_people(journal: Journal) -> None:
     journal.facts.remember(Memory.ROOT, "/inbox", "{}")
     journal.facts.remember(Memory.OWNER, "", "desk-1", "machine")
     journal.facts.set(FactKey.MODEL, "loaded")
@@ -35,7 +35,7 @@ def test_what_is_remembered_is_no_fact_for_people(journal: Journal) -> None:
     assert journal.facts.recall(Memory.ROOT, "/outbox") is None
 
 
-def test_facts_are_replaced(journal: Journal) -> None:
+def test_a_new_fact_replaces_the_one_of_its_key(journal: Journal) -> None:
     journal.facts.set(FactKey.MODEL, "loading")
     journal.facts.set(FactKey.MODEL, "loaded")
     journal.facts.remember(Memory.HOOK_POSITION, "webhook", "1")

@@ -1,4 +1,4 @@
-"""Test the journal's state machine: claims, waits, moves, and what is forgotten."""
+"""Test the journal's state machine: claims, waits, moves, and the pruning of old documents."""
 
 import time
 from pathlib import Path
@@ -25,7 +25,7 @@ def _done(journal: Journal, name: str, *, kept: bool = False) -> Document:
     return journal.move(document, State.DONE, "", kept=kept)
 
 
-def test_every_state_is_in_the_table_and_ends_are_ends() -> None:
+def test_every_state_is_in_the_table_and_final_states_have_no_moves() -> None:
     assert {*State, None} == set(MOVES)
     assert MOVES[State.DONE] == MOVES[State.GONE] == frozenset()
 
@@ -39,7 +39,7 @@ def test_a_file_is_claimed_once(journal: Journal) -> None:
     assert not journal.in_hand(FileSnapshot(SEEN.path, 11, 20, 30))
 
 
-def test_a_wait_becomes_the_claim(journal: Journal, tmp_path: Path) -> None:
+def test_the_claim_of_a_waiting_file_continues_its_row(journal: Journal, tmp_path: Path) -> None:
     journal.note_waiting(SEEN, 1234.5, "growing")
     journal.note_waiting(SEEN, 9999.9, "incomplete")
     waiting = journal.waiting(SEEN.path)
@@ -56,7 +56,7 @@ def test_a_wait_becomes_the_claim(journal: Journal, tmp_path: Path) -> None:
     assert moves(tmp_path, document.id) == ["settling", "queued"]
 
 
-def test_a_changed_file_that_waits_counts_as_never_opened(journal: Journal) -> None:
+def test_a_waiting_file_that_changes_counts_as_never_opened(journal: Journal) -> None:
     document = journal.move(_claimed(journal), State.READING, "")
     journal.move(document, State.SETTLING, "incomplete")
     assert journal.note_waiting(SEEN, 0, "incomplete").sha256 == "f00"
@@ -68,7 +68,7 @@ def test_a_changed_file_that_waits_counts_as_never_opened(journal: Journal) -> N
     assert (waiting.size, waiting.sha256) == (11, "")
 
 
-def test_a_move_that_the_table_does_not_have(journal: Journal, tmp_path: Path) -> None:
+def test_a_move_that_is_not_in_the_table_is_refused(journal: Journal, tmp_path: Path) -> None:
     document = _claimed(journal)
 
     with pytest.raises(IllegalMove, match="queued -> done is no move"):
@@ -78,7 +78,9 @@ def test_a_move_that_the_table_does_not_have(journal: Journal, tmp_path: Path) -
     assert moves(tmp_path, document.id) == ["queued"]
 
 
-def test_a_move_from_a_state_that_the_document_has_left(journal: Journal, tmp_path: Path) -> None:
+def test_a_move_from_a_state_that_the_document_has_left_is_refused(
+    journal: Journal, tmp_path: Path
+) -> None:
     document = _claimed(journal)
     journal.move(document, State.READING, "yes")
 
@@ -89,7 +91,7 @@ def test_a_move_from_a_state_that_the_document_has_left(journal: Journal, tmp_pa
     assert moves(tmp_path, document.id) == ["queued", "reading"]
 
 
-def test_a_move_keeps_outcome_and_kept(journal: Journal) -> None:
+def test_a_move_preserves_outcome_and_kept(journal: Journal) -> None:
     document = journal.move(_claimed(journal), State.PUTTING_AWAY, "broken", outcome="damaged")
     document = journal.move(document, State.FAILED, "broken", kept=True)
     assert (document.outcome, document.kept) == ("damaged", 1)
@@ -99,7 +101,7 @@ def test_a_move_keeps_outcome_and_kept(journal: Journal) -> None:
     assert (document.outcome, document.kept) == ("damaged", 1)
 
 
-def test_what_is_noted_of_a_document(journal: Journal) -> None:
+def test_reason_stem_and_place_are_noted_without_a_move(journal: Journal) -> None:
     document = _claimed(journal)
 
     journal.note_reason(document, "waits: the disk is full")
@@ -111,7 +113,7 @@ def test_what_is_noted_of_a_document(journal: Journal) -> None:
     assert (noted.put_away, noted.state) == (b"/failed/a\xff", State.QUEUED)
 
 
-def test_a_document_that_is_not_there(journal: Journal) -> None:
+def test_reading_a_missing_document_is_an_error(journal: Journal) -> None:
     with pytest.raises(LookupError, match="no document 7"):
         journal.document(7)
 
@@ -142,7 +144,7 @@ def test_a_kept_original_is_known_for_ever(journal: Journal) -> None:
     assert journal.lease_state(b"a") == (False, kept.sha256)
 
 
-def test_the_lease_of_a_document_in_work(journal: Journal) -> None:
+def test_a_claimed_document_is_in_work_for_its_lease(journal: Journal) -> None:
     assert journal.lease_state(SEEN.path) == (False, "")
 
     _claimed(journal)
@@ -150,8 +152,8 @@ def test_the_lease_of_a_document_in_work(journal: Journal) -> None:
     assert journal.lease_state(SEEN.path) == (True, "")
 
 
-def test_a_touched_file_is_still_the_one_in_hand(journal: Journal) -> None:
-    """A NAS or a virus scanner sets a new time, or copies the file; the content tells."""
+def test_a_touched_file_is_still_the_claimed_one(journal: Journal) -> None:
+    """Compare the content: a NAS or a virus scanner may set a new time or copy the file."""
     _claimed(journal)
     touched = FileSnapshot(SEEN.path, SEEN.size, 99, 98)
 
@@ -160,7 +162,7 @@ def test_a_touched_file_is_still_the_one_in_hand(journal: Journal) -> None:
     _claimed(journal, FileSnapshot(SEEN.path, SEEN.size, 97, 96), "another")
 
 
-def test_old_documents_are_forgotten_a_few_at_a_time(journal: Journal, tmp_path: Path) -> None:
+def test_old_documents_are_pruned_a_few_at_a_time(journal: Journal, tmp_path: Path) -> None:
     old = [_done(journal, f"{number}") for number in range(5)]
     failed = _claimed(journal)
     journal.move(failed, State.PUTTING_AWAY, "broken", outcome="damaged")
@@ -177,8 +179,8 @@ def test_old_documents_are_forgotten_a_few_at_a_time(journal: Journal, tmp_path:
     assert moves(tmp_path, kept.id)[-1] == "done"
 
 
-def test_no_number_is_given_twice(journal: Journal) -> None:
-    """A hook that has been told everything would miss what comes next."""
+def test_no_number_is_used_twice(journal: Journal) -> None:
+    """Keep numbers unique: a hook that has had the highest number would miss the next document."""
     old = _done(journal, "old")
     told = journal.last_move()
     journal.prune(time.time() + 1, 10)

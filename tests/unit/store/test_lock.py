@@ -1,4 +1,4 @@
-"""Test that one daemon works on a state folder."""
+"""Test that only one daemon works on a state folder."""
 
 import errno
 import fcntl
@@ -34,7 +34,7 @@ def test_a_folder_that_can_not_be_locked_is_an_error(tmp_path: Path) -> None:
 def test_a_file_system_without_locks_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The kernel's answer is patched: some shares have no locks."""
+    """Patch the kernel's answer: some shares have no locks."""
 
     def flock(_fd: int, _operation: int) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))

@@ -1,4 +1,4 @@
-"""Test what a folder lies on, and whether it is still that; with real mounts where root can make them."""
+"""Test which mount a folder is on and whether it has changed, with real mounts where root can make them."""
 
 import os
 import subprocess
@@ -27,24 +27,24 @@ from scanmend.store.mounts import Mount, Root, choose_method, mount_of
         ("fuse.ntfs-3g", False),
     ],
 )
-def test_shares_are_known_by_their_type(fstype: str, network: bool) -> None:
+def test_the_type_of_a_file_system_tells_whether_it_is_a_share(fstype: str, network: bool) -> None:
     assert Mount(fstype, "x", "/x").network == network
 
 
-def test_a_line_of_mountinfo_with_escapes() -> None:
+def test_escapes_in_mountinfo_are_decoded() -> None:
     line = r"36 35 98:0 / /mnt/scan\040folder rw,noatime shared:1 - cifs //nas/scans\040x rw"
 
     assert mounts._parse(line) == Mount("cifs", "//nas/scans x", "/mnt/scan folder")
 
 
-def test_a_no_break_space_is_part_of_the_name() -> None:
+def test_a_no_break_space_in_mountinfo_is_part_of_the_name() -> None:
     line = "36 35 98:0 / /mnt/My\u00a0Share rw,noatime shared:1 - cifs //nas/My\u00a0Share rw\n"
 
     assert mounts._parse(line) == Mount("cifs", "//nas/My\u00a0Share", "/mnt/My\u00a0Share")
 
 
 def test_a_share_is_polled_and_the_reason_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The mounts are invented; tests/shares has real ones."""
+    """Invent the mounts; tests/shares has real ones."""
     known = [
         Mount("ext4", "/dev/sda", "/"),
         Mount("cifs", "//nas/scan", "/srv/inbox"),
@@ -59,7 +59,7 @@ def test_a_share_is_polled_and_the_reason_is_given(monkeypatch: pytest.MonkeyPat
     assert choose_method("/srv/inbox", "native").name == "native"
 
 
-def test_a_folder_made_anew_is_trusted(tmp_path: Path) -> None:
+def test_a_folder_that_was_created_again_is_trusted(tmp_path: Path) -> None:
     folder = tmp_path / "inbox"
     folder.mkdir()
     root = Root(str(folder))
@@ -67,7 +67,7 @@ def test_a_folder_made_anew_is_trusted(tmp_path: Path) -> None:
     first = root.inode
     folder.rmdir()
     assert "can't be read" in str(root.check())
-    (tmp_path / "other").mkdir()  # takes the old inode number
+    (tmp_path / "other").mkdir()  # takes the old folder's inode number
     folder.mkdir()
 
     assert root.check() is None
@@ -76,7 +76,7 @@ def test_a_folder_made_anew_is_trusted(tmp_path: Path) -> None:
 
 @pytest.fixture
 def mounted(tmp_path: Path) -> Iterator[Path]:
-    """A folder with a file system of its own."""
+    """Return a folder with its own file system."""
     if os.geteuid() != 0:
         pytest.skip("needs root to mount a tmpfs")
     point = tmp_path / "share"
@@ -90,7 +90,7 @@ def mounted(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(point)], check=False, capture_output=True)
 
 
-def test_an_unmounted_folder_is_no_empty_folder(mounted: Path) -> None:
+def test_an_unmounted_folder_is_not_taken_for_an_empty_one(mounted: Path) -> None:
     root = Root(str(mounted))
     assert root.check() is None
     subprocess.run(["umount", str(mounted)], check=True)
@@ -125,7 +125,7 @@ def test_a_folder_on_no_known_file_system_counts_as_local(monkeypatch: pytest.Mo
     assert method.why.startswith("its file system can't be told")
 
 
-def test_the_mounts_of_this_machine() -> None:
+def test_the_mounts_of_this_machine_are_read() -> None:
     assert any(mount.mount_point == "/" for mount in mounts.mounts())
     assert mounts.free_bytes("/") > 0
 

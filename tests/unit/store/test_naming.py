@@ -34,12 +34,12 @@ EXTENSIONS = (".json", ".txt")
         ("a\u202efdp.exe".encode(), "a_fdp.exe"),
     ],
 )
-def test_safe_names(name: bytes, safe: str) -> None:
+def test_unsafe_characters_of_a_name_are_replaced(name: bytes, safe: str) -> None:
     assert safe == naming.safe_name(name)
 
 
 @hypothesis.given(strategies.binary(max_size=300))
-def test_safe_names_are_safe(name: bytes) -> None:
+def test_any_name_becomes_safe(name: bytes) -> None:
     safe = naming.safe_name(name)
 
     assert safe
@@ -56,7 +56,7 @@ def test_long_names_are_cut_between_characters() -> None:
     assert cut.decode().startswith("öö")
 
 
-def test_candidates() -> None:
+def test_candidates_get_the_hash_and_then_a_number() -> None:
     names = naming.candidates("scan", SHA)
 
     first = [next(names) for _ in range(4)]
@@ -75,12 +75,12 @@ def test_result_folders_mirror_the_inbox(path: bytes, folder: bytes) -> None:
     assert naming.result_folder(b"/out", path) == folder
 
 
-def test_result_path() -> None:
+def test_a_result_lies_in_the_inboxs_sub_folder() -> None:
     assert naming.result_path(b"/out", b"desk/a.pdf", "a-2", ".txt") == b"/out/desk/a-2.txt"
 
 
 def _stem(outbox: Path, path: bytes, own: str | None = None) -> str:
-    """Choose a stem; ``own`` is the name of the sidecar that counts as the document's own."""
+    """Choose a stem; ``own`` is the name of the sidecar that belongs to the document."""
 
     def is_own(sidecar: bytes) -> bool:
         return own is not None and os.path.basename(sidecar) == own.encode()
@@ -121,7 +121,7 @@ def test_originals_mirror_the_inbox_with_their_bytes(tmp_path: Path) -> None:
     assert naming.kept_folder(root, b"caf\xe9/a:b/a.pdf") == root + b"/caf\xe9/a:b"
 
 
-def test_originals_go_to_the_root_where_the_folder_can_not_be(tmp_path: Path) -> None:
+def test_an_original_goes_to_the_root_if_its_folder_can_not_be_made(tmp_path: Path) -> None:
     root = os.fsencode(tmp_path)
     (tmp_path / "mail").write_bytes(b"a file that failed")
     (tmp_path / "desk").mkdir()
@@ -143,7 +143,7 @@ def test_an_original_never_takes_the_name_of_another(tmp_path: Path) -> None:
     assert naming.free_original(root, b"sub/b.pdf", SHA) == root + b"/b-01234567.pdf"
 
 
-def test_a_second_original_of_a_long_name_is_cut(tmp_path: Path) -> None:
+def test_the_name_of_a_second_original_with_a_long_name_is_cut(tmp_path: Path) -> None:
     root = os.fsencode(tmp_path)
     name = b"x" * 251 + b".pdf"
     (tmp_path / name.decode()).touch()
@@ -154,7 +154,7 @@ def test_a_second_original_of_a_long_name_is_cut(tmp_path: Path) -> None:
     assert second.endswith(b"xxx-01234567.pdf")
 
 
-def test_error_reports(tmp_path: Path) -> None:
+def test_the_name_of_an_error_report_ends_with_error_json(tmp_path: Path) -> None:
     original = os.fsencode(tmp_path / "a.pdf")
     report = naming.error_report(original)
     assert report == original + b".error.json"
@@ -177,14 +177,14 @@ def test_an_original_may_be_called_like_an_error_report(tmp_path: Path) -> None:
     [
         (b"mail.pdf", b"mail"),
         (b"desk/mail.v2.pdf", b"desk/mail.v2"),
-        (b"desk/mail", b"desk/mail_"),  # the file of this name may come to failed/ as well
-        (b"mail.txt.pdf", b"mail.txt_"),  # the result of another is called mail.txt
+        (b"desk/mail", b"desk/mail_"),  # the original may be moved to failed/ under this name
+        (b"mail.txt.pdf", b"mail.txt_"),  # the result of mail.pdf is called mail.txt
         (b"mail.JSON.pdf", b"mail.JSON_"),
         (b"mail.tmp.pdf", b"mail.tmp_"),  # the watcher ignores *.tmp
         (b"a.b/mail", b"a.b/mail_"),
     ],
 )
-def test_folders_of_parts(path: bytes, folder: bytes) -> None:
+def test_a_folder_of_parts_has_the_stem_of_its_document(path: bytes, folder: bytes) -> None:
     assert naming.part_folder(path) == folder
 
 
@@ -221,7 +221,7 @@ def test_a_part_of_an_unknown_kind_has_no_name() -> None:
         naming.part_name("a.sh", ".sh")
 
 
-def test_temporary_files_of_this_run_are_not_left_over() -> None:
+def test_temporary_files_of_this_run_are_told_from_leftovers() -> None:
     mine = naming.temp_beside(b"/out/a.txt")
 
     assert os.path.dirname(mine) == b"/out"

@@ -19,7 +19,9 @@ def _result(index: int) -> PageResult:
     return PageResult(_page(index), ("Text",), (), Correction(CorrectionStatus.OFF))
 
 
-def test_pages_survive_and_go_with_their_document(journal: Journal, tmp_path: Path) -> None:
+def test_pages_survive_a_restart_and_are_dropped_with_their_document(
+    journal: Journal, tmp_path: Path
+) -> None:
     document = journal.claim(FileSnapshot(b"a.png", 10, 20, 30), "f00", "default")
     assert document is not None
     document = journal.keep_contents(document, Contents("image/png", 2))
@@ -41,7 +43,7 @@ def test_pages_survive_and_go_with_their_document(journal: Journal, tmp_path: Pa
         again.close()
 
 
-def test_a_page_that_was_not_kept(journal: Journal) -> None:
+def test_reading_a_page_that_was_not_kept_is_an_error(journal: Journal) -> None:
     journal.pages.keep_text(1, _page(0))
 
     assert journal.pages.text(1, 1) is None

@@ -1,4 +1,4 @@
-"""Test embedded files as documents: what may be extracted, and what is kept of them where."""
+"""Test embedded files as documents: how many may be extracted, and where they are kept."""
 
 import dataclasses
 import hashlib
@@ -26,7 +26,7 @@ def parts(tmp_path: Path) -> Parts:
 
 @pytest.fixture
 def scratch(tmp_path: Path) -> Path:
-    """The folder of an OCR child that has extracted two files."""
+    """Return the folder of an OCR child that has extracted two files."""
     folder = tmp_path / "scratch"
     (folder / "parts").mkdir(parents=True)
     for number in range(2):
@@ -50,7 +50,7 @@ def _published(journal: Journal, document: Document) -> list[Document]:
     return journal.parts_in_line(document)
 
 
-def test_parts_enter_the_line_when_their_document_is_published(
+def test_parts_are_queued_when_their_document_is_published(
     journal: Journal, parts: Parts, scratch: Path, tmp_path: Path
 ) -> None:
     document = _reading(journal)
@@ -87,8 +87,8 @@ def test_a_document_that_is_not_published_has_no_parts(
     assert journal.parts_in_hand() == set()
 
 
-def test_parts_can_be_taken_again(journal: Journal, parts: Parts, scratch: Path) -> None:
-    """As after a crash between the copy and the journal; then comes another version with fewer files."""
+def test_taking_parts_again_replaces_them(journal: Journal, parts: Parts, scratch: Path) -> None:
+    """Repeat the copy, as after a crash before the journal's write; then copy a version with fewer files."""
     document = _reading(journal)
     for count in (2, 2, 1):
         (scratch / "parts").mkdir(exist_ok=True)
@@ -104,7 +104,7 @@ def test_parts_can_be_taken_again(journal: Journal, parts: Parts, scratch: Path)
     assert len(list(scratch.parent.glob("parts/1/*/*"))) == 1
 
 
-def test_the_path_of_a_part_is_not_that_of_a_file(
+def test_a_file_with_the_path_of_a_part_can_be_claimed(
     journal: Journal, parts: Parts, scratch: Path
 ) -> None:
     document = _reading(journal)
@@ -118,7 +118,7 @@ def test_the_path_of_a_part_is_not_that_of_a_file(
     assert journal.claim(seen, part.sha256, "default") is not None
 
 
-def test_what_may_be_extracted_is_divided_and_ends(
+def test_the_limits_are_divided_among_parts_and_end_at_a_depth(
     journal: Journal, parts: Parts, scratch: Path
 ) -> None:
     document = _reading(journal)
@@ -163,14 +163,14 @@ def _take(journal: Journal, parts: Parts, scratch: Path, part: Part) -> None:
         (_part("a.sh", ".sh"), "no known kind"),
     ],
 )
-def test_a_child_that_says_something_wrong_of_a_file(
+def test_a_childs_wrong_statement_about_a_file_is_a_protocol_error(
     journal: Journal, parts: Parts, scratch: Path, part: Part, reason: str
 ) -> None:
     with pytest.raises(ProtocolError, match=reason):
         _take(journal, parts, scratch, part)
 
 
-def test_a_link_of_a_child_is_not_followed(
+def test_a_link_in_the_childs_folder_is_not_followed(
     journal: Journal, parts: Parts, scratch: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "secret").write_bytes(DATA)
@@ -181,7 +181,9 @@ def test_a_link_of_a_child_is_not_followed(
         _take(journal, parts, scratch, _part())
 
 
-def test_a_pipe_of_a_child_is_not_read(journal: Journal, parts: Parts, scratch: Path) -> None:
+def test_a_pipe_in_the_childs_folder_is_not_read(
+    journal: Journal, parts: Parts, scratch: Path
+) -> None:
     (scratch / "parts" / "0").unlink()
     os.mkfifo(scratch / "parts" / "0")
 
@@ -189,7 +191,7 @@ def test_a_pipe_of_a_child_is_not_read(journal: Journal, parts: Parts, scratch: 
         _take(journal, parts, scratch, _part())
 
 
-def test_the_bytes_of_a_file_of_the_inbox_are_no_part(journal: Journal, parts: Parts) -> None:
+def test_a_file_of_the_inbox_has_no_copy_as_a_part(journal: Journal, parts: Parts) -> None:
     document = _reading(journal)
 
     with pytest.raises(ValueError, match=r"desk/mail.pdf is a file of the inbox"):
@@ -197,7 +199,9 @@ def test_the_bytes_of_a_file_of_the_inbox_are_no_part(journal: Journal, parts: P
     parts.drop(document)
 
 
-def test_what_a_crash_left_is_swept(journal: Journal, parts: Parts, scratch: Path) -> None:
+def test_copies_that_a_crash_left_behind_are_removed(
+    journal: Journal, parts: Parts, scratch: Path
+) -> None:
     parts.sweep(set())
     document = _reading(journal)
     taken = parts.take(document, [_part(), _part("b")], LimitsSettings(), str(scratch))

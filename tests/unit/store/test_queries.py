@@ -1,4 +1,4 @@
-"""Test what the journal says, and that its cost does not grow with what the journal remembers."""
+"""Test the journal's queries, and that polled ones take the same time whatever the journal's size."""
 
 import os
 import time
@@ -65,7 +65,34 @@ def test_polled_queries_cost_the_same_with_many_documents(tmp_path: Path) -> Non
     journal.close()
 
 
-def test_the_counts_are_those_of_the_documents(journal: Journal) -> None:
+@pytest.mark.slow
+def test_a_claim_costs_the_same_with_many_failed_and_waiting_documents(tmp_path: Path) -> None:
+    """SQLite would rather look through all documents of a state than through the few of a path."""
+    database = Database.open(str(tmp_path))
+    journal = Journal(database)
+
+    def costs(path: bytes) -> list[int]:
+        snapshot = FileSnapshot(path, 1, 2, 3)
+        return [
+            _instructions(database, lambda: journal.note_waiting(snapshot, 1.0, "growing")),
+            _instructions(database, lambda: journal.claim(snapshot, "sha256", "default")),
+            _instructions(database, lambda: journal.lease_state(path)),
+            _instructions(database, lambda: journal.in_hand(snapshot)),
+        ]
+
+    costs(b"first")  # into an empty journal
+    few = costs(b"second")
+    for number in range(50):
+        failed = journal.move(_claimed(journal, f"bad-{number}"), State.PUTTING_AWAY, "bad")
+        journal.move(failed, State.FAILED, "bad")
+        journal.note_waiting(FileSnapshot(f"growing-{number}".encode(), 1, 1, 1), 5.0, "growing")
+        _claimed(journal, f"queued-{number}")
+
+    assert all(many <= before + 5 for many, before in zip(costs(b"third"), few, strict=True))
+    journal.close()
+
+
+def test_the_counts_agree_with_the_documents(journal: Journal) -> None:
     assert journal.counts() == {}
     assert journal.waiting_since() == 0
     for number in range(4):
@@ -83,7 +110,7 @@ def test_the_counts_are_those_of_the_documents(journal: Journal) -> None:
 
 
 def test_documents_are_read_when_they_are_yielded(journal: Journal) -> None:
-    """So that they are not all in memory at once, and are as they are by then."""
+    """Read each row late, so that few are in memory at once and each is current."""
     first, second, third = (_claimed(journal, name) for name in ("first", "second", "third"))
     found = journal.in_state(State.QUEUED)
     assert next(found).id == first.id
@@ -92,7 +119,7 @@ def test_documents_are_read_when_they_are_yielded(journal: Journal) -> None:
     assert [d.id for d in found] == [third.id]
 
 
-def test_moves_are_followed_one_by_one(journal: Journal) -> None:
+def test_next_move_returns_one_move_after_another(journal: Journal) -> None:
     assert journal.last_move() == 0
     assert journal.next_move(0, (State.DONE,)) is None
     first, second = _done(journal, "first"), _done(journal, "second")
@@ -106,7 +133,7 @@ def test_moves_are_followed_one_by_one(journal: Journal) -> None:
     assert (found[0], found[1].id) == (journal.last_move(), second.id)
 
 
-def test_the_last_write_is_that_of_the_newest_file(journal: Journal, tmp_path: Path) -> None:
+def test_the_last_write_is_that_of_the_journal_or_its_wal(journal: Journal, tmp_path: Path) -> None:
     path = tmp_path / JOURNAL_FILE_NAME
     for name, moment in ((path, 2e9), (f"{path}-wal", 3e9)):
         os.utime(name, (moment, moment))

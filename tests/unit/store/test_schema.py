@@ -1,4 +1,4 @@
-"""Test that journals of earlier versions are brought up to date."""
+"""Test the migration of journals of earlier versions."""
 
 import sqlite3
 from pathlib import Path
@@ -12,7 +12,7 @@ from scanmend.store.queries import JournalReader
 from scanmend.store.schema import FIRST, VERSION
 
 
-def test_a_journal_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+def test_a_journal_of_the_first_version_is_migrated(tmp_path: Path) -> None:
     db = sqlite3.connect(tmp_path / "journal.sqlite")
     db.executescript(f"{FIRST} PRAGMA user_version = 1;")
     rows = [(n, b"a", 1, 1, 1, "done" if n % 3 else "queued", "", n, n) for n in range(1, 10)]

@@ -1,4 +1,4 @@
-"""Test that no piece of work ends its step's thread, and how its errors are logged and delayed."""
+"""Test that an error never ends its step's thread, and how errors are logged and delayed."""
 
 import sqlite3
 import threading
@@ -14,7 +14,7 @@ from scanmend.telemetry.error_boundary import BUG_RETRY_SECONDS, ErrorBoundary
 
 @pytest.fixture
 def logged() -> LogCapture:
-    """Collect what is logged; tests/conftest.py resets the configuration."""
+    """Collect the log entries; tests/conftest.py resets the configuration."""
     capture = LogCapture()
     structlog.configure(processors=[capture])
     return capture
@@ -32,7 +32,7 @@ def _nothing() -> None:
     """Succeed."""
 
 
-def test_an_outage_is_warned_of_once_and_its_delays_grow(logged: LogCapture) -> None:
+def test_an_outage_is_logged_once_and_its_delays_grow(logged: LogCapture) -> None:
     boundary = ErrorBoundary(log.get("test"), longest_delay=0.0)
     for _ in range(3):
         failure = boundary.attempt(_away, document="a.pdf")
@@ -47,8 +47,8 @@ def test_an_outage_is_warned_of_once_and_its_delays_grow(logged: LogCapture) -> 
     assert logged.entries[0]["document"] == "a.pdf"
 
 
-def test_the_delay_doubles_once_per_delay_and_not_once_per_thread() -> None:
-    """Five slots that meet one outage would else wait for 16 times as long as one."""
+def test_threads_that_meet_one_outage_double_the_delay_once() -> None:
+    """Let five slots meet one outage: counted per slot, the delay would be 16 times as long."""
     boundary = ErrorBoundary(log.get("test"))
     delays: list[float] = []
 
@@ -88,8 +88,8 @@ def test_a_bug_is_logged_with_its_traceback(logged: LogCapture) -> None:
     assert logged.entries[0]["exc_info"]
 
 
-def test_a_name_that_cannot_be_looked_up_does_no_harm(logged: LogCapture) -> None:
-    """The journal may be what fails: the error boundary of the publish step once died of that."""
+def test_a_failure_is_logged_even_if_the_documents_name_cannot_be_read(logged: LogCapture) -> None:
+    """Fail to read the name: a failing journal once ended the thread of the publish step that way."""
 
     def name() -> str:
         raise sqlite3.OperationalError("disk I/O error")
@@ -100,7 +100,7 @@ def test_a_name_that_cannot_be_looked_up_does_no_harm(logged: LogCapture) -> Non
     assert "can't be read" in logged.entries[0]["document"]
 
 
-def test_work_that_can_be_left_out_never_raises(logged: LogCapture) -> None:
+def test_best_effort_work_never_raises(logged: LogCapture) -> None:
     boundary = ErrorBoundary(log.get("test"))
 
     boundary.best_effort(_away)

@@ -1,4 +1,4 @@
-"""Liveness: a thread beyond the limit of its task is reported."""
+"""Test that a thread beyond the time limit of its task is reported."""
 
 import threading
 

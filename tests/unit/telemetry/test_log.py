@@ -1,4 +1,4 @@
-"""The log: one line for each entry, whatever is in it, in the form that the stream asks for."""
+"""Test that each log entry is one line, whatever it contains, in the format that fits the stream."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ logging.getLogger('other').warning('c\nd')
 """
 
 
-def test_a_librarys_warning_is_one_entry() -> None:
+def test_a_librarys_warning_is_one_entry_of_one_line() -> None:
     done = subprocess.run(
         [sys.executable, "-c", WARNINGS], capture_output=True, text=True, check=True
     )
@@ -29,7 +29,7 @@ def test_a_librarys_warning_is_one_entry() -> None:
     assert all(line.isprintable() and "[warning" in line for line in lines)
 
 
-def test_systemds_stream_is_told_from_others(
+def test_the_stream_of_systemds_journal_is_recognised(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with open(tmp_path / "out", "w") as stream:

@@ -3,8 +3,8 @@
 import struct
 
 from scanmend.errors import show
+from scanmend.file_types import SEARCH_STEP_BYTES
 from scanmend.intake.completeness.verdict import (
-    CHUNK_BYTES,
     MAX_READS,
     TRAILER_BYTES,
     BoundedReader,
@@ -64,7 +64,7 @@ def _jpeg_end(data: BoundedReader, scan: int) -> Verdict:
     """
     position = data.size
     while position > scan and data.size - position <= TRAILER_BYTES:
-        start = max(scan, position - CHUNK_BYTES)
+        start = max(scan, position - SEARCH_STEP_BYTES)
         block = data.at(start, min(position + 1, data.size) - start)
         if b"\xff\xd9" in block:
             return Complete()

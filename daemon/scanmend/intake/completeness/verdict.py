@@ -6,7 +6,6 @@ from typing import BinaryIO
 MAX_READS = 20_000  # of PNG chunks, TIFF directories …, before a check gives up
 # a TIFF can refer to one list of a million strips from thousands of directories
 MAX_BYTES_READ = 32 * 2**20
-CHUNK_BYTES = 64 * 2**10
 TRAILER_BYTES = 16 * 2**20  # that may follow a picture: padding, or the film of a phone
 
 

@@ -17,7 +17,7 @@ LETTER_WIDTH = 0.5  # em, on average
 MARGIN = 2.0  # points inside the note's rectangle
 MAX_NOTE_CHARACTERS = 10_000
 MAX_FIELDS = 10_000
-_FONT_SIZE = re.compile(r"([\d.]+)\s+Tf")
+_FONT_SIZE_OPERATOR = re.compile(r"([\d.]+)\s+Tf")
 _ENCODING = "cp1252"  # WinAnsiEncoding, in which the appearances are written
 
 
@@ -81,7 +81,7 @@ def _appearance(document: pikepdf.Pdf, annotation: Any, text: str) -> pikepdf.St
 
 def _font_size(default_appearance: str) -> float:
     """Return the font size of a /DA string, in points."""
-    match = _FONT_SIZE.search(default_appearance)
+    match = _FONT_SIZE_OPERATOR.search(default_appearance)
     return float(match[1]) if match and float(match[1]) > 0 else DEFAULT_FONT_SIZE
 
 

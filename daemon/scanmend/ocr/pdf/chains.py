@@ -9,7 +9,7 @@ from statistics import median
 
 from scanmend.ocr.bidi import is_right_to_left
 from scanmend.ocr.pdf.frames import Frame, angle_between
-from scanmend.ocr.pdf.glyphs import Gap, Glyph, advance
+from scanmend.ocr.pdf.glyphs import Glyph, GlyphGap, advance
 
 # in ems
 MAX_GAP = 1.0  # within a run; a wider gap separates two runs, such as the cells of a table
@@ -174,7 +174,7 @@ def _follows(chain: Chain, framed_glyph: FramedGlyph) -> bool:
     if turn > MAX_TURN:  # a curved text, which a chain follows within a word only
         step = math.dist((last.glyph.x, last.glyph.y), (framed_glyph.glyph.x, framed_glyph.glyph.y))
         close = step <= MAX_CURVE_STEP * last.size
-        return turn <= MAX_CURVE and close and framed_glyph.glyph.gap != Gap.BREAK
+        return turn <= MAX_CURVE and close and framed_glyph.glyph.gap != GlyphGap.BREAK
     current, previous = framed_glyph, last
     if turn and not framed_glyph.column:
         frame = Frame(last.glyph.text_object.angle, chain.frame.mirrored)
@@ -205,5 +205,5 @@ def _adjoins_in_text(last: Glyph, glyph: Glyph) -> bool:
     return (
         last.text_object is glyph.text_object
         and glyph.number == last.number + 1
-        and glyph.gap != Gap.BREAK
+        and glyph.gap != GlyphGap.BREAK
     )

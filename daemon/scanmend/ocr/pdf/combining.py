@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
 
-from scanmend.ocr.pdf.glyphs import Gap, Glyph
+from scanmend.ocr.pdf.glyphs import Glyph, GlyphGap
 from scanmend.page import Box
 
 # between the origins of a letter and an accent that is printed over it
@@ -24,7 +24,7 @@ def combined(glyphs: Iterator[Glyph]) -> list[Glyph]:
     result: list[Glyph] = []
     for glyph in glyphs:
         last = result[-1] if result else None
-        joined = _joined(last, glyph) if last is not None and glyph.gap == Gap.NONE else None
+        joined = _joined(last, glyph) if last is not None and glyph.gap == GlyphGap.NONE else None
         if joined is None:
             result.append(glyph)
         else:

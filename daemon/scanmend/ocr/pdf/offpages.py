@@ -32,7 +32,7 @@ _FORM = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 # this address is also in the translations of that text
-_ADDRESS = re.compile(
+_READER_ADDRESS = re.compile(
     r"adobe\.com/go/(reader_download|acrreader|pdf_forms_configure)", re.IGNORECASE
 )
 _PORTFOLIO = re.compile(
@@ -107,7 +107,9 @@ def _refuse_form(
     """Raise Unsupported for a dynamic XFA form, whose pages only Adobe's reader generates."""
     if not pdf_structure.xfa or cover is None:
         return
-    telltale = _READER if pdf_structure.rendering else _FORM if pdf_structure.fields else _ADDRESS
+    telltale = (
+        _READER if pdf_structure.rendering else _FORM if pdf_structure.fields else _READER_ADDRESS
+    )
     no_content = pdf_structure.rendering or not pdf_structure.fields
     if telltale.search(cover) or _FORM.search(cover) or (no_content and _is_blank(document)):
         raise Unsupported(

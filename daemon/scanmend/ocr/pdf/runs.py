@@ -26,7 +26,7 @@ from scanmend.ocr.pdf.chains import (
     is_wide,
 )
 from scanmend.ocr.pdf.frames import Frame
-from scanmend.ocr.pdf.glyphs import Gap, Glyph
+from scanmend.ocr.pdf.glyphs import Glyph, GlyphGap
 from scanmend.ocr.pdf.overprints import without_overprints
 from scanmend.page import Box
 
@@ -153,8 +153,8 @@ def _run(line: list[FramedGlyph], frame: Frame) -> Run:
 def _is_spaced(left: FramedGlyph, right: FramedGlyph, gap: float, median_gap: float) -> bool:
     """Return whether a space stands between two glyphs. ``gap``, and the line's median ``usual``, in ems."""
     known = _gap_in_text(left.glyph, right.glyph)
-    if known != Gap.BREAK:
-        return known == Gap.SPACE
+    if known != GlyphGap.BREAK:
+        return known == GlyphGap.SPACE
     if is_wide(left.glyph.text) and is_wide(right.glyph.text):
         return gap > MIN_SPACE_WIDE_EM
     return gap > max(
@@ -162,14 +162,14 @@ def _is_spaced(left: FramedGlyph, right: FramedGlyph, gap: float, median_gap: fl
     )
 
 
-def _gap_in_text(first: Glyph, second: Glyph) -> Gap:
+def _gap_in_text(first: Glyph, second: Glyph) -> GlyphGap:
     """Return PDFium's separator between two glyphs; BREAK if it has none.
 
     Between two text objects, PDFium measures as if both were upright.
     """
     turned = first.text_object.angle or second.text_object.angle
     if first.text_object is not second.text_object and turned:
-        return Gap.BREAK
+        return GlyphGap.BREAK
     if second.number == first.number + 1:
         return second.gap
-    return first.gap if first.number == second.number + 1 else Gap.BREAK
+    return first.gap if first.number == second.number + 1 else GlyphGap.BREAK

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import pikepdf
 
-PIECE_BYTES = 2**20
+DECODED_CHUNK_BYTES = 2**20
 MAX_DECODED_AT_ONCE_BYTES = 2**29  # the possible size of a stream in a rare coding
 # the highest possible ratio of decoded to coded size
 _EXPANSION = {
@@ -68,8 +68,8 @@ def _filters(stream: pikepdf.Stream) -> tuple[list[str], bool]:
 
 def _pieces(data: bytes) -> Iterator[bytes]:
     view = memoryview(data)
-    for start in range(0, len(data), PIECE_BYTES):
-        yield bytes(view[start : start + PIECE_BYTES])
+    for start in range(0, len(data), DECODED_CHUNK_BYTES):
+        yield bytes(view[start : start + DECODED_CHUNK_BYTES])
 
 
 def _inflated(chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -79,7 +79,7 @@ def _inflated(chunks: Iterator[bytes]) -> Iterator[bytes]:
         for chunk in chunks:
             rest = chunk
             while rest and not engine.eof:
-                yield engine.decompress(rest, PIECE_BYTES)
+                yield engine.decompress(rest, DECODED_CHUNK_BYTES)
                 rest = engine.unconsumed_tail
             if engine.eof:
                 return
