@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import Bench, bench
+from pipelines import Bench, bench, other_daemon
 from scanmend.document import FileSnapshot, State
 from scanmend.intake.intake_log import IntakeLog
 
@@ -71,3 +71,13 @@ def test_an_inbox_that_is_away_is_recorded_as_a_fact(made: Bench, log: IntakeLog
 
     log.record_inbox_back()
     assert made.journal.facts.all() == {}
+
+
+def test_a_file_in_work_elsewhere_does_not_fail_here(made: Bench, log: IntakeLog) -> None:
+    log.record_waiting(FILE, 5.0, "empty")
+    with other_daemon(made) as other:
+        other.claim(FILE, "f00")
+
+        log.record_never_completed(FILE, "empty", patience=86400.0)
+
+    assert made.journal.counts() == {State.SETTLING: 1}
