@@ -12,7 +12,7 @@ from pipelines import Bench, bench
 from running import eventually
 from samples import encoded
 from scanmend.document import State
-from scanmend.errors import FolderGone
+from scanmend.errors import Died, FolderGone
 from scanmend.pipeline.queues import PageToCorrect
 from scanmend.pipeline.read import Read
 from scanmend.pipeline.read_slot import ReadSlot
@@ -206,3 +206,36 @@ def test_a_document_that_failed_at_another_page_keeps_its_reason(made: Bench) ->
     Read(made.current, made.stores, made.queues).do(job, child, made.context)
 
     assert made.journal.document(document.id).reason == "page 2 failed"
+
+
+def test_a_job_of_a_document_that_failed_at_another_page_is_dropped(
+    made: Bench, slot: ReadSlot
+) -> None:
+    document = made.reading(pages=2)
+    made.queues.pages.add_pages(document.id, [0, 1], 0.0)
+    made.journal.move(document, State.PUTTING_AWAY, "page 2 failed", outcome="died")
+
+    _do(made, slot)
+
+    assert len(made.queues.pages) == 0
+    assert not slot.child.alive
+
+
+def test_the_remedy_of_an_error_is_not_followed_by_general_advice(made: Bench) -> None:
+    """Imitate a child of another engine: the one of these tests has no error with a remedy."""
+
+    class BrokenChild(Child):
+        def ask(self, *_: Any) -> Any:
+            raise Died("the engine ended", "install libssl")
+
+    made.change(ocr=dataclasses.replace(made.context.settings.ocr, attempts=1))
+    document = made.reading()
+    made.queues.pages.add_pages(document.id, [0], 0.0)
+    job = made.queues.pages.take(0)
+    assert job
+    child = BrokenChild("none", "OCR", {}, 0, Sandbox())
+
+    Read(made.current, made.stores, made.queues).do(job, child, made.context)
+
+    reason = made.journal.document(document.id).reason
+    assert reason == "a.png: page 1 failed 1 times: the engine ended; install libssl"
