@@ -99,10 +99,14 @@ def test_the_daemon_reports_its_life_to_the_service_manager(manager: ServiceMana
     def stop() -> None:
         manager.await_message("WATCHDOG=1")
         manager.await_message("STATUS=")
+        for _ in range(2):
+            manager.await_message("WATCHDOG=1")
         send(signal.SIGTERM)
         manager.await_message("STOPPING=1")
 
     assert manager.run(stop) == 0
+    # the same status is not sent again
+    assert len([message for message in manager.received if message.startswith("STATUS=")]) == 1
 
 
 def test_a_reload_puts_the_changed_configuration_in_force(
