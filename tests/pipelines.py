@@ -26,7 +26,7 @@ PROFILE = Profile("default", "copy")
 
 
 @dataclass(frozen=True)
-class Bench:
+class Pipeline:
     """The stores and queues that a pipeline's steps share; a test drives one step by hand."""
 
     home: Path
@@ -73,7 +73,7 @@ class Bench:
 
 
 @contextlib.contextmanager
-def bench(home: Path, engine: str = "null") -> Iterator[Bench]:
+def new_pipeline(home: Path, engine: str = "null") -> Iterator[Pipeline]:
     """Make folders, an empty journal and queues below ``home``."""
     names = ("inbox", "outbox", "archive", "failed", "state")
     folders = FoldersSettings(*(str(home / name) for name in names))
@@ -92,7 +92,7 @@ def bench(home: Path, engine: str = "null") -> Iterator[Bench]:
     queues = Queues(queue.SimpleQueue(), WorkQueue(), Scheduler(), WorkQueue(), ResultQueue())
     context = Context(settings, {"default": PROFILE}, engine)
     try:
-        yield Bench(home, CurrentContext(context), stores, queues)
+        yield Pipeline(home, CurrentContext(context), stores, queues)
     finally:
         journal.close()
 
@@ -100,11 +100,11 @@ def bench(home: Path, engine: str = "null") -> Iterator[Bench]:
 class OtherDaemon:
     """The leases and the journal of another daemon on the same inbox."""
 
-    def __init__(self, made: Bench, state: Path) -> None:
+    def __init__(self, pipeline: Pipeline, state: Path) -> None:
         state.mkdir()
         self.journal = Journal.open(str(state))
         settings = WatchSettings(shared=True)
-        self.leases = Leases(made.stores.roots.inbox, self.journal, settings)
+        self.leases = Leases(pipeline.stores.roots.inbox, self.journal, settings)
         self.owner = self.leases.owner
 
     def claim(self, snapshot: FileSnapshot, sha256: str) -> Document:
@@ -125,9 +125,9 @@ class OtherDaemon:
 
 
 @contextlib.contextmanager
-def other_daemon(made: Bench) -> Iterator[OtherDaemon]:
-    """Let another daemon work on the inbox of ``made`` while the block runs."""
-    other = OtherDaemon(made, made.home / "other state")
+def other_daemon(pipeline: Pipeline) -> Iterator[OtherDaemon]:
+    """Let another daemon work on the inbox of ``pipeline`` while the block runs."""
+    other = OtherDaemon(pipeline, pipeline.home / "other state")
     try:
         yield other
     finally:

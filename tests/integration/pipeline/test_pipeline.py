@@ -14,7 +14,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from journals import moves
-from pipelines import Bench, bench
+from pipelines import Pipeline as Parts
+from pipelines import new_pipeline
 from running import eventually
 from samples import encoded, numbered
 from scanmend.document import Document, State
@@ -29,21 +30,21 @@ TIFF = encoded("tiff", numbered(3))
 
 
 @pytest.fixture
-def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    """Return a bench whose pages are read by the null engine and not corrected."""
+def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Parts]:
+    """Return the parts of a pipeline whose pages are read by the null engine and not corrected."""
     monkeypatch.setenv("SCANMEND_NULL_ENGINE", "1")
-    with bench(tmp_path) as built:
+    with new_pipeline(tmp_path) as built:
         built.change(llm=dataclasses.replace(built.context.settings.llm, enabled=False))
         yield built
 
 
-def _pipeline(made: Bench) -> Pipeline:
-    return Pipeline(made.context, made.journal, made.stores.roots, queue.SimpleQueue())
+def _pipeline(parts: Parts) -> Pipeline:
+    return Pipeline(parts.context, parts.journal, parts.stores.roots, queue.SimpleQueue())
 
 
 @contextlib.contextmanager
-def _started(made: Bench) -> Iterator[Pipeline]:
-    pipeline = _pipeline(made)
+def _started(parts: Parts) -> Iterator[Pipeline]:
+    pipeline = _pipeline(parts)
     pipeline.start(workers=1)
     try:
         yield pipeline
@@ -56,104 +57,104 @@ def _text(number: int) -> PageText:
     return PageText(number, 9, 9, 72.0, 0, (line,), EngineInfo("rapidocr", "3"))
 
 
-def _keep_result(made: Bench, document: Document, number: int) -> None:
+def _keep_result(parts: Parts, document: Document, number: int) -> None:
     correction = Correction(CorrectionStatus.OFF, "llm.enabled is false")
     result = PageResult(_text(number), ("the ledger",), (), correction)
-    made.journal.pages.keep_result(document.id, result)
+    parts.journal.pages.keep_result(document.id, result)
 
 
-def _queued(made: Bench, name: str) -> Document:
-    document = made.journal.claim(made.drop(name, TIFF), "f00", "default")
+def _queued(parts: Parts, name: str) -> Document:
+    document = parts.journal.claim(parts.drop(name, TIFF), "f00", "default")
     assert document
     return document
 
 
-def _opened(made: Bench, name: str) -> Document:
+def _opened(parts: Parts, name: str) -> Document:
     """Return a document in READING with three pages: one corrected, one read, one neither."""
-    document = made.reading(name, TIFF, pages=3)
-    _keep_result(made, document, 0)
-    made.journal.pages.keep_text(document.id, _text(1))
+    document = parts.reading(name, TIFF, pages=3)
+    _keep_result(parts, document, 0)
+    parts.journal.pages.keep_text(document.id, _text(1))
     return document
 
 
-def _corrected(made: Bench, name: str, pages: int = 3) -> Document:
+def _corrected(parts: Parts, name: str, pages: int = 3) -> Document:
     """Return a document in READING with three pages, of which the first are corrected."""
-    document = made.reading(name, TIFF, pages=3)
+    document = parts.reading(name, TIFF, pages=3)
     for number in range(pages):
-        _keep_result(made, document, number)
+        _keep_result(parts, document, number)
     return document
 
 
-def _move(made: Bench, document: Document, *states: State, outcome: str = "") -> Document:
+def _move(parts: Parts, document: Document, *states: State, outcome: str = "") -> Document:
     for state in states:
-        document = made.journal.move(document, state, "the test", outcome=outcome)
+        document = parts.journal.move(document, state, "the test", outcome=outcome)
     return document
 
 
-def test_documents_in_each_state_are_taken_up_and_finished(made: Bench) -> None:
+def test_documents_in_each_state_are_taken_up_and_finished(parts: Parts) -> None:
     """Let an earlier run have ended at each point of a document's way."""
     left = {
-        "claimed": _queued(made, "claimed.tiff"),
-        "being opened": _move(made, _queued(made, "opening.tiff"), State.READING),
-        "opened, then queued": _move(made, _opened(made, "queued.tiff"), State.QUEUED),
-        "being read": _opened(made, "reading.tiff"),
-        "all pages corrected": _corrected(made, "corrected.tiff"),
-        "publishing": _move(made, _corrected(made, "publishing.tiff"), State.PUBLISHING),
-        "a page lost": _move(made, _corrected(made, "lost.tiff", pages=2), State.PUBLISHING),
+        "claimed": _queued(parts, "claimed.tiff"),
+        "being opened": _move(parts, _queued(parts, "opening.tiff"), State.READING),
+        "opened, then queued": _move(parts, _opened(parts, "queued.tiff"), State.QUEUED),
+        "being read": _opened(parts, "reading.tiff"),
+        "all pages corrected": _corrected(parts, "corrected.tiff"),
+        "publishing": _move(parts, _corrected(parts, "publishing.tiff"), State.PUBLISHING),
+        "a page lost": _move(parts, _corrected(parts, "lost.tiff", pages=2), State.PUBLISHING),
         "putting away": _move(
-            made,
-            _move(made, _corrected(made, "away.tiff"), State.PUBLISHING),
+            parts,
+            _move(parts, _corrected(parts, "away.tiff"), State.PUBLISHING),
             State.PUTTING_AWAY,
             outcome=PUBLISHED,
         ),
     }
 
-    with _started(made) as pipeline:
-        eventually(lambda: made.journal.counts() == {State.DONE: len(left)})
+    with _started(parts) as pipeline:
+        eventually(lambda: parts.journal.counts() == {State.DONE: len(left)})
         assert pipeline.dead_threads() == []
 
     assert pipeline.dead_threads() == []
-    state = made.home / "state"
+    state = parts.home / "state"
     again = moves(state, left["a page lost"].id)
     assert again[-6:] == ["publishing", "queued", "reading", "publishing", "putting-away", "done"]
-    assert len(list((made.home / "archive").iterdir())) == len(left)
-    assert len(list((made.home / "outbox").glob("*.json"))) == len(left) - 1
+    assert len(list((parts.home / "archive").iterdir())) == len(left)
+    assert len(list((parts.home / "outbox").glob("*.json"))) == len(left) - 1
 
 
-def test_pages_of_another_version_are_read_again_if_they_cant_be_decoded(made: Bench) -> None:
-    document = _corrected(made, "a.tiff")
-    made.journal.facts.remember(Memory.VERSION, "", "0.0")
-    with contextlib.closing(sqlite3.connect(made.home / "state" / "journal.sqlite")) as db, db:
+def test_pages_of_another_version_are_read_again_if_they_cant_be_decoded(parts: Parts) -> None:
+    document = _corrected(parts, "a.tiff")
+    parts.journal.facts.remember(Memory.VERSION, "", "0.0")
+    with contextlib.closing(sqlite3.connect(parts.home / "state" / "journal.sqlite")) as db, db:
         db.execute("UPDATE pages SET result = '{}' WHERE number = 1")
 
-    with capture_logs() as logs, _started(made):
-        eventually(lambda: made.state(document) == State.DONE)
+    with capture_logs() as logs, _started(parts):
+        eventually(lambda: parts.state(document) == State.DONE)
 
     (warning,) = [entry for entry in logs if "another version" in entry["event"]]
     assert warning["pages"] == 1
     assert [entry["page"] for entry in logs if entry["event"] == "page read"] == [2]
 
 
-def test_a_reload_reaches_the_steps(made: Bench) -> None:
-    with _started(made) as pipeline:
-        pipeline.reload(made.change(originals="keep"))
-        pipeline.intake.claims.put(made.drop("a.png", encoded("png")))
-        eventually(lambda: made.journal.counts() == {State.DONE: 1})
+def test_a_reload_reaches_the_steps(parts: Parts) -> None:
+    with _started(parts) as pipeline:
+        pipeline.reload(parts.change(originals="keep"))
+        pipeline.intake.claims.put(parts.drop("a.png", encoded("png")))
+        eventually(lambda: parts.journal.counts() == {State.DONE: 1})
 
-    assert (made.inbox / "a.png").exists()
+    assert (parts.inbox / "a.png").exists()
 
 
 @pytest.mark.parametrize("how", ["close", "kill"])
-def test_a_page_at_a_model_that_hangs_is_interrupted(made: Bench, how: str) -> None:
+def test_a_page_at_a_model_that_hangs_is_interrupted(parts: Parts, how: str) -> None:
     """Let the model be a server that accepts the connection and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"http://127.0.0.1:{server.getsockname()[1]}/v1"
         llm = dataclasses.replace(
-            made.context.settings.llm, enabled=True, backend="openai", base_url=address
+            parts.context.settings.llm, enabled=True, backend="openai", base_url=address
         )
-        made.change(llm=llm)
-        document = _opened(made, "a.tiff")
-        pipeline = _pipeline(made)
+        parts.change(llm=llm)
+        document = _opened(parts, "a.tiff")
+        pipeline = _pipeline(parts)
         pipeline.start(workers=1)
         connection, _ = server.accept()
 
@@ -165,12 +166,12 @@ def test_a_page_at_a_model_that_hangs_is_interrupted(made: Bench, how: str) -> N
                     pass
             pipeline.close(grace=0.1)
 
-    assert made.state(document) == State.READING
-    assert made.journal.pages.text(document.id, 1) is not None
+    assert parts.state(document) == State.READING
+    assert parts.journal.pages.text(document.id, 1) is not None
 
 
 def test_a_thread_that_hangs_on_a_share_is_left_behind(
-    made: Bench, monkeypatch: pytest.MonkeyPatch
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Let the outbox's check hang, since a share that does so needs a file server."""
     hanging, released = threading.Event(), threading.Event()
@@ -182,10 +183,10 @@ def test_a_thread_that_hangs_on_a_share_is_left_behind(
             return super().check()
 
     monkeypatch.setattr(pipeline_module, "JOIN_SECONDS", 0.1)
-    outbox = HangingRoot(str(made.home / "outbox"))
-    roots = dataclasses.replace(made.stores.roots, outbox=outbox)
-    document = _move(made, _corrected(made, "a.tiff"), State.PUBLISHING)
-    pipeline = Pipeline(made.context, made.journal, roots, queue.SimpleQueue())
+    outbox = HangingRoot(str(parts.home / "outbox"))
+    roots = dataclasses.replace(parts.stores.roots, outbox=outbox)
+    document = _move(parts, _corrected(parts, "a.tiff"), State.PUBLISHING)
+    pipeline = Pipeline(parts.context, parts.journal, roots, queue.SimpleQueue())
     pipeline.start(workers=1)
     assert hanging.wait(30)
     began = time.monotonic()
@@ -197,4 +198,4 @@ def test_a_thread_that_hangs_on_a_share_is_left_behind(
     assert [entry["thread"] for entry in logs if "left behind" in entry["event"]] == ["publish"]
     released.set()
     eventually(lambda: "publish" not in [thread.name for thread in threading.enumerate()])
-    assert made.journal.document(document.id).state in (State.PUBLISHING, State.DONE)
+    assert parts.journal.document(document.id).state in (State.PUBLISHING, State.DONE)

@@ -16,8 +16,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from journals import unwritable
-from pipelines import Bench, bench
-from running import eventually, tree
+from pipelines import Pipeline, new_pipeline
+from running import eventually, new_tree
 from samples import encoded, numbered, put
 from scanmend.config.loading import load_settings
 from scanmend.document import State
@@ -69,11 +69,11 @@ def test_programs_are_called_for_each_document(tmp_path: Path) -> None:
         f'file="{out}/$1.$SCANMEND_EVENT"; env | grep ^SCANMEND_ > "$file.new"; mv "$file.new" "$file"',
     )
     more = f"{LLM}\nhooks: {{on_published: ['{script}', good], on_failure: ['{script}', bad]}}"
-    with tree(tmp_path / "home", more) as made:
-        made.start()
+    with new_tree(tmp_path / "home", more) as tree:
+        tree.start()
         name = "$(touch owned) `x` 'a' & b.png"
-        put(made.inbox, f"desk/{name}", encoded("png", numbered(1)))
-        put(made.inbox, "bad.png", b"no scan")
+        put(tree.inbox, f"desk/{name}", encoded("png", numbered(1)))
+        put(tree.inbox, "bad.png", b"no scan")
 
         eventually(lambda: (out / "good.published").exists() and (out / "bad.failed").exists())
 
@@ -97,21 +97,21 @@ def test_programs_are_called_for_each_document(tmp_path: Path) -> None:
 def test_a_webhook_is_called_again_until_it_answers(tmp_path: Path) -> None:
     with (
         _receiver([500, 503]) as (address, messages),
-        tree(tmp_path / "home", LLM) as made,
+        new_tree(tmp_path / "home", LLM) as tree,
     ):
-        made.configure(f"{LLM}\nhooks: {{webhook: '{address}'}}")
-        made.start()
-        put(made.inbox, "a.png", encoded("png", numbered(1)))
-        made.published("a")
-        put(made.inbox, "b.png", b"no scan")
+        tree.configure(f"{LLM}\nhooks: {{webhook: '{address}'}}")
+        tree.start()
+        put(tree.inbox, "a.png", encoded("png", numbered(1)))
+        tree.published("a")
+        put(tree.inbox, "b.png", b"no scan")
 
         eventually(lambda: [m["document"] for m in messages] == ["a.png"] * 3 + ["b.png"])
 
         assert [m["event"] for m in messages] == ["published"] * 3 + ["failed"]
-        assert messages[0]["sidecar"] == str(made.outbox / "a.json")
-        assert "answered 500" in made.log_text()
+        assert messages[0]["sidecar"] == str(tree.outbox / "a.json")
+        assert "answered 500" in tree.log_text()
         assert "facts" not in messages[0]
-        assert made.status()["facts"].keys() <= {"model"}
+        assert tree.status()["facts"].keys() <= {"model"}
 
 
 def test_no_event_is_lost_by_a_kill(tmp_path: Path) -> None:
@@ -120,16 +120,16 @@ def test_no_event_is_lost_by_a_kill(tmp_path: Path) -> None:
     script = _script(
         tmp_path / "tell", f'[ -e {flag} ] && echo "$SCANMEND_DOCUMENT" >> {tmp_path}/heard'
     )
-    with tree(tmp_path / "home", f"{LLM}\nhooks: {{on_published: ['{script}']}}") as made:
-        process = made.start()
+    with new_tree(tmp_path / "home", f"{LLM}\nhooks: {{on_published: ['{script}']}}") as tree:
+        process = tree.start()
         for stem in ("a", "b"):
-            put(made.inbox, f"{stem}.png", encoded("png", numbered(1)))
-            made.published(stem)
-        made.eventually(lambda: "hook failed, trying again" in made.log_text())
+            put(tree.inbox, f"{stem}.png", encoded("png", numbered(1)))
+            tree.published(stem)
+        tree.eventually(lambda: "hook failed, trying again" in tree.log_text())
         process.send_signal(signal.SIGKILL)
         process.wait(30)
         flag.touch()
-        made.start()
+        tree.start()
 
         eventually(
             lambda: (
@@ -144,15 +144,15 @@ def test_no_event_is_lost_by_a_kill(tmp_path: Path) -> None:
 def test_a_program_that_hangs_delays_no_document(tmp_path: Path) -> None:
     script = _script(tmp_path / "tell", f"echo $$ >> {tmp_path}/pids; sleep 600")
     more = f"{LLM}\nhooks: {{on_published: ['{script}'], timeout: 2s}}"
-    with tree(tmp_path / "home", more) as made:
-        process = made.start()
+    with new_tree(tmp_path / "home", more) as tree:
+        process = tree.start()
         for stem in ("a", "b", "c"):
-            put(made.inbox, f"{stem}.png", encoded("png", numbered(1)))
-            made.published(stem)
-        made.eventually(lambda: "not done within 2 s" in made.log_text())
+            put(tree.inbox, f"{stem}.png", encoded("png", numbered(1)))
+            tree.published(stem)
+        tree.eventually(lambda: "not done within 2 s" in tree.log_text())
         eventually(lambda: len((tmp_path / "pids").read_text().split()) >= 2)
         started = time.monotonic()
-        assert made.stop(process) == 0
+        assert tree.stop(process) == 0
         assert time.monotonic() - started < 15
 
         eventually(
@@ -190,15 +190,15 @@ def test_the_begin_and_the_end_of_trouble_are_reported(tmp_path: Path) -> None:
 
 
 def test_a_new_receiver_gets_no_past_event(tmp_path: Path) -> None:
-    with tree(tmp_path / "home", LLM) as made:
-        process = made.start()
-        put(made.inbox, "old.png", encoded("png", numbered(1)))
-        made.published("old")
-        made.stop(process)
+    with new_tree(tmp_path / "home", LLM) as tree:
+        process = tree.start()
+        put(tree.inbox, "old.png", encoded("png", numbered(1)))
+        tree.published("old")
+        tree.stop(process)
         with _receiver([]) as (address, messages):
-            made.configure(f"{LLM}\nhooks: {{webhook: '{address}'}}")
-            made.start()
-            put(made.inbox, "new.png", encoded("png", numbered(2)[1:]))
+            tree.configure(f"{LLM}\nhooks: {{webhook: '{address}'}}")
+            tree.start()
+            put(tree.inbox, "new.png", encoded("png", numbered(2)[1:]))
 
             eventually(lambda: messages)
 
@@ -209,8 +209,8 @@ def test_a_new_receiver_gets_no_past_event(tmp_path: Path) -> None:
     "hooks", ["{on_published: tell me}", "{webhook: 'file:///etc/passwd'}", "{on_alarm: [1]}"]
 )
 def test_a_wrong_hook_is_a_mistake_in_the_configuration(tmp_path: Path, hooks: str) -> None:
-    with tree(tmp_path, f"hooks: {hooks}") as made:
-        done = made.command("check-config", check=False)
+    with new_tree(tmp_path, f"hooks: {hooks}") as tree:
+        done = tree.command("check-config", check=False)
 
         assert done.returncode == 3
         assert ": hooks." in done.stderr
@@ -220,50 +220,54 @@ def test_a_wrong_hook_is_a_mistake_in_the_configuration(tmp_path: Path, hooks: s
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Iterator[Bench]:
-    with bench(tmp_path) as built:
+def pipeline(tmp_path: Path) -> Iterator[Pipeline]:
+    with new_pipeline(tmp_path) as built:
         yield built
 
 
-def _hooks(made: Bench, **hooks: Any) -> Hooks:
-    settings = made.change(hooks=dataclasses.replace(made.context.settings.hooks, **hooks)).settings
-    return Hooks(made.journal, settings)
+def _hooks(pipeline: Pipeline, **hooks: Any) -> Hooks:
+    settings = pipeline.change(
+        hooks=dataclasses.replace(pipeline.context.settings.hooks, **hooks)
+    ).settings
+    return Hooks(pipeline.journal, settings)
 
 
-def _failed(made: Bench, name: str) -> None:
-    document = made.journal.move(made.reading(name), State.PUTTING_AWAY, "why", outcome="damaged")
-    made.journal.move(document, State.FAILED, "why")
+def _failed(pipeline: Pipeline, name: str) -> None:
+    document = pipeline.journal.move(
+        pipeline.reading(name), State.PUTTING_AWAY, "why", outcome="damaged"
+    )
+    pipeline.journal.move(document, State.FAILED, "why")
 
 
-def _published(made: Bench, name: str) -> None:
-    document = made.journal.note_stem(made.reading(name), name)
+def _published(pipeline: Pipeline, name: str) -> None:
+    document = pipeline.journal.note_stem(pipeline.reading(name), name)
     for state in (State.PUBLISHING, State.PUTTING_AWAY, State.DONE):
-        document = made.journal.move(document, state, "the test")
+        document = pipeline.journal.move(document, state, "the test")
 
 
-def test_each_receiver_gets_its_events_and_resumes_after_them(made: Bench) -> None:
+def test_each_receiver_gets_its_events_and_resumes_after_them(pipeline: Pipeline) -> None:
     with _receiver([]) as (address, messages):
-        hooks = _hooks(made, webhook=address, on_failure=("/nowhere/program",))
+        hooks = _hooks(pipeline, webhook=address, on_failure=("/nowhere/program",))
         for name in ("a.png", "b.png"):
-            _published(made, name)
+            _published(pipeline, name)
 
         hooks.turn(time.monotonic(), lambda: False)
 
         assert hooks.configured
         events = [(message["event"], message.get("document")) for message in messages]
         assert [e for e in events if e[1]] == [("published", "a.png"), ("published", "b.png")]
-        assert messages[0]["text"] == str(made.home / "outbox" / "a.png.txt")
-        _failed(made, "c.png")
-        again = Hooks(made.journal, made.context.settings)  # as after a restart
+        assert messages[0]["text"] == str(pipeline.home / "outbox" / "a.png.txt")
+        _failed(pipeline, "c.png")
+        again = Hooks(pipeline.journal, pipeline.context.settings)  # as after a restart
         again.turn(time.monotonic(), lambda: False)
         assert [message["event"] for message in messages if "document" in message][2:] == ["failed"]
 
 
 def test_a_failed_event_is_tried_again_and_given_up_after_a_day(
-    made: Bench, monkeypatch: pytest.MonkeyPatch
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hooks = _hooks(made, on_failure=("/nowhere/program",))
-    _failed(made, "a.png")
+    hooks = _hooks(pipeline, on_failure=("/nowhere/program",))
+    _failed(pipeline, "a.png")
     with capture_logs() as logs:
         hooks.turn(time.monotonic(), lambda: False)
         hooks.turn(time.monotonic(), lambda: False)  # too early for another try
@@ -276,11 +280,11 @@ def test_a_failed_event_is_tried_again_and_given_up_after_a_day(
     assert entries == [("hook failed, trying again", why), ("gave up a hook's event", why)]
 
 
-def test_an_event_that_a_stop_interrupts_is_delivered_again(made: Bench) -> None:
+def test_an_event_that_a_stop_interrupts_is_delivered_again(pipeline: Pipeline) -> None:
     answers = iter([False, True, True, True])
     with _receiver([]) as (address, messages):
-        hooks = _hooks(made, webhook=address)
-        _failed(made, "a.png")
+        hooks = _hooks(pipeline, webhook=address)
+        _failed(pipeline, "a.png")
         hooks.turn(time.monotonic(), lambda: next(answers))
 
         hooks.turn(time.monotonic(), lambda: False)
@@ -288,15 +292,15 @@ def test_an_event_that_a_stop_interrupts_is_delivered_again(made: Bench) -> None
     assert [m["document"] for m in messages if "document" in m] == ["a.png", "a.png"]
 
 
-def test_hooks_pause_after_a_position_could_not_be_stored(made: Bench) -> None:
+def test_hooks_pause_after_a_position_could_not_be_stored(pipeline: Pipeline) -> None:
     """The event itself was delivered; only a restart would deliver it a second time."""
     with _receiver([]) as (address, messages):
-        hooks = _hooks(made, webhook=address)
-        _failed(made, "a.png")
+        hooks = _hooks(pipeline, webhook=address)
+        _failed(pipeline, "a.png")
         now = time.monotonic()
-        with unwritable(made.journal):
+        with unwritable(pipeline.journal):
             hooks.turn(now, lambda: False)
-        _failed(made, "b.png")
+        _failed(pipeline, "b.png")
         hooks.turn(now, lambda: False)
         assert [m["document"] for m in messages if "document" in m] == ["a.png"]
 

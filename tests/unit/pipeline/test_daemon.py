@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from pipelines import bench
+from pipelines import new_pipeline
 from scanmend.config.settings import JournalSettings, Settings
 from scanmend.document import FileSnapshot, State
 from scanmend.intake.intake_log import IntakeLog
@@ -37,18 +37,18 @@ def test_old_documents_are_pruned_once_a_day(tmp_path: Path) -> None:
 
 def test_waiting_files_that_vanished_while_no_daemon_ran_are_gone(tmp_path: Path) -> None:
     """Record nothing while the inbox itself is away."""
-    with bench(tmp_path) as made:
-        inbox = made.stores.roots.inbox
-        log = IntakeLog(made.journal, made.stores.leases, made.queues.results)
+    with new_pipeline(tmp_path) as pipeline:
+        inbox = pipeline.stores.roots.inbox
+        log = IntakeLog(pipeline.journal, pipeline.stores.leases, pipeline.queues.results)
         for name in ("here.pdf", "vanished.pdf"):
-            log.record_waiting(made.drop(name, b"%PDF"), 5.0, "incomplete")
-        (made.inbox / "vanished.pdf").unlink()
-        made.inbox.rename(tmp_path / "elsewhere")
-        record_vanished(made.journal, inbox, log)
-        assert made.journal.counts() == {State.SETTLING: 2}
-        (tmp_path / "elsewhere").rename(made.inbox)
+            log.record_waiting(pipeline.drop(name, b"%PDF"), 5.0, "incomplete")
+        (pipeline.inbox / "vanished.pdf").unlink()
+        pipeline.inbox.rename(tmp_path / "elsewhere")
+        record_vanished(pipeline.journal, inbox, log)
+        assert pipeline.journal.counts() == {State.SETTLING: 2}
+        (tmp_path / "elsewhere").rename(pipeline.inbox)
 
-        record_vanished(made.journal, inbox, log)
+        record_vanished(pipeline.journal, inbox, log)
 
-        (gone,) = made.journal.in_state(State.GONE)
+        (gone,) = pipeline.journal.in_state(State.GONE)
         assert gone.path == b"vanished.pdf"
