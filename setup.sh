@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Prepare a fresh Debian 12 or Ubuntu 24.04: system packages, .venv, scanmend with all its engines.
 #   ./setup.sh run     what `make run` needs
-#   ./setup.sh test    that, and what the tests and the documentation need
-# Does nothing if nothing has changed since the last time.
+#   ./setup.sh test    also what the tests and the documentation need
+# Does nothing if nothing has changed since the last call.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -11,8 +11,8 @@ python=${PYTHON:-python3}
 stamp=.venv/.ready-$what
 say() { printf '\033[1mscanmend:\033[0m %s\n' "$*"; }
 stop() { printf 'scanmend: %s\n' "$*" >&2; exit 1; }
-# The user of a service can't write here. Without this step every start and every status would compile the source.
-# A failure costs only that time.
+# The user of a service can't write here. Without this step, every start and every `scanmend status` would compile the
+# source. A failure of this step costs only that time.
 compile() { .venv/bin/python -m compileall -q daemon || true; }
 
 wanted=$(cat pyproject.toml constraints.txt setup.sh | sha256sum; printf '%s' "${CMAKE_ARGS:-}")

@@ -1,10 +1,10 @@
-"""Write the generated parts of docs/: they come from the code, so they can't drift from it.
+"""Write the parts of docs/ that are generated from the code, so that they can't differ from it.
 
     .venv/bin/python docs/generate.py            write them (`make docs` does it)
-    .venv/bin/python docs/generate.py --check    only say which are out of date; exit code 1 if any is
+    .venv/bin/python docs/generate.py --check    only name the outdated parts; exit code 1 if there are any
 
-A page has hand-written text around ``<!-- begin NAME -->`` and ``<!-- end NAME -->``; this program writes what is between.
-tests/unit/docs/test_generated.py fails on a part that is out of date.
+A page has hand-written text around ``<!-- begin NAME -->`` and ``<!-- end NAME -->``; this program writes the lines between.
+tests/unit/docs/test_generated.py fails if a part is out of date.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""Draw docs/images/first-run.svg from a real run: the sample, what the terminal shows of it, and a piece of its sidecar.
+"""Draw docs/images/first-run.svg from a real run: the sample, the output in the terminal, and an excerpt of the sidecar.
 
     .venv/bin/python docs/picture.py
 
@@ -25,15 +25,20 @@ sys.path[:0] = [str(ROOT / "daemon"), str(ROOT / "etc")]
 from show_result import shown  # noqa: E402
 
 TARGET = ROOT / "docs" / "images" / "first-run.svg"
-WIDTH, LEFT, GAP, MARGIN = 1250, 520, 24, 20  # pixels: of all, of the left column, between, around
-SIZE, LEADING = 12.5, 17  # of the letters
-CROP = (50, 60, 650, 560)  # of the sample: the invoice without its margins
+WIDTH, LEFT, GAP, MARGIN = (
+    1250,
+    520,
+    24,
+    20,
+)  # pixels: total, left column, gap between, margin around
+SIZE, LEADING = 12.5, 17  # pixels: font size, distance between lines
+CROP = (50, 60, 650, 560)  # pixels of the sample: the invoice without its margins
 COLOURS = {"32": "#7ee787", "33": "#f2cc60", "2": "#8b949e"}
 FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 
 
 def run() -> tuple[list[str], dict[str, Any]]:
-    """Process the sample; return what the terminal shows, and the sidecar."""
+    """Process the sample; return the lines in the terminal, and the sidecar."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "scanmend", "--config", "etc/scanmend.yaml", "process", "etc/sample.png", "--out", folder]  # fmt: skip
         subprocess.run(command, cwd=ROOT, check=True, env={"PYTHONPATH": str(ROOT / "daemon")})
@@ -43,7 +48,7 @@ def run() -> tuple[list[str], dict[str, Any]]:
 
 
 def excerpt(sidecar: dict[str, Any]) -> list[str]:
-    """Return the edit and the suspect that tell most, as they stand in the sidecar."""
+    """Return the edit and the suspect that show most, as the sidecar has them."""
     page = sidecar["pages"][0]
     edits = [e for line in page["lines"] for e in line["edits"] if e["accepted"]]
     edit = max(edits, key=lambda e: e["margin"] or 0)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Tell a new user where the folders are. On the first run, drop a sample, and show what came of it.
+# Tell a new user where the folders are. On the first run, drop a sample and show its result.
 set -eu
 cd "$(dirname "$0")/.."
 first=no
@@ -10,6 +10,6 @@ echo "Results are in   $PWD/var/outbox   (originals in var/archive, failures in 
 echo "In another terminal: .venv/bin/scanmend status.  Ctrl-C stops the daemon."
 if [ "$first" = yes ]; then
   cp etc/sample.png var/.sample.png && mv var/.sample.png var/inbox/sample.png
-  echo "A sample was dropped, a worn invoice. What scanmend makes of it appears here in a moment."
+  echo "A sample was dropped: a worn invoice. Its result appears here in a moment."
   .venv/bin/python etc/show_result.py --wait 300 var/outbox/sample.json &
 fi

@@ -1,8 +1,8 @@
-"""Show what a sidecar says: the words that were corrected, and those that a person should check.
+"""Show the corrected words in a sidecar, and those that a person should check.
 
     .venv/bin/python etc/show_result.py [--wait SECONDS] var/outbox/sample.json
 
-`make run` starts it after it has dropped the sample. It reads nothing but the sidecar and the text beside it.
+`make run` starts this program after it has dropped the sample. It reads only the sidecar.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 GREEN, YELLOW, DIM, PLAIN = "\x1b[32m", "\x1b[33m", "\x1b[2m", "\x1b[0m"
-COLUMN = 26  # characters, of the first column
+COLUMN = 26  # width of the first column in characters
 
 
 def shown(sidecar: Path, colour: bool) -> Iterator[str]:
@@ -47,7 +47,7 @@ def _words(pages: list[dict[str, Any]]) -> int:
 
 
 def _why(edit: dict[str, Any]) -> str:
-    """Return the rule that accepted an edit, and how much surer the model was (a natural logarithm)."""
+    """Return the rule that accepted an edit, and the model's margin (a natural logarithm)."""
     margin = "" if edit["margin"] is None else f", margin {edit['margin']:.1f}"
     return f"{edit['rule']}{margin}"
 
@@ -71,23 +71,27 @@ def _marked(
     ]
     end = len(text)
     for start, stop, colour in sorted(spans, reverse=True):
-        if stop <= end:  # spans may overlap: a word of a suspect number
+        if stop <= end:  # spans may overlap: a corrected word inside a suspect number
             text = text[:start] + colour + text[start:stop] + plain + text[stop:]
             end = start
     return text
 
 
 def main() -> int:
-    """Print one result; 1 if there is none in time."""
+    """Print one result; return 1 if it does not appear in time."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("sidecar", type=Path)
     parser.add_argument(
-        "--wait", type=float, default=0, metavar="SECONDS", help="for the sidecar to appear"
+        "--wait",
+        type=float,
+        default=0,
+        metavar="SECONDS",
+        help="time limit for the sidecar to appear",
     )
     parser.add_argument(
-        "--colour", action="store_true", help="also where the output is no terminal"
+        "--colour", action="store_true", help="use colours even if the output is not a terminal"
     )
     options = parser.parse_args()
     deadline = time.monotonic() + options.wait

@@ -1,4 +1,4 @@
-"""Read a journal beside the daemon, and make one fail."""
+"""Read a journal while the daemon writes it, and make a journal fail."""
 
 import contextlib
 import dataclasses
@@ -35,7 +35,7 @@ def moves(state: Path, document: int) -> list[str]:
 
 @contextlib.contextmanager
 def unwritable(journal: Journal) -> Iterator[None]:
-    """Let SQLite refuse each write of the journal, with the error of a read-only disk; reads go on."""
+    """Make SQLite refuse each write to the journal, as on a read-only disk; reads still work."""
     connection = journal._db.connection
     connection.execute("PRAGMA query_only = ON")
     try:

@@ -180,10 +180,10 @@ class Tree:
 
 
 @contextlib.contextmanager
-def tree(home: Path, more: str = "") -> Iterator[Tree]:
-    """Make a tree; end its daemons after the block."""
-    made = Tree(home, more)
+def new_tree(home: Path, more: str = "") -> Iterator[Tree]:
+    """Make a tree of folders below ``home``; end its daemons after the block."""
+    tree = Tree(home, more)
     try:
-        yield made
+        yield tree
     finally:
-        made.close()
+        tree.close()

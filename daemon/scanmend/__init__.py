@@ -1,3 +1,3 @@
-"""scanmend: scans dropped in a folder come out as corrected text, with a sidecar that says how."""
+"""scanmend turns scans that are dropped in a folder into corrected text, and records in a sidecar how."""
 
 __version__ = "0.2.0"

@@ -1,4 +1,4 @@
-"""Run ``scanmend``: ``python -m scanmend`` is the same."""
+"""Run the command line, so that ``python -m scanmend`` does the same as ``scanmend``."""
 
 import sys
 

@@ -1,43 +1,46 @@
-"""Decide what follows from a failed page, and how long anything that failed waits before it is tried again.
+"""Decide what follows from a failed page, and how long to wait before anything that failed is tried again.
 
-``decide`` is the policy for pages. Other steps have policies of their own, because they retry for ever or because a
-person waits: ``backends.llm_failures`` for the model, ``service`` for hooks, the steps for what the machine can't do.
-They all take their delays from ``back_off``, but for the model's, which are a table.
+``decide`` is the policy for pages. Some failures have policies elsewhere, because they are retried for ever or because a
+person waits: the model's in ``backends.llm_failures``, the hooks' in ``service``, and the machine's in each step. All of
+them take their delays from ``back_off``, except for the model's delays, which are a table.
 """
 
 from dataclasses import dataclass
 
 from scanmend.errors import DocumentError, MachineError, ScanmendError
 
-MAX_DOUBLINGS = 30  # beyond, the power would overflow
+MAX_DOUBLINGS = 30  # a much higher power of two would overflow
 
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Try once more after ``delay`` seconds; the failure counted as an attempt."""
+    """The decision to try once more after ``delay`` seconds; the failure counts as an attempt."""
 
     delay: float
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Wait ``delay`` seconds and try again, for ever: the machine can't do it now. No attempt is counted."""
+    """The decision to try again after ``delay`` seconds, for ever: the machine fails. No attempt is counted."""
 
     delay: float
 
 
 @dataclass(frozen=True, slots=True)
 class Fail:
-    """Put the file into failed/. ``kind``: "permanent" for its own fault, "exhausted" after the last attempt."""
+    """The decision to put the file into failed/.
+
+    ``kind``: "permanent" for the file's own fault, "exhausted" after the last attempt.
+    """
 
     kind: str
 
 
 def decide(error: ScanmendError, attempts: int, allowed: int, pauses: int) -> Again | Pause | Fail:
-    """Return what to do after an error of a page.
+    """Return the decision that follows from a page's error.
 
-    ``attempts``: failed attempts of this page, this one included; ``allowed``: ``ocr.attempts``; ``pauses``: how often in
-    a row the machine could not do it.
+    ``attempts``: failed attempts at this page, this one included; ``allowed``: ``ocr.attempts``; ``pauses``: how many
+    times in a row the machine has failed.
     """
     if isinstance(error, DocumentError):
         return Fail("permanent")
@@ -49,8 +52,8 @@ def decide(error: ScanmendError, attempts: int, allowed: int, pauses: int) -> Ag
 
 
 def back_off(step: int, first: float = 0.5, most: float = 60.0) -> float:
-    """Return the seconds to wait after the ``step``-th failure in a row (from 0).
+    """Return the seconds to wait after failure number ``step`` (from 0) in a row.
 
-    They begin with ``first`` and are doubled each time, up to ``most``.
+    The delay begins with ``first`` and doubles each time, up to ``most``.
     """
     return min(most, first * 2.0 ** min(step, MAX_DOUBLINGS))

@@ -11,13 +11,11 @@ from typing import Self
 
 from scanmend.errors import show
 
-PARTS = (
-    "parts"  # folder in an OCR child's scratch folder: the bytes of extracted files, named 0, 1, …
-)
+PARTS = "parts"  # the folder in an OCR child's own folder that holds extracted files, named 0, 1, …
 
 
 class State(enum.StrEnum):
-    """Where a document is on its way."""
+    """A state of a document."""
 
     SETTLING = "settling"  # found, but not complete yet
     QUEUED = "queued"  # claimed: complete, hashed, waiting to be read
@@ -26,37 +24,37 @@ class State(enum.StrEnum):
     PUTTING_AWAY = "putting-away"  # the outcome is decided; the original is being put away
     DONE = "done"
     FAILED = "failed"
-    GONE = "gone"  # its owner took it away or replaced it before it was published
+    GONE = "gone"  # its owner removed or replaced the file before it was published
 
 
 MOVES: dict[State | None, frozenset[State]] = {
     None: frozenset({State.SETTLING, State.QUEUED}),
     State.SETTLING: frozenset({State.QUEUED, State.PUTTING_AWAY, State.GONE}),
     State.QUEUED: frozenset({State.READING, State.PUTTING_AWAY, State.GONE}),
-    # back to QUEUED: the daemon stopped, or the machine could not do it; finished pages are kept
-    # back to SETTLING: its end looks odd and it does not open; it may still be being written
+    # back to QUEUED: the daemon stopped, or the machine failed; finished pages are kept
+    # back to SETTLING: its end looks odd and it does not open, so a writer may still be at work
     State.READING: frozenset(
         {State.QUEUED, State.SETTLING, State.PUBLISHING, State.PUTTING_AWAY, State.GONE}
     ),
-    # back to QUEUED: after an upgrade, a page that was kept can't be used
+    # back to QUEUED: after an upgrade, a stored page can't be used
     State.PUBLISHING: frozenset({State.QUEUED, State.PUTTING_AWAY, State.GONE}),
     State.PUTTING_AWAY: frozenset({State.DONE, State.FAILED}),
     State.DONE: frozenset(),
-    # its owner dropped it again, by `scanmend retry` or by hand
+    # its owner put it back into the inbox, by `scanmend retry` or by hand
     State.FAILED: frozenset({State.GONE}),
     State.GONE: frozenset(),
 }
 ACTIVE = (State.QUEUED, State.READING, State.PUBLISHING, State.PUTTING_AWAY)
-WAITS = "waits"  # the reason of a document begins so while this machine can't go on with it
+WAITS = "waits"  # the first word of a document's reason while this machine can't go on with it
 
 
 @dataclass(frozen=True, slots=True)
 class FileSnapshot:
     """A regular file as the watcher last saw it in the inbox.
 
-    ``path`` is relative to the inbox. ``closed``: its writer closed it, or it was renamed into the inbox, so that the
-    quiet period need not pass. ``waited``: it has been quiet for ``settle.doubtful``, so that an odd end is no reason
-    to wait longer.
+    ``path`` is relative to the inbox. ``closed``: its writer closed it, or it was renamed into the inbox, so that no
+    quiet period is needed. ``waited``: it has been quiet for ``settle.doubtful``, so that an odd end is no reason to wait
+    longer.
     """
 
     path: bytes
@@ -68,7 +66,7 @@ class FileSnapshot:
 
     @classmethod
     def of(cls, path: bytes, status: os.stat_result, closed: bool = False) -> Self:
-        """Return the snapshot of a file's status.
+        """Return a snapshot with this file status.
 
         The inode number loses its top bit: shares use all 64 bits, and SQLite's integers have a sign.
         """
@@ -76,15 +74,15 @@ class FileSnapshot:
 
     @property
     def identity(self) -> tuple[int, int, int]:
-        """Return what must not change while the file is read: size, mtime, inode."""
+        """Return size, mtime and inode, which must not change while the file is read."""
         return (self.size, self.mtime_ns, self.inode)
 
 
 @dataclass(frozen=True, slots=True)
 class EndDoubt:
-    """Why a claimed file may be unfinished: its end looks odd, and only opening it tells.
+    """A reason why a claimed file may be unfinished: its end looks odd, and only opening the file will tell.
 
-    ``what`` says what looks odd. ``warning`` is published when the file opens all the same.
+    ``what`` says what looks odd. ``warning`` is published if the file opens all the same.
     """
 
     what: str
@@ -93,7 +91,10 @@ class EndDoubt:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """An embedded file that an OCR child extracted: its name in the PDF; its kind by its bytes, as ".pdf"."""
+    """An embedded file that an OCR child extracted.
+
+    ``name``: its name in the PDF. ``kind``: the usual extension of its type, such as ".pdf", told by its bytes.
+    """
 
     name: str
     kind: str
@@ -103,10 +104,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a file holds: its media type (``image/tiff`` …) and its number of pages.
+    """The contents of a file: its media type (``image/tiff`` …) and its number of pages.
 
-    ``off_pages``: warnings about what no page shows. ``parts``: embedded files to be read as documents of their own; the
-    bytes of the first are in the child's scratch folder as ``parts/0``.
+    ``off_pages``: warnings about content that no page shows. ``parts``: embedded files to be read as documents of their
+    own; the bytes of the first are in the child's own folder as ``parts/0``.
     """
 
     media_type: str
@@ -118,10 +119,10 @@ class Contents:
 
 @dataclass(frozen=True, slots=True)
 class PartOf:
-    """The file that a part lay in: its path (percent-encoded), its sha256, and the part's name there.
+    """The file that a part was embedded in: its path (percent-encoded), its sha256, and the part's name in it.
 
-    ``ancestors``: the sha256 of the files that that file lay in, the outermost first. ``room_parts``, ``room_bytes``:
-    how many parts and bytes may be extracted of the part in turn. The journal keeps it as JSON: rename no field.
+    ``ancestors``: the sha256 of the files around that file, the outermost first. ``room_parts``, ``room_bytes``: how many
+    parts and bytes may in turn be extracted from the part. The journal stores this as JSON, so rename no field.
     """
 
     path_percent: str
@@ -136,8 +137,8 @@ class PartOf:
 class Document:
     """One row of the journal; times are seconds since the epoch.
 
-    Of a part, ``parent`` is the document that it was embedded in, ``part`` its index there (from 0), and ``part_of`` a
-    ``PartOf`` as JSON.
+    For a part, ``parent`` is the id of the document that it was embedded in, ``part`` its index there (from 0), and
+    ``part_of`` a ``PartOf`` as JSON.
     """
 
     id: int
@@ -169,29 +170,35 @@ class Document:
 
     @property
     def name(self) -> str:
-        """Return the path for people."""
+        """Return the path, escaped for people."""
         return show(self.path)
 
     @property
     def waits(self) -> bool:
-        """Whether this machine can't go on with the document now; ``reason`` says why."""
+        """Return whether this machine can't go on with the document now; ``reason`` says why."""
         return self.reason.startswith(WAITS)
 
     @property
     def end_doubts(self) -> tuple[EndDoubt, ...]:
-        """Return why the file may be unfinished; empty once its contents are known.
+        """Return the reasons why the file may be unfinished; empty once its contents are known.
 
-        Until then ``warnings`` holds the doubts. Earlier versions stored only the text of the warning.
+        Until then ``warnings`` holds the reasons. Earlier versions stored only the text of each warning.
         """
         if self.pages is not None:
             return ()
         stored = json.loads(self.warnings)
-        return tuple(EndDoubt(d, d) if isinstance(d, str) else EndDoubt(**d) for d in stored)
+        return tuple(
+            EndDoubt(entry, entry) if isinstance(entry, str) else EndDoubt(**entry)
+            for entry in stored
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class NewPart:
-    """An embedded file that becomes a document when its parent is published; ``part_of`` as in Document."""
+    """An embedded file that becomes a document when its parent is published.
+
+    ``number`` is its index in the parent (from 0), ``part_of`` as in ``Document``.
+    """
 
     number: int
     path: bytes
@@ -201,7 +208,7 @@ class NewPart:
 
 
 class FactKey(enum.StrEnum):
-    """What a fact is about."""
+    """The subject of a fact."""
 
     INBOX = "inbox"  # the inbox can't be trusted
     PUBLISH = "publish"  # nothing can be published
@@ -210,7 +217,7 @@ class FactKey(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something that holds now and is no document's state, such as "the inbox is away"."""
+    """A current state of something other than a document, such as "the inbox is away"."""
 
     value: str
     reason: str

@@ -3,7 +3,7 @@
     ScanmendError
     ├ UsageError            the command line is wrong
     ├ ConfigError           the configuration is wrong: file, line, key, remedy
-    ├ AlreadyRunning        a second daemon on the same state folder
+    ├ AlreadyRunning        another daemon holds the same state folder
     ├ DocumentError         this file's fault: it goes to failed/
     │ ├ Encrypted  Damaged  TooBig  Unsupported  NeverCompleted
     ├ ChildError            costs one attempt of one page
@@ -11,14 +11,15 @@
     └ MachineError          this machine's fault: wait and try again, for ever
       ├ FolderGone  DiskFull  EngineUnusable  ModelUnavailable
 
-Each error has ``what`` (what happened, to which file, by ``show``) and ``remedy`` (what to do about it); ``str()`` joins
-both for people. Programs read ``code``, which is published (``kind`` in ``<name>.error.json``) and never changes.
+Each error has ``what`` (what happened, and to which file, escaped by ``show``) and ``remedy`` (what to do about it);
+``str()`` joins both for people. Programs read ``code``, which is published (``kind`` in ``<name>.error.json``) and never
+changes.
 """
 
 import errno
 from typing import ClassVar
 
-# environment variable that allows ocr.engine: null, for benches
+# the environment variable by which benches allow ocr.engine: null
 NULL_ALLOWED = "SCANMEND_NULL_ENGINE"
 
 
@@ -32,7 +33,7 @@ def show(path: bytes | str) -> str:
 
 
 class ScanmendError(Exception):
-    """An error that scanmend foresees.
+    """An expected error.
 
     ``code`` names it for programs. ``meaning`` and ``advice`` describe all errors of the class, for the documentation;
     ``exit_code`` is that of a command that ends with it.
@@ -44,7 +45,7 @@ class ScanmendError(Exception):
     advice: ClassVar[str] = "The message says what to do."
 
     def __init__(self, what: str, remedy: str = "") -> None:
-        """Say what happened, to which file, and what to do about it."""
+        """Say what happened, and to which file, and what to do about it."""
         super().__init__(what, remedy)
         self.what = what
         self.remedy = remedy
@@ -90,7 +91,7 @@ class DocumentError(ScanmendError):
 
 
 class Encrypted(DocumentError):
-    """A document that needs a password, or a right."""
+    """A document that needs a password, or forbids the extraction of its text."""
 
     code = "encrypted"
     meaning = "The PDF needs a password, or does not allow its text to be extracted."
@@ -98,7 +99,7 @@ class Encrypted(DocumentError):
 
 
 class Damaged(DocumentError):
-    """A file that is not a whole document of its format."""
+    """A file that is not a complete document of its format."""
 
     code = "damaged"
     meaning = "The file is not a whole document of its format, and can't be repaired."
@@ -139,13 +140,13 @@ class ChildError(ScanmendError):
 
 
 class Died(ChildError):
-    """A child that ended in the middle of a request; ``output`` is the last that it wrote to stderr and stdout."""
+    """A child that ended in the middle of a request; ``output`` is the end of its stdout and stderr."""
 
     code = "died"
     meaning = "The child process that read the page ended in the middle of it, as often as `ocr.attempts` allows."
 
     def __init__(self, what: str, remedy: str = "", output: str = "") -> None:
-        """Say how the child ended, and what it wrote before."""
+        """Say how the child ended, and what it printed before."""
         super().__init__(what, remedy)
         self.output = output
 
@@ -167,14 +168,14 @@ class OutOfMemory(ChildError):
 
 
 class ProtocolError(ChildError):
-    """A message between the daemon and a child that is not what the protocol allows."""
+    """A message between the daemon and a child that violates the protocol."""
 
     code = "babbled"  # published under this name since the first version
     meaning = "A child process answered with something that is no answer, as often as `ocr.attempts` allows."
 
 
 class MachineError(ScanmendError):
-    """A failure that is not the document's fault: the work waits until the machine can do it."""
+    """A failure of this machine, not of the document: the work waits until the machine can do it."""
 
     code = "machine-error"
     exit_code = 7
@@ -191,7 +192,7 @@ class FolderGone(MachineError):
 
 
 class DiskFull(MachineError):
-    """A disk without space where something must be written."""
+    """A disk without space for something that must be written."""
 
     code = "disk-full"
     meaning = "No space is left where scanmend must write."
@@ -207,7 +208,7 @@ class EngineUnusable(MachineError):
 
 
 class ModelUnavailable(MachineError):
-    """A model that can't be had, for the reason given."""
+    """A model that is not available, for the reason in the message."""
 
     code = "model-unavailable"
     meaning = "There is no model to correct with."
@@ -215,6 +216,7 @@ class ModelUnavailable(MachineError):
 
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+# a folder or a share that can't be used, or too many open files
 _UNREACHABLE_NAMES = (
     "EIO ESTALE EROFS ENODEV ENXIO ENOTCONN ETIMEDOUT EHOSTDOWN EHOSTUNREACH ENETDOWN ENETUNREACH ECONNABORTED"
     " ECONNRESET EACCES EPERM ENOENT EMFILE ENFILE"
@@ -223,9 +225,9 @@ _UNREACHABLE = {getattr(errno, name) for name in _UNREACHABLE_NAMES.split()}
 
 
 def machine_error(error: OSError, doing: str) -> MachineError:
-    """Return the error of this machine for an OSError of reading or writing; ``doing`` says what was being done.
+    """Return the MachineError for an OSError; ``doing`` says what failed, such as "reading a.pdf".
 
-    DiskFull and FolderGone hold for every document; a plain MachineError may concern this one alone.
+    DiskFull and FolderGone affect every document; a plain MachineError may affect this one alone.
     """
     what = f"{doing}: {error.strerror or error}"
     if error.errno in _FULL:
@@ -239,9 +241,9 @@ def every_class(root: type[ScanmendError] = ScanmendError) -> list[type[Scanmend
 
 
 def by_code(code: str, what: str, remedy: str = "") -> ScanmendError:
-    """Return the error that a child reported by its code.
+    """Return the error that a child reported with this code.
 
-    An unknown code is a ChildError, and so is one that a child has no business with, as "config-error".
+    An unknown code becomes a ChildError, and so does a code that no child may report, such as "config-error".
     """
     roots = (DocumentError, ChildError, MachineError)
     known = {cls.code: cls for root in roots for cls in every_class(root)}
@@ -249,5 +251,5 @@ def by_code(code: str, what: str, remedy: str = "") -> ScanmendError:
 
 
 def costs_attempts(code: str) -> bool:
-    """Return whether errors of this code cost attempts of a page, so that the document fails after the last one."""
+    """Return whether an error with this code costs a page one of its ``ocr.attempts``."""
     return code in {cls.code for cls in every_class(ChildError)}

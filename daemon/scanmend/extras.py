@@ -1,16 +1,16 @@
-"""Tell which optional parts of scanmend are missing here, and how to install them.
+"""Find out which optional parts of scanmend are not installed, and how to install them.
 
-The extras are those of ``pyproject.toml``. Every process may ask; nothing is imported to find out.
+The extras are those of ``pyproject.toml``. Any process may use this module, which imports none of the packages.
 """
 
 import importlib.util
 
 from scanmend.errors import EngineUnusable, MachineError, ModelUnavailable
 
-# extra -> the packages to import that it brings
+# extra -> the import names of its packages
 EXTRAS = {
     "rapidocr": ("rapidocr", "openvino"),
-    "tesseract": ("rapidocr", "openvino"),  # which way up a page lies is RapidOCR's to tell
+    "tesseract": ("rapidocr", "openvino"),  # RapidOCR finds out which way up a page lies
     "aspose": ("rapidocr", "openvino", "aspose"),
     "llm": ("llama_cpp", "huggingface_hub", "httpx2", "tqdm"),
     "systemd": ("systemd",),
@@ -18,7 +18,7 @@ EXTRAS = {
 
 
 def lacking(extra: str) -> list[str]:
-    """Return the packages of an extra that are not installed."""
+    """Return the import names of an extra's packages that are not installed."""
     return [name for name in EXTRAS[extra] if importlib.util.find_spec(name) is None]
 
 
@@ -28,7 +28,7 @@ def remedy(extra: str) -> str:
 
 
 def not_installed(error: ModuleNotFoundError) -> MachineError | None:
-    """Return a failed import of an extra's package as an error with its remedy; None: no extra brings that package."""
+    """Return the error, with its remedy, for a failed import of an extra's package; None for any other package."""
     package = (error.name or "").partition(".")[0]
     extra = next((name for name, packages in EXTRAS.items() if package in packages), None)
     if extra is None:

@@ -1,30 +1,32 @@
-"""The kinds of files that scanmend reads: the one table, used wherever a kind is told or named.
+"""Define the types of files that scanmend reads: the only table of them, used by all other code.
 
-A kind is told by a file's first bytes, never by its name. ``marks`` are few bytes, so that a damaged file still
-counts as its kind; ``signature`` is strict, so that arbitrary bytes don't. A new kind needs a row here, and a function
-in ``intake.completeness`` where its bytes tell that the file is whole.
+A file's first bytes determine its type, never its name. ``marks`` are few bytes, so that a damaged file still counts as
+its type; ``signature`` is strict, so that arbitrary bytes don't. A new type needs a row here, and, if its bytes show
+whether the file is complete, a function in ``intake.completeness``.
 """
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-HEAD_BYTES = 1024  # a PDF's mark may stand anywhere in these (ISO 32000-1, annex H, note 13)
-OBJECTS_WITHIN = 64 * 2**10  # bytes at the start in which a PDF without a header shows an object
-TAIL_BYTES = 2048  # at the end, before padding, in which a PDF's end stands
-PADDING_MAX = 16 * 2**20  # bytes at the end that may be padding
-_CHUNK = 64 * 2**10
+HEAD_BYTES = 1024  # "%PDF-" may stand anywhere in these (ISO 32000-1, annex H, note 13)
+OBJECT_SEARCH_BYTES = (
+    64 * 2**10
+)  # at the start, in which a PDF without a header must have an object
+TAIL_BYTES = 2048  # at the end, before padding, in which the end of a PDF must stand
+MAX_PADDING_BYTES = 16 * 2**20  # at the end
+SEARCH_STEP_BYTES = 64 * 2**10
 
 ReadAt = Callable[[int, int], bytes]  # offset, length → these bytes of the file
 
 
 @dataclass(frozen=True, slots=True)
 class FileType:
-    """One kind of file that scanmend reads.
+    """One type of file that scanmend reads.
 
-    ``extensions``: lower case, the usual one first. ``pillow_format``: Pillow's name; None for PDF, which PDFium opens.
-    ``marks``: any file of this kind begins with one of them. ``signature``: matches the first 1024 bytes of a file of
-    this kind whose start is whole.
+    ``extensions``: in lower case, the usual one first. ``pillow_format``: Pillow's name; None for PDF, which PDFium opens.
+    ``marks``: every file of this type begins with one of them. ``signature``: matches the first HEAD_BYTES of a file of
+    this type whose beginning is intact.
     """
 
     name: str
@@ -36,6 +38,7 @@ class FileType:
 
 
 def _starts(pattern: bytes) -> re.Pattern[bytes]:
+    """Return a pattern that matches only at the start of a file."""
     return re.compile(rb"\A(?:" + pattern + rb")", re.DOTALL)
 
 
@@ -77,68 +80,70 @@ JPEG_2000 = FileType(  # in a JP2 container, or the bare code stream
 )
 FILE_TYPES = (PDF, JPEG, PNG, TIFF, WEBP, GIF, BMP, JPEG_2000)
 PICTURE_TYPES = FILE_TYPES[1:]
-NAMES = ", ".join(kind.name for kind in FILE_TYPES)  # for messages
+NAMES = ", ".join(file_type.name for file_type in FILE_TYPES)  # for messages
 
 
 def by_marks(head: bytes) -> FileType | None:
-    """Return the kind whose mark these first 1024 bytes hold, also where the rest of them is damaged."""
-    for kind in PICTURE_TYPES:
-        if head.startswith(kind.marks):
-            return kind
+    """Return the type whose mark is in a file's first HEAD_BYTES, even if the rest of them is damaged; else None."""
+    for file_type in PICTURE_TYPES:
+        if head.startswith(file_type.marks):
+            return file_type
     return PDF if b"%PDF-" in head else None
 
 
 def by_signature(head: bytes) -> FileType | None:
-    """Return the kind of a file with these first 1024 bytes; None for anything that scanmend does not read."""
-    for kind in (*PICTURE_TYPES, PDF):
-        if kind.signature.search(head):
-            return kind
+    """Return the type of a file with these first HEAD_BYTES; None for a type that scanmend does not read."""
+    for file_type in (*PICTURE_TYPES, PDF):
+        if file_type.signature.search(head):
+            return file_type
     return None
 
 
 def by_extension(extension: str) -> FileType | None:
-    """Return the kind that has this extension, such as ".tif", as its usual one."""
-    return next((kind for kind in FILE_TYPES if kind.extensions[0] == extension), None)
+    """Return the type whose usual extension this is, such as ".tif"; None if there is none."""
+    return next(
+        (file_type for file_type in FILE_TYPES if file_type.extensions[0] == extension), None
+    )
 
 
 def by_pillow_format(name: str) -> FileType | None:
-    """Return the kind that Pillow calls so."""
-    return next((kind for kind in PICTURE_TYPES if kind.pillow_format == name), None)
+    """Return the type with this name in Pillow; None if there is none."""
+    return next((file_type for file_type in PICTURE_TYPES if file_type.pillow_format == name), None)
 
 
 # PDFs without a header ----------------------------------------------------------------------------
 
 
-_OBJECT = re.compile(rb"(?:^|[\r\n])\d{1,10} \d{1,5} obj\b")
+_PDF_OBJECT = re.compile(rb"(?:^|[\r\n])\d{1,10} \d{1,5} obj\b")
 _PDF_END_MARKS = (b"%%EOF", b"startxref", b"trailer", b"endobj")
 
 
 def is_headless_pdf(read: ReadAt, size: int) -> bool:
-    """Return whether a file of no known kind is a PDF that lost its beginning.
+    """Return whether a file of unknown type is a PDF that lost its beginning.
 
-    Objects of a PDF then stand near the start, and the marks of a PDF's end near the end. Raises what ``read`` raises.
+    Such a file has objects of a PDF near its start, and the marks of a PDF's end near its end. Raises as ``read`` does.
     """
-    head = read(0, min(size, OBJECTS_WITHIN))
+    head = read(0, min(size, OBJECT_SEARCH_BYTES))
     if head.startswith(b"PK\3\4"):  # an archive that holds a PDF
         return False
-    if b"%PDF-" not in head and not (_OBJECT.search(head) and b"endobj" in head):
+    if b"%PDF-" not in head and not (_PDF_OBJECT.search(head) and b"endobj" in head):
         return False
     tail = tail_of(read, size)
     return any(mark in tail for mark in _PDF_END_MARKS)
 
 
 def tail_of(read: ReadAt, size: int) -> bytes:
-    """Return the last 2048 bytes before the padding."""
+    """Return the last TAIL_BYTES before the padding."""
     used = size_without_padding(read, size)
     length = min(used, TAIL_BYTES)
     return read(used - length, length)
 
 
 def size_without_padding(read: ReadAt, size: int) -> int:
-    """Return the size in bytes without the zeros and blanks with which some devices fill the last blocks."""
+    """Return the size in bytes without the zeros and blanks with which some devices fill their last blocks."""
     used = size
-    while used and size - used < PADDING_MAX:
-        start = max(0, used - _CHUNK)
+    while used and size - used < MAX_PADDING_BYTES:
+        start = max(0, used - SEARCH_STEP_BYTES)
         rest = len(read(start, used - start).rstrip(b"\0 \t\r\n"))
         if rest:
             return start + rest

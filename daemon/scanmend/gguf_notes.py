@@ -1,4 +1,4 @@
-"""Keep facts about a model file beside it, as ``<file>.scanmend.json``; a replaced file has none."""
+"""Store facts about a model file beside it, as ``<file>.scanmend.json``. A replaced file loses its facts."""
 
 import contextlib
 import hashlib
@@ -15,9 +15,9 @@ class Notes:
     """The facts about one model file."""
 
     def __init__(self, path: str, report: Callable[[dict[str, Fact]], None] | None = None) -> None:
-        """Read the facts about the file at ``path``, if it is still the file that they were found on.
+        """Read the facts about the file at ``path``, unless it was replaced since they were stored.
 
-        ``report`` receives new facts in place of the disk: the process that runs a model may not write.
+        ``report`` receives new facts, which are then not written: the process that runs a model may not write.
         """
         self._path = path
         self._notes_path = f"{path}{NOTES_SUFFIX}"
@@ -32,30 +32,30 @@ class Notes:
                 self._known = known
 
     def get(self, name: str) -> Fact:
-        """Return a fact, or None when it is not known."""
+        """Return a fact, or None if it is unknown."""
         return self._known.get(name)
 
     def text(self, name: str) -> str | None:
-        """Return a fact that is a string, or None."""
+        """Return a fact if it is a string, else None."""
         value = self.get(name)
         return value if isinstance(value, str) else None
 
     def integer(self, name: str) -> int | None:
-        """Return a fact that is an integer, or None."""
+        """Return a fact if it is an integer, else None."""
         value = self.get(name)
         return value if isinstance(value, int) else None
 
     def curve(self, name: str) -> list[tuple[int, float]] | None:
-        """Return a fact that is a list of points, or None."""
+        """Return a fact if it is a list of points (x, y), else None."""
         value = self.get(name)
         return [(x, y) for x, y in value] if isinstance(value, list) else None
 
     def set(self, name: str, value: Fact) -> None:
-        """Keep one fact."""
+        """Store one fact."""
         self.update({name: value})
 
     def update(self, facts: Mapping[str, Fact]) -> None:
-        """Keep facts; where the folder is read-only, they are found out again the next time."""
+        """Store facts. Where the folder is read-only they are lost, and found out again the next time."""
         self._known |= facts
         if self._report:
             self._report(dict(facts))
@@ -66,7 +66,7 @@ class Notes:
             os.replace(f"{self._notes_path}.tmp", self._notes_path)
 
     def sha256(self) -> str:
-        """Return the file's sha256, computed once: three gigabytes take seconds, and the model comes and goes."""
+        """Return the file's sha256, and store it: for three gigabytes it takes seconds, and models are loaded often."""
         known = self.text("sha256")
         if known is not None:
             return known

@@ -1,7 +1,7 @@
 """Define a page on its way from the OCR engine to the outbox: as read, as proposed by the model, as published.
 
-Each value is a frozen dataclass that msgspec encodes as a JSON object with the fields' names and decodes with
-validation: a page travels between processes and is kept in the journal in this form. Rename no field.
+Each value is a frozen dataclass, which msgspec encodes as a JSON object with the fields' names, and decodes with
+validation. In this form a page travels between processes and is stored in the journal, so rename no field.
 """
 
 import dataclasses
@@ -11,12 +11,12 @@ from typing import Annotated, Any, Self
 
 from msgspec import Meta
 
-TEXT_LAYER = "pdf-text"  # EngineInfo.name of a page whose whole text is the PDF's own
+TEXT_LAYER_ENGINE = "pdf-text"  # EngineInfo.name of a page whose whole text is the PDF's own
 
-# The values of a page come from a sandboxed process, hence the limits.
+# The values of a page come from a sandboxed process, which may be compromised: hence the limits.
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 _LIMIT = 10**9
-# JSON tells 300 from 300.0. The union keeps the difference, which the sidecar shows.
+# JSON distinguishes 300 from 300.0. The union preserves the difference, which the sidecar shows.
 Number = (
     Annotated[int, Meta(ge=-_LIMIT, le=_LIMIT)]
     | Annotated[float, Meta(ge=-float(_LIMIT), le=float(_LIMIT))]
@@ -24,7 +24,7 @@ Number = (
 
 
 class TextSource(enum.StrEnum):
-    """Where a page's or a line's text is from."""
+    """The source of a page's or a line's text."""
 
     RECOGNISED = "ocr"  # the engine read it in the picture
     DRAWN = "pdf-text"  # the PDF draws it as text
@@ -34,7 +34,7 @@ class TextSource(enum.StrEnum):
 
 
 class CorrectionStatus(enum.StrEnum):
-    """How the correction of a page ended."""
+    """The outcome of the correction of a page."""
 
     DONE = "done"  # the model answered
     OFF = "off"  # correction is not configured
@@ -52,7 +52,7 @@ class Bound(enum.StrEnum):
 
 
 class HiddenReason(enum.StrEnum):
-    """Why a page does not show text that it carries."""
+    """The reason why a page does not show text that it carries."""
 
     OFF_PAGE = "off-page"  # outside the page's box
     LAYER_OFF = "layer-off"  # on an optional layer that is switched off
@@ -85,10 +85,10 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class CharAlternatives:
-    """The characters that an engine saw at one position of a line.
+    """The characters that an engine considered at one position of a line.
 
     ``at``: index of the character in the line's text. ``saw``: probability of each of the likeliest characters; "" stands
-    for no character. ``between``: the engine read no character there; the position is just before ``at``.
+    for no character. ``between``: the engine read no character there, and the position is just before ``at``.
     """
 
     at: int
@@ -104,10 +104,10 @@ class CharAlternatives:
 class Line:
     """One line of a page in reading order.
 
-    ``confidence``: 0..1, or None when the source has none (a PDF's own text). ``block``: index of the block (column,
+    ``confidence``: 0 to 1, or None if the source has none (a PDF's own text). ``block``: index of the block (column,
     paragraph, table) on the page; an empty line is published between blocks. ``unsure``: indices of the characters that
-    the engine was not sure of. ``doubts``: the alternatives that it saw, from left to right. Both are None when the
-    engine does not tell.
+    the engine doubted. ``doubts``: the alternatives that it considered, from left to right. Both are None if the engine
+    does not report them.
     """
 
     text: str
@@ -120,13 +120,13 @@ class Line:
 
     @property
     def exact(self) -> bool:
-        """Return whether the file carries this text and draws it, so that nothing corrects it."""
+        """Return whether the PDF itself draws this text, so that it needs no correction."""
         return self.source in (TextSource.DRAWN, TextSource.MIXED)
 
 
 @dataclass(frozen=True, slots=True)
 class Hidden:
-    """Text that a page carries and does not show."""
+    """Text that a page carries but does not show."""
 
     text: str
     box: Box
@@ -135,7 +135,10 @@ class Hidden:
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """The engine that read a page, and its settings: enough to read the page again in the same way."""
+    """The engine that read a page, with the settings that are needed to read the page again in the same way.
+
+    ``evaluation``: it ran without a licence, in evaluation mode.
+    """
 
     name: str
     version: str
@@ -149,8 +152,8 @@ class PageText:
     """One page as read.
 
     ``index`` counts from 0. ``width`` and ``height``: pixels of the upright page, rendered at ``dpi``. ``rotation``:
-    degrees clockwise by which the page was turned to be upright (0, 90, 180, 270). ``source``: of a MIXED page each line
-    has its own. ``hidden``: text that the PDF carries and the page does not show. ``truncated``: the engine returned
+    degrees clockwise by which the page was turned upright (0, 90, 180, 270). ``source``: on a MIXED page, each line has
+    its own. ``hidden``: text that the PDF carries and the page does not show. ``truncated``: the engine returned
     less than the page holds (Aspose without a licence). ``seconds``: duration of each stage, as "render", "ocr".
     """
 
@@ -173,9 +176,10 @@ class PageText:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """The model that proposed: its file's name and sha256, its quantization, its layers on the GPU.
+    """The model that made a proposal: its file's name and sha256, its quantization, its layers on the GPU.
 
-    ``context``: tokens that it can hold. ``device``: "gpu", "server", or "cpu: " and why only that.
+    ``context``: number of tokens that it can hold. ``device``: "gpu", "server", or "cpu: " with the reason why not the
+    GPU.
     """
 
     name: str
@@ -188,7 +192,7 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True)
 class Divergence:
-    """A span of a proposed text in which the model left the OCR text: offsets in code points, end exclusive.
+    """A span of a proposed text where the model diverged from the OCR text: offsets in code points, end exclusive.
 
     ``margin``: log-odds (nats) of the model's own token over the OCR's.
     """
@@ -200,7 +204,7 @@ class Divergence:
 
 @dataclass(frozen=True, slots=True)
 class LineProposal:
-    """The model's text for one line. ``divergences`` None: the model does not tell how sure it is."""
+    """The model's text for one line. ``divergences`` None: the model does not report how sure it is."""
 
     text: str
     divergences: tuple[Divergence, ...] | None = None
@@ -210,9 +214,9 @@ class LineProposal:
 class PageProposal:
     """The model's answer for one page: one entry for each line, in order.
 
-    An entry is None for a line that the model was not asked for, or left out. ``bound``: the limit that cut the answer
-    short. ``calls``: calls of the model's decoder, each of one batch. ``drafted``: tokens of the OCR text that were
-    verified; ``agreed``: those of them that the model would have written too.
+    An entry is None for a line that was not requested, or that the model left out. ``bound``: the limit that cut the
+    answer short. ``calls``: calls of the model's decoder, each with one batch. ``drafted``: number of tokens of the OCR
+    text that were verified; ``agreed``: how many of them the model would have written too.
     """
 
     lines: tuple[LineProposal | None, ...]
@@ -231,11 +235,11 @@ class PageProposal:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One differing span between a line's OCR text and the text that was proposed for it.
+    """One difference between a line's OCR text and the text proposed for it.
 
     ``line``: index of the line on the page. ``start``: offset in code points into its OCR text. ``rule``: the rule that
-    decided, as "digits", "no-new-words", "repair-amount". ``margin``: as in ``Divergence``; None where the model does
-    not tell or was not asked.
+    decided, as "digits", "no-new-words", "repair-amount". ``margin``: as in ``Divergence``; None if the model does
+    not report it or was not asked.
     """
 
     line: int
@@ -260,7 +264,7 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True)
 class Hyphenated:
-    """A word that the line's end divides: as printed on lines ``line`` and ``line + 1``, and joined."""
+    """A word that is divided at a line's end: as printed on lines ``line`` and ``line + 1``, and joined."""
 
     line: int
     printed: tuple[str, ...]
@@ -269,7 +273,7 @@ class Hyphenated:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """How the correction of a page went. ``reason``: why it is OFF, NOTHING, UNAVAILABLE or FAILED."""
+    """The record of a page's correction. ``reason``: why it is OFF, NOTHING, UNAVAILABLE or FAILED."""
 
     status: CorrectionStatus
     reason: str = ""
@@ -285,7 +289,7 @@ class Correction:
 
 @dataclass(frozen=True, slots=True)
 class PageResult:
-    """One page, ready to be published: as read, the text of each line to publish, and how that text came about."""
+    """One page, ready to be published: the page as read, the text to publish for each line, and its provenance."""
 
     page: PageText
     lines: tuple[str, ...]

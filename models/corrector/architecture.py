@@ -1,4 +1,4 @@
-"""The corrector's network: a small llama, in PyTorch."""
+"""Define the corrector's network: a small llama, in PyTorch."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from torch.nn import functional
 import vocabulary
 
 NORM_EPSILON = 1e-5
-INITIAL_DEVIATION = 0.02  # of the weights
+INITIAL_DEVIATION = 0.02  # standard deviation of the initial weights
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,14 @@ class Shape:
     rope: float = 10_000.0
     """Base of the rotary positions' frequencies."""
     context: int = 1024
-    """Tokens of a sequence, at most."""
+    """Maximum of tokens in a sequence."""
 
 
 SIZES = {"small": Shape(), "large": Shape(512, 8, 16, 1408)}
 
 
 class Attention(nn.Module):
-    """Causal attention with rotary positions on neighbouring pairs, as llama.cpp's llama has them."""
+    """Causal attention with rotary positions on pairs of adjacent values, as in llama.cpp's llama."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class Attention(nn.Module):
         self.o = nn.Linear(shape.width, shape.width, bias=False)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        """Return (batch, tokens, width) for ``x`` of that shape; ``cos``, ``sin``: (positions, head width / 2)."""
+        """Return (batch, tokens, width) for ``x`` of that shape; ``cos`` and ``sin``: (positions, head width / 2)."""
         batch, tokens, width = x.shape
         q, k, v = (
             project(x).view(batch, tokens, self.heads, -1).transpose(1, 2)
@@ -52,7 +52,7 @@ class Attention(nn.Module):
         q, k = (_rotated(y, cos[:tokens], sin[:tokens]) for y in (q, k))
         if x.is_cuda:
             y = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
-        else:  # on a CPU its backward pass takes longer than all the rest of the model
+        else:  # on a CPU, its backward pass would take longer than the rest of the model
             later = torch.ones(tokens, tokens, dtype=torch.bool, device=x.device).triu(1)
             scores = q @ k.transpose(-1, -2) * (width // self.heads) ** -0.5
             y = scores.masked_fill(later, -torch.inf).softmax(-1).type_as(v) @ v
@@ -81,7 +81,7 @@ class Block(nn.Module):
         self.down = nn.Linear(shape.deep, shape.width, bias=False)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        """Return (batch, tokens, width); parameters as of ``Attention``."""
+        """Return (batch, tokens, width); the parameters are those of ``Attention``."""
         x = x + self.attention(self.attention_norm(x), cos, sin)
         y = self.deep_norm(x)
         out: Tensor = x + self.down(functional.silu(self.gate(y)) * self.up(y))
@@ -89,7 +89,7 @@ class Block(nn.Module):
 
 
 class Corrector(nn.Module):
-    """The whole network."""
+    """The complete network."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()

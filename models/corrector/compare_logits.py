@@ -1,4 +1,4 @@
-"""Compare the logits of PyTorch and llama.cpp, in two steps, since the two don't share an environment.
+"""Compare the logits of PyTorch and llama.cpp in two steps, since the two are installed in separate environments.
 
 python compare_logits.py torch CHECKPOINT.pt logits.npz     (with torch; the project's tests read logits.npz)
 python compare_logits.py llama MODEL.gguf logits.npz        (with llama_cpp; prints the largest difference)
@@ -19,7 +19,7 @@ LINES = [
 
 
 def with_torch(checkpoint: Path, out: Path) -> None:
-    """Write the logits of all positions of the lines: (tokens, vocabulary) float16 for each."""
+    """Write the logits at all positions of the lines, for each line an array (tokens, vocabulary) float16."""
     import torch  # noqa: PLC0415 - only one of the two is installed
 
     from architecture import from_checkpoint  # noqa: PLC0415
@@ -35,7 +35,7 @@ def with_torch(checkpoint: Path, out: Path) -> None:
 
 
 def with_llama(path: Path, logits: Path) -> None:
-    """Print how far llama.cpp's logits are from those in the file; check the chat template as well."""
+    """Print the largest difference between llama.cpp's logits and those in the file; check the chat template, too."""
     import llama_cpp  # noqa: PLC0415
     from scanmend.llm.llama_context import BatchToken  # noqa: PLC0415
     from scanmend.llm.loader import load  # noqa: PLC0415

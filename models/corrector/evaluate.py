@@ -1,9 +1,9 @@
-"""Evaluate a checkpoint quickly, without the gate: what its greedy output does to lines that it never saw.
+"""Evaluate a checkpoint quickly, without the gate: its greedy output on lines that it never saw.
 
     python evaluate.py CHECKPOINT.pt PAIRS… [--lines 400] [--margins 0 1 2 4] [--show 20]
 
-Prints for each file and margin: the character error rate before and after, lines better and worse, and the share of clean
-lines that are touched. ¬ and the hyphen count as one: the truth writes ¬ whatever was printed.
+For each file and margin it prints the character error rate before and after, the numbers of lines that became better and worse,
+and the share of clean lines that were changed. ¬ and the hyphen count as equal: the truth has ¬ for either.
 """
 
 import argparse
@@ -20,11 +20,11 @@ from examples import Pair
 from greedy import correct
 
 LINES_AT_ONCE = 32
-MIN_CHARACTERS, MAX_CHARACTERS = 4, 200  # the product gives the model longer lines in pieces
+MIN_CHARACTERS, MAX_CHARACTERS = 4, 200  # the product splits longer lines into pieces
 
 
 def sample(file: Path, count: int) -> list[Pair]:
-    """Return up to ``count`` random pairs of a file, the shortest first; the same each time."""
+    """Return up to ``count`` random pairs of a file, sorted by length; the same ones each time."""
     found = [(a.replace("¬", "-"), b.replace("¬", "-")) for a, b in raw(file)]
     found = [(a, b) for a, b in found if MIN_CHARACTERS <= len(a) <= MAX_CHARACTERS and b]
     random.Random(1).shuffle(found)
@@ -32,7 +32,7 @@ def sample(file: Path, count: int) -> list[Pair]:
 
 
 def figures(pairs: Sequence[Pair], corrected: Sequence[str]) -> str:
-    """Return one row of the table."""
+    """Return the figures for one row of the table."""
     before = [Levenshtein.distance(a, b) for a, b in pairs]
     after = [Levenshtein.distance(x, b) for x, (_, b) in zip(corrected, pairs, strict=True)]
     length = sum(len(b) for _, b in pairs)
@@ -53,7 +53,7 @@ def _digits(text: str) -> str:
 
 
 def corrected_lines(model: Corrector, pairs: Sequence[Pair], margin: float) -> list[str]:
-    """Return the OCR lines of the pairs as the model writes them."""
+    """Return the model's correction of each pair's OCR line."""
     found: list[str] = []
     for start in range(0, len(pairs), LINES_AT_ONCE):
         ocr = [a for a, _ in pairs[start : start + LINES_AT_ONCE]]
@@ -62,7 +62,7 @@ def corrected_lines(model: Corrector, pairs: Sequence[Pair], margin: float) -> l
 
 
 def show_worse(pairs: Sequence[Pair], corrected: Sequence[str], count: int) -> int:
-    """Print up to ``count`` lines that the model made worse; return how many."""
+    """Print up to ``count`` lines that the model made worse; return their total number."""
     shown = 0
     for (ocr, truth), text in zip(pairs, corrected, strict=True):
         worse = Levenshtein.distance(text, truth) > Levenshtein.distance(ocr, truth)

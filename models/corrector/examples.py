@@ -1,4 +1,4 @@
-"""Training examples: batches of pairs of OCR text and target, without end."""
+"""Generate training examples for ever: batches of pairs of OCR text and target."""
 
 import math
 import multiprocessing
@@ -12,27 +12,28 @@ from typing import Any
 import numpy as np
 
 from data.clean import Prose, lines
-from data.noise import Noise, pairs, wanted
+from data.noise import Noise, pairs, target
 from vocabulary import sequence
 
-MAX_TOKENS = 512  # of a sequence
-PADDED_TO = 16  # sequences are padded to a multiple of this: few shapes are compiled and cached
-CLEAN_SHARE = 0.42  # of the lines that have no error
-REAL_SHARE = 0.6  # of the noisy lines that are real pairs
-KEPT_CLEAN_SHARE = 0.25  # of the real pairs without an error that are kept
-RELOAD_LINES = (
-    20_000  # after which the files of real pairs are read again: the renderer may have written more
+MAX_TOKENS = 512  # in a sequence
+PADDED_TO = (
+    16  # sequences are padded to a multiple of this, so that few shapes are compiled and cached
 )
-MEAN_ERRORS, MAX_ERRORS = 0.03, 0.12  # a character, of the noise channel
+CLEAN_SHARE = 0.42  # share of lines without an error
+REAL_SHARE = 0.6  # share of real pairs among the lines with errors
+KEPT_CLEAN_SHARE = 0.25  # share of the real pairs without an error that are used
+# lines after which the files of real pairs are read again: the renderer may have written more
+RELOAD_LINES = 20_000
+MEAN_ERRORS, MAX_ERRORS = 0.03, 0.12  # of the noise channel, per character
 PADDING = -1
-PUT_SECONDS = 5  # between two looks at whether the training still runs
+PUT_SECONDS = 5  # interval between checks that the training still runs
 
-Pair = tuple[str, str]  # OCR text, and what is wanted of it
+Pair = tuple[str, str]  # OCR text, target
 
 
 @dataclass(frozen=True)
 class Sources:
-    """Where examples come from."""
+    """The files from which the examples are made."""
 
     texts: list[Path]
     """Clean text, .xz."""
@@ -52,7 +53,7 @@ def examples(sources: Sources, seed: int) -> Iterator[Pair]:
     for n, line in enumerate(lines(prose, rng)):
         if n % RELOAD_LINES == 0:
             real = [found for file in sources.pairs if (found := _kept_pairs(rng, file))]
-            # by the root of their number: examples of a small file would recur too often
+            # by the square root of the number: otherwise examples of a small file would be repeated too often
             shares = [math.sqrt(len(found)) for found in real]
         if rng.random() < CLEAN_SHARE:
             yield line, line
@@ -61,7 +62,7 @@ def examples(sources: Sources, seed: int) -> Iterator[Pair]:
         else:
             rate = min(MAX_ERRORS, rng.expovariate(1 / MEAN_ERRORS))
             ocr = noise.apply(rng, line, rate)
-            yield ocr, wanted(ocr, line)
+            yield ocr, target(ocr, line)
 
 
 def _kept_pairs(rng: random.Random, file: Path) -> list[Pair]:
@@ -70,7 +71,7 @@ def _kept_pairs(rng: random.Random, file: Path) -> list[Pair]:
 
 def batches(sources: Sources, seed: int, tokens: int) -> Iterator[np.ndarray[Any, Any]]:
     """Yield batches of about ``tokens`` tokens: (sequences, padded length) int16 of sequences of similar length."""
-    waiting: dict[int, list[list[int]]] = {}  # by padded length
+    waiting: dict[int, list[list[int]]] = {}  # rows by padded length
     for ocr, truth in examples(sources, seed):
         row = sequence(ocr, truth)
         length = -(-len(row) // PADDED_TO) * PADDED_TO
@@ -87,7 +88,7 @@ def batches(sources: Sources, seed: int, tokens: int) -> Iterator[np.ndarray[Any
 
 
 def produce(out: Any, sources: Sources, seed: int, tokens: int) -> None:
-    """Put batches into the queue ``out``, in a process of its own, until the parent process ends."""
+    """Put batches into the queue ``out``, in a separate process, until the parent process ends."""
     parent = multiprocessing.parent_process()
     for batch in batches(sources, seed, tokens):
         while parent and parent.is_alive():

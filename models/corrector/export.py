@@ -2,9 +2,9 @@
 
     python export.py CHECKPOINT.pt OUT.gguf [--type f16|q8_0] [--command "python train.py …"] [--sources FILE…]
 
-Byte tokens stand in GPT-2's printable letters; the one merge that the tokenizer asks for is of two bytes that UTF-8 never
-holds. The chat template shows the last line of the user's message and SEP, nothing else: where the message ends in
-"The line:" and a line, as scanmend's own prompt does, it shows that line alone.
+Byte tokens are written as GPT-2's printable letters; the one merge that the tokenizer requires joins two bytes that never occur
+in UTF-8. The chat template shows only the last line of the user's message, and SEP: if the message ends with "The line:" and a
+line, as in scanmend's own prompt, it shows that line alone.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from architecture import NORM_EPSILON
 SEP_TEXT, EOS_TEXT = "<|sep|>", "<|end|>"
 TEMPLATE = "{{ messages[-1]['content'].split('\\n')[-1] }}" + SEP_TEXT
 DESCRIPTION = "Corrects a line of OCR text, byte by byte. Made for scanmend, whose gate decides what is taken."
-# A longer line is given to the model in pieces, as long as most lines of the training.
+# Longer lines are split into pieces of this length, which is that of most lines in the training.
 LINE_BYTES = 110
 WHOLE_NAMES = {
     "embedding.weight": "token_embd.weight",
@@ -55,7 +55,7 @@ def tokens() -> list[str]:
 
 
 def tensor_name(name: str) -> str:
-    """Return llama.cpp's name of a tensor of the checkpoint."""
+    """Return llama.cpp's name for a tensor of the checkpoint."""
     if name in WHOLE_NAMES:
         return WHOLE_NAMES[name]
     _, block, part = name.removesuffix(".weight").split(".", 2)
@@ -63,7 +63,7 @@ def tensor_name(name: str) -> str:
 
 
 def write(checkpoint: Path, path: Path, kind: str, notes: dict[str, str]) -> None:
-    """Write the whole file; ``notes``: further metadata, below ``scanmend.``."""
+    """Write the whole file; ``notes`` are further metadata, whose keys begin with ``scanmend.``."""
     saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
     out = gguf.GGUFWriter(str(path), "llama")
     _add_description(out, notes)

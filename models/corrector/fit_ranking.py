@@ -1,14 +1,14 @@
-"""Fit the regressions that judge a candidate for a suspect word, and write them: ``models/ranking.json``.
+"""Fit the regressions that judge a candidate for a suspect word, and write them to ``models/ranking.json``.
 
     python fit_ranking.py --model ../corrector.gguf --fit held.jsonl ... [--check NAME=FILE ...] [--out ../ranking.json]
 
-Runs lines of OCR text through the model as the product does (llama.cpp, guided decoding), takes the log-likelihoods of all
-candidates, and fits a logistic regression for each kind of word (``scanmend.llm.ranking.WordKind``): does the best candidate
-bring the line nearer to the truth, or farther? Prints how often a proposal is right, on a fifth of the lines that is held
-back and on the files to check. The thresholds are kept as they are: choose them by that report.
+The program runs lines of OCR text through the model as the product does (llama.cpp, guided decoding), takes the log-likelihoods
+of all candidates, and fits a logistic regression for each kind of word (``scanmend.llm.ranking.WordKind``): does the best
+candidate bring the line nearer to the truth, or farther? It prints how often a proposal is right, on a fifth of the lines that is
+held back and on the files to check. It does not change the thresholds: choose them by that report.
 
-Needs scanmend itself. Fit on lines that neither the model nor the lexicon has seen: what ``data.guides`` held back, read by
-the engine.
+It needs scanmend itself. Fit on lines that neither the model nor the lexicon has seen: the paragraphs that ``data.guides`` holds
+back, read by the engine.
 """
 
 import argparse
@@ -41,14 +41,14 @@ from scanmend.workers.protocol import LoadRequest
 
 from data.noise import raw
 
-PAGE_LINES = 12  # of a page, where a file tells no pages
-FIT_ROUNDS = 3  # which candidate is the best depends on the coefficients
+PAGE_LINES = 12  # on a page, in files without pages
+FIT_ROUNDS = 3  # several, since the coefficients decide which candidate is the best
 GRADIENT_STEPS = 4000
-STEP_SIZE = 0.5  # divided by each feature's mean square
+STEP_SIZE = 0.5  # for each feature, divided by its mean square
 MIN_MEAN_SQUARE = 0.02
-DECAY = 1e-4  # of the coefficients (L2), in each step
-HELD_BACK = 5  # one in so many words
-DIGITS = 2  # of a coefficient, behind the point
+DECAY = 1e-4  # L2 decay of the coefficients in each step
+HELD_BACK = 5  # one word in five
+DIGITS = 2  # decimals of a coefficient
 REPORTED_LOG_ODDS = (3.0, 2.5, 2.0, 1.5, 1.0, 0.5)  # nats
 # more candidates than the product proposes, so that the regressions see them too
 FIT_PRUNING = Pruning(model_reorders=6.0, threshold=-3.0)
@@ -58,7 +58,7 @@ Coefficients = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Line:
-    """A line as an engine read it. ``alternatives`` None: the engine told none."""
+    """A line as an engine read it. ``alternatives`` is None if the engine reports none."""
 
     ocr: str
     truth: str
@@ -67,7 +67,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Example:
-    """A suspect word that the model scored. ``gains``: characters by which each candidate is nearer to the truth."""
+    """A suspect word that the model scored. ``gains`` are the characters by which each candidate is nearer to the truth."""
 
     suspect: SuspectWord
     log_likelihoods: Sequence[float]
@@ -75,7 +75,7 @@ class Example:
 
 
 class RecordingRescorer(Rescorer):
-    """Records what is scored, and replaces nothing."""
+    """A rescorer that records the scores and replaces nothing."""
 
     truths: Sequence[str] = ()
 
@@ -120,7 +120,7 @@ def scored(model: LoadedModel, pages: Iterable[Sequence[Line]]) -> list[Example]
 
 
 def pages_of(file: Path) -> list[list[Line]]:
-    """Return the readable lines of a file of pairs by page, as ``render --pages`` notes the pages."""
+    """Return the correctable lines of a file of pairs, grouped by the pages that ``render --pages`` noted."""
     if file.suffix != ".jsonl":
         lines = [Line(*pair) for pair in raw(file) if _readable(*pair)]
         return [lines[n : n + PAGE_LINES] for n in range(0, len(lines), PAGE_LINES)]
@@ -134,12 +134,12 @@ def pages_of(file: Path) -> list[list[Line]]:
 
 
 def _readable(ocr: str, truth: str) -> bool:
-    """Return whether a correction is possible at all."""
+    """Return whether a line was read well enough for a correction."""
     return 3 < len(ocr) <= 200 and Levenshtein.distance(ocr, truth) < 0.3 * len(truth)
 
 
 def without_alternatives(pages: Iterable[Sequence[Line]]) -> list[list[Line]]:
-    """Return the pages as of an engine that tells no alternatives."""
+    """Return the pages as an engine without alternatives would read them."""
     return [[Line(line.ocr, line.truth) for line in page] for page in pages]
 
 
@@ -147,7 +147,7 @@ def without_alternatives(pages: Iterable[Sequence[Line]]) -> list[list[Line]]:
 
 
 def fitted(examples: Sequence[Example], start: Coefficients) -> Coefficients:
-    """Return coefficients by gradient ascent of the log-likelihood, from ``start`` on; ``start`` without examples."""
+    """Return the coefficients after gradient ascent of the log-likelihood from ``start``; ``start`` without examples."""
     coefficients = start
     for _ in range(FIT_ROUNDS):
         best = [(e, _best(e, coefficients)) for e in examples]
@@ -179,7 +179,7 @@ def _best(one: Example, coefficients: Coefficients) -> int:
 
 
 def report(name: str, examples: Sequence[Example], coefficients: Coefficients) -> None:
-    """Print how often the best candidate is right, by the log-odds from which it is proposed."""
+    """Print how often the best candidate is right, for several thresholds of the log-odds."""
     best = []
     for one in examples:
         n = _best(one, coefficients)

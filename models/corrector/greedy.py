@@ -1,8 +1,8 @@
-"""Greedy correction in PyTorch, many lines at once, with the OCR text as the draft.
+"""Correct many lines at once in PyTorch by greedy decoding, with the OCR text as the draft.
 
-Each pass of the model verifies the drafts of all lines. A line takes the part that the model agrees with and the model's own
-byte after it, and drafts on from the end of that beginning of the OCR text which is nearest to what is written, by edit
-distance.
+Each pass of the model verifies the drafts of all lines. A line takes the part of its draft that the model agrees with, and the
+model's own byte after it. Its next draft continues after the prefix of the OCR text that is nearest to the answer so far, by
+edit distance.
 """
 
 from collections.abc import Sequence
@@ -13,29 +13,29 @@ from torch import nn
 
 from vocabulary import EOS, SEP
 
-MAX_GROWTH, SPARE_BYTES = 1.3, 8  # of an answer: bytes for each byte of the line, and besides
+# an answer has at most MAX_GROWTH * bytes of the line + SPARE_BYTES bytes
+MAX_GROWTH, SPARE_BYTES = 1.3, 8
 MAX_PASSES = 60
 
 
 class _Line:
-    """A line in work."""
+    """A line that is being corrected."""
 
     def __init__(self, ocr: bytes) -> None:
         self.ocr = ocr
         self.written: list[int] = []
-        self.distances = list(
-            range(len(ocr) + 1)
-        )  # of what is written to each beginning of the OCR text
+        # edit distances between the answer so far and each prefix of the OCR text
+        self.distances = list(range(len(ocr) + 1))
         self.done = False
 
     def draft(self) -> list[int]:
-        """Return the tokens that should follow."""
+        """Return the tokens that are expected to follow."""
         least = min(self.distances)
         at = max(n for n, d in enumerate(self.distances) if d == least)
         return [*self.ocr[at:], EOS]
 
     def write(self, token: int) -> None:
-        """Append a token; EOS ends the line."""
+        """Append a token; EOS or an excessive length ends the line."""
         if token == EOS or len(self.written) > MAX_GROWTH * len(self.ocr) + SPARE_BYTES:
             self.done = True
             return
@@ -49,9 +49,9 @@ class _Line:
 
 
 def correct(model: nn.Module, texts: Sequence[str], margin: float = 0.0) -> list[str]:
-    """Return the lines as the model writes them.
+    """Return the lines as corrected by the model.
 
-    ``margin``: nats by which the model's byte must be more probable than the draft's; else the draft's is taken.
+    The model's byte must be more probable than the draft's by ``margin`` nats; otherwise the draft's byte is taken.
     """
     lines = [_Line(text.encode()) for text in texts]
     with torch.no_grad():
@@ -76,9 +76,9 @@ def _one_pass(model: nn.Module, lines: Sequence[_Line], margin: float) -> None:
 
 
 def _verify(line: _Line, draft: Sequence[int], log_probabilities: Any, margin: float) -> None:
-    """Write the draft up to the first byte that the model rejects, and the model's own there.
+    """Write the draft up to the first byte that the model rejects, and the model's own byte in its place.
 
-    ``log_probabilities``: (draft, vocabulary), nats.
+    ``log_probabilities`` has the shape (draft, vocabulary) and is in nats.
     """
     best = log_probabilities.max(-1)
     leads = (best.values - log_probabilities[range(len(draft)), draft]).tolist()

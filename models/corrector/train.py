@@ -1,10 +1,10 @@
-"""Train the corrector: a small byte-level llama that writes a line of OCR text anew.
+"""Train the corrector, a small byte-level llama that rewrites a line of OCR text.
 
     python train.py --data SHARED_DATA --out FOLDER --minutes 75 [--more manuals.txt.xz] [--pairs rapidocr.jsonl]
 
-A sequence is ``<OCR line> SEP <true line> EOS``; the loss is on what follows SEP. Checkpoints are written every few minutes
-and at the end, and an interrupted training resumes from the last one. bf16 autocast on CPU and GPU. The layers are trained
-by Muon (Jordan et al. 2024), embedding and output by AdamW.
+A sequence is ``<OCR line> SEP <true line> EOS``; the loss counts the tokens after SEP. Checkpoints are written every few minutes
+and at the end, and an interrupted training resumes from the last one. CPU and GPU use bf16 autocast. Muon (Jordan et al. 2024)
+trains the layers, AdamW the embedding and the output.
 """
 
 import argparse
@@ -31,21 +31,21 @@ from examples import PADDING, Pair, Sources, produce
 from greedy import correct
 from vocabulary import SEP
 
-CHECKPOINT_SECONDS = 240.0  # between checkpoints to resume from
-KEEP_SECONDS = 900.0  # between models that are kept and evaluated
+CHECKPOINT_SECONDS = 240.0  # interval of checkpoints, from which a training can resume
+KEEP_SECONDS = 900.0  # interval of models that are kept and evaluated
 LOG_STEPS = 50
 WARM_UP_STEPS = 300
-LAST_RATE_SHARE = 0.02  # of the learning rate, at the end
+LAST_RATE_SHARE = 0.02  # last learning rate, as a share of the highest
 MAX_GRADIENT_NORM = 1.0
 QUEUED_BATCHES = 32
-BATCH_SECONDS = 600  # to wait for a batch: its producer may have been killed
+BATCH_SECONDS = 600  # limit for the wait for a batch, since its producer may have been killed
 FIRST_SEED = 1000
 DEV_LINES = 64
 DEV_MARGINS = (0.0, 2.0)  # nats
 
 
 def loss_of(model: nn.Module, batch: Tensor) -> Tensor:
-    """Return the cross entropy (nats) of what follows SEP; ``batch``: (sequences, tokens), PADDING at the ends."""
+    """Return the cross entropy (nats) of the tokens after SEP; ``batch``: (sequences, tokens), PADDING at the ends."""
     inputs, targets = batch[:, :-1].clamp(min=0), batch[:, 1:].clone()
     after_sep = (inputs == SEP).cumsum(1) > 0
     targets[~after_sep] = PADDING
@@ -57,10 +57,10 @@ def loss_of(model: nn.Module, batch: Tensor) -> Tensor:
 
 
 class Training:
-    """A training: the model, its optimizers, and how far they are."""
+    """A training run: the model, its optimizers, and its progress."""
 
     def __init__(self, options: argparse.Namespace) -> None:
-        """Begin anew, from ``options.start``, or from the checkpoint of an interrupted training."""
+        """Start from scratch, from ``options.start``, or from the checkpoint of an interrupted training."""
         self.options = options
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         torch.manual_seed(1)
@@ -122,7 +122,7 @@ class Training:
         return full * warm * (LAST_RATE_SHARE + (1 - LAST_RATE_SHARE) * cosine)
 
     def save(self, now: float) -> None:
-        """Write all that is needed to resume; never half a file."""
+        """Write a checkpoint, atomically, from which the training can resume."""
         state = {
             "model": self.model.state_dict(),
             "optimizers": [o.state_dict() for o in self.optimizers],
@@ -136,13 +136,13 @@ class Training:
         half.replace(self.checkpoint)
 
     def keep(self) -> None:
-        """Write the weights alone, under a name of their own."""
+        """Write only the weights, to a separate file."""
         path = self.options.out / f"model-{self.step:06}.pt"
         torch.save({"model": self.model.state_dict(), "shape": asdict(self.model.shape)}, path)
 
 
 def dev_figures(model: Corrector, dev: Sequence[Pair]) -> dict[str, float]:
-    """Return the character error rate before and after correction, and the share of clean lines that are touched."""
+    """Return the character error rate before and after correction, and the share of clean lines that were changed."""
     ocr = [line for line, _ in dev]
     figures = {"before": _cer(ocr, dev)}
     for margin in DEV_MARGINS:
@@ -159,7 +159,7 @@ def _cer(texts: Sequence[str], dev: Sequence[Pair]) -> float:
 
 
 def train(options: argparse.Namespace) -> None:
-    """Train until the minutes are over."""
+    """Train for ``options.minutes`` minutes."""
     options.out.mkdir(parents=True, exist_ok=True)
     newspapers = options.data / "post-ocr" / "overproof-train.jsonl.gz"
     texts = files_of(options.data, options.more)

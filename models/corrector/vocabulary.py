@@ -1,6 +1,6 @@
-"""The corrector's tokens: 256 bytes, and three more."""
+"""Define the corrector's tokens: 256 bytes and three others."""
 
-# 256 is the merge that llama.cpp's tokenizer asks for; it never occurs
+# 256 is the merge that llama.cpp's tokenizer requires; it never occurs
 SEP = 257  # between the OCR line and the true line
 EOS = 258
 SIZE = 259

@@ -1,10 +1,10 @@
-"""`make bench-text-layer`: compare the cost of a born-digital page by its text layer with recognising it.
+"""`make bench-text-layer`: compare the cost of a born-digital page by its text layer and by OCR.
 
     python -m bench.born_digital [--pages 20] [--rounds 3] [--base CHECKOUT] [--pdf FILE …] [--json FILE]
 
-The bench runs `scanmend process` on whole documents in turn: by the layer, recognised, and with ``--base`` by the layer
-of an earlier checkout of scanmend. It counts the CPU seconds of all processes, less those of a document of one page.
-Then it reads pages of more and more single letters, which shows how the cost grows.
+The bench runs `scanmend process` on whole documents in turn: by the text layer, by OCR and, with ``--base``, by the text
+layer with an earlier checkout of scanmend. It counts the CPU seconds of all processes, minus those of a document of one
+page. Then it reads pages with a growing number of single letters, which shows how the cost grows.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from bench.results import Results, Row, Target, told
 
 ROOT = Path(__file__).resolve().parents[2]
 LETTERS = (10_000, 30_000, 62_000)
-LINES = 52  # on a page
+LINES = 52  # on each page
 
 
 def main() -> None:
@@ -91,13 +91,13 @@ def main() -> None:
 
 
 def _ways(base: Path | None) -> dict[str, tuple[str, Path]]:
-    """Return ``pdf.text`` and the checkout of each way."""
+    """Return the name of each way of reading, with its ``pdf.text`` and its checkout."""
     ways = {"text layer": ("auto", ROOT), "recognised": ("always_ocr", ROOT)}
     return {**ways, "before": ("auto", base.resolve())} if base else ways
 
 
 def _cost(path: Path, first: Path, pages: int, rounds: int, text: str, checkout: Path) -> float:
-    """Return the CPU seconds of one page, the median of some rounds."""
+    """Return the CPU seconds of one page: the median of all rounds."""
     found = [
         _process(path, text, checkout) - _process(first, text, checkout) for _ in range(rounds)
     ]
@@ -136,7 +136,7 @@ def _seconds(path: Path) -> float:
 
 
 def prose(pages: int, single: bool) -> bytes:
-    """Return a PDF with our texts; ``single``: each letter has its own operator, as some programs write."""
+    """Return a PDF with our texts; with ``single``, each letter has its own operator, as some programs write it."""
     words = (TEXTS / "en.txt").read_text().replace("\t", "  ").split("\n")
     lines = [line for line in words if line.strip()]
     pdf = pikepdf.new()
@@ -153,7 +153,7 @@ def prose(pages: int, single: bool) -> bytes:
 
 
 def letters(count: int) -> bytes:
-    """Return a page of so many letters, each with its own operator."""
+    """Return a page of ``count`` letters, each with its own operator."""
     pdf = pikepdf.new()
     words = "thequickbrownfoxjumpsoverthelazydog"
     columns = 240

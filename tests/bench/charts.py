@@ -6,15 +6,15 @@ from html import escape
 
 from bench.results import Plot, shown
 
-WIDTH, LEFT, RIGHT = 900, 380, 80  # pixels: the plot, the labels, the numbers behind the bars
+WIDTH, LEFT, RIGHT = 900, 380, 80  # pixels: the plot, its labels, the numbers after the bars
 ROW, HEAD = 24, 50
-HIGH = 300  # pixels: the field of the points
+AREA_HEIGHT = 300  # pixels: height of the area with the points
 COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#8c564b")
-MARKS = 5  # numbers on an axis, at most
+MAX_MARKS = 5  # maximum of numbers on an axis
 
 
 def svg(plot: Plot) -> str:
-    """Return the whole file."""
+    """Return the plot as an SVG file."""
     body, height = _lines(plot) if plot.x else _bars(plot)
     title = f"{plot.title} ({plot.unit})"
     head = (
@@ -47,7 +47,7 @@ def _bars(plot: Plot) -> tuple[list[str], int]:
 
 
 def _lines(plot: Plot) -> tuple[list[str], int]:
-    left, bottom, wide = 80, HEAD + HIGH, WIDTH - 80 - 200
+    left, bottom, wide = 80, HEAD + AREA_HEIGHT, WIDTH - 80 - 200
     right = max((float(x) for _, x, _ in plot.points), default=1.0) or 1.0
     top = max((value for *_, value in plot.points), default=1.0) or 1.0
     body = [
@@ -59,12 +59,13 @@ def _lines(plot: Plot) -> tuple[list[str], int]:
         for mark in _marks(right)
     ]
     body += [
-        _text(left - 8, bottom - HIGH * mark / top + 4, shown(mark), "end") for mark in _marks(top)
+        _text(left - 8, bottom - AREA_HEIGHT * mark / top + 4, shown(mark), "end")
+        for mark in _marks(top)
     ]
     for number, series in enumerate(_series(plot)):
         colour = COLOURS[number % len(COLOURS)]
         places = [
-            f"{left + wide * float(x) / right:.1f},{bottom - HIGH * value / top:.1f}"
+            f"{left + wide * float(x) / right:.1f},{bottom - AREA_HEIGHT * value / top:.1f}"
             for name, x, value in plot.points
             if name == series
         ]
@@ -83,8 +84,8 @@ def _series(plot: Plot) -> Sequence[str]:
 
 def _marks(most: float) -> list[float]:
     """Return round numbers from 0 to at most ``most``."""
-    step = 10 ** math.floor(math.log10(most / MARKS))
-    step *= next(m for m in (1, 2, 5, 10) if most / (m * step) <= MARKS)
+    step = 10 ** math.floor(math.log10(most / MAX_MARKS))
+    step *= next(m for m in (1, 2, 5, 10) if most / (m * step) <= MAX_MARKS)
     return [step * number for number in range(int(most / step) + 1)]
 
 

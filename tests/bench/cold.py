@@ -1,4 +1,4 @@
-"""`make bench-cold`: measure the time to the first result, the imports that it needs, and the cost of an idle daemon.
+"""`make bench-cold`: measure the time to the first result, the imports before it, and the cost of an idle daemon.
 
 The bench measures from the start of the process and, where it can boot a container (root, systemd-nspawn), from the
 start of the service under a real systemd.
@@ -35,7 +35,7 @@ IDLE = 60.0
 
 
 def imports(_quick: bool) -> Rows:
-    """Measure what the daemon's process imports before it works, and the slowest packages."""
+    """Measure the imports of the daemon's process before it works, and list the slowest packages."""
     timed = [
         sys.executable,
         "-X",
@@ -65,7 +65,7 @@ def imports(_quick: bool) -> Rows:
 
 
 def from_process(quick: bool) -> Rows:
-    """Measure the start of the process, with a page in the inbox, to ready and to the sidecar."""
+    """Measure the time from the start of the process to ready and to the sidecar, with a page in the inbox."""
     rows = []
     for engine in ("null", "rapidocr"):
         measured = [_start_once(engine) for _ in range(2 if quick else REPEATS)]
@@ -99,7 +99,7 @@ def _start_once(engine: str) -> tuple[float, float]:
 
 
 def from_systemd(quick: bool) -> Rows:
-    """Measure `systemctl start`, with a page in the inbox, to the sidecar."""
+    """Measure the time from `systemctl start` to the sidecar, with a page in the inbox."""
     why = impossible()
     if why:
         return [{"what": "from systemctl start", "not measured": why}]
@@ -129,7 +129,7 @@ def _systemd_once(machine: Container, number: int) -> tuple[float, float]:
     (machine.root / STATE / "inbox").mkdir(parents=True, exist_ok=True)
     (machine.root / STATE / f"inbox/first-{number}.png").write_bytes(encoded("png", [page()]))
     begun = time.monotonic()
-    machine.run("systemctl", "start", "scanmend")  # returns when the service has said READY=1
+    machine.run("systemctl", "start", "scanmend")  # returns after the service has sent READY=1
     started = time.monotonic() - begun
     sidecar = machine.root / STATE / f"outbox/first-{number}.json"
     while not sidecar.exists():
@@ -141,7 +141,7 @@ def _systemd_once(machine: Container, number: int) -> tuple[float, float]:
 
 
 def idle(quick: bool) -> Rows:
-    """Measure CPU and wake-ups of all threads while nothing happens."""
+    """Measure the CPU time and the wake-ups of all threads while nothing happens."""
     many = 2_000 if quick else 100_000
     cases = (("native", 0), ("native", many), ("polling", 0), ("polling", many))
     return [_idle(method, entries, 10.0 if quick else IDLE) for method, entries in cases]
@@ -159,7 +159,7 @@ def _idle(method: str, entries: int, seconds: float) -> dict[str, Any]:
         me = psutil.Process(process.pid)
         _settled(me)
         before, cpu = _switches(process.pid), me.cpu_times()
-        time.sleep(seconds)  # the measurement: nothing happens meanwhile
+        time.sleep(seconds)  # the measured time, in which nothing happens
         after, used = _switches(process.pid), me.cpu_times()
         busy = used.user + used.system - cpu.user - cpu.system
         row = {
@@ -177,7 +177,7 @@ def _idle(method: str, entries: int, seconds: float) -> dict[str, Any]:
 
 
 def _settled(me: psutil.Process) -> None:
-    """Wait until three seconds take hardly any CPU: the first listing is over. Wait a minute at most: polling never rests."""
+    """Wait, at most a minute, for three seconds with hardly any CPU time: the first listing is over. Polling never stops."""
     last, deadline = -1.0, time.monotonic() + 60.0
     while (now := sum(me.cpu_times()[:2])) - last > 0.1 and time.monotonic() < deadline:
         last = now
@@ -185,7 +185,7 @@ def _settled(me: psutil.Process) -> None:
 
 
 def _keep(tree: Tree, count: int) -> None:
-    """Put files into the inbox that were published and stay there."""
+    """Fill the inbox with files that have been published and stay there."""
     made.documents(tree.inbox, count)
     tree.state.mkdir()
     Journal.open(str(tree.state)).close()

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from bench.peers import DATA
-from bench.peers_pages import BOOK, documents
+from bench.peers_pages import BOOK_PAGES, documents
 from bench.peers_ways import Run, daemon
 from bench.results import Results, Row, Target, told
 
@@ -24,7 +24,7 @@ SEED = 6  # chooses the pages and their order
 def main() -> None:
     """Measure, print the figures and write them."""
     parser = argparse.ArgumentParser(description="the built-in corrector's share of a document's time")  # fmt: skip
-    parser.add_argument("--pages", type=int, default=BOOK, help="of the PDF, at least 20")
+    parser.add_argument("--pages", type=int, default=BOOK_PAGES, help="of the PDF, at least 20")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--engine", default="rapidocr", choices=("tesseract", "rapidocr"))
     parser.add_argument("--json", type=Path)

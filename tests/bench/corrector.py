@@ -1,4 +1,4 @@
-"""Evaluate the corrector on text with a truth, the way that the product uses it: `make eval-corrector`.
+"""`make eval-corrector`: evaluate the corrector on text with a truth, in the way that the product uses it.
 
 Lines as OCR gives them go through the model's child (sandbox, guided decoding) and the gate. For comparison, the same lines go
 through the model without the gate, and through SymSpell. See --help; ARGS="--sets ours overproof --lines 200".
@@ -34,7 +34,7 @@ from scanmend.config.profiles import Profile, load_profiles
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SETS = ("ours", "receipts", "magazine", *sets.POST_OCR_FILES)
-LINES_OF_OURS = 22  # of one of our documents, about
+LINES_OF_OURS = 22  # approximate length of one of our documents
 Group = tuple[str, ...]
 
 
@@ -80,7 +80,8 @@ def judged(
 ) -> dict[str, dict[Group, list[Outcome]]]:
     """Return for each method the outcomes of each group.
 
-    ``margins``: values of ``min_margin`` to compare; ``allowed``: as of ``gated``, in methods whose names end with "+".
+    ``margins`` are the values of ``min_margin`` to compare. ``allowed`` is passed to ``gated`` for the methods whose names
+    end with "+".
     """
     found: dict[str, dict[Group, list[Outcome]]] = {}
 
@@ -104,7 +105,7 @@ def judged(
 
 
 def by_symspell(documents: Sequence[sets.Document], data: str) -> dict[Group, list[Outcome]]:
-    """Return the documents corrected by SymSpell; none when it is not installed."""
+    """Return the documents as corrected by SymSpell; an empty list if it is not installed."""
     found: dict[Group, list[Outcome]] = {}
     try:
         from bench.symspell import corrector
@@ -123,12 +124,12 @@ def by_symspell(documents: Sequence[sets.Document], data: str) -> dict[Group, li
 
 
 def built_in() -> str | None:
-    """Return the model that comes with the source."""
+    """Return the path of the model that comes with the source."""
     return next(map(str, sorted(Path(ROOT, "models").rglob("*.gguf"))), None)
 
 
 def arguments() -> argparse.Namespace:
-    """Return the command line's options; end with a message when the model is missing."""
+    """Return the command line's options; exit with a message if the model is missing."""
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
     data = os.path.join(ROOT, "..", "shared", "data")
@@ -166,7 +167,7 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Run, and print tables; return the exit code."""
+    """Run the evaluation and print its tables; return the exit code."""
     options = arguments()
     profile = shipped_profile(options.profile)
     documents = collect(options)
@@ -193,7 +194,7 @@ def _report(
     outcomes: dict[str, dict[Group, list[Outcome]]],
     proposed: Sequence[ProposedDocument],
 ) -> None:
-    """Print the tables; write the plot and the figures where the options say so."""
+    """Print the tables; write the plot and the figures if the options say so."""
     results: dict[str, Any] = {
         method: {" ".join(group): figures(of) for group, of in groups.items()}
         for method, groups in outcomes.items()

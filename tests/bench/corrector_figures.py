@@ -1,9 +1,9 @@
-"""The effect of a correction on a set, in figures: pure functions of texts as read, as published, and true.
+"""Compute the effect of a correction on a set: pure functions of texts as read, as published and as printed (the truth).
 
-Runs of white space are made single spaces before anything is counted: a gap between a table's columns is no error. Where ``fold``
-is set (truths in capitals), case is not counted either. The match error is that of the competition HIPE-OCRepair: texts are
-lower-cased, all but word characters become spaces, and the error is (S + D + I) / (H + S + D + I), with the numbers of
-substitutions, deletions, insertions and hits.
+Runs of white space become single spaces before anything is counted, so that a gap between a table's columns is not an error. If
+``fold`` is set (truths in capitals), case does not count either. The match error is that of the competition HIPE-OCRepair: texts
+are lower-cased, all characters except word characters become spaces, and the error is (S + D + I) / (H + S + D + I), with the
+numbers of substitutions, deletions, insertions and hits.
 """
 
 import bisect
@@ -21,30 +21,22 @@ from rapidfuzz.distance import Levenshtein
 from scanmend.correction.gate import apply
 from scanmend.page import Edit
 
-CONFIDENCE_BINS = (
-    0.0,
-    0.9,
-    0.95,
-    0.97,
-    0.98,
-    0.99,
-    0.995,
-    1.01,
-)  # edges, of the engine's in a line
-MARGIN_BINS = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0)  # lower edges in nats, of the model's
+# edges of bins of the engine's confidence in a line
+CONFIDENCE_BINS = (0.0, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 1.01)
+# lower edges of bins of the model's margin, in nats
+MARGIN_BINS = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0)
 BOOTSTRAP_SAMPLES = 1000
-MODEL_RULE = (
-    "ocr-plausible"  # by which the gate accepts a model's edit; the other rules are repairs
-)
+# the rule by which the gate accepts a model's edit; the other rules are repairs
+MODEL_RULE = "ocr-plausible"
 
 _NO_WORD = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One line with its truth, as read and as published.
+    """A line as read, as published and as printed (the truth).
 
-    ``edits``: the gate's, accepted and rejected. ``proposal``: the model's text, None without a model.
+    ``edits`` are the gate's accepted and rejected edits. ``proposal`` is the model's text; None without a model.
     """
 
     ocr: str
@@ -57,9 +49,9 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One document: its lines that have a truth, and its whole pages (as read, as published, true).
+    """A document: its lines that have a truth, and the texts of its whole pages (as read, as published, truth).
 
-    ``seconds``: of the model, for ``characters`` of OCR text.
+    ``seconds`` is the time of the model for ``characters`` of OCR text.
     """
 
     name: str
@@ -71,18 +63,18 @@ class Outcome:
 
 
 def plain(text: str, fold: bool = False) -> str:
-    """Return the text as it is counted."""
+    """Return the text normalised for counting."""
     text = unicodedata.normalize("NFC", " ".join(text.split()))
     return text.casefold() if fold else text
 
 
 def bare(text: str) -> str:
-    """Return the text as the match error counts it."""
+    """Return the text normalised for the match error."""
     return _NO_WORD.sub(" ", unicodedata.normalize("NFC", text).lower()).strip()
 
 
 def match_errors(truth: str, text: str) -> tuple[int, int]:
-    """Return the errors, and the errors and hits together: the match error is their quotient."""
+    """Return the number of errors, and that of errors and hits: the match error is their quotient."""
     truth, text = bare(truth), bare(text)
     counts = collections.Counter(o.tag for o in Levenshtein.editops(text, truth))
     hits = len(truth) - counts["replace"] - counts["insert"]
@@ -91,7 +83,7 @@ def match_errors(truth: str, text: str) -> tuple[int, int]:
 
 
 def changed_digits(line: Judged) -> bool:
-    """Return whether a digit changed other than by a repair rule of the gate."""
+    """Return whether a digit changed without a repair rule of the gate."""
     repaired = apply(line.ocr, [e for e in line.edits if e.rule != MODEL_RULE])
     return _digits(repaired) != _digits(line.published)
 
@@ -101,7 +93,7 @@ def _digits(text: str) -> str:
 
 
 def gain(line: Judged, edit: Edit, fold: bool = False) -> int:
-    """Return by how many characters this edit alone would bring the line nearer to the truth."""
+    """Return the number of characters by which this edit alone would bring the line nearer to the truth."""
     start, end = edit.start, edit.start + len(edit.before)
     changed = line.ocr[:start] + edit.after + line.ocr[end:]
     truth = plain(line.truth, fold)
@@ -224,13 +216,13 @@ def _pages(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def word_counts(truth: str, text: str) -> tuple[int, int]:
-    """Return how many words both texts share, and how many they have together; as quality.py: folded, without order."""
+    """Return the number of words that both texts share, and their total; folded and unordered, as in quality.py."""
     wanted, found = (collections.Counter(t.casefold().split()) for t in (truth, text))
     return (wanted & found).total(), wanted.total() + found.total()
 
 
 def preference(pairs: Iterable[tuple[int, int]]) -> float:
-    """Return the share of documents improved minus the share made worse, by pairs of errors before and after."""
+    """Return the share of improved documents minus that of worsened ones; ``pairs`` are errors before and after."""
     signs = [(before > after) - (before < after) for before, after in pairs]
     return sum(signs) / max(1, len(signs))
 
@@ -246,9 +238,9 @@ def interval(pairs: Sequence[tuple[int, int]]) -> tuple[float, float]:
 
 
 def rules(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
-    """Return for each rule of the gate its edits: accepted, good (nearer to the truth alone), bad (farther).
+    """Count the edits of each rule of the gate: accepted, good (alone nearer to the truth) and bad (farther).
 
-    ``clean`` counts those in lines without an error; ``steps``: good and bad ones in each of MARGIN_BINS.
+    ``clean`` counts the edits in lines without an error; ``steps`` the good and bad ones in each of MARGIN_BINS.
     """
     found: dict[str, dict[str, Any]] = {}
     for outcome in outcomes:

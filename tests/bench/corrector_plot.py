@@ -1,6 +1,7 @@
-"""Plot the CER after correction against that before, a dot for each document: `make eval-corrector ARGS="--plot FILE.png"`.
+"""Plot each document's CER after correction against its CER before: `make eval-corrector ARGS="--plot FILE.png"`.
 
-Below the diagonal the correction helped. Both axes are logarithmic; a document without errors stands on the edge.
+A dot below the diagonal is a document that the correction improved. Both axes are logarithmic; a document without errors is on
+the edge.
 """
 
 import math
@@ -10,9 +11,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from bench.corrector_figures import Outcome, distances, plain
 
-SIDE, EDGE = 900, 110  # pixels: of the square, and around it
-LEGEND = 140  # pixels
-MIN_CER, MAX_CER = 0.0005, 1.0  # at the ends of the axes
+SIDE, EDGE = 900, 110  # pixels: side of the square, and margin around it
+LEGEND = 140  # pixels: width
+MIN_CER, MAX_CER = 0.0005, 1.0  # ends of the axes
 DOT = 4  # radius in pixels
 TICKS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 COLOURS = (
@@ -24,7 +25,7 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def plot(path: str, title: str, groups: Mapping[tuple[str, ...], Sequence[Outcome]]) -> None:
-    """Write the picture; each group of documents has a colour."""
+    """Write the plot; each group of documents has a colour."""
     image = Image.new("RGB", (SIDE + 2 * EDGE + LEGEND, SIDE + 2 * EDGE), "white")
     draw = ImageDraw.Draw(image)
     font = ImageFont.load_default(20)

@@ -1,4 +1,4 @@
-"""Read pictures by the product's own OCR, once: a cache folder keeps the text of each page."""
+"""Read pictures by the product's own OCR and keep each page's text in a cache folder, so that each is read once."""
 
 import functools
 import hashlib
@@ -21,7 +21,7 @@ MAX_PIXELS = 200_000_000
 
 
 def receipts(data: str, cache: str, jobs: int) -> Iterator[Document]:
-    """Yield photographed receipts, a document each. Their truth is in capitals, so case is folded."""
+    """Yield photographed receipts, each as a document. Their truth is in capitals, so case is folded."""
     found = quality.find(os.path.join(data, "receipts"), None)
     yield from _documents(found, ("receipts", "en"), cache, jobs, fold=True)
 
@@ -40,9 +40,9 @@ def ours(
     languages: Sequence[str],
     limit: int | None,
 ) -> Iterator[Document]:
-    """Yield our own documents at three levels of wear, in those held-out fonts that are installed.
+    """Yield our own documents at three levels of wear, in the installed ones of the held-out fonts.
 
-    ``limit``: documents of each language, at most.
+    ``limit`` is the maximum of documents in each language.
     """
     fonts = documents.fonts(folders)
     missing = sorted(set(documents.FONTS) - set(fonts))

@@ -1,4 +1,4 @@
-"""Run documents through the model's child and the gate, or without one of them: what `make eval-corrector` compares."""
+"""Run documents through the model's child and the gate, or through one of them, for `make eval-corrector`."""
 
 import contextlib
 import hashlib
@@ -39,8 +39,8 @@ CERTAIN = 99.0  # nats: the margin of a model that knows the truth
 class ProposedDocument:
     """A document with the model's proposals.
 
-    ``seconds``: of the model, for ``characters`` of OCR text. ``bounds``: of each page that a bound cut short.
-    ``missing_lines``: wanted lines without a proposal.
+    ``seconds`` is the time of the model for ``characters`` of OCR text. ``bounds`` names the bound of each page that was cut
+    short. ``missing_lines`` counts the requested lines without a proposal.
     """
 
     document: Document
@@ -52,10 +52,10 @@ class ProposedDocument:
 
 
 class CachedModel:
-    """The model in its child, as the correct step has it, with a cache of its proposals in a file."""
+    """The model in its child, as in the correct step, with a file that caches its proposals."""
 
     def __init__(self, path: str, threads: int | None, cache: str | None) -> None:
-        """Take proposals from the file ``cache`` where it has them, so that a run can try only the gate's rules."""
+        """Use the proposals in the file ``cache``, so that a run can compare the gate's rules without the model."""
         settings = LlmSettings(model=os.path.basename(path), auto_download=False, threads=threads)
         folder = os.path.dirname(os.path.abspath(path))
         self._model = LanguageModel(settings, folder, lambda *_: None)
@@ -96,7 +96,7 @@ class CachedModel:
             found.bounds.append(proposal.bound)
 
     def _propose(self, page: Page, wanted: Sequence[int], profile: Profile) -> PageProposal | None:
-        """Return the proposals; None when the model failed on the page, which the daemon would publish uncorrected."""
+        """Return the proposals; None if the model failed on the page, which the daemon would publish uncorrected."""
         lines = [(line.text, msgspec.to_builtins(line.doubts or ())) for line in page.lines]
         request = [self._digest, profile.prompt_sha256, lines, list(wanted)]
         key = hashlib.sha256(json.dumps(request).encode()).hexdigest()
@@ -115,7 +115,7 @@ class CachedModel:
 
 @contextlib.contextmanager
 def cached_model(path: str, threads: int | None, cache: str | None) -> Iterator[CachedModel]:
-    """Yield the model, and close it in the end."""
+    """Yield the model, and close it after the block."""
     model = CachedModel(path, threads, cache)
     try:
         yield model
@@ -128,8 +128,8 @@ def gated(
 ) -> Outcome:
     """Return the document as published through the gate.
 
-    ``allowed``: least margins (nats) by rule. An edit that such a rule rejects passes all the same from this margin on. This
-    tells what a change of the gate would bring at best: a later rule might still reject the edit.
+    ``allowed`` maps rules to margins in nats: an edit that such a rule rejects passes nevertheless if it has this margin. The
+    result shows the best case of a change of the gate, since a later rule might still reject the edit.
     """
     judged: list[Judged] = []
     texts = []
@@ -176,17 +176,14 @@ def _reviewed(
 
 
 def _allowed(edit: Edit, allowed: Mapping[str, float]) -> Edit:
-    """Return the edit, accepted if its rule's least margin allows it."""
+    """Return the edit, accepted if it has the margin that ``allowed`` has for its rule."""
     least = allowed.get(edit.rule)
     passes = least is not None and (edit.margin is None or edit.margin >= least)
     return replace(edit, accepted=True) if passes else edit
 
 
 def perfect(document: Document) -> ProposedDocument:
-    """Return the document with the truth as the proposals.
-
-    What the gate accepts of that is the most that any model can bring.
-    """
+    """Return the document with the truth as the proposals: the gate's result is the best that any model can reach."""
     found = ProposedDocument(document)
     for page in document.pages:
         found.pages.append(tuple(None if t is None else _certain(t) for t in page.truths))

@@ -1,4 +1,4 @@
-"""Load the sets of `make eval-corrector`: documents as pages of lines, each with its truth where it has one."""
+"""Load the sets of `make eval-corrector`: documents as pages of lines, each with its truth if there is one."""
 
 import gzip
 import hashlib
@@ -13,15 +13,15 @@ from rapidfuzz.distance import Levenshtein
 from bench.corrector_figures import plain
 from scanmend.page import Box, Line
 
-PAGE_LINES = 60  # of a page, at most, where a set has no pages
-WRAPPED_CHARACTERS = 85  # of a printed line, where a set gives a paragraph as one line
+PAGE_LINES = 60  # maximum for a page, in sets without pages
+WRAPPED_CHARACTERS = 85  # length of a line in sets that have a paragraph as one line
 MAX_LINE_CHARACTERS = 240  # a longer line is a paragraph
-# costs of pairing lines with their truth, on the scale of the normalised edit distance (0 to 1)
-MAX_DISTANCE = 0.4  # of a line from its truth
-SKIP_COST = 0.45  # of a line without a counterpart
-MAX_JOINED = 4  # lines of the truth that the reading may have as one, as the cells of a row
+# Costs of pairing lines with their truth, on the scale of the normalised edit distance (0 to 1):
+MAX_DISTANCE = 0.4  # between a line and its truth
+SKIP_COST = 0.45  # cost of a line without a counterpart
+MAX_JOINED = 4  # lines of the truth that OCR may read as one, such as the cells of a row
 
-POST_OCR_FILES = {  # below post-ocr/ of the data folder
+POST_OCR_FILES = {  # in the data folder's sub-folder post-ocr/
     "overproof": "overproof-dev.jsonl.gz",
     "dta19": "hipe-dev-dta19.jsonl.gz",
     "icdar2017": "hipe-dev-icdar2017.jsonl.gz",
@@ -31,7 +31,7 @@ POST_OCR_FILES = {  # below post-ocr/ of the data folder
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page as read. ``truths``: one for each line, None where the truth lacks the line; ``truth``: the whole page's."""
+    """A page as read. ``truths`` has the truth of each line, or None; ``truth`` is the truth of the whole page."""
 
     lines: tuple[Line, ...]
     truths: tuple[str | None, ...]
@@ -42,8 +42,8 @@ class Page:
 class Document:
     """A document of a set.
 
-    ``group``: the documents that are counted together, as ("ours", "middle", "de"); the language is last. ``fold``: case is not
-    counted.
+    ``group`` names the documents that are counted together, such as ("ours", "middle", "de"); the language is last. With
+    ``fold``, case is not counted.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Document:
 
 
 def post_ocr(folder: str, name: str) -> Iterator[Document]:
-    """Yield the documents of a set that comes as OCR text: its lines have no confidence, and made-up boxes."""
+    """Yield the documents of a set of OCR texts, whose lines have no confidence and get made-up boxes."""
     with gzip.open(
         os.path.join(folder, "post-ocr", POST_OCR_FILES[name]), "rt", encoding="utf-8"
     ) as file:
@@ -79,7 +79,7 @@ def post_ocr(folder: str, name: str) -> Iterator[Document]:
 
 
 def pages(ocr: Sequence[str], truth: Sequence[str]) -> Iterator[Page]:
-    """Yield pages of the given lines. When OCR and truth differ in their number of lines, they are paired by likeness."""
+    """Yield pages of the given lines. If OCR and truth differ in their number of lines, pair the lines by similarity."""
     if len(ocr) == len(truth):
         pairs: list[tuple[str, str | None]] = []
         for a, b in zip(ocr, truth, strict=True):
@@ -96,7 +96,7 @@ def pages(ocr: Sequence[str], truth: Sequence[str]) -> Iterator[Page]:
 
 
 def wrapped(ocr: str, truth: str) -> list[tuple[str, str | None]]:
-    """Return a paragraph as lines of print: cut at spaces that it has in common with its truth."""
+    """Return a paragraph as printed lines, cut at spaces that it shares with its truth."""
     spaces: list[tuple[int, int]] = []
     for code in Levenshtein.opcodes(ocr, truth):
         if code.tag == "equal":
@@ -115,9 +115,9 @@ def wrapped(ocr: str, truth: str) -> list[tuple[str, str | None]]:
 
 
 def paired(ocr: Sequence[str], truth: Sequence[str], fold: bool = False) -> list[str | None]:
-    """Return for each line as read its line of the truth, or the few that it joins; None when it has none.
+    """Return the line of the truth for each line as read, or the few lines that it joins; None if there is none.
 
-    Dynamic programming finds the pairing of least cost that keeps the order.
+    Dynamic programming finds the cheapest pairing that keeps the order.
     """
     ours = [plain(t, fold) for t in ocr]
     theirs = [plain(t, fold) for t in truth]
@@ -150,7 +150,7 @@ def paired(ocr: Sequence[str], truth: Sequence[str], fold: bool = False) -> list
 def sample(
     documents: Sequence[Document], max_documents: int | None, max_lines: int | None
 ) -> list[Document]:
-    """Return a random sample of each group, the same each time; ``max_lines`` is reached by whole documents."""
+    """Return a random sample of each group, the same each time, in whole documents until ``max_lines`` is reached."""
     groups: dict[tuple[str, ...], list[Document]] = {}
     for document in documents:
         groups.setdefault(document.group, []).append(document)

@@ -68,9 +68,9 @@ def _row(group: str, method: str, f: dict[str, Any]) -> str:
 
 
 def rules(results: Results) -> None:
-    """Print what each rule of the gate decided over all sets, and whether it was right.
+    """Print the decisions of each rule of the gate over all sets, and how many were right.
 
-    For the first method, and for a perfect model.
+    The tables are for the first method and for a perfect model.
     """
     for number, (method, groups) in enumerate(results.items()):
         if number and not method.startswith("a perfect model"):
@@ -91,7 +91,7 @@ def rules(results: Results) -> None:
 
 
 def _sums(groups: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the rules' figures of all groups together."""
+    """Return the sums of the rules' figures over all groups."""
     sums: dict[str, dict[str, Any]] = {}
     for found in groups.values():
         for rule, row in found.get("rules", {}).items():
@@ -150,7 +150,7 @@ def missed_targets(results: Results) -> None:
 
 
 def _targets(f: dict[str, Any]) -> list[tuple[str, str, bool]]:
-    """Return the targets of single groups: (how the group's name begins, what misses the target, whether it is met)."""
+    """Return the targets for groups: (start of the group's name, message if it misses the target, whether it meets it)."""
     return [
         ("ours middle en", "less than 30 % of the errors gone", f["reduction"] >= 0.3),
         ("ours middle", "less than 20 % of the errors gone", f["reduction"] >= 0.2),

@@ -21,14 +21,14 @@ import psutil
 from bench import quality
 from bench.peers import DATA
 from bench.results import Results, Row, table
-from running import Tree, tree
+from running import Tree, new_tree
 from samples import encoded, page
 from scanmend.intake.scanner import Scanner, SliceEnd
 
 IDLE_SECONDS = 20
 REPEATS = 9
 MANY = 100_000
-Found = tuple[str, float, str]  # what was measured, the value, its unit
+Found = tuple[str, float, str]  # name of the measurement, value, unit
 
 
 def main() -> None:
@@ -92,40 +92,40 @@ def _listing() -> Iterator[Found]:
 def _daemon() -> Iterator[Found]:
     with (
         tempfile.TemporaryDirectory() as home,
-        tree(Path(home), "ocr: {workers: 1, idle_unload: 3s}") as made,
+        new_tree(Path(home), "ocr: {workers: 1, idle_unload: 3s}") as tree,
     ):
         started = time.monotonic()
-        process = made.start()
+        process = tree.start()
         yield "time to start", time.monotonic() - started, "s"
-        overheads = [_drop(made, number) for number in range(REPEATS)]
+        overheads = [_drop(tree, number) for number in range(REPEATS)]
         beyond = [whole - engine for whole, engine in overheads]
         whole = statistics.median(whole for whole, _ in overheads)
         yield "one page, last byte to sidecar (median)", whole, "s"
         yield "  beyond the time in the engine (median)", statistics.median(beyond), "s"
         yield "  beyond the time in the engine (most)", max(beyond[1:]), "s"
         me = psutil.Process(process.pid)
-        made.eventually(lambda: me.children(recursive=True) == [], 60)
+        tree.eventually(lambda: me.children(recursive=True) == [], 60)
         before = me.cpu_times()
         switches = me.num_ctx_switches()
-        time.sleep(IDLE_SECONDS)  # the measurement: nothing happens meanwhile
+        time.sleep(IDLE_SECONDS)  # the measured time, in which nothing happens
         after, switched = me.cpu_times(), me.num_ctx_switches()
         busy = after.user + after.system - before.user - before.system
         yield "idle daemon, RSS", me.memory_info().rss / 2**20, "MiB"
         yield "idle daemon, CPU", busy / IDLE_SECONDS * 100, "% of a core"
         wakes = (switched.voluntary - switches.voluntary) / IDLE_SECONDS
         yield "idle daemon, wake-ups", wakes, "a second"
-        made.stop(process)
+        tree.stop(process)
 
 
-def _drop(made: Tree, number: int) -> tuple[float, float]:
-    """Return the seconds from the close of a one-page PNG to its sidecar, and how many of them the engine took."""
+def _drop(tree: Tree, number: int) -> tuple[float, float]:
+    """Return the seconds from the close of a one-page PNG to its sidecar, and the engine's share of them in seconds."""
     data = encoded("png", [page()])
-    path = made.inbox / f"scan-{number}.png"
+    path = tree.inbox / f"scan-{number}.png"
     with open(path, "wb") as file:
         file.write(data)
     closed = time.time()
-    sidecar = made.outbox / f"scan-{number}.json"
-    made.eventually(sidecar.exists)
+    sidecar = tree.outbox / f"scan-{number}.json"
+    tree.eventually(sidecar.exists)
     took = sidecar.stat().st_mtime - closed
     return took, sum(json.loads(sidecar.read_text())["seconds"].values())
 

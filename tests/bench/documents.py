@@ -1,6 +1,6 @@
-"""Rendered and degraded documents with texts, fonts and layouts that the training data does not have.
+"""Render and degrade documents with texts, fonts and layouts that the training data does not have.
 
-The texts lie in texts/LANGUAGE.txt: ``== name`` begins a document, ``# `` a heading, ``|||`` the next column; tabs
+The texts are in texts/LANGUAGE.txt: ``== name`` begins a document, ``# `` a heading, ``|||`` the next column; tabs
 separate the cells of a table. A page is set in one of the held-out fonts that are installed (DejaVu, Gentium,
 Cantarell). Then a copier, a scanner or a camera degrades it, as its level says. A seed makes all of it repeatable.
 """
@@ -20,9 +20,9 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 TEXTS = Path(__file__).parent / "texts"
 LANGUAGES = ("en", "de", "es", "fr")
 LEVELS = ("light", "middle", "heavy")
-DRAWN = 300  # dpi at which a page is set, before it is scaled down to its scanner's resolution
-PAPER = (8.27, 11.69)  # inches
-MARGIN = 0.9  # inches
+RENDER_DPI = 300  # resolution of the rendered page, before it is scaled down to its scanner's
+PAPER_INCHES = (8.27, 11.69)  # inches: A4
+MARGIN_INCHES = 0.9  # inches
 FONTS = {
     "DejaVu Sans": "DejaVuSans.ttf",
     "DejaVu Serif": "DejaVuSerif.ttf",
@@ -53,7 +53,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Wear:
-    """The ranges of a level's degradations; each page draws its own values from them."""
+    """The ranges of a level's degradations, from which each page draws its own values."""
 
     dpi: tuple[int, int]
     blur: tuple[float, float]  # radius in hundredths of an inch
@@ -62,7 +62,7 @@ class Wear:
     skew: float  # degrees
     contrast: tuple[float, float]
     unevenness: float  # share of the light that is lost at the far side
-    through: float  # share of the ink on the other side that shines through
+    through: float  # share of the ink on the reverse that shows through
     threshold: float  # share of pages that are binarised
 
 
@@ -82,7 +82,7 @@ def texts(languages: Sequence[str] = LANGUAGES) -> Iterator[Text]:
 
 
 def fonts(folders: Sequence[str] = ()) -> dict[str, str]:
-    """Return the files of the held-out fonts, by name, in these folders and where fontconfig finds them."""
+    """Return the files of the held-out fonts by name, from these folders and from fontconfig."""
     there: dict[str, str] = {}
     for folder in folders:
         there |= {p.name: str(p) for p in sorted(Path(folder).rglob("*.[to]tf"))}
@@ -107,7 +107,7 @@ def pictures(
     languages: Sequence[str] = LANGUAGES,
     most: int | None = None,
 ) -> Iterator[tuple[Text, str, str]]:
-    """Yield text, level and file of each page: at most ``most`` texts of a language, each level, ``copies`` fonts."""
+    """Yield text, level and file of each page: at most ``most`` texts of a language, at each level in ``copies`` fonts."""
     os.makedirs(folder, exist_ok=True)
     chosen = [text for language in languages for text in list(texts((language,)))[:most]]
     for text in chosen:
@@ -121,9 +121,9 @@ def pictures(
 def _file(folder: str, text: Text, level: str, font: tuple[str, str], rng: random.Random) -> str:
     """Return the path of a page as a scanner's JPEG.
 
-    It is made again only when something that it depends on changes.
+    It is drawn again only after a change of the text, the level, the font, the seed or this program.
     """
-    size = os.path.getsize(font[1])  # tells another version of the font
+    size = os.path.getsize(font[1])  # the size tells versions of the font apart
     made_of = f"{text} {level} {font[0]} {size} {rng.random()}".encode() + Path(__file__).read_bytes()  # fmt: skip
     name = f"{text.language}-{text.name}-{level}-{font[0]}-{zlib.crc32(made_of):08x}.jpg"
     path = os.path.join(folder, name.replace(" ", "_"))
@@ -138,13 +138,13 @@ def _file(folder: str, text: Text, level: str, font: tuple[str, str], rng: rando
 
 
 def printed(text: Text, font: str, rng: random.Random) -> Image.Image:
-    """Return the page as it is printed, 8-bit grey, at DRAWN dpi."""
-    width, height = (round(DRAWN * inches) for inches in PAPER)
-    margin = round(DRAWN * MARGIN)
+    """Return the page as printed, 8-bit grey, at RENDER_DPI."""
+    width, height = (round(RENDER_DPI * inches) for inches in PAPER_INCHES)
+    margin = round(RENDER_DPI * MARGIN_INCHES)
     columns = "\n".join(text.lines).split("\n|||\n")
     wide = width - 2 * margin
-    step = (wide + 0.4 * DRAWN) / len(columns)
-    size, leading = _size(text, font, round(step - 0.4 * DRAWN), height - 2 * margin, rng)
+    step = (wide + 0.4 * RENDER_DPI) / len(columns)
+    size, leading = _size(text, font, round(step - 0.4 * RENDER_DPI), height - 2 * margin, rng)
     image = Image.new("L", (width, height), 255)
     draw = ImageDraw.Draw(image)
     body = ImageFont.truetype(font, size)
@@ -156,7 +156,7 @@ def printed(text: Text, font: str, rng: random.Random) -> Image.Image:
             not number and len(columns) > 1 and lines[0].startswith("# ")
         ):  # the heading spans all columns
             top = _heading(draw, lines.pop(0), font, size, (margin, margin, wide), leading)
-        place = (round(margin + number * step), top, round(step - 0.4 * DRAWN))
+        place = (round(margin + number * step), top, round(step - 0.4 * RENDER_DPI))
         ends.append(_column(draw, lines, (font, body, size), place, leading))
     return image.crop((0, 0, width, min(height, max(ends) + margin)))
 
@@ -170,7 +170,7 @@ def _size(text: Text, font: str, wide: int, high: int, rng: random.Random) -> tu
     longest = max(ImageFont.truetype(font, 100).getlength(line) for line in body) / 100
     leading = rng.uniform(1.3, 1.55)
     _, top, _, bottom = ImageFont.truetype(font, 100).getbbox("x", anchor="ls")
-    size = rng.uniform(4.9, 5.8) * DRAWN / 72 * 100 / (bottom - top)
+    size = rng.uniform(4.9, 5.8) * RENDER_DPI / 72 * 100 / (bottom - top)
     size = min(size, wide / longest, high / (leading * (len(text.lines) + 3)))
     return int(size), round(leading * int(size))
 
@@ -199,7 +199,7 @@ def _column(
     place: tuple[int, int, int],
     leading: int,
 ) -> int:
-    """Draw lines one below the other, and runs of lines with tabs as a table. Return the y at which they end."""
+    """Draw lines one below the other, and runs of lines with tabs as tables. Return the y at which they end."""
     x, y, wide = place
     for number, line in enumerate(lines):
         if line.startswith("# "):
@@ -223,7 +223,7 @@ def _column(
 def _stops(
     lines: Sequence[str], number: int, font: ImageFont.FreeTypeFont, wide: int
 ) -> list[tuple[float, bool]]:
-    """Return for each cell of this line's table its x, and whether it ends there: columns of numbers do."""
+    """Return the x of each cell in this line's table, and whether the cell ends there, as in columns of numbers."""
     count = lines[number].count("\t")
     first = last = number
     while first and lines[first - 1].count("\t") == count:
@@ -256,7 +256,7 @@ def worn(page: Image.Image, wear: Wear, rng: random.Random) -> Image.Image:
         rng.uniform(-wear.skew, wear.skew), Image.Resampling.BICUBIC, fillcolor=255
     )
     dpi = rng.randint(*wear.dpi)
-    scale = dpi / DRAWN
+    scale = dpi / RENDER_DPI
     size = (round(page.width * scale), round(page.height * scale))
     sheet = sheet.resize(size, Image.Resampling.BOX)
     sheet = sheet.filter(ImageFilter.GaussianBlur(rng.uniform(*wear.blur) * dpi / 100))

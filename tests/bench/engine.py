@@ -1,10 +1,10 @@
-"""`make bench-engine`: measure each thing that makes RapidOCR fast in scanmend, against what is shipped.
+"""`make bench-engine`: measure each choice that makes RapidOCR fast in scanmend against its alternatives.
 
     python -m bench.engine [DATA_DIR] [--kinds KIND ...] [--pages N] [--only NAME ...] [--json FILE]
 
 The pages are receipts and typed pages (the magazine page among them) with their truth. One thread in a process for each
-core reads a page in every way before the next page: a machine that gets slower slows all ways alike. Ways that need a
-package which scanmend does not use (onnxruntime; nncf for int8) are left out where it is not installed.
+core reads a page in every way before the next page, so that a machine that becomes slower slows all ways alike. A way
+that needs a package which scanmend does not use (onnxruntime; nncf for int8) is left out if it is not installed.
 """
 
 import argparse
@@ -33,14 +33,14 @@ DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 KINDS = ("receipts", "isri-unlv")
 BLANK = "blank"
 SHIPPED = "as it is"
-CALIBRATION = "form-funsd"  # pages that the scores leave out
+CALIBRATION = "form-funsd"  # kind of the pages for calibration, which the scores leave out
 
 Way = Callable[[], Any]  # returns a context manager, within which pages are read in this way
-Told = tuple[str, str, float, Score]  # way, path, CPU seconds, score
+Measured = tuple[str, str, float, Score]  # way, path, CPU seconds, score
 
 
 def ways() -> dict[str, Way]:
-    """Return the ways by name. The process that reads builds them."""
+    """Return the ways of reading by name, for the process that reads."""
     found: dict[str, Way] = {SHIPPED: ExitStack}
     for side in (960, 1280, 1600, 2000):
         found[f"detector sees {side} pixels, whatever the page"] = partial(
@@ -99,7 +99,7 @@ def _looks(**changes: Any) -> Iterator[None]:
 
 
 def _always(side: int) -> Any:
-    """Return a stand-in for ``detection.all_lines``: one pass at this size, whatever the page, and no smaller one."""
+    """Return a stand-in for ``detection.all_lines``: a single pass at this size for every page."""
     from scanmend.ocr.detection import _detect
 
     return lambda detector, pixels, _first: _detect(detector, pixels, side)
@@ -150,12 +150,12 @@ def _onnxruntime(arena: bool) -> Way:
 
 
 def _int8() -> Way:
-    """Return a way whose models are quantized after training, and calibrated on pages that the scores leave out."""
+    """Return a way whose models are quantized after training and calibrated on the pages of CALIBRATION."""
     import openvino
 
     from scanmend.ocr import line_models
 
-    nncf: Any = importlib.import_module("nncf")  # no dependency of scanmend
+    nncf: Any = importlib.import_module("nncf")  # not a dependency of scanmend
     models = line_models._models.__wrapped__()
     both = models.detector, models.recogniser
     plain = [model.session for model in both]
@@ -193,12 +193,12 @@ def _models(models: Any) -> Way:
     return way
 
 
-def read(job: tuple[int, str, Sequence[str]]) -> list[Told]:
-    """Read one page in every way, in a process of the pool. Each page begins with another way."""
+def read(job: tuple[int, str, Sequence[str]]) -> list[Measured]:
+    """Read one page in every way, in a process of the pool. The first way changes from page to page."""
     number, path, only = job
     found = list(_ready(tuple(only)).items())
     first = number % len(found)
-    _timed(ExitStack, path)  # the first reading of a page takes longer
+    _timed(ExitStack, path)  # not counted: the first reading of a page takes longer
     return [(name, path, *_timed(way, path)) for name, way in found[first:] + found[:first]]
 
 
@@ -219,13 +219,13 @@ def _timed(way: Way, path: str) -> tuple[float, Score]:
 
 
 def warm(path: str, only: Sequence[str]) -> None:
-    """Load everything, and read a page in each way."""
+    """Load all models, and read a page in each way."""
     os.environ.update(ONE_THREAD)
     read((0, path, only))
 
 
-def rows(told: Sequence[Told], kinds: Sequence[str]) -> list[Row]:
-    """Return a row for each way and kind; its ratio is that of the CPU seconds of all pages together."""
+def rows(told: Sequence[Measured], kinds: Sequence[str]) -> list[Row]:
+    """Return a row for each way and kind; the ratio is that of the sums of CPU seconds over all pages."""
     found: list[Row] = []
     for kind in kinds:
         seconds: dict[str, float] = {}
@@ -250,7 +250,7 @@ def rows(told: Sequence[Told], kinds: Sequence[str]) -> list[Row]:
 
 
 def blanks(home: str) -> list[str]:
-    """Write empty sheets, A4 at 300 dpi, and their empty truth. Return their paths."""
+    """Write empty sheets (A4 at 300 dpi) and their empty truths. Return the paths."""
     os.mkdir(os.path.join(home, BLANK))
     paths = [os.path.join(home, BLANK, f"{n}.png") for n in range(4)]
     for path in paths:
@@ -297,7 +297,7 @@ def main() -> None:
     if not paths:
         raise SystemExit(f"{options.data}: no receipts and no typed pages with their truth there")
     cores = len(os.sched_getaffinity(0))
-    told: list[Told] = []
+    told: list[Measured] = []
     with (
         TemporaryDirectory() as home,
         multiprocessing.get_context("spawn").Pool(cores, warm, (paths[0], options.only)) as pool,

@@ -18,32 +18,30 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench.peers_pages import DPI
+from bench.peers_pages import DEFAULT_DPI
 from bench.peers_ways import DAEMON
 from bench.results import Plot, Results, Row, Target, told
-from running import ROOT, Tree, tree
+from running import ROOT, Tree, new_tree
 from samples import LETTER, page
 
 RECEIPTS = ROOT.parent / "shared" / "data" / "receipts"
-IDLE = 12  # receipts that are measured on the idle daemon
-PAGE = (
-    1240,
-    1754,
-)  # pixels: A4 at 150 dpi, full of text, so that many receipts arrive during the book
-LONG = 4  # pages of the document in the stream
-WAITING = 3  # receipts in line for each worker at any time
-LIMIT = 3600.0  # seconds that one document may take
+IDLE_RECEIPTS = 12  # receipts on the idle daemon
+# pixels: A4 at 150 dpi, full of text, so that many receipts arrive while the book is read
+PAGE_SIZE = (1240, 1754)
+STREAM_PAGES = 4  # pages of the document behind the stream
+RECEIPTS_PER_WORKER = 3  # receipts that wait for each worker at any time
+LIMIT_SECONDS = 3600.0  # time limit for one document
 
 
 class Bench:
     """The daemon under test, and the files to drop."""
 
-    def __init__(self, made: Tree, pages: int) -> None:
-        """Write a book of so many pages."""
-        self._made = made
+    def __init__(self, tree: Tree, pages: int) -> None:
+        """Write a book of ``pages`` pages."""
+        self._made = tree
         self._receipts = itertools.cycle(_receipts())
         self._numbers = itertools.count()
-        self.book = made.home / "book.pdf"
+        self.book = tree.home / "book.pdf"
         _write_book(self.book, pages)
 
     def drop(self, source: Path) -> Path:
@@ -59,8 +57,8 @@ class Bench:
         return self.drop(next(self._receipts))
 
     def wait(self, sidecar: Path) -> float:
-        """Wait for a sidecar. Return when it was renamed into place, since the epoch."""
-        self._made.eventually(sidecar.exists, LIMIT)
+        """Wait for a sidecar. Return the time of its rename into place, in seconds since the epoch."""
+        self._made.eventually(sidecar.exists, LIMIT_SECONDS)
         return sidecar.stat().st_ctime
 
     def took(self, source: Path) -> float:
@@ -69,11 +67,11 @@ class Bench:
         return self.wait(self.drop(source)) - began
 
     def idle(self) -> list[float]:
-        """Return the seconds of receipts that are dropped one after the other on an idle daemon."""
-        return [self.took(next(self._receipts)) for _ in range(IDLE)]
+        """Return the seconds that each receipt takes on an idle daemon, dropped one after the other."""
+        return [self.took(next(self._receipts)) for _ in range(IDLE_RECEIPTS)]
 
     def beside(self, every: float) -> tuple[float, list[float], float]:
-        """Drop the book, and a receipt every so many seconds.
+        """Drop the book, and a receipt every ``every`` seconds.
 
         Return the seconds of the book, those of each receipt, and the p95 of the book's pages.
         """
@@ -95,15 +93,17 @@ class Bench:
 
         Return its seconds, at most ``most``, and the number of receipts that were published before it.
         """
-        waiting = [self.receipt() for _ in range(WAITING * workers)]
+        waiting = [self.receipt() for _ in range(RECEIPTS_PER_WORKER * workers)]
         short = self._made.home / "short.pdf"
-        _write_book(short, LONG)
+        _write_book(short, STREAM_PAGES)
         began = time.time()
         sidecar, done = self.drop(short), 0
         while not sidecar.exists() and time.time() - began < most:
             left = [path for path in waiting if not path.exists()]
             done += len(waiting) - len(left)
-            waiting = left + [self.receipt() for _ in range(WAITING * workers - len(left))]
+            waiting = left + [
+                self.receipt() for _ in range(RECEIPTS_PER_WORKER * workers - len(left))
+            ]
             time.sleep(0.02)
         ended = sidecar.stat().st_ctime if sidecar.exists() else began + most
         for path in waiting:
@@ -117,18 +117,18 @@ def p95(values: Sequence[float]) -> float:
 
 
 def _receipts() -> Iterator[Path]:
-    real = sorted(RECEIPTS.glob("*.jpg"))[2:10]  # these have the usual size
+    real = sorted(RECEIPTS.glob("*.jpg"))[2:10]  # receipts of the usual size
     if real:
         yield from real
         return
     folder = Path(tempfile.gettempdir())
-    made = folder / f"scanmend-receipt-{os.getpid()}.png"
-    page([*LETTER] * 4, size=(1000, 1200)).save(made, dpi=(DPI, DPI))
-    yield made
+    tree = folder / f"scanmend-receipt-{os.getpid()}.png"
+    page([*LETTER] * 4, size=(1000, 1200)).save(tree, dpi=(DEFAULT_DPI, DEFAULT_DPI))
+    yield tree
 
 
 def _write_book(path: Path, pages: int) -> None:
-    images = [page([f"Page {number + 1}", *LETTER * 6], size=PAGE) for number in range(pages)]
+    images = [page([f"Page {number + 1}", *LETTER * 6], size=PAGE_SIZE) for number in range(pages)]
     images[0].save(path, save_all=True, append_images=images[1:], resolution=150)
 
 
@@ -144,10 +144,10 @@ def main() -> None:
     more = DAEMON.format(
         engine=options.engine, workers=workers, rotate="false", llm="enabled: false"
     )
-    with tempfile.TemporaryDirectory() as home, tree(Path(home, "tree"), more) as made:
-        process = made.start()
-        results = measure(Bench(made, options.pages), options, workers)
-        made.stop(process)
+    with tempfile.TemporaryDirectory() as home, new_tree(Path(home, "tree"), more) as tree:
+        process = tree.start()
+        results = measure(Bench(tree, options.pages), options, workers)
+        tree.stop(process)
     for target in results.targets:
         print(told(target))
     if options.json:
@@ -155,9 +155,9 @@ def main() -> None:
 
 
 def measure(bench: Bench, options: argparse.Namespace, workers: int) -> Results:
-    """Run all parts, in order. Return what they found."""
+    """Run all parts in order. Return their results."""
     for wait in [bench.receipt() for _ in range(workers + 1)]:
-        bench.wait(wait)  # more than workers, so that each has read a page
+        bench.wait(wait)  # more documents than workers, so that each worker has read a page
     idle = bench.idle()
     print(f"receipt, idle: median {statistics.median(idle):.2f} s, p95 {p95(idle):.2f} s", flush=True)  # fmt: skip
     alone = bench.took(bench.book)
@@ -168,23 +168,25 @@ def measure(bench: Bench, options: argparse.Namespace, workers: int) -> Results:
         f" {statistics.median(waits):.2f} s, p95 {p95(waits):.2f} s; page in hand {in_hand:.2f} s",
         flush=True,
     )
-    own = len(waits) * statistics.mean(idle) / workers  # what the receipts take from the workers
+    own = (
+        len(waits) * statistics.mean(idle) / workers
+    )  # the time of the receipts, divided among the workers
     streamed, overtook = bench.stream(workers, most=600)
-    print(f"{LONG} pages in an endless stream: {streamed:.1f} s, {overtook} receipts overtook", flush=True)  # fmt: skip
+    print(f"{STREAM_PAGES} pages in an endless stream: {streamed:.1f} s, {overtook} receipts overtook", flush=True)  # fmt: skip
     name = f"{options.engine}, {workers} cores"
     rows: list[Row] = [
         {"what": f"receipt, idle, {name}", "seconds": statistics.median(idle), "p95 s": p95(idle)},
         {"what": f"receipt beside the book, {name}", "seconds": statistics.median(waits), "p95 s": p95(waits)},
         {"what": f"book of {options.pages} pages alone, {name}", "seconds": alone, "p95 s": None},
         {"what": f"book of {options.pages} pages, a receipt every {options.every:g} s, {name}", "seconds": together, "p95 s": None},
-        {"what": f"{LONG} pages in an endless stream of receipts, {name}", "seconds": streamed, "p95 s": None},
+        {"what": f"{STREAM_PAGES} pages in an endless stream of receipts, {name}", "seconds": streamed, "p95 s": None},
     ]  # fmt: skip
     targets = [
         Target("receipt beside the book: p95 less the page in hand, over p95 idle", 2.0, (p95(waits) - in_hand) / p95(idle), False),
         Target("book with receipts less their own work, over the book alone", 1.1, (together - own) / alone, False),
     ]  # fmt: skip
     plot = Plot("fairness", "A receipt's seconds while a book is in work", "s", [("receipt", 5.0 * n, wait) for n, wait in enumerate(waits)], x="seconds after the book's drop")  # fmt: skip
-    note = f"{len(waits)} receipts; the book's page in hand took {in_hand:.2f} s (p95); {overtook} receipts went before the last page of the {LONG}."
+    note = f"{len(waits)} receipts; the book's page in hand took {in_hand:.2f} s (p95); {overtook} receipts went before the last page of the {STREAM_PAGES}."
     return Results("fairness", "Fairness", rows, targets, [plot], [note])
 
 

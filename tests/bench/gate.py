@@ -1,6 +1,6 @@
-"""Pass random lines through the gate, check its properties, and measure its cost: `make bench-gate CASES=1000000`.
+"""`make bench-gate CASES=1000000`: pass random lines through the gate, check its properties and measure its cost.
 
-A plain generator draws text and proposals from pieces that are likely to break a rule, a hundred times as fast as hypothesis.
+A plain generator draws texts and proposals from pieces that are likely to break a rule. It is a hundred times as fast as hypothesis.
 The properties are those of tests/unit/correction/test_gate.py; the first line that breaks one ends the run.
 """
 
@@ -15,7 +15,7 @@ from scanmend.correction.gate import apply, gate
 from scanmend.correction.repairs import repair_numbers
 from scanmend.page import Edit, Line, LineProposal
 
-PIECES = [  # of random text
+PIECES = [  # parts of random texts
     *("total", "12.50", "\u20ac", "rn", "modem", "modern", "Invoic", "Invoice"),
     *("l00.00", "12/03/2024", "a@x.org", "O", "1O", "the", "tlie", "é", "e\u0301"),
     *("ſ", "\uff11", "DE89 3704 0044 O532 0130 00", "mg", "5O", "InvoIce", "clied"),
@@ -65,7 +65,7 @@ def check(rng: random.Random) -> int:
 
 
 def cost() -> tuple[float, float]:
-    """Return the milliseconds that the gate and the checks take for a page of 60 lines, 10 words each, one in ten misread."""
+    """Return the milliseconds of the gate and the checks for a page: 60 lines of 10 words, one word in ten misread."""
     rng = random.Random(2)
     words = [
         "the",
@@ -107,7 +107,7 @@ def cost() -> tuple[float, float]:
 
 
 def main() -> None:
-    """Run, and print the figures."""
+    """Run all cases, and print the figures."""
     cases = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     seed = time.time_ns()
     rng = random.Random(seed)

@@ -1,6 +1,6 @@
-"""Measure the speed of input-guided decoding: `make bench-llm MODEL=model.gguf` compares four methods on the same pages.
+"""`make bench-llm MODEL=model.gguf`: compare the speed of input-guided decoding by four methods on the same pages.
 
-Without MODEL, it uses a llama of 118 M parameters whose layers are computed, but whose answer is set by hand to be the truth
+Without MODEL, it uses a llama of 118 M parameters whose layers are all computed, but whose weights make its answer the truth
 (``tinygguf.chain``): this measures the speed of decoding, not a model's skill.
 """
 
@@ -33,8 +33,8 @@ from scanmend.workers.protocol import LoadRequest
 TRUTH = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 SHAPE = tinygguf.Shape(width=768, deep=3072, idle_layers=12)
 PAGE_LINES = 40
-SECONDS = 3600  # for a page, at most
-SETTLE_SECONDS = 2  # until an ended process's memory is free
+PAGE_SECONDS = 3600  # time limit for a page
+SETTLE_SECONDS = 2  # after which the memory of an ended process is free
 INSTRUCTION = (
     "You correct the output of an OCR engine. Answer with the line, corrected, and nothing else."
 )
@@ -57,7 +57,7 @@ Pages = Sequence[Sequence[str]]  # lines by page
 
 @dataclass(slots=True)
 class Result:
-    """One method's sums over all pages."""
+    """The sums of one method over all pages."""
 
     seconds: float = 0.0
     calls: int = 0
@@ -68,7 +68,7 @@ class Result:
 
 
 def scanned(truth: Pages, rate: float) -> list[list[str]]:
-    """Return the pages as an OCR engine might read them, with about that character error rate."""
+    """Return the pages as an OCR engine might read them, at a character error rate of about ``rate``."""
     rng = random.Random(5)
 
     def misread(c: str) -> str:
@@ -82,11 +82,11 @@ def scanned(truth: Pages, rate: float) -> list[list[str]]:
 
 
 def guided(loaded: LoadedModel, pages: Pages) -> Result:
-    """Measure ``propose_page``, by the method that the model was loaded for."""
+    """Measure ``propose_page`` by the method for which the model was loaded."""
     result = Result()
     for lines in pages:
         started = time.perf_counter()
-        proposal = propose_page(loaded, INSTRUCTION, lines, range(len(lines)), SECONDS)
+        proposal = propose_page(loaded, INSTRUCTION, lines, range(len(lines)), PAGE_SECONDS)
         result.seconds += time.perf_counter() - started
         result.calls += proposal.calls
         result.tokens += proposal.tokens
@@ -97,7 +97,7 @@ def guided(loaded: LoadedModel, pages: Pages) -> Result:
 
 
 def prompt_lookup(path: str, loaded: LoadedModel, pages: Pages, cells: int) -> Result:
-    """Measure llama-cpp-python's own prompt lookup, line by line; its prompt cache holds what the lines share."""
+    """Measure llama-cpp-python's own prompt lookup, line by line; the prompt cache holds the text that lines share."""
     llama = llama_cpp.Llama(
         path,
         n_ctx=cells,
@@ -121,9 +121,9 @@ def prompt_lookup(path: str, loaded: LoadedModel, pages: Pages, cells: int) -> R
             tokens = context.tokenize(line.encode())
             limit = int(1.3 * len(tokens)) + 8
             started = time.perf_counter()
-            asked = [*prompt.before_lines(page), *prompt.of_line(tokens)]
+            wanted = [*prompt.before_lines(page), *prompt.of_line(tokens)]
             written = b""
-            for token in itertools.islice(llama.generate(asked, temp=0.0), limit):
+            for token in itertools.islice(llama.generate(wanted, temp=0.0), limit):
                 result.tokens += 1
                 if context.is_end(token):
                     break
@@ -135,7 +135,7 @@ def prompt_lookup(path: str, loaded: LoadedModel, pages: Pages, cells: int) -> R
 
 
 def print_memory(path: str, context: int, layers: int | None) -> None:
-    """Print the memory of all processes: before the load, loaded, and two seconds after the model's process ended."""
+    """Print the memory of all processes before the load, after it, and two seconds after the model's process ended."""
     name, folder = os.path.basename(path), os.path.dirname(os.path.abspath(path))
     settings = replace(LlmSettings(), model=name, context=context, gpu_layers=layers)
     model = LanguageModel(settings, folder, lambda *_: None)
@@ -151,7 +151,7 @@ def print_memory(path: str, context: int, layers: int | None) -> None:
         model.idle()
         time.sleep(SETTLE_SECONDS)
 
-    # the first load leaves something in the interpreter
+    # the interpreter keeps some memory of the first load
     model.propose([line], [0], Profile("warm", INSTRUCTION))
     unload()
     before = used()
@@ -164,7 +164,7 @@ def print_memory(path: str, context: int, layers: int | None) -> None:
 
 
 def main() -> None:
-    """Print a table."""
+    """Measure all methods, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
     add("model", nargs="?", help="a GGUF; none: a llama of 118 M parameters")

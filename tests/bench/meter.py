@@ -1,4 +1,4 @@
-"""Measure a process and its descendants: CPU seconds, and the peak of their memory together (PSS)."""
+"""Measure a process and its descendants: CPU seconds, and the peak of their total memory (PSS)."""
 
 import contextlib
 import threading
@@ -7,19 +7,21 @@ from typing import Self
 
 import psutil
 
-EVERY = 1.0  # seconds between two readings of the memory; one costs the kernel milliseconds
+INTERVAL_SECONDS = (
+    1.0  # between two readings of the memory, each of which costs the kernel milliseconds
+)
 
 
 class Meter:
-    """A measurement from entry to exit; the descendants must be idle at both moments."""
+    """A measurement from entry to exit. The descendants must be idle at both moments."""
 
     def __init__(self, pid: int) -> None:
         """Measure the process ``pid`` and its descendants."""
         self._root = psutil.Process(pid)
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread = threading.Thread(target=self._read_memory, daemon=True)
         self.cpu = 0.0  # seconds
-        self.peak = 0  # bytes, proportional set sizes
+        self.peak = 0  # bytes; sum of the proportional set sizes (PSS)
 
     def __enter__(self) -> Self:
         self.cpu = -self._cpu()
@@ -40,19 +42,19 @@ class Meter:
         return [self._root, *self._root.children(recursive=True)]
 
     def _cpu(self) -> float:
-        """Return the CPU seconds of the living processes, and of those that they have reaped."""
+        """Return the CPU seconds of the living processes and of the children that they have reaped."""
         total = 0.0
         for process in self._tree():
             with contextlib.suppress(psutil.NoSuchProcess):
                 total += sum(process.cpu_times()[:4])
         return total
 
-    def _look(self) -> None:
+    def _read_memory(self) -> None:
         while True:
             pss = 0
             for process in self._tree():
                 with contextlib.suppress(psutil.Error, OSError):
                     pss += process.memory_full_info().pss
             self.peak = max(self.peak, pss)
-            if self._stop.wait(EVERY):
+            if self._stop.wait(INTERVAL_SECONDS):
                 return

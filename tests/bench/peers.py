@@ -3,13 +3,13 @@
     python -m bench.peers [--pages 120] [--few 12] [--rounds 2] [--only tesseract|rapidocr] [--json FILE]
 
 (a) is scanmend's engine in a loop, a process for each core: the limit. (b) is the daemon, from the drop to the sidecar,
-with correction off. (c) is OCRmyPDF with a sidecar: one file after the other as its watcher does it, N side by side,
-and N side by side without a PDF, which is the least that it can do. With one core, and for RapidOCR by itself, there
-are fewer pages.
+with correction off. (c) is OCRmyPDF with a sidecar: one file after the other as its watcher works, N in parallel, and N
+in parallel without a PDF, which is its fastest mode. With one core, and for RapidOCR by itself, there are fewer pages.
 
-Each round draws its pages anew, because it is luck which page comes last, when the other cores have nothing left. (a)
-and (b) change their order each round, in case the machine gets slower or faster. OCRmyPDF has one round, as it is far
-from the rest. With Tesseract no way turns pages (OCRmyPDF does so only on request); with RapidOCR (a) and (b) do.
+Each round draws new pages, because chance decides which page comes last, when the other cores have no more work. (a) and
+(b) swap their order each round, in case the machine becomes slower or faster. OCRmyPDF has one round, because its result
+is far from the others. With Tesseract, pages are not turned upright (OCRmyPDF does so only on request); with RapidOCR,
+(a) and (b) turn them.
 """
 
 import argparse
@@ -69,7 +69,7 @@ def _options() -> argparse.Namespace:
 def _ways(
     options: argparse.Namespace, python: str, given: Sequence[Document], number: int
 ) -> Iterator[Way]:
-    """Yield all ways; those that are compared with each other come next to each other."""
+    """Run all ways and yield their results; ways that are compared with each other run next to each other."""
     few = [d for d in given if d.pages == 1][: options.few]
     powers = {2**n for n in range(options.cores.bit_length())}
     for cores in sorted({n for n in powers if n < options.cores} | {options.cores}):
@@ -92,7 +92,7 @@ def _ways(
 def _both(
     engine: str, cores: int, rotate: bool, pile: Sequence[Document], warm: Document, number: int
 ) -> Sequence[Way]:
-    """Return (a) and (b), in another order each round."""
+    """Return the results of (a) and (b), which swap their order each round."""
     ways: list[Way] = [
         partial(engine_alone, engine, cores, rotate, pile),
         partial(daemon, engine, cores, rotate, pile, warm),
@@ -140,7 +140,7 @@ def _middle(runs: Sequence[Run], value: Callable[[Run], float]) -> float:
 
 
 def targets(runs: Sequence[Run]) -> list[Target]:
-    """Return the targets: ratios within a round, the median of all rounds."""
+    """Return the targets: each is a ratio within a round, as the median over all rounds."""
     found = []
     ways = _by_way(runs)
     for (engine, cores, way, pages), same in ways.items():

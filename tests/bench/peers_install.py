@@ -18,7 +18,7 @@ _VERSIONS = (
 
 
 def install() -> tuple[str, dict[str, str]]:
-    """Install what is missing. Return the path of the peers' Python, and their versions."""
+    """Install the missing packages. Return the path of the peers' Python, and the peers' versions."""
     if shutil.which("tesseract") is None:
         sys.exit("tesseract is not there; install it with: apt-get install tesseract-ocr tesseract-ocr-osd")  # fmt: skip
     if shutil.which("taskset") is None:

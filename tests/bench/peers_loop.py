@@ -1,10 +1,11 @@
-"""Run one reader in a loop in N processes. A program: it takes a job as JSON and answers with moments as JSON.
+"""Run one reader in a loop in N processes: a program that takes a job as JSON and answers with times as JSON.
 
     python peers_loop.py < JOB
 
-For the peers it imports nothing of scanmend, so that it runs in their virtual environment, too. It reads the job's
-line; each process loads its reader and reads the pages to warm up; it writes ``ready``; it reads ``go``; it writes the
-moments (monotonic); it reads the end of the file. The caller measures from ``ready`` to the moments.
+For the peers it imports nothing of scanmend, so that it also runs in their virtual environment. It reads the job from
+one line. Each process loads its reader and reads the warm-up pages. Then the program writes ``ready``, waits for the line
+``go``, writes the time at which each item ended (by the monotonic clock), and reads to the end of the input. The caller
+measures from ``ready`` to these times.
 """
 
 import itertools
@@ -17,12 +18,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-Item = tuple[str, int]  # a file, and the index of a page
+Item = tuple[str, int]  # file, index of a page
 Reader = Callable[[str, int], object]
 
 
 def ours(job: dict[str, Any]) -> Reader:
-    """Return scanmend's engine object, behind scanmend's own opening and turning of the page."""
+    """Return a reader by scanmend's engine, with scanmend's own opening and turning of the page."""
     from scanmend.ocr.engines.base import UprightPage
     from scanmend.ocr.engines.factory import EngineChoice, load
     from scanmend.ocr.line_models import LineModels
@@ -77,7 +78,7 @@ READERS = {"ours": ours, "library": library, "ocrmypdf": ocrmypdf}
 
 
 def work(job: dict[str, Any], next_item: Any, gate: Any, moments: Any) -> None:
-    """Run as the body of each process; tell the others when it fails."""
+    """Run the body of a process; release the other processes if it fails."""
     try:
         turns(job, next_item, gate, moments)
     except BaseException:
@@ -87,7 +88,7 @@ def work(job: dict[str, Any], next_item: Any, gate: Any, moments: Any) -> None:
 
 
 def turns(job: dict[str, Any], next_item: Any, gate: Any, moments: Any) -> None:
-    """Warm up, wait for the start, then take one item after the other."""
+    """Read the warm-up pages, wait for the start, then read one item after the other."""
     read = READERS[job["reader"]](job)
     for item in job["warm"]:
         read(*item)

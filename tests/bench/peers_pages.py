@@ -1,4 +1,4 @@
-"""The pages for the peers bench: real ones where ../shared/data is there, else rendered ones.
+"""Write the pages for the peers bench: real ones if ../shared/data exists, else rendered ones.
 
 Each page is written as a lossless picture, for RapidOCR by itself, and as part of a document: a third of the pages as
 PDFs of one page, a third as PDFs of twenty, a third as TIFFs.
@@ -15,8 +15,8 @@ from PIL import Image
 from bench.documents import TEXTS
 from samples import page
 
-BOOK = 20  # pages of a long PDF
-DPI = 200  # of pages without a resolution, or with one that no scanner has
+BOOK_PAGES = 20  # pages of a long PDF
+DEFAULT_DPI = 200  # for pages without a resolution, or with one that no scanner has
 REAL = ("receipts/*.jpg", "pages/*.jpg", "pages/*.png", "pages/*.tif")
 
 
@@ -40,12 +40,14 @@ def documents(folder: Path, data: Path, pages: int, seed: int) -> list[Document]
     """
     folder.mkdir()
     sources = itertools.cycle(_sources(data, seed))
-    books = max(1, round(pages / 3 / BOOK)) if pages >= BOOK else 0
-    singles = max(0, pages - books * BOOK)
+    books = max(1, round(pages / 3 / BOOK_PAGES)) if pages >= BOOK_PAGES else 0
+    singles = max(0, pages - books * BOOK_PAGES)
     kinds = ["pdf", "tiff"] * (singles // 2 + 1)
     plan = [(kind, 1) for kind in kinds[:singles]]
     for number in range(books):  # spread the books among the others
-        plan.insert((2 * number + 1) * len(plan) // (2 * books), (f"pdf of {BOOK}", BOOK))
+        plan.insert(
+            (2 * number + 1) * len(plan) // (2 * books), (f"pdf of {BOOK_PAGES}", BOOK_PAGES)
+        )
     made = []
     for number, (kind, count) in enumerate(plan):
         images = [_opened(next(sources)) for _ in range(count)]
@@ -69,12 +71,12 @@ def _made_up() -> Iterator[Sequence[str]]:
 def _opened(source: Path | Sequence[str]) -> Image.Image:
     if not isinstance(source, Path):
         made = page(source, size=(1654, 2339), points=26)  # A4
-        made.info["dpi"] = (DPI, DPI)
+        made.info["dpi"] = (DEFAULT_DPI, DEFAULT_DPI)
         return made
     with Image.open(source) as image:
         dpi = float(image.info.get("dpi", (0, 0))[0])
         plain = image.convert("RGB") if image.mode in ("RGBA", "P") else image.copy()
-        plain.info = {"dpi": (round(dpi),) * 2 if dpi >= 150 else (DPI, DPI)}
+        plain.info = {"dpi": (round(dpi),) * 2 if dpi >= 150 else (DEFAULT_DPI, DEFAULT_DPI)}
         return plain
 
 

@@ -1,7 +1,7 @@
-"""The ways from a file to its text that the peers bench compares, each measured by the same rule.
+"""Measure the ways from a file to its text that the peers bench compares, all by the same rule.
 
-Every way has loaded its models and read a page before the measurement begins. All documents arrive at once, and a
-document is done when its text is there: the waits are those of a morning's pile.
+Every way has loaded its models and read a page before the measurement begins. All documents arrive at once, like a
+morning's pile of scans, and a document is done when its text exists.
 """
 
 import contextlib
@@ -20,10 +20,10 @@ from typing import Any
 
 from bench.meter import Meter
 from bench.peers_pages import Document
-from running import Tree, tree
+from running import Tree, new_tree
 
 LOOP = Path(__file__).parent / "peers_loop.py"
-LIMIT = 3600.0  # seconds that one way may take
+LIMIT_SECONDS = 3600.0  # time limit for one way
 ONE_THREAD = {  # the environment of the daemon's OCR children, with a worker for each core
     "SCANMEND_THREADS": "1",
     "OMP_NUM_THREADS": "1",
@@ -41,7 +41,7 @@ llm: {{{llm}}}
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one way cost. ``waits``: seconds from the drop to the result, one for each document."""
+    """The cost of one way. ``waits`` has the seconds from the drop to the result of each document."""
 
     way: str
     engine: str
@@ -49,7 +49,7 @@ class Run:
     pages: int
     seconds: float
     cpu: float
-    peak: int  # bytes, proportional set sizes of all processes
+    peak: int  # bytes; sum of all processes' proportional set sizes (PSS)
     waits: tuple[float, ...]
 
     @property
@@ -68,7 +68,7 @@ class Run:
 
 
 def pinned(cores: int) -> list[str]:
-    """Return the start of a command line that limits a program to so many cores."""
+    """Return the start of a command line that limits a program to this number of cores."""
     mine = sorted(os.sched_getaffinity(0))[:cores]
     return ["taskset", "-c", ",".join(map(str, mine))]
 
@@ -81,7 +81,7 @@ def engine_alone(engine: str, cores: int, rotate: bool, given: Sequence[Document
 
 
 def library(python: str, cores: int, given: Sequence[Document]) -> Run:
-    """Measure ``RapidOCR()(image)`` in as many processes as cores, on lossless pictures."""
+    """Measure ``RapidOCR()(image)`` on lossless pictures, in one process for each core."""
     items = [(str(picture), 0) for d in given for picture in d.pictures]
     job = {"reader": "library", "processes": cores}
     return _loop("RapidOCR()(image)", "rapidocr", cores, given, items, job, python)
@@ -124,9 +124,8 @@ def _loop(
             assert process.wait(60) == 0
         finally:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(
-                    process.pid, signal.SIGKILL
-                )  # the processes that still wait, if it failed
+                # after a failure, some processes still wait
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
     moments = _by_document(items, dict(said["ended"]))
     waits = tuple(moment - said["began"] for moment in moments)
@@ -135,7 +134,7 @@ def _loop(
 
 
 def _by_document(items: Sequence[tuple[str, int]], ended: Mapping[int, float]) -> list[float]:
-    """Return when the last page of each file was done."""
+    """Return the time at which the last page of each file was done."""
     moments: dict[str, float] = {}
     for number, moment in ended.items():
         path = items[number][0]
@@ -151,26 +150,26 @@ def daemon(
     warm: Document,
     correct: bool = False,
 ) -> Run:
-    """Measure (b), the daemon on so many cores, from the drop to the sidecar, with full durability."""
+    """Measure (b), the daemon on this number of cores, from the drop to the sidecar, with full durability."""
     llm = "model: builtin" if correct else "enabled: false"
     more = DAEMON.format(engine=engine, workers=cores, rotate=str(rotate).lower(), llm=llm)
-    with tempfile.TemporaryDirectory() as folder, tree(Path(folder, "tree"), more) as made:
-        shutil.rmtree(made.home / "profiles")
-        shutil.copytree(Path(__file__).parents[2] / "etc" / "profiles", made.home / "profiles")
-        process = made.start(before=pinned(cores))
-        before = _beside(made, [warm.path] * (cores + 1), "warm-")
-        ready = _beside(made, [d.path for d in given])
-        _drop(made, before)  # more than workers, so that each has read a page
-        _all_there(made, len(before))
+    with tempfile.TemporaryDirectory() as folder, new_tree(Path(folder, "tree"), more) as tree:
+        shutil.rmtree(tree.home / "profiles")
+        shutil.copytree(Path(__file__).parents[2] / "etc" / "profiles", tree.home / "profiles")
+        process = tree.start(before=pinned(cores))
+        before = _beside(tree, [warm.path] * (cores + 1), "warm-")
+        ready = _beside(tree, [d.path for d in given])
+        _drop(tree, before)  # more documents than workers, so that each worker has read a page
+        _all_there(tree, len(before))
         with Meter(process.pid) as meter:
             began = time.time()
-            _drop(made, ready)
-            _all_there(made, len(before) + len(given))
-        made.stop(process)
+            _drop(tree, ready)
+            _all_there(tree, len(before) + len(given))
+        tree.stop(process)
+        # a sidecar's ctime is the time of its rename into place
         waits = tuple(
-            path.stat().st_ctime
-            - began  # the change is the rename that puts the sidecar into place
-            for path in made.outbox.glob("*.json")
+            path.stat().st_ctime - began
+            for path in tree.outbox.glob("*.json")
             if not path.name.startswith("warm-")
         )
     way = "daemon, correcting" if correct else "daemon"
@@ -178,25 +177,25 @@ def daemon(
     return Run(way, engine, cores, pages, max(waits), meter.cpu, meter.peak, waits)
 
 
-def _beside(made: Tree, paths: Iterable[Path], prefix: str = "") -> list[Path]:
+def _beside(tree: Tree, paths: Iterable[Path], prefix: str = "") -> list[Path]:
     """Copy the files to the inbox's file system under new names. Return the copies."""
     copies = []
     for number, path in enumerate(paths):
-        copies.append(made.home / f"{prefix}{number:03}{path.suffix}")
+        copies.append(tree.home / f"{prefix}{number:03}{path.suffix}")
         shutil.copyfile(path, copies[-1])
     return copies
 
 
-def _drop(made: Tree, paths: Iterable[Path]) -> None:
+def _drop(tree: Tree, paths: Iterable[Path]) -> None:
     for path in paths:
-        path.rename(made.inbox / path.name)
+        path.rename(tree.inbox / path.name)
 
 
-def _all_there(made: Tree, count: int) -> None:
-    deadline = time.monotonic() + LIMIT
-    while sum(name.endswith(".json") for name in _names(made.outbox)) < count:
-        assert time.monotonic() < deadline, made.log_text()[-3000:]
-        assert not _names(made.failed), made.log_text()[-3000:]
+def _all_there(tree: Tree, count: int) -> None:
+    deadline = time.monotonic() + LIMIT_SECONDS
+    while sum(name.endswith(".json") for name in _names(tree.outbox)) < count:
+        assert time.monotonic() < deadline, tree.log_text()[-3000:]
+        assert not _names(tree.failed), tree.log_text()[-3000:]
         time.sleep(0.1)
 
 

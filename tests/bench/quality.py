@@ -23,12 +23,10 @@ from rapidfuzz.distance import Levenshtein
 from bench.peers_ways import ONE_THREAD
 from scanmend.workers.protocol import PageRequest
 
-SHORT, ALIKE = (
-    3,
-    4,
-)  # characters: the longest misreading that counts, the shortest agreement beside it
+MAX_MISREAD_CHARACTERS = 3  # longest misreading that counts
+MIN_EQUAL_CHARACTERS = 4  # shortest agreement on each side of it
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
-# kinds whose sets have more than one name
+# kind by name, for sets that have several names
 KINDS = {
     "magazine": "isri-unlv",
     "isri": "isri-unlv",
@@ -43,7 +41,7 @@ class Score:
     """The score of one page, or the sum of several.
 
     ``edits`` counts insertions, deletions and substitutions. ``wrong`` and ``right`` are the number of characters that
-    were misread and read right, each with how many of them the engine was unsure of.
+    were misread and read right, each with the number of them that the engine was unsure of.
     """
 
     edits: int = 0
@@ -89,7 +87,7 @@ class Score:
 def compare(truth: str, text: str, unsure: Collection[int] = (), seconds: float = 0.0) -> Score:
     """Return the score of one page's text.
 
-    ``unsure``: offsets into the text of characters that the engine was unsure of.
+    ``unsure`` holds the offsets in the text of the characters that the engine was unsure of.
     """
     as_read, written = text, truth
     truth, text = (" ".join(t.casefold().split()) for t in (truth, text))
@@ -113,19 +111,20 @@ def _small(text: str) -> str:
 
 
 def _sureness(text: str, truth: str, unsure: set[int]) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return the numbers of characters misread and read right, each with how many of them are unsure.
+    """Return the numbers of characters misread and read right, each with the number of unsure ones among them.
 
-    A misreading counts only when it is certain: at most three characters in place of others, between stretches that
-    agree. Most differences on a page with columns are differences of order.
+    A misreading counts only if it is certain: at most three characters in place of others, between passages that agree.
+    Most differences on a page with columns are differences in order.
     """
     counts = {True: [0, 0], False: [0, 0]}
     steps = list(Levenshtein.opcodes(text, truth))
     for before, step, after in zip([None, *steps], steps, [*steps[1:], None], strict=False):
         length = step.src_end - step.src_start
         among = all(
-            s and s.tag == "equal" and s.src_end - s.src_start >= ALIKE for s in (before, after)
+            s and s.tag == "equal" and s.src_end - s.src_start >= MIN_EQUAL_CHARACTERS
+            for s in (before, after)
         )
-        short = max(length, step.dest_end - step.dest_start) <= SHORT
+        short = max(length, step.dest_end - step.dest_start) <= MAX_MISREAD_CHARACTERS
         if step.tag == "equal" or (step.tag == "replace" and short and among):
             for at in range(step.src_start, step.src_end):
                 if not text[at].isspace():
@@ -142,7 +141,7 @@ def kind_of(path: str) -> str:
 
 
 def find(folder: str, kind: str | None) -> list[str]:
-    """Return the paths of all pictures with a truth."""
+    """Return the paths of all pictures that have a truth, of this kind if it is given."""
     found = []
     for where, _, names in os.walk(folder):
         for name in names:
@@ -177,10 +176,10 @@ def _with_one_thread() -> None:
 def scores(
     paths: Sequence[str], engine: str, languages: str = "en", jobs: int = 1
 ) -> dict[str, Score]:
-    """Return the score of each page by its path. One thread reads a page, as in a daemon with a child for each core."""
-    asked = [(path, engine, tuple(languages.split(","))) for path in paths]
+    """Return the score of each page by its path. Each page is read by one thread, as in a daemon with a child per core."""
+    requests = [(path, engine, tuple(languages.split(","))) for path in paths]
     with multiprocessing.get_context("spawn").Pool(jobs, _with_one_thread) as pool:
-        return dict(sorted(pool.imap_unordered(score, asked)))
+        return dict(sorted(pool.imap_unordered(score, requests)))
 
 
 def by_kind(results: Mapping[str, Score]) -> dict[str, Score]:
@@ -192,7 +191,7 @@ def by_kind(results: Mapping[str, Score]) -> dict[str, Score]:
 
 
 def main() -> int:
-    """Print the table."""
+    """Measure all pages, and print the table."""
     parser = argparse.ArgumentParser(description="OCR quality by kind of page")
     parser.add_argument("folder")
     parser.add_argument("--engine", default="rapidocr", choices=("rapidocr", "tesseract"))

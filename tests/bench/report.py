@@ -2,7 +2,7 @@
 
     python -m bench.report [--docs docs/bench] RESULT.json …
 
-Each result replaces the one of its name in docs/bench. The report compares its numbers, row by row as now / before,
+Each result replaces the one with its name in docs/bench. The report compares its numbers, row by row as now / before,
 with the last committed version that differs.
 """
 
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def take_in(path: Path, docs: Path) -> None:
-    """Copy a result to its place. Bare rows get the file's name as their bench."""
+    """Copy a result to its place. Name the bench of bare rows after the file."""
     result = json.loads(path.read_text("utf-8"))
     if isinstance(result, list):
         Results(path.stem, path.stem.capitalize(), result).write(docs / f"{path.stem}.json")
@@ -51,7 +51,7 @@ def take_in(path: Path, docs: Path) -> None:
 
 
 def before(path: Path) -> Result | None:
-    """Return the last committed version of a result that differs from the file; None without one."""
+    """Return the last committed version of a result that differs from the file; None if there is none."""
     now = path.read_text("utf-8")
     for commit in _git(path, "log", "-n2", "--format=%H", "--", path.name).split():
         then = _git(path, "show", f"{commit}:./{path.name}")
@@ -87,7 +87,7 @@ def section(result: Result, last: Result | None) -> list[str]:
 def changes(
     rows: Sequence[Mapping[str, Any]], before: Sequence[Mapping[str, Any]]
 ) -> Iterator[dict[str, str]]:
-    """Yield the rows that both results have, each number as now / before."""
+    """Yield the rows that both results have, with each number as now / before."""
     known = dict(_named(before))
     for name, row in _named(rows):
         if name in known:
@@ -100,7 +100,7 @@ def changes(
 def _named(
     rows: Sequence[Mapping[str, Any]],
 ) -> Iterator[tuple[tuple[Any, ...], Mapping[str, Any]]]:
-    """Yield each row with its name: its texts, and its number among the rows with these texts."""
+    """Yield each row with its name, which consists of its texts and its number among the rows with these texts."""
     seen: collections.Counter[tuple[str, ...]] = collections.Counter()
     for row in rows:
         texts = tuple(f"{key}={value}" for key, value in row.items() if isinstance(value, str))

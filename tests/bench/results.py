@@ -1,7 +1,7 @@
-"""The results of a bench, as JSON for the report: rows, targets and plots.
+"""Describe the results of a bench, as JSON for the report: rows, targets and plots.
 
-A row's texts say what was measured, its numbers are the result. By its texts the report finds the same row in an
-earlier run.
+A row's texts name the measurement; its numbers are the result. The report finds the same row in an earlier run by its
+texts.
 """
 
 import dataclasses
@@ -37,9 +37,12 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """A plot of bars or, with ``x``, of a line for each series. ``points``: series, bar or x, value."""
+    """A plot of bars or, if ``x`` names an axis, of one line for each series.
 
-    name: str  # of the file, without the extension
+    Each of ``points`` is a tuple: series, name of the bar or x, value.
+    """
+
+    name: str  # name of the file, without the extension
     title: str
     unit: str
     points: Sequence[tuple[str, str | float, float]]
@@ -48,7 +51,7 @@ class Plot:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """The whole result of one bench."""
+    """The complete result of one bench."""
 
     bench: str
     title: str
@@ -81,7 +84,7 @@ def machine() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that take part."""
+    """Return the versions of Python and of the measured packages."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -92,7 +95,7 @@ def versions() -> dict[str, str]:
 
 
 def table(rows: Sequence[Row]) -> list[str]:
-    """Return the rows in Markdown, a table for each run of rows with the same columns."""
+    """Return the rows in Markdown, with one table for each run of rows with the same columns."""
     lines: list[str] = []
     head: list[str] = []
     for row in rows:

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FONT = "DejaVu Sans"
 LEVEL = "heavy"
 SEED = 118
-DPI = 150  # written into the file; the page is drawn for about this resolution
+DPI = 150  # in the file's metadata; the page is drawn for about this resolution
 
 INVOICE = """\
 # Invoice

@@ -1,8 +1,8 @@
 """`make bench-scale`: measure the daemon's own limit, with an engine that takes no time.
 
-OCR and correction have no part in it. The bench measures how many documents a second the pipeline processes with full
-durability, and how 1,000,000 rows, 100,000 files and 5,000 pages change that. ``--home`` chooses the disk; the time in
-fsync depends on it and is reported by itself.
+The bench measures how many documents a second the pipeline processes with full durability, without OCR and correction,
+and how 1,000,000 rows, 100,000 files and 5,000 pages change that. ``--home`` chooses the disk; the time in fsync depends
+on it and is reported separately.
 """
 
 import argparse
@@ -26,7 +26,7 @@ CURVE = "ms/document over the progress"
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much each part processes; ``seconds`` limits each of the long parts."""
+    """The amounts that the parts process; ``seconds`` limits the time of each long part."""
 
     ceiling: int = 2_000
     journal: int = 1_000_000
@@ -41,7 +41,7 @@ QUICK = Sizes(200, 50_000, 500, 5_000, 300, 60.0)
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Where a part runs, and how large it is. ``shim``: the library that counts fsync."""
+    """The folder and the sizes of a part. ``shim`` is the library that counts calls of fsync."""
 
     home: Path
     sizes: Sizes
@@ -49,7 +49,7 @@ class Bench:
 
 
 def ceiling(bench: Bench, journal: int = 0) -> Rows:
-    """Measure documents a second from a full inbox, by step, with ``journal`` rows of old documents."""
+    """Measure documents a second from a full inbox, and the cost of each step, with ``journal`` old documents."""
     tree = made.tree(bench.home / f"ceiling-{journal}", made.cores())
     count = bench.sizes.ceiling
     if journal:
@@ -83,7 +83,7 @@ def _steps(seen: run.Watched, count: int, journal: int) -> Rows:
 
 
 def burst(bench: Bench) -> Rows:
-    """Measure many files that are dropped at once into the inbox of a running daemon."""
+    """Measure the processing of many files that are dropped at once into the inbox of a running daemon."""
     tree = made.tree(bench.home / "burst", made.cores())
     count = bench.sizes.burst
     staged = bench.home / "staged"
@@ -97,7 +97,7 @@ def burst(bench: Bench) -> Rows:
 
 
 def backlog(bench: Bench) -> Rows:
-    """Measure many files that wait at the start; then a restart, when an earlier run has claimed most of them."""
+    """Measure the processing of many files that wait at the start; then a restart after most of them were claimed."""
     tree = made.tree(bench.home / "backlog", made.cores())
     count = bench.sizes.backlog
     made.documents(tree.inbox, count)
@@ -135,7 +135,7 @@ def _progress(
 
 
 def long_book(bench: Bench) -> Rows:
-    """Measure one PDF of very many pages, and the daemon's memory while its pages are kept."""
+    """Measure the processing of a PDF of very many pages, and the daemon's memory while it keeps the pages."""
     tree = made.tree(bench.home / "book", made.cores())
     made.book(tree.inbox / "book.pdf", bench.sizes.pages)
     spooled = 0
@@ -168,7 +168,7 @@ def long_book(bench: Bench) -> Rows:
 
 
 def pruning(bench: Bench) -> Rows:
-    """Measure the pipeline while the journal forgets old rows, and without that."""
+    """Measure the pipeline with and without simultaneous pruning of the journal."""
     rows = []
     for keep in ("36500d", "2d"):
         tree = made.tree(bench.home / f"prune-{keep}", made.cores(), f"journal: {{keep: {keep}}}")

@@ -1,4 +1,4 @@
-"""The input of the scale bench: many small files, a long PDF, a journal of many rows."""
+"""Make the input of the scale bench: many small files, a long PDF, a journal of many rows."""
 
 import io
 import os
@@ -32,7 +32,7 @@ def tree(home: Path, workers: int, more: str = "") -> Tree:
 
 
 def shim(home: Path) -> str | None:
-    """Compile the library that counts fsync. Return its path; None where there is no compiler."""
+    """Compile the library that counts calls of fsync. Return its path; None if there is no compiler."""
     path = home / "syncs.so"
     command = ["cc", "-O2", "-shared", "-fPIC", "-o", str(path), str(HERE / "syncs.c"), "-ldl"]
     try:
@@ -56,7 +56,7 @@ def documents(folder: Path, count: int, prefix: str = "scan") -> None:
 
 
 def book(path: Path, pages: int) -> None:
-    """Write a PDF of that many small pages without a text layer."""
+    """Write a PDF of ``pages`` small pages without a text layer."""
     with pikepdf.new() as pdf:
         for number in range(pages):
             pdf.add_blank_page(page_size=(60, 60))
@@ -68,7 +68,7 @@ def book(path: Path, pages: int) -> None:
 
 
 def fill_journal(state: Path, rows: int, age: float = 0.0) -> None:
-    """Fill a journal with ``rows`` documents that are done, and their moves. The last one is ``age`` seconds old."""
+    """Fill a journal with ``rows`` documents in DONE, and their moves. The newest one is ``age`` seconds old."""
     state.mkdir(exist_ok=True)
     Journal.open(str(state)).close()
     db = sqlite3.connect(state / "journal.sqlite", isolation_level=None)
@@ -96,5 +96,5 @@ def fill_journal(state: Path, rows: int, age: float = 0.0) -> None:
 
 
 def cores() -> int:
-    """Return how many cores this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0))

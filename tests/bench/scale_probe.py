@@ -1,7 +1,7 @@
-"""The daemon with a timer around each step. `bench.scale` starts it in place of `scanmend`.
+"""Run the daemon with a timer around each step. `bench.scale` starts this program in place of `scanmend`.
 
-It measures wall and CPU seconds of each step, and how much of the wall time went into fsync, into waiting for the
-journal's lock and into waiting for a child. The rest is waiting for the interpreter's lock and for the CPU.
+The timers measure wall and CPU seconds of each step, and the parts of the wall time in fsync, in waiting for the
+journal's lock and in waiting for a child. The rest is waiting for the interpreter's lock and for the CPU.
 """
 
 import atexit
@@ -23,7 +23,7 @@ from scanmend.pipeline.read import Read
 from scanmend.store.database import Database
 from scanmend.workers.client import Child
 
-OUT = "SCALE_PROBE"  # environment variable: the file for the figures
+OUT = "SCALE_PROBE"  # environment variable with the path of the file for the figures
 PRELOADED = "LD_PRELOAD"
 
 _mine = threading.local()
@@ -82,7 +82,7 @@ def _timed(step: str, cls: Any, name: str) -> None:
 
 
 class _Lock:
-    """The journal's lock, which measures how long its users wait for it."""
+    """The journal's lock, which measures the time that threads wait for it."""
 
     def __init__(self) -> None:
         self._real = threading.RLock()

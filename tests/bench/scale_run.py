@@ -1,4 +1,4 @@
-"""One run of the daemon for the scale bench: start it, watch it from outside, then read its journal."""
+"""Run the daemon for the scale bench: start it, observe it from outside, then read its journal."""
 
 import contextlib
 import json
@@ -27,10 +27,10 @@ STATUS_EVERY = 5.0
 
 @dataclass(slots=True)
 class Watched:
-    """What is measured of a daemon from outside."""
+    """The measurements of a daemon from outside."""
 
-    rss: list[tuple[float, float]] = field(default_factory=list)  # seconds, MiB
-    children: float = 0.0  # MiB, the peak of all children together
+    rss: list[tuple[float, float]] = field(default_factory=list)  # (seconds since the start, MiB)
+    children: float = 0.0  # MiB, the peak of the sum of all children
     # wall and CPU seconds of each `scanmend status`; on a busy machine the CPU seconds are the fairer figure
     status: list[tuple[float, float]] = field(default_factory=list)
     cpu: float = 0.0  # seconds of the daemon itself
@@ -39,7 +39,7 @@ class Watched:
 
     @property
     def answers(self) -> dict[str, float | None]:
-        """Return how fast `scanmend status` answered meanwhile."""
+        """Return the times in which `scanmend status` answered during the run."""
         if not self.status:
             return {}
         wall, cpu = zip(*self.status, strict=True)
@@ -57,7 +57,7 @@ class Watched:
 
 @contextlib.contextmanager
 def daemon(tree: Tree, preload: str | None = None, probe: bool = False) -> Iterator[Watched]:
-    """Run the daemon with the null engine during the block. The probe's figures are there afterwards."""
+    """Run the daemon with the null engine during the block; after it, the probe's figures are complete."""
     seen = Watched()
     env: dict[str, str] = {}
     program: list[str] = ["-m", "scanmend"]
@@ -110,12 +110,12 @@ def status_seconds(tree: Tree) -> tuple[float, float]:
 
 
 def done(tree: Tree, since: int = 0) -> int:
-    """Return how many documents the journal has moved to ``done`` after the move of this number."""
+    """Return the number of documents that the journal has moved to ``done`` after the move number ``since``."""
     return len(done_at(tree, since))
 
 
 def done_at(tree: Tree, since: int = 0) -> list[float]:
-    """Return when each document was done, in order, in seconds since the epoch."""
+    """Return the time at which each document was done, in order, in seconds since the epoch."""
     query = "SELECT at FROM moves WHERE rowid > ? AND new = 'done' ORDER BY rowid"
     return [row[0] for row in rows(tree, query, since)]
 
@@ -130,7 +130,7 @@ def rows(tree: Tree, query: str, *values: Any) -> list[tuple[Any, ...]]:
 
 
 def wait_done(tree: Tree, count: int, since: int = 0, limit: float = 3600.0) -> bool:
-    """Wait until so many documents are done. Return False when the time is over."""
+    """Wait until ``count`` documents are done. Return False if the ``limit`` (seconds) is over first."""
     deadline = time.monotonic() + limit
     while done(tree, since) < count:
         if time.monotonic() >= deadline:
@@ -140,7 +140,7 @@ def wait_done(tree: Tree, count: int, since: int = 0, limit: float = 3600.0) -> 
 
 
 def said(tree: Tree, event: str) -> list[float]:
-    """Return when the daemon logged this event, in seconds since the epoch."""
+    """Return the times at which the daemon logged this event, in seconds since the epoch."""
     found = []
     with open(tree.log) as file:
         for line in file:
@@ -152,7 +152,7 @@ def said(tree: Tree, event: str) -> list[float]:
 
 
 def curve(moments: list[float], parts: int = 10) -> list[float]:
-    """Return milliseconds a document over the progress, for equal parts of the documents."""
+    """Return the milliseconds per document in each of ``parts`` equal parts of the documents."""
     size = max(1, len(moments) // parts)
     return [
         round((moments[n + size - 1] - moments[n - 1]) / size * 1000, 2)

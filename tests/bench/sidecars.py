@@ -1,12 +1,12 @@
-"""Compare the sidecars of two versions of scanmend, byte for byte, times and versions aside.
+"""Compare the sidecars of two versions of scanmend byte for byte, except times and versions.
 
     python -m bench.sidecars make --python OLD/.venv/bin/python --out old DIR...
     python -m bench.sidecars make --python NEW/.venv/bin/python --out new DIR...
     python -m bench.sidecars compare old new
 
 ``make`` copies each picture and PDF below each DIR into one folder and runs ``scanmend process`` on them with the
-default configuration. ``compare`` masks what a run measures (seconds, moments, decoder calls) and what names a
-version, prints each file that differs with its first differing line, and exits with 1 if there is one.
+default configuration. ``compare`` masks measured values (seconds, times, decoder calls) and versions, prints each file
+that differs with its first differing line, and exits with 1 if there is one.
 """
 
 import argparse
@@ -24,14 +24,14 @@ MEASURED = {"seconds", "times", "modified", "calls", "version", "scanmend"}
 
 
 def make(python: str, config: str, folders: list[str], out: Path) -> int:
-    """Publish every input below ``folders`` into ``out``; return how many sidecars came out."""
+    """Publish every input below ``folders`` into ``out``; return the number of sidecars."""
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         names = []
         for file in sorted(f for folder in folders for f in Path(folder).rglob("*")):
             if file.suffix.lower() in INPUTS:
                 digest = hashlib.sha256(bytes(file)).hexdigest()[:6]
-                # the short hash keeps apart files of one name from several folders
+                # the short hash distinguishes files of the same name from several folders
                 names.append(
                     shutil.copy(file, Path(scratch) / f"{file.stem[:60]}-{digest}{file.suffix}")
                 )
@@ -43,7 +43,7 @@ def make(python: str, config: str, folders: list[str], out: Path) -> int:
 
 
 def masked(value: Any) -> Any:
-    """Return ``value`` with every measured field replaced by its name."""
+    """Return ``value`` with the value of every measured field replaced by the field's name."""
     if isinstance(value, dict):
         return {k: k if k in MEASURED else masked(v) for k, v in value.items()}
     return [masked(item) for item in value] if isinstance(value, list) else value
@@ -57,7 +57,7 @@ def lines(sidecar: Path) -> list[str]:
 
 
 def compare(old: Path, new: Path) -> int:
-    """Print what differs; return the number of sidecars and texts that do."""
+    """Print each difference; return the number of sidecars and texts that differ."""
     differ = 0
     names = sorted({f.name for side in (old, new) for f in side.iterdir()})
     for name in names:

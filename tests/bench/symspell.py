@@ -1,7 +1,7 @@
-"""SymSpell as people put it behind an OCR engine: it replaces each word that its dictionary lacks by the nearest that it has.
+"""Correct OCR text with SymSpell: it replaces each word that is not in its dictionary by the nearest word that is.
 
-The English dictionary comes with symspellpy; for other languages it is made of the novels of the data folder. There is no gate
-and no context: this measures what a dictionary alone brings and costs.
+The English dictionary comes with symspellpy; those of other languages are made from the novels in the data folder. There is no
+gate and no context: this measures the gain and the cost of a dictionary alone.
 """
 
 import collections
@@ -13,16 +13,16 @@ from collections.abc import Callable
 
 from symspellpy import SymSpell, Verbosity
 
-MAX_EDITS = 2  # between a word and its replacement
-MIN_LETTERS = 4  # of a word: a shorter one has too many neighbours
-MIN_COUNT = 5  # of a word in the novels: rarer ones are as often misprints
-SAMPLE_CHARACTERS = 25_000_000  # of the novels
+MAX_EDITS = 2  # from a word to its replacement
+MIN_LETTERS = 4  # a shorter word has too many neighbours
+MIN_COUNT = 5  # occurrences in the novels; rarer words are as often misprints
+SAMPLE_CHARACTERS = 25_000_000  # that are read from the novels
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 
 
 def corrector(language: str, data: str) -> Callable[[str], str] | None:
-    """Return a function that corrects a line; None when there is no dictionary of the language."""
+    """Return a function that corrects a line; None if there is no dictionary for the language."""
     speller = SymSpell(max_dictionary_edit_distance=MAX_EDITS)
     if language == "en":
         name = "frequency_dictionary_en_82_765.txt"

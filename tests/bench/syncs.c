@@ -1,4 +1,4 @@
-/* Preloaded into the daemon by bench.scale: each thread's calls of fsync and fdatasync and the time they took.
+/* Count each thread's calls of fsync and fdatasync, and their time. bench.scale preloads this library into the daemon.
  * SQLite syncs its journal with fdatasync, scanmend files and folders with fsync. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -24,5 +24,5 @@ static int timed(const char *name, int fd) {
 int fsync(int fd) { return timed("fsync", fd); }
 int fdatasync(int fd) { return timed("fdatasync", fd); }
 
-unsigned long long syncs_spent(void) { return spent; } /* nanoseconds, of the calling thread */
+unsigned long long syncs_spent(void) { return spent; } /* nanoseconds in the calling thread */
 unsigned long long syncs_calls(void) { return calls; }

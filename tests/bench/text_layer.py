@@ -1,10 +1,10 @@
-"""Compare scanmend's words of each PDF page with PDFium's and with OCR, and print the pages that differ.
+"""Compare scanmend's words on each PDF page with those of PDFium and of OCR, and print the pages that differ.
 
     make text-layer DIR=folder ARGS="--pages 3 --ocr all --json out.json"
 
-PDFium's words are those of its own page text, with fields and notes flattened. A page differs when more than a tenth of
-the words of one are not among the other's. Pages that differ are recognised, too; then the line says which share of the
-recognised words each has. A process of its own reads each file, with a time limit.
+PDFium's words are those of its own page text, with fields and notes flattened. A page differs if more than a tenth of the
+words of one are not among those of the other. Pages that differ are also read by OCR; their line says which share of the
+OCR's words each of the two has. Each file is read by a separate process with a time limit.
 """
 
 import argparse
@@ -21,8 +21,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-DIFFERS = 0.1  # share of words
-SECONDS = 300.0  # that a file may take
+MIN_DIFFERENCE = 0.1  # share of missing words from which a page differs
+FILE_SECONDS = 300.0  # time limit for a file
 WORD = re.compile(r"\S+")
 
 
@@ -34,13 +34,13 @@ def words(text: str) -> Counter[str]:
 
 
 def missing(wanted: Counter[str], there: Counter[str]) -> float:
-    """Return the share of the wanted words that are not there."""
+    """Return the share of the wanted words that are not among the others."""
     total = sum(wanted.values())
     return sum((wanted - there).values()) / total if total else 0.0
 
 
 def read_file(path: str, pages: int, ocr: str) -> Iterator[dict[str, Any]]:
-    """Yield the words of each of the first pages by each way. It runs in a process of its own."""
+    """Yield the words of each of the first pages by each way; run in a separate process."""
     from scanmend.ocr.page_reader import read_page
     from scanmend.ocr.pages import contents
     from scanmend.ocr.pdf.open_page import open_pdf_page
@@ -62,7 +62,7 @@ def read_file(path: str, pages: int, ocr: str) -> Iterator[dict[str, Any]]:
         row: dict[str, Any] = {"page": index + 1, "source": ours.source, "seconds": round(seconds, 3), "words": sum(words(text).values()),
                                "missing": round(missing(words(theirs), words(text)), 3), "added": round(missing(words(text), words(theirs)), 3),
                                "warnings": list(ours.warnings), "hidden": sum(len(h.text) for h in ours.hidden)}  # fmt: skip
-        row["differs"] = max(row["missing"], row["added"]) > DIFFERS
+        row["differs"] = max(row["missing"], row["added"]) > MIN_DIFFERENCE
         if ocr == "all" or (ocr == "differing" and row["differs"]):
             request = PageRequest(
                 os.fsencode(path), index, "rapidocr", ("en",), 300, True, "always_ocr", 200_000_000
@@ -76,7 +76,7 @@ def read_file(path: str, pages: int, ocr: str) -> Iterator[dict[str, Any]]:
 
 
 def one(path: str, pages: int, ocr: str) -> dict[str, Any]:
-    """Return the rows of a file, or why there are none."""
+    """Return the rows of a file, or the reason why there are none."""
     command = [
         sys.executable,
         "-m",
@@ -89,9 +89,9 @@ def one(path: str, pages: int, ocr: str) -> dict[str, Any]:
         ocr,
     ]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)
+        done = subprocess.run(command, capture_output=True, timeout=FILE_SECONDS, check=False)
     except subprocess.TimeoutExpired:
-        return {"file": path, "pages": [], "failure": f"no end within {SECONDS:g} s"}
+        return {"file": path, "pages": [], "failure": f"no end within {FILE_SECONDS:g} s"}
     rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith(b"{")]
     failure = (
         ""
@@ -102,21 +102,21 @@ def one(path: str, pages: int, ocr: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the comparison over a folder."""
+    """Compare all PDFs below a folder."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", nargs="?", type=Path, help="PDFs below it are compared")
     parser.add_argument("--one", help=argparse.SUPPRESS)
-    parser.add_argument("--pages", type=int, default=3, help="of each file, at most (3)")
+    parser.add_argument("--pages", type=int, default=3, help="maximum for each file (3)")
     parser.add_argument(
         "--ocr",
         choices=("none", "differing", "all"),
         default="differing",
-        help="which pages are recognised, too",
+        help="the pages that are read by OCR, too",
     )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--json", type=Path, help="all that was found, texts among it")
+    parser.add_argument("--json", type=Path, help="file for all results, including texts")
     arguments = parser.parse_args()
     if arguments.one:
         for row in read_file(arguments.one, arguments.pages, arguments.ocr):
@@ -154,7 +154,7 @@ def told(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def summary(found: list[dict[str, Any]]) -> str:
-    """Return the counts over all files."""
+    """Return the sums over all files."""
     rows = [row for result in found for row in result["pages"]]
     layered = [row for row in rows if row["source"] != "ocr"]
     differ = [row for row in rows if row["differs"]]

@@ -22,7 +22,7 @@ def always(_value, _which):
 
 # step -> module, function, the parameter that the step checks, and a function that compares its value with WHICH
 STEPS = {
-    "claim": ("scanmend.store.journal", "Journal.claim", "seen", always),
+    "claim": ("scanmend.store.journal", "Journal.claim", "snapshot", always),
     "state": ("scanmend.store.journal", "Journal.move", "new", lambda state, which: state == which),
     "contents": ("scanmend.store.journal", "Journal.keep_contents", "contents", always),
     "text": ("scanmend.store.pages", "Pages.keep_text", "text", always),

@@ -18,7 +18,7 @@ from pathlib import Path
 from faults import faults
 from faults.faults import SETTINGS, Run
 from faults.ledger import Ledger, documents
-from running import Tree, eventually, tree
+from running import Tree, eventually, new_tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +31,16 @@ class Plan:
     kills: int
     cuts: int
 
-    def run(self, made: Tree) -> Run:
-        return Run(made, self.ledger, self.seed)
+    def run(self, tree: Tree) -> Run:
+        return Run(tree, self.ledger, self.seed)
 
 
 Fault = Callable[[Plan, Tree], tuple[list[str], str]]
 
 
-def kill(plan: Plan, made: Tree) -> tuple[list[str], str]:
+def kill(plan: Plan, tree: Tree) -> tuple[list[str], str]:
     """Kill the daemon, a child or all of them, while files keep coming."""
-    run = plan.run(made)
+    run = plan.run(tree)
     half = len(plan.ledger.dropped) // 2
     run.drop(plan.ledger.dropped[:half])
     first = faults.kill(run, plan.kills // 2)
@@ -54,9 +54,9 @@ def kill(plan: Plan, made: Tree) -> tuple[list[str], str]:
 def full(folder: str, size: str) -> Fault:
     """Return the fault that a folder's disk is full, and later empty again."""
 
-    def fault(plan: Plan, made: Tree) -> tuple[list[str], str]:
-        with faults.small_disk(getattr(made, folder), size) as disk:
-            run = plan.run(made)
+    def fault(plan: Plan, tree: Tree) -> tuple[list[str], str]:
+        with faults.small_disk(getattr(tree, folder), size) as disk:
+            run = plan.run(tree)
             run.ready()
             run.drop(plan.ledger.dropped)
             faults.full_and_empty(run, disk)
@@ -68,9 +68,9 @@ def full(folder: str, size: str) -> Fault:
 def errors(folder: str, *kinds: str) -> Fault:
     """Return the fault that a folder's file system fails with these errors for a while."""
 
-    def fault(plan: Plan, made: Tree) -> tuple[list[str], str]:
-        with faults.unreliable(getattr(made, folder)) as control:
-            run = plan.run(made)
+    def fault(plan: Plan, tree: Tree) -> tuple[list[str], str]:
+        with faults.unreliable(getattr(tree, folder)) as control:
+            run = plan.run(tree)
             run.ready()
             run.drop(plan.ledger.dropped)
             faults.errors(run, control, kinds)
@@ -79,20 +79,20 @@ def errors(folder: str, *kinds: str) -> Fault:
     return fault
 
 
-def permissions(plan: Plan, made: Tree) -> tuple[list[str], str]:
+def permissions(plan: Plan, tree: Tree) -> tuple[list[str], str]:
     """Take away the permissions of folders for a while."""
-    run = plan.run(made)
+    run = plan.run(tree)
     run.before = faults.WITHOUT_OVERRIDE
     run.ready()
     run.drop(plan.ledger.dropped)
-    for folder in (made.inbox, made.outbox, made.archive, made.state):
+    for folder in (tree.inbox, tree.outbox, tree.archive, tree.state):
         faults.take_permission(run, folder)
     return run.finish(), f"{run.starts} starts"
 
 
-def inbox_replaced(plan: Plan, made: Tree) -> tuple[list[str], str]:
+def inbox_replaced(plan: Plan, tree: Tree) -> tuple[list[str], str]:
     """Replace the inbox by another folder, and bring the files back one by one."""
-    run = plan.run(made)
+    run = plan.run(tree)
     run.ready()
     run.drop(plan.ledger.dropped)
     run.wait_for_progress(2)
@@ -100,9 +100,9 @@ def inbox_replaced(plan: Plan, made: Tree) -> tuple[list[str], str]:
     return run.finish(), f"{run.starts} starts"
 
 
-def clock(plan: Plan, made: Tree) -> tuple[list[str], str]:
+def clock(plan: Plan, tree: Tree) -> tuple[list[str], str]:
     """Let the wall clock jump back and forth by days."""
-    run = plan.run(made)
+    run = plan.run(tree)
     run.environment = faults.clock(plan.home / "clock")
     run.ready()
     run.drop(plan.ledger.dropped)
@@ -110,43 +110,43 @@ def clock(plan: Plan, made: Tree) -> tuple[list[str], str]:
     return run.finish(), f"{run.starts} starts"
 
 
-def events_lost(plan: Plan, made: Tree) -> tuple[list[str], str]:
+def events_lost(plan: Plan, tree: Tree) -> tuple[list[str], str]:
     """Let the kernel's event queue overflow."""
-    run = plan.run(made)
+    run = plan.run(tree)
     run.ready()
     faults.overflow_events(run)
     return run.finish(), f"{2 * faults.FLOOD_FILES:,} events while it was stopped"
 
 
-def few_watches(plan: Plan, made: Tree) -> tuple[list[str], str]:
+def few_watches(plan: Plan, tree: Tree) -> tuple[list[str], str]:
     """Allow fewer inotify watches than there are folders."""
-    made.config.write_text(
-        made.config.read_text().replace("reconcile_interval: 2s", "reconcile_interval: 1h")
+    tree.config.write_text(
+        tree.config.read_text().replace("reconcile_interval: 2s", "reconcile_interval: 1h")
     )
-    run = plan.run(made)
+    run = plan.run(tree)
     run.before = faults.few_watches(3)
     run.ready()
     run.drop(plan.ledger.dropped)
     warning = "no events from the kernel for some folders, polling"
-    eventually(lambda: warning in made.log_text(), 60, "warning")
+    eventually(lambda: warning in tree.log_text(), 60, "warning")
     return run.finish(), "3 watches"
 
 
-def few_descriptors(plan: Plan, made: Tree) -> tuple[list[str], str]:
+def few_descriptors(plan: Plan, tree: Tree) -> tuple[list[str], str]:
     """Leave no free file descriptor for a while."""
-    run = plan.run(made)
+    run = plan.run(tree)
     run.ready()
     run.drop(plan.ledger.dropped)
     faults.few_descriptors(run)
     return run.finish(), f"{run.starts} starts"
 
 
-def power_cut(plan: Plan, made: Tree) -> tuple[list[str], str]:
+def power_cut(plan: Plan, tree: Tree) -> tuple[list[str], str]:
     """Copy the disk at random moments, and let the daemon finish on each copy."""
     wrong = []
-    with faults.disk(plan.home, made.home) as images:
-        faults.insert(images, "disk.img", made.home)
-        on_disk = Tree(made.home, SETTINGS)
+    with faults.disk(plan.home, tree.home) as images:
+        faults.insert(images, "disk.img", tree.home)
+        on_disk = Tree(tree.home, SETTINGS)
         run = plan.run(on_disk)
         run.drop(plan.ledger.dropped)
         os.sync()
@@ -156,8 +156,8 @@ def power_cut(plan: Plan, made: Tree) -> tuple[list[str], str]:
             faults.snapshot(images, f"cut-{number}.img")
         wrong += run.finish()
         for number in range(plan.cuts):
-            subprocess.run(["umount", str(made.home)], check=True)
-            faults.insert(images, f"cut-{number}.img", made.home)
+            subprocess.run(["umount", str(tree.home)], check=True)
+            faults.insert(images, f"cut-{number}.img", tree.home)
             on_disk.log.unlink(missing_ok=True)
             wrong += [f"cut {number}: {what}" for what in run.finish()]
         on_disk.close()
@@ -200,12 +200,12 @@ def impossible() -> str | None:
 def undisturbed(home: Path, count: int, seed: int) -> Ledger:
     """Run the files without a fault. Return the ledger with the expected results."""
     ledger = Ledger(documents(count, seed))
-    with tree(home, SETTINGS) as made:
-        run = Run(made, ledger, seed)
+    with new_tree(home, SETTINGS) as tree:
+        run = Run(tree, ledger, seed)
         run.ready()
         run.drop(ledger.dropped)
         wrong = run.finish()
-        ledger.take_reference(made)
+        ledger.take_reference(tree)
         assert [w for w in wrong if not w.startswith("other than")] == [], wrong
     return ledger
 
@@ -218,11 +218,11 @@ def one(
     ledger.put_back.clear()
     plan = Plan(home, ledger, seed, kills, cuts)
     if name == "power-cut":  # the power cut makes the tree on its own disk
-        made = Tree.__new__(Tree)
-        made.home = home / "tree"
-        return FAULTS[name](plan, made)
-    with tree(home / "tree", SETTINGS) as made:
-        return FAULTS[name](plan, made)
+        tree = Tree.__new__(Tree)
+        tree.home = home / "tree"
+        return FAULTS[name](plan, tree)
+    with new_tree(home / "tree", SETTINGS) as tree:
+        return FAULTS[name](plan, tree)
 
 
 def main() -> int:

@@ -23,31 +23,31 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ledger]:
 
 @pytest.fixture
 def copied(original: tuple[Path, Ledger], tmp_path: Path) -> Iterator[tuple[Tree, Ledger]]:
-    made = Tree(tmp_path / "tree", SETTINGS)
+    tree = Tree(tmp_path / "tree", SETTINGS)
     for name in ("inbox", "outbox", "archive", "failed", "state"):
-        shutil.rmtree(made.home / name, ignore_errors=True)
-        shutil.copytree(original[0] / name, made.home / name)
-    yield made, original[1]
-    made.close()
+        shutil.rmtree(tree.home / name, ignore_errors=True)
+        shutil.copytree(original[0] / name, tree.home / name)
+    yield tree, original[1]
+    tree.close()
 
 
-def _sidecar(made: Tree) -> Path:
-    return min(made.outbox.rglob("*.json"))
+def _sidecar(tree: Tree) -> Path:
+    return min(tree.outbox.rglob("*.json"))
 
 
-def _change_a_line(made: Tree) -> None:
-    sidecar = json.loads(_sidecar(made).read_text())
+def _change_a_line(tree: Tree) -> None:
+    sidecar = json.loads(_sidecar(tree).read_text())
     sidecar["pages"][0]["lines"][0]["text"] += "x"
-    _sidecar(made).write_text(json.dumps(sidecar))
+    _sidecar(tree).write_text(json.dumps(sidecar))
 
 
-def _copy_a_result(made: Tree) -> None:
-    shutil.copy(_sidecar(made), _sidecar(made).with_name("again.json"))
+def _copy_a_result(tree: Tree) -> None:
+    shutil.copy(_sidecar(tree), _sidecar(tree).with_name("again.json"))
 
 
 def _in_the_journal(statement: str) -> Callable[[Tree], None]:
-    def change(made: Tree) -> None:
-        with sqlite3.connect(made.state / "journal.sqlite") as db:
+    def change(tree: Tree) -> None:
+        with sqlite3.connect(tree.state / "journal.sqlite") as db:
             db.execute(statement)
         db.close()
 
@@ -56,25 +56,25 @@ def _in_the_journal(statement: str) -> Callable[[Tree], None]:
 
 VIOLATIONS: dict[str, Callable[[Tree], object]] = {
     "other than undisturbed": _change_a_line,
-    "lost": lambda made: _sidecar(made).unlink(),
-    "half-written": lambda made: _sidecar(made).unlink(),
+    "lost": lambda tree: _sidecar(tree).unlink(),
+    "half-written": lambda tree: _sidecar(tree).unlink(),
     "duplicated": _copy_a_result,
-    "archive: too much": lambda made: (made.archive / "more").write_bytes(b"x"),
-    "not put away": lambda made: (made.inbox / "left.png").write_bytes(b"x"),
-    "temp file": lambda made: (made.outbox / ".half").write_bytes(b"x"),
+    "archive: too much": lambda tree: (tree.archive / "more").write_bytes(b"x"),
+    "not put away": lambda tree: (tree.inbox / "left.png").write_bytes(b"x"),
+    "temp file": lambda tree: (tree.outbox / ".half").write_bytes(b"x"),
     "final states": _in_the_journal("UPDATE documents SET state = 'reading' WHERE id = 1"),
     "from": _in_the_journal("DELETE FROM moves WHERE rowid = 2"),
 }
 
 
 def test_an_undisturbed_run_has_no_violation(copied: tuple[Tree, Ledger]) -> None:
-    made, ledger = copied
-    assert ledger.violations(made) == []
-    assert os.listdir(made.outbox)
+    tree, ledger = copied
+    assert ledger.violations(tree) == []
+    assert os.listdir(tree.outbox)
 
 
 @pytest.mark.parametrize("kind", VIOLATIONS)
 def test_each_kind_of_violation_is_found(copied: tuple[Tree, Ledger], kind: str) -> None:
-    made, ledger = copied
-    VIOLATIONS[kind](made)
-    assert any(kind in what for what in ledger.violations(made))
+    tree, ledger = copied
+    VIOLATIONS[kind](tree)
+    assert any(kind in what for what in ledger.violations(tree))

@@ -14,7 +14,7 @@ import pytest
 import journals
 from hostile.corpus import cases
 from hostile.made import EITHER, FAILED, PUBLISHED, encoded
-from running import Tree, tree
+from running import Tree, new_tree
 from samples import put
 from scanmend.document import Document, State
 
@@ -35,8 +35,8 @@ class Crowd:
     not finished when the good one was published.
     """
 
-    def __init__(self, made: Tree, outside: Path) -> None:
-        self.made = made
+    def __init__(self, tree: Tree, outside: Path) -> None:
+        self.tree = tree
         self.outside = outside
         self.cases = cases()
         self.max_rss_bytes = {"daemon": 0, "children": 0}
@@ -45,16 +45,16 @@ class Crowd:
         self.documents = self._documents()
 
     def _run(self) -> None:
-        process = self.made.start()
+        process = self.tree.start()
         half = len(self.cases) // 2
         for case in self.cases[:half]:
-            put(self.made.inbox, case.name, case.data)
-        _special(self.made.inbox, self.outside)
-        put(self.made.inbox, "good among bad.png", encoded("PNG"))
+            put(self.tree.inbox, case.name, case.data)
+        _special(self.tree.inbox, self.outside)
+        put(self.tree.inbox, "good among bad.png", encoded("PNG"))
         for case in self.cases[half:]:
-            put(self.made.inbox, case.name, case.data)
+            put(self.tree.inbox, case.name, case.data)
         watched = psutil.Process(process.pid)
-        good = self.made.outbox / "good among bad.json"
+        good = self.tree.outbox / "good among bad.json"
 
         def ended() -> bool:
             self._measure(watched)
@@ -64,9 +64,9 @@ class Crowd:
                 self.open_when_good_was_done = len(self.cases) - len(final)
             return len(final) >= len(self.cases) + 3 + SPECIAL_FILES
 
-        self.made.eventually(ended, 600)
+        self.tree.eventually(ended, 600)
         assert process.poll() is None
-        assert self.made.stop(process) == 0
+        assert self.tree.stop(process) == 0
 
     def _measure(self, watched: psutil.Process) -> None:
         try:
@@ -79,7 +79,7 @@ class Crowd:
             pass  # a child ended meanwhile
 
     def _documents(self) -> dict[bytes, Document]:
-        return {d.path: d for d in journals.documents(self.made.state)}
+        return {d.path: d for d in journals.documents(self.tree.state)}
 
 
 def _special(inbox: Path, outside: Path) -> None:
@@ -108,8 +108,8 @@ def _special(inbox: Path, outside: Path) -> None:
 def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crowd]:
     home = tmp_path_factory.mktemp("crowd")
     (home / "outside").mkdir()
-    with tree(home / "tree", LIMITS) as made:
-        yield Crowd(made, home / "outside")
+    with new_tree(home / "tree", LIMITS) as tree:
+        yield Crowd(tree, home / "outside")
 
 
 @pytest.mark.parametrize("end", [PUBLISHED, FAILED, EITHER])
@@ -136,42 +136,42 @@ def test_a_failure_names_the_file_and_the_remedy(crowd: Crowd) -> None:
 
 
 def test_originals_are_put_away_and_no_other_file_is_left(crowd: Crowd) -> None:
-    made = crowd.made
+    tree = crowd.tree
     for case in crowd.cases:
         document = crowd.documents[os.fsencode(case.name)]
         assert document.put_away is not None, case.name
-        folder = made.archive if document.state == State.DONE else made.failed
+        folder = tree.archive if document.state == State.DONE else tree.failed
         assert Path(os.fsdecode(document.put_away)).parent == folder
         assert Path(os.fsdecode(document.put_away)).read_bytes() == case.data
     links = {"link.png", "dangling.png", "loop", "linked-folder"}
-    assert set(made.files(made.inbox)) <= links | {"fifo.png", "socket.png", "device.png"}
+    assert set(tree.files(tree.inbox)) <= links | {"fifo.png", "socket.png", "device.png"}
     for name in ("outbox", "archive", "failed"):
-        assert not [f for f in made.files(getattr(made, name)) if Path(f).name.startswith(".")]
-    assert not (made.state / "scratch").exists()
+        assert not [f for f in tree.files(getattr(tree, name)) if Path(f).name.startswith(".")]
+    assert not (tree.state / "scratch").exists()
 
 
 def test_no_file_outside_of_the_inbox_is_read_or_written(crowd: Crowd) -> None:
     assert sorted(p.name for p in crowd.outside.rglob("*")) == ["folder", "inner.png", "secret.png"]
     assert (crowd.outside / "secret.png").read_bytes() == encoded("PNG")
-    assert not list(crowd.made.home.rglob("pwned"))
-    said = crowd.made.log_text()
+    assert not list(crowd.tree.home.rglob("pwned"))
+    said = crowd.tree.log_text()
     for name in ("link.png", "fifo.png", "socket.png", "dangling.png"):
         assert re.search(rf"refused .*document={name} reason=.*put the file itself", said), name
-    published = {p.stem for p in crowd.made.outbox.rglob("*.json")}
+    published = {p.stem for p in crowd.tree.outbox.rglob("*.json")}
     assert "hard" in published  # a hard link is published under its name in the inbox
     assert published.isdisjoint({"link", "secret"})
     states = {d.path.decode(): d for d in crowd.documents.values() if d.outcome == "refused"}
     assert {"link.png", "fifo.png", "socket.png", "dangling.png", "linked-folder"} <= states.keys()
     assert {d.state for d in states.values()} == {State.FAILED}
-    texts = "".join(p.read_text() for p in crowd.made.outbox.rglob("*.txt"))
+    texts = "".join(p.read_text() for p in crowd.tree.outbox.rglob("*.txt"))
     assert not re.search("[\x00-\x08\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]", texts)
-    assert "granary" in (crowd.made.outbox / "steers-the-terminal.txt").read_text()
+    assert "granary" in (crowd.tree.outbox / "steers-the-terminal.txt").read_text()
     assert "root:" not in texts  # /etc/passwd begins so; content-is-a-file-outside.pdf names it
 
 
 def test_no_name_breaks_a_line_of_the_log(crowd: Crowd) -> None:
     """Check that no name starts a new line, controls the terminal or changes the direction of the text."""
-    said = crowd.made.log.read_bytes().decode(
+    said = crowd.tree.log.read_bytes().decode(
         "utf-8"
     )  # raises an exception if the log is not UTF-8
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202e\ud800-\udfff]", said)

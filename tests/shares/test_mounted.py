@@ -52,9 +52,9 @@ def remote(tmp_path: Path) -> Iterator[DaemonOnShare]:
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(samba(tmp_path / "server", tmp_path / "share"))
         mount = stack.enter_context(mounted(server, tmp_path / "mount"))
-        made = DaemonOnShare(tmp_path, mount, server)
-        stack.callback(made.close)
-        yield made
+        tree = DaemonOnShare(tmp_path, mount, server)
+        stack.callback(tree.close)
+        yield tree
 
 
 @pytest.fixture(scope="module")
@@ -163,17 +163,17 @@ def test_two_daemons_on_one_share_publish_each_file_once(tmp_path: Path) -> None
             trees.append(DaemonOnShare(tmp_path, mount, server, name).tree)
             stack.callback(trees[-1].close)
         books = Ledger(documents(12, seed=5))
-        for made in trees:
-            made.start()
+        for tree in trees:
+            tree.start()
         for document in books.dropped:
             server.ask(*(f'mkdir "{p}"' for p in _parents(f"inbox/{document.name}")))
             server.put(f"inbox/{document.name}".replace("/", "\\"), document.data)
 
-        eventually(lambda: sum(_final(made) for made in trees) >= 12, 300, "all are through")
-        for made in trees:
-            made.stop(made.processes[0])
+        eventually(lambda: sum(_final(tree) for tree in trees) >= 12, 300, "all are through")
+        for tree in trees:
+            tree.stop(tree.processes[0])
 
-        found = [made.status()["counts"] for made in trees]
+        found = [tree.status()["counts"] for tree in trees]
         good = sum(d.good for d in books.dropped)
         assert sum(c["done"] for c in found) == good
         assert sum(c["failed"] for c in found) == 12 - good
@@ -186,6 +186,6 @@ def _parents(name: str) -> list[str]:
     return ["\\".join(parts[: n + 1]) for n in range(len(parts))]
 
 
-def _final(made: Tree) -> int:
-    counts = made.status()["counts"]
+def _final(tree: Tree) -> int:
+    counts = tree.status()["counts"]
     return int(counts["done"] + counts["failed"])

@@ -144,6 +144,26 @@ def test_files_and_functions_are_short(file: Path) -> None:
     assert {name: count for name, count in lines.items() if count > MAX_FUNCTION_LINES} == {}
 
 
+def _named(node: ast.stmt) -> Iterator[str]:
+    """Yield the class or the constants that a statement at the top of a module names, without ``_``; no type variables."""
+    if isinstance(node, ast.ClassDef):
+        yield node.name.lstrip("_")
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        names = [t.id.lstrip("_") for t in targets if isinstance(t, ast.Name)]
+        yield from (name for name in names if name.isupper() and len(name) > 1)
+
+
+def test_no_two_modules_give_one_name_to_a_class_or_constant() -> None:
+    owners: dict[str, list[str]] = {}
+    for file in FILES:
+        for node in ast.parse(file.read_text()).body:
+            for name in _named(node):
+                owners.setdefault(name, []).append(_module(file))
+
+    assert {name: files for name, files in owners.items() if len(files) > 1} == {}
+
+
 def _loaded_by(code: str) -> set[str]:
     """Return the modules that a fresh interpreter has loaded after running the code."""
     command = [sys.executable, "-c", f"import sys\n{code}\nprint(*sys.modules)"]

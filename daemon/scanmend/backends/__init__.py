@@ -1,1 +1,1 @@
-"""What the daemon knows of engines and models."""
+"""Choose the OCR engine, and run the language model: the daemon's side of both."""

@@ -9,13 +9,13 @@ from scanmend.errors import ScanmendError
 from scanmend.workers.protocol import FetchRequest, Progress
 from scanmend.workers.sandbox import Sandbox
 
-# a slow line may take its time; the Hub's client ends a stalled one by a limit of its own
+# A slow connection may take days. The Hub's client has its own time limit for a stalled one.
 DOWNLOAD_SECONDS = 7 * 24 * 3600.0
-JOIN_SECONDS = 10.0  # that the thread of a killed download may take to end
+THREAD_END_SECONDS = 10.0  # to wait for the thread of a killed download
 
 
 class Download:
-    """A download, which continues where an earlier one was cut off."""
+    """One download of a model, which continues where an earlier one was interrupted."""
 
     def __init__(
         self,
@@ -24,35 +24,35 @@ class Download:
         progress: Callable[[Progress], None],
         ended: Callable[[ScanmendError | None], None],
     ) -> None:
-        """Start nothing yet.
+        """Prepare the download; ``start`` begins it.
 
-        ``scratch``: the folder for the process's own folder. ``progress`` and ``ended`` (with the error, if there is
-        one) are called by the download's thread.
+        ``scratch``: the folder in which the process gets its own folder. The download's thread calls ``progress``, and
+        at the end ``ended`` with the error, or with None.
         """
         self._request = request
         self._progress = progress
         self._ended = ended
-        box = Sandbox(scratch, (os.fsdecode(request.directory),), network=True)
-        self._child = llm_child("download", box)
+        sandbox = Sandbox(scratch, (os.fsdecode(request.directory),), network=True)
+        self._child = llm_child("download", sandbox)
         self._thread = threading.Thread(target=self._run, name="download", daemon=True)
 
     @property
     def running(self) -> bool:
-        """Return whether the download is under way."""
+        """Return whether the download is in progress."""
         return self._thread.is_alive()
 
     def start(self) -> None:
-        """Begin, or go on."""
+        """Start the thread that begins, or continues, the download."""
         self._thread.start()
 
     def kill(self) -> None:
-        """End the download; from any thread."""
+        """End the download at once. Any thread may call this."""
         self._child.kill()
 
     def close(self) -> None:
-        """End the download, and wait for its end."""
+        """End the download, and wait for its thread."""
         self.kill()
-        self._thread.join(JOIN_SECONDS)
+        self._thread.join(THREAD_END_SECONDS)
 
     def _run(self) -> None:
         try:

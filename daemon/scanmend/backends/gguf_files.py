@@ -1,14 +1,14 @@
-"""Find the GGUF files in the models' folder, and the one that the configuration means."""
+"""Find the GGUF files in the models' folder, and choose the one that the configuration selects."""
 
 import glob
 import os
 from dataclasses import dataclass
 
-from scanmend.config.settings import BUILTIN, LlmSettings
+from scanmend.config.settings import AUTO, BUILTIN, LlmSettings
 from scanmend.gguf_names import file_name_words, part_numbers, without_part
 from scanmend.resources import shipped_file
 
-MAGIC = b"GGUF"
+GGUF_MAGIC = b"GGUF"  # the first bytes of each such file
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +26,19 @@ class ModelFile:
 
     @property
     def whole(self) -> bool:
-        """Return whether it begins like a GGUF file, and no part is missing."""
+        """Return whether the file begins as a GGUF file does, and no part is missing."""
         numbers = part_numbers(self.path)
         if numbers and len(self.parts) != numbers[1]:
             return False
         try:
             with open(self.path, "rb") as file:
-                return file.read(len(MAGIC)) == MAGIC
+                return file.read(len(GGUF_MAGIC)) == GGUF_MAGIC
         except OSError:
             return False
 
 
 def files(directory: str) -> list[ModelFile]:
-    """Return all models of the folder and its sub-folders, by name; unfinished downloads are not among them."""
+    """Return all models of the folder and its sub-folders, sorted by path; unfinished downloads are left out."""
     pattern = os.path.join(glob.escape(directory), "**", "*.gguf")
     paths = sorted(glob.glob(pattern, recursive=True))
     models = []
@@ -61,19 +61,19 @@ def _parts(path: str, paths: list[str]) -> tuple[str, ...]:
 
 
 def builtin() -> str:
-    """Return the path of the corrector that comes with scanmend."""
+    """Return the path of the built-in model; the file may be missing."""
     return str(shipped_file("models/corrector.gguf"))
 
 
 def chosen(settings: LlmSettings, directory: str) -> str | None:
-    """Return the file to load, or None when it is not there.
+    """Return the path of the file to load, or None if it does not exist.
 
-    It is the file that the configuration names; or the one that fits its repository and its quantization best; or, where
-    there is no file and the configuration names none, the built-in one.
+    It is the file that the configuration names, or the file in ``directory`` that fits the configured repository and
+    quantization best. If there is no file and the configuration names none, it is the built-in model.
     """
     if settings.effective_model == BUILTIN:
         return _builtin()
-    if settings.effective_model not in ("auto", None):
+    if settings.effective_model not in (AUTO, None):
         path = os.path.join(directory, os.path.expanduser(settings.effective_model))
         return path if os.path.exists(path) else None
     repository = settings.repository.replace("/", "--").lower()
@@ -90,11 +90,12 @@ def chosen(settings: LlmSettings, directory: str) -> str | None:
 
 
 def _builtin() -> str | None:
+    """Return the path of the built-in model, or None if it is missing."""
     return builtin() if os.path.exists(builtin()) else None
 
 
 def stamp(path: str) -> tuple[str, int, int] | None:
-    """Return what tells a file from its successor: path, size and mtime; None when there is no file."""
+    """Return path, size and mtime, by which a replaced file differs from the old one; None if there is no file."""
     try:
         status = os.stat(path)
     except OSError:

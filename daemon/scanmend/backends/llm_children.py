@@ -1,4 +1,4 @@
-"""Start the children that run ``scanmend.llm``, all in the same environment."""
+"""Create the children that run ``scanmend.llm``, all with the same environment."""
 
 import os
 
@@ -6,16 +6,19 @@ from scanmend.workers.client import Child
 from scanmend.workers.sandbox import Sandbox
 
 
-def llm_child(name: str, box: Sandbox, memory: int = 0) -> Child:
-    """Return a child, not started yet, for models; ``name`` is for messages, ``memory`` its limit in bytes (0: none)."""
-    return Child("scanmend.llm", name, _environment(), memory, box)
+def llm_child(name: str, sandbox: Sandbox, memory: int = 0) -> Child:
+    """Return an LLM child that is not started yet.
+
+    ``name`` is for messages; ``memory`` limits the child's memory, in bytes (0: no limit).
+    """
+    return Child("scanmend.llm", name, _environment(), memory, sandbox)
 
 
 def _environment() -> dict[str, str]:
-    """Return the whole environment.
+    """Return the child's whole environment.
 
-    Its threads sleep while they wait for each other. Beside busy OCR children, spinning made a page four times as slow
-    (117 s against 30 s of the same tests beside two busy processes on two cores).
+    OMP_WAIT_POLICY lets its threads sleep while they wait for each other. Beside busy OCR children, spinning made a page
+    four times as slow (117 s against 30 s for the same tests beside two busy processes on two cores).
     """
     return {
         "OMP_WAIT_POLICY": "passive",

@@ -1,4 +1,4 @@
-"""Decide when a model that failed is tried again, so that 500 scans don't try 500 loads."""
+"""Decide when to try a failed model again, so that 500 scans don't cause 500 loads."""
 
 import math
 import os
@@ -9,15 +9,15 @@ from scanmend.errors import ModelUnavailable
 
 # seconds after the first, the second, and every further failure in a row
 BACK_OFF_SECONDS = (30.0, 120.0, 600.0)
-# in a row; then the model is not tried again until its file or the configuration changes
+# After so many crashes in a row, scanmend waits until the model's file or the configuration changes.
 MAX_CRASHES = 3
 
 
 class ModelFailures:
-    """The failures in a row of one model, and until when it is not tried."""
+    """The consecutive failures of one model, and the time until which it is not tried again."""
 
     def __init__(self) -> None:
-        """Begin without a failure."""
+        """Start without a failure."""
         self._count = 0
         self._blocked_until = 0.0  # monotonic
         self._file: tuple[str, int, int] | None = None
@@ -30,7 +30,7 @@ class ModelFailures:
 
     @property
     def backing_off(self) -> bool:
-        """Return whether the time of the last failure's back-off is not over, whatever became of the file."""
+        """Return whether the last failure's back-off is still running, even if the file has changed since."""
         return time.monotonic() < self._blocked_until
 
     @property
@@ -39,7 +39,7 @@ class ModelFailures:
         return self._reason
 
     def check(self, path: str) -> None:
-        """Raise ModelUnavailable while the model at ``path`` is not to be tried. A changed file is tried at once."""
+        """Raise ModelUnavailable while the file at ``path`` backs off. A changed file may be tried at once."""
         if self.backing_off and stamp(path) == self._file:
             raise ModelUnavailable(self._reason)
 
@@ -48,7 +48,7 @@ class ModelFailures:
         self._count = 0
 
     def failed(self, reason: str, path: str) -> str:
-        """Note a failure with this file; return its reason."""
+        """Note a failure with this file, and start its back-off; return the reason."""
         self._count += 1
         step = min(self._count, len(BACK_OFF_SECONDS)) - 1
         self._blocked_until = time.monotonic() + BACK_OFF_SECONDS[step]
@@ -57,21 +57,21 @@ class ModelFailures:
         return reason
 
     def lost(self, reason: str, path: str, *, crashed: bool) -> str:
-        """Note that the model's process is gone; return the reason to report.
+        """Note that the model's process ended; return the reason to report.
 
-        The next page may start another process, at once. The third failure in a row is one of the model; after a crash
-        it is not tried again at all.
+        The next page may start another process at once. The MAX_CRASHES-th failure in a row counts as the model's own:
+        it backs off, and after a crash it is not tried again until its file or the configuration changes.
         """
         self._count += 1
         if self._count < MAX_CRASHES:
             self._blocked_until = 0.0
             self._reason = reason
             return reason
-        what = f"the model's process failed {self._count} times in a row: {reason}"
+        message = f"the model's process failed {self._count} times in a row: {reason}"
         if not crashed:
-            return self.failed(what, path)
+            return self.failed(message, path)
         name = os.path.basename(path)
-        what += f"; {name} is not tried again until it or the configuration changes"
-        self.failed(what, path)
+        message += f"; {name} is not tried again until it or the configuration changes"
+        self.failed(message, path)
         self._blocked_until = math.inf
-        return what
+        return message

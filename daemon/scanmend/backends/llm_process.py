@@ -1,6 +1,6 @@
-"""Run the process that holds the language model: load, propose, end; with as many layers on the GPU as fit.
+"""Run the process that holds the language model, with as many layers on the GPU as fit.
 
-Only the end of a process gives all of a GPU's memory back, hence a process for each load.
+Each load has a process of its own, because only the end of a process frees all its GPU memory.
 """
 
 import contextlib
@@ -28,24 +28,24 @@ from scanmend.workers.protocol import (
 )
 from scanmend.workers.sandbox import Sandbox
 
-# share of the model's memory on the GPU that counts as all of it, since others are at work too
+# The GPU counts as free once this share of the model's memory is: other programs allocate memory too.
 FREED_SHARE = 0.75
-# the process ends a page by itself at llm.page_timeout; this is for one that does not
-_DEADLINE_FACTOR, _DEADLINE_SECONDS = 1.1, 5.0
+# The process itself ends a page at llm.page_timeout. If it does not, the daemon ends the process this much later.
+_PAGE_TIMEOUT_FACTOR, _PAGE_TIMEOUT_SLACK = 1.1, 5.0  # the slack in seconds
 
 
 def page_deadline(settings: LlmSettings) -> float:
-    """Return the seconds after which the model's process is ended in the middle of a page."""
-    return settings.page_timeout * _DEADLINE_FACTOR + _DEADLINE_SECONDS
+    """Return the seconds after which the daemon ends the model's process in the middle of a page."""
+    return settings.page_timeout * _PAGE_TIMEOUT_FACTOR + _PAGE_TIMEOUT_SLACK
 
 
 class GpuMemoryAccount:
-    """The GPU memory of a model's process: how much it took, and when it is free again."""
+    """A record of the GPU memory that a model's process takes and frees again."""
 
     def __init__(self) -> None:
-        """Nothing is known yet."""
-        self._before_load: int | None = None  # MiB in use
-        # MiB in use once an ended process's memory is free, and until when (monotonic) to wait for that
+        """Start without a measurement."""
+        self._used_before_load: int | None = None  # MiB
+        # the MiB in use at which an ended process's memory counts as free, and the (monotonic) deadline
         self._awaited: tuple[int, float] | None = None
 
     def wait(self) -> None:
@@ -55,31 +55,34 @@ class GpuMemoryAccount:
             self._awaited = None
 
     def measure(self) -> str:
-        """Measure before a load. Return which GPUs there are, and how large; "": none."""
+        """Measure before a load. Return the GPUs' names and size (``GpuMemory.key``); "" without a GPU."""
         memory = gpu.memory()
-        self._before_load = memory.used if memory else None
+        self._used_before_load = memory.used if memory else None
         return memory.key if memory else ""
 
     def forget(self) -> None:
-        """Note that the next load does not use a GPU."""
-        self._before_load = None
+        """Drop the measurement, since the next load does not use a GPU."""
+        self._used_before_load = None
 
     @contextlib.contextmanager
     def unload(self) -> Iterator[None]:
-        """Measure how much memory a process has that ends in this block, to wait for it at the next load."""
-        memory = None if self._before_load is None else gpu.memory()
+        """Measure the memory of the process that the block ends, so that the next load waits until it is free."""
+        memory = None if self._used_before_load is None else gpu.memory()
         yield
-        if memory and self._before_load is not None:
-            own = max(0, memory.used - self._before_load)
-            goal = memory.used - int(FREED_SHARE * own)
-            self._awaited = (goal, time.monotonic() + gpu.FREE_AGAIN_SECONDS)
+        if memory and self._used_before_load is not None:
+            models_share = max(0, memory.used - self._used_before_load)
+            free_at = memory.used - int(FREED_SHARE * models_share)
+            self._awaited = (free_at, time.monotonic() + gpu.MAX_RELEASE_SECONDS)
 
 
 class ModelProcess:
-    """The process of one model file, or of one server. Belongs to one thread; only ``kill`` comes from another."""
+    """The process of one model file or one server. One thread uses it; any thread may call ``kill``."""
 
     def __init__(self, settings: LlmSettings, scratch: str, explain: Callable[[str], None]) -> None:
-        """Start nothing yet. ``explain`` is called with what the load is doing."""
+        """Prepare; ``load`` starts the process.
+
+        ``explain`` is called with messages about the progress of a load.
+        """
         self._settings = settings
         self._scratch = scratch
         self._explain = explain
@@ -87,29 +90,29 @@ class ModelProcess:
         self._child: Child | None = None
         self._info: ModelInfo | None = None
         self._path = ""
-        self._layers_tried: int | None = None  # on the GPU, in the load under way
-        self._max_layers: int | None = None  # more did not work in this daemon's time
+        self._layers_tried: int | None = None  # on the GPU, in the current load
+        self._max_layers: int | None = None  # more layers failed since the daemon started
 
     @property
     def exists(self) -> bool:
-        """Return whether there is a process, or one that died and was not ended yet."""
+        """Return whether there is a process: running, or dead and not yet cleared away by ``end``."""
         return self._child is not None
 
     @property
     def alive(self) -> bool:
-        """Return whether there is a process that runs."""
+        """Return whether the process is running."""
         return self._child is not None and self._child.alive
 
     @property
     def pid(self) -> int | None:
-        """Return the process id while there is a process."""
+        """Return the process id, or None while there is no process."""
         return self._child.pid if self._child else None
 
     def load(self, path: str, stopping: Callable[[], bool]) -> ModelInfo:
-        """Load the file, or connect to the server, at ``path``.
+        """Load the file, or connect to the server, at ``path``; return the model.
 
-        llama.cpp aborts when some kinds of memory are short: then half as many layers are tried, unless the daemon is
-        ``stopping``. Raises the error of the last try; a process may be left.
+        llama.cpp aborts when some kinds of memory are short. Half as many layers are then tried, unless ``stopping()``.
+        Raises the error of the last attempt, after which a process may remain: call ``end``.
         """
         remote = self._settings.backend == "openai"
         self._path = path
@@ -119,8 +122,8 @@ class ModelProcess:
         if not uses_gpu:
             self._gpu.forget()
         self._layers_tried = None
-        box = Sandbox(self._scratch, network=remote)
-        child = self._child = llm_child("LLM", box, int(self._settings.memory))
+        sandbox = Sandbox(self._scratch, network=remote)
+        child = self._child = llm_child("LLM", sandbox, int(self._settings.memory))
         while True:
             request = self._connect_request(path) if remote else self._load_request(path, device)
             try:
@@ -150,21 +153,23 @@ class ModelProcess:
         )
 
     def _gpu_layers(self, path: str) -> int | None:
-        """Return ``llm.gpu_layers``, or 0 for the built-in model: it is fast on a CPU, and the GPU is for others."""
+        """Return ``llm.gpu_layers``; by default 0 for the built-in model, which is fast on a CPU."""
         layers = self._settings.gpu_layers
         return 0 if path == builtin() and layers is None else layers
 
-    def _on_progress(self, step: Progress) -> None:
-        match step:
+    def _on_progress(self, progress: Progress) -> None:
+        match progress:
             case LayersTried(layers):
                 self._layers_tried = layers
-            case FactsFound(facts) if self._path != builtin():  # not among the program's files
-                with contextlib.suppress(OSError):  # the file went away meanwhile
+            # nothing is written beside the built-in model, which is one of the program's files
+            case FactsFound(facts) if self._path != builtin():
+                with contextlib.suppress(OSError):  # the model file may have been removed meanwhile
                     Notes(self._path).update(facts)
             case Said(text):
                 self._explain(text)
 
     def _warn_of_fewer_layers(self, info: ModelInfo) -> None:
+        """Log a warning if fewer layers than ``llm.gpu_layers`` are on the GPU."""
         wanted = self._settings.gpu_layers
         if wanted and info.gpu_layers < wanted:
             log.get("model").warning(
@@ -175,7 +180,10 @@ class ModelProcess:
             )
 
     def propose(self, lines: Sequence[Line], wanted: Sequence[int], prompt: str) -> PageProposal:
-        """Ask the loaded model for the ``wanted`` lines of a page; the errors are those of ``Child.ask``."""
+        """Return the loaded model's proposals for the ``wanted`` lines of a page.
+
+        Raises as ``Child.ask``; Died if there is no process.
+        """
         if self._child is None:
             raise Died("the model's process is gone")
         request = ProposeRequest(
@@ -183,7 +191,7 @@ class ModelProcess:
             tuple(line.text for line in lines),
             tuple(wanted),
             self._settings.page_timeout,
-            {n: seen for n in wanted if (seen := lines[n].doubts) is not None},
+            {n: doubts for n in wanted if (doubts := lines[n].doubts) is not None},
         )
         try:
             return self._child.ask(request, page_deadline(self._settings))
@@ -193,7 +201,7 @@ class ModelProcess:
             raise
 
     def unload(self) -> None:
-        """End the process, and note how much GPU memory its end will free."""
+        """End the process, and measure how much GPU memory this frees."""
         on_gpu = self._info is not None and self._info.gpu_layers > 0
         with self._gpu.unload() if on_gpu else contextlib.nullcontext():
             self.end()
@@ -205,14 +213,17 @@ class ModelProcess:
             self._child = None
 
     def kill(self) -> None:
-        """End the process at once; from any thread."""
+        """End the process at once. Any thread may call this."""
         child = self._child
         if child:
             child.kill()
 
 
 def _secret(path: str | None) -> str:
-    """Return the key in a file of its own: others may read the configuration. "" without a file."""
+    """Return the server's key from its file, since other users may read the configuration; "" without a file.
+
+    Raises ModelUnavailable if the file can't be read.
+    """
     if path is None:
         return ""
     try:
@@ -223,6 +234,6 @@ def _secret(path: str | None) -> str:
 
 
 def describe(info: ModelInfo, pid: int | None) -> str:
-    """Return a loaded model for people."""
-    where = f"{info.gpu_layers} layers on the GPU" if info.gpu_layers else info.device
-    return f"{info.name}, {where}, process {pid}"
+    """Return a description of a loaded model for people."""
+    device = f"{info.gpu_layers} layers on the GPU" if info.gpu_layers else info.device
+    return f"{info.name}, {device}, process {pid}"

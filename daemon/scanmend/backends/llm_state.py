@@ -1,4 +1,4 @@
-"""Define the states of the language model, the moves between them, and the one place where it moves."""
+"""Define the states of the language model, the moves between them, and the only code that moves it."""
 
 import contextlib
 import enum
@@ -10,50 +10,51 @@ from scanmend.telemetry import metrics
 
 
 class ModelState(enum.StrEnum):
-    """Where the model is."""
+    """A state of the model."""
 
     ABSENT = "absent"
     DOWNLOADING = "downloading"
     READY = "ready"  # on disk, not in memory
     LOADING = "loading"
     LOADED = "loaded"
-    BUSY = "busy"  # it works on a page
+    BUSY = "busy"  # working on a page
     IDLE = "idle"
     UNLOADING = "unloading"
-    FAILED = "failed"  # for a reason, until its back-off is over
+    FAILED = "failed"  # until its back-off is over
 
 
-S = ModelState
 MODEL_MOVES: Mapping[ModelState, frozenset[ModelState]] = {
-    S.ABSENT: frozenset({S.DOWNLOADING, S.READY, S.FAILED}),
-    S.DOWNLOADING: frozenset({S.READY, S.FAILED, S.ABSENT}),
-    S.READY: frozenset({S.LOADING, S.ABSENT, S.DOWNLOADING}),
-    S.LOADING: frozenset({S.LOADED, S.FAILED}),
-    S.LOADED: frozenset({S.BUSY, S.UNLOADING, S.FAILED}),
-    S.BUSY: frozenset({S.IDLE, S.FAILED}),
-    S.IDLE: frozenset({S.BUSY, S.UNLOADING, S.FAILED}),
-    S.UNLOADING: frozenset({S.READY}),
-    S.FAILED: frozenset({S.ABSENT, S.READY, S.DOWNLOADING, S.LOADING}),
+    ModelState.ABSENT: frozenset({ModelState.DOWNLOADING, ModelState.READY, ModelState.FAILED}),
+    ModelState.DOWNLOADING: frozenset({ModelState.READY, ModelState.FAILED, ModelState.ABSENT}),
+    ModelState.READY: frozenset({ModelState.LOADING, ModelState.ABSENT, ModelState.DOWNLOADING}),
+    ModelState.LOADING: frozenset({ModelState.LOADED, ModelState.FAILED}),
+    ModelState.LOADED: frozenset({ModelState.BUSY, ModelState.UNLOADING, ModelState.FAILED}),
+    ModelState.BUSY: frozenset({ModelState.IDLE, ModelState.FAILED}),
+    ModelState.IDLE: frozenset({ModelState.BUSY, ModelState.UNLOADING, ModelState.FAILED}),
+    ModelState.UNLOADING: frozenset({ModelState.READY}),
+    ModelState.FAILED: frozenset(
+        {ModelState.ABSENT, ModelState.READY, ModelState.DOWNLOADING, ModelState.LOADING}
+    ),
 }
 
 
 class IllegalModelMove(RuntimeError):
-    """A move that ``MODEL_MOVES`` does not have: a bug."""
+    """A move that is not in ``MODEL_MOVES``: a bug."""
 
 
 class StateMachine:
-    """The model's state. The owner's thread and a download's thread move it."""
+    """The model's state, which its owner's thread and a download's thread move."""
 
     def __init__(
         self, on_state: Callable[[str, str], None], on_progress: Callable[[str], None]
     ) -> None:
-        """Begin ABSENT.
+        """Start as ABSENT.
 
-        ``on_state`` is called with each state and its reason, also when only the reason changes; ``on_progress`` with
-        how far a download is. Both may be called by two threads.
+        ``on_state`` is called with each state and its reason, also when only the reason changes; ``on_progress`` with a
+        download's progress as text. Two threads may call them.
         """
         self._lock = threading.Lock()
-        self._state = S.ABSENT
+        self._state = ModelState.ABSENT
         self._on_state = on_state
         self._on_progress = on_progress
 
@@ -63,7 +64,7 @@ class StateMachine:
         return self._state
 
     def move(self, new: ModelState, reason: str) -> None:
-        """Move to a state; IllegalModelMove when the table does not have the move."""
+        """Move to a state and report it. Raises IllegalModelMove if the table lacks the move."""
         with self._lock:
             if new not in MODEL_MOVES[self._state]:
                 raise IllegalModelMove(f"the model: {self._state} -> {new} is no move")
@@ -74,11 +75,11 @@ class StateMachine:
         self.explain(reason)
 
     def explain(self, reason: str) -> None:
-        """Report another reason for the same state. The state holds even when the report can't be kept."""
+        """Report a new reason for the current state. The state holds even if the report can't be stored."""
         with contextlib.suppress(MachineError):
             self._on_state(self._state, reason)
 
     def progress(self, reason: str) -> None:
-        """Report how far a download is."""
+        """Report the progress of a download."""
         with contextlib.suppress(MachineError):
             self._on_progress(reason)

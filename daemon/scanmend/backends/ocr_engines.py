@@ -1,7 +1,7 @@
-"""Choose the OCR engine, and find out whether it can be used; the daemon imports none of them.
+"""Choose the OCR engine, and find out whether it can be used. The daemon imports no engine.
 
-What shows from outside (a missing package or library) is looked up. The rest is asked of a child, since a .NET runtime
-without OpenSSL 1.1 ends its whole process.
+The daemon itself looks for missing packages and libraries. A child tries the rest, since a .NET runtime without OpenSSL
+1.1 ends its whole process.
 """
 
 import glob
@@ -16,64 +16,65 @@ from scanmend.workers.client import Child
 from scanmend.workers.protocol import EngineStatus, ProbeRequest
 from scanmend.workers.sandbox import Sandbox, home
 
-PROBE_SECONDS = 60.0
-OPENSSL = "libssl.so.1.1"
+PROBE_SECONDS = 60.0  # in which a child must load an engine
+OPENSSL_LIBRARY = "libssl.so.1.1"
 OPENSSL_FOLDERS = ("/usr/lib/*", "/lib/*", "/usr/lib", "/usr/local/lib")
 OPENSSL_REMEDY = (
     "install OpenSSL 1.1: unpack the package libssl1.1 of Debian 11 or Ubuntu 20.04"
     " (dpkg-deb -x libssl1.1_*.deb FOLDER) and set aspose.library_path to the folder that then holds libssl.so.1.1"
 )
-PACKAGES = {"rapidocr": "rapidocr", "aspose": "aspose-ocr-python-net"}
+# engine -> its package, whose version is reported
+ENGINE_PACKAGES = {"rapidocr": "rapidocr", "aspose": "aspose-ocr-python-net"}
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The engine to use, and why this one."""
+    """The engine to use, and the reason for the choice."""
 
     engine: str
-    why: str
+    reason: str
 
 
 def choose(settings: Settings) -> Chosen:
-    """Return the engine of this configuration; EngineUnusable with the remedy when it can't be used."""
+    """Return the engine of this configuration. Raises EngineUnusable with the remedy if it can't be used."""
     configured = settings.ocr.engine
     if configured == "auto":
         return _automatic(settings)
-    look = _look if configured in ("rapidocr", "null") else probe
-    status = look(settings, configured)
+    examine = _installed if configured in ("rapidocr", "null") else probe
+    status = examine(settings, configured)
     if not status.usable:
         what = f"ocr.engine: {configured} can't be used: {status.reason}"
         raise EngineUnusable(what, status.remedy)
-    why = f"ocr.engine: {configured}"
+    reason = f"ocr.engine: {configured}"
     if not status.licensed:
-        why += "; WITHOUT A LICENCE: the text of each page will be truncated"
-    return Chosen(configured, why)
+        reason += "; WITHOUT A LICENCE: the text of each page will be truncated"
+    return Chosen(configured, reason)
 
 
 def _automatic(settings: Settings) -> Chosen:
-    """Return Aspose when it is licensed and can run, else the embedded engine."""
+    """Return Aspose if it is licensed and can run, else RapidOCR. Raises EngineUnusable."""
     if not settings.aspose.licence:
-        why = "no aspose.licence is configured"
+        reason = "no aspose.licence is configured"
     else:
         aspose = probe(settings, "aspose")
         if aspose.usable and aspose.licensed:
             return Chosen("aspose", "its licence is accepted")
-        why = f"aspose can't be used: {aspose.reason}"
-        why += f"; {aspose.remedy}" if aspose.remedy else ""
-    embedded = _look(settings, "rapidocr")
-    if not embedded.usable:
-        what = f"no OCR engine can be used: {why}; rapidocr: {embedded.reason}"
-        raise EngineUnusable(what, embedded.remedy)
-    return Chosen("rapidocr", why)
+        reason = f"aspose can't be used: {aspose.reason}"
+        reason += f"; {aspose.remedy}" if aspose.remedy else ""
+    rapidocr = _installed(settings, "rapidocr")
+    if not rapidocr.usable:
+        what = f"no OCR engine can be used: {reason}; rapidocr: {rapidocr.reason}"
+        raise EngineUnusable(what, rapidocr.remedy)
+    return Chosen("rapidocr", reason)
 
 
 def probe(settings: Settings, engine: str) -> EngineStatus:
-    """Return whether the engine can be used here, by loading it in a child; never raises."""
-    status = _look(settings, engine)
+    """Return whether the engine can be used here, found out by loading it in a child; never raises."""
+    status = _installed(settings, engine)
     if not status.usable:
         return status
-    box = Sandbox(home(settings.folders.state))
-    child = Child("scanmend.ocr", f"OCR ({engine})", environment(settings, engine), 0, box)
+    sandbox = Sandbox(home(settings.folders.state))
+    child = Child("scanmend.ocr", f"OCR ({engine})", environment(settings, engine), 0, sandbox)
     licence = settings.aspose.licence
     request = ProbeRequest(
         engine,
@@ -92,18 +93,20 @@ def probe(settings: Settings, engine: str) -> EngineStatus:
         child.end()
 
 
-def _look(settings: Settings, engine: str) -> EngineStatus:
-    """Return what can be told without a child: is everything installed?"""
-    if engine == "null":  # the configuration has asked for the permission
+def _installed(settings: Settings, engine: str) -> EngineStatus:
+    """Return whether everything that the engine needs is installed, as far as that shows without a child."""
+    if engine == "null":  # the configuration's parser has checked that it is allowed
         return EngineStatus(engine, usable=True)
     if missing := extras.lacking(engine):
         reason = f"not installed ({', '.join(missing)})"
         return _unusable(engine, reason, extras.remedy(engine))
-    if engine == "tesseract":  # the child loads the library, and says what is missing
+    if engine == "tesseract":  # only a child, which loads the library, can tell what is missing
         return EngineStatus(engine, usable=True)
-    version = importlib.metadata.version(PACKAGES[engine])
+    version = importlib.metadata.version(ENGINE_PACKAGES[engine])
     if engine == "aspose" and not _has_openssl(settings.aspose.library_path):
-        return _unusable(engine, f"OpenSSL 1.1 is missing ({OPENSSL})", OPENSSL_REMEDY, version)
+        return _unusable(
+            engine, f"OpenSSL 1.1 is missing ({OPENSSL_LIBRARY})", OPENSSL_REMEDY, version
+        )
     return EngineStatus(engine, usable=True, version=version)
 
 
@@ -112,17 +115,17 @@ def _unusable(engine: str, reason: str, remedy: str, version: str = "") -> Engin
 
 
 def _has_openssl(folder: str | None) -> bool:
-    """Return whether OpenSSL 1.1 is in the folder; without one, where the loader looks."""
+    """Return whether OpenSSL 1.1 is in the folder; without a folder, whether it is where the loader looks."""
     if folder:
-        return os.path.exists(os.path.join(folder, OPENSSL))
+        return os.path.exists(os.path.join(folder, OPENSSL_LIBRARY))
     searched = [path for path in os.environ.get("LD_LIBRARY_PATH", "").split(":") if path]
-    return any(glob.glob(os.path.join(path, OPENSSL)) for path in OPENSSL_FOLDERS) or any(
-        os.path.exists(os.path.join(path, OPENSSL)) for path in searched
+    return any(glob.glob(os.path.join(path, OPENSSL_LIBRARY)) for path in OPENSSL_FOLDERS) or any(
+        os.path.exists(os.path.join(path, OPENSSL_LIBRARY)) for path in searched
     )
 
 
 def environment(settings: Settings, engine: str) -> dict[str, str]:
-    """Return the whole environment of an OCR child: as many threads as its share of the cores, and Aspose's needs."""
+    """Return the whole environment of an OCR child: threads for its share of the cores, and Aspose's variables."""
     cores = len(os.sched_getaffinity(0))
     threads = str(max(1, cores // (settings.ocr.workers or cores)))
     env = {
@@ -134,7 +137,9 @@ def environment(settings: Settings, engine: str) -> dict[str, str]:
         "MALLOC_ARENA_MAX": "2",
     }
     if engine == "aspose":
-        env["DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"] = "1"  # it knows no ICU as new as today's
+        env["DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"] = (
+            "1"  # its .NET knows no current version of ICU
+        )
         if settings.aspose.library_path:
             old = os.environ.get("LD_LIBRARY_PATH")
             env["LD_LIBRARY_PATH"] = settings.aspose.library_path + (f":{old}" if old else "")

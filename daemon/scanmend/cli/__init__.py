@@ -1,1 +1,1 @@
-"""The command line: one module for each command."""
+"""Run the commands of the command line: one module for each."""

@@ -1,4 +1,4 @@
-"""The parser of the command line: its errors, its help's width, and the configuration that it names."""
+"""Build parsers of the command line, and load the configuration that it names."""
 
 import argparse
 import contextlib
@@ -10,14 +10,16 @@ from scanmend.config.loading import load_settings
 from scanmend.config.settings import Settings
 from scanmend.errors import ConfigError, UsageError
 
+# the first that exists is used, unless --config or the environment variable names another
 CONFIG_FILES = ("etc/scanmend.yaml", "/etc/scanmend/scanmend.yaml")
 CONFIG_VARIABLE = "SCANMEND_CONFIG"
+DEFAULT_COLUMNS = 80  # where there is no terminal
 
 
 class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """A help text as wide as the terminal.
+    """A formatter of help texts that are as wide as the terminal.
 
-    argparse asks shutil for the width at each argument; that import would slow `scanmend status` down.
+    argparse would get the width from shutil for each argument; that import would slow `scanmend status` down.
     """
 
     def __init__(self, prog: str) -> None:
@@ -25,16 +27,18 @@ class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
 
 
 def _columns() -> int:
+    """Return the terminal's width in characters."""
     with contextlib.suppress(ValueError, OSError):
-        return int(os.environ.get("COLUMNS") or os.get_terminal_size().columns) or 80
-    return 80
+        width = int(os.environ.get("COLUMNS") or os.get_terminal_size().columns)
+        return width or DEFAULT_COLUMNS
+    return DEFAULT_COLUMNS
 
 
 class ArgumentParser(argparse.ArgumentParser):
-    """A parser whose errors are one line that names the command's help."""
+    """A parser that reports an error in one line, which names the command's help."""
 
     def __init__(self, **options: Any) -> None:
-        """Take argparse's options, but for the formatter."""
+        """Use argparse's options, except for the formatter, which is fixed."""
         super().__init__(formatter_class=_HelpFormatter, **options)
 
     def error(self, message: str) -> NoReturn:
@@ -52,7 +56,7 @@ def add_command(
 ) -> ArgumentParser:
     """Add a command and return its parser.
 
-    ``summary`` is imperative and stands in the list of commands; ``description`` replaces it in the command's own help.
+    ``summary`` is imperative, for the list of commands; ``description`` replaces it in the command's own help.
     """
     text = description or f"{summary[0].upper()}{summary[1:]}."
     return commands.add_parser(name, help=summary, description=text)
@@ -65,9 +69,9 @@ def add_profile(parser: argparse.ArgumentParser) -> None:
 
 
 def load_config(options: argparse.Namespace) -> Settings:
-    """Return the settings of the configuration that the command line or the environment names, or of the default one.
+    """Return the settings of the configuration that the command line or the environment names, else of the default one.
 
-    Raises ConfigError if there is none, or if it is wrong.
+    Raises ConfigError if there is no configuration, or if it is wrong.
     """
     path = options.config or os.environ.get(CONFIG_VARIABLE)
     if path:
@@ -76,4 +80,4 @@ def load_config(options: argparse.Namespace) -> Settings:
         if os.path.exists(default):
             return load_settings(default)
     what = f"no configuration: neither {' nor '.join(CONFIG_FILES)} exists"
-    raise ConfigError(what, "name one with --config")
+    raise ConfigError(what, "name a file with --config")

@@ -1,4 +1,4 @@
-"""`scanmend check-config`: name each mistake in the configuration and the profiles."""
+"""`scanmend check-config`: report each mistake in the configuration and the profiles."""
 
 import argparse
 
@@ -14,7 +14,7 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check everything that the daemon checks when it starts. Raises ConfigError for what is wrong."""
+    """Check what the daemon checks when it starts; print a confirmation. Raises ConfigError for mistakes."""
     settings = load_config(options)
     check_links(settings)
     profiles = load_profiles(settings)

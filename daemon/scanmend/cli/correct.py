@@ -1,4 +1,4 @@
-"""`scanmend correct`: correct text that another program has recognised, with the same model and the same gate."""
+"""`scanmend correct`: correct text that another program has recognised, with the daemon's model and gate."""
 
 import argparse
 import sys
@@ -42,7 +42,7 @@ def add_parser(commands: Commands) -> None:
         "correct",
         "correct text that another program has recognised",
         description="Correct text that another program has recognised: plain text, or JSON lines with"
-        ' "text" and maybe "confidence". The result goes to standard output.',
+        ' "text" and, optionally, "confidence". The result goes to standard output.',
     )
     parser.add_argument(
         "files", nargs="*", metavar="FILE", help="a text file; default, and -: standard input"
@@ -55,9 +55,9 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Correct files to standard output. A page whose correction fails goes out as it came in.
+    """Correct the files, and print the result; a page whose correction fails is printed as it was read.
 
-    Raises ModelUnavailable if there is no model.
+    Return 0, or ChildError's exit code if the model failed on a page. Raises ModelUnavailable if there is no model.
     """
     settings = load_config(options)
     log.set_up(replace(settings.log, level="warning"))
@@ -74,6 +74,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _profile(settings: Settings, name: str | None) -> Profile:
+    """Return the profile of this name (None: the default one). Raises ConfigError if it does not exist."""
     profile = load_profiles(settings).get(name or settings.profiles.default)
     if profile is None:
         what = f"--profile {name}: no such profile in {settings.profiles.directory}"
@@ -82,6 +83,7 @@ def _profile(settings: Settings, name: str | None) -> Profile:
 
 
 def _model(settings: Settings) -> LanguageModel:
+    """Return the model, not loaded yet. Raises ModelUnavailable if its file is missing."""
     directory = settings.models.directory
     if settings.llm.backend == "local" and chosen(settings.llm, directory) is None:
         remedy = "get one with: scanmend models pull, or set llm.model: builtin"
@@ -90,10 +92,10 @@ def _model(settings: Settings) -> LanguageModel:
 
 
 def _correct_file(model: LanguageModel, name: str, profile: Profile, *, as_json: bool) -> int:
-    """Correct one file; return the exit code."""
+    """Correct and print one file; return the exit code."""
     pages = split_pages(read_records(name))
     total = sum(len(page) for page in pages)
-    done, exit_code, started = 0, 0, time.monotonic()
+    finished_lines, exit_code, started = 0, 0, time.monotonic()
     results: list[PageResult] = []
     for index, page in enumerate(pages):
         result = _correct_page(model, _page_text(index, page), profile)
@@ -104,15 +106,17 @@ def _correct_file(model: LanguageModel, name: str, profile: Profile, *, as_json:
             results.append(result)
         else:
             write_page(page, result.lines)
-        done += len(page)
+        finished_lines += len(page)
         seconds = time.monotonic() - started
-        progress.draw(done, total, f"{name}: {done}/{total} lines, {seconds:.0f} s")
+        text = f"{name}: {finished_lines}/{total} lines, {seconds:.0f} s"
+        progress.draw(finished_lines, total, text)
     if as_json:
         write_results(name, results)
     return exit_code
 
 
 def _page_text(index: int, page: Sequence[Record]) -> PageText:
+    """Return records as a page without a picture."""
     lines: tuple[Line, ...] = tuple(line for record in page for line in record.lines)
     return PageText(
         index=index,
@@ -127,8 +131,9 @@ def _page_text(index: int, page: Sequence[Record]) -> PageText:
 
 
 def _correct_page(model: LanguageModel, page: PageText, profile: Profile) -> PageResult:
+    """Return the result of a page, also when the model fails on it."""
     rules = profile.gate_rules
-    wanted = [n for n, line in enumerate(page.lines) if needs_correction(line, rules)]
+    wanted = [index for index, line in enumerate(page.lines) if needs_correction(line, rules)]
     if not wanted:
         nothing = Correction(CorrectionStatus.NOTHING, "no line needs it", profile=profile.name)
         return result_without_model(page, rules, nothing)

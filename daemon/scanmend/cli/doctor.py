@@ -1,4 +1,4 @@
-"""`scanmend doctor`: what is usable on this machine and, where something is not, what to do."""
+"""`scanmend doctor`: report what works on this machine, and what to do about the rest."""
 
 import argparse
 import enum
@@ -22,15 +22,15 @@ from scanmend.store.lock import running
 from scanmend.store.mounts import choose_method, free_bytes, mount_of
 from scanmend.telemetry import log
 from scanmend.workers.protocol import ListingRequest
-from scanmend.workers.sandbox import Sandbox, lacking
+from scanmend.workers.sandbox import Sandbox, find_gaps
 
-HUB_SECONDS = 60.0  # how long the Hub may take to list a repository
-PROGRAM_SECONDS = 30.0  # how long a program may take to describe the GPU
-LOW_SPACE = 500 * 10**6  # bytes
+HUB_CHECK_SECONDS = 60.0  # in which the Hub must list a repository
+PROGRAM_SECONDS = 30.0  # in which a program must describe the GPU
+MIN_FREE_BYTES = 500 * 10**6  # on the file system of each folder
 
 
 class Verdict(enum.StrEnum):
-    """How an examined part is, as it is printed."""
+    """The verdict on an examined part, as printed."""
 
     OK = "ok"
     NOTE = "note"  # scanmend works without it
@@ -39,7 +39,10 @@ class Verdict(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One examined part of this machine. ``what`` describes it, ``remedy`` says what to do."""
+    """The result of examining one part of this machine.
+
+    ``what`` describes the part; ``remedy`` says what to do, and is "" if nothing is.
+    """
 
     subject: str
     verdict: Verdict
@@ -58,7 +61,7 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print every finding; return 1 if one is bad."""
+    """Print every finding; return 1 if one is BAD."""
     settings = load_config(options)
     log.set_up(settings.log)
     exit_code = 0
@@ -72,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """Yield a finding for each part; nothing is changed."""
+    """Yield a finding for each part of this machine. This changes nothing."""
     yield Finding("python", Verdict.OK, sys.version.split()[0])
     process = running(settings.folders.state)
     yield Finding("daemon", Verdict.OK, f"running, process {process}" if process else "not running")
@@ -93,7 +96,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
 def _folder(name: str, path: str) -> Finding:
     subject = f"folders.{name}"
     if not os.path.isdir(path):
-        return Finding(subject, Verdict.NOTE, f"{path} does not exist", "`scanmend run` makes it")
+        return Finding(subject, Verdict.NOTE, f"{path} does not exist", "`scanmend run` creates it")
     mount = mount_of(path)
     free = free_bytes(path)
     what = f"{path} ({mount.fstype}, {free / 1e9:.1f} GB free)"
@@ -102,7 +105,7 @@ def _folder(name: str, path: str) -> Finding:
         remedy = f"let this user read and write it: chown or chmod {path}"
     elif name == "state" and mount.network:
         remedy = "the journal needs a local disk: change folders.state"
-    elif free < LOW_SPACE:
+    elif free < MIN_FREE_BYTES:
         remedy = "free some space on this file system"
     return Finding(subject, Verdict.BAD if remedy else Verdict.OK, what, remedy)
 
@@ -124,18 +127,18 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
 
 
 def _sandbox() -> Iterator[Finding]:
-    missing = lacking()
-    if not missing:
+    gaps = find_gaps()
+    if not gaps:
         what = "confined: no network, write access only to their own folder"
         yield Finding("children", Verdict.OK, what)
-    for gap in missing:
+    for gap in gaps:
         yield Finding("children", Verdict.NOTE, gap.what, gap.remedy)
 
 
 def _engines(settings: Settings) -> Iterator[Finding]:
     try:
         chosen = choose(settings)
-        yield Finding("engine chosen", Verdict.OK, f"{chosen.engine}: {chosen.why}")
+        yield Finding("engine chosen", Verdict.OK, f"{chosen.engine}: {chosen.reason}")
     except ScanmendError as error:
         yield Finding("engine chosen", Verdict.BAD, error.what, error.remedy)
     for name in ("rapidocr", "aspose", "tesseract"):
@@ -194,13 +197,13 @@ def _model(file: ModelFile) -> Finding:
 
 
 def _planned_download(settings: Settings) -> str:
-    """Return what will be downloaded, or what to do if the Hub is out of reach."""
+    """Return what the daemon will download, or what to do if the Hub can't be reached."""
     llm = settings.llm
     directory = os.fsencode(settings.models.directory)
     request = ListingRequest(llm.repository, None, llm.quantization, directory)
     child = llm_child("models", Sandbox(network=True))
     try:
-        listing = child.ask(request, HUB_SECONDS).files
+        listing = child.ask(request, HUB_CHECK_SECONDS).files
     except ScanmendError as error:
         return str(error)
     finally:
@@ -225,12 +228,12 @@ def _lexicon() -> Finding:
 
 
 def _gpu() -> Finding:
-    """Return whether there is a GPU, and whether llama.cpp was built for one; other processes find out."""
+    """Return whether there is a GPU, and whether llama.cpp was built for one, as found by other processes."""
     device = _output(["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"])
     if not device:
         return Finding("gpu", Verdict.NOTE, "none found; the model runs on the CPU")
-    question = "import llama_cpp; print(llama_cpp.llama_supports_gpu_offload())"
-    if _output([sys.executable, "-c", question]) == "True":
+    program = "import llama_cpp; print(llama_cpp.llama_supports_gpu_offload())"
+    if _output([sys.executable, "-c", program]) == "True":
         return Finding("gpu", Verdict.OK, device)
     what = f"{device}, but llama-cpp-python was built without GPU support"
     remedy = 'build it for the GPU (needs the CUDA toolkit): CMAKE_ARGS="-DGGML_CUDA=on" make run'
@@ -238,13 +241,13 @@ def _gpu() -> Finding:
 
 
 def _output(command: list[str]) -> str:
-    """Return what a program prints; "" if it fails or does not exist."""
+    """Return the output of a program; "" if it fails or does not exist."""
     if shutil.which(command[0]) is None:
         return ""
     try:
-        done = subprocess.run(
+        completed = subprocess.run(
             command, capture_output=True, text=True, timeout=PROGRAM_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    return completed.stdout.strip() if completed.returncode == 0 else ""

@@ -1,4 +1,4 @@
-"""Parse the command line and run the command; each command's module is imported only when it is named."""
+"""Parse the command line and run the command. Only the modules of the named commands are imported."""
 
 import importlib
 import os
@@ -9,7 +9,7 @@ from scanmend import __version__
 from scanmend.cli.arguments import ArgumentParser
 from scanmend.errors import ScanmendError
 
-# command -> its module in scanmend.cli, in the order of the help
+# command -> its module in scanmend.cli; the help lists the commands in this order
 MODULES = {
     "run": "run",
     "process": "process",
@@ -54,10 +54,10 @@ The configuration is --config, $SCANMEND_CONFIG, ./etc/scanmend.yaml or /etc/sca
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code. ``arguments``: by default those of the process."""
-    given = sys.argv[1:] if arguments is None else list(arguments)
+    """Run one command and return its exit code. ``arguments`` None: those of the process."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        options = _parser(given).parse_args(given)
+        options = _parser(words).parse_args(words)
         code: int = options.run(options)
     except ScanmendError as error:
         print(f"scanmend: {error}", file=sys.stderr)
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser(arguments: Sequence[str]) -> ArgumentParser:
-    """Return a parser that knows the commands named in ``arguments``; all commands if none is named."""
+    """Return a parser of the commands that occur in ``arguments``; of all commands if none occurs."""
     parser = ArgumentParser(prog="scanmend", description=_DESCRIPTION, epilog=_EPILOG)
     parser.add_argument("--config", metavar="FILE", help="the configuration (see below)")
     parser.add_argument("--version", action="version", version=f"scanmend {__version__}")

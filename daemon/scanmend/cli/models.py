@@ -31,8 +31,8 @@ from scanmend.workers.sandbox import Sandbox
 R = TypeVar("R")
 
 BUILTIN_LICENCE = "apache-2.0"
-DIGEST_SECONDS = 24 * 3600.0
-LISTING_SECONDS = 120.0
+DIGEST_SECONDS = 24 * 3600.0  # in which a child must read a model; the disk may be slow
+LISTING_SECONDS = 120.0  # in which the Hub must list a repository
 _NAME_HELP = "a name as in `scanmend models list`"
 
 
@@ -40,7 +40,7 @@ def add_parser(commands: Commands) -> None:
     """Add the command and its actions to the parser."""
     parser = add_command(commands, "models", "list, download, verify and remove models")
     actions = parser.add_subparsers(prog="scanmend models", metavar="ACTION", required=True)
-    action = add_command(actions, "list", "list the models, with * at the one in use")
+    action = add_command(actions, "list", "list the models; * marks the one in use")
     action.add_argument("--json", action="store_true", help="print JSON, for programs")
     action.set_defaults(run=run_list)
     action = add_command(actions, "pull", "download a model from the Hugging Face Hub")
@@ -59,7 +59,7 @@ def add_parser(commands: Commands) -> None:
 
 
 def run_list(options: argparse.Namespace) -> int:
-    """Print the models in the folder and the built-in one; the one in use is marked."""
+    """Print the models in the folder and the built-in one, and mark the one in use."""
     settings = load_config(options)
     directory = settings.models.directory
     used = chosen(settings.llm, directory)
@@ -73,6 +73,7 @@ def run_list(options: argparse.Namespace) -> int:
 
 
 def _row(model: ModelFile, name: str, used: str | None) -> dict[str, Any]:
+    """Return a model as an object of `--json`. ``used``: the path of the model in use."""
     licence = BUILTIN_LICENCE if name == BUILTIN else Notes(model.path).get("licence")
     return {
         "name": name,
@@ -96,15 +97,16 @@ def _print_rows(rows: Sequence[dict[str, Any]], directory: str) -> None:
         print("* is in use; llm.model, llm.repo_id and llm.quantization select it")
 
 
-def _size(count: int) -> str:
-    return f"{count / 1e9:.2f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
+def _size(size: int) -> str:
+    """Return a number of bytes for people."""
+    return f"{size / 1e9:.2f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
 
 
 # pull -----------------------------------------------------------------------------------------------
 
 
 def run_pull(options: argparse.Namespace) -> int:
-    """Download a model and print its path; its licence is printed first."""
+    """Download a model: print its licence first, and its path at the end."""
     settings = _configured(options)
     directory = settings.models.directory
     os.makedirs(directory, exist_ok=True)
@@ -121,8 +123,8 @@ def run_pull(options: argparse.Namespace) -> int:
     return 0
 
 
-def _print_progress(step: Progress) -> None:
-    match step:
+def _print_progress(reported: Progress) -> None:
+    match reported:
         case DownloadBegun(licence, files, size):
             print(f"{', '.join(files)}: {size / 1e9:.2f} GB, licence: {licence}", flush=True)
         case Downloaded(file, done, total, checking) if total:
@@ -136,7 +138,7 @@ def _print_progress(step: Progress) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A file's digest as published, and where it comes from; ``sha256`` None: unknown."""
+    """A file's published digest, and in words who published it; ``sha256`` None: unknown."""
 
     sha256: str | None
     source: str
@@ -156,7 +158,7 @@ def run_verify(options: argparse.Namespace) -> int:
 
 
 def _verify(settings: Settings, path: str) -> tuple[bool, str]:
-    """Return whether a file is damaged, and the result in words."""
+    """Return whether a file is damaged, and the finding in words."""
     digest = _ask(DigestRequest(os.fsencode(path)), DIGEST_SECONDS).sha256
     notes = Notes(path)
     repository = notes.text("repo_id") or settings.llm.repository
@@ -171,7 +173,7 @@ def _verify(settings: Settings, path: str) -> tuple[bool, str]:
 
 
 def _published(settings: Settings, repository: str, notes: Notes, name: str) -> Published:
-    """Return a file's digest as the Hub has it; if the Hub is out of reach, as noted at the download."""
+    """Return a file's digest from the Hub; if the Hub can't be reached, the one noted at the download."""
     directory = settings.models.directory
     request = ListingRequest(repository, notes.text("revision"), "", os.fsencode(directory))
     try:
@@ -179,15 +181,15 @@ def _published(settings: Settings, repository: str, notes: Notes, name: str) -> 
     except ScanmendError as error:
         return Published(notes.text("hub_sha256"), f"that of its download ({error})")
     base = os.path.basename(notes.text("file") or name)
-    found = (f.sha256 for f in listing if os.path.basename(f.name) == base)
-    return Published(next(found, None), "the Hub's")
+    digests = (file.sha256 for file in listing if os.path.basename(file.name) == base)
+    return Published(next(digests, None), "the Hub's")
 
 
 # remove ---------------------------------------------------------------------------------------------
 
 
 def run_remove(options: argparse.Namespace) -> int:
-    """Remove models and their notes."""
+    """Remove models and the facts beside them."""
     directory = load_config(options).models.directory
     for model in _named(directory, options.names):
         for part in model.parts:
@@ -203,22 +205,24 @@ def run_remove(options: argparse.Namespace) -> int:
 
 
 def _configured(options: argparse.Namespace) -> Settings:
+    """Return the settings, after setting up the log."""
     settings = load_config(options)
     log.set_up(settings.log)
     return settings
 
 
 def _named(directory: str, names: Sequence[str]) -> list[ModelFile]:
-    """Return the models of these names, or all if there are no names. Raises UsageError for an unknown name."""
+    """Return the models with these names; all models if ``names`` is empty. Raises UsageError for an unknown name."""
     models = files(directory)
     return [_find(directory, models, name) for name in names] if names else models
 
 
 def _find(directory: str, models: Sequence[ModelFile], name: str) -> ModelFile:
+    """Return the model of a name or path. Raises UsageError unless there is exactly one."""
     matches = [m for m in models if name in (m.name, m.path, os.path.relpath(m.path, directory))]
     if len(matches) == 1:
         return matches[0]
-    problem = "several models of this name" if matches else "no such model"
+    problem = "several models have this name" if matches else "no such model"
     known = ", ".join(os.path.relpath(m.path, directory) for m in models) or "none"
     raise UsageError(f"{name}: {problem} in {directory}", f"there is: {known}")
 
@@ -229,9 +233,9 @@ def _ask(
     writable: str | None = None,
     report: Callable[[Progress], None] | None = None,
 ) -> R:
-    """Ask an LLM child that has the network, and may write to one folder. Raises ScanmendError."""
-    box = Sandbox("", (writable,) if writable else (), network=True)
-    child = llm_child("models", box)
+    """Return the reply of an LLM child that has the network, and may write to one folder. Raises ScanmendError."""
+    sandbox = Sandbox("", (writable,) if writable else (), network=True)
+    child = llm_child("models", sandbox)
     try:
         return child.ask(request, seconds, report)
     finally:

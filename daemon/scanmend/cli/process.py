@@ -1,4 +1,4 @@
-"""`scanmend process`: process files once, with the daemon's own steps; the originals stay where they are."""
+"""`scanmend process`: process files once, with the daemon's steps; the originals stay in place."""
 
 import argparse
 import os
@@ -27,8 +27,8 @@ from scanmend.store import naming
 from scanmend.store.journal import Journal
 from scanmend.telemetry import log
 
-POLL_SECONDS = 0.1  # how often the journal is read
-MAX_WORKERS = 8  # each worker's process must load its engine first
+JOURNAL_POLL_SECONDS = 0.1  # between two looks into the journal
+MAX_WORKERS = 8  # more would not pay off, as each worker must load its engine first
 FINAL_STATES = (State.DONE, State.FAILED, State.GONE)
 
 
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _context(settings: Settings, profile: str | None) -> Context:
-    """Return what all files of one call share.
+    """Return the context that all files of one call share.
 
     Raises ConfigError, EngineUnusable, or MachineError if the lexicon is missing.
     """
@@ -84,7 +84,7 @@ def _context(settings: Settings, profile: str | None) -> Context:
 
 
 def _checked_folder(file: str) -> str:
-    """Return the folder of a file. Raises UsageError or Damaged if the file can't be processed."""
+    """Return the folder of a file. Raises UsageError if there is no such file, Damaged if it is incomplete."""
     name = show(os.fsencode(file))
     if not os.path.isfile(file):
         raise UsageError(f"{name}: {'not a file' if os.path.exists(file) else 'no such file'}")
@@ -96,7 +96,7 @@ def _checked_folder(file: str) -> str:
 
 
 def _process_folder(context: Context, folder: str, names: Sequence[str], out: str) -> int:
-    """Process files of one folder, which is the inbox of a pipeline of its own; return the exit code."""
+    """Process files of one folder, which serves as the inbox of a separate pipeline; return the exit code."""
     with tempfile.TemporaryDirectory(prefix="scanmend-") as scratch:
         folders = FoldersSettings(
             inbox=folder,
@@ -118,6 +118,7 @@ def _process_folder(context: Context, folder: str, names: Sequence[str], out: st
 
 
 def _run_pipeline(context: Context, names: Sequence[str]) -> int:
+    """Process the files of the inbox with these names; return the exit code."""
     settings = context.settings
     journal = Journal.open(settings.folders.state)
     events: Events = queue.SimpleQueue()
@@ -140,7 +141,7 @@ def _run_pipeline(context: Context, names: Sequence[str]) -> int:
 
 
 def _wait(journal: Journal, expected: int, events: Events) -> list[str]:
-    """Wait until all files and their attachments are finished; return why files were refused."""
+    """Wait until all files and their attachments are finished; return the reasons for refused files."""
     refusals: list[str] = []
     started = time.monotonic()
     while True:
@@ -150,29 +151,30 @@ def _wait(journal: Journal, expected: int, events: Events) -> list[str]:
         if sys.stderr.isatty():
             seconds = time.monotonic() - started
             _draw_progress(journal, finished, f"{files}/{expected} files, {seconds:.0f} s")
-        # attachments become documents at the moment when their file is finished
+        # a file's attachments become documents at the moment when the file is finished
         if files + len(refusals) >= expected and not any(journal.in_state(*ACTIVE, limit=1)):
             progress.end()
             return refusals
-        time.sleep(POLL_SECONDS)
+        time.sleep(JOURNAL_POLL_SECONDS)
 
 
 def _new_refusals(events: Events) -> list[str]:
-    """Take the claim step's events, and return those that say that a file is not ready."""
-    found = []
+    """Return the reasons for files that the claim step has refused since the last call."""
+    reasons = []
     while not events.empty():
         event = events.get()
         if isinstance(event, NotReady | InWorkElsewhere):
-            found.append(f"{show(event.path)}: {event.reason}")
-    return found
+            reasons.append(f"{show(event.path)}: {event.reason}")
+    return reasons
 
 
 def _draw_progress(journal: Journal, finished: Sequence[Document], text: str) -> None:
+    """Draw the progress bar, which counts pages; a document counts as one page until its pages are known."""
     active = list(journal.in_state(*ACTIVE))
-    pages = sum(d.pages or 1 for d in [*active, *finished])
-    done = sum(d.pages or 1 for d in finished)
-    done += sum(len(journal.pages.progress(d.id)[1]) for d in active)
-    progress.draw(done, pages, f"{done}/{pages} pages, {text}")
+    pages = sum(document.pages or 1 for document in [*active, *finished])
+    finished_pages = sum(document.pages or 1 for document in finished)
+    finished_pages += sum(len(journal.pages.progress(document.id)[1]) for document in active)
+    progress.draw(finished_pages, pages, f"{finished_pages}/{pages} pages, {text}")
 
 
 def _report(documents: Sequence[Document], refusals: Sequence[str]) -> int:
@@ -182,7 +184,9 @@ def _report(documents: Sequence[Document], refusals: Sequence[str]) -> int:
         print(f"scanmend: {reason}", file=sys.stderr)
     for document in sorted(documents, key=lambda d: d.id):
         if document.state == State.DONE:
-            text = naming.result_path(b"", document.path, document.stem or "", naming.TEXT)
+            text = naming.result_path(
+                b"", document.path, document.stem or "", naming.TEXT_EXTENSION
+            )
             print(f"{document.name}: {os.fsdecode(text)}")
         else:
             print(f"scanmend: {document.reason}", file=sys.stderr)

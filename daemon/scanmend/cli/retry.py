@@ -9,7 +9,7 @@ from scanmend.config.settings import FoldersSettings
 from scanmend.errors import UsageError, show
 from scanmend.store import atomic, naming
 
-_LISTED = 5  # names that a message lists
+MAX_LISTED_NAMES = 5  # in a message
 
 
 def add_parser(commands: Commands) -> None:
@@ -22,7 +22,7 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Put the named files back, or all."""
+    """Put the named files back into the inbox; all failed files if none is named."""
     folders = load_config(options).folders
     names = put_back(folders, options.names)
     for name in names:
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
 def put_back(folders: FoldersSettings, names: Sequence[str]) -> list[str]:
     """Move failed originals back into the inbox: those named, or all if ``names`` is empty. Return their names.
 
-    Raises UsageError for an unknown name, or when the inbox holds another file of the name; the original then stays.
+    Raises UsageError for an unknown name, or if the inbox already has a file of that name; the original then stays.
     """
     failed, inbox = os.fsencode(folders.failed), os.fsencode(folders.inbox)
     paths = {show(path): path for path in _originals(failed)}
@@ -47,7 +47,7 @@ def put_back(folders: FoldersSettings, names: Sequence[str]) -> list[str]:
         try:
             _move_back(original, target)
         except FileExistsError:
-            what = f"{name}: the inbox holds another file of this name"
+            what = f"{name}: the inbox already has a file of this name"
             raise UsageError(what, "wait until it is processed") from None
     return found
 
@@ -73,7 +73,10 @@ def _move_back(original: bytes, target: bytes) -> None:
 
 
 def _find(name: str, paths: dict[str, bytes]) -> str:
-    """Return the full name of an original; its last component is enough if that is unique."""
+    """Return the key in ``paths`` for a name, which may be a path's last component if that is unique.
+
+    Raises UsageError for an unknown or ambiguous name.
+    """
     if name in paths:
         return name
     base = os.path.basename(name)
@@ -81,12 +84,16 @@ def _find(name: str, paths: dict[str, bytes]) -> str:
     if len(matches) == 1:
         return matches[0]
     problem = "several files" if matches else "no file"
-    remedy = f"there is: {', '.join(sorted(paths)[:_LISTED])}" if paths else "no file has failed"
+    remedy = (
+        f"there is: {', '.join(sorted(paths)[:MAX_LISTED_NAMES])}"
+        if paths
+        else "no file has failed"
+    )
     raise UsageError(f"{name}: {problem} of this name in failed/", remedy)
 
 
 def _originals(failed: bytes) -> list[bytes]:
-    """Return the paths of all originals in the folder of failed files, relative to it."""
+    """Return the paths of all originals in the folder of failed files, relative to that folder."""
     found = []
     for parent, _, names in os.walk(failed):
         for name in names:

@@ -1,4 +1,4 @@
-"""`scanmend run`: the daemon, in the foreground."""
+"""`scanmend run`: run the daemon in the foreground."""
 
 import argparse
 
@@ -16,7 +16,7 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the daemon until a signal stops it."""
+    """Run the daemon until a signal stops it; return its exit code."""
     settings = load_config(options)
     log.set_up(settings.log)
     return Daemon(settings).run()

@@ -1,4 +1,4 @@
-"""`scanmend install-service` and `scanmend uninstall-service`: the systemd service."""
+"""`scanmend install-service` and `scanmend uninstall-service`: install and remove the systemd service."""
 
 import argparse
 

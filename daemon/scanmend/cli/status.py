@@ -1,4 +1,4 @@
-"""`scanmend status`: what is waiting, in work and failed, and why. It works while the daemon hangs or is dead."""
+"""`scanmend status`: show what is waiting, in work and failed, and why. It works while the daemon hangs or is dead."""
 
 import argparse
 import dataclasses
@@ -28,7 +28,7 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the status."""
+    """Print the status; with --check, return 1 if something is wrong."""
     settings = load_config(options)
     status = read_status(settings)
     found = troubles(status, time.time())
@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def as_text(status: Status, inbox: str) -> str:
-    """Return the status for people, some lines for each state."""
+    """Return the status for people, with some lines for each state."""
     lines = [
         _line("daemon", f"running, process {status.process}" if status.process else "not running"),
         _line("inbox", inbox),
@@ -72,7 +72,7 @@ def _line(label: str, value: object) -> str:
 
 
 def _reason(document: Document) -> str:
-    """Return the reason of a failure with the document's name, which most reasons begin with."""
+    """Return the reason of a failure, preceded by the document's name unless the reason begins with it."""
     base = document.name.rsplit("/", 1)[-1]
     if document.reason.startswith((document.name, base)):
         return document.reason

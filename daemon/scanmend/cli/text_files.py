@@ -1,6 +1,6 @@
-"""Read text that another program has recognised, as pages for the model, and write it corrected in the same form.
+"""Read text that another program has recognised, split it into pages, and print the corrected text in the same form.
 
-A file is plain text, or JSON lines: objects with a ``text``, of one line or several, and maybe a ``confidence``.
+A file is plain text, or JSON lines: objects with a ``text`` of one or more lines, and optionally a ``confidence``.
 """
 
 import contextlib
@@ -18,24 +18,27 @@ from scanmend.formats.sidecar import page_as_json
 from scanmend.page import Box, Line, PageResult
 
 STDIN = "-"
-# what the model sees together; more would not fit the context of a small model
-PAGE_LINES = 60
-PAGE_CHARACTERS = 6000
-NO_BOX = Box(0, 0, 0, 0)  # of a line without a picture
+# The model sees the lines of a page together; longer pages would not fit the context of a small model.
+MAX_PAGE_LINES = 60
+MAX_PAGE_CHARACTERS = 6000
+NO_BOX = Box(0, 0, 0, 0)  # the box of a line that has no picture
 
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A line of a plain file, or an object of JSON lines with the lines of its text."""
+    """A line of plain text, or an object of a file of JSON lines.
+
+    ``lines``: the lines of its text. ``fields``: the object; None for a line of plain text.
+    """
 
     lines: tuple[Line, ...]
-    fields: Json | None = None  # the object; None: a line of a plain file
+    fields: Json | None = None
 
     @property
     def characters(self) -> int:
-        """Return the length of the text."""
+        """Return the length of the text in characters."""
         return sum(len(line.text) for line in self.lines)
 
     @property
@@ -45,7 +48,10 @@ class Record:
 
 
 def read_records(name: str) -> list[Record]:
-    """Return a file's records; ``name`` "-" is standard input. Raises UsageError with file and line."""
+    """Return the records of a file; ``name`` "-" means standard input. Raises UsageError with file and line.
+
+    The file holds JSON lines if its first line is a JSON object with a ``text``.
+    """
     rows = _read_text(name).split("\n")
     if rows and not rows[-1]:
         rows.pop()
@@ -56,6 +62,7 @@ def read_records(name: str) -> list[Record]:
 
 
 def _read_text(name: str) -> str:
+    """Return the text of a file or of standard input. Raises UsageError."""
     try:
         with contextlib.ExitStack() as stack:
             file: TextIO = sys.stdin
@@ -69,7 +76,7 @@ def _read_text(name: str) -> str:
 
 
 def _parse(row: str) -> Json | None:
-    """Return a row as an object with a ``text``; None if it is something else."""
+    """Return a row's JSON object with a ``text``; None if the row is anything else."""
     with contextlib.suppress(ValueError):
         fields = json.loads(row)
         if isinstance(fields, dict) and isinstance(fields.get("text"), str):
@@ -77,13 +84,14 @@ def _parse(row: str) -> Json | None:
     return None
 
 
-def _record(where: str, row: str) -> Record:
+def _record(position: str, row: str) -> Record:
+    """Return the record of a JSON line. Raises UsageError with its ``position``, as "FILE:LINE"."""
     fields = _parse(row)
     if fields is None:
-        raise UsageError(f"{where}: not a JSON object with a text, as the first line is")
+        raise UsageError(f"{position}: not a JSON object with a text, as the first line is")
     confidence = fields.get("confidence")
     if confidence is not None and not _is_fraction(confidence):
-        raise UsageError(f"{where}: confidence: {confidence!r} is not a number from 0 to 1")
+        raise UsageError(f"{position}: confidence: {confidence!r} is not a number from 0 to 1")
     lines = tuple(Line(text, NO_BOX, confidence) for text in fields["text"].split("\n"))
     return Record(lines, fields)
 
@@ -93,13 +101,13 @@ def _is_fraction(value: object) -> bool:
 
 
 def split_pages(records: Sequence[Record]) -> list[list[Record]]:
-    """Return runs of records that the model sees together; a form feed begins a new page."""
+    """Return the records in pages, which the model sees as a whole; a form feed begins a new page."""
     pages: list[list[Record]] = [[]]
     lines = characters = 0
     for record in records:
         lines += len(record.lines)
         characters += record.characters
-        full = lines > PAGE_LINES or characters > PAGE_CHARACTERS
+        full = lines > MAX_PAGE_LINES or characters > MAX_PAGE_CHARACTERS
         if pages[-1] and (full or record.begins_page):
             pages.append([])
             lines, characters = len(record.lines), record.characters
@@ -108,7 +116,7 @@ def split_pages(records: Sequence[Record]) -> list[list[Record]]:
 
 
 def write_page(page: Sequence[Record], corrected: Sequence[str]) -> None:
-    """Print the corrected lines of a page in the form in which the page was read."""
+    """Print a page with its corrected lines, in the form in which it was read."""
     texts = iter(corrected)
     for record in page:
         text = "\n".join(itertools.islice(texts, len(record.lines)))
@@ -119,7 +127,7 @@ def write_page(page: Sequence[Record], corrected: Sequence[str]) -> None:
 
 
 def write_results(name: str, results: Sequence[PageResult]) -> None:
-    """Print the pages of a file as one JSON object, as in a sidecar; what only a picture has is null."""
+    """Print the pages of a file as one JSON object, as in a sidecar; values that need a picture are null."""
     pages = []
     for result in results:
         page = page_as_json(result)

@@ -1,1 +1,1 @@
-"""Read and check what a user configures."""
+"""Read and check the configuration and the profiles."""

@@ -1,4 +1,4 @@
-"""Check settings that concern several keys: the folders among each other, and what a reload can't change."""
+"""Check several keys together: which folders conflict, and which changes need a restart."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -9,16 +9,20 @@ from scanmend.errors import ConfigError
 
 
 def check_folder_paths(settings: Settings) -> None:
-    """Raise ConfigError if two folders conflict, judged by their paths alone."""
+    """Raise ConfigError if two folders conflict, judged by their paths alone. Touches no folder."""
     _check_folders(settings, os.path.normpath)
 
 
 def check_links(settings: Settings) -> None:
-    """Raise ConfigError if links make two folders conflict. Touches the folders, which may hang on a share."""
+    """Raise ConfigError if symbolic links make two folders conflict.
+
+    This touches the folders, which may hang if one is on a share.
+    """
     _check_folders(settings, os.path.realpath)
 
 
 def _check_folders(settings: Settings, real_path: Callable[[str], str]) -> None:
+    """Raise ConfigError with every conflict between the folders' real paths."""
     mistakes = [
         f"{settings.file}: {mistake}" for mistake in _conflicts(settings.folders, real_path)
     ]
@@ -27,9 +31,9 @@ def _check_folders(settings: Settings, real_path: Callable[[str], str]) -> None:
 
 
 def _conflicts(folders: FoldersSettings, real_path: Callable[[str], str]) -> Iterator[str]:
-    """Yield each pair of folders of which one lies in the inbox, holds it, or equals another.
+    """Yield a message for each folder inside the inbox, around it, or used twice.
 
-    A folder inside the inbox would be watched: its files would be processed again.
+    The daemon would watch a folder inside the inbox, and process its files again.
     """
     paths = {name: real_path(getattr(folders, name)) for name in keys_of(FoldersSettings)}
     inbox = paths.pop("inbox")
@@ -47,7 +51,7 @@ def _conflicts(folders: FoldersSettings, real_path: Callable[[str], str]) -> Ite
 
 
 def unreloadable(old: Settings, new: Settings) -> list[str]:
-    """Return the keys that differ but can't change while the daemon runs, such as ``ocr.workers``."""
+    """Return the changed keys that a running daemon can't adopt, such as ``ocr.workers``."""
     changed = _fixed_changes("", old, new)
     for name in sections_of(Settings):
         changed += _fixed_changes(f"{name}.", getattr(old, name), getattr(new, name))
@@ -55,6 +59,7 @@ def unreloadable(old: Settings, new: Settings) -> list[str]:
 
 
 def _fixed_changes(prefix: str, old: object, new: object) -> list[str]:
+    """Return the changed keys of one section that a reload can't change, each behind ``prefix``."""
     return [
         f"{prefix}{name}"
         for name, key in keys_of(old).items()

@@ -1,6 +1,6 @@
 """Declare the keys of a YAML file as the fields of a dataclass.
 
-Each field carries its ``Key``: the reader (``loading``) and the reference (``reference``) know no single key.
+Each field carries its ``Key``, so that neither ``loading`` nor ``reference`` needs code for a single key.
 """
 
 import dataclasses
@@ -12,11 +12,11 @@ from scanmend.config.parsers import Parser
 
 T = TypeVar("T")
 
-_KEY = "key"  # of a field's metadata
+_METADATA_KEY = "key"  # where a field's metadata holds its ``Key``
 
 
 class RelativeTo(enum.Enum):
-    """What a relative path counts from."""
+    """The folder that a relative path starts from."""
 
     FILE = "the folder of the configuration file"
     BASE = "the key `base`"
@@ -27,8 +27,8 @@ class Key:
     """One key of a YAML file.
 
     ``default`` is written as in the file. ``reload``: a running daemon adopts a change on SIGHUP. ``relative_to``: the
-    value is a path, which the loader makes absolute. ``required``: what to write where the key is missing.
-    ``secret``: no message may show the value.
+    value is a path, which the loader makes absolute. ``required``: the remedy if the key is missing; "" if it is
+    optional. ``secret``: no message may show the value.
     """
 
     parser: Parser[Any]
@@ -49,27 +49,33 @@ def key(
 ) -> T:
     """Return a dataclass field for a key, with its default as written in the file."""
     spec = Key(parser, default, reload, relative_to, secret=secret)
-    # the parser's type is the field's: mypy checks the annotation against it
-    return dataclasses.field(default_factory=lambda: parser(default), metadata={_KEY: spec})
+    # The return type lets mypy compare the field's annotation with the parser.
+    return dataclasses.field(
+        default_factory=lambda: parser(default), metadata={_METADATA_KEY: spec}
+    )
 
 
 def required_key(parser: Parser[T], remedy: str) -> T:
-    """Return a dataclass field for a key without a default; ``remedy`` says what to write."""
-    return cast("T", dataclasses.field(metadata={_KEY: Key(parser, required=remedy)}))
+    """Return a dataclass field for a key without a default; ``remedy`` says what to write if it is missing."""
+    return cast("T", dataclasses.field(metadata={_METADATA_KEY: Key(parser, required=remedy)}))
 
 
 def derived_key(parser: Parser[T | None], derived: T, relative_to: RelativeTo) -> T:
-    """Return a dataclass field for a path whose default, null, the loader replaces.
+    """Return a dataclass field for a path that the loader derives from other keys while it is null, its default.
 
-    ``derived`` is the path that follows from the defaults of the other keys.
+    ``derived`` is the path that follows from the other keys' defaults.
     """
     spec = Key(parser, None, relative_to=relative_to)
-    return dataclasses.field(default=derived, metadata={_KEY: spec})
+    return dataclasses.field(default=derived, metadata={_METADATA_KEY: spec})
 
 
 def keys_of(section: Any) -> dict[str, Key]:
     """Return the keys of a section's class or instance by name, in the order of the file."""
-    return {f.name: f.metadata[_KEY] for f in dataclasses.fields(section) if _KEY in f.metadata}
+    return {
+        f.name: f.metadata[_METADATA_KEY]
+        for f in dataclasses.fields(section)
+        if _METADATA_KEY in f.metadata
+    }
 
 
 def sections_of(settings: type) -> dict[str, type]:

@@ -1,4 +1,4 @@
-"""Load YAML files as typed settings; every mistake is reported with file, line, key, value and remedy."""
+"""Load YAML files as typed settings, and report every mistake with file, line, key, value and remedy."""
 
 import os
 from collections.abc import Mapping
@@ -12,18 +12,21 @@ from scanmend.config.parsers import nearest
 from scanmend.config.settings import Settings
 from scanmend.errors import ConfigError
 
-T = TypeVar("T")
+T = TypeVar("T")  # a settings class
 
-# libyaml's where PyYAML has it: 15 times as fast, a tenth of the time that `scanmend status` takes
+KEY_SIMILARITY = 0.5  # of a misspelled key to the one that was meant: difflib's ratio, 0 to 1
+
+# libyaml's loader where PyYAML has it: it is 15 times as fast, which saves a tenth of the time of `scanmend status`
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-Values = dict[str, Any]  # key -> parsed value, section -> Values; only what the file sets
+# key -> parsed value, section -> Values; only the keys that the file sets
+Values = dict[str, Any]
 
 
 def load_settings(path: str) -> Settings:
-    """Load a configuration file. Raises ConfigError with every mistake, not only the first.
+    """Return the settings of a configuration file. Raises ConfigError with every mistake, not only the first.
 
-    No folder is touched: on a share that is away it would hang, and `scanmend status` must answer.
+    This touches no folder: on an unreachable share it would hang, and `scanmend status` must answer.
     """
     values = read_yaml(path, Settings)
     _make_absolute(values, path)
@@ -39,7 +42,7 @@ def read_yaml(path: str, cls: type) -> Values:
             node = yaml.compose(file, Loader=_LOADER)
     except OSError as error:
         what = f"{path}: can't be read: {error.strerror}"
-        raise ConfigError(what, "name another with --config") from None
+        raise ConfigError(what, "name another file with --config") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not YAML: {error}") from None
     reader = _Reader(path)
@@ -50,7 +53,7 @@ def read_yaml(path: str, cls: type) -> Values:
 
 
 def build(cls: type[T], values: Values) -> T:
-    """Return an instance of a settings class; keys that ``values`` lacks have their defaults."""
+    """Return an instance of a settings class; keys missing in ``values`` get their defaults."""
     sections = sections_of(cls)
     return cls(
         **{
@@ -61,7 +64,7 @@ def build(cls: type[T], values: Values) -> T:
 
 
 class _Reader:
-    """A walk over the nodes of one YAML file that collects all mistakes."""
+    """A reader of one YAML file's nodes, which collects all mistakes."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -74,16 +77,16 @@ class _Reader:
         values: Values = {}
         for name_node, value_node in entries:
             name = str(name_node.value)
-            where = f"{self._line(name_node)}: {prefix}{name}"
+            position = f"{self._line(name_node)}: {prefix}{name}"
             if name in values:
-                self.mistakes.append(f"{where}: given twice; keep one")
+                self.mistakes.append(f"{position}: given twice; keep one")
             elif name in sections:
                 values[name] = self.section(value_node, sections[name], f"{prefix}{name}.")
             elif name in keys:
-                values[name] = self._value(value_node, keys[name], where)
+                values[name] = self._value(value_node, keys[name], position)
             else:
                 hint = _hint(name, prefix, [*keys, *sections])
-                self.mistakes.append(f"{where}: unknown key; {hint}")
+                self.mistakes.append(f"{position}: unknown key; {hint}")
         for name, key in keys.items():
             if key.required and name not in values:
                 self.mistakes.append(f"{self._path}: {prefix}{name}: missing; {key.required}")
@@ -99,46 +102,48 @@ class _Reader:
         self.mistakes.append(f"{self._line(node)}: {section}: must be keys with values")
         return []
 
-    def _value(self, node: Any, key: Key, where: str) -> Any:
-        """Return a key's parsed value; None, and a mistake, where it is not allowed."""
-        given: Any = None
+    def _value(self, node: Any, key: Key, position: str) -> Any:
+        """Return a key's parsed value; None if it is not allowed, which is noted as a mistake at ``position``."""
+        value: Any = None
         try:
-            given = yaml.SafeLoader("").construct_object(node, deep=True)
-            return key.parser(given)
+            value = yaml.SafeLoader("").construct_object(node, deep=True)
+            return key.parser(value)
         except ValueError as error:
-            shown = "this" if key.secret else repr(given)  # other people may read the log
-            self.mistakes.append(f"{where}: {shown} is not allowed; it must be {error}")
+            shown = "this" if key.secret else repr(value)  # other people may read the log
+            self.mistakes.append(f"{position}: {shown} is not allowed; it must be {error}")
         except yaml.YAMLError as error:
-            self.mistakes.append(f"{where}: {error}")
+            self.mistakes.append(f"{position}: {error}")
         return None
 
     def _line(self, node: Any) -> str:
+        """Return the file and the line of a node, as "FILE:LINE"."""
         return f"{self._path}:{node.start_mark.line + 1}"
 
 
 def _hint(name: str, prefix: str, known: list[str]) -> str:
-    near = nearest(name, known, 0.5)
-    return f"did you mean {prefix}{near}?" if near else f"known here: {', '.join(known)}"
+    """Return a hint at the key that was probably meant, else at all known keys."""
+    likely = nearest(name, known, KEY_SIMILARITY)
+    return f"did you mean {prefix}{likely}?" if likely else f"known here: {', '.join(known)}"
 
 
 def _make_absolute(values: Values, path: str) -> None:
-    """Replace relative paths, given or default, by absolute ones."""
+    """Make all paths in ``values`` absolute, and add the paths that have defaults."""
     roots = {RelativeTo.FILE: os.path.dirname(os.path.abspath(path))}
     values |= _absolute(keys_of(Settings), values, roots)
     roots[RelativeTo.BASE] = values["base"]
     for name, section in sections_of(Settings).items():
-        given = values.setdefault(name, {})
-        given |= _absolute(keys_of(section), given, roots)
+        section_values = values.setdefault(name, {})
+        section_values |= _absolute(keys_of(section), section_values, roots)
     if values["models"]["directory"] is None:
         values["models"]["directory"] = os.path.join(values["folders"]["state"], "models")
 
 
-def _absolute(keys: Mapping[str, Key], given: Values, roots: Mapping[RelativeTo, str]) -> Values:
-    """Return the paths among these keys, made absolute; None stays None."""
+def _absolute(keys: Mapping[str, Key], values: Values, roots: Mapping[RelativeTo, str]) -> Values:
+    """Return the paths among these keys, set or default, as absolute paths; None stays None."""
     paths: Values = {}
     for name, key in keys.items():
         if key.relative_to is not None:
-            path = given.get(name, key.default)
+            path = values.get(name, key.default)
             root = roots[key.relative_to]
             paths[name] = path and os.path.normpath(os.path.join(root, os.path.expanduser(path)))
     return paths

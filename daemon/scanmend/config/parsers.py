@@ -1,4 +1,4 @@
-"""Parse the values of the configuration, and say what is allowed where a value is something else."""
+"""Parse the values of the configuration; for a wrong value, say what is allowed."""
 
 import os
 import re
@@ -24,9 +24,9 @@ BYTES_PER_UNIT = {
 
 @dataclass(frozen=True, slots=True)
 class Parser(Generic[T]):
-    """How a key's value is read.
+    """A parser of a key's value.
 
-    ``convert`` returns the value that the settings hold, or raises ValueError, whose message is a hint.
+    ``convert`` returns the value for the settings, or raises ValueError with a hint as its message.
     ``allowed`` completes the sentence "it must be …"; the configuration reference prints it.
     """
 
@@ -34,7 +34,7 @@ class Parser(Generic[T]):
     convert: Callable[[Any], T]
 
     def __call__(self, value: Any) -> T:
-        """Return a value of the YAML file as the settings hold it.
+        """Return the settings' value for a value of the YAML file.
 
         Raises ValueError with the end of the sentence "it must be …".
         """
@@ -45,13 +45,16 @@ class Parser(Generic[T]):
 
 
 def nearest(word: str, known: Iterable[str], similarity: float = 0.6) -> str | None:
-    """Return the known word that was probably meant. ``similarity``: difflib's ratio, 0 to 1."""
-    import difflib  # noqa: PLC0415 - loaded only for a mistake
+    """Return the known word that was probably meant, or None.
+
+    ``similarity``: the lowest accepted ratio of difflib, 0 to 1.
+    """
+    import difflib  # noqa: PLC0415 - only a mistake needs it
 
     return next(iter(difflib.get_close_matches(word, list(known), 1, similarity)), None)
 
 
-def in_words(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     """Return a duration for people: "300 ms", "45 s", "2 min", "1.5 h", "3 d"."""
     day, hour, minute = (SECONDS_PER_UNIT[unit] for unit in "dhm")
     for unit, size, shortest in (
@@ -80,6 +83,8 @@ def whole_number(low: int, high: int) -> Parser[int]:
 
 
 def _number(allowed: str, high: float) -> Parser[float]:
+    """Return a parser of numbers from 0 to ``high``."""
+
     def convert(value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= high:
             raise ValueError
@@ -94,7 +99,7 @@ POSITIVE_NUMBER = _number("a number from 0 upwards", 1e9)
 
 def duration(at_least: float = 0) -> Parser[float]:
     """Return a parser of durations such as 30s, as seconds; ``at_least`` is in seconds."""
-    bound = f", at least {in_words(at_least)}" if at_least else ""
+    bound = f", at least {duration_text(at_least)}" if at_least else ""
     return Parser(
         f"a number with a unit ({', '.join(SECONDS_PER_UNIT)}), such as 30s{bound}",
         lambda value: _quantity(value, SECONDS_PER_UNIT, at_least),
@@ -102,6 +107,7 @@ def duration(at_least: float = 0) -> Parser[float]:
 
 
 def _quantity(value: Any, units: Mapping[str, float], at_least: float) -> float:
+    """Return a number with a unit, in the base unit; raise ValueError for anything else."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)", str(value).strip())
     if not match or match[2] not in units:
         raise ValueError
@@ -122,12 +128,12 @@ SIZE = Parser(
 
 
 def one_of(*words: str) -> Parser[str]:
-    """Return a parser that accepts these words."""
+    """Return a parser that accepts only these words."""
 
     def convert(value: Any) -> str:
         if value not in words:
-            near = nearest(str(value), words)
-            raise ValueError(f" (did you mean {near}?)" if near else "")
+            likely = nearest(str(value), words)
+            raise ValueError(f" (did you mean {likely}?)" if likely else "")
         return str(value)
 
     return Parser(f"one of {', '.join(words)}", convert)
@@ -146,7 +152,10 @@ def _text(value: Any) -> str:
 
 
 def _engine(value: Any) -> str:
-    """Return an engine's name; "null" publishes nonsense and needs a bench's environment variable."""
+    """Return an engine's name.
+
+    "null" would publish pages without text, so it needs the environment variable that benches set.
+    """
     if value == "null":
         if os.environ.get(NULL_ALLOWED) == "1":
             return "null"
@@ -207,9 +216,9 @@ def _profiles_by_folder(value: Any) -> dict[str, str]:
 
 TEXTS = Parser("a list of texts, such as [en, de]", _texts)
 LANGUAGES = Parser("a list of language codes (ISO 639), such as [en, de]", _languages)
-# a password of digits must stand in quotes: YAML would drop its leading zeros
+# YAML reads a password of digits without quotes as a number, and drops its leading zeros.
 PASSWORDS = Parser('a list of passwords, each in quotes, such as ["0042", "x y"]', _texts)
-# a list, so that no shell ever sees it
+# A command is a list, so that no shell interprets it.
 COMMAND = Parser("a list of a program and its arguments, such as [/opt/notify, --now]", _texts)
 PROFILES_BY_FOLDER = Parser(
     "pairs of sub-folder and profile, such as {invoices: financial}", _profiles_by_folder
@@ -220,7 +229,7 @@ PROFILES_BY_FOLDER = Parser(
 
 
 def _listen_address(value: Any) -> str:
-    """Return a loopback port or a socket's path: metrics are for this machine alone."""
+    """Return the address of a loopback port, or a socket's path: only this machine may read the metrics."""
     address = str(value)
     host, _, port = address.rpartition(":")
     loopback = host in ("127.0.0.1", "localhost", "[::1]")

@@ -30,7 +30,7 @@ class Profile:
 
     @property
     def gate_rules(self) -> GateRules:
-        """Return what the profile sets for the gate."""
+        """Return the profile's rules for the gate."""
         return GateRules(
             max_edit_ratio=self.max_edit_ratio,
             min_margin=self.min_margin,
@@ -40,22 +40,23 @@ class Profile:
 
     @property
     def prompt_sha256(self) -> str:
-        """Return the prompt's digest, by which a sidecar says which prompt was used."""
+        """Return the prompt's sha256 in hexadecimal, by which a sidecar identifies the prompt."""
         return hashlib.sha256(self.prompt.encode()).hexdigest()
 
 
 def load_profiles(settings: Settings) -> dict[str, Profile]:
-    """Return all profiles of the folder by name.
+    """Return all profiles in the folder of the settings, by name.
 
-    Raises ConfigError if one is wrong, or if the settings name one that is missing.
+    Raises ConfigError if a profile is wrong, or if the settings name one that does not exist.
     """
     folder = settings.profiles.directory
     try:
-        names = sorted(n for n in os.listdir(folder) if n.endswith(".yaml"))
+        files = sorted(file for file in os.listdir(folder) if file.endswith(".yaml"))
     except OSError as error:
         what = f"{settings.file}: profiles.directory: {folder} can't be read: {error.strerror}"
         raise ConfigError(what) from None
-    profiles = {name[:-5]: _load(os.path.join(folder, name), name[:-5]) for name in names}
+    names = [file.removesuffix(".yaml") for file in files]
+    profiles = {name: _load(os.path.join(folder, f"{name}.yaml"), name) for name in names}
     named = {"profiles.default": settings.profiles.default}
     named |= {
         f"profiles.folders.{inbox_folder}": name
@@ -69,6 +70,7 @@ def load_profiles(settings: Settings) -> dict[str, Profile]:
 
 
 def _load(path: str, name: str) -> Profile:
+    """Return the profile in a file. Raises ConfigError."""
     profile = build(Profile, {**read_yaml(path, Profile), "name": name})
     for pattern in profile.protect:
         try:
@@ -80,10 +82,10 @@ def _load(path: str, name: str) -> Profile:
 
 
 def select(profiles: Mapping[str, Profile], settings: ProfilesSettings, path: bytes) -> Profile:
-    """Return the profile of a file in the inbox.
+    """Return the profile for a file in the inbox, whose ``path`` is relative to the inbox.
 
-    The deepest of its sub-folders that ``profiles.folders`` names, or that is called like a profile, decides; else it
-    is the default profile. ``path`` is relative to the inbox.
+    The deepest sub-folder on the path decides that ``profiles.folders`` lists, or that has the name of a profile.
+    Without such a folder, it is the default profile.
     """
     folder = os.fsdecode(os.path.dirname(path))
     while folder:

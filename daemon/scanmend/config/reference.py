@@ -1,6 +1,6 @@
 """Describe every key of the configuration, for the documentation.
 
-Types, defaults and bounds come from the settings' own fields; the descriptions are the comments of the shipped files.
+Types, defaults and bounds come from the settings' fields; the descriptions are the comments in the shipped files.
 """
 
 import json
@@ -23,10 +23,10 @@ _RESTART = re.compile(r"\s*(?:all: )?\b[Rr]estart\.?$")
 
 @dataclass(frozen=True, slots=True)
 class KeyDescription:
-    """One key of a YAML file, for people.
+    """One key of a YAML file, described for people.
 
-    ``section`` is empty for keys outside sections. ``allowed`` completes "it must be …". ``default`` is YAML; empty: the key
-    is required. ``reload``: a running daemon adopts a change on SIGHUP.
+    ``section`` is empty for keys outside sections. ``allowed`` completes "it must be …". ``default`` is YAML; ""
+    means that the key is required. ``reload``: a running daemon adopts a change on SIGHUP.
     """
 
     section: str
@@ -65,6 +65,7 @@ def every_profile_key() -> Iterator[KeyDescription]:
 
 
 def _describe(section: str, cls: type, comments: Mapping[str, str]) -> Iterator[KeyDescription]:
+    """Yield the keys of one section."""
     for name, key in keys_of(cls).items():
         path = f"{section}.{name}" if section else name
         yield KeyDescription(
@@ -87,19 +88,20 @@ def _as_yaml(key: Key) -> str:
 
 
 def without_restart(comment: str) -> str:
-    """Return a comment without the note at its end that a change needs a restart; ``reload`` says so as well."""
+    """Return a comment without the final note that a change needs a restart, which ``reload`` says too."""
     return _RESTART.sub("", comment)
 
 
 def comments_of(text: str) -> dict[str, str]:
     """Return the comments of a YAML file by key, such as ``ocr.dpi``, each with its line breaks.
 
-    A key's comment is the block of comment lines above it, without a blank line between, and the rest of its own line.
+    A key's comment is the block of comment lines directly above it, and the comment behind its value.
     """
     return dict(_comments(yaml.compose(text, Loader=yaml.SafeLoader), text.splitlines(), ""))
 
 
 def _comments(node: Any, lines: list[str], prefix: str) -> Iterator[tuple[str, str]]:
+    """Yield the keys below a node, each behind ``prefix``, with their comments."""
     for name, value in node.value:
         parts = [*_above(lines, name.start_mark), *_behind(lines, name.start_mark)]
         yield f"{prefix}{name.value}", "\n".join(parts)
@@ -108,14 +110,15 @@ def _comments(node: Any, lines: list[str], prefix: str) -> Iterator[tuple[str, s
 
 
 def _above(lines: list[str], mark: Any) -> list[str]:
+    """Return the comment lines directly above a key, as indented as the key."""
     start = mark.line
-    sign = " " * mark.column + "#"
-    while start > 0 and lines[start - 1].startswith(sign):
+    comment_start = " " * mark.column + "#"
+    while start > 0 and lines[start - 1].startswith(comment_start):
         start -= 1
-    return [line.removeprefix(sign).removeprefix(" ") for line in lines[start : mark.line]]
+    return [line.removeprefix(comment_start).removeprefix(" ") for line in lines[start : mark.line]]
 
 
 def _behind(lines: list[str], mark: Any) -> list[str]:
-    """Return the comment behind a key's value; none of the shipped values holds a number sign."""
+    """Return the comment behind a key's value. No value in the shipped files has a number sign of its own."""
     match = re.search(r"\s#\s*(.*)$", lines[mark.line])
     return [match[1]] if match else []

@@ -27,8 +27,10 @@ from scanmend.config.parsers import (
     whole_number,
 )
 
-AUTO = "auto"  # llm.model: a file in models.directory, else a download
-BUILTIN = "builtin"  # llm.model: the corrector that comes with scanmend
+# values of llm.model
+AUTO = "auto"  # a file in models.directory, else a download
+BUILTIN = "builtin"  # the corrector that comes with scanmend
+
 DEFAULT_REPOSITORY = "Qwen/Qwen2.5-3B-Instruct-GGUF"  # on the Hugging Face Hub
 
 BASE = RelativeTo.BASE
@@ -47,7 +49,7 @@ class FoldersSettings:
 
 @dataclass(frozen=True, slots=True)
 class WatchSettings:
-    """How the daemon watches the inbox. ``shared`` None: decided by the inbox's file system."""
+    """How the daemon watches the inbox. ``shared`` None: the inbox's file system decides."""
 
     method: str = key("auto", one_of("auto", "native", "polling"), reload=False)
     poll_interval: float = key("5s", duration(at_least=0.2))
@@ -83,7 +85,7 @@ class OcrSettings:
 
 @dataclass(frozen=True, slots=True)
 class AsposeSettings:
-    """The Aspose.OCR engine: its licence, and the folder of OpenSSL 1.1 if the system has none."""
+    """The Aspose.OCR engine: its licence, and the folder with OpenSSL 1.1 if the system lacks it."""
 
     licence: str | None = key(None, null_or(TEXT), relative_to=BASE)
     allow_evaluation: bool = key(False, FLAG)
@@ -134,7 +136,7 @@ class LlmSettings:
 
     @property
     def repository(self) -> str:
-        """Return the Hub's repository that a model is downloaded from."""
+        """Return the repository on the Hub from which a model is downloaded."""
         return self.repo_id or DEFAULT_REPOSITORY
 
     @property
@@ -166,7 +168,7 @@ class ProfilesSettings:
 
 @dataclass(frozen=True, slots=True)
 class JournalSettings:
-    """How long the journal keeps documents that are done; hooks are retried for a day, so at least two."""
+    """How long the journal keeps finished documents: at least two days, since hooks are retried for one."""
 
     keep: float = key("365d", duration(at_least=2 * SECONDS_PER_UNIT["d"]))
 
@@ -181,7 +183,7 @@ class LogSettings:
 
 @dataclass(frozen=True, slots=True)
 class HooksSettings:
-    """Which programs and which address hear of documents and alarms."""
+    """The programs and the address that are told about documents and alarms."""
 
     on_published: tuple[str, ...] = key([], COMMAND, reload=False)
     on_failure: tuple[str, ...] = key([], COMMAND, reload=False)
@@ -192,14 +194,14 @@ class HooksSettings:
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    """Where the daemon serves metrics and health. ``listen`` None: nowhere."""
+    """Where the daemon serves metrics and health. ``listen`` None: it does not serve them."""
 
     listen: str | None = key(None, null_or(LISTEN_ADDRESS), reload=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The whole configuration; ``file`` is its absolute path. Paths of loaded settings are absolute."""
+    """The whole configuration. ``file`` is its absolute path; the loader makes all other paths absolute too."""
 
     file: str = ""
     base: str = key(".", TEXT, reload=False, relative_to=RelativeTo.FILE)

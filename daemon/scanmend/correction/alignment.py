@@ -1,10 +1,11 @@
 """Align a proposed line with its OCR text, word by word, and return what differs."""
 
-import re
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 from rapidfuzz.distance import Levenshtein
+
+from scanmend.correction.protected import WORD
 
 # A differing run of more words is one difference, too large for the gate to accept: the time to
 # align a run grows with the square of its length.
@@ -19,10 +20,8 @@ _JOIN_COST = 0.5
 # how many OCR words may become how many proposed words; on equal cost the first wins
 _WORD_COUNTS = ((1, 1), (2, 1), (1, 2), (3, 1), (1, 3), (1, 0), (0, 1))
 
-_WORD = re.compile(r"\S+")
 
-
-class Run(NamedTuple):
+class WordRun(NamedTuple):
     """A run of OCR words and the run of proposed words that replaces it: word indices, ends exclusive."""
 
     start: int
@@ -30,9 +29,9 @@ class Run(NamedTuple):
     new_start: int
     new_end: int
 
-    def moved(self, by: Self) -> "Run":
+    def moved(self, by: Self) -> "WordRun":
         """Return this run, which counts from the start of ``by``, with indices that count from 0."""
-        return Run(
+        return WordRun(
             by.start + self.start,
             by.start + self.end,
             by.new_start + self.new_start,
@@ -65,7 +64,7 @@ def differences(text: str, proposal: str) -> list[Difference]:
     >>> [(d.before, d.after) for d in differences("the modem house rnade", "the modern house made")]
     [('modem', 'modern'), ('rnade', 'made')]
     """
-    read, proposed = list(_WORD.finditer(text)), list(_WORD.finditer(proposal))
+    read, proposed = list(WORD.finditer(text)), list(WORD.finditer(proposal))
     old_words, new_words = [match[0] for match in read], [match[0] for match in proposed]
     found = []
     for differing in _differing_runs(old_words, new_words):
@@ -83,13 +82,13 @@ def differences(text: str, proposal: str) -> list[Difference]:
     return found
 
 
-def _differing_runs(old: list[str], new: list[str]) -> list[Run]:
+def _differing_runs(old: list[str], new: list[str]) -> list[WordRun]:
     """Return the runs of words that differ; adjacent operations form one run."""
-    runs: list[Run] = []
+    runs: list[WordRun] = []
     for code in Levenshtein.opcodes(old, new):
         if code.tag == "equal":
             continue
-        run = Run(code.src_start, code.src_end, code.dest_start, code.dest_end)
+        run = WordRun(code.src_start, code.src_end, code.dest_start, code.dest_end)
         if runs and (runs[-1].end, runs[-1].new_end) == (run.start, run.new_start):
             previous = runs.pop()
             run = run._replace(start=previous.start, new_start=previous.new_start)
@@ -97,13 +96,13 @@ def _differing_runs(old: list[str], new: list[str]) -> list[Run]:
     return runs
 
 
-def _align_words(old: list[str], new: list[str]) -> list[Run]:
+def _align_words(old: list[str], new: list[str]) -> list[WordRun]:
     """Return which old words became which new words, at the lowest total cost.
 
     A word is kept, joined with its neighbours, split, dropped or added.
     """
     if len(old) == len(new) == 1 or max(len(old), len(new)) > MAX_ALIGNED_WORDS:
-        return [Run(0, len(old), 0, len(new))]
+        return [WordRun(0, len(old), 0, len(new))]
     # for the first i old and the first j new words: the lowest cost, and its last step
     best: dict[tuple[int, int], tuple[float, tuple[int, int]]] = {(0, 0): (0.0, (0, 0))}
     for i in range(len(old) + 1):
@@ -116,7 +115,7 @@ def _align_words(old: list[str], new: list[str]) -> list[Run]:
     aligned, i, j = [], len(old), len(new)
     while i or j:
         di, dj = best[i, j][1]
-        aligned.append(Run(i - di, i, j - dj, j))
+        aligned.append(WordRun(i - di, i, j - dj, j))
         i, j = i - di, j - dj
     return aligned[::-1]
 

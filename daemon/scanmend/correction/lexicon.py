@@ -39,7 +39,7 @@ NEIGHBOUR_REACH = 60  # characters on each side that are searched for a neighbou
 _QUOTES = "\"'»«”’)"
 _SENTENCE_ENDS = (".", "!", "?", ":", ";")
 _LEFT = re.compile(r"(\S+)\s{1,2}[^\w\s]*$")
-_RIGHT = re.compile(r"([^\w\s]*)(?:\s{1,2}(\S+))?")
+_RIGHT_CONTEXT = re.compile(r"([^\w\s]*)(?:\s{1,2}(\S+))?")
 _PART_SEPARATOR = re.compile(r"[-'‐]")  # not-withstanding, l'homme
 
 Neighbours = tuple[str | None, str | None]  # bare known words, BOUNDARY, or None for unknown
@@ -165,7 +165,7 @@ def neighbours(text: str, start: int, end: int, lexicon: Lexicon) -> Neighbours:
     another column.
     """
     left = _LEFT.search(text[max(0, start - NEIGHBOUR_REACH) : start])
-    right = _RIGHT.match(text[end : end + NEIGHBOUR_REACH])
+    right = _RIGHT_CONTEXT.match(text[end : end + NEIGHBOUR_REACH])
     return (
         _neighbour(left[1], left[1], lexicon) if left else None,
         _neighbour(right[1], right[2], lexicon) if right else None,

@@ -17,7 +17,7 @@ from scanmend.correction.line_evidence import (
     ProposalEvidence,
     SecondPassEvidence,
 )
-from scanmend.correction.repairs import ARTICLES, CARDS, COMMAS, IBANS, NUMBER_WORDS
+from scanmend.correction.repairs import ARTICLES, CARDS, COMMAS, IBANS, OTHER_NUMBERS
 from scanmend.correction.rules import Ground, Rule, RuleName, Stage
 
 PROPOSAL: Stage[ProposalEvidence] = Stage(
@@ -174,7 +174,7 @@ PLAUSIBILITY: Stage[EditEvidence] = Stage(
     ),
 )
 
-_MARGIN_FACTORS = ", ".join(
+_MARGIN_FACTORS_TEXT = ", ".join(
     f"times {factor:g} where {evidence.value}"
     for evidence, factor in MARGIN_FACTORS.items()
     if factor != 1
@@ -199,7 +199,7 @@ CERTAINTY: Stage[EditEvidence] = Stage(
         Rule(
             RuleName.MARGIN,
             lambda e: e.margin is not None and e.margin < e.min_margin,
-            f"the model's margin is below `min_margin`; {_MARGIN_FACTORS}",
+            f"the model's margin is below `min_margin`; {_MARGIN_FACTORS_TEXT}",
             "the model is not sure enough; the bar is lower for a frequent word, and higher where no"
             " word is known",
         ),
@@ -258,7 +258,7 @@ SECOND_PASS: Stage[SecondPassEvidence] = Stage(
 
 EDIT_STAGES = (UNTOUCHABLE, PLAUSIBILITY, CERTAINTY)
 STAGES: tuple[Stage[Any], ...] = (
-    *(IBANS, CARDS, ARTICLES, NUMBER_WORDS, COMMAS),
+    *(IBANS, CARDS, ARTICLES, OTHER_NUMBERS, COMMAS),
     PROPOSAL,
     *EDIT_STAGES,
     ACCEPTANCE,

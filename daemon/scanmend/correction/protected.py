@@ -49,13 +49,13 @@ _PROTECTED = re.compile(
     + r"|\b(?:[IVXLCDM]{2,}|[ivxlcdm]{2,6})\b"  # Roman numerals
     + r"|(?<![\w-])[A-Z]{1,4}(?:[-./][A-Z]{1,4})+(?![\w-])"  # codes of capitals
 )
-_ADDRESS = re.compile(r"(?i)@|://|^www\.|\.(?:com|org|net|de|fr|es|it|nl|eu|io|uk|ch|at|be)\b")
+_ADDRESS_MARK = re.compile(r"(?i)@|://|^www\.|\.(?:com|org|net|de|fr|es|it|nl|eu|io|uk|ch|at|be)\b")
 _BIC = re.compile(r"\b[A-Z]{4}([A-Z]{2})[A-Z0-9]{2}(?:[A-Z0-9]{3})?\b")
 _BIC_COUNTRIES = frozenset(
     "AT BE CH CZ DE DK ES FI FR GB GR IE IT LI LU NL NO PL PT SE SI SK US".split()  # noqa: SIM905
 )
-_WORD = re.compile(r"\S+")
-_DIGIT = re.compile(r"\d")
+WORD = re.compile(r"\S+")
+DIGIT = re.compile(r"\d")
 
 Span = tuple[int, int]  # offsets of a stretch of text: start, end (exclusive)
 
@@ -73,7 +73,7 @@ def protected_spans(text: str, patterns: Sequence[re.Pattern[str]] = ()) -> list
     """
     spans = [match.span() for match in _PROTECTED.finditer(text)]
     spans += [m.span() for m in _BIC.finditer(text) if m[1] in _BIC_COUNTRIES]
-    spans += [m.span() for m in _WORD.finditer(text) if _is_protected(m[0])]
+    spans += [m.span() for m in WORD.finditer(text) if _is_protected(m[0])]
     spans += [m.span() for pattern in patterns for m in pattern.finditer(text)]
     return spans
 
@@ -83,7 +83,7 @@ def _is_protected(word: str) -> bool:
     if not word.isascii() and any(c.isnumeric() for c in word):
         return True
     if not word.isalpha():
-        if _DIGIT.search(word) or _ADDRESS.search(word):
+        if DIGIT.search(word) or _ADDRESS_MARK.search(word):
             return True
         word = "".join(c for c in word if c.isalpha())
     return word.casefold() in _NUMBER_WORDS

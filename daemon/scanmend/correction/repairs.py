@@ -14,13 +14,11 @@ from stdnum import ean, luhn
 from scanmend.correction.digits import DIGIT_LIKE, as_digits
 from scanmend.correction.iban import MISREAD_IBAN, IbanReading
 from scanmend.correction.number_forms import LongNumber, NumberWord
-from scanmend.correction.protected import CURRENCIES, Span, overlaps
+from scanmend.correction.protected import CURRENCIES, DIGIT, WORD, Span, overlaps
 from scanmend.correction.rules import Rule, RuleName, Stage
 
 MIN_DIGITS_FOR_LONG_NUMBERS = 6  # a line with fewer is not searched for IBANs, cards, articles
 
-_WORD = re.compile(r"\S+")
-_DIGIT = re.compile(r"\d")
 _LIKE = "".join(map(re.escape, DIGIT_LIKE))
 _MISREAD_CARD = re.compile(
     rf"(?<![\w.,-])[\d{_LIKE}]{{4}}(?:([ -]?)[\d{_LIKE}]{{4}})(?:\1[\d{_LIKE}]{{4}}){{2}}(?![\w-])"
@@ -111,7 +109,7 @@ ARTICLES: Stage[LongNumber] = Stage(
         ),
     ),
 )
-NUMBER_WORDS: Stage[NumberWord] = Stage(
+OTHER_NUMBERS: Stage[NumberWord] = Stage(
     "Other numbers",
     "Tried on each word that has at least as many digits as letters that look like digits. The first"
     " rule that applies repairs it.",
@@ -180,7 +178,7 @@ def repair_numbers(text: str, unsure: Sequence[int] | None = None) -> list[Repai
     >>> repair_numbers("Room 1O, gear B12")
     []
     """
-    digits = len(_DIGIT.findall(text))
+    digits = len(DIGIT.findall(text))
     found: list[Repair] = []
     taken: list[Span] = []
     if digits >= MIN_DIGITS_FOR_LONG_NUMBERS:
@@ -228,13 +226,13 @@ def _repair_long_numbers(text: str, unsure: frozenset[int]) -> tuple[list[Repair
 
 def _repair_words(text: str, taken: list[Span]) -> Iterator[Repair]:
     """Yield the repairs of amounts, dates, times, percentages and doses outside of ``taken``."""
-    for match in _WORD.finditer(text):
+    for match in WORD.finditer(text):
         word = match[0]
         if word.isalpha() or word.isdecimal() or overlaps(match.span(), taken):
             continue
         head, tail = _core_span(word)
         number = _number_word(match, head, tail)
-        rule = NUMBER_WORDS.first(number) if number else None
+        rule = OTHER_NUMBERS.first(number) if number else None
         if number and rule:
             after = word[:head] + number.digits + word[tail:]
             yield Repair(match.start(), word, after, rule.name)

@@ -1,1 +1,1 @@
-"""What leaves: the files of a result. ``registry`` lists the output formats, and is the place to add one."""
+"""Write the files of a result. To add an output format, see ``registry``."""

@@ -10,12 +10,12 @@ from scanmend.document import Document
 from scanmend.errors import costs_attempts
 from scanmend.formats import provenance
 
-# packages whose versions may matter to a failure
-_PACKAGES = ("rapidocr", "aspose-ocr-python-net", "pypdfium2", "pikepdf", "pillow")
+# packages whose versions may help to explain a failure
+_REPORTED_PACKAGES = ("rapidocr", "aspose-ocr-python-net", "pypdfium2", "pikepdf", "pillow")
 
 
 def write(document: Document, attempts: int) -> bytes:
-    """Return the report of a failed document; ``attempts``: failed ones, of all pages."""
+    """Return the report of a failed document. ``attempts``: the failed attempts at all its pages."""
     report = {
         "schema_version": provenance.SCHEMA_VERSION,
         "source": provenance.source(document),
@@ -33,7 +33,7 @@ def write(document: Document, attempts: int) -> bytes:
 
 def _versions() -> dict[str, str]:
     versions = {"scanmend": __version__, "python": platform.python_version()}
-    for package in _PACKAGES:
+    for package in _REPORTED_PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[package] = importlib.metadata.version(package)
     return versions

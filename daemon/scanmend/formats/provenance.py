@@ -1,4 +1,4 @@
-"""Where a document came from, as sidecars and error reports tell it."""
+"""The origin of a document, for sidecars and error reports."""
 
 import datetime
 import os
@@ -13,7 +13,7 @@ SCHEMA_VERSION = 1  # of the sidecar and the error report
 
 
 def source(document: Document) -> dict[str, Any]:
-    """Return which file a document was. ``path_percent`` is exact also where the name is not UTF-8."""
+    """Return the file of a document. ``path_percent`` (percent-encoded) is exact even if the path is not UTF-8."""
     name = os.path.basename(document.path)
     return {
         "name": show(name),
@@ -28,7 +28,7 @@ def source(document: Document) -> dict[str, Any]:
 
 
 def part_of(document: Document) -> dict[str, Any] | None:
-    """Return which file an embedded one lay in, and its name there; None for a file of the inbox."""
+    """Return the file in which a part was embedded, and its name there; None for a file of the inbox."""
     origin = parts.part_of(document)
     if origin is None:
         return None

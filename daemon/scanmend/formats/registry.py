@@ -3,7 +3,7 @@
 A ``PageResult`` holds each line twice: ``lines`` as published, ``page.lines`` as read, with confidence and box.
 CONTRIBUTING.md lists the other steps: schema, ``naming``, tests, documentation.
 
-The sidecar is no entry of this list: it is always there, and always written last.
+The sidecar is not in this list: every result has it, and it is always written last.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -17,10 +17,10 @@ from scanmend.store import naming
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One kind of file in a result.
+    """One output format.
 
-    ``name`` is the key of the file's name in the sidecar's ``result``. ``extension`` begins with a dot. ``write``
-    yields the file's bytes; it should consume one page at a time, so that a book costs no more memory than a receipt.
+    ``name``: the key of the file's name in the sidecar's ``result``. ``extension``: with its dot. ``write``: yields the
+    file's bytes; it should consume one page at a time, so that a book takes no more memory than a receipt.
     """
 
     name: str
@@ -28,9 +28,9 @@ class Format:
     write: Callable[[Document, Iterable[PageResult]], Iterator[bytes]]
 
 
-FORMATS: tuple[Format, ...] = (Format("text", naming.TEXT, text.write),)
+FORMATS: tuple[Format, ...] = (Format("text", naming.TEXT_EXTENSION, text.write),)
 
 
 def extensions() -> tuple[str, ...]:
     """Return the extensions of all files of a result, the sidecar's first."""
-    return (naming.SIDECAR, *(one.extension for one in FORMATS))
+    return (naming.SIDECAR_EXTENSION, *(output.extension for output in FORMATS))

@@ -18,12 +18,14 @@ class Result:
     def __init__(
         self, document: Document, stem: str, pages: Callable[[], Iterable[PageResult]]
     ) -> None:
-        """``pages`` returns all pages anew each time, for no more than one need be in memory."""
+        """Write nothing yet. ``pages``: returns a new iterator over all pages at each call."""
         self.summary = Summary()
         self._document = document
         self._pages = pages
-        self._names = {one.name: naming.fit(stem, one.extension) for one in registry.FORMATS}
-        self._sidecar = naming.fit(stem, naming.SIDECAR)
+        self._names = {
+            output.name: naming.fit(stem, output.extension) for output in registry.FORMATS
+        }
+        self._sidecar = naming.fit(stem, naming.SIDECAR_EXTENSION)
 
     @property
     def names(self) -> dict[str, str]:
@@ -31,13 +33,13 @@ class Result:
         return {name: file.decode() for name, file in self._names.items()}
 
     def files(self, attempts: int) -> Files:
-        """Yield name and content of each file, the sidecar last. Each must be consumed before the next is asked for.
+        """Yield name and content of each file, the sidecar last. Consume each content before the next file.
 
-        ``attempts``: failed ones, of all pages. The summary is complete when the first file is consumed.
+        ``attempts``: the failed attempts at all pages. The summary is complete once the first content is consumed.
         """
         pages: Iterable[PageResult] = self.summary.gather(self._pages())
-        for one in registry.FORMATS:
-            yield self._names[one.name], one.write(self._document, pages)
+        for output in registry.FORMATS:
+            yield self._names[output.name], output.write(self._document, pages)
             pages = self._pages()
         times = {"seen": self._document.first_seen, "published": time.time()}
         yield (

@@ -1,7 +1,7 @@
-"""The sidecar: the JSON beside each result that says how it came about.
+"""The sidecar: the JSON beside each result, with its provenance.
 
-It is written as a stream, one page at a time, so that a book costs no more memory than a receipt. ``source`` stands
-near the start, so that ``owner`` need not read the pages. The schema is ``sidecar.schema.json`` beside this file.
+It is written as a stream, one page at a time, so that a book takes no more memory than a receipt. ``source`` stands
+near the start, so that ``is_of`` need not read the pages. The schema is ``sidecar.schema.json`` beside this file.
 """
 
 import json
@@ -16,7 +16,9 @@ from scanmend.formats import provenance
 from scanmend.formats.summary import Summary
 from scanmend.page import Box, Edit, Line, PageResult
 
-_HEAD_BYTES = 64 * 2**10  # ``source`` stands within these; paths and names have at most 4,096 bytes
+_SOURCE_WITHIN_BYTES = (
+    64 * 2**10
+)  # ``source`` stands within these; paths and names have at most 4,096 bytes
 _SOURCE = '"source": '
 
 
@@ -30,8 +32,8 @@ def write(
 ) -> Iterator[bytes]:
     """Yield the bytes of the sidecar, page by page.
 
-    ``files``: the names of the result's other files, by format. ``attempts``: failed ones, of all pages. ``times``:
-    moments in seconds since the epoch, by name.
+    ``files``: the names of the result's other files, by format. ``attempts``: the failed attempts at all pages.
+    ``times``: moments in seconds since the epoch, by name.
     """
     engine = summary.engine or summary.text_layer
     head = {
@@ -60,7 +62,7 @@ def write(
 
 
 def page_as_json(result: PageResult) -> dict[str, Any]:
-    """Return one page of the sidecar."""
+    """Return a page's entry in the sidecar."""
     page, correction = result.page, result.correction
     seconds = {**page.seconds, "correct": correction.seconds}
     edits: dict[int, list[dict[str, Any]]] = {}
@@ -132,7 +134,7 @@ def _rounded(box: Box) -> list[float]:
 
 
 def is_of(path: bytes, document: Document) -> bool:
-    """Return whether an existing sidecar is of this very document: content and path."""
+    """Return whether an existing sidecar is of this very document, by content and path. Raise OSError."""
     owner = _owner(path)
     mine = provenance.source(document)
     return owner is not None and all(
@@ -141,9 +143,9 @@ def is_of(path: bytes, document: Document) -> bool:
 
 
 def _owner(path: bytes) -> dict[str, Any] | None:
-    """Return the ``source`` of an existing sidecar; None when the file is not one."""
+    """Return the ``source`` of an existing sidecar; None if the file is no sidecar."""
     with open(path, "rb") as file:
-        head = file.read(_HEAD_BYTES).decode(errors="replace")
+        head = file.read(_SOURCE_WITHIN_BYTES).decode(errors="replace")
     start = head.find(_SOURCE)
     if start < 0:
         return None

@@ -1,4 +1,4 @@
-"""What the sidecar says of a document as a whole, gathered from its pages one by one."""
+"""The sidecar's statements about a whole document, gathered page by page."""
 
 import importlib.metadata
 from collections import Counter
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scanmend.page import (
-    TEXT_LAYER,
+    TEXT_LAYER_ENGINE,
     CorrectionStatus,
     EngineInfo,
     ModelInfo,
@@ -15,7 +15,7 @@ from scanmend.page import (
     TextSource,
 )
 
-# the document's status is the first of these that a page has
+# a document has the first of these statuses that one of its pages has
 _STATUS_ORDER = (
     CorrectionStatus.FAILED,
     CorrectionStatus.UNAVAILABLE,
@@ -27,7 +27,7 @@ _STATUS_ORDER = (
 
 @dataclass(slots=True)
 class Summary:
-    """Engines, model, correction and times of all pages that were added."""
+    """The engines, model, correction and durations of all added pages. ``seconds``: by stage."""
 
     engine: EngineInfo | None = None
     text_layer: EngineInfo | None = None
@@ -52,8 +52,8 @@ class Summary:
         """Add one page."""
         page, correction = result.page, result.correction
         if page.source != TextSource.RECOGNISED:
-            self.text_layer = EngineInfo(TEXT_LAYER, importlib.metadata.version("pypdfium2"))
-        if page.engine.name != TEXT_LAYER:
+            self.text_layer = EngineInfo(TEXT_LAYER_ENGINE, importlib.metadata.version("pypdfium2"))
+        if page.engine.name != TEXT_LAYER_ENGINE:
             self.engine = page.engine
         self.truncated |= page.truncated
         self.model = correction.model or self.model
@@ -71,7 +71,7 @@ class Summary:
 
     @property
     def status(self) -> CorrectionStatus:
-        """Return the least fortunate status of all pages."""
+        """Return the first status in ``_STATUS_ORDER`` that a page has; NOTHING without pages."""
         return next((s for s in _STATUS_ORDER if self.statuses[s]), CorrectionStatus.NOTHING)
 
     @property

@@ -13,7 +13,7 @@ def write(_document: Document, pages: Iterable[PageResult]) -> Iterator[bytes]:
 
 
 def page_text(result: PageResult) -> str:
-    """Return a page's text: its lines, and an empty line between blocks."""
+    """Return a page's text: one line per line, and an empty line between two blocks."""
     out: list[str] = []
     previous = None
     for line, text in zip(result.page.lines, result.lines, strict=True):

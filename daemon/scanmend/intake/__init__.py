@@ -1,1 +1,1 @@
-"""What arrives: watching, settling, completeness, leases."""
+"""Find files in the inbox, wait until they are complete, and share an inbox with other daemons by leases."""

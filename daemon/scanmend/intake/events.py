@@ -1,4 +1,4 @@
-"""What the watcher is told: by the kernel's observer, by the claim step, and by the other steps."""
+"""The messages to the watcher: from the kernel's observer, from the claim step, and from the other steps."""
 
 import enum
 import queue
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 class RetryOn(enum.Enum):
-    """What the watcher waits for before it hands a file to the claim step again."""
+    """The condition for which the watcher waits before it hands a file to the claim step again."""
 
     TIMER = "a pause that grows"
     QUIET = "settle.doubtful without a change"
@@ -23,7 +23,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class FolderArrived:
-    """A folder was made in the inbox, or renamed into it: look at all that is in it."""
+    """A folder was made in the inbox, or renamed into it: look at all files below it."""
 
     path: bytes
 
@@ -51,9 +51,9 @@ class NotReady:
 
 @dataclass(frozen=True, slots=True)
 class InWorkElsewhere:
-    """Another daemon works on this file. Should that daemon die, its lease ends.
+    """Another daemon works on this file.
 
-    So the file is looked at again after ``retry_within`` seconds at most, for ever.
+    That daemon may die, so the watcher tries the file again after ``retry_within`` seconds at most, for ever.
     """
 
     path: bytes

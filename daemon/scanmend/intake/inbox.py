@@ -13,7 +13,7 @@ from scanmend.store.parts import Parts
 
 
 class Change(enum.StrEnum):
-    """What became of a claimed file; the value is the reason that the journal gets."""
+    """What happened to a claimed file; the value is the reason in the journal."""
 
     TAKEN = "taken out of the inbox"
     REPLACED = (
@@ -23,10 +23,10 @@ class Change(enum.StrEnum):
 
 
 class Inbox:
-    """The watched folder, as the steps after the watcher see it."""
+    """The watched folder, for the steps after the watcher."""
 
     def __init__(self, root: Root, parts: Parts) -> None:
-        """``root`` tells whether the folder can be trusted now; ``parts`` has the documents that lay in others."""
+        """Use these folders: ``root`` is the inbox, ``parts`` holds the files that were embedded in documents."""
         self.parts = parts
         self.path = os.fsencode(root.path)
         self._root = root
@@ -36,42 +36,42 @@ class Inbox:
         return os.path.join(self.path, relative)
 
     def file(self, document: Document) -> bytes:
-        """Return the path of a document's bytes: in the inbox, or where its part is kept."""
+        """Return the path of a document's bytes: in the inbox, or in the state folder for an embedded file."""
         return self.absolute(document.path) if document.part is None else self.parts.file(document)
 
     def holds(self, document: Document) -> bool:
-        """Return whether a document's bytes are there. Raise FolderGone as ``snapshot`` does."""
+        """Return whether the file of a document exists. Raise FolderGone as ``snapshot`` does."""
         if document.part is None:
             return self.snapshot(document.path) is not None
         return os.path.isfile(self.parts.file(document))
 
     def snapshot(self, relative: bytes) -> FileSnapshot | None:
-        """Return the file as it is now; None when it is not there, or is not a regular file.
+        """Return the file as it is now; None if there is none, or it is not a regular file.
 
-        Raise FolderGone when the inbox itself can't be trusted: then nothing can be said about the file.
+        Raise FolderGone if the inbox itself can't be trusted, since then the file may exist all the same.
         """
         try:
             status = os.lstat(self.absolute(relative))
         except OSError as error:
             reason = self._root.check()
             if reason or error.errno not in (errno.ENOENT, errno.ENOTDIR):
-                what = f"the inbox {self._root.path}: {reason or error.strerror}"
-                raise FolderGone(what) from None
+                message = f"the inbox {self._root.path}: {reason or error.strerror}"
+                raise FolderGone(message) from None
             return None
         if not stat.S_ISREG(status.st_mode) or not self._is_inside(relative):
             return None
         return FileSnapshot.of(relative, status)
 
     def _is_inside(self, relative: bytes) -> bool:
-        """Return whether no folder on the way to this path became a link that leads elsewhere."""
+        """Return whether the path has no folder that was replaced by a link out of it."""
         folder = os.path.dirname(relative)
         if not folder:
             return True
-        here = os.path.realpath(self.path)
-        return os.path.realpath(os.path.join(here, folder)) == os.path.join(here, folder)
+        root = os.path.realpath(self.path)
+        return os.path.realpath(os.path.join(root, folder)) == os.path.join(root, folder)
 
     def change(self, document: Document) -> Change | None:
-        """Return what became of the claimed file; None while it is the same."""
+        """Return what happened to the claimed file; None while it is unchanged. Raise FolderGone."""
         if document.part is not None:
             return None if self.holds(document) else Change.PART_REMOVED
         now = self.snapshot(document.path)
@@ -82,7 +82,7 @@ class Inbox:
         return None
 
     def _has_same_content(self, now: FileSnapshot, document: Document) -> bool:
-        """Return whether only the time or the inode changed, as a NAS or a virus scanner does it."""
+        """Return whether only the mtime or the inode changed, as after a visit of a NAS or a virus scanner."""
         if now.size != document.size or not document.sha256:
             return False
         try:

@@ -1,4 +1,4 @@
-"""The kernel's file events (inotify) as events of the watcher. The only module that imports watchdog."""
+"""Turn the kernel's file events (inotify) into events of the watcher. No other module imports watchdog."""
 
 import contextlib
 import logging
@@ -11,18 +11,19 @@ from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGroupe
 from scanmend.intake.events import Events, FolderArrived, Look, ScanNow, WatcherEvent
 
 RENAME_PAIRING_SECONDS = 0.02
-STOP_SECONDS = 5.0  # an observer may take to end; its thread is a daemon thread
+# that an observer may take to end; then its thread, a daemon thread, is left behind
+STOP_SECONDS = 5.0
 _RELEVANT = {"created", "modified", "closed", "moved"}
 
 Observer = InotifyObserver
 
 
 def shorten_rename_pairing() -> None:
-    """Have watchdog wait 20 ms, not half a second, for the second event of a rename.
+    """Make watchdog wait 20 ms, not half a second, for the second event of a rename.
 
-    It holds back all later events meanwhile: half a second delayed the next scan each time that an original was
-    moved to the archive. An unpaired event serves the watcher as well. watchdog has no argument for this; the class
-    attribute is its documented default, and a test fails when a new version stops reading it.
+    Watchdog holds back all later events meanwhile. So with its half second, each original that was moved to the archive
+    delayed the next scan. The watcher can use an unpaired event just as well. Watchdog has no argument for this; the
+    class attribute is its documented default, and a test fails when a new version stops reading it.
     """
     InotifyMoveEventGrouper.delay = RENAME_PAIRING_SECONDS
 
@@ -30,7 +31,7 @@ def shorten_rename_pairing() -> None:
 def observe(root: bytes, events: Events) -> Observer:
     """Start and return an observer of the folder and all below it. Raise OSError when a kernel limit forbids it."""
     shorten_rename_pairing()
-    # full events tell a rename from outside into the inbox as a rename
+    # with full events, a rename from outside into the inbox is reported as a rename
     observer = InotifyObserver(generate_full_events=True)
     try:
         observer.schedule(_Handler(root, events), root, recursive=True)  # type: ignore[arg-type]
@@ -47,7 +48,7 @@ def is_alive(observer: Observer) -> bool:
 
 
 def count_watches() -> int:
-    """Return how many folders the kernel watches for this process. watchdog does not tell which it could not watch."""
+    """Return how many folders the kernel watches for this process: watchdog hides which it could not watch."""
     count = 0
     for name in os.listdir("/proc/self/fdinfo"):
         with contextlib.suppress(OSError), open(f"/proc/self/fdinfo/{name}", "rb") as file:
@@ -90,13 +91,13 @@ def _translated(path: bytes, event: FileSystemEvent, *, arrived: bool) -> Watche
 
 
 class OverflowListener(logging.Handler):
-    """Asks for a scan when the kernel's queue overflowed: watchdog only logs that."""
+    """Asks for a scan when the kernel's queue overflowed, which watchdog reports only in its log."""
 
     def __init__(self, events: Events) -> None:
         super().__init__(logging.WARNING)
         self._events = events
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Ask for a scan if the entry is about lost events."""
+        """Ask for a scan if the log entry is about lost events."""
         if "lost" in record.getMessage() or "overflow" in record.getMessage().lower():
             self._events.put(ScanNow())

@@ -1,4 +1,4 @@
-"""Read a quiet file once: see whether it is complete, and compute the hash by which it is known."""
+"""Read a quiet file once: check whether it is complete, and compute the hash that identifies its content."""
 
 import errno
 import hashlib
@@ -12,7 +12,7 @@ from scanmend.intake.completeness import Incomplete, PossiblyIncomplete, is_comp
 from scanmend.intake.events import NotReady, RetryOn
 from scanmend.intake.inbox import Inbox
 
-# errors of an open that may pass: another program holds the file, or a share has a hiccup
+# errors of an open that may pass by themselves: another program holds the file, or a share fails for a moment
 _MAY_PASS = {
     errno.EBUSY,
     errno.EACCES,
@@ -26,7 +26,7 @@ _MAY_PASS = {
 
 @dataclass(frozen=True, slots=True)
 class Claimable:
-    """The file can be claimed. ``odd_end``: why it may be unfinished all the same; None when nothing looks odd."""
+    """The file can be claimed. ``odd_end``: why it may be unfinished nevertheless; None if nothing looks odd."""
 
     sha256: str
     odd_end: str | None = None
@@ -40,7 +40,10 @@ class OverLimit:
 def inspect(
     inbox: Inbox, snapshot: FileSnapshot, max_bytes: float
 ) -> Claimable | OverLimit | NotReady:
-    """Read the file and say whether it can be claimed. Raise FolderGone when the inbox can't be trusted."""
+    """Read the file and return whether it can be claimed. Raise FolderGone if the inbox can't be trusted.
+
+    ``max_bytes``: size up to which a file is read.
+    """
     path = snapshot.path
     if inbox.snapshot(path) is None:  # gone, or behind a folder that became a link
         return NotReady(path, "gone")

@@ -1,9 +1,9 @@
-"""The journal's records of files that are not claimed yet, as the watcher writes them."""
+"""Record in the journal the files that are not claimed yet."""
 
 import time
 from dataclasses import dataclass
 
-from scanmend.config.parsers import in_words
+from scanmend.config.parsers import duration_text
 from scanmend.document import FactKey, FileSnapshot, State
 from scanmend.errors import NeverCompleted, show
 from scanmend.intake.events import Events
@@ -12,25 +12,25 @@ from scanmend.intake.work_queue import WorkQueue
 from scanmend.store.journal import Journal
 from scanmend.telemetry import log
 
-REFUSED = "refused"  # outcome of something in the inbox that is no regular file
+REFUSED = "refused"  # the outcome of a link, a device … in the inbox
 
 
 class IntakeLog:
-    """The records of waiting files. Any thread may write, but the watcher writes nearly all."""
+    """The journal's records of waiting files. Any thread may write; nearly all records come from the watcher."""
 
     def __init__(self, journal: Journal, leases: Leases, results: WorkQueue[int]) -> None:
-        """``results`` takes the id of each document whose original is to be put away."""
+        """Write to this journal. ``results`` takes the id of each document whose original must be put away."""
         self._journal = journal
         self._leases = leases
         self._results = results
         self._log = log.get("watch")
 
     def is_known(self, snapshot: FileSnapshot) -> bool:
-        """Return whether this very file is in work, or was done and stays in the inbox."""
+        """Return whether this very file is in work, or is done and stays in the inbox."""
         return self._journal.in_hand(snapshot)
 
     def first_seen(self, path: bytes) -> float | None:
-        """Return when a waiting file was first seen (seconds since the epoch), also before a restart."""
+        """Return when a recorded waiting file was first seen, in seconds since the epoch; else None."""
         waiting = self._journal.waiting(path)
         return waiting.first_seen if waiting else None
 
@@ -40,31 +40,31 @@ class IntakeLog:
         self._journal.note_waiting(snapshot, first_seen, reason)
 
     def record_gone(self, path: bytes) -> None:
-        """Record that a waiting file is not there any more."""
+        """Record that a waiting file was taken away; do nothing if it has no record."""
         waiting = self._journal.waiting(path)
         if waiting:
             self._journal.move(waiting, State.GONE, "taken out of the inbox before it was complete")
             self._log.info("gone", document=waiting.name)
 
     def record_never_completed(self, snapshot: FileSnapshot, reason: str, patience: float) -> None:
-        """Fail a file that stayed unfinished for ``patience`` seconds, unless another daemon was first."""
+        """Fail a file that stayed unfinished for ``patience`` seconds, unless another daemon has its lease."""
         with self._leases.claiming(snapshot.path) as holder:
             if holder:
                 return
             document = self._journal.note_waiting(snapshot, time.time(), reason)
-            what = f"{document.name}: never completed ({reason}) for {in_words(patience)} (settle.patience)"
-            error = NeverCompleted(what, "send it again")
+            message = f"{document.name}: never completed ({reason}) for {duration_text(patience)} (settle.patience)"
+            error = NeverCompleted(message, "send it again")
             self._journal.move(document, State.PUTTING_AWAY, str(error), outcome=error.code)
             self._results.put(document.id)
 
     def record_refused(self, snapshot: FileSnapshot, reason: str) -> None:
-        """Record that this is no regular file (a link, a device …). It is left where it is."""
+        """Record something that is no regular file (a link, a device …) as failed, and leave it where it is."""
         if self._journal.in_hand(snapshot):  # recorded before a restart
             return
         document = self._journal.note_waiting(snapshot, time.time(), reason)
-        said = f"{document.name}: {reason}"
-        document = self._journal.move(document, State.PUTTING_AWAY, said, outcome=REFUSED)
-        self._journal.move(document, State.FAILED, said, kept=True)
+        message = f"{document.name}: {reason}"
+        document = self._journal.move(document, State.PUTTING_AWAY, message, outcome=REFUSED)
+        self._journal.move(document, State.FAILED, message, kept=True)
         self._log.warning("refused", document=document.name, reason=reason)
 
     def record_inbox_away(self, reason: str) -> None:
@@ -78,7 +78,7 @@ class IntakeLog:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """What connects the watcher with the steps: its events, the files that it hands on, its records."""
+    """The watcher's connection to the steps: its incoming events, the files to claim, its records."""
 
     events: Events
     claims: WorkQueue[FileSnapshot]

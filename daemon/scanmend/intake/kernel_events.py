@@ -1,4 +1,4 @@
-"""Keep an observer of the kernel's events running on the inbox, and know how far to trust it."""
+"""Keep an observer of the kernel's events running on the inbox, and find out whether it watches every folder."""
 
 import os
 
@@ -8,10 +8,10 @@ from scanmend.intake.events import Events
 from scanmend.store.mounts import Root
 from scanmend.telemetry import log
 
-# scans in a row that find folders without a watch before it is said: one scan may meet a folder that is being made
-SCANS_UNTIL_BLIND = 2
-RESTART_DELAY = 0.5  # seconds, doubled with each failure in a row
-KERNEL_LIMIT_DELAY = 5.0  # seconds, doubled; the kernel's limits don't change by themselves
+# scans in a row that find folders without a watch: a single one may meet a folder that is being made
+SCANS_BEFORE_WARNING = 2
+RESTART_DELAY_SECONDS = 0.5  # doubled with each failure in a row
+KERNEL_LIMIT_DELAY_SECONDS = 5.0  # doubled likewise; the kernel's limits don't change by themselves
 _REMEDY = "raise fs.inotify.max_user_watches or max_user_instances (sysctl)"
 
 
@@ -19,7 +19,7 @@ class KernelEvents:
     """The inbox's observer, replaced when it ends or when the inbox is another folder. Belongs to one thread."""
 
     def __init__(self, root: Root, events: Events) -> None:
-        """Nothing is observed yet; ``events`` takes what the kernel tells."""
+        """Observe nothing yet. ``events`` takes the kernel's events."""
         self._root = root
         self._events = events
         self.observer: inotify.Observer | None = None
@@ -31,17 +31,17 @@ class KernelEvents:
 
     @property
     def complete(self) -> bool:
-        """Return whether events come from every folder, so that scans may be rare."""
+        """Return whether the kernel watches every folder, so that scans may be rare."""
         return self.observer is not None and not self._incomplete_scans
 
     def keep_running(self, now: float) -> bool:
-        """Start or replace the observer where needed. Return whether a new one needs a scan of the inbox."""
+        """Start or replace the observer if need be. Return whether it is a new one, so that a scan is needed."""
         ended = self.observer and not inotify.is_alive(self.observer)
         if ended or (self.observer and self._inode != self._root.inode):
             why = "it ended" if ended else "the inbox is another folder"
             self._log.warning("replacing the observer", reason=why)
             self.stop()
-            self._start_at = now + back_off(self._failures, RESTART_DELAY)
+            self._start_at = now + back_off(self._failures, RESTART_DELAY_SECONDS)
             self._failures += 1
         if self.observer is None and now >= self._start_at:
             return self._start(now)
@@ -52,7 +52,7 @@ class KernelEvents:
             self.observer = inotify.observe(os.fsencode(self._root.path), self._events)
         except OSError as error:
             self._failures += 1
-            self._start_at = now + back_off(self._failures, KERNEL_LIMIT_DELAY)
+            self._start_at = now + back_off(self._failures, KERNEL_LIMIT_DELAY_SECONDS)
             reason = f"{error.strerror}; {_REMEDY}"
             self._log.warning("no events from the kernel, polling meanwhile", reason=reason)
             return False
@@ -67,13 +67,13 @@ class KernelEvents:
             self.observer = None
 
     def compare_with(self, folders: int) -> bool:
-        """Compare the kernel's watches with the number of folders. Return whether some folders must be polled."""
+        """Compare the kernel's watches with the number of folders. Return whether some folders have no watch."""
         missing = folders - inotify.count_watches() if self.observer else 0
         before = self._incomplete_scans
         self._incomplete_scans = before + 1 if missing > 0 else 0
-        if self._incomplete_scans == SCANS_UNTIL_BLIND:
-            what = "no events from the kernel for some folders, polling meanwhile"
-            self._log.warning(what, folders=missing, reason=_REMEDY)
-        if before >= SCANS_UNTIL_BLIND and not self._incomplete_scans:
+        if self._incomplete_scans == SCANS_BEFORE_WARNING:
+            message = "no events from the kernel for some folders, polling meanwhile"
+            self._log.warning(message, folders=missing, reason=_REMEDY)
+        if before >= SCANS_BEFORE_WARNING and not self._incomplete_scans:
             self._log.info("events for all folders again")
         return self._incomplete_scans > 0

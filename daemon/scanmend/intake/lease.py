@@ -1,8 +1,9 @@
 """Decide which of several daemons on one inbox works on a file.
 
-Each daemon has its own journal; what they share is the inbox, where ``lease_folders`` keeps the leases. An owner
-that shows no beat for ``watch.lease`` is dead. Each daemon measures that with its own monotonic clock, so that
-clocks may differ at will. A daemon that was silent for too long acquires its lease again before it publishes.
+Each daemon has its own journal. They share only the inbox, in which ``lease_folders`` keeps the leases. The owner of
+leases shows regular beats; if none comes for ``watch.lease`` seconds, other daemons take it for dead. Each of them
+measures that with its own monotonic clock, so clocks may differ. A daemon acquires its lease again before it publishes,
+since it may itself have been without a beat for too long.
 """
 
 import contextlib
@@ -30,16 +31,21 @@ from scanmend.store.mounts import Root
 from scanmend.telemetry import log
 from scanmend.telemetry.error_boundary import ErrorBoundary
 
-BEATS_PER_LEASE = 10  # in the time after which an owner without a beat is dead
-RECENT_DOCUMENTS = 100  # of each final state; a crash may have left the lease of one of them
-_UNKNOWN = InWork("another scanmend", "")  # a holder that came and went this moment
+BEATS_PER_LEASE = 10  # beats in the time after which an owner without one is dead
+# of each final state, whose leases are checked at the start: a crash may have left one
+RECENT_DOCUMENTS = 100
+_UNKNOWN_OWNER = InWork("another scanmend", "")  # of a lease that was released at this moment
 
 
 class Leases:
     """The leases of one daemon on one inbox. Any thread may ``acquire``; ``run`` is the body of its own thread."""
 
     def __init__(self, inbox: Root, journal: Journal, settings: WatchSettings) -> None:
-        """``settings.shared``: whether other daemons may work in this inbox; ``settings.lease``: when one is dead."""
+        """Hold no lease yet.
+
+        ``settings.shared``: whether other daemons may work on this inbox. ``settings.lease``: seconds without a beat
+        after which an owner is dead.
+        """
         self.owner = _owner_name(journal)
         self._seconds = settings.lease
         self._inbox = inbox
@@ -48,17 +54,16 @@ class Leases:
         self._folders = LeaseFolders(inbox.path, self.owner)
         self._lock = threading.RLock()
         self._mine: dict[str, tuple[bytes, str]] = {}  # slot -> path, token
-        self._claiming = ""  # the slot of the file that the claim step has
-        self._beats: dict[
-            str, tuple[list[bytes], float]
-        ] = {}  # owner -> beats, since when (monotonic)
+        self._claiming = ""  # the slot of the file in the claim step
+        # owner -> the beats last seen, and since when they are the same (monotonic)
+        self._beats: dict[str, tuple[list[bytes], float]] = {}
         self._forbidden = False  # the folders can't be made
-        self._taken_up = False  # the leases of an earlier run; belongs to ``run``
+        self._has_taken_up = False  # the leases of an earlier run; only ``run`` uses it
         self._log = log.get("lease")
 
     @property
     def shared(self) -> bool:
-        """Return whether other daemons may work here: configured, on a share, or another was here before."""
+        """Return whether other daemons may work here, by the setting; else by a share, or leases in the inbox."""
         configured = self._settings.shared
         if configured is not None:
             return configured
@@ -68,7 +73,7 @@ class Leases:
 
     @contextlib.contextmanager
     def claiming(self, path: bytes) -> Iterator[Holder | None]:
-        """Hold the lease during a claim. It stays when the file is in the journal afterwards."""
+        """Hold the lease during a claim, and keep it if the file is in work then. Yield what ``acquire`` returns."""
         with self._lock:
             self._claiming = slot_of(path)
         try:
@@ -80,15 +85,15 @@ class Leases:
                 self._settle(slot)
 
     def release_if_done(self, path: bytes) -> None:
-        """Give the lease back if no document of this path is in work any more."""
-        with contextlib.suppress(OSError):  # ``run`` does it later
+        """Give the lease back if no document of this path is in work. Raise MachineError if the journal fails."""
+        with contextlib.suppress(OSError):  # then ``run`` does it later
             self._settle(slot_of(path))
 
     def acquire(self, path: bytes, superseding: PublishedMark | None = None) -> Holder | None:
-        """Take the lease of this path; return its holder when it can't be had.
+        """Take the lease of this path and return None, or return another holder.
 
-        ``superseding``: a mark that does not count, because the file has another content now. Raise MachineError
-        when the inbox is away.
+        ``superseding``: a mark to be replaced, because the file has another content now. Raise MachineError if the
+        inbox is away.
         """
         self._require_inbox()
         if not self.shared:
@@ -104,7 +109,7 @@ class Leases:
             raise machine_error(error, f"the lease of {show(path)}") from None
 
     def _require_inbox(self) -> None:
-        """Raise FolderGone when the inbox can't be trusted: make nothing in the empty folder below a lost mount."""
+        """Raise FolderGone if the inbox can't be trusted, so that nothing is made in the folder below a lost mount."""
         reason = self._inbox.check()
         if reason:
             raise FolderGone(f"the inbox {self._inbox.path}: {reason}")
@@ -117,7 +122,7 @@ class Leases:
             self._folders.acquire(f"{slot}.{before.token}" if before else slot)
             chain = self._folders.chain(slot)
         if not chain:
-            return _UNKNOWN
+            return _UNKNOWN_OWNER
         now = chain[-1].holder
         if now.owner != self.owner or isinstance(now, PublishedMark):
             return now
@@ -133,17 +138,17 @@ class Leases:
         return holder.owner != self.owner and self._is_dead(holder.owner)
 
     def _is_dead(self, owner: str) -> bool:
-        """Return whether this daemon saw no new beat of the owner for ``watch.lease``, by its own clock."""
+        """Return whether this daemon has seen no new beat of the owner for ``watch.lease`` seconds."""
         beats = self._folders.beats(owner)
         now = time.monotonic()
-        before, since = self._beats.get(owner, (None, now))
-        if before != beats:
+        known_beats, since = self._beats.get(owner, (None, now))
+        if known_beats != beats:
             since = now
         self._beats[owner] = (beats, since)
         return now - since >= self._seconds
 
     def _make_folders(self) -> bool:
-        """Make the folders. Return False from now on where they can't be made: then this must be the only daemon."""
+        """Make the folders. Return False, now and later, if that is forbidden: then this must be the only daemon."""
         try:
             self._folders.make()
         except OSError as error:
@@ -158,9 +163,9 @@ class Leases:
     # all files ------------------------------------------------------------------------------------
 
     def run(self, stop: threading.Event) -> None:
-        """Beat while there are leases, and give back those of finished documents.
+        """Beat while there are leases, and give back those of finished documents, until stopped.
 
-        It has a thread of its own because it hangs as long as the share does.
+        It needs a thread of its own because it hangs as long as the share does.
         """
         boundary = ErrorBoundary(self._log)
         pause = 0.0
@@ -171,11 +176,11 @@ class Leases:
     def _turn(self) -> None:
         try:
             self.tend()
-            if not self._taken_up:
+            if not self._has_taken_up:
                 if self.shared:
                     self.take_up()
                     self.tend()
-                self._taken_up = True
+                self._has_taken_up = True
         except OSError as error:
             raise machine_error(error, "keeping the leases") from None
 
@@ -190,7 +195,7 @@ class Leases:
             self._settle(slot)
 
     def _settle(self, slot: str) -> None:
-        """Give the lease back, or turn it into a mark, when its document is not in work any more."""
+        """Give the lease back, or turn it into a mark, if its document is not in work any more."""
         with self._lock:
             if slot == self._claiming or slot not in self._mine:
                 return
@@ -206,7 +211,7 @@ class Leases:
             del self._mine[slot]
 
     def take_up(self) -> None:
-        """Take up the leases of an earlier run: those of documents in work go on, ``tend`` gives back the others."""
+        """Hold the leases that an earlier run left in the inbox; ``tend`` gives back those of finished documents."""
         recent = (
             self._journal.latest(state, RECENT_DOCUMENTS)
             for state in (State.DONE, State.FAILED, State.GONE)
@@ -222,12 +227,12 @@ class Leases:
 
 
 def _owner_name(journal: Journal) -> str:
-    """Return this daemon's name, which stays over restarts: people recognise the machine, and no other has it."""
+    """Return this daemon's unique name, which begins with the host's name and is the same after restarts."""
     machine = ""
     with contextlib.suppress(OSError), open("/etc/machine-id", encoding="ascii") as file:
         machine = file.read().strip()
     known = journal.facts.recall(Memory.OWNER)
-    if known and known.reason == machine:  # else the state folder is a copy of another machine's
+    if known and known.reason == machine:  # else the state folder was copied from another machine
         return known.value
     host = "".join(c for c in socket.gethostname().lower() if c.isascii() and c.isalnum())[:20]
     name = f"{host or 'scanmend'}-{secrets.token_hex(4)}"

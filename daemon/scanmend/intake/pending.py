@@ -1,4 +1,4 @@
-"""The files that the watcher waits for: look at each when it is due, and hand it on or record why it waits."""
+"""The files that wait to be claimed: look at each when it is due; hand it on, or record why it waits."""
 
 import dataclasses
 import errno
@@ -15,19 +15,20 @@ from scanmend.intake.scanner import Scanner
 from scanmend.intake.settle import PatienceOver, PendingFile, Settled, Unsettled, settle
 from scanmend.store.mounts import Root
 
-RECORD_AFTER = 2.0  # seconds of waiting after which the journal is told
-RETRY_SECONDS = 5.0  # until a look is tried again whose result could not be recorded
+RECORD_AFTER_SECONDS = 2.0  # of waiting, after which the journal records a file
+LOOK_RETRY_SECONDS = 5.0  # until a failed look is repeated, or one that could not be recorded
 _TOO_DEEP = "its path is longer than the system takes; put it less deep into the inbox"
-_BEFORE_RESTART = "before the restart"  # a recorded reason that no file has: it is recorded anew
+# stands for the recorded reason, so that the next one is recorded anew
+_BEFORE_RESTART = "before the restart"
 
 
 class PendingFiles:
-    """The files in the inbox that are not claimed yet. Belongs to the watcher's thread."""
+    """The files in the inbox that wait to be claimed. Belongs to the watcher's thread."""
 
     def __init__(
         self, root: Root, intake: Intake, scanner: Scanner, settings: SettleSettings
     ) -> None:
-        """``scanner`` learns which paths need no look."""
+        """Begin without files. ``scanner`` is told which paths need no look."""
         self.settings = settings
         self._root = root
         self._path = os.fsencode(root.path)
@@ -38,11 +39,11 @@ class PendingFiles:
         self._refused: dict[bytes, int] = {}  # path -> inode of a link, a device …
 
     def __len__(self) -> int:
-        """Return how many files are waited for."""
+        """Return how many files wait."""
         return len(self._files)
 
     def __contains__(self, path: bytes) -> bool:
-        """Return whether this file is waited for."""
+        """Return whether this file waits."""
         return path in self._files
 
     @property
@@ -57,12 +58,12 @@ class PendingFiles:
             self.look(path, now)
 
     def look_at_all(self, now: float) -> None:
-        """Schedule a look at every file, as the inbox was away."""
+        """Schedule a look at every file now: the inbox was away."""
         for path in self._files:
             self._schedule(path, now)
 
     def take_answer(self, answer: Claimed | NotReady | InWorkElsewhere, now: float) -> None:
-        """Take the claim step's answer about a file."""
+        """Act on the claim step's answer about a file."""
         file = self._files.get(answer.path)
         if file is None:
             return
@@ -75,15 +76,15 @@ class PendingFiles:
         self.look(answer.path, now)  # it may have changed since
 
     def look(self, path: bytes, now: float, *, closed: bool = False) -> None:
-        """See how the file is now, and decide what to do with it. ``closed`` as in FileSnapshot."""
+        """Take a snapshot of the file, and decide what to do with it. ``closed``: as in FileSnapshot."""
         file = self._files.get(path)
         try:
             snapshot = self._snapshot(path, closed=closed)
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
                 self.refuse_too_deep(path)
-            elif file:  # a share has a hiccup (ESTALE, EIO): the file is not gone
-                self._schedule(path, now + RETRY_SECONDS)
+            elif file:  # a share fails for a moment (ESTALE, EIO): the file is not gone
+                self._schedule(path, now + LOOK_RETRY_SECONDS)
             return
         if snapshot is None:
             self._forget(path, file, now)
@@ -95,19 +96,20 @@ class PendingFiles:
             self._scanner.forget(path)
             file = self._begin(snapshot, now)
         elif file.in_claim:
-            return  # the claim step looks for itself whether the file changed
+            return  # the claim step itself checks whether the file changed
         file.update(snapshot, now)
         try:
             self._decide(file, now)
         except Exception:
-            self._schedule(path, now + RETRY_SECONDS)  # else nobody would look at it again
+            # else the file would get no look any more
+            self._schedule(path, now + LOOK_RETRY_SECONDS)
             raise
 
     def _forget(self, path: bytes, file: PendingFile | None, now: float) -> None:
-        """Stop waiting for a file that is not there, if the inbox can be trusted."""
+        """Forget a file that is not there any more, if the inbox can be trusted."""
         self._scanner.forget(path)
         if file and self._root.check() is None:
-            self._schedule(path, now + RETRY_SECONDS)  # in case it can't be recorded now
+            self._schedule(path, now + LOOK_RETRY_SECONDS)  # in case the journal fails now
             if file.recorded_reason:
                 self._intake.log.record_gone(path)
             del self._files[path]
@@ -127,23 +129,23 @@ class PendingFiles:
                 del self._files[path]
 
     def _wait(self, file: PendingFile, reason: str, again_at: float, now: float) -> None:
-        """Schedule the next look, and record a wait that has become noticeable."""
+        """Schedule the next look, and record a wait of more than ``RECORD_AFTER_SECONDS``."""
         if file.in_work_elsewhere:
-            pass  # the other daemon's journal has it
-        elif now - file.changed_at >= RECORD_AFTER and reason != file.recorded_reason:
+            pass  # the other daemon's journal has the document
+        elif now - file.changed_at >= RECORD_AFTER_SECONDS and reason != file.recorded_reason:
             self._intake.log.record_waiting(file.snapshot, file.first_seen, reason)
             file.recorded_reason = reason
         elif not file.recorded_reason:
-            again_at = min(again_at, max(now, file.changed_at + RECORD_AFTER))
-        if not now < file.look_at <= again_at:  # else an earlier look is scheduled already
-            file.look_at = again_at
+            again_at = min(again_at, max(now, file.changed_at + RECORD_AFTER_SECONDS))
+        if not now < file.next_look_at <= again_at:  # an earlier look is not scheduled yet
+            file.next_look_at = again_at
             self._schedule(file.snapshot.path, again_at)
 
-    def _schedule(self, path: bytes, moment: float) -> None:
-        heapq.heappush(self._due, (moment, path))
+    def _schedule(self, path: bytes, due: float) -> None:
+        heapq.heappush(self._due, (due, path))
 
     def _begin(self, snapshot: FileSnapshot, now: float) -> PendingFile:
-        """Begin to wait for a file. One that waited before a restart goes on from then."""
+        """Add a file. If it waited before a restart, that time counts."""
         first_seen = self._intake.log.first_seen(snapshot.path)
         wall = time.time()
         quiet_for, recorded = 0.0, ""
@@ -156,7 +158,7 @@ class PendingFiles:
         return file
 
     def _snapshot(self, path: bytes, *, closed: bool) -> FileSnapshot | None:
-        """Return the file as it is now; None when nothing is there, or no regular file, which is refused."""
+        """Return the file as it is now; None if there is none. Refuse what is neither a file nor a folder."""
         try:
             status = os.lstat(os.path.join(self._path, path))
         except (FileNotFoundError, NotADirectoryError):
@@ -164,8 +166,8 @@ class PendingFiles:
         if stat.S_ISREG(status.st_mode):
             return FileSnapshot.of(path, status, closed)
         if not stat.S_ISDIR(status.st_mode):
-            kind = "a symbolic link" if stat.S_ISLNK(status.st_mode) else "no regular file"
-            reason = f"{kind}; put the file itself into the inbox"
+            description = "a symbolic link" if stat.S_ISLNK(status.st_mode) else "no regular file"
+            reason = f"{description}; put the file itself into the inbox"
             self._refuse(FileSnapshot.of(path, status), reason)
         return None
 
@@ -173,25 +175,28 @@ class PendingFiles:
 
     @property
     def refused(self) -> frozenset[bytes]:
-        """Return the paths of things in the inbox that are no documents."""
+        """Return the paths of links, devices … in the inbox that were refused."""
         return frozenset(self._refused)
 
     def refuse_too_deep(self, path: bytes) -> None:
-        """Record that the path is longer than the system takes."""
+        """Refuse a path that is longer than the system allows."""
         self._refuse(FileSnapshot(path, 0, 0, 0), _TOO_DEEP)
 
     def _refuse(self, snapshot: FileSnapshot, reason: str) -> None:
-        """Record once that this is no document."""
+        """Record once that something is no document."""
         if self._refused.get(snapshot.path) != snapshot.inode:
             self._intake.log.record_refused(snapshot, reason)
             self._refused[snapshot.path] = snapshot.inode
 
     def forget_refused(self) -> None:
-        """Forget refused things that are gone, so that another one of the same name is recorded. Call it after a scan."""
+        """Forget refused links and devices that are gone, so that the next one of that name is recorded.
+
+        Call it after each scan.
+        """
         for path in list(self._refused):
             try:
                 os.lstat(os.path.join(self._path, path))
             except (FileNotFoundError, NotADirectoryError):
                 del self._refused[path]
             except OSError:
-                pass  # too long, or a share's hiccup
+                pass  # the path is too long, or the share fails for a moment

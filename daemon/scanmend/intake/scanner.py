@@ -1,8 +1,8 @@
-"""List the inbox: every name in it, without more questions to a share than needed.
+"""List the names in the inbox, with as few requests to a share as possible.
 
-The watcher looks at a new name at once. Of the names that it found in order (claimed, or done and kept), each scan
-returns a part, so that 100,000 of them cost a share 200 questions a second and not 100,000 at once. A long scan is
-spread over half of the interval between two scans.
+A scan returns every new name. Names are in order if their files are claimed, or are done and kept; of these, each scan
+returns only a part, so that 100,000 of them cost a share 200 requests a second and not 100,000 at once. A long scan is
+spread over half of the interval between two scans, at most ``MAX_SPREAD_SECONDS``.
 """
 
 import fnmatch
@@ -11,7 +11,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 
-# names that are nobody's documents: hidden and temporary files, unfinished downloads, what systems leave in folders
+# names that are no documents: hidden and temporary files, unfinished downloads, files that systems leave in folders
 ALWAYS_IGNORED = (
     ".*",
     "~*",
@@ -22,14 +22,14 @@ ALWAYS_IGNORED = (
     "desktop.ini",
     "@eadir",
 )
-SLICE_ENTRIES = 500  # directory entries of a scan between two turns of the watcher's other work
-RECHECKS_PER_SECOND = 200.0  # names in order that are looked at again
-LONGEST_SPREAD = 2.5  # seconds over which one scan is spread
-LONGEST_SLICE_PAUSE = 0.05  # seconds after a slice
+SLICE_ENTRIES = 500  # directory entries after which a scan lets the watcher do its other work
+RECHECKS_PER_SECOND = 200.0  # of names in order
+MAX_SPREAD_SECONDS = 2.5  # over which one scan is spread
+MAX_SLICE_PAUSE_SECONDS = 0.05  # after one slice
 
 
 class SliceEnd:
-    """Marks the end of a slice in a scan: the watcher does its other work before it goes on."""
+    """The end of a slice in a scan, after which the watcher does its other work."""
 
 
 SLICE_END = SliceEnd()
@@ -39,7 +39,7 @@ class Scanner:
     """Lists the names below one folder. Belongs to one thread."""
 
     def __init__(self, root: bytes, on_unreadable: Callable[[bytes, OSError], None]) -> None:
-        """``on_unreadable`` is called with each folder that can't be listed."""
+        """List below ``root``. ``on_unreadable`` is called with each folder that can't be listed, and its error."""
         self._root = root
         self._on_unreadable = on_unreadable
         self._in_order: set[bytes] = set()
@@ -52,32 +52,32 @@ class Scanner:
         self.ignore(())
 
     def ignore(self, patterns: Sequence[str]) -> None:
-        """Pass over names that match these patterns, besides those that are always ignored."""
+        """Ignore names that match these patterns (as in fnmatch), besides those in ``ALWAYS_IGNORED``."""
         every = (*ALWAYS_IGNORED, *(pattern.lower() for pattern in patterns))
         self._matches_ignored = re.compile("|".join(map(fnmatch.translate, every))).match
 
     def ignored(self, path: bytes) -> bool:
-        """Return whether a part of the path is to be ignored."""
+        """Return whether a name on the path is ignored."""
         return any(self._matches_ignored(part) for part in os.fsdecode(path).lower().split("/"))
 
     def mark_in_order(self, path: bytes) -> None:
-        """Remember that this path needs no look for some time."""
+        """Remember that this path is in order, so that only some scans return it."""
         self._in_order.add(path)
 
     def forget(self, path: bytes) -> None:
-        """Forget a path that is gone, or that the watcher waits for."""
+        """Forget a path that is gone, or whose file waits."""
         self._in_order.discard(path)
 
     def scan(self, interval: float, *, hurry: bool) -> Iterator[bytes | SliceEnd]:
         """Yield the paths of the whole inbox that need a look, and SLICE_END after each slice.
 
-        ``interval``: seconds until the next scan. ``hurry``: don't spread this one.
+        ``interval``: seconds until the next scan. ``hurry``: don't spread this scan over time.
         """
         self._scans += 1
         rounds = 1 + int(len(self._in_order) / (RECHECKS_PER_SECOND * interval))
-        spread = min(interval / 2, LONGEST_SPREAD)
+        spread = min(interval / 2, MAX_SPREAD_SECONDS)
         at_once = hurry or not self._slices
-        self.pause = 0.0 if at_once else min(LONGEST_SLICE_PAUSE, spread / self._slices)
+        self.pause = 0.0 if at_once else min(MAX_SLICE_PAUSE_SECONDS, spread / self._slices)
         still_there: set[bytes] = set()
         slices, self._incomplete = 0, False
         for path in self.walk(b""):
@@ -95,7 +95,7 @@ class Scanner:
             self.folders = self._folders_entered
 
     def walk(self, folder: bytes) -> Iterator[bytes | SliceEnd]:
-        """Yield every path below ``folder`` that is no folder and not ignored, and SLICE_END after each slice."""
+        """Yield every path below ``folder`` that is neither a folder nor ignored, and SLICE_END after each slice."""
         entries = 0
         folders = [folder]
         self._folders_entered = 0

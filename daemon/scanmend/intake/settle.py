@@ -1,8 +1,8 @@
-"""Decide when a waiting file may be claimed: a pure function of what the watcher saw and of the monotonic clock.
+"""Decide when a waiting file may be claimed: a pure function of the watcher's observations and the monotonic clock.
 
 A quiet file need not be complete: scanners pause between pages for longer than any quiet period. So the claim step
-looks into a quiet file. A file that it sends back waits here, with growing pauses, until it changes or
-``settle.patience`` is over. A file whose end merely looks odd is handed over after ``settle.doubtful`` without a
+looks into a quiet file. If it sends the file back, the file waits with growing pauses until it changes or
+``settle.patience`` is over. A file whose end only looks odd is claimed after ``settle.doubtful`` seconds without a
 change; if it does not open then, it waits for a change.
 """
 
@@ -13,44 +13,44 @@ from scanmend.config.settings import SettleSettings
 from scanmend.document import FileSnapshot
 from scanmend.intake.events import InWorkElsewhere, NotReady, RetryOn
 
-LONGEST_PAUSE = 60.0  # seconds between two looks at a file that the claim step sent back
-EMPTY_STEP = (
-    10.0  # seconds of waiting after which the pause between two looks at an empty file doubles
-)
+MAX_PAUSE_SECONDS = 60.0  # between two tries to claim a file
+# of waiting, after which the pause between two looks at an empty file doubles
+EMPTY_DOUBLING_SECONDS = 10.0
 
 
 @dataclass(slots=True)
 class PendingFile:
-    """What the watcher knows of one file that is not claimed yet. Times are monotonic, but for ``first_seen``."""
+    """One file that waits to be claimed. Times are monotonic seconds, except for ``first_seen``."""
 
     snapshot: FileSnapshot
     changed_at: float  # the last change that the watcher saw, or the first look
     first_seen: float  # seconds since the epoch, for people
-    problem: NotReady | InWorkElsewhere | None = None  # the claim step's last answer
-    problem_at: float = 0.0
-    problems: int = 0  # answers in a row since the last change
-    recorded_reason: str = ""  # the reason that the journal has; empty: it has none
-    look_at: float = 0.0  # the next look that is scheduled
+    # the claim step's last answer since the last change
+    answer: NotReady | InWorkElsewhere | None = None
+    answered_at: float = 0.0
+    answers: int = 0  # how often it answered since the last change
+    recorded_reason: str = ""  # in the journal; empty: the journal has no record
+    next_look_at: float = 0.0  # as scheduled
     in_claim: bool = False  # the claim step has it and has not answered
 
     @property
     def in_work_elsewhere(self) -> bool:
         """Return whether another daemon works on this file."""
-        return isinstance(self.problem, InWorkElsewhere)
+        return isinstance(self.answer, InWorkElsewhere)
 
     def update(self, snapshot: FileSnapshot, now: float) -> None:
-        """Take note of how the file is now. ``closed`` holds until the file changes again."""
+        """Replace the snapshot if the file changed, or if its writer closed it."""
         if snapshot.identity != self.snapshot.identity:
             self.snapshot, self.changed_at = snapshot, now
-            self.problem, self.problems = None, 0
+            self.answer, self.answers = None, 0
         elif snapshot.closed and not self.snapshot.closed:
-            self.snapshot, self.problem = snapshot, None
+            self.snapshot, self.answer = snapshot, None
 
     def send_back(self, answer: NotReady | InWorkElsewhere, now: float) -> None:
-        """Take note that the claim step did not take the file."""
+        """Note that the claim step did not claim the file."""
         self.in_claim = False
-        self.problem, self.problem_at = answer, now
-        self.problems += 1
+        self.answer, self.answered_at = answer, now
+        self.answers += 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Unsettled:
-    """The file must wait, for ``reason``; decide again at ``again_at`` (monotonic)."""
+    """The file must wait, for ``reason``. Decide again at ``again_at`` (monotonic seconds)."""
 
     reason: str
     again_at: float
@@ -68,7 +68,7 @@ class Unsettled:
 
 @dataclass(frozen=True, slots=True)
 class PatienceOver:
-    """The file waited for ``settle.patience`` without a change; ``reason`` is why it could not be claimed."""
+    """The file did not change for ``settle.patience`` seconds. ``reason``: why it could not be claimed."""
 
     reason: str
 
@@ -76,9 +76,9 @@ class PatienceOver:
 def settle(
     file: PendingFile, now: float, settings: SettleSettings
 ) -> Settled | Unsettled | PatienceOver:
-    """Decide on one file. mtimes are only compared for equality: a share's clock may be ahead of ours."""
+    """Decide about one file at ``now``. Compare mtimes for equality only: a share's clock may be ahead of ours."""
     unchanged = now - file.changed_at
-    match file.problem:
+    match file.answer:
         case InWorkElsewhere(reason=reason, retry_within=longest):
             return _after_pause(file, reason, now, first=settings.quiet, longest=longest)
         case NotReady(reason=reason) if unchanged >= settings.patience:
@@ -89,11 +89,12 @@ def settle(
             again_at = file.changed_at + settings.doubtful
             return Settled() if now >= again_at else Unsettled(reason, again_at)
         case NotReady(reason=reason):
-            return _after_pause(file, reason, now, first=settings.quiet, longest=LONGEST_PAUSE)
+            return _after_pause(file, reason, now, first=settings.quiet, longest=MAX_PAUSE_SECONDS)
     if file.snapshot.size == 0:
         if unchanged >= settings.patience:
             return PatienceOver("empty")
-        return Unsettled("empty", now + back_off(int(unchanged / EMPTY_STEP), settings.quiet))
+        doublings = int(unchanged / EMPTY_DOUBLING_SECONDS)
+        return Unsettled("empty", now + back_off(doublings, settings.quiet))
     if file.snapshot.closed or unchanged >= settings.quiet:
         return Settled()
     return Unsettled("still growing", file.changed_at + settings.quiet)
@@ -102,5 +103,5 @@ def settle(
 def _after_pause(
     file: PendingFile, reason: str, now: float, *, first: float, longest: float
 ) -> Settled | Unsettled:
-    again_at = file.problem_at + back_off(file.problems - 1, first, longest)
+    again_at = file.answered_at + back_off(file.answers - 1, first, longest)
     return Settled() if now >= again_at else Unsettled(reason, again_at)

@@ -1,8 +1,8 @@
-"""Watch the inbox: the kernel's events shorten the wait, a scan of the folder decides.
+"""Watch the inbox: the kernel's events only shorten the wait; scans of the folder find every file.
 
-On a disk of this machine watchdog's inotify observer gives the events. On a share the scan itself is the polling:
-watchdog's PollingObserver ends for good when the share is away for a moment (ENOENT), and would list the folders a
-second time.
+On a disk of this machine, watchdog's inotify observer delivers the events. On a share there are none, and frequent
+scans do the polling: watchdog's PollingObserver ends for good if the share is away for a moment (ENOENT), and would
+list the folders a second time.
 """
 
 import contextlib
@@ -30,26 +30,24 @@ from scanmend.intake.events import (
 from scanmend.intake.inotify import OverflowListener
 from scanmend.intake.intake_log import Intake
 from scanmend.intake.kernel_events import KernelEvents
-from scanmend.intake.pending import RETRY_SECONDS, PendingFiles
+from scanmend.intake.pending import LOOK_RETRY_SECONDS, PendingFiles
 from scanmend.intake.scanner import Scanner, SliceEnd
 from scanmend.store.mounts import Method, Root
 from scanmend.telemetry import log
 from scanmend.telemetry.error_boundary import ErrorBoundary
 
-# files before the claim step at which the scan waits: 100,000 would not fit in memory
+# files that wait before the claim step, from which the scan waits: 100,000 would not fit in memory
 MAX_UNCLAIMED = 1_000
-HELD_SCAN_SECONDS = (
-    1.0  # until a scan that waits looks whether it may go on; an answer of the claim step wakes it
-)
-FOLDER_SLICES = (
-    10  # slices of a new folder that the watcher scans itself; it leaves the rest to the full scan
-)
-LONGEST_SLEEP = 30.0  # seconds between two checks that the inbox can be trusted
-AWAY_FIRST, AWAY_LONGEST = 1.0, 10.0  # seconds between two such checks while it can't
+# until a waiting scan checks whether it may go on, without an answer of the claim step
+HELD_SCAN_SECONDS = 1.0
+FOLDER_SLICES = 10  # of a new folder that are scanned at once; the next full scan finds the rest
+MAX_SLEEP_SECONDS = 30.0  # between two checks whether the inbox can be trusted
+# between two such checks while it can't: doubled each time, up to the second
+FIRST_AWAY_SECONDS, MAX_AWAY_SECONDS = 1.0, 10.0
 
 
 class Watcher:
-    """The watch step. One thread runs ``run``, and owns all state; other threads put events into its queue."""
+    """The watch step. One thread runs ``run`` and owns all state; other threads put events into its queue."""
 
     def __init__(
         self,
@@ -59,7 +57,7 @@ class Watcher:
         settings: WatchSettings,
         settle_settings: SettleSettings,
     ) -> None:
-        """Watch nothing yet. ``method``: native or polling."""
+        """Watch nothing yet. ``method``: "native" (the kernel's events) or "polling"."""
         self._root = root
         self._path = os.fsencode(root.path)
         self._settings = settings
@@ -72,7 +70,7 @@ class Watcher:
         self._scan: Iterator[None] | None = None  # the scan under way
         self._scan_wanted = True
         self._next_scan = 0.0  # monotonic, as all times here
-        self._away_checks = 0  # in a row at which the inbox could not be trusted
+        self._away_checks = 0  # checks in a row at which the inbox could not be trusted
         self._check_at = 0.0
         self.begun = threading.Event()  # the first scan has begun, or the inbox is known to be away
         self._log = log.get("watch")
@@ -97,7 +95,7 @@ class Watcher:
         overflow = OverflowListener(self._intake.events)
         watchdog = logging.getLogger("watchdog")
         watchdog.addHandler(overflow)
-        watchdog.propagate = False  # the watcher logs itself what matters of it
+        watchdog.propagate = False  # the watcher logs the important messages itself
         try:
             while not stop.is_set():
                 pause = self._guarded_turn(boundary)
@@ -114,8 +112,8 @@ class Watcher:
             watchdog.removeHandler(overflow)
 
     def _guarded_turn(self, boundary: ErrorBoundary) -> float:
-        """Take a turn and return the seconds until the next. After an error, scan again soon."""
-        pause = RETRY_SECONDS
+        """Take a turn and return the seconds until the next one. After an error, scan again soon."""
+        pause = LOOK_RETRY_SECONDS
 
         def turn() -> None:
             nonlocal pause
@@ -126,26 +124,26 @@ class Watcher:
         return pause
 
     def turn(self, now: float) -> float:
-        """Do what is due; return the seconds until there is something to do."""
+        """Do the work that is due at ``now`` (monotonic); return the seconds until more is due. Raise MachineError."""
         if not self._check_inbox(now):
             return max(0.0, self._check_at - now)
         if self.kernel_events and self.kernel_events.keep_running(now):
             self._scan_wanted = True
         if self._scan is None and (self._scan_wanted or now >= self._next_scan):
             self._begin_scan(now)
-        held = len(self._intake.claims) >= MAX_UNCLAIMED
-        if self._scan and not held and next(self._scan, "end") == "end":
+        is_held = len(self._intake.claims) >= MAX_UNCLAIMED
+        if self._scan and not is_held and next(self._scan, "end") == "end":
             self._end_scan(now)
         self.files.look_at_due(now)
-        if self._scan and not held:
+        if self._scan and not is_held:
             return self._scanner.pause
         wake_at = now + HELD_SCAN_SECONDS if self._scan else self._next_scan
         if self.files.next_due is not None:
             wake_at = min(wake_at, self.files.next_due)
-        return max(0.0, min(wake_at, now + LONGEST_SLEEP) - time.monotonic())
+        return max(0.0, min(wake_at, now + MAX_SLEEP_SECONDS) - time.monotonic())
 
     def handle(self, event: WatcherEvent) -> None:
-        """Do what one event asks for."""
+        """Handle one event."""
         now = time.monotonic()
         match event:
             case ScanNow():
@@ -181,15 +179,15 @@ class Watcher:
         self._next_scan = min(self._next_scan, now + self._settings.poll_interval)
 
     def _scan_folder(self, path: bytes, now: float) -> None:
-        """Look at the files of a new folder. Leave most of a large one to the full scan, which waits for the claim step."""
+        """Look at the files of a new folder; leave most of a large one to the full scan, which can be held."""
         for slices, _ in enumerate(self._looks(self._scanner.walk(path)), 1):
             if slices >= FOLDER_SLICES:
                 self._scan_wanted = True
                 break
-        self._scan_within_poll_interval(now)  # the kernel may not have given it a watch
+        self._scan_within_poll_interval(now)  # the folder may have no watch of the kernel
 
     def _looks(self, paths: Iterator[bytes | SliceEnd]) -> Iterator[None]:
-        """Look at each path that nobody waits for; pause where the scanner does."""
+        """Look at each path that does not wait already; yield at the end of each slice."""
         for path in paths:
             if isinstance(path, SliceEnd):
                 yield
@@ -205,12 +203,13 @@ class Watcher:
     # the inbox itself -----------------------------------------------------------------------------
 
     def _check_inbox(self, now: float) -> bool:
-        """Return whether the inbox can be trusted. While it can't, nothing in it is touched."""
+        """Return whether the inbox can be trusted: while it can't, the watcher touches nothing in it."""
         if self._away_checks and now < self._check_at:
             return False
         reason = self._root.check()
         if reason:
-            self._check_at = now + back_off(self._away_checks, AWAY_FIRST, AWAY_LONGEST)
+            pause = back_off(self._away_checks, FIRST_AWAY_SECONDS, MAX_AWAY_SECONDS)
+            self._check_at = now + pause
             if self._away_checks == 0:
                 self._log.error("the inbox is away", reason=reason)
                 self._intake.log.record_inbox_away(reason)
@@ -220,7 +219,7 @@ class Watcher:
             self._away_checks += 1
             return False
         if self._away_checks:
-            self._intake.log.record_inbox_back()  # or raises: then the next turn does it
+            self._intake.log.record_inbox_back()  # if it raises, the next turn tries again
             self._away_checks = 0
             self._log.info("the inbox is back")
             self._scan_wanted = True

@@ -10,17 +10,17 @@ Item = TypeVar("Item")
 
 
 class QueueClosed(Exception):
-    """The queue was closed: the thread that takes from it ends."""
+    """The queue was closed, so the thread that takes from it should end."""
 
 
 class WorkQueue(Generic[Item]):
-    """A first-in, first-out queue that can be closed. Any thread may put and take.
+    """A first-in, first-out queue that can be closed. Thread-safe.
 
-    Closing drops what waits: the journal has it, and the next start takes it up.
+    Closing drops the waiting items: they are in the journal, from which the next start resumes them.
     """
 
     def __init__(self) -> None:
-        """Open and empty."""
+        """Begin open and empty."""
         self._changed = threading.Condition()
         self._items: deque[Item] = deque()
         self._closed = False
@@ -38,7 +38,7 @@ class WorkQueue(Generic[Item]):
     def get(self, timeout: float | None = None) -> Item:
         """Wait for the next item and return it.
 
-        Raise ``queue.Empty`` when none came for ``timeout`` seconds, QueueClosed once the queue is closed.
+        Raise ``queue.Empty`` if none came within ``timeout`` seconds (None: no limit), QueueClosed once it is closed.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         with self._changed:
@@ -54,7 +54,7 @@ class WorkQueue(Generic[Item]):
             return item
 
     def close(self) -> None:
-        """Wake the threads that take: they get QueueClosed."""
+        """Close the queue: ``get`` raises QueueClosed from now on, also in threads that wait."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

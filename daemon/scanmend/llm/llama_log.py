@@ -8,7 +8,7 @@ import llama_cpp as llama
 
 KEPT_MESSAGES = 200
 # parts of the messages, in lower case, with which llama.cpp and its backends report a lack of memory
-_OUT_OF_MEMORY_PHRASES = (
+_LLAMA_OUT_OF_MEMORY_PHRASES = (
     "out of memory",
     "failed to allocate",
     "cudamalloc failed",
@@ -46,7 +46,7 @@ class LlamaLog:
     def reports_out_of_memory(self) -> bool:
         """Return whether a message reports a lack of memory."""
         text = self.text.lower()
-        return any(phrase in text for phrase in _OUT_OF_MEMORY_PHRASES)
+        return any(phrase in text for phrase in _LLAMA_OUT_OF_MEMORY_PHRASES)
 
     @property
     def first_error(self) -> str:

@@ -15,9 +15,9 @@ from scanmend.llm.llama_context import LlamaContext
 
 # characters for private use, which the template renders in place of the page and the line
 _PAGE = "\ue0f0\ue0f1\ue0f2"
-_LINE = "\ue0f3\ue0f4\ue0f5"
+_LINE_PLACEHOLDER = "\ue0f3\ue0f4\ue0f5"
 # The line comes last and alone, since a template may show it and nothing else, as the built-in corrector's does.
-_USER_MESSAGE = f"<page>\n{_PAGE}\n</page>\n\nThe line:\n{_LINE}"
+_USER_MESSAGE = f"<page>\n{_PAGE}\n</page>\n\nThe line:\n{_LINE_PLACEHOLDER}"
 _DEFAULT_TEMPLATE = (
     "{% for m in messages %}{{ m['content'] }}\n\n{% endfor %}The line, corrected:\n"
 )
@@ -64,7 +64,7 @@ class ChatTemplate:
         Raises ModelUnavailable when the template fails or does not show the user's message.
         """
         text = self._rendered(instruction)
-        before, line, tail = text.partition(_LINE)
+        before, line, tail = text.partition(_LINE_PLACEHOLDER)
         if not line:
             raise ModelUnavailable("the model's chat template does not show the user's message")
         head, page, middle = before.partition(_PAGE)

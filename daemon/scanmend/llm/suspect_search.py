@@ -26,6 +26,7 @@ from scanmend.correction.lookalikes import (
     better_fitting,
     fit_gain,
 )
+from scanmend.correction.protected import WORD
 from scanmend.llm.candidates import CLASSES_PER_COST, candidates_for
 from scanmend.llm.ranking import MIN_DISTINCT_LETTERS, log_odds_without_model, threshold
 from scanmend.llm.suspect_word import SuspectWord
@@ -43,7 +44,6 @@ ENDINGS = (
     *("ed", "ing", "ly", "'s"),
 )
 MIN_TORN_WORD_CLASS: FrequencyClass = 3  # of a word that a space has torn in two
-_WORD = re.compile(r"\S+")
 
 Alternatives = Sequence[CharAlternatives]
 Token = tuple[re.Match[str], FrequencyClass]  # a word of a line, and its frequency class
@@ -92,7 +92,7 @@ def find_suspects(
 
 def _tokens(text: str, lexicon: Lexicon) -> list[Token]:
     """Return the words of a line that have a letter, with their frequency classes."""
-    matches = (m for m in _WORD.finditer(text) if any(map(str.isalpha, m.group())))
+    matches = (m for m in WORD.finditer(text) if any(map(str.isalpha, m.group())))
     return [(match, lexicon.frequency(match.group())) for match in matches]
 
 

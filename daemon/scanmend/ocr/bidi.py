@@ -20,9 +20,9 @@ class _Class(enum.Enum):
     NEUTRAL = enum.auto()
 
 
-_RIGHT = frozenset({"R", "AL"})
+_RIGHT_TO_LEFT = frozenset({"R", "AL"})
 _CLASSES = {
-    **dict.fromkeys(_RIGHT, _Class.RIGHT),
+    **dict.fromkeys(_RIGHT_TO_LEFT, _Class.RIGHT),
     **dict.fromkeys(("EN", "AN"), _Class.NUMBER),
     **dict.fromkeys(("CS", "ES", "ET", "NSM"), _Class.WITHIN_NUMBER),
     "L": _Class.LEFT,
@@ -52,7 +52,7 @@ def logical_order(pieces: Sequence[str]) -> list[str]:
 
 def is_right_to_left(text: str) -> bool:
     """Return whether a character is a letter of a right-to-left script."""
-    return unicodedata.bidirectional(text[0]) in _RIGHT
+    return unicodedata.bidirectional(text[0]) in _RIGHT_TO_LEFT
 
 
 def reads_from_right(text: str) -> bool:

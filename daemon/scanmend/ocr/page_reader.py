@@ -22,13 +22,13 @@ from scanmend.ocr.pdf.text_layer import (
     trusted_layer,
 )
 from scanmend.ocr.pictures import Rendered
-from scanmend.page import TEXT_LAYER, EngineInfo, Line, PageText, TextSource
+from scanmend.page import TEXT_LAYER_ENGINE, EngineInfo, Line, PageText, TextSource
 from scanmend.workers.protocol import PageRequest, ProbeRequest
 
 MAX_LINE_CHARACTERS = 2000  # of a printed line; a page with a longer one is read from its picture
 # grey levels between a page's darkest and lightest pixel; a page with less is blank
 BLANK_CONTRAST = 12
-LAYER_INFO = EngineInfo(TEXT_LAYER, importlib.metadata.version("pypdfium2"))
+LAYER_INFO = EngineInfo(TEXT_LAYER_ENGINE, importlib.metadata.version("pypdfium2"))
 
 
 def read_page(request: PageRequest) -> PageText:

@@ -22,7 +22,7 @@ MIN_SANE_DPI, MAX_SANE_DPI = 72, 2400
 ASSUMED_DPI = 72, 600  # bounds of a resolution that is derived from the size
 SQUARE = 0.95, 1.05  # ratio of the resolutions across and down within which pixels count as square
 
-_FORMATS = tuple(t.pillow_format for t in file_types.PICTURE_TYPES if t.pillow_format)
+_PILLOW_FORMATS = tuple(t.pillow_format for t in file_types.PICTURE_TYPES if t.pillow_format)
 _SCAN_AGAIN = "scan or copy it again"
 # what Pillow's decoders raise for damaged data, besides OSError
 _DECODING_ERRORS = (
@@ -66,7 +66,7 @@ def _identified(file: UnmappedFile, name: str) -> Image.Image:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return Image.open(file, formats=_FORMATS)
+            return Image.open(file, formats=_PILLOW_FORMATS)
         except UnidentifiedImageError:
             file.seek(0)
             raise _unidentified(file.read(16), name) from None

@@ -4,7 +4,7 @@ import functools
 import threading
 
 from scanmend import errors
-from scanmend.config.parsers import in_words
+from scanmend.config.parsers import duration_text
 from scanmend.config.profiles import select
 from scanmend.document import Document, EndDoubt, FileSnapshot, State
 from scanmend.errors import show
@@ -133,5 +133,5 @@ def _end_doubt(odd_end: str, waited: float) -> EndDoubt:
     ``waited``: seconds for which the file was quiet before it was claimed.
     """
     symptom = f"the end of the PDF looks incomplete: {odd_end}"
-    after = f"; it was read after {in_words(waited)} of quiet" if waited else ""
+    after = f"; it was read after {duration_text(waited)} of quiet" if waited else ""
     return EndDoubt(symptom, symptom + after)

@@ -33,7 +33,7 @@ from scanmend.store.journal import Journal
 from scanmend.store.lock import lock
 from scanmend.store.mounts import Root, choose_method
 from scanmend.telemetry import log
-from scanmend.workers.sandbox import lacking
+from scanmend.workers.sandbox import find_gaps
 
 HEALTH_CHECK_SECONDS = 5.0  # between two checks of the threads
 PRUNED_PER_CHECK = 1_000  # documents that the journal forgets at one health check; takes 20 ms
@@ -119,9 +119,9 @@ class Daemon:
         self._log.info(
             "starting", version=__version__, process=os.getpid(), config=settings.file or "defaults"
         )
-        self._log.info("engine", engine=engine.engine, reason=engine.why)
-        for missing in lacking():
-            self._log.warning("not confined", reason=str(missing))
+        self._log.info("engine", engine=engine.engine, reason=engine.reason)
+        for gap in find_gaps():
+            self._log.warning("not confined", reason=str(gap))
         return Context(settings, profiles, engine.engine)
 
     def _start_clearing(self, roots: folders.Roots, stack: contextlib.ExitStack) -> None:

@@ -77,7 +77,7 @@ class ResultWriter:
         if document.stem is not None:
             for extension in extensions():
                 path = os.path.join(folder, naming.fit(document.stem, extension))
-                if extension != naming.SIDECAR and os.path.isfile(path):
+                if extension != naming.SIDECAR_EXTENSION and os.path.isfile(path):
                     os.unlink(path)
         gone = self._stores.journal.move(document, State.GONE, reason)
         self._stores.inbox.parts.drop_below(document)
@@ -90,7 +90,7 @@ class ResultWriter:
         """Return whether the document's sidecar exists: it is written last, so the result is complete."""
         if document.stem is None:
             return False
-        path = os.path.join(folder, naming.fit(document.stem, naming.SIDECAR))
+        path = os.path.join(folder, naming.fit(document.stem, naming.SIDECAR_EXTENSION))
         return os.path.isfile(path) and sidecar.is_of(path, document)
 
     def _pages(self, document: Document) -> Iterator[PageResult]:

@@ -23,7 +23,7 @@ from scanmend.store.journal import Journal
 from scanmend.telemetry import log
 from scanmend.telemetry.error_boundary import ErrorBoundary
 
-POLL_SECONDS = 1.0  # how often the journal is read for new events
+MOVES_POLL_SECONDS = 1.0  # how often the journal is read for new events
 ALARM_SECONDS = 15.0  # how often the status is checked for trouble
 GIVE_UP_SECONDS = 24 * 3600.0  # how long one event is tried
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0  # seconds between two tries of one event
@@ -62,7 +62,7 @@ class Hooks:
 
     def run(self, stop: threading.Event) -> None:
         """Deliver until stopped."""
-        while not stop.wait(POLL_SECONDS):
+        while not stop.wait(MOVES_POLL_SECONDS):
             self.turn(time.monotonic(), stop.is_set)
 
     def turn(self, now: float, is_stopping: IsStopping) -> None:
@@ -83,7 +83,7 @@ class Hooks:
             self._check_for_trouble(is_stopping)
 
     def _resume(self, receiver: Receiver) -> _Delivery:
-        known = self._journal.facts.recall(Memory.TOLD, receiver.name)
+        known = self._journal.facts.recall(Memory.HOOK_POSITION, receiver.name)
         if known:
             return _Delivery(receiver, int(known.value))
         delivery = _Delivery(receiver, self._journal.last_move())
@@ -129,7 +129,7 @@ class Hooks:
 
     def _remember(self, delivery: _Delivery) -> None:
         name, position = delivery.receiver.name, str(delivery.position)
-        self._journal.facts.remember(Memory.TOLD, name, position)
+        self._journal.facts.remember(Memory.HOOK_POSITION, name, position)
 
     def _message(self, event: Event, document: Document, reason: str) -> Message:
         message: Message = {
@@ -144,7 +144,10 @@ class Hooks:
         }
         if event == Event.PUBLISHED and document.stem is not None:
             outbox = os.fsencode(self._settings.folders.outbox)
-            for name, extension in (("text", naming.TEXT), ("sidecar", naming.SIDECAR)):
+            for name, extension in (
+                ("text", naming.TEXT_EXTENSION),
+                ("sidecar", naming.SIDECAR_EXTENSION),
+            ):
                 path = naming.result_path(outbox, document.path, document.stem, extension)
                 message[name] = os.fsdecode(path)
         return message

@@ -23,7 +23,7 @@ from scanmend.service.status import read_status, troubles
 from scanmend.telemetry import log, metrics
 
 CLIENT_SECONDS = 10.0  # how long a client may take for its request
-JOIN_SECONDS = 2.0  # how long the server's thread may take to end
+SERVER_JOIN_SECONDS = 2.0  # how long the server's thread may take to end
 _PLAIN = "text/plain; charset=utf-8"
 
 
@@ -95,7 +95,7 @@ class MonitoringServer:
         """Stop serving."""
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(JOIN_SECONDS)
+        self._thread.join(SERVER_JOIN_SECONDS)
         if self._socket_path:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._socket_path)

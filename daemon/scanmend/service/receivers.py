@@ -16,7 +16,7 @@ from typing import Any
 from scanmend.config.settings import HooksSettings
 
 WEBHOOK_SECONDS = 15.0  # how long a request may take
-_POLL_SECONDS = 0.1  # how often a program is asked whether it has ended
+_STOP_POLL_SECONDS = 0.1  # how often a program is asked whether it has ended
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "USER", "LOGNAME", "TMPDIR")
 
 Message = dict[str, Any]
@@ -81,7 +81,7 @@ def _to_program(command: tuple[str, ...], seconds: float) -> Deliver:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and not is_stopping():
             with contextlib.suppress(subprocess.TimeoutExpired):
-                code = process.wait(_POLL_SECONDS)
+                code = process.wait(_STOP_POLL_SECONDS)
                 return f"{command[0]}: exit code {code}" if code else None
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

@@ -28,9 +28,8 @@ class Status:
     in_work: Sequence[tuple[Document, int]] = ()  # with the number of finished pages
     failed: Sequence[Document] = ()
     facts: Mapping[str, Fact] = field(default_factory=dict)
-    oldest: float = (
-        0.0  # when the unfinished document that waits longest was first seen; 0: none waits
-    )
+    # when the unfinished document that waits longest was first seen; 0: none waits
+    oldest: float = 0.0
     last_write: float = 0.0  # when the journal was last written
 
     def count(self, *states: State) -> int:

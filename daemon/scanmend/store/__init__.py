@@ -1,1 +1,1 @@
-"""What stays: the journal, files, folders."""
+"""Store everything that outlives a run: the journal, files and folders."""

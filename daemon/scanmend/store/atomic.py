@@ -1,6 +1,6 @@
-"""Writing and moving files so that they are whole and durable, and never replace another document's.
+"""Write and move files so that they are complete and durable, and never replace another document's file.
 
-Paths are bytes: what a scanner calls its file need not be UTF-8.
+Paths are bytes, since a scanner may give a file a name that is not UTF-8.
 """
 
 import contextlib
@@ -14,15 +14,15 @@ from collections.abc import Callable, Iterable, Iterator
 
 from scanmend.store import naming
 
-# temporary files whose removal failed together with their writing, under the lock
-_unremoved: set[bytes] = set()
 _unremoved_lock = threading.Lock()
-# fsync of a folder on file systems that can't: some shares
+# temporary files that could not be removed after a failed write; guarded by the lock
+_unremoved: set[bytes] = set()
+# what fsync of a folder raises on file systems that can't do it, such as some shares
 _NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 
 
 def write(path: bytes, chunks: Iterable[bytes]) -> None:
-    """Write a file whole: a temporary file beside it, fsync, rename, fsync of the folder."""
+    """Write a complete file: a temporary file beside it, fsync, rename, fsync of the folder. Raise OSError."""
     temp = naming.temp_beside(path)
     try:
         with open(temp, "wb") as file:
@@ -39,7 +39,7 @@ def write(path: bytes, chunks: Iterable[bytes]) -> None:
 def move(source: bytes, target: bytes) -> None:
     """Move a file durably, also to another file system.
 
-    Raises FileExistsError when there is something at ``target``.
+    Raise FileExistsError if ``target`` exists, and other OSErrors.
     """
     if os.path.lexists(target):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
@@ -58,7 +58,7 @@ def _copy(source: bytes, target: bytes) -> None:
     temp = naming.temp_beside(target)
     try:
         shutil.copyfile(source, temp, follow_symlinks=False)
-        # a share may refuse times and modes; the content is what counts
+        # a share may refuse times and modes; only the content is essential
         with contextlib.suppress(OSError):
             shutil.copystat(source, temp)
         with open(temp, "rb") as file:
@@ -70,7 +70,7 @@ def _copy(source: bytes, target: bytes) -> None:
 
 
 def make_folder(path: bytes) -> None:
-    """Make a folder and its parents, durably. An existing folder is fine."""
+    """Make a folder and its parents durably, if they don't exist. Raise OSError."""
     if not os.path.isdir(path):
         parent = os.path.dirname(path)
         make_folder(parent)
@@ -80,7 +80,7 @@ def make_folder(path: bytes) -> None:
 
 
 def sync_folder(path: bytes) -> None:
-    """Make renames in a folder durable, if its file system can do that."""
+    """Make renames in a folder durable, if its file system can do that. Raise OSError."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(fd)
@@ -92,7 +92,7 @@ def sync_folder(path: bytes) -> None:
 
 
 def sha256_of(path: bytes) -> str:
-    """Return the sha256 of a file in hex. It follows no symbolic link and does not wait for a pipe."""
+    """Return the sha256 of a file in hex. Raise OSError for a symbolic link, and don't wait for a pipe."""
     with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -100,12 +100,12 @@ def sha256_of(path: bytes) -> str:
 def clear_temp(folder: bytes, stop: Callable[[], bool]) -> Iterator[bytes]:
     """Remove the temporary files of earlier runs below a folder. Yield the path of each.
 
-    This run may write there at the same time; its own files stay.
+    The temporary files of this run stay: it may write at the same time. ``stop``: returns whether to stop the walk.
     """
     for parent, _, names in os.walk(folder):
         for name in filter(naming.is_left_over, names):
             path = os.path.join(parent, name)
-            # another daemon may be writing it, and rename it at this moment
+            # another daemon may write this file, and rename it at this moment
             with contextlib.suppress(OSError):
                 if stat.S_ISREG(os.lstat(path).st_mode):
                     _remove(path)
@@ -115,7 +115,7 @@ def clear_temp(folder: bytes, stop: Callable[[], bool]) -> Iterator[bytes]:
 
 
 def _remove(path: bytes) -> None:
-    """Remove a file. If that fails, as on a disk that has just failed to write, ``retry_removals`` does it later."""
+    """Remove a file, or leave it to ``retry_removals``: the removal may fail on the disk that just failed to write."""
     try:
         os.unlink(path)
     except FileNotFoundError:

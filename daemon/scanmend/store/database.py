@@ -1,7 +1,7 @@
-"""The SQLite database of a state folder: opening it, transactions, and whose fault an error is.
+"""The SQLite database of a state folder: open it, run transactions, and tell the machine's errors from bugs.
 
-The database is in WAL mode, and each transaction ends with a full fsync. One connection under a lock serves all threads
-of the daemon. Other processes, such as `scanmend status`, open connections of their own for reading.
+The database is in WAL mode, and each transaction ends with a full fsync. All threads of the daemon share one connection
+under a lock. Other processes, such as `scanmend status`, open connections of their own for reading.
 """
 
 import contextlib
@@ -14,11 +14,11 @@ from typing import Any, Self
 from scanmend.errors import ConfigError, DiskFull, MachineError
 from scanmend.store.schema import VERSION, upgrade
 
-FILE_NAME = "journal.sqlite"
+JOURNAL_FILE_NAME = "journal.sqlite"
 BUSY_SECONDS = 10.0  # how long a statement waits for another process's transaction
 
-# primary result codes (https://www.sqlite.org/rescode.html) for which the machine is at fault; all others are bugs.
-# SQLITE_LOCKED is a bug, too: it tells of a conflict within one connection, SQLITE_BUSY of one with another process.
+# The primary result codes (https://www.sqlite.org/rescode.html) that are this machine's fault; all others are bugs.
+# SQLITE_LOCKED is a bug, too: it reports a conflict within one connection, SQLITE_BUSY one with another process.
 _WAIT = "scanmend goes on by itself"
 _REMEDIES = {
     sqlite3.SQLITE_FULL: f"free space in folders.state, {_WAIT}",
@@ -37,17 +37,17 @@ class Database:
     """One connection to the journal's database, which all threads of a process share."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        """Wrap a connection; use ``open`` or ``open_read_only``."""
+        """Wrap a connection. Callers use ``open`` or ``open_read_only``."""
         self.connection = connection
         self._lock = threading.RLock()
 
     @classmethod
     def open(cls, folder: str) -> Self:
-        """Open the database for writing. Create it, or bring it up to date, if need be.
+        """Open the database for writing; create it or upgrade its schema if need be.
 
-        Raises ConfigError when the folder can't hold it, or when a later version of scanmend has written it.
+        Raise ConfigError if the folder can't hold it, or a later version of scanmend has written it.
         """
-        path = os.path.join(folder, FILE_NAME)
+        path = os.path.join(folder, JOURNAL_FILE_NAME)
         try:
             connection = sqlite3.connect(
                 path, isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS
@@ -67,11 +67,11 @@ class Database:
 
     @classmethod
     def open_read_only(cls, folder: str) -> Self | None:
-        """Open the database for reading beside a running daemon. Return None when there is none yet.
+        """Open the database for reading beside a running daemon. Return None if there is none yet.
 
-        Raises ConfigError when it can't be read, or has another version's schema.
+        Raise ConfigError if it can't be read, or has another version's schema.
         """
-        path = os.path.join(folder, FILE_NAME)
+        path = os.path.join(folder, JOURNAL_FILE_NAME)
         if not os.path.exists(path):
             return None
         uri = f"file:{path.replace('%', '%25').replace('?', '%3f').replace('#', '%23')}?mode=ro"
@@ -99,9 +99,9 @@ class Database:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Run the statements of the block as one transaction. Roll back when it raises.
+        """Run the statements of the block as one transaction, and roll it back if the block raises.
 
-        Raises MachineError as ``whose_fault`` says.
+        Raise the error that ``classified`` returns for one of SQLite's.
         """
         with self._lock:
             try:
@@ -110,26 +110,26 @@ class Database:
                 self.connection.execute("COMMIT")
             except sqlite3.Error as error:
                 self._roll_back()
-                raise whose_fault(error, "written") from None
+                raise classified(error, "written") from None
             except BaseException:
                 self._roll_back()
                 raise
 
     def rows(self, statement: str, *values: Any) -> list[Any]:
-        """Return all rows of a query. Raises MachineError as ``whose_fault`` says."""
+        """Return all rows of a query. Raise as ``transaction`` does."""
         with self._lock:
             try:
                 return self.connection.execute(statement, values).fetchall()
             except sqlite3.Error as error:
-                raise whose_fault(error, "read") from None
+                raise classified(error, "read") from None
 
     def row(self, statement: str, *values: Any) -> Any:
-        """Return the first row of a query, or None. Raises MachineError as ``whose_fault`` says."""
+        """Return the first row of a query, or None. Raise as ``transaction`` does."""
         with self._lock:
             try:
                 return self.connection.execute(statement, values).fetchone()
             except sqlite3.Error as error:
-                raise whose_fault(error, "read") from None
+                raise classified(error, "read") from None
 
     def _roll_back(self) -> None:
         with contextlib.suppress(sqlite3.Error):
@@ -137,11 +137,12 @@ class Database:
                 self.connection.execute("ROLLBACK")
 
 
-def whose_fault(error: sqlite3.Error, what_failed: str) -> Exception:
+def classified(error: sqlite3.Error, failed_to_be: str) -> Exception:
     """Return the error to raise for one of SQLite's.
 
-    A full, failing, read-only or damaged disk and a lock of another process give a MachineError. Everything else is a
-    bug of scanmend (a wrong statement, a violated constraint, a closed connection): the error itself, with a note.
+    It is a MachineError for a full, failing, read-only or damaged disk, and for a lock of another process. Any other
+    error is a bug of scanmend (a wrong statement, a violated constraint, a closed connection): it is returned with a
+    note. ``failed_to_be``: "read" or "written".
     """
     code = getattr(error, "sqlite_errorcode", None)  # absent in errors of Python's sqlite3 module
     primary = None if code is None else code & 0xFF
@@ -149,4 +150,4 @@ def whose_fault(error: sqlite3.Error, what_failed: str) -> Exception:
         error.add_note("This is a bug in scanmend, not a fault of the disk.")
         return error
     cls = DiskFull if primary == sqlite3.SQLITE_FULL else MachineError
-    return cls(f"the journal can't be {what_failed}: {error}", _REMEDIES[primary])
+    return cls(f"the journal can't be {failed_to_be}: {error}", _REMEDIES[primary])

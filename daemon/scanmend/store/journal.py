@@ -1,6 +1,6 @@
-"""The journal: what happened to every file, on disk before anything else happens.
+"""The journal: the history of every file. Each step is on disk before the next one begins.
 
-Here states change, and nowhere else.
+No other module changes a document's state.
 """
 
 import dataclasses
@@ -12,17 +12,16 @@ from typing import Literal, Self
 
 from scanmend.document import MOVES, Contents, Document, EndDoubt, FileSnapshot, NewPart, State
 from scanmend.store.database import Database
-from scanmend.store.queries import COLUMNS, IN_HAND, JournalReader, as_document
+from scanmend.store.queries import COLUMNS, IS_IN_HAND, JournalReader, as_document
 
-PUBLISHED = (
-    "published"  # the outcome of a document whose result is complete; else it is an error's code
-)
-# in these states a document is not in work: its pages and embedded files are deleted
+# the outcome of a document whose result is complete; any other outcome is an error's code
+PUBLISHED = "published"
+# states of documents that are not in work: the journal deletes their pages and embedded files
 _OUT_OF_WORK = (State.SETTLING, State.DONE, State.FAILED, State.GONE)
 
 
 class IllegalMove(RuntimeError):
-    """A bug: a move that ``MOVES`` does not have, or from a state that the document is not in."""
+    """A move that is not in ``MOVES``, or from a state that the document has left: a bug."""
 
 
 class Journal(JournalReader):
@@ -30,28 +29,29 @@ class Journal(JournalReader):
 
     @classmethod
     def open(cls, folder: str) -> Self:
-        """Open the journal for writing, and create it if need be; ConfigError as in ``Database``."""
+        """Open the journal for writing, and create it if need be. Raise ConfigError as ``Database.open`` does."""
         return cls(Database.open(folder))
 
     # files become documents -----------------------------------------------------------------------
 
     def claim(
-        self, seen: FileSnapshot, sha256: str, profile: str, doubts: Sequence[EndDoubt] = ()
+        self, snapshot: FileSnapshot, sha256: str, profile: str, doubts: Sequence[EndDoubt] = ()
     ) -> Document | None:
-        """Enter a file that is whole as QUEUED. Return None when it is in hand already.
+        """Enter a complete file as QUEUED. Return None if it is in hand already.
 
-        ``doubts`` say why it may be unfinished; ``Document.end_doubts`` has them until its contents are known.
+        ``doubts``: why it may be unfinished nevertheless; ``Document.end_doubts`` has them until its contents are
+        known.
         """
         with self._db.transaction() as db:
-            if self.in_hand(seen) or self._is_touched(seen, sha256):
+            if self.in_hand(snapshot) or self._is_touched(snapshot, sha256):
                 return None
-            waiting = self.waiting(seen.path)
-            for old in self._documents("path = ? AND state = 'failed'", seen.path):
+            waiting = self.waiting(snapshot.path)
+            for old in self._documents("path = ? AND state = 'failed'", snapshot.path):
                 if old.sha256 == sha256:
                     self._move(old, State.GONE, "dropped again")
             why = doubts[0].warning if doubts else "whole"
             stored = json.dumps([dataclasses.asdict(doubt) for doubt in doubts])
-            values = (*seen.identity, sha256, profile, stored)
+            values = (*snapshot.identity, sha256, profile, stored)
             if waiting:
                 db.execute(
                     "UPDATE documents SET size = ?, mtime_ns = ?, inode = ?, sha256 = ?, profile = ?, warnings = ?"
@@ -63,26 +63,26 @@ class Journal(JournalReader):
             row = db.execute(
                 "INSERT INTO documents (path, size, mtime_ns, inode, sha256, profile, warnings, state, reason, since,"
                 f" first_seen) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING {COLUMNS}",
-                (seen.path, *values, State.QUEUED, why, now, now),
+                (snapshot.path, *values, State.QUEUED, why, now, now),
             ).fetchone()
             return self._entered(row)
 
-    def note_waiting(self, seen: FileSnapshot, first_seen: float, why: str) -> Document:
-        """Enter a file as SETTLING, or note a new reason for its wait."""
+    def note_waiting(self, snapshot: FileSnapshot, first_seen: float, why: str) -> Document:
+        """Enter a file as SETTLING, or note a new reason for its wait. Return the document as it was before."""
         with self._db.transaction() as db:
-            waiting = self.waiting(seen.path)
+            waiting = self.waiting(snapshot.path)
             if waiting:
-                # the hash says that this very version was opened; of a changed file nothing is known any more
-                tried = waiting.sha256 if waiting.identity == seen.identity else ""
+                # a hash says that this very version was opened before; a changed file has none
+                tried = waiting.sha256 if waiting.identity == snapshot.identity else ""
                 db.execute(
                     "UPDATE documents SET reason = ?, size = ?, mtime_ns = ?, inode = ?, sha256 = ? WHERE id = ?",
-                    (why, *seen.identity, tried, waiting.id),
+                    (why, *snapshot.identity, tried, waiting.id),
                 )
                 return waiting
             row = db.execute(
                 "INSERT INTO documents (path, size, mtime_ns, inode, state, reason, since, first_seen)"
                 f" VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING {COLUMNS}",
-                (seen.path, *seen.identity, State.SETTLING, why, time.time(), first_seen),
+                (snapshot.path, *snapshot.identity, State.SETTLING, why, time.time(), first_seen),
             ).fetchone()
             return self._entered(row)
 
@@ -91,14 +91,14 @@ class Journal(JournalReader):
         self._log_move(document.id, None, document.state, document.reason, document.since)
         return document
 
-    def _is_touched(self, seen: FileSnapshot, sha256: str) -> bool:
-        """Return whether it is a file in hand whose time or inode changed, but not its content. Note them.
+    def _is_touched(self, snapshot: FileSnapshot, sha256: str) -> bool:
+        """Return whether this is a file in hand of which only mtime or inode changed; note the new ones.
 
-        A NAS and virus scanners do that.
+        NAS systems and virus scanners change them.
         """
         cursor = self._db.connection.execute(
-            f"UPDATE documents SET mtime_ns = ?, inode = ? WHERE path = ? AND size = ? AND sha256 = ? AND {IN_HAND}",
-            (seen.mtime_ns, seen.inode, seen.path, seen.size, sha256),
+            f"UPDATE documents SET mtime_ns = ?, inode = ? WHERE path = ? AND size = ? AND sha256 = ? AND {IS_IN_HAND}",
+            (snapshot.mtime_ns, snapshot.inode, snapshot.path, snapshot.size, sha256),
         )
         return cursor.rowcount > 0
 
@@ -107,11 +107,11 @@ class Journal(JournalReader):
     def move(
         self, document: Document, new: State, reason: str, *, outcome: str = "", kept: bool = False
     ) -> Document:
-        """Take a document to its next state. Return it as it is then.
+        """Move a document to another state, and return it in that state.
 
-        ``outcome``: ``PUBLISHED`` or an error's code; empty: as it was. ``kept``: the original stays in the inbox.
-        Raises IllegalMove when the table does not have the move, or the document is not in the state that the caller
-        believes: then two threads work on it.
+        ``outcome``: ``PUBLISHED`` or an error's code; empty: unchanged. ``kept``: the original stays in the inbox.
+        Raise IllegalMove if ``MOVES`` does not have the move, or if the document is in another state than the caller's
+        copy: then two threads work on it.
         """
         with self._db.transaction():
             return self._move(document, new, reason, outcome=outcome, kept=kept)
@@ -148,7 +148,7 @@ class Journal(JournalReader):
         )
 
     def _enter_parts(self, db: sqlite3.Connection, document: Document) -> None:
-        """Queue the embedded files of a document that is published, in the same transaction, each once."""
+        """Queue the embedded files of a published document, in the transaction of its move."""
         now = time.time()
         reason = f"embedded in {document.name}"
         entered = (document.mtime_ns, document.profile, State.QUEUED, reason, now)
@@ -162,18 +162,18 @@ class Journal(JournalReader):
         for (number,) in numbers:
             self._log_move(number, None, State.QUEUED, reason, now)
 
-    # what is decided about a document within a state ----------------------------------------------
+    # documents change within a state --------------------------------------------------------------
 
     def note_reason(self, document: Document, reason: str) -> Document:
-        """Say why a document waits."""
+        """Note why a document waits, and return it."""
         return self._note(document, "reason", reason)
 
     def note_stem(self, document: Document, stem: str) -> Document:
-        """Fix the stem of the result's names, before the first byte is written."""
+        """Fix the stem of the result's names, before the first byte is written. Return the document."""
         return self._note(document, "stem", stem)
 
     def note_put_away(self, document: Document, path: bytes) -> Document:
-        """Fix where the original goes, before it is moved."""
+        """Fix the path for the original, before it is moved. Return the document."""
         return self._note(document, "put_away", path)
 
     def _note(
@@ -189,9 +189,9 @@ class Journal(JournalReader):
     def keep_contents(
         self, document: Document, contents: Contents, parts: Sequence[NewPart] = ()
     ) -> Document:
-        """Keep what a file holds, so that a restart need not look again.
+        """Store what a file holds, so that a restart need not find it out again. Return the document.
 
-        ``parts`` become documents when this one is published.
+        ``parts``: embedded files, which become documents when this one is published.
         """
         with self._db.transaction() as db:
             db.execute("DELETE FROM parts WHERE parent = ?", (document.id,))
@@ -209,11 +209,11 @@ class Journal(JournalReader):
     # age ------------------------------------------------------------------------------------------
 
     def prune(self, before: float, limit: int) -> int:
-        """Forget up to ``limit`` documents that were DONE or GONE before this moment. Return how many.
+        """Delete up to ``limit`` documents that were DONE or GONE before ``before``, in seconds since the epoch.
 
-        Never forgotten are: documents whose original stays in the inbox, for it would count as new; FAILED ones, which
-        a person is to see until they are dropped again; the last document and that of the last move, because their
-        numbers must not be given twice: hooks remember by them how far they are.
+        Return how many. It keeps documents whose original stays in the inbox, which would count as new; FAILED
+        documents, which a person should see; and the last document and that of the last move: SQLite would give their
+        numbers again, and hooks remember their position by them.
         """
         with self._db.transaction() as db:
             old = db.execute(

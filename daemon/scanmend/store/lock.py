@@ -1,4 +1,4 @@
-"""The lock that lets one daemon work on a state folder."""
+"""The lock that allows only one daemon to work on a state folder."""
 
 import errno
 import fcntl
@@ -7,17 +7,17 @@ import time
 
 from scanmend.errors import AlreadyRunning
 
-FILE_NAME = "daemon.lock"
-RETRY_SECONDS = 0.05
+LOCK_FILE_NAME = "daemon.lock"
+LOCK_RETRY_SECONDS = 0.05  # between two tries to take the lock
 
 
 def lock(folder: str, patience: float = 1.0) -> int:
     """Lock a state folder for this process. Return the file descriptor, which must stay open.
 
-    Raises AlreadyRunning when another process still holds it after ``patience`` seconds; `scanmend status` holds it for
-    an instant.
+    Wait up to ``patience`` seconds, since `scanmend status` holds the lock for an instant. Raise AlreadyRunning if
+    another process holds it longer, or OSError.
     """
-    fd = os.open(os.path.join(folder, FILE_NAME), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    fd = os.open(os.path.join(folder, LOCK_FILE_NAME), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     deadline = time.monotonic() + patience
     while True:
         try:
@@ -34,16 +34,16 @@ def lock(folder: str, patience: float = 1.0) -> int:
                 f"{folder}: another scanmend works on this state folder (process {owner or '?'})",
                 "stop it first, or give this one its own folders.state",
             )
-        time.sleep(RETRY_SECONDS)
+        time.sleep(LOCK_RETRY_SECONDS)
     os.ftruncate(fd, 0)
     os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
     return fd
 
 
 def running(folder: str) -> int | None:
-    """Return the process id of the daemon on a state folder (0: it has not written it yet), or None when none runs."""
+    """Return the process id of the daemon on a state folder, 0 if it has not written it yet, None if none runs."""
     try:
-        fd = os.open(os.path.join(folder, FILE_NAME), os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(os.path.join(folder, LOCK_FILE_NAME), os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
     try:

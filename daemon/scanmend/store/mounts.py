@@ -1,7 +1,7 @@
-"""The file system below a folder: a local disk or a share, and whether it is still the same one.
+"""The file system of a folder: whether it is a local disk or a share, and whether it is still the same one.
 
-A share that is unmounted looks like an empty folder, and a mounted share sends no events for what others write.
-/proc/self/mountinfo (see proc(5)) tells both; a path's name never does.
+An unmounted share looks like an empty folder, and a mounted share sends no events when other machines write. Only
+/proc/self/mountinfo (see proc(5)) tells; the path does not.
 """
 
 import json
@@ -10,7 +10,7 @@ import re
 from dataclasses import asdict, dataclass
 
 MOUNTINFO = "/proc/self/mountinfo"
-# as text: lists of this length would fill a screen
+# in one string: a list with one name per line would fill a screen
 _NETWORK = frozenset(
     "9p afs beegfs ceph cifs coda davfs drvfs gfs2 glusterfs gpfs lustre ncpfs nfs nfs4"  # noqa: SIM905
     " ocfs2 orangefs prl_fs smb2 smb3 smbfs vboxsf virtiofs".split()
@@ -22,7 +22,7 @@ _LOCAL_FUSE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """One line of mountinfo."""
+    """One mount, from a line of mountinfo."""
 
     fstype: str
     source: str
@@ -30,21 +30,21 @@ class Mount:
 
     @property
     def network(self) -> bool:
-        """Return whether other machines may write there without events for this one."""
+        """Return whether other machines may write there, without events for this machine."""
         fuse = self.fstype.startswith("fuse") and self.fstype not in _LOCAL_FUSE
         return self.fstype in _NETWORK or fuse
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """How to watch a folder: "native" (the kernel's events) or "polling", and why."""
+    """How to watch a folder. ``name``: "native" (the kernel's events) or "polling"; ``why``: the reason, for people."""
 
     name: str
     why: str
 
 
 def mounts() -> list[Mount]:
-    """Return all mounts of this process, later ones after earlier ones; an empty list where there is no /proc."""
+    """Return all mounts of this process, in the order of mounting; an empty list without /proc."""
     try:
         with open(MOUNTINFO, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
             return [_parse(line) for line in file]
@@ -54,7 +54,7 @@ def mounts() -> list[Mount]:
 
 def _parse(line: str) -> Mount:
     before, _, after = line.partition(" - ")
-    # split at ASCII blanks only: the kernel escapes those, and a no-break space in a share's name is part of the name
+    # split at ASCII spaces only: the kernel escapes spaces in names, but not a no-break space
     fstype, source = after.split(" ")[:2]
     return Mount(fstype, _unescape(source), _unescape(before.split(" ")[4]))
 
@@ -64,7 +64,7 @@ def _unescape(text: str) -> str:
 
 
 def mount_of(path: str) -> Mount:
-    """Return the mount that a path lies on; the path need not exist."""
+    """Return the mount on which a path lies; the path need not exist. Its fstype is "unknown" without /proc."""
     real = os.path.realpath(path)
     found = Mount("unknown", "", "/")
     for mount in mounts():
@@ -84,13 +84,13 @@ def _within(path: str, folder: str) -> bool:
 
 
 def choose_method(path: str, configured: str) -> Method:
-    """Return how to watch an inbox; ``configured`` is "auto", "native" or "polling"."""
+    """Return how to watch an inbox. ``configured``: ``watch.method``, which is "auto", "native" or "polling"."""
     if configured != "auto":
         return Method(configured, f"watch.method: {configured}")
     mount = mount_of(path)
-    for one in (mount, *submounts(path)):
-        if one.network:
-            why = f"{one.mount_point} is a share ({one.fstype}), which sends no events"
+    for candidate in (mount, *submounts(path)):
+        if candidate.network:
+            why = f"{candidate.mount_point} is a share ({candidate.fstype}), which sends no events"
             return Method("polling", why)
     if mount.fstype == "unknown":
         return Method("native", "its file system can't be told; taken for a disk of this machine")
@@ -98,25 +98,25 @@ def choose_method(path: str, configured: str) -> Method:
 
 
 def free_bytes(path: str) -> int:
-    """Return the number of bytes that this user may still write on the file system of a path."""
+    """Return how many bytes this user may still write on the file system of a path. Raise OSError."""
     status = os.statvfs(path)
     return status.f_bavail * status.f_frsize
 
 
 class Root:
-    """A configured folder, and the file system that it was on when it could last be trusted."""
+    """A configured folder, and the file system on which it was when it was last trusted."""
 
     def __init__(self, path: str, known: str | None = None) -> None:
-        """``known``: what ``export`` returned in an earlier run."""
+        """Check nothing yet. ``known``: what ``export`` returned in an earlier run."""
         self.path = path
         self._known = Mount(**json.loads(known)) if known else None
         self._inode: tuple[int, int] | None = None
 
     def check(self) -> str | None:
-        """Return why the folder can't be trusted at this moment, or None.
+        """Return why the folder can't be trusted at this moment; None if it can.
 
-        A folder whose file system is gone can't be trusted until it is back. One that was made anew on the same file
-        system, or over which a share was mounted, is trusted; ``inode`` says that it must be watched anew.
+        A folder whose file system is gone can't be trusted until that is back. A folder that was made anew on the same
+        file system, or on which a share was mounted, is trusted; its new ``inode`` shows that it must be watched anew.
         """
         try:
             status = os.stat(self.path)
@@ -137,7 +137,7 @@ class Root:
 
     @property
     def inode(self) -> tuple[int, int] | None:
-        """Return device and inode of the folder when it was last trusted."""
+        """Return the folder's device and inode when it was last trusted; None before the first successful check."""
         return self._inode
 
     @property
@@ -146,5 +146,5 @@ class Root:
         return mount_of(self.path).network
 
     def export(self) -> str | None:
-        """Return what to remember for the next run; None before the first successful check."""
+        """Return the file system, as JSON for the next run; None before the first successful check."""
         return json.dumps(asdict(self._known)) if self._known else None

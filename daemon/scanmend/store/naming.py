@@ -1,7 +1,7 @@
 """Every name that scanmend gives to a file or folder: results, collisions, error reports, parts, temporary files.
 
-Names of files are bytes: what a scanner calls its file need not be UTF-8. Names of results are UTF-8, and such that
-every file system and SMB client takes them.
+Names in the inbox are bytes, since a scanner may give a file a name that is not UTF-8. Names of results are UTF-8, and
+every file system and SMB client accepts them.
 """
 
 import itertools
@@ -11,23 +11,23 @@ from collections.abc import Callable, Iterator, Sequence
 
 from scanmend.file_types import by_extension
 
-TEXT = ".txt"
-SIDECAR = ".json"
+TEXT_EXTENSION = ".txt"
+SIDECAR_EXTENSION = ".json"
 ERROR_REPORT = ".error.json"
 
-MAX_NAME_BYTES = 255  # on every file system that we meet
-MAX_PATH_BYTES = 4096  # with the zero byte at its end
+MAX_NAME_BYTES = 255  # on all usual file systems
+MAX_PATH_BYTES = 4096  # with the zero byte at its end (PATH_MAX of Linux)
 
-# reserved on some system, or controlling a terminal, the end of a line or the direction of the text
+# characters that some system reserves, or that control a terminal, line breaks or the direction of text
 _UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]')
-# names of devices on Windows, with any extension; those with superscript digits are reserved, too
+# names of devices on Windows, reserved with any extension, also with superscript digits
 _RESERVED = re.compile(
     r"(?i)(con|prn|aux|nul|com[\d¹²³]|lpt[\d¹²³]|conin\$|conout\$|clock\$)(\.|$)"
 )
-# what ``candidates`` appends to a stem at most: more than 999 documents of one name and content are not expected
+# the longest suffix that ``candidates`` is expected to append: for 999 documents of one name and content
 _LONGEST_COLLISION = "-12345678-999"
 
-# A folder of parts must not have these extensions: results have them, or the watcher ignores such names.
+# extensions that a folder of parts must not have: results have them, or the watcher ignores such names
 _NOT_FOR_FOLDERS = {b".txt", b".json", b".tmp", b".part", b".crdownload", b".db", b".ini"}
 
 _TEMP_PREFIX = b".scanmend-"  # a dot file: the watcher and most programs ignore it
@@ -39,12 +39,12 @@ _THIS_RUN = _TEMP_PREFIX + os.urandom(4).hex().encode()
 
 
 def safe_name(name: bytes) -> str:
-    """Return a name that every file system and SMB client takes: UTF-8, no reserved character or word.
+    """Return a name that every file system and SMB client accepts: UTF-8, without reserved characters and words.
 
-    Different names may give the same one; ``free_stem`` tells them apart.
+    Two names may give the same one; ``free_stem`` makes them differ.
     """
-    # pathvalidate 3.3.1 does not serve: it keeps "..", control characters beyond ASCII and characters that change the
-    # direction of text, makes "PRN" of "PRN ", and takes 24 µs for a name where this takes 1.4.
+    # pathvalidate 3.3.1 is no alternative: it keeps "..", control characters beyond ASCII and characters that change
+    # the direction of text, turns "PRN " into "PRN", and takes 24 µs per name; this takes 1.4 µs.
     text = name.decode("utf-8", errors="replace").replace("\ufffd", "_")
     text = _UNSAFE.sub("_", text)
     text = text.rstrip(". ") or "_"
@@ -53,8 +53,8 @@ def safe_name(name: bytes) -> str:
 
 def fit(stem: str, suffix: str) -> bytes:
     """Return ``stem + suffix`` in at most 255 bytes; the stem is cut between two characters."""
-    room = MAX_NAME_BYTES - len(suffix.encode())
-    return stem.encode()[:room].decode(errors="ignore").encode() + suffix.encode()
+    max_stem_bytes = MAX_NAME_BYTES - len(suffix.encode())
+    return stem.encode()[:max_stem_bytes].decode(errors="ignore").encode() + suffix.encode()
 
 
 def candidates(stem: str, sha256: str) -> Iterator[str]:
@@ -89,9 +89,9 @@ def free_stem(
     extensions: Sequence[str],
     is_own: Callable[[bytes], bool],
 ) -> str:
-    """Return the first stem of a result whose files don't exist yet, or are this very document's from an earlier time.
+    """Return the first stem whose files don't exist, or are this very document's from an earlier try.
 
-    ``is_own`` says of an existing sidecar whether it is this document's.
+    ``extensions``: of all files of the result. ``is_own``: returns whether an existing sidecar is this document's.
     """
     folder = result_folder(outbox, path)
 
@@ -99,7 +99,7 @@ def free_stem(
         paths = [os.path.join(folder, fit(candidate, extension)) for extension in extensions]
         if not any(map(os.path.lexists, paths)):
             return True
-        sidecar = os.path.join(folder, fit(candidate, SIDECAR))
+        sidecar = os.path.join(folder, fit(candidate, SIDECAR_EXTENSION))
         return os.path.isfile(sidecar) and is_own(sidecar)
 
     reserved = _LONGEST_COLLISION + max(extensions, key=len)
@@ -113,27 +113,28 @@ def free_stem(
 def kept_folder(root: bytes, path: bytes) -> bytes:
     """Return the folder below archive/ or failed/ for the original of the inbox's ``path``.
 
-    It mirrors the inbox's sub-folders with their bytes unchanged; it is ``root`` where that can't be.
+    It mirrors the inbox's sub-folders with their bytes unchanged. It is ``root`` if a path would be too long, or if a
+    file is in the way.
     """
     folder = os.path.join(root, os.path.dirname(path)).rstrip(b"/")
     return _unobstructed(_within_reach(folder, root), root)
 
 
 def free_original(folder: bytes, path: bytes, sha256: str) -> bytes:
-    """Return the first path in ``folder`` for an original at which there is neither a file nor an error report.
+    """Return the first path in ``folder`` for an original that neither a file nor an error report takes.
 
-    The name's bytes stay as they are. Only a second original of a name is told apart, and then cut to fit.
+    The first original of a name keeps its bytes. Each further one gets a suffix, and is cut to fit.
     """
-    name = os.path.basename(path)
-    stem, extension = os.path.splitext(name)
+    original = os.path.basename(path)
+    stem, extension = os.path.splitext(original)
 
     def names() -> Iterator[bytes]:
-        yield name
+        yield original
         for candidate in itertools.islice(candidates("", sha256 or "original"), 1, None):
             suffix = os.fsencode(candidate) + extension
             yield stem[: MAX_NAME_BYTES - len(suffix)] + suffix
 
-    targets = (os.path.join(folder, one) for one in names())
+    targets = (os.path.join(folder, name) for name in names())
     return next(
         target
         for target in targets
@@ -154,17 +155,17 @@ def is_error_report(path: bytes) -> bool:
 
 
 def _within_reach(folder: bytes, root: bytes) -> bytes:
-    """Return ``folder``, or ``root`` where the path of a file in it might be too long for the system."""
+    """Return ``folder``, or ``root`` if the path of a file in it might be too long for the system."""
     return folder if len(folder) + 1 + MAX_NAME_BYTES < MAX_PATH_BYTES else root
 
 
 def _unobstructed(folder: bytes, root: bytes) -> bytes:
-    """Return ``folder``, or ``root`` where something on the way to it is not a folder."""
-    at = folder
-    while len(at) > len(root):
-        if os.path.lexists(at) and not os.path.isdir(at):
+    """Return ``folder``, or ``root`` if one of its ancestors below ``root``, or itself, is not a folder."""
+    ancestor = folder
+    while len(ancestor) > len(root):
+        if os.path.lexists(ancestor) and not os.path.isdir(ancestor):
             return root
-        at = os.path.dirname(at)
+        ancestor = os.path.dirname(ancestor)
     return folder
 
 
@@ -172,20 +173,20 @@ def _unobstructed(folder: bytes, root: bytes) -> bytes:
 
 
 def part_folder(path: bytes) -> bytes:
-    """Return the folder of a document's parts: its path without the extension. mail.pdf has mail/invoice.pdf."""
+    """Return the folder of a document's parts: its path without extension, as mail/ for mail.pdf."""
     stem = os.path.splitext(path)[0]
     extension = os.path.splitext(os.path.basename(stem))[1].lower()
     return stem + b"_" if extension in _NOT_FOR_FOLDERS or stem == path else stem
 
 
-def part_name(name: str, kind: str) -> bytes:
-    """Return a part's file name: safe, not ignored by the watcher, with an extension of its kind.
+def part_name(name: str, usual_extension: str) -> bytes:
+    """Return a part's file name: safe, not ignored by the watcher, with an extension of its file type.
 
-    ``name`` is what the PDF calls it, ``kind`` the usual extension of a file type; KeyError for another.
+    ``name``: in the PDF. ``usual_extension``: of its file type. Raise KeyError if no file type has it.
     """
-    file_type = by_extension(kind)
+    file_type = by_extension(usual_extension)
     if file_type is None:
-        raise KeyError(kind)
+        raise KeyError(usual_extension)
     extensions = file_type.extensions
     stem, extension = os.path.splitext(re.split(r"[/\\]", name)[-1])
     if extension.lower() not in extensions:
@@ -204,7 +205,7 @@ def temp_beside(path: bytes) -> bytes:
 
 
 def is_left_over(name: bytes) -> bool:
-    """Return whether a file is a temporary one of an earlier run, by its name."""
+    """Return whether a file of this name is a temporary file of an earlier run, or of another daemon."""
     return (
         name.startswith(_TEMP_PREFIX)
         and name.endswith(_TEMP_SUFFIX)

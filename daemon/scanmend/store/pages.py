@@ -1,6 +1,6 @@
-"""The pages of unfinished documents: their texts, their results and their failed attempts, kept over restarts.
+"""The pages of documents in work: their texts, results and failed attempts, stored over restarts.
 
-The journal deletes them when their document leaves the work.
+The journal deletes them when their document is not in work any more.
 """
 
 from __future__ import annotations
@@ -10,20 +10,23 @@ from typing import TYPE_CHECKING
 
 from scanmend.store.database import Database
 
-# `scanmend status` reads no page: msgspec and the page's types would be a fifth of its time
+# imported late: `scanmend status` needs no page, and msgspec with these types would take a fifth of its time
 if TYPE_CHECKING:
     from scanmend.page import PageResult, PageText
 
 
 class Pages:
-    """The pages in one journal. A document is named by its id, a page by its index from 0."""
+    """The pages in one journal. ``document`` is an id, ``number`` a page's index from 0.
+
+    All methods raise MachineError if the journal fails.
+    """
 
     def __init__(self, database: Database) -> None:
         """Read and write the pages of this database."""
         self._db = database
 
     def keep_text(self, document: int, text: PageText) -> None:
-        """Keep a page as it was read."""
+        """Store a page as it was read."""
         with self._db.transaction() as db:
             db.execute(
                 "INSERT INTO pages (document, number, text) VALUES (?, ?, ?)"
@@ -32,7 +35,7 @@ class Pages:
             )
 
     def keep_result(self, document: int, result: PageResult) -> None:
-        """Keep a page as it was corrected. Its text is part of the result, and is dropped as such."""
+        """Store a page as it was corrected, and delete its text, which the result contains."""
         with self._db.transaction() as db:
             db.execute(
                 "INSERT INTO pages (document, number, result) VALUES (?, ?, ?)"
@@ -41,7 +44,7 @@ class Pages:
             )
 
     def text(self, document: int, number: int) -> PageText | None:
-        """Return a page as it was read; None when it was not read, or is corrected already."""
+        """Return a page as it was read; None if it was not read, or is corrected already."""
         import msgspec  # noqa: PLC0415
 
         from scanmend.page import PageText  # noqa: PLC0415
@@ -52,7 +55,7 @@ class Pages:
         return msgspec.json.decode(row[0], type=PageText) if row and row[0] else None
 
     def result(self, document: int, number: int) -> PageResult:
-        """Return a page as it was corrected; LookupError when it was not."""
+        """Return a page as it was corrected. Raise LookupError if it was not corrected."""
         import msgspec  # noqa: PLC0415
 
         from scanmend.page import PageResult  # noqa: PLC0415
@@ -65,7 +68,7 @@ class Pages:
         return msgspec.json.decode(row[0], type=PageResult)
 
     def progress(self, document: int) -> tuple[set[int], set[int]]:
-        """Return the numbers of the pages that are read but not corrected, and of those that are corrected."""
+        """Return the numbers of the pages that are read but not corrected, and of the corrected pages."""
         rows = self._db.rows(
             "SELECT number, result IS NOT NULL FROM pages WHERE document = ?"
             " AND (text IS NOT NULL OR result IS NOT NULL)",
@@ -75,7 +78,7 @@ class Pages:
         return {number for number, _ in rows} - corrected, corrected
 
     def count_attempt(self, document: int, number: int, failure: str) -> int:
-        """Count a failed attempt of a page. Return how many there are now, over all restarts."""
+        """Count a failed attempt at a page. Return the number of its attempts, those before restarts included."""
         with self._db.transaction() as db:
             attempts: int = db.execute(
                 "INSERT INTO pages (document, number, attempts, failure) VALUES (?, ?, 1, ?) ON CONFLICT DO"
@@ -92,7 +95,7 @@ class Pages:
         return total
 
     def drop_orphans(self) -> None:
-        """Delete the pages that were kept after their document had left the work."""
+        """Delete the pages of documents that are not in work any more."""
         with self._db.transaction() as db:
             db.execute(
                 "DELETE FROM pages WHERE (SELECT state FROM documents WHERE id = document) IN"
@@ -100,9 +103,9 @@ class Pages:
             )
 
     def drop_unreadable(self) -> int:
-        """Drop the texts and results that this version can't decode, so that their pages are read again.
+        """Delete the texts and results that this version can't decode, so that their pages are read again.
 
-        Return how many there were. An earlier version may have kept them in another form.
+        Return how many there were. An earlier version may have stored them in another form.
         """
         import msgspec  # noqa: PLC0415
 
@@ -110,7 +113,8 @@ class Pages:
         for document, number in self._db.rows("SELECT document, number FROM pages"):
             try:
                 if self.text(document, number) is None:
-                    with contextlib.suppress(LookupError):  # only its failed attempts are kept
+                    # the row only counts its failed attempts
+                    with contextlib.suppress(LookupError):
                         self.result(document, number)
             except msgspec.DecodeError:
                 unreadable += 1

@@ -1,8 +1,9 @@
-"""Embedded files that become documents: where they lay, and their bytes in the state folder until they are done.
+"""Store parts, which are embedded files that become documents, in the state folder until they are done.
 
-    parts/<id of the document that they lay in>/<number>/<name>
+    parts/<id of the document in which they were embedded>/<number>/<name>
 
-The path of a part is that of a file below its document's stem, where its result goes: mail.pdf has mail/invoice.pdf.
+A part's path, by which its result is named, lies below its document's stem: an invoice.pdf in mail.pdf has the path
+mail/invoice.pdf.
 """
 
 import contextlib
@@ -23,14 +24,14 @@ from scanmend.store import atomic, naming
 
 MAX_PARTS = 1_000  # of one file of the inbox, at all levels together
 MAX_DEPTH = 5  # levels of attachments in attachments
-CHUNK_BYTES = 2**20
+COPY_CHUNK_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """How many parts, and how many bytes of them, may be extracted from a document.
+    """How many parts may be extracted from a document, and how many bytes (``size``) in all.
 
-    ``lineage``: the sha256 of the files that it lies in, the outermost first, and its own.
+    ``lineage``: the sha256 of the files in which the document is embedded, the outermost first, then its own.
     """
 
     parts: int
@@ -44,14 +45,14 @@ class Allowance:
 
 
 class Parts:
-    """The parts in one state folder. Any thread may read; the thread that works on a document writes its parts."""
+    """The parts in one state folder. Any thread may read; only the thread that has a document writes its parts."""
 
     def __init__(self, state: str) -> None:
-        """Use this state folder. Nothing is made in it before there is a part."""
+        """Use this state folder; make nothing in it before there is a part."""
         self._folder = os.path.join(os.fsencode(state), PARTS.encode())
 
     def file(self, document: Document) -> bytes:
-        """Return the path of a part's bytes; ValueError for a document that is not a part."""
+        """Return the path of a part's bytes. Raise ValueError for a document that is not a part."""
         if document.part is None:
             raise ValueError(f"{document.name} is a file of the inbox")
         folder = self._below(document.parent, document.part)
@@ -60,24 +61,24 @@ class Parts:
     def take(
         self, document: Document, parts: Sequence[Part], limits: LimitsSettings, scratch: str
     ) -> list[NewPart]:
-        """Copy the files that an OCR child extracted, durably. Return what the journal is to keep of them.
+        """Copy the files that an OCR child extracted, durably. Return their rows for the journal.
 
-        ``scratch`` is the child's folder. An earlier copy is replaced, so that this can be done again after a crash.
-        Raises ProtocolError when a file is not what the child said, MachineError when the disk fails.
+        ``scratch``: the child's folder. Replace earlier copies, so that a crash does no harm. Raise ProtocolError if a
+        file is not what the child reported, MachineError if the disk fails.
         """
-        taken: list[NewPart] = []
+        new_parts: list[NewPart] = []
         try:
             self.drop_below(document)
             for number, part in enumerate(parts):
                 origin = _origin(document, part, parts, limits)
-                taken.append(self._taken(document, part, number, origin, scratch))
+                new_parts.append(self._copied(document, part, number, origin, scratch))
             if parts:
                 shutil.rmtree(os.path.join(scratch, PARTS), ignore_errors=True)
         except OSError as error:
             raise machine_error(error, f"{document.name}: keeping its attachments") from None
-        return taken
+        return new_parts
 
-    def _taken(
+    def _copied(
         self, document: Document, part: Part, number: int, origin: PartOf, scratch: str
     ) -> NewPart:
         try:
@@ -99,19 +100,19 @@ class Parts:
         return NewPart(number, path, part.size, part.sha256, msgspec.json.encode(origin).decode())
 
     def drop(self, document: Document) -> None:
-        """Remove the bytes of a document that is done, if it is a part."""
+        """Remove the bytes of a document, if it is a part."""
         if document.part is not None:
             shutil.rmtree(self._below(document.parent, document.part), ignore_errors=True)
-            # it fails while there are other parts
+            # fails while the parent has other parts
             with contextlib.suppress(OSError):
                 os.rmdir(self._below(document.parent))
 
     def drop_below(self, document: Document) -> None:
-        """Remove the parts of a document, which won't become documents."""
+        """Remove the bytes of all parts of a document."""
         shutil.rmtree(self._below(document.id), ignore_errors=True)
 
     def sweep(self, wanted: Collection[tuple[int, int]]) -> None:
-        """Remove what a crash left, except for the ``wanted`` parts, each given by parent and number."""
+        """Remove the parts that a crash left; keep the ``wanted`` parts, each given by parent and number."""
         keep = {(b"%d" % parent, b"%d" % number) for parent, number in wanted}
         for parent in _names(self._folder):
             folder = os.path.join(self._folder, parent)
@@ -126,12 +127,12 @@ class Parts:
 
 
 def part_of(document: Document) -> PartOf | None:
-    """Return where a part lay; None for a file of the inbox."""
+    """Return in which file a part was embedded; None for a file of the inbox."""
     return msgspec.json.decode(document.part_of, type=PartOf) if document.part_of else None
 
 
 def allowance(document: Document, limits: LimitsSettings) -> Allowance:
-    """Return what may be extracted from a document."""
+    """Return how much may be extracted from a document."""
     origin = part_of(document)
     if origin is None:
         return Allowance(MAX_PARTS, int(limits.file_size), (document.sha256,))
@@ -142,10 +143,10 @@ def allowance(document: Document, limits: LimitsSettings) -> Allowance:
 def _origin(
     document: Document, part: Part, parts: Sequence[Part], limits: LimitsSettings
 ) -> PartOf:
-    """Return where a part lay. What may still be extracted is divided among the parts, so that no tree exceeds it."""
+    """Return the origin of a part, with its share of what the document's allowance leaves for parts of parts."""
     allowed = allowance(document, limits)
     rest_parts = max(0, allowed.parts - len(parts)) // len(parts)
-    rest_size = max(0, allowed.size - sum(one.size for one in parts)) // len(parts)
+    rest_size = max(0, allowed.size - sum(other.size for other in parts)) // len(parts)
     return PartOf(
         urllib.parse.quote_from_bytes(document.path),
         document.sha256,
@@ -157,15 +158,15 @@ def _origin(
 
 
 def _read(path: str, size: int, consume: Callable[[bytes], None]) -> Iterator[bytes]:
-    """Yield the ``size`` bytes of a child's file, and give them to ``consume``.
+    """Yield ``size`` bytes of a file that a child wrote, and pass each chunk to ``consume``.
 
-    The child may have put anything there: a link is not followed, and what is beyond the size is not read.
+    Don't trust the child: follow no link, and read nothing beyond the size. Raise ProtocolError if bytes are missing.
     """
     with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise ProtocolError("an attachment is no file")
         left = size
-        while left and (chunk := file.read(min(left, CHUNK_BYTES))):
+        while left and (chunk := file.read(min(left, COPY_CHUNK_BYTES))):
             left -= len(chunk)
             consume(chunk)
             yield chunk

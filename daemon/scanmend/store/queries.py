@@ -1,4 +1,4 @@
-"""What the journal says: queries that change nothing, for the daemon, `scanmend status` and monitoring."""
+"""Read the journal: the queries of the daemon, `scanmend status` and monitoring."""
 
 import contextlib
 import dataclasses
@@ -13,14 +13,14 @@ from scanmend.store.pages import Pages
 from scanmend.store.schema import UNFINISHED
 
 COLUMNS = ", ".join(f.name for f in dataclasses.fields(Document))
-# a file of the inbox that is in work, or done and kept there; a part lies in the state folder, whatever its path
-IN_HAND = (
+# SQL: the row is a file of the inbox that is in work, or that is done and stays there; a part is none
+IS_IN_HAND = (
     "(state IN ('queued', 'reading', 'publishing', 'putting-away') OR kept = 1) AND parent IS NULL"
 )
 
 
 class JournalReader:
-    """The journal of one state folder, for reading."""
+    """The journal of one state folder, for reading. All methods raise MachineError if it can't be read."""
 
     def __init__(self, database: Database) -> None:
         """Read from this database."""
@@ -30,9 +30,9 @@ class JournalReader:
 
     @classmethod
     def open_beside(cls, folder: str) -> Self | None:
-        """Open the journal beside a running daemon.
+        """Open the journal beside a running daemon; return None if there is none yet.
 
-        Return None when there is none yet; ConfigError as in ``Database``.
+        Raise ConfigError as ``Database.open_read_only`` does.
         """
         database = Database.open_read_only(folder)
         return cls(database) if database else None
@@ -44,7 +44,7 @@ class JournalReader:
     # documents ------------------------------------------------------------------------------------
 
     def document(self, number: int) -> Document:
-        """Return the document of this id; LookupError when there is none."""
+        """Return the document with this id. Raise LookupError if there is none."""
         for document in self._documents("id = ?", number):
             return document
         raise LookupError(f"the journal has no document {number}")
@@ -52,7 +52,8 @@ class JournalReader:
     def in_state(self, *states: State, limit: int = -1) -> Iterator[Document]:
         """Yield the documents in these states, oldest first.
 
-        Each row is read when it is yielded, and skipped if it has left the states by then; only the ids are in memory.
+        Read each row when it is yielded, and skip it if it has left the states by then; only the ids are held in
+        memory.
         """
         marks = _marks(states)
         numbers = self._db.rows(
@@ -62,7 +63,7 @@ class JournalReader:
             yield from self._documents(f"id = ? AND state IN ({marks})", number, *states)
 
     def latest(self, state: State, limit: int) -> list[Document]:
-        """Return the documents that entered this state last, newest first."""
+        """Return the last ``limit`` documents that entered this state, newest first."""
         return self._documents("state = ? ORDER BY since DESC, id DESC LIMIT ?", state, limit)
 
     def waiting(self, path: bytes) -> Document | None:
@@ -70,17 +71,17 @@ class JournalReader:
         rows = self._documents("path = ? AND state = 'settling'", path)
         return rows[0] if rows else None
 
-    def in_hand(self, seen: FileSnapshot) -> bool:
-        """Return whether this very file is in work, or is done and stays in the inbox by policy."""
-        rows = self._documents(f"path = ? AND {IN_HAND}", seen.path)
-        return any(row.identity == seen.identity for row in rows)
+    def in_hand(self, snapshot: FileSnapshot) -> bool:
+        """Return whether this very file (path, size, mtime, inode) is in work, or is done and stays in the inbox."""
+        rows = self._documents(f"path = ? AND {IS_IN_HAND}", snapshot.path)
+        return any(row.identity == snapshot.identity for row in rows)
 
     def lease_state(self, path: bytes) -> tuple[bool, str]:
-        """Return whether a document of this path is in work, and the sha256 of the last one that is done and kept.
+        """Return whether a document of this path is in work, and the sha256 of the last one that stays in the inbox.
 
-        The sha256 is empty when there is none.
+        The sha256 is "" if there is none.
         """
-        rows = self._documents(f"path = ? AND {IN_HAND}", path)
+        rows = self._documents(f"path = ? AND {IS_IN_HAND}", path)
         kept = [row.sha256 for row in rows if row.state not in ACTIVE]
         return len(kept) < len(rows), kept[-1] if kept else ""
 
@@ -89,7 +90,7 @@ class JournalReader:
         return self._documents("parent = ? AND state = 'queued' ORDER BY part", document.id)
 
     def parts_in_hand(self) -> set[tuple[int, int]]:
-        """Return parent and number of each embedded file that is not done."""
+        """Return parent and number of each part that is in work, or whose parent is."""
         rows = self._db.rows(
             "SELECT parent, number FROM parts UNION SELECT parent, part FROM documents"
             f" WHERE state IN ({_marks(ACTIVE)}) AND parent IS NOT NULL",
@@ -97,15 +98,15 @@ class JournalReader:
         )
         return {(parent, number) for parent, number in rows}
 
-    # monitoring: these run every few seconds, and cost the same however much the journal remembers -
+    # monitoring: queries that run every few seconds, in constant time whatever the journal's size ---
 
     def counts(self) -> dict[State, int]:
-        """Return the number of documents in each state; a state without any is left out."""
+        """Return the number of documents in each state that has any."""
         rows = self._db.rows("SELECT state, documents FROM counts WHERE documents > 0")
         return {State(state): count for state, count in rows}
 
     def waiting_since(self) -> float:
-        """Return when the unfinished document that waits longest was first seen, since the epoch; 0 without any."""
+        """Return when the oldest unfinished document was first seen, in seconds since the epoch; 0 if there is none."""
         row = self._db.row(
             "SELECT first_seen FROM documents INDEXED BY documents_unfinished"
             f" WHERE {UNFINISHED} ORDER BY first_seen LIMIT 1"
@@ -113,7 +114,7 @@ class JournalReader:
         return float(row[0]) if row else 0.0
 
     def last_write(self) -> float:
-        """Return when anything was last written, since the epoch, by the modification times of the database's files."""
+        """Return the last modification of the database's files, in seconds since the epoch."""
         path = self._db.row("PRAGMA database_list")[2]
         times = [0.0]
         for name in (path, f"{path}-wal"):

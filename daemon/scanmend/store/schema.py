@@ -1,6 +1,6 @@
 """The journal's tables: the first version, and each change since.
 
-Any older journal is brought up to date when it is opened.
+``Database.open`` upgrades any older journal.
 """
 
 FIRST = """
@@ -34,8 +34,8 @@ CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL, reason TEXT NOT N
 """
 UNFINISHED = "state IN ('settling', 'queued', 'reading', 'publishing', 'putting-away')"
 
-# The database itself counts the documents in each state, and an index gives the first and the last of a state:
-# queries that run every few seconds cost the same with a million rows.
+# Triggers count the documents in each state, and an index finds the first and the last of a state, so that queries that
+# run every few seconds take constant time, even with a million rows.
 COUNTED = f"""
 DROP INDEX documents_state;
 CREATE INDEX documents_state ON documents (state, since);
@@ -54,7 +54,7 @@ CREATE TRIGGER count_pruned AFTER DELETE ON documents BEGIN
 END;
 """
 
-# Embedded files: ``parts`` holds those of a document that is in work. Once it is published, they are documents.
+# ``parts`` holds the embedded files of documents in work; once a document is published, they are documents, too.
 EMBEDDED = """
 ALTER TABLE documents ADD COLUMN parent INTEGER;    -- the document that it was embedded in
 ALTER TABLE documents ADD COLUMN part INTEGER;      -- its number there

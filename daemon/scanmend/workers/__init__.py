@@ -1,1 +1,1 @@
-"""Child processes: both halves, their sandbox, their messages."""
+"""Run child processes: both ends of the connection, the messages, and the sandbox."""

@@ -1,10 +1,10 @@
 """Define every message between the daemon and its children; ``codec`` turns them into frames and back.
 
-The daemon sends one ``Request``; the child answers with any number of ``Step`` and then one ``Reply`` or ``Failure``. A
-path is bytes, as the file system has it, since JSON holds no text that is not Unicode.
+The daemon sends one ``Request``; the child answers with any number of ``Step``, and then one ``Reply`` or ``ErrorReply``. A
+path is bytes, as in the file system, since a path may not be Unicode, and JSON text must be.
 
-The values that replies carry (``Contents``, ``PageText``, ``PageProposal``) are also kept and published: they are
-defined in ``document`` and ``page``.
+``document`` and ``page`` define the values of replies that are also stored and published (``Contents``, ``PageText``,
+``PageProposal``).
 """
 
 import os
@@ -17,13 +17,13 @@ from scanmend.errors import ScanmendError, by_code, show
 from scanmend.gguf_notes import Fact
 from scanmend.page import CharAlternatives, Count, ModelInfo, PageProposal, PageText
 
-R = TypeVar("R")
+R = TypeVar("R")  # the reply to a request
 
-MESSAGE_CHARACTERS = 4_000  # of an error's message that are taken over from a child
+MAX_MESSAGE_CHARACTERS = 4_000  # a longer error message from a child is cut
 
 
 class Request(Struct, Generic[R], frozen=True, tag_field="do", forbid_unknown_fields=True):
-    """What the daemon asks of a child, which replies with a value of type ``R``."""
+    """A request of the daemon to a child, which replies with a value of type ``R``."""
 
     def objection(self, reply: R) -> str:  # noqa: ARG002
         """Return why a well-formed reply does not answer this request; "" if it does."""
@@ -34,11 +34,12 @@ class Request(Struct, Generic[R], frozen=True, tag_field="do", forbid_unknown_fi
 
 
 class ContentsRequest(Request[Contents], frozen=True, tag="contents"):
-    """Ask what a file holds. ``file`` is its absolute path; ``passwords`` are tried in turn.
+    """A request for the contents of a file.
 
-    ``extract``: extract embedded PDFs and pictures, at most ``room_parts`` of them, of at most ``max_bytes`` each and
-    ``room_bytes`` in all. ``depth``: levels of attachments that may follow. ``ancestors``: the sha256 of this file and
-    of those that it lies in. ``doubtful``: the file's end is odd, so that it is Damaged unless all its pages are there.
+    ``file`` is its absolute path; the child tries the ``passwords`` in turn. ``extract``: extract embedded PDFs and
+    pictures, at most ``room_parts`` of them, of at most ``max_bytes`` each and ``room_bytes`` in all. ``depth``: levels
+    of attachments below this file that may still be extracted. ``ancestors``: the sha256 of this file and of the files
+    that it is embedded in. ``doubtful``: the file's end looks odd, so the file is Damaged unless it has all its pages.
     """
 
     file: bytes
@@ -55,11 +56,11 @@ class ContentsRequest(Request[Contents], frozen=True, tag="contents"):
 
     @property
     def path(self) -> str:
-        """The path as Python's functions take it."""
+        """Return the path as a string for Python's functions."""
         return os.fsdecode(self.file)
 
     def objection(self, reply: Contents) -> str:
-        """Compare the reply with the request's limits."""
+        """Return how the reply exceeds the request's limits; "" if it does not."""
         if not 0 < reply.pages <= self.max_pages:
             return f"{reply.pages} pages of at most {self.max_pages}"
         sizes = [part.size for part in reply.parts]
@@ -71,10 +72,10 @@ class ContentsRequest(Request[Contents], frozen=True, tag="contents"):
 
 
 class PageRequest(Request[PageText], frozen=True, tag="page"):
-    """Ask for page ``index`` (from 0) of a file as text.
+    """A request for the text of page ``index`` (from 0) of a file.
 
     ``engine``: "rapidocr", "aspose" or "tesseract". ``dpi``: the resolution at which PDF pages are rendered.
-    ``rotate``: find out which way up the page lies. ``pdf_text``: "auto", "always_ocr" or "trust".
+    ``rotate``: find out which way up the page lies, and turn it. ``pdf_text``: "auto", "always_ocr" or "trust".
     ``licence_file``: the path of Aspose's licence.
     """
 
@@ -92,16 +93,16 @@ class PageRequest(Request[PageText], frozen=True, tag="page"):
 
     @property
     def path(self) -> str:
-        """The path as Python's functions take it."""
+        """Return the path as a string for Python's functions."""
         return os.fsdecode(self.file)
 
     @property
     def licence(self) -> str | None:
-        """The path of the licence as Python's functions take it."""
+        """Return the licence's path as a string for Python's functions; None without a licence."""
         return None if self.licence_file is None else os.fsdecode(self.licence_file)
 
     def objection(self, reply: PageText) -> str:
-        """Compare the page's number with the one that was asked for."""
+        """Return a complaint if the reply is another page; "" otherwise."""
         return "" if reply.index == self.index else f"page {reply.index} in place of {self.index}"
 
 
@@ -117,7 +118,7 @@ class EngineStatus(Struct, frozen=True):
 
 
 class ProbeRequest(Request[EngineStatus], frozen=True, tag="probe"):
-    """Ask whether an engine can be loaded; the fields are those of ``PageRequest``."""
+    """A request to find out whether an engine can be loaded; the fields are those of ``PageRequest``."""
 
     engine: str
     languages: tuple[str, ...]
@@ -126,7 +127,7 @@ class ProbeRequest(Request[EngineStatus], frozen=True, tag="probe"):
 
     @property
     def licence(self) -> str | None:
-        """The path of the licence as Python's functions take it."""
+        """Return the licence's path as a string for Python's functions; None without a licence."""
         return None if self.licence_file is None else os.fsdecode(self.licence_file)
 
 
@@ -134,11 +135,11 @@ class ProbeRequest(Request[EngineStatus], frozen=True, tag="probe"):
 
 
 class LoadRequest(Request[ModelInfo], frozen=True, tag="load"):
-    """Ask to load a GGUF file.
+    """A request to load a GGUF file.
 
-    ``gpu_layers`` None: as many layers on the GPU as fit. ``gpu``: which GPU, and how large; "": none. ``max_layers``:
-    more were tried in a process that did not survive it. ``method``: the highest rung of the ladder of decoding methods
-    to try ("auto", "parallel", "single", "greedy"); benchmarks compare them.
+    ``gpu_layers`` None: as many layers on the GPU as fit. ``gpu``: the GPU's name and size; "": none. ``max_layers``:
+    an earlier process died when it loaded more. ``method``: the best decoding method to try ("auto", "parallel",
+    "single", "greedy"); benchmarks compare them.
     """
 
     file: bytes
@@ -151,12 +152,16 @@ class LoadRequest(Request[ModelInfo], frozen=True, tag="load"):
 
     @property
     def path(self) -> str:
-        """The path as Python's functions take it."""
+        """Return the path as a string for Python's functions."""
         return os.fsdecode(self.file)
 
 
 class ConnectRequest(Request[ModelInfo], frozen=True, tag="connect"):
-    """Ask to use a server. ``model`` "auto": its first model. ``key``: for the Authorization header, or ""."""
+    """A request to use a server.
+
+    ``model`` "auto": the server's first model. ``key``: for the Authorization header, or "". ``seconds``: time limit of
+    one exchange.
+    """
 
     base_url: str
     model: str = "auto"
@@ -165,10 +170,10 @@ class ConnectRequest(Request[ModelInfo], frozen=True, tag="connect"):
 
 
 class ProposeRequest(Request[PageProposal], frozen=True, tag="propose"):
-    """Ask the model for the lines ``wanted`` (indices into ``lines``) of a page, within ``seconds``.
+    """A request for the model's proposals for the lines ``wanted`` (indices into ``lines``) of a page.
 
-    ``alternatives``: what the engine saw besides, by index of the line; a line of an engine that does not tell is left
-    out.
+    ``prompt``: the system prompt. ``seconds``: time limit of the page. ``alternatives``: the OCR engine's, by index of the
+    line; without the lines for which the engine reports none.
     """
 
     prompt: str
@@ -178,20 +183,20 @@ class ProposeRequest(Request[PageProposal], frozen=True, tag="propose"):
     alternatives: dict[int, tuple[CharAlternatives, ...]] = {}
 
     def objection(self, reply: PageProposal) -> str:
-        """Compare the number of lines."""
+        """Return a complaint if the reply has another number of lines; "" otherwise."""
         if len(reply.lines) != len(self.lines):
             return f"{len(reply.lines)} lines in place of {len(self.lines)}"
         return ""
 
 
 class Fetched(Struct, frozen=True):
-    """A model that was downloaded: the path of its (first) file."""
+    """A downloaded model: the path of its (first) file."""
 
     file: bytes
 
 
 class FetchRequest(Request[Fetched], frozen=True, tag="fetch"):
-    """Ask to download a model from the Hub into ``directory``."""
+    """A request to download a model from the Hub into ``directory``."""
 
     repo_id: str
     quantization: str
@@ -205,13 +210,13 @@ class Digest(Struct, frozen=True):
 
 
 class DigestRequest(Request[Digest], frozen=True, tag="digest"):
-    """Ask for the sha256 of a file, computed anew."""
+    """A request for the sha256 of a file, computed from its content."""
 
     file: bytes
 
 
 class HubFile(Struct, frozen=True):
-    """A file of a repository on the Hub; ``sha256`` None: the Hub does not tell it."""
+    """A file of a repository on the Hub: ``size`` in bytes; ``sha256`` None: the Hub does not publish it."""
 
     name: str
     size: Count
@@ -225,7 +230,10 @@ class Listing(Struct, frozen=True):
 
 
 class ListingRequest(Request[Listing], frozen=True, tag="listing"):
-    """Ask which files a repository has at a revision (None: its latest); of one quantization, or ("") all."""
+    """A request for the files of a repository at a revision (None: the latest).
+
+    ``quantization`` "": all files. ``directory``: the models' folder, for messages.
+    """
 
     repo_id: str
     revision: str | None
@@ -233,17 +241,17 @@ class ListingRequest(Request[Listing], frozen=True, tag="listing"):
     directory: bytes
 
 
-# what a child tells while it works -----------------------------------------------------------------
+# progress of a request -----------------------------------------------------------------------------
 
 
 class LayersTried(Struct, frozen=True, tag="layers"):
-    """A load begins with this many layers on the GPU."""
+    """A load is attempted with this many layers on the GPU."""
 
     layers: Count
 
 
 class FactsFound(Struct, frozen=True, tag="facts"):
-    """Facts about the model file, for the daemon to keep: the child may not write beside the file."""
+    """Facts about the model file, which the daemon stores: the child may not write beside the file."""
 
     facts: dict[str, Fact]
 
@@ -255,7 +263,7 @@ class Said(Struct, frozen=True, tag="said"):
 
 
 class DownloadBegun(Struct, frozen=True, tag="begun"):
-    """A download begins; ``size`` in bytes of all files together."""
+    """The start of a download; ``size``: bytes of all files together."""
 
     licence: str
     files: tuple[str, ...]
@@ -263,7 +271,7 @@ class DownloadBegun(Struct, frozen=True, tag="begun"):
 
 
 class Downloaded(Struct, frozen=True, tag="downloaded"):
-    """Bytes of a file that are there; ``checking``: the file is whole and its sha256 is compared."""
+    """The progress of a file's download: ``done`` of ``total`` bytes; ``checking``: its sha256 is being compared."""
 
     file: str
     done: Count
@@ -278,7 +286,7 @@ Progress = LayersTried | FactsFound | Said | DownloadBegun | Downloaded
 
 
 class Reply(Struct, Generic[R], frozen=True, tag_field="is", tag="reply"):
-    """The answer to a request."""
+    """The final answer to a request that succeeded."""
 
     value: R
 
@@ -289,22 +297,22 @@ class Step(Struct, frozen=True, tag_field="is", tag="progress"):
     progress: Progress
 
 
-class Failure(Struct, frozen=True, tag_field="is", tag="failure"):
-    """An error in place of a reply: the fields of a ScanmendError."""
+class ErrorReply(Struct, frozen=True, tag_field="is", tag="failure"):
+    """The final answer to a request that failed: the fields of a ScanmendError."""
 
     code: str
     what: str
     remedy: str = ""
 
     @classmethod
-    def of(cls, error: ScanmendError) -> "Failure":
-        """Return the message that stands for an error."""
+    def of(cls, error: ScanmendError) -> "ErrorReply":
+        """Return an error as a message."""
         return cls(error.code, show(error.what), show(error.remedy))
 
     def error(self) -> ScanmendError:
-        """Return the error that the message stands for."""
-        what, remedy = self.what[:MESSAGE_CHARACTERS], self.remedy[:MESSAGE_CHARACTERS]
+        """Return this message as an error, with its texts cut and escaped."""
+        what, remedy = self.what[:MAX_MESSAGE_CHARACTERS], self.remedy[:MAX_MESSAGE_CHARACTERS]
         return by_code(self.code, show(what), show(remedy))
 
 
-Answer = Reply[R] | Step | Failure
+Answer = Reply[R] | Step | ErrorReply

@@ -1,11 +1,12 @@
-"""Confine a child: no network, no writing but in its own folder. It gives these up before it imports its module.
+"""Confine a child: it gives up the network, and write access outside its own folder, before it imports its module.
 
     python -P -m scanmend.workers.sandbox MODULE     runs MODULE, confined
-    python -P -m scanmend.workers.sandbox            tries what must not work, and prints what does all the same
+    python -P -m scanmend.workers.sandbox            tries what must be forbidden, and prints what is allowed all the same
 
-Landlock (landlock(7), Linux 5.13) limits what is written and which processes a signal reaches; seccomp (libseccomp, which
-systemd brings) forbids sockets, and system calls that no reader of pages needs. Both work without privileges, also inside
-a hardened service, where network namespaces don't. Reading stays open: libraries, fonts, models and drivers lie all over.
+Landlock (landlock(7), Linux 5.13) limits where a child writes and which processes its signals reach; seccomp (libseccomp,
+which systemd brings) forbids sockets, and system calls that no reader of pages needs. Both work without privileges, also
+inside a hardened service, where network namespaces don't. Children may read everything, since libraries, fonts, models and
+drivers lie in many folders.
 """
 
 import contextlib
@@ -25,7 +26,8 @@ import msgspec
 
 from scanmend.workers.variables import PARENT_PID, SANDBOX
 
-TRIAL_SECONDS = 30.0
+TRIAL_SECONDS = 30.0  # time limit of the child that tries what is forbidden
+# devices that a child may write to
 DEVICES = ("/dev/null", "/dev/zero", "/dev/nvidia*", "/dev/dri", "/dev/dri/*", "/dev/kfd")
 
 # landlock(7): rights, each with the version of the interface that introduced it
@@ -44,7 +46,7 @@ _FORBIDDEN_CALLS = (
     *("unshare", "setns", "mount", "umount2", "pivot_root", "chroot"),
     *("init_module", "finit_module", "delete_module", "kexec_load", "reboot", "swapon"),
     *("keyctl", "add_key", "request_key"),
-    # Landlock does not see these
+    # Landlock does not control these
     *("chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "lchown", "fchownat"),
     *("setxattr", "lsetxattr", "fsetxattr", "removexattr", "lremovexattr", "fremovexattr"),
 )
@@ -52,19 +54,19 @@ _SECCOMP_ALLOW, _SECCOMP_ERRNO = 0x7FFF0000, 0x00050000  # seccomp_init(3)
 _PR_SET_NO_NEW_PRIVS = 38  # prctl(2)
 
 
-class Gap(msgspec.Struct, frozen=True):
-    """Something that a child can do on this machine and should not, and what would prevent it."""
+class SandboxGap(msgspec.Struct, frozen=True):
+    """Something that children can do on this machine but should not: ``what``, and the ``remedy``."""
 
     what: str
     remedy: str
 
     def __str__(self) -> str:
-        """Return both, for a log."""
+        """Return both as one text for the log."""
         return f"{self.what}: {self.remedy}"
 
 
 class _Limits(msgspec.Struct, frozen=True):
-    """What the daemon tells a child to keep: the folders that it may write to, and whether it may use the network."""
+    """The limits that the daemon sets for a child: the folders that it may write to, and the use of the network."""
 
     writable: list[bytes]
     network: bool
@@ -72,10 +74,10 @@ class _Limits(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """What one child may do.
+    """The permissions of one child.
 
-    It may write to a folder of its own, made in ``home`` ("": with other temporary files), and to ``writable``; with
-    ``network``, it may use the network.
+    It may write to its own folder, which is created in ``home`` ("": in the system's folder for temporary files), and to
+    the folders ``writable``. ``network``: it may use the network.
     """
 
     home: str = ""
@@ -84,55 +86,54 @@ class Sandbox:
 
     @contextlib.contextmanager
     def scratch(self) -> Iterator[str]:
-        """Make a folder for one process, and remove it with the process."""
+        """Create the folder of one process; remove it at the end of the block."""
         for folder in (self.home, *self.writable):
             if folder:
                 os.makedirs(folder, exist_ok=True)
-        made = tempfile.TemporaryDirectory(
+        with tempfile.TemporaryDirectory(
             prefix="scanmend-", dir=self.home or None, ignore_cleanup_errors=True
-        )
-        with made as path:
+        ) as path:
             yield path
 
     def environment(self, scratch: str) -> dict[str, str]:
-        """Return the variables that a child needs, whose own folder is ``scratch``."""
+        """Return the environment variables for a child whose own folder is ``scratch``."""
         folders = [os.fsencode(folder) for folder in (scratch, *self.writable)]
         limits = _Limits(folders, self.network)
-        moved = ["TMPDIR"]
+        redirected = ["TMPDIR"]
         if not self.network:
-            moved += ["HOME", "XDG_CACHE_HOME", "CUDA_CACHE_PATH"]
+            redirected += ["HOME", "XDG_CACHE_HOME", "CUDA_CACHE_PATH"]
         return {
             SANDBOX: msgspec.json.encode(limits).decode(),
             "DOTNET_EnableDiagnostics": "0",
-            **dict.fromkeys(moved, scratch),
+            **dict.fromkeys(redirected, scratch),
         }
 
 
 def home(state: str) -> str:
-    """Return where children have their folders: in the state folder, if this user may write there; else ""."""
+    """Return the folder for the children's own folders: in the state folder if this user may write there, else ""."""
     return os.path.join(state, "scratch") if os.access(state, os.W_OK) else ""
 
 
-def lacking() -> list[Gap]:
-    """Return what can't be confined on this machine, as found by a child that tries; empty when all can."""
-    box = Sandbox()
-    with box.scratch() as scratch:
-        env = {**os.environ, **box.environment(scratch), PARENT_PID: str(os.getpid())}
+def find_gaps() -> list[SandboxGap]:
+    """Return what a child can do on this machine despite its sandbox, as tried by a child; never raises."""
+    sandbox = Sandbox()
+    with sandbox.scratch() as scratch:
+        env = {**os.environ, **sandbox.environment(scratch), PARENT_PID: str(os.getpid())}
         command = [sys.executable, "-P", "-m", "scanmend.workers.sandbox"]
         try:
-            done = subprocess.run(
+            completed = subprocess.run(
                 command, env=env, cwd="/", capture_output=True, check=True, timeout=TRIAL_SECONDS
             )
-            return msgspec.json.decode(done.stdout, type=list[Gap])
+            return msgspec.json.decode(completed.stdout, type=list[SandboxGap])
         except (OSError, subprocess.SubprocessError, msgspec.DecodeError) as error:
-            return [Gap("confining a process fails", str(error))]
+            return [SandboxGap("confining a process fails", str(error))]
 
 
 # in the child -------------------------------------------------------------------------------------
 
 
 def confine() -> None:
-    """Give up what the daemon does not allow. ``lacking`` reports what this kernel can't take away."""
+    """Give up the permissions that the daemon denies, as far as this kernel can; ``find_gaps`` reports the rest."""
     limits = msgspec.json.decode(os.environ.pop(SANDBOX), type=_Limits)
     if sys.platform != "linux":
         return
@@ -145,6 +146,7 @@ def confine() -> None:
 
 
 def _landlock(libc: ctypes.CDLL, writable: list[bytes]) -> None:
+    """Forbid writing outside these folders and DEVICES, and signals to other processes. Raises OSError."""
     version = libc.syscall(_CREATE_RULESET, None, 0, _VERSION_FLAG)
     if version < 1:
         raise OSError(errno.ENOSYS, "the kernel has no Landlock")
@@ -168,6 +170,7 @@ def _landlock(libc: ctypes.CDLL, writable: list[bytes]) -> None:
 
 
 def _seccomp(calls: tuple[str, ...]) -> None:
+    """Forbid these system calls. Raises OSError."""
     library = ctypes.CDLL("libseccomp.so.2")
     library.seccomp_init.restype = ctypes.c_void_p
     rules = ctypes.c_void_p(library.seccomp_init(_SECCOMP_ALLOW))
@@ -182,39 +185,40 @@ def _seccomp(calls: tuple[str, ...]) -> None:
 
 
 def _checked(result: int) -> int:
+    """Return the result of a system call; raise OSError if it failed."""
     if result < 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
     return result
 
 
-def _gaps() -> list[Gap]:
-    """Try what must not work, and return what does."""
+def _gaps() -> list[SandboxGap]:
+    """Return which forbidden actions succeed in this process, by trying each of them."""
     scratch = os.environ["TMPDIR"]
     gaps = []
     try:
         tempfile.TemporaryFile(dir=os.path.dirname(scratch)).close()
         remedy = "no Landlock here (Linux 5.13, lsm=landlock; a container may forbid it)"
-        gaps.append(Gap("children can write wherever this user can", remedy))
+        gaps.append(SandboxGap("children can write wherever this user can", remedy))
     except OSError:
         tempfile.TemporaryFile(dir=scratch).close()
     try:
         socket.socket().close()
         remedy = "install libseccomp2, on a kernel with seccomp"
-        gaps.append(Gap("children have the network", remedy))
+        gaps.append(SandboxGap("children have the network", remedy))
     except OSError:
         pass
     try:
         os.kill(int(os.environ[PARENT_PID]), 0)
         remedy = "Linux 6.12 could forbid it"
-        gaps.append(Gap("children can send signals to this user's processes", remedy))
+        gaps.append(SandboxGap("children can send signals to this user's processes", remedy))
     except OSError:
         pass
     return gaps
 
 
 def main() -> None:
-    """Confine this process and become the module."""
+    """Confine this process, then run the module in it."""
     if SANDBOX in os.environ:
         confine()
     if len(sys.argv) < 2:

@@ -1,6 +1,6 @@
 """Serve requests in a child: decode each one from the daemon's socket, call its handler, send the answer.
 
-The other half is ``workers.client``. End of file on the socket is the order to end.
+``workers.client`` is the daemon's side. The daemon closes the socket to end the child.
 """
 
 import ctypes
@@ -16,11 +16,11 @@ from typing import Any
 from scanmend.errors import ChildError, OutOfMemory, ScanmendError, machine_error
 from scanmend.extras import not_installed
 from scanmend.workers import codec
-from scanmend.workers.protocol import Failure, Progress, Reply, Request, Step
+from scanmend.workers.protocol import ErrorReply, Progress, Reply, Request, Step
 from scanmend.workers.variables import MEMORY_LIMIT, PARENT_PID, SOCKET_FD
 
 Tell = Callable[[Progress], None]
-# takes a request of the class that it is registered for, and returns that class's reply
+# a function of a request of one class and ``tell``, which returns the reply that the class declares
 Handler = Callable[[Any, Tell], Any]
 Handlers = Mapping[type[Request[Any]], Handler]
 
@@ -28,7 +28,10 @@ _PR_SET_PDEATHSIG = 1
 
 
 def serve(handlers: Handlers) -> None:
-    """Answer requests until the daemon closes the socket or is gone."""
+    """Answer requests until the daemon closes the socket or ends.
+
+    ``handlers``: the handler of each class of requests.
+    """
     _die_with_parent()
     _limit_memory()
     connection = Connection(int(os.environ[SOCKET_FD]))
@@ -52,8 +55,8 @@ def serve(handlers: Handlers) -> None:
 def _answer(handlers: Handlers, frame: bytes, tell: Tell) -> bytes:
     """Return the frame that answers a request.
 
-    Error boundary: each failure is an answer, and the child goes on. What is no ScanmendError, no lack of memory and no
-    OSError is a bug, which costs the document an attempt.
+    Error boundary: each failure becomes an answer, and the child goes on. An exception other than ScanmendError,
+    MemoryError and OSError is a bug, which costs the document an attempt.
     """
     failure: ScanmendError
     try:
@@ -70,19 +73,19 @@ def _answer(handlers: Handlers, frame: bytes, tell: Tell) -> bytes:
         failure = not_installed(error) or _bug(error)
     except Exception as error:  # noqa: BLE001
         failure = _bug(error)
-    return codec.encode(Failure.of(failure))
+    return codec.encode(ErrorReply.of(failure))
 
 
 def _bug(error: Exception) -> ChildError:
-    """Print the traceback for the daemon's log, and return the error to report."""
+    """Return the error to report for a bug; print its traceback for the daemon's log."""
     traceback.print_exc(file=sys.stderr)
     return ChildError(f"{type(error).__name__}: {error}")
 
 
 def _die_with_parent() -> None:
-    """Have the kernel kill this process when the thread that started it ends.
+    """Let the kernel kill this process when the thread that started it ends.
 
-    The end of file on the socket is the portable half.
+    Where this is not possible, the child still ends when its socket is closed.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Make clean lines as they stand in print: prose cut into lines, lines of documents, and oddities.
+"""Make clean lines as they are printed: prose cut into lines, lines of documents, and oddities.
 
 Prose comes from text files (one paragraph a line, .xz). Its typography is varied: quotes, dashes, hyphens at the line's end,
 bullets, capitals, signs. Document lines come from ``documents``. Oddities are names, made-up words, codes and signs, which a
@@ -17,13 +17,13 @@ from pathlib import Path
 
 from data.documents import code, document_line, foreign_name
 
-MAX_CHARACTERS = 235  # of a line
-LINE_CHARACTERS = (20, 110)  # width of the lines of a paragraph
-WIDE_CHARACTERS = (110, 230)  # the same of wide lines
-WIDE_SHARE = 0.07  # of the paragraphs that are set in wide lines
+MAX_CHARACTERS = 235  # in a line
+LINE_CHARACTERS = (20, 110)  # range of the width of a paragraph's lines
+WIDE_CHARACTERS = (110, 230)  # range of the width of wide lines
+WIDE_SHARE = 0.07  # share of the paragraphs that have wide lines
 MIN_PARAGRAPH, MAX_PARAGRAPH = 21, 3000  # characters
-KEPT_CHARACTERS = 20_000_000  # of each file
-LINES_OF_PARAGRAPH = 3  # that are taken, at most
+KEPT_CHARACTERS = 20_000_000  # that are read from each file
+MAX_PARAGRAPH_LINES = 3  # that are taken from a paragraph
 # opening, closing, apostrophe
 QUOTES = [
     ("“", "”", "’"),
@@ -47,10 +47,10 @@ SIGNS: list[str] = [
     *"→←↑↓⇒•·●■□▪★☆✓✗†‡§¶©®™°²³½¼¾×÷±≤≥≈≠∞µ€£$¥¢%‰&@#~^_|\\/<>{}[]=",
     *"+*…¬«»‹›“”„‘’‚–—ªº¿¡№ſßæœøåðþłđčšžćńşğıőűαβγδπΣΩλμ",
 ]
-# an e above the vowel, as editions of old German print have it
+# an e above the vowel, as in editions of old German print
 SMALL_E = str.maketrans({"ä": "a\u0364", "ö": "o\u0364", "ü": "u\u0364"})
 LINE_END_HYPHENS = "-------¬¬\u00ad‐–—="
-SHARES = {  # how often a paragraph is taken from a file, relatively
+SHARES = {  # relative frequency of paragraphs from each file
     "books": 0.30,
     "novels-de": 0.13,
     "novels-es": 0.13,
@@ -58,11 +58,11 @@ SHARES = {  # how often a paragraph is taken from a file, relatively
     "law-de": 0.06,
     "law-fr": 0.06,
 }
-OTHER_SHARE = 0.16  # of a file that SHARES does not name
+OTHER_SHARE = 0.16  # for a file that is not in SHARES
 
 
 class Prose:
-    """Random paragraphs of large text files, held in memory."""
+    """A source of random paragraphs from large text files, which it holds in memory."""
 
     def __init__(self, files: Sequence[Path]) -> None:
         """Read KEPT_CHARACTERS of each file."""
@@ -90,7 +90,7 @@ def files_of(folder: Path, more: Sequence[Path] = ()) -> list[Path]:
 def lines(
     prose: Prose, rng: random.Random, documents: float = 0.3, odd: float = 0.04
 ) -> Iterator[str]:
-    """Yield clean lines for ever, of at most MAX_CHARACTERS; ``documents`` and ``odd``: shares of these kinds."""
+    """Yield clean lines of at most MAX_CHARACTERS for ever; ``documents`` and ``odd`` are the shares of these kinds."""
     while True:
         kind = rng.random()
         if kind < documents:
@@ -106,17 +106,17 @@ def lines(
 
 
 def printed(text: str, rng: random.Random) -> list[str]:
-    """Return some lines of a paragraph as they might be set."""
+    """Return some lines of a paragraph as they might be printed."""
     if rng.random() < 0.7:
         text = _typography(rng, text)
     width = rng.randrange(*(WIDE_CHARACTERS if rng.random() < WIDE_SHARE else LINE_CHARACTERS))
     cut = list(_cut(rng, text, width))
-    chosen = rng.sample(cut, min(len(cut), LINES_OF_PARAGRAPH))
+    chosen = rng.sample(cut, min(len(cut), MAX_PARAGRAPH_LINES))
     return [_styled(rng, line) for line in chosen]
 
 
 def _typography(rng: random.Random, text: str) -> str:
-    """Return the text with other quotes, dashes, ligatures and old letters."""
+    """Return the text with different quotes, dashes, ligatures and old letters."""
     opening, closing, apostrophe = rng.choice(QUOTES)
     text = re.sub(r'["“„«](?=\w)', opening, text)
     text = re.sub(r'["”“»]', closing, text)
@@ -174,7 +174,7 @@ def _with_sign(rng: random.Random, line: str) -> str:
 
 
 def oddity(rng: random.Random) -> str:
-    """Return a line of names of many languages, words that no dictionary holds, codes and signs."""
+    """Return a line of names from many languages, words that no dictionary has, codes and signs."""
     makers: list[Callable[[random.Random], str]] = [
         foreign_name,
         code,
@@ -207,7 +207,7 @@ def _made_up(rng: random.Random) -> str:
 
 
 def main() -> None:
-    """Write lines, for the renderer and for people."""
+    """Write lines for the renderer, and for a look at them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--more", type=Path, nargs="*", default=[])

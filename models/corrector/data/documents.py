@@ -1,6 +1,6 @@
 """Make lines of invoices, receipts, statements, letters, prescriptions, forms and tables, in six languages.
 
-The words are ours and Faker's (MIT); numbers, codes and addresses are random. Each template is a layout of a line.
+The words are our own and Faker's (MIT); numbers, codes and addresses are random. Each template is the layout of one line.
 """
 
 import functools
@@ -27,7 +27,7 @@ FOREIGN = (  # locales of names in languages that the prose does not cover
     "fi_FI",
     "el_GR",
 )
-# by language: the words of totals, labels, items and phrases
+# words for totals, labels, items and phrases, by language
 WORDS: dict[str, dict[str, list[str]]] = json.loads(
     Path(__file__).with_name("document_words.json").read_text(encoding="utf-8")
 )
@@ -42,9 +42,9 @@ CODE_SHAPES = [  # "#" stands for a digit, "A" for a capital
 UNITS = ["mg", "ml", "g", "µg", "IE", "kg", "m", "cm", "mm", "l", "pcs", "Stk", "h", "kWh", "m²"]
 
 
-SLOGANS = ("en", "es", "it")  # languages in which Faker knows slogans
+SLOGANS = ("en", "es", "it")  # languages for which Faker has slogans
 PACKAGES = ["Tabl.", "N1", "N2", "Filmtabletten", "Tropfen", "tablets"]
-LAYOUTS = [  # of a line; ``_Fields`` fills them
+LAYOUTS = [  # templates of a line, which ``_Fields`` fills
     "{total}:{gap}{amount}",
     "{total}{gap}{amount}",
     "{total} {percent}%{gap}{amount}",
@@ -133,7 +133,7 @@ def _date(rng: random.Random) -> str:
 
 
 class _Fields(dict[str, str]):
-    """The fields of a layout. Those that most layouts lack are drawn when a layout has them."""
+    """The fields of a layout. Rare fields are drawn only when a layout has them."""
 
     def __init__(self, rng: random.Random) -> None:
         super().__init__()
@@ -148,7 +148,7 @@ class _Fields(dict[str, str]):
         self["count"] = str(rng.randrange(1, 200))
 
     def __missing__(self, name: str) -> str:
-        """Return a field that is drawn anew each time."""
+        """Return a newly drawn field."""
         rng, language, fake = self._rng, self._language, _faker(self._language)
         words = WORDS[language]
         drawn: dict[str, Callable[[], Any]] = {

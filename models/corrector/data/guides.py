@@ -1,10 +1,10 @@
-"""Extract the text of guides and help pages, as Debian packages them in many languages: modern everyday and office prose.
+"""Extract the text of Debian's guides and help pages in many languages: modern everyday and office prose.
 
     python -m data.guides FOLDER OUT.txt.xz HELD.txt
 
-FOLDER holds unpacked packages (dpkg-deb -x): HTML below usr/share, and Mallard pages. Writes one paragraph a line, each once.
-One paragraph in HELD_BACK is kept from the training, for what is fitted on text that the model never saw: HELD gets HELD_LINES
-lines of them as pages have lines, for ``data.render --pages``.
+FOLDER holds unpacked packages (dpkg-deb -x): HTML below usr/share, and Mallard pages. OUT gets one paragraph per line, without
+duplicates. One paragraph in HELD_BACK is kept from the training, so that the ranking can be fitted on text that the model never
+saw: HELD gets HELD_LINES lines of these paragraphs, wrapped as on pages, for ``data.render --pages``.
 """
 
 import html
@@ -19,28 +19,23 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 LANGUAGES = ("en", "de", "es", "fr", "it", "nl")
-NO_LANGUAGES = (
-    "usr",
-    "doc",
-    "gtk",
-    "css",
-    "img",
-    "faq",
-    "hlp",
-)  # parts of paths that look like codes
-MIN_CHARACTERS, MAX_CHARACTERS = 40, 3000  # of a paragraph
+# parts of paths that look like codes of languages
+NO_LANGUAGES = ("usr", "doc", "gtk", "css", "img", "faq", "hlp")
+MIN_CHARACTERS, MAX_CHARACTERS = 40, 3000  # in a paragraph
 HELD_BACK = 12
 HELD_LINES = 5400
-HELD_WORDS = 60  # of a held-back paragraph, at most
-HELD_WIDTHS = (50, 95)  # characters of its lines
+HELD_WORDS = 60  # maximum that is taken from a held-back paragraph
+HELD_WIDTHS = (50, 95)  # range of the width of its lines in characters
 _PARAGRAPH = re.compile(r"<(p|li|dd|dt|h\d|td|title)\b[^>]*>(.*?)</\1>", re.DOTALL)
 _CODE = re.compile(r"<(pre|script|style|code|cmd)\b.*?</\1>", re.DOTALL)
-_UNWANTED = re.compile("[…<\u0370-\u1dff\u3000-\uffff]")  # code was left out, or another script
+_UNWANTED = re.compile(
+    "[…<\u0370-\u1dff\u3000-\uffff]"
+)  # a gap where code was removed, or a script that is not Latin
 _LOCALE = re.compile(r"[a-z]{2,3}([-_][A-Z]{2}|[-_]us)?")
 
 
 def language(path: Path) -> str | None:
-    """Return a page's language by its path: English where it tells none, None for a language that is not wanted."""
+    """Return a page's language by its path: English if the path has none; None for a language outside LANGUAGES."""
     marks = [re.sub(r"^.*-(?=(it|de|es|fr|nl|en)$)", "", part) for part in path.parts[:-1]]
     marks += path.name.split(".")[1:-1]
     codes = [m.replace("_", "-").split("-")[0] for m in marks if _LOCALE.fullmatch(m)]
@@ -58,7 +53,7 @@ def paragraphs(source: str) -> Iterator[str]:
 
 
 def page_lines(texts: Iterable[str]) -> Iterator[str]:
-    """Yield the lines of the paragraphs, each set in a width of its own."""
+    """Yield the lines of the paragraphs, each of which is wrapped at a random width."""
     rng = random.Random(29)
     for text in texts:
         lines = textwrap.wrap(" ".join(text.split()[:HELD_WORDS]), rng.randint(*HELD_WIDTHS))

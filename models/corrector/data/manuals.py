@@ -1,8 +1,8 @@
-"""Extract the text of manual pages, as Debian packages them in many languages: modern, technical, full of code and signs.
+"""Extract the text of Debian's manual pages in many languages: modern, technical, full of code and signs.
 
     python -m data.manuals /usr/share/man OUT.txt.xz
 
-The markup is stripped roughly. Writes one paragraph a line. English pages are sampled, translated ones are all taken.
+The markup is removed roughly. OUT gets one paragraph per line. English pages are sampled; all translated pages are taken.
 """
 
 import gzip
@@ -16,8 +16,8 @@ from pathlib import Path
 LANGUAGES = ("de", "es", "fr", "it", "nl")
 ENGLISH_PAGES = 900
 MAX_PAGE_CHARACTERS = 20_000
-MIN_CHARACTERS = 31  # of a paragraph
-# troff's names of characters
+MIN_CHARACTERS = 31  # in a paragraph
+# characters by their names in troff
 NAMED_CHARACTERS = {
     "aq": "'",
     "dq": '"',
@@ -48,7 +48,18 @@ ACCENTS = {
     "~": "\u0303",
     ",": "\u0327",
 }
-TEXT_MACROS = {"SH", "SS", "B", "I", "BR", "BI", "IR", "IB", "RB", "RI"}  # followed by text
+TEXT_MACROS = {
+    "SH",
+    "SS",
+    "B",
+    "I",
+    "BR",
+    "BI",
+    "IR",
+    "IB",
+    "RB",
+    "RI",
+}  # macros that are followed by text
 PARAGRAPH_MACROS = ("PP", "P", "SH", "SS", "TP", "IP", "br")
 
 

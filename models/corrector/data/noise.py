@@ -1,7 +1,8 @@
-"""A noise channel: OCR errors in a line at a chosen rate, and the target that a corrector should learn.
+"""Simulate OCR errors in a line at a chosen rate (a noise channel), and compute the target that a corrector should learn.
 
 The substitutions are look-alikes, with weights that ``fit`` counts on real pairs of OCR text and truth. No digit becomes
-another, and no letter becomes a digit: the corrector should copy what it can't know. Only in numbers a digit may become a letter.
+another, and no letter becomes a digit, because a corrector can't know the digit and should copy it. Only in numbers may a digit
+become a letter.
 """
 
 import gzip
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from rapidfuzz.distance import Levenshtein
 
-# by the printed character or pair: what it is read as, with relative weights
+# readings of each printed character or pair, with relative weights
 SUBSTITUTIONS: dict[str, dict[str, float]] = json.loads(
     Path(__file__).with_name("substitutions.json").read_text(encoding="utf-8")
 )
@@ -34,30 +35,29 @@ PUNCTUATION_LOOK_ALIKES = {
     "!": "l|",
     "(": "C{",
 }
-PAIR_SHARE = (
-    0.35  # of the errors at a pair of letters in the table that hit the pair, not the letter
-)
-FITTED_WEIGHT = 4.0  # of all fitted substitutions of a character together
+# share of the errors at a pair of letters in the table that affect the pair instead of the letter
+PAIR_SHARE = 0.35
+FITTED_WEIGHT = 4.0  # total weight of a character's fitted substitutions
 # shares of a letter's errors; the rest are substitutions
 EXTRA_SPACE, LOST, DOUBLED, OTHER_CASE, RANDOM_LETTER = 0.08, 0.08, 0.03, 0.03, 0.05
-READ_TWICE = 0.04  # rightly and wrongly: fuür
-TORN_LETTERS = 5  # of a word that a space may part, at least
+READ_TWICE = 0.04  # once rightly and once wrongly: fuür
+MIN_TORN_LETTERS = 5  # in a word that may be split by a space
 DIRT_SIGNS = ".,'`-~·:;|_*^\"°"
 WORD_EDGES = re.compile(r"(\W*)(.*?)(\W*)", re.DOTALL)
 LINE_END_HYPHENS = ("-", "¬", "\u00ad", "—", "–", "‐")
 MAX_FITTED, MIN_FITTED = 8, 20
-# pairs to learn from
+# limits for real pairs to learn from
 MAX_DISTANCE = 0.3  # edits, as a share of the longer text
 MIN_CHARACTERS, MAX_CHARACTERS = 4, 200
-MAX_WORD_DISTANCE = 0.6  # as a share: a word that was read still worse stays as it was read
+MAX_WORD_DISTANCE = 0.6  # normalised; a word that was read even worse stays as it was read
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 class Noise:
-    """Draws errors from a table of substitutions."""
+    """A noise channel that draws errors from a table of substitutions."""
 
     def __init__(self, fitted: Path | None = None) -> None:
-        """Join the counts that ``fit`` wrote to the table, when there are some."""
+        """Build the table; add the counts that ``fit`` wrote, if the file exists."""
         self._table = {c: dict(options) for c, options in SUBSTITUTIONS.items()}
         if fitted and fitted.exists():
             for c, options in json.loads(fitted.read_text()).items():
@@ -68,7 +68,7 @@ class Noise:
                         mine[to] = mine.get(to, 0.0) + FITTED_WEIGHT * n / total
 
     def apply(self, rng: random.Random, line: str, rate: float) -> str:
-        """Return the line with about ``rate`` errors a character; some words get more of them than others."""
+        """Return the line with about ``rate`` errors per character, more in some words than in others."""
         words = line.split(" ")
         spoilt = [self._word(rng, word, rate * min(3.0, rng.expovariate(1))) for word in words]
         out = spoilt[0]
@@ -101,7 +101,7 @@ class Noise:
                 out.append(self._letter(rng, c))
         if rng.random() < rate / 2:
             out.insert(rng.randrange(len(out) + 1), rng.choice(DIRT_SIGNS))
-        if len(out) >= TORN_LETTERS and rng.random() < rate:
+        if len(out) >= MIN_TORN_LETTERS and rng.random() < rate:
             out.insert(rng.randrange(2, len(out) - 1), " ")
         return "".join(out)
 
@@ -129,13 +129,13 @@ class Noise:
         return rng.choices(list(options), list(options.values()))[0]
 
 
-def wanted(ocr: str, truth: str) -> str:
-    """Return the truth as far as a corrector should restore it: numbers and punctuation stay as they were read."""
-    return " ".join(_of_words(before, after) for before, after in _words(ocr, truth))
+def target(ocr: str, truth: str) -> str:
+    """Return the text that a corrector should write: the truth, but numbers and punctuation as they were read."""
+    return " ".join(_word_target(before, after) for before, after in _words(ocr, truth))
 
 
 def _words(ocr: str, truth: str) -> Iterator[tuple[str, str]]:
-    """Yield words of both texts side by side, cut at the spaces that both have; some are joined, some split."""
+    """Yield pairs of words, cut at the spaces that both texts share; a lost or extra space stays inside a pair."""
     x = y = 0
     for code in Levenshtein.opcodes(ocr, truth):
         if code.tag == "equal":
@@ -146,8 +146,8 @@ def _words(ocr: str, truth: str) -> Iterator[tuple[str, str]]:
     yield ocr[x:], truth[y:]
 
 
-def _of_words(before: str, after: str) -> str:
-    """Return what is wanted of a word that was read as ``before`` and printed as ``after``."""
+def _word_target(before: str, after: str) -> str:
+    """Return the target for a word that was read as ``before`` and printed as ``after``."""
     if before == after:
         return before
     letters, true = _letters(before), _letters(after)
@@ -178,22 +178,22 @@ def _letters(text: str) -> str:
 
 
 def pairs(file: Path) -> Iterator[tuple[str, str]]:
-    """Yield lines of OCR text with what is wanted of them, if the two are near enough to learn from."""
+    """Yield lines of OCR text with their targets, if text and truth are near enough to learn from."""
     for ocr, truth in raw(file):
         near = Levenshtein.distance(ocr, truth) <= MAX_DISTANCE * max(len(ocr), len(truth))
         if near and MIN_CHARACTERS <= len(ocr) <= MAX_CHARACTERS:
-            yield ocr, wanted(ocr, truth)
+            yield ocr, target(ocr, truth)
 
 
 def raw(file: Path) -> Iterator[tuple[str, str]]:
-    """Yield lines of OCR text and truth: of a HIPE-OCRepair file (.gz), or of one that ``render`` wrote (.jsonl)."""
+    """Yield lines of OCR text and truth from a HIPE-OCRepair file (.gz) or from a file of ``render`` (.jsonl)."""
     return _rendered(file) if file.suffix == ".jsonl" else _hipe(file)
 
 
 def _rendered(file: Path) -> Iterator[tuple[str, str]]:
     for row in file.read_text(encoding="utf-8").splitlines():
         ocr, truth, *_ = json.loads(row)
-        # an engine that reads f for ſ means s
+        # the target of a long s is s, that of a ligature its letters
         for old, new in (("ſ", "s"), ("ﬁ", "fi"), ("ﬂ", "fl")):
             truth = truth.replace(old, new)
         yield ocr.strip(), " ".join(truth.split())
@@ -213,7 +213,7 @@ def _hipe(file: Path) -> Iterator[tuple[str, str]]:
 def fit(files: Iterable[Path], out: Path) -> None:
     """Count the substitutions of one or two letters by up to two characters, and write them as JSON.
 
-    Each is kept with its MAX_FITTED most frequent readings if it occurs MIN_FITTED times.
+    A substitution is kept, with its MAX_FITTED most frequent readings, if it occurs at least MIN_FITTED times.
     """
     counts: dict[str, Counter[str]] = {}
     for file in files:

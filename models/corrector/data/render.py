@@ -1,9 +1,9 @@
-"""Make real OCR errors: draw lines in many fonts, spoil them as scans are spoilt, and let an engine read them.
+"""Make real OCR errors: draw lines in many fonts, degrade them like scans, and let an engine read them.
 
     python -m data.render --lines LINES.txt --fonts FOLDER --engine rapidocr --out PAIRS.jsonl
 
-Needs scanmend itself, whose recogniser reads the line images, or the tesseract program. Pairs are appended as they come, so the
-program may be stopped; the next start resumes behind the lines that are done.
+The program needs scanmend itself, whose recogniser reads the line images, or the tesseract program. It appends each pair at once,
+so you may stop it; the next start resumes after the lines that are done.
 """
 
 import argparse
@@ -21,11 +21,11 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 LINES_AT_ONCE = 12
 FONT_PIXELS = (11, 34)
-Reading = tuple[str, list[dict[str, Any]] | None]  # a line's text, and the engine's alternatives
+Reading = tuple[str, list[dict[str, Any]] | None]  # text of a line, alternatives of the engine
 
 
 def draw(text: str, font: ImageFont.FreeTypeFont, rng: random.Random) -> Image.Image:
-    """Return the text in dark on light, with a margin as a detector leaves it."""
+    """Return an image of the text, dark on light, with a margin such as a detector leaves."""
     left, top, right, bottom = font.getbbox(text)
     margin = rng.randrange(1, 8)
     paper, ink = rng.randrange(190, 256), rng.randrange(0, 110)
@@ -34,7 +34,7 @@ def draw(text: str, font: ImageFont.FreeTypeFont, rng: random.Random) -> Image.I
     return image
 
 
-def spoil(image: Image.Image, rng: random.Random) -> Image.Image:
+def degrade(image: Image.Image, rng: random.Random) -> Image.Image:
     """Return the image with some of the damage that scanners, copiers, cameras and time do to a line."""
     if rng.random() < 0.4:
         image = image.rotate(
@@ -53,7 +53,7 @@ def spoil(image: Image.Image, rng: random.Random) -> Image.Image:
     noise = np.random.default_rng(rng.randrange(2**32))
     if rng.random() < 0.5:
         pixels = pixels + noise.normal(0, rng.uniform(2, 40), pixels.shape)
-    if rng.random() < 0.2:  # faded: stripes of less ink, as thermal paper and old ribbons leave
+    if rng.random() < 0.2:  # faded: stripes of less ink, as on thermal paper and from old ribbons
         stripes = np.interp(
             np.linspace(0, 9, pixels.shape[1]), np.arange(10), noise.uniform(0.2, 1, 10)
         )
@@ -81,7 +81,7 @@ def spoil(image: Image.Image, rng: random.Random) -> Image.Image:
 
 
 def rapidocr() -> Callable[[Sequence[Image.Image]], list[Reading]]:
-    """Return the product's recogniser, as a function of line images."""
+    """Return a function that reads line images by the product's recogniser."""
     from scanmend.ocr.detection import as_bgr  # noqa: PLC0415 - only one engine is needed
     from scanmend.ocr.line_models import LineModels  # noqa: PLC0415
 
@@ -93,7 +93,7 @@ def rapidocr() -> Callable[[Sequence[Image.Image]], list[Reading]]:
 
 
 def tesseract(images: Sequence[Image.Image]) -> list[Reading]:
-    """Return Tesseract's readings, by one call a line: on one tall sheet it would cut the lines wrongly."""
+    """Return Tesseract's readings, with one call per line: it would cut the lines of a tall sheet wrongly."""
     return [(_tesseract(image), None) for image in images]
 
 
@@ -105,12 +105,12 @@ def _tesseract(image: Image.Image) -> str:
     return done.stdout.decode("utf-8", "replace").strip()
 
 
-def readable(
+def drawable(
     lines: Sequence[str], fonts: Sequence[Path], rng: random.Random, *, page: bool
 ) -> Iterator[tuple[str, Image.Image]]:
-    """Yield each line with its spoilt image if the font has its characters.
+    """Yield each line with its degraded image, if the font has all its characters.
 
-    ``page``: all lines in the same font and with the same damage.
+    With ``page``, all lines have the same font and the same damage.
     """
     seed = rng.randrange(2**32)
     for text in lines:
@@ -119,7 +119,7 @@ def readable(
         font = ImageFont.truetype(str(rng.choice(fonts)), rng.randrange(*FONT_PIXELS))
         missing = _glyph(font, "\uffff")
         if all(c == " " or _glyph(font, c) != missing for c in set(text)):
-            yield text, spoil(draw(text, font, rng), rng)
+            yield text, degrade(draw(text, font, rng), rng)
 
 
 def _glyph(font: ImageFont.FreeTypeFont, character: str) -> tuple[Any, bytes]:
@@ -129,7 +129,7 @@ def _glyph(font: ImageFont.FreeTypeFont, character: str) -> tuple[Any, bytes]:
 
 
 def main() -> None:
-    """Read all lines."""
+    """Render and read all lines."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lines", type=Path, required=True)
     parser.add_argument("--fonts", type=Path, required=True)
@@ -138,7 +138,7 @@ def main() -> None:
     parser.add_argument(
         "--pages",
         action="store_true",
-        help=f"{LINES_AT_ONCE} lines each in the same manner; their page is noted, and the engine's alternatives",
+        help=f"render {LINES_AT_ONCE} lines at a time as one page; note the page and the engine's alternatives",
     )
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
@@ -151,7 +151,7 @@ def main() -> None:
     with options.out.open("a", encoding="utf-8") as out:
         for start in range(done, len(texts), LINES_AT_ONCE):
             pairs = list(
-                readable(texts[start : start + LINES_AT_ONCE], fonts, rng, page=options.pages)
+                drawable(texts[start : start + LINES_AT_ONCE], fonts, rng, page=options.pages)
             )
             found = read([image for _, image in pairs])
             for (truth, _), (ocr, doubts) in zip(pairs, found, strict=True):

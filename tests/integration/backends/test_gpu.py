@@ -9,7 +9,7 @@ import pytest
 from scanmend.backends import gpu
 from scanmend.backends.gpu import GpuMemory, NoGpu
 
-HERE = isinstance(gpu.look(), GpuMemory)
+HERE = isinstance(gpu.measure(), GpuMemory)
 needs_gpu = pytest.mark.skipif(not HERE, reason="no NVIDIA GPU here")
 without_gpu = pytest.mark.skipif(HERE, reason="there is a GPU here, and NVML is not replaced")
 FAKE = """
@@ -50,7 +50,7 @@ def test_a_gpu_is_measured() -> None:
 
 @without_gpu
 def test_without_a_driver_the_reason_is_reported() -> None:
-    assert gpu.look() == NoGpu("there is no NVIDIA driver: NVML Shared Library Not Found")
+    assert gpu.measure() == NoGpu("there is no NVIDIA driver: NVML Shared Library Not Found")
     assert gpu.memory() is None
 
 
@@ -62,7 +62,7 @@ def test_a_wait_ends_when_the_memory_is_free(
 
     waited = gpu.wait_until_free(200, time.monotonic() + 60)
 
-    assert 3 * gpu.POLL_SECONDS <= waited < 30
+    assert 3 * gpu.GPU_POLL_SECONDS <= waited < 30
     assert gpu.memory() == GpuMemory("Tiny 1", 100, 1000)
     assert gpu.wait_until_free(50, time.monotonic() + 0.6) < 30  # it does not exceed its deadline
 
@@ -71,7 +71,7 @@ def test_a_wait_ends_when_the_memory_is_free(
 def test_several_gpus_are_added_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _replace(tmp_path, monkeypatch, count=2)
 
-    assert gpu.look() == GpuMemory("Tiny 1 + Tiny 2", 1800, 2000)
+    assert gpu.measure() == GpuMemory("Tiny 1 + Tiny 2", 1800, 2000)
 
 
 @without_gpu
@@ -81,16 +81,16 @@ def test_several_gpus_are_added_up(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ("raise NVMLError('Driver/library version mismatch')", 1, "version mismatch"),
         ("", 0, "the NVIDIA driver finds no GPU"),
         ("raise ValueError", 1, "can't be asked"),
-        ("import time; time.sleep(60)", 1, "does not answer within 2 s"),
+        ("import time; time.sleep(60)", 1, "did not answer within 2 s"),
     ],
 )
 def test_a_driver_that_fails_or_hangs_counts_as_no_gpu(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, init: str, count: int, reason: str
 ) -> None:
-    monkeypatch.setattr(gpu, "ANSWER_SECONDS", 2.0)
+    monkeypatch.setattr(gpu, "MEASUREMENT_SECONDS", 2.0)
     _replace(tmp_path, monkeypatch, init, count)
 
-    found = gpu.look()
+    found = gpu.measure()
 
     assert isinstance(found, NoGpu)
     assert reason in found.reason

@@ -125,7 +125,7 @@ def test_a_file_with_a_wrong_hash_is_removed(hub: Hub, tmp_path: Path) -> None:
     ("status", "said"),
     [
         (401, "no such repository, or it is private"),
-        (403, "licence accepted"),
+        (403, "accept its licence"),
         (500, "answered 500"),
     ],
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import openssl11
-from running import Tree, tree
+from running import Tree, new_tree
 from samples import encoded, page, put
 from scanmend.backends.ocr_engines import choose, probe
 from scanmend.config.settings import AsposeSettings, Settings
@@ -57,7 +57,7 @@ def test_an_invalid_licence_is_named_and_auto_chooses_rapidocr(
     chosen = choose(replace(settings, ocr=replace(settings.ocr, engine="auto")))
 
     assert chosen.engine == "rapidocr"
-    assert "Aspose.lic is not accepted" in chosen.why
+    assert "Aspose.lic is not accepted" in chosen.reason
 
 
 def test_auto_without_a_licence_chooses_rapidocr() -> None:
@@ -80,19 +80,19 @@ def evaluation(library: str, tmp_path: Path) -> Iterator[Tree]:
         "ocr: {workers: 1, engine: aspose}\n"
         f"aspose: {{allow_evaluation: true, library_path: {library}}}\n"
     )
-    with tree(tmp_path, more) as made:
-        made.start()
-        yield made
+    with new_tree(tmp_path, more) as tree:
+        tree.start()
+        yield tree
 
 
 def test_every_result_is_marked_as_evaluation_and_contains_no_trial_notice(
     evaluation: Tree,
 ) -> None:
-    made = evaluation
-    put(made.inbox, "letter.png", encoded("png", [page(LONG, size=(1400, 900))]))
+    tree = evaluation
+    put(tree.inbox, "letter.png", encoded("png", [page(LONG, size=(1400, 900))]))
 
-    sidecar = made.published("letter")
-    text = made.text("letter")
+    sidecar = tree.published("letter")
+    text = tree.text("letter")
 
     assert sidecar["engine"]["name"] == "aspose"
     assert sidecar["evaluation"] is True
@@ -104,4 +104,4 @@ def test_every_result_is_marked_as_evaluation_and_contains_no_trial_notice(
     assert len(text) < len("\n".join(LONG))
     for line in sidecar["pages"][0]["lines"]:
         assert line["box"][2] > line["box"][0] >= 0
-    assert "WITHOUT A LICENCE" in made.log_text()
+    assert "WITHOUT A LICENCE" in tree.log_text()

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 import samples
-from running import tree
+from running import new_tree
 from scanmend.errors import NULL_ALLOWED, EngineUnusable
 from scanmend.ocr.engines.factory import EngineChoice, load
-from scanmend.ocr.engines.null import LINE
+from scanmend.ocr.engines.null import NULL_LINE
 
 
 def test_pages_of_the_null_engine_go_through_the_whole_pipeline(
@@ -16,12 +16,12 @@ def test_pages_of_the_null_engine_go_through_the_whole_pipeline(
 ) -> None:
     monkeypatch.setenv(NULL_ALLOWED, "1")
     more = 'ocr: {engine: "null", workers: 1, rotate: false}\nllm: {enabled: false}'
-    with tree(tmp_path / "home", more) as made:
-        made.start()
-        samples.put(made.inbox, "page.png", samples.encoded("png"))
+    with new_tree(tmp_path / "home", more) as tree:
+        tree.start()
+        samples.put(tree.inbox, "page.png", samples.encoded("png"))
 
-        assert made.published("page")["engine"]["name"] == "null"
-        assert made.text("page") == f"{LINE}\n"
+        assert tree.published("page")["engine"]["name"] == "null"
+        assert tree.text("page") == f"{NULL_LINE}\n"
 
 
 def test_the_child_refuses_the_null_engine_without_permission() -> None:

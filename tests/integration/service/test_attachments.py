@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from attached import mail, saved, written
-from running import SCHEMA, Tree, tree
+from running import SCHEMA, Tree, new_tree
 from samples import put
 
 EXTRACT = "pdf: {text: trust, attachments: extract}\nllm: {enabled: false}"
@@ -47,30 +47,30 @@ POINTS = [
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Iterator[Tree]:
-    with tree(tmp_path, EXTRACT) as found:
+def tree(tmp_path: Path) -> Iterator[Tree]:
+    with new_tree(tmp_path, EXTRACT) as found:
         yield found
 
 
-def _done(made: Tree, count: int) -> None:
-    made.eventually(lambda: made.status()["counts"]["done"] == count)
+def _done(tree: Tree, count: int) -> None:
+    tree.eventually(lambda: tree.status()["counts"]["done"] == count)
 
 
-def _parts(made: Tree) -> list[str]:
-    return made.files(made.state / "parts")
+def _parts(tree: Tree) -> list[str]:
+    return tree.files(tree.state / "parts")
 
 
-def test_attachments_become_documents_of_their_own(made: Tree) -> None:
-    made.start()
-    put(made.inbox, "desk/mail.pdf", MAIL)
-    _done(made, 3)
+def test_attachments_become_documents_of_their_own(tree: Tree) -> None:
+    tree.start()
+    put(tree.inbox, "desk/mail.pdf", MAIL)
+    _done(tree, 3)
 
-    parent = made.published("desk/mail")
-    first, second = made.published("desk/mail/first"), made.published("desk/mail/second")
+    parent = tree.published("desk/mail")
+    first, second = tree.published("desk/mail/first"), tree.published("desk/mail/second")
 
-    assert made.files(made.outbox) == RESULTS
-    assert made.text("desk/mail/first") == "Invoice one for 219.45\n"
-    assert made.text("desk/mail/second") == "Invoice two for 150.90\n"
+    assert tree.files(tree.outbox) == RESULTS
+    assert tree.text("desk/mail/first") == "Invoice one for 219.45\n"
+    assert tree.text("desk/mail/second") == "Invoice two for 150.90\n"
     assert parent["part_of"] is None
     assert parent["warnings"] == [
         "mail.pdf holds 2 embedded files that no page shows, read as documents of their own: first.pdf, second",
@@ -85,25 +85,25 @@ def test_attachments_become_documents_of_their_own(made: Tree) -> None:
     }
     assert second["source"]["path"] == "desk/mail/second.pdf"
     assert second["part_of"]["attachment"] == "second"
-    assert made.files(made.archive) == ["desk/mail.pdf"]
-    assert made.files(made.inbox) == made.files(made.failed) == _parts(made) == []
-    assert made.log_text().count("not on the pages") == 1
+    assert tree.files(tree.archive) == ["desk/mail.pdf"]
+    assert tree.files(tree.inbox) == tree.files(tree.failed) == _parts(tree) == []
+    assert tree.log_text().count("not on the pages") == 1
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_attachments_survive_a_kill_at_each_step(made: Tree, point: str) -> None:
-    put(made.inbox, "desk/mail.pdf", MAIL)
-    made.die_at(point)
+def test_attachments_survive_a_kill_at_each_step(tree: Tree, point: str) -> None:
+    put(tree.inbox, "desk/mail.pdf", MAIL)
+    tree.die_at(point)
 
-    made.start()
-    _done(made, 3)
+    tree.start()
+    _done(tree, 3)
 
     for stem in ("desk/mail", "desk/mail/first", "desk/mail/second"):
-        made.published(stem)
-    made.eventually(lambda: _parts(made) == [])
-    assert made.files(made.outbox) == RESULTS
-    assert made.files(made.archive) == ["desk/mail.pdf"]
-    assert made.files(made.inbox) == made.files(made.failed) == []
+        tree.published(stem)
+    tree.eventually(lambda: _parts(tree) == [])
+    assert tree.files(tree.outbox) == RESULTS
+    assert tree.files(tree.archive) == ["desk/mail.pdf"]
+    assert tree.files(tree.inbox) == tree.files(tree.failed) == []
 
 
 @pytest.mark.parametrize(
@@ -119,64 +119,64 @@ def test_attachments_survive_a_kill_at_each_step(made: Tree, point: str) -> None
 )
 def test_a_failing_attachment_survives_a_kill(tmp_path: Path, point: str) -> None:
     """Keep the mail in the inbox, so that the only original which is moved is the attachment."""
-    with tree(tmp_path, f"{EXTRACT}\noriginals: keep") as made:
+    with new_tree(tmp_path, f"{EXTRACT}\noriginals: keep") as tree:
         data = mail("A bad one", {"bad.pdf": b"%PDF-1.7 and nothing else"})
-        put(made.inbox, "desk/mail.pdf", data)
-        made.die_at(point)
+        put(tree.inbox, "desk/mail.pdf", data)
+        tree.die_at(point)
 
-        made.start()
+        tree.start()
 
-        made.failure("desk/mail/bad.pdf")
-        made.eventually(lambda: made.status()["counts"]["failed"] == 1)
-        made.eventually(lambda: _parts(made) == [])
-        assert made.files(made.failed) == ["desk/mail/bad.pdf", "desk/mail/bad.pdf.error.json"]
-        assert made.files(made.outbox) == ["desk/mail.json", "desk/mail.txt"]
-        assert made.files(made.inbox) == ["desk/mail.pdf"]
+        tree.failure("desk/mail/bad.pdf")
+        tree.eventually(lambda: tree.status()["counts"]["failed"] == 1)
+        tree.eventually(lambda: _parts(tree) == [])
+        assert tree.files(tree.failed) == ["desk/mail/bad.pdf", "desk/mail/bad.pdf.error.json"]
+        assert tree.files(tree.outbox) == ["desk/mail.json", "desk/mail.txt"]
+        assert tree.files(tree.inbox) == ["desk/mail.pdf"]
 
 
 def test_without_extract_attachments_are_only_named(tmp_path: Path) -> None:
-    with tree(tmp_path, "llm: {enabled: false}") as made:
-        made.start()
-        put(made.inbox, "mail.pdf", MAIL)
+    with new_tree(tmp_path, "llm: {enabled: false}") as tree:
+        tree.start()
+        put(tree.inbox, "mail.pdf", MAIL)
 
-        (warning,) = made.published("mail")["warnings"]
+        (warning,) = tree.published("mail")["warnings"]
 
         assert "not read: first.pdf, second, factur-x.xml (pdf.attachments: extract" in warning
-        assert "not on the pages" in made.log_text()
-        _done(made, 1)
-        assert made.files(made.outbox) == ["mail.json", "mail.txt"]
-        assert not (made.state / "parts").exists()
+        assert "not on the pages" in tree.log_text()
+        _done(tree, 1)
+        assert tree.files(tree.outbox) == ["mail.json", "mail.txt"]
+        assert not (tree.state / "parts").exists()
 
 
-def test_attachments_of_attachments_are_read_down_to_a_depth(made: Tree) -> None:
+def test_attachments_of_attachments_are_read_down_to_a_depth(tree: Tree) -> None:
     """Read five levels, and only name the sixth."""
     data = saved(written("The innermost one"))
     for level in range(6, 0, -1):
         data = mail(f"This is level {level}", {f"{level}.pdf": data})
-    made.start()
-    put(made.inbox, "0.pdf", data)
-    _done(made, 6)
+    tree.start()
+    put(tree.inbox, "0.pdf", data)
+    _done(tree, 6)
 
-    deepest = made.published("0/1/2/3/4/5")
+    deepest = tree.published("0/1/2/3/4/5")
 
-    assert made.text("0/1/2/3/4/5") == "This is level 6\n"
+    assert tree.text("0/1/2/3/4/5") == "This is level 6\n"
     assert deepest["part_of"]["path"] == "0/1/2/3/4.pdf"
     assert deepest["warnings"] == [
         "5.pdf holds an embedded file that no page shows, not read (attachments in attachments, too deep): 6.pdf"
     ]
-    assert len(made.files(made.outbox)) == 12
+    assert len(tree.files(tree.outbox)) == 12
 
 
-def test_attachments_with_hostile_or_equal_names_get_safe_and_different_stems(made: Tree) -> None:
+def test_attachments_with_hostile_or_equal_names_get_safe_and_different_stems(tree: Tree) -> None:
     names = ["../../../etc/passwd", ".hidden.pdf", "~x.tmp", "a:b.pdf", "y" * 600, ""]
     files = {name: saved(written(f"This is number {n}")) for n, name in enumerate(names)}
     files["c/same.pdf"] = saved(written("the one"))
     files["d/same.pdf"] = saved(written("the other"))
-    made.start()
-    put(made.inbox, "mail.txt.pdf", mail("Many of them", files))
-    _done(made, len(files) + 1)
+    tree.start()
+    put(tree.inbox, "mail.txt.pdf", mail("Many of them", files))
+    _done(tree, len(files) + 1)
 
-    found = [n for n in made.files(made.outbox) if n.endswith(".json") and "/" in n]
+    found = [n for n in tree.files(tree.outbox) if n.endswith(".json") and "/" in n]
 
     stems = [name.removeprefix("mail.txt_/").removesuffix(".json") for name in found]
     same = [stem for stem in stems if stem.startswith("same")]
@@ -185,86 +185,86 @@ def test_attachments_with_hostile_or_equal_names_get_safe_and_different_stems(ma
     assert max(len(stem) for stem in stems) > 200
     assert len(same) == 2
     assert "same" in same
-    assert {made.text(f"mail.txt_/{stem}") for stem in same} == {"the one\n", "the other\n"}
+    assert {tree.text(f"mail.txt_/{stem}") for stem in same} == {"the one\n", "the other\n"}
 
 
-def test_an_attachment_that_fails_can_be_dropped_again(made: Tree) -> None:
-    made.start()
+def test_an_attachment_that_fails_can_be_dropped_again(tree: Tree) -> None:
+    tree.start()
     files = {"bad.pdf": b"%PDF-1.7 and nothing else", "good.pdf": FILES["first.pdf"]}
-    put(made.inbox, "desk/mail.pdf", mail("One of them is bad", files))
+    put(tree.inbox, "desk/mail.pdf", mail("One of them is bad", files))
 
-    report = made.failure("desk/mail/bad.pdf")
+    report = tree.failure("desk/mail/bad.pdf")
 
     assert report["kind"] == "damaged"
     assert report["part_of"]["path"] == "desk/mail.pdf"
     assert report["reason"].startswith("bad.pdf: ")
-    _done(made, 2)
-    made.published("desk/mail/good")
-    assert made.files(made.archive) == ["desk/mail.pdf"]
-    assert _parts(made) == []
-    (made.failed / "desk" / "mail" / "bad.pdf").write_bytes(FILES["second"])
+    _done(tree, 2)
+    tree.published("desk/mail/good")
+    assert tree.files(tree.archive) == ["desk/mail.pdf"]
+    assert _parts(tree) == []
+    (tree.failed / "desk" / "mail" / "bad.pdf").write_bytes(FILES["second"])
 
-    made.command("retry")
+    tree.command("retry")
 
-    assert made.published("desk/mail/bad")["part_of"] is None
-    _done(made, 3)
-    assert "desk/mail/bad.pdf" in made.files(made.archive)
+    assert tree.published("desk/mail/bad")["part_of"] is None
+    _done(tree, 3)
+    assert "desk/mail/bad.pdf" in tree.files(tree.archive)
 
 
-def test_a_document_that_fails_has_no_parts(made: Tree) -> None:
+def test_a_document_that_fails_has_no_parts(tree: Tree) -> None:
     """Queue no attachment of a failed document: they come with it when it is tried again."""
-    made.configure(f"{EXTRACT}\nlimits: {{pixels: 10000}}")
-    made.start()
-    put(made.inbox, "mail.pdf", MAIL)
+    tree.configure(f"{EXTRACT}\nlimits: {{pixels: 10000}}")
+    tree.start()
+    put(tree.inbox, "mail.pdf", MAIL)
 
-    report = made.failure("mail.pdf")
+    report = tree.failure("mail.pdf")
 
     assert report["kind"] == "too-big"
     assert report["part_of"] is None
-    made.eventually(lambda: made.status()["counts"]["failed"] == 1)
-    assert _parts(made) == made.files(made.outbox) == []
+    tree.eventually(lambda: tree.status()["counts"]["failed"] == 1)
+    assert _parts(tree) == tree.files(tree.outbox) == []
 
 
 @pytest.mark.parametrize("originals", ["keep", "delete"])
 def test_attachments_are_read_under_every_policy_for_originals(
     tmp_path: Path, originals: str
 ) -> None:
-    with tree(tmp_path, f"{EXTRACT}\noriginals: {originals}") as made:
-        process = made.start()
-        put(made.inbox, "desk/mail.pdf", MAIL)
-        _done(made, 3)
-        made.stop(process)
+    with new_tree(tmp_path, f"{EXTRACT}\noriginals: {originals}") as tree:
+        process = tree.start()
+        put(tree.inbox, "desk/mail.pdf", MAIL)
+        _done(tree, 3)
+        tree.stop(process)
 
-        made.start()
-        put(made.inbox, "later.pdf", FILES["first.pdf"])
-        made.published("later")
+        tree.start()
+        put(tree.inbox, "later.pdf", FILES["first.pdf"])
+        tree.published("later")
 
-        _done(made, 4)
-        assert set(RESULTS) < set(made.files(made.outbox))
-        assert ("desk/mail.pdf" in made.files(made.inbox)) == (originals == "keep")
-        assert made.files(made.archive) == made.files(made.failed) == _parts(made) == []
+        _done(tree, 4)
+        assert set(RESULTS) < set(tree.files(tree.outbox))
+        assert ("desk/mail.pdf" in tree.files(tree.inbox)) == (originals == "keep")
+        assert tree.files(tree.archive) == tree.files(tree.failed) == _parts(tree) == []
 
 
-def test_the_same_mail_dropped_again_gets_the_same_names(made: Tree) -> None:
-    made.start()
-    put(made.inbox, "desk/mail.pdf", MAIL)
-    _done(made, 3)
-    put(made.inbox, "desk/mail.pdf", MAIL)
+def test_the_same_mail_dropped_again_gets_the_same_names(tree: Tree) -> None:
+    tree.start()
+    put(tree.inbox, "desk/mail.pdf", MAIL)
+    _done(tree, 3)
+    put(tree.inbox, "desk/mail.pdf", MAIL)
 
-    _done(made, 6)
+    _done(tree, 6)
 
-    assert made.files(made.outbox) == RESULTS
+    assert tree.files(tree.outbox) == RESULTS
 
 
 def test_an_attachment_needs_no_lease(tmp_path: Path) -> None:
-    with tree(tmp_path, f"{EXTRACT}\nwatch: {{poll_interval: 300ms, shared: true}}") as made:
-        made.start()
-        put(made.inbox, "desk/mail.pdf", MAIL)
+    with new_tree(tmp_path, f"{EXTRACT}\nwatch: {{poll_interval: 300ms, shared: true}}") as tree:
+        tree.start()
+        put(tree.inbox, "desk/mail.pdf", MAIL)
 
-        _done(made, 3)
+        _done(tree, 3)
 
-        assert made.files(made.outbox) == RESULTS
-        made.eventually(lambda: list((made.inbox / ".scanmend" / "leases").iterdir()) == [])
+        assert tree.files(tree.outbox) == RESULTS
+        tree.eventually(lambda: list((tree.inbox / ".scanmend" / "leases").iterdir()) == [])
 
 
 def _sidecar(path: Path) -> dict[str, Any]:
@@ -273,29 +273,29 @@ def _sidecar(path: Path) -> dict[str, Any]:
     return found
 
 
-def test_process_publishes_attachments_too(made: Tree) -> None:
-    source = put(made.home / "elsewhere", "mail.pdf", MAIL)
-    out = made.home / "results"
+def test_process_publishes_attachments_too(tree: Tree) -> None:
+    source = put(tree.home / "elsewhere", "mail.pdf", MAIL)
+    out = tree.home / "results"
 
-    done = made.command("process", str(source), "--out", str(out))
+    done = tree.command("process", str(source), "--out", str(out))
 
     assert done.stdout.splitlines() == [
         "mail.pdf: mail.txt",
         "mail/first.pdf: mail/first.txt",
         "mail/second.pdf: mail/second.txt",
     ]
-    assert made.files(out) == [name.removeprefix("desk/") for name in RESULTS]
+    assert tree.files(out) == [name.removeprefix("desk/") for name in RESULTS]
     assert _sidecar(out / "mail" / "first.json")["part_of"]["name"] == "mail.pdf"
     assert source.read_bytes() == MAIL
 
 
-def test_process_reports_an_attachment_that_fails(made: Tree) -> None:
+def test_process_reports_an_attachment_that_fails(tree: Tree) -> None:
     files = {"bad.pdf": b"%PDF-1.7 and nothing else", "good.pdf": FILES["first.pdf"]}
-    source = put(made.home / "elsewhere", "mail.pdf", mail("One of them is bad", files))
-    out = made.home / "results"
+    source = put(tree.home / "elsewhere", "mail.pdf", mail("One of them is bad", files))
+    out = tree.home / "results"
 
-    done = made.command("process", str(source), "--out", str(out), check=False)
+    done = tree.command("process", str(source), "--out", str(out), check=False)
 
     assert done.returncode == 5
     assert "scanmend: bad.pdf: " in done.stderr
-    assert made.files(out) == ["mail.json", "mail.txt", "mail/good.json", "mail/good.txt"]
+    assert tree.files(out) == ["mail.json", "mail.txt", "mail/good.json", "mail/good.txt"]

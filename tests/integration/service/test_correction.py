@@ -15,7 +15,7 @@ import pytest
 
 import tinygguf
 from hub import Hub, serving
-from running import eventually, tree
+from running import eventually, new_tree
 from samples import encoded, page, put
 
 TUTORIAL = ["Invoic # 12345", "Total: $1O0.00", "Date: 2023-07-15"]
@@ -25,14 +25,14 @@ LLM = "llm: {model: auto, auto_download: false, context: 1024}"
 
 def test_good_edits_of_a_scanned_invoice_are_accepted_and_bad_ones_rejected(tmp_path: Path) -> None:
     """Read a rendered scan with the real engine, and a model that is scripted to propose good and bad edits."""
-    with tree(tmp_path, LLM) as made:
-        tinygguf.scripted(made.state / "models" / "scripted-f32.gguf", ANSWERS)
-        made.start()
-        put(made.inbox, "invoice.png", encoded("png", [page(TUTORIAL, size=(700, 260))]))
+    with new_tree(tmp_path, LLM) as tree:
+        tinygguf.scripted(tree.state / "models" / "scripted-f32.gguf", ANSWERS)
+        tree.start()
+        put(tree.inbox, "invoice.png", encoded("png", [page(TUTORIAL, size=(700, 260))]))
 
-        sidecar = made.published("invoice")
+        sidecar = tree.published("invoice")
 
-        assert made.text("invoice") == "Invoice # 12345\nTotal: $100.00\nDate: 2023-07-15\n"
+        assert tree.text("invoice") == "Invoice # 12345\nTotal: $100.00\nDate: 2023-07-15\n"
         lines = sidecar["pages"][0]["lines"]
         accepted = {(e["before"], e["after"]) for x in lines for e in x["edits"] if e["accepted"]}
         rejected = {e["rule"] for x in lines for e in x["edits"] if not e["accepted"]}
@@ -47,47 +47,47 @@ def test_good_edits_of_a_scanned_invoice_are_accepted_and_bad_ones_rejected(tmp_
 def test_the_built_in_model_corrects_if_no_model_is_named(tmp_path: Path) -> None:
     """Correct without a download, a GPU or a setting."""
     read = "The comrnittee will meet again on Tuesday to consider tbe matter. Total: $1O0.00"
-    with tree(tmp_path, "llm: {context: 8192}") as made:
-        made.start(HF_ENDPOINT="http://127.0.0.1:9")
+    with new_tree(tmp_path, "llm: {context: 8192}") as tree:
+        tree.start(HF_ENDPOINT="http://127.0.0.1:9")
         # enlarged from a small picture, so that the engine is unsure of some characters: sure lines are not sent
         scan = page([read[:65], read[66:]], size=(1100, 260)).resize((440, 104)).resize((1100, 260))
-        put(made.inbox, "letter.png", encoded("png", [scan]))
+        put(tree.inbox, "letter.png", encoded("png", [scan]))
 
-        sidecar = made.published("letter")
+        sidecar = tree.published("letter")
 
         assert sidecar["pages"][0]["correction"]["status"] == "done"
         assert sidecar["model"]["name"] == "corrector.gguf"
         assert sidecar["model"]["gpu_layers"] == 0
-        assert "$100.00" in made.text("letter")
-        assert made.status()["facts"]["model"]["value"] in ("busy", "idle", "loaded")
-        listed = made.command("models", "list").stdout
+        assert "$100.00" in tree.text("letter")
+        assert tree.status()["facts"]["model"]["value"] in ("busy", "idle", "loaded")
+        listed = tree.command("models", "list").stdout
         assert "* builtin" in listed
         assert "no model in" in listed
-        assert made.command("correct", stdin=read).stdout.startswith("The comm")
-        assert [f.name for f in (made.state / "models").rglob("*")] == []
+        assert tree.command("correct", stdin=read).stdout.startswith("The comm")
+        assert [f.name for f in (tree.state / "models").rglob("*")] == []
 
 
 def test_text_of_other_programs_is_corrected_in_its_own_format(tmp_path: Path) -> None:
-    with tree(tmp_path, LLM) as made:
-        tinygguf.scripted(made.state / "models" / "scripted-f32.gguf", ANSWERS)
-        (made.home / "old.txt").write_text("\n".join(TUTORIAL) + "\n\nno more\n")
+    with new_tree(tmp_path, LLM) as tree:
+        tinygguf.scripted(tree.state / "models" / "scripted-f32.gguf", ANSWERS)
+        (tree.home / "old.txt").write_text("\n".join(TUTORIAL) + "\n\nno more\n")
 
-        plain = made.command("correct", "old.txt").stdout
+        plain = tree.command("correct", "old.txt").stdout
         assert plain == "Invoice # 12345\nTotal: $100.00\nDate: 2023-07-15\n\nno more\n"
         assert (
-            made.command("correct", stdin="\n".join(TUTORIAL)).stdout
+            tree.command("correct", stdin="\n".join(TUTORIAL)).stdout
             == plain.split("\n\n")[0] + "\n"
         )
 
         rows = [json.dumps({"id": n, "text": t, "confidence": 0.7}) for n, t in enumerate(TUTORIAL)]
-        out = made.command("correct", "-", stdin="\n".join(rows)).stdout
+        out = tree.command("correct", "-", stdin="\n".join(rows)).stdout
         records = [json.loads(row) for row in out.splitlines()]
         assert [r["text"] for r in records] == plain.splitlines()[:3]
         assert [r["id"] for r in records] == [0, 1, 2]
         assert {r["confidence"] for r in records} == {0.7}
 
         structured = json.loads(
-            made.command("correct", "--json", "--profile", "financial", "old.txt").stdout
+            tree.command("correct", "--json", "--profile", "financial", "old.txt").stdout
         )
         lines = structured["pages"][0]["lines"]
         assert [line["ocr"] for line in lines[:3]] == TUTORIAL
@@ -97,11 +97,11 @@ def test_text_of_other_programs_is_corrected_in_its_own_format(tmp_path: Path) -
 
 
 def test_a_thousand_paragraphs_are_corrected_in_one_run(tmp_path: Path) -> None:
-    with tree(tmp_path, LLM) as made:
-        tinygguf.scripted(made.state / "models" / "scripted-f32.gguf", ANSWERS)
+    with new_tree(tmp_path, LLM) as tree:
+        tinygguf.scripted(tree.state / "models" / "scripted-f32.gguf", ANSWERS)
         text = "Invoic # 12345\n" * 1000
 
-        assert made.command("correct", stdin=text).stdout == text.replace("Invoic ", "Invoice ")
+        assert tree.command("correct", stdin=text).stdout == text.replace("Invoic ", "Invoice ")
 
 
 @pytest.mark.parametrize(
@@ -117,11 +117,11 @@ def test_a_thousand_paragraphs_are_corrected_in_one_run(tmp_path: Path) -> None:
 def test_the_command_correct_names_its_error(
     tmp_path: Path, arguments: list[str], stdin: str | None, message: str, code: int
 ) -> None:
-    with tree(tmp_path, LLM) as made:
-        tinygguf.scripted(made.state / "models" / "scripted-f32.gguf", ANSWERS)
-        (made.home / "latin.txt").write_bytes(b"caf\xe9")
+    with new_tree(tmp_path, LLM) as tree:
+        tinygguf.scripted(tree.state / "models" / "scripted-f32.gguf", ANSWERS)
+        (tree.home / "latin.txt").write_bytes(b"caf\xe9")
 
-        done = made.command("correct", *arguments, check=False, stdin=stdin)
+        done = tree.command("correct", *arguments, check=False, stdin=stdin)
 
         assert done.returncode == code
         assert message in done.stderr
@@ -129,8 +129,8 @@ def test_the_command_correct_names_its_error(
 
 
 def test_a_missing_model_is_reported_with_the_remedy(tmp_path: Path) -> None:
-    with tree(tmp_path, LLM) as made:
-        done = made.command("correct", check=False, stdin="text\n")
+    with new_tree(tmp_path, LLM) as tree:
+        done = tree.command("correct", check=False, stdin="text\n")
 
         assert done.returncode == 7
         assert "scanmend models pull" in done.stderr
@@ -146,28 +146,28 @@ def test_models_are_listed_pulled_verified_and_removed(tmp_path: Path) -> None:
     more = "llm: {auto_download: false, repo_id: Linden/Tiny-GGUF}"
     with (
         serving(Hub("Linden/Tiny-GGUF", hub_files)) as hub,
-        tree(tmp_path / "home", more) as made,
+        new_tree(tmp_path / "home", more) as tree,
     ):
         env: dict[str, Any] = {"HF_ENDPOINT": hub.address, "HF_HOME": str(tmp_path / "hf")}
-        folder = made.state / "models"
-        assert "no model in" in made.command("models", "list").stdout
+        folder = tree.state / "models"
+        assert "no model in" in tree.command("models", "list").stdout
 
-        pulled = made.command("models", "pull", **env).stdout
-        made.command("models", "pull", "--quantization", "int4", **env)
+        pulled = tree.command("models", "pull", **env).stdout
+        tree.command("models", "pull", "--quantization", "int4", **env)
         put(folder, "by-hand.gguf", small)
 
         assert "licence: apache-2.0" in pulled.splitlines()[0]
         assert pulled.splitlines()[-1].endswith("Linden--Tiny-GGUF/tiny-q8_0.gguf")
-        listed = json.loads(made.command("models", "list", "--json").stdout)["models"]
+        listed = json.loads(tree.command("models", "list", "--json").stdout)["models"]
         assert {m["name"]: m["used"] for m in listed} == {
             "builtin": False,
             "Linden--Tiny-GGUF/tiny-q8_0.gguf": True,
             "Linden--Tiny-GGUF/tiny-q4_k_m.gguf": False,
             "by-hand.gguf": False,
         }
-        assert "apache-2.0" in made.command("models", "list").stdout
+        assert "apache-2.0" in tree.command("models", "list").stdout
 
-        verified = made.command("models", "verify", **env)
+        verified = tree.command("models", "verify", **env)
         assert verified.stdout.count("whole: its sha256 is the Hub's") == 2
         assert "by-hand.gguf: not in Linden/Tiny-GGUF" in verified.stdout
         path = folder / "Linden--Tiny-GGUF" / "tiny-q8_0.gguf"
@@ -176,31 +176,31 @@ def test_models_are_listed_pulled_verified_and_removed(tmp_path: Path) -> None:
             small[:-1] + b"?"
         )  # as after a disk error that changes neither size nor time
         os.utime(path, ns=(status.st_mtime_ns, status.st_mtime_ns))
-        damaged = made.command("models", "verify", "tiny-q8_0.gguf", check=False, **env)
+        damaged = tree.command("models", "verify", "tiny-q8_0.gguf", check=False, **env)
         assert damaged.returncode == 1
         assert "DAMAGED" in damaged.stdout
         # without the Hub, the digest that was noted at the download counts
-        away = made.command(
+        away = tree.command(
             "models", "verify", "tiny-q8_0.gguf", check=False, HF_ENDPOINT="http://127.0.0.1:9"
         )
         assert "that of its download" in away.stdout
 
-        removed = made.command("models", "remove", "tiny-q8_0.gguf", "by-hand.gguf").stdout
+        removed = tree.command("models", "remove", "tiny-q8_0.gguf", "by-hand.gguf").stdout
         assert removed.count("removed") == 2
         assert [p.name for p in folder.rglob("*.gguf")] == ["tiny-q4_k_m.gguf"]
         assert [p.name for p in folder.rglob("*.json")] == ["tiny-q4_k_m.gguf.scanmend.json"]
-        unknown = made.command("models", "remove", "nothing", check=False)
+        unknown = tree.command("models", "remove", "nothing", check=False)
         assert unknown.returncode == 2
         assert "there is: Linden--Tiny-GGUF/tiny-q4_k_m.gguf" in unknown.stderr
 
 
 def test_pull_reports_that_the_hub_is_out_of_reach(tmp_path: Path) -> None:
-    with tree(tmp_path, LLM) as made:
-        done = made.command("models", "pull", check=False, HF_ENDPOINT="http://127.0.0.1:9")
+    with new_tree(tmp_path, LLM) as tree:
+        done = tree.command("models", "pull", check=False, HF_ENDPOINT="http://127.0.0.1:9")
 
         assert done.returncode == 7
         assert "the Hub can't be reached" in done.stderr
-        assert str(made.state / "models") in done.stderr
+        assert str(tree.state / "models") in done.stderr
 
 
 # a server -------------------------------------------------------------------------------------------
@@ -245,39 +245,39 @@ def test_a_server_corrects_through_the_same_gate(tmp_path: Path) -> None:
     model = tinygguf.scripted(tmp_path / "scripted.gguf", ANSWERS)
     with _server(model, tmp_path / "server.log") as address:
         more = f"llm: {{backend: openai, base_url: '{address}', idle_unload: 1s}}"
-        with tree(tmp_path / "home", more) as made:
-            made.start()
-            put(made.inbox, "invoice.png", encoded("png", [page(TUTORIAL, size=(700, 260))]))
+        with new_tree(tmp_path / "home", more) as tree:
+            tree.start()
+            put(tree.inbox, "invoice.png", encoded("png", [page(TUTORIAL, size=(700, 260))]))
 
-            sidecar = made.published("invoice")
+            sidecar = tree.published("invoice")
 
-            assert made.text("invoice") == "Invoice # 12345\nTotal: $100.00\nDate: 2023-07-15\n"
+            assert tree.text("invoice") == "Invoice # 12345\nTotal: $100.00\nDate: 2023-07-15\n"
             assert sidecar["model"]["device"] == "server"
             assert sidecar["pages"][0]["correction"]["method"] == "server"
             edits = [e for line in sidecar["pages"][0]["lines"] for e in line["edits"]]
             assert {e["margin"] for e in edits} == {None}
-            made.eventually(lambda: made.status()["facts"]["model"]["value"] == "ready")
+            tree.eventually(lambda: tree.status()["facts"]["model"]["value"] == "ready")
 
 
 def test_documents_are_published_while_the_server_is_away(tmp_path: Path) -> None:
     more = "llm: {backend: openai, base_url: 'http://127.0.0.1:9/v1'}"
-    with tree(tmp_path, more) as made:
-        made.start()
-        put(made.inbox, "a.png", encoded("png", [page(TUTORIAL, size=(700, 260))]))
+    with new_tree(tmp_path, more) as tree:
+        tree.start()
+        put(tree.inbox, "a.png", encoded("png", [page(TUTORIAL, size=(700, 260))]))
 
-        correction = made.published("a")["correction"]
+        correction = tree.published("a")["correction"]
 
         assert correction["status"] == "unavailable"
         assert "http://127.0.0.1:9/v1" in correction["reason"]
-        assert made.text("a").splitlines()[1] == "Total: $100.00"  # the rules hold without a model
+        assert tree.text("a").splitlines()[1] == "Total: $100.00"  # the rules hold without a model
 
 
 def test_a_model_that_the_server_lacks_is_reported(tmp_path: Path) -> None:
     model = tinygguf.scripted(tmp_path / "scripted.gguf", ANSWERS)
     with _server(model, tmp_path / "server.log") as address:
         more = f"llm: {{backend: openai, base_url: '{address}', model: other}}"
-        with tree(tmp_path / "home", more) as made:
-            done = made.command("correct", check=False, stdin="a line\n")
+        with new_tree(tmp_path / "home", more) as tree:
+            done = tree.command("correct", check=False, stdin="a line\n")
 
             assert done.returncode == 7
             assert "has no model other; it has: " in done.stderr

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import journals
-from running import Tree, tree
+from running import Tree, new_tree
 from samples import encoded, numbered, put
 from scanmend.document import Document, State
 
@@ -17,21 +17,21 @@ CASES = Path(__file__).parents[2] / "cases"
 
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[Tree]:
-    with tree(tmp_path / "tree", SETTLE) as made:
-        made.start()
-        yield made
+    with new_tree(tmp_path / "tree", SETTLE) as tree:
+        tree.start()
+        yield tree
 
 
-def _documents(made: Tree) -> dict[bytes, Document]:
-    return {d.path: d for d in journals.documents(made.state)}
+def _documents(tree: Tree) -> dict[bytes, Document]:
+    return {d.path: d for d in journals.documents(tree.state)}
 
 
-def _moves(made: Tree, path: bytes) -> list[str]:
-    return journals.moves(made.state, _documents(made)[path].id)
+def _moves(tree: Tree, path: bytes) -> list[str]:
+    return journals.moves(tree.state, _documents(tree)[path].id)
 
 
-def _reason(made: Tree, path: bytes) -> str:
-    document = _documents(made).get(path)
+def _reason(tree: Tree, path: bytes) -> str:
+    document = _documents(tree).get(path)
     return document.reason if document and document.state == State.SETTLING else ""
 
 
@@ -70,25 +70,27 @@ def test_half_a_file_is_tried_once_and_read_when_it_is_whole(daemon: Tree) -> No
 
 
 def test_the_same_version_is_not_tried_again_after_a_restart(tmp_path: Path) -> None:
-    with tree(tmp_path / "tree", SETTLE) as made:
-        process = made.start()
-        put(made.inbox, "half.pdf", encoded("pdf", numbered(3))[:5000])
-        made.eventually(lambda: "again" in _reason(made, b"half.pdf"))
-        made.stop(process)
-        made.start()
-        put(made.inbox, "after.png", encoded("png"))
-        made.published("after")
+    with new_tree(tmp_path / "tree", SETTLE) as tree:
+        process = tree.start()
+        put(tree.inbox, "half.pdf", encoded("pdf", numbered(3))[:5000])
+        tree.eventually(lambda: "again" in _reason(tree, b"half.pdf"))
+        tree.stop(process)
+        tree.start()
+        put(tree.inbox, "after.png", encoded("png"))
+        tree.published("after")
 
-        assert _moves(made, b"half.pdf").count("reading") == 1
-        assert "again" in _reason(made, b"half.pdf")
+        assert _moves(tree, b"half.pdf").count("reading") == 1
+        assert "again" in _reason(tree, b"half.pdf")
 
 
 def test_half_a_file_fails_when_patience_ends(tmp_path: Path) -> None:
-    with tree(tmp_path / "tree", "settle: {quiet: 300ms, doubtful: 1s, patience: 6s}\n") as made:
-        made.start()
-        put(made.inbox, "half.pdf", encoded("pdf", numbered(3))[:5000])
+    with new_tree(
+        tmp_path / "tree", "settle: {quiet: 300ms, doubtful: 1s, patience: 6s}\n"
+    ) as tree:
+        tree.start()
+        put(tree.inbox, "half.pdf", encoded("pdf", numbered(3))[:5000])
 
-        report = made.failure("half.pdf")
+        report = tree.failure("half.pdf")
 
     assert report["kind"] == "never-completed"
     assert (
@@ -100,11 +102,11 @@ def test_half_a_file_fails_when_patience_ends(tmp_path: Path) -> None:
 
 
 def test_process_reads_a_pdf_with_an_odd_end_at_once(tmp_path: Path) -> None:
-    with tree(tmp_path / "tree") as made:
+    with new_tree(tmp_path / "tree") as tree:
         half = put(tmp_path, "half.pdf", encoded("pdf", numbered(3))[:5000])
         out = tmp_path / "out"
         files = (str(CASES / "eof-cut.pdf"), str(half))
-        done = made.command("process", *files, "--out", str(out), check=False)
+        done = tree.command("process", *files, "--out", str(out), check=False)
 
         sidecar = json.loads((out / "eof-cut.json").read_text())
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from children import liar
-from running import ROOT, Tree, tree
+from running import ROOT, Tree, new_tree
 from samples import encoded, put
 
 TIMES = 2
@@ -38,12 +38,12 @@ def _frame(*answers: dict[str, Any]) -> str:
     return "".join(liar.frame(json.dumps(answer).encode()) for answer in answers)
 
 
-def _start(made: Tree, lies: dict[str, str]) -> None:
-    file = made.home / "lies.json"
+def _start(tree: Tree, lies: dict[str, str]) -> None:
+    file = tree.home / "lies.json"
     file.write_text(json.dumps(lies))
     children = ROOT / "tests" / "children"
     path = f"{children / 'lying'}:{children}:{ROOT / 'daemon'}"
-    made.start(PYTHONPATH=path, LIES=str(file))
+    tree.start(PYTHONPATH=path, LIES=str(file))
 
 
 LIES = {
@@ -61,36 +61,36 @@ LIES = {
 
 @pytest.mark.parametrize("lies", LIES.values(), ids=LIES)
 def test_a_malformed_answer_costs_an_attempt(tmp_path: Path, lies: dict[str, str]) -> None:
-    with tree(tmp_path, CONFIG) as made:
-        _start(made, lies)
-        put(made.inbox, "scan.png", encoded("png"))
+    with new_tree(tmp_path, CONFIG) as tree:
+        _start(tree, lies)
+        put(tree.inbox, "scan.png", encoded("png"))
 
-        report = made.failure("scan.png")
+        report = tree.failure("scan.png")
 
         assert (report["kind"], report["class"]) == ("babbled", "exhausted")
         assert report["attempts"] == TIMES
         assert "not what the protocol allows" in report["reason"] or "fit" in report["reason"]
-        assert "a bug" not in made.log_text()
+        assert "a bug" not in tree.log_text()
 
 
 def test_valid_answers_of_the_liar_are_published(tmp_path: Path) -> None:
     """Let the liar tell the truth, which shows that only its lies cause the failures above."""
     line = {"text": "Total 1", "box": {"x0": 0, "y0": 0, "x1": 9, "y1": 9.5}, "confidence": 1}
-    with tree(tmp_path, CONFIG) as made:
-        _start(made, {"contents": _frame(CONTENTS), "page": _frame(_with(PAGE, lines=[line]))})
-        put(made.inbox, "scan.png", encoded("png"))
+    with new_tree(tmp_path, CONFIG) as tree:
+        _start(tree, {"contents": _frame(CONTENTS), "page": _frame(_with(PAGE, lines=[line]))})
+        put(tree.inbox, "scan.png", encoded("png"))
 
-        (page,) = made.published("scan")["pages"]
+        (page,) = tree.published("scan")["pages"]
 
         assert page["lines"][0]["box"] == [0, 0, 9, 9.5]
-        assert made.text("scan") == "Total 1\n"
+        assert tree.text("scan") == "Total 1\n"
 
 
 def test_a_second_answer_is_not_taken_for_the_next_page(tmp_path: Path) -> None:
     contents = _with(CONTENTS, media_type="image/tiff", pages=2)
     pages = _frame(PAGE, _with(PAGE, index=1, warnings=["not asked for"]))
-    with tree(tmp_path, CONFIG) as made:
-        _start(made, {"contents": _frame(contents), "page": pages})
-        put(made.inbox, "scan.png", encoded("png"))
+    with new_tree(tmp_path, CONFIG) as tree:
+        _start(tree, {"contents": _frame(contents), "page": pages})
+        put(tree.inbox, "scan.png", encoded("png"))
 
-        assert made.failure("scan.png")["kind"] == "babbled"  # page 1 is answered with page 0
+        assert tree.failure("scan.png")["kind"] == "babbled"  # page 1 is answered with page 0

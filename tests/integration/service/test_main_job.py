@@ -7,15 +7,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from running import Tree, tree
+from running import Tree, new_tree
 from samples import LETTER, encoded, numbered, page, put
 
 
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[Tree]:
-    with tree(tmp_path) as made:
-        made.start()
-        yield made
+    with new_tree(tmp_path) as tree:
+        tree.start()
+        yield tree
 
 
 def test_every_kind_of_file_is_published_and_put_away(daemon: Tree) -> None:
@@ -179,10 +179,10 @@ def test_status_process_and_a_second_daemon_name_the_problem(daemon: Tree) -> No
 
 
 def test_process_publishes_a_file_without_the_daemon(tmp_path: Path) -> None:
-    with tree(tmp_path) as made:
+    with new_tree(tmp_path) as tree:
         source = put(tmp_path, "letter.pdf", encoded("pdf"))
         for _ in range(2):
-            done = made.command("process", str(source), "--out", str(tmp_path / "results"))
+            done = tree.command("process", str(source), "--out", str(tmp_path / "results"))
 
         assert "letter.pdf: letter.txt" in done.stdout
         assert sorted(p.name for p in (tmp_path / "results").iterdir()) == [
@@ -190,31 +190,31 @@ def test_process_publishes_a_file_without_the_daemon(tmp_path: Path) -> None:
             "letter.txt",
         ]
         assert source.exists()
-        missing = made.command("process", "nowhere.pdf", check=False)
+        missing = tree.command("process", "nowhere.pdf", check=False)
         assert missing.returncode == 2
         assert "nowhere.pdf: no such file" in missing.stderr
 
 
 def test_originals_are_kept_or_deleted_as_configured(tmp_path: Path) -> None:
-    with tree(tmp_path, "originals: keep") as made:
-        process = made.start()
-        put(made.inbox, "scan.png", encoded("png", numbered(1)))
-        made.published("scan")
-        made.eventually(lambda: made.status()["counts"]["done"] == 1)
-        assert made.stop(process) == 0
-        process = made.start()
-        put(made.inbox, "other.png", encoded("png", numbered(1)))
-        made.published("other")
+    with new_tree(tmp_path, "originals: keep") as tree:
+        process = tree.start()
+        put(tree.inbox, "scan.png", encoded("png", numbered(1)))
+        tree.published("scan")
+        tree.eventually(lambda: tree.status()["counts"]["done"] == 1)
+        assert tree.stop(process) == 0
+        process = tree.start()
+        put(tree.inbox, "other.png", encoded("png", numbered(1)))
+        tree.published("other")
         # scan.png is not processed a second time
-        made.eventually(lambda: made.status()["counts"]["done"] == 2)
-        assert made.files(made.inbox) == ["other.png", "scan.png"]
-        made.configure("originals: delete")
+        tree.eventually(lambda: tree.status()["counts"]["done"] == 2)
+        assert tree.files(tree.inbox) == ["other.png", "scan.png"]
+        tree.configure("originals: delete")
         process.send_signal(signal.SIGHUP)
-        made.eventually(lambda: "configuration read again" in made.log_text())
-        put(made.inbox, "third.png", encoded("png", numbered(1)))
-        made.published("third")
-        made.eventually(lambda: made.files(made.inbox) == ["other.png", "scan.png"])
-        assert made.files(made.archive) == []
+        tree.eventually(lambda: "configuration read again" in tree.log_text())
+        put(tree.inbox, "third.png", encoded("png", numbered(1)))
+        tree.published("third")
+        tree.eventually(lambda: tree.files(tree.inbox) == ["other.png", "scan.png"])
+        assert tree.files(tree.archive) == []
 
 
 def test_a_touched_file_is_read_once(daemon: Tree) -> None:
@@ -287,15 +287,15 @@ def test_a_file_is_published_whole_although_its_writer_pauses(daemon: Tree) -> N
 
 
 def test_the_error_for_a_file_over_a_limit_names_it(tmp_path: Path) -> None:
-    with tree(tmp_path, "limits: {file_size: 20KB, pages: 3}") as made:
-        made.start()
-        put(made.inbox, "large.bmp", encoded("bmp", [page()]))
-        put(made.inbox, "long.pdf", encoded("pdf", [p.resize((200, 40)) for p in numbered(4)]))
-        put(made.inbox, "good.png", encoded("png", numbered(1)))
+    with new_tree(tmp_path, "limits: {file_size: 20KB, pages: 3}") as tree:
+        tree.start()
+        put(tree.inbox, "large.bmp", encoded("bmp", [page()]))
+        put(tree.inbox, "long.pdf", encoded("pdf", [p.resize((200, 40)) for p in numbered(4)]))
+        put(tree.inbox, "good.png", encoded("png", numbered(1)))
 
-        assert "limits.file_size" in made.failure("large.bmp")["reason"]
-        assert "4 pages, more than 3 (limits.pages)" in made.failure("long.pdf")["reason"]
-        made.published("good")
+        assert "limits.file_size" in tree.failure("large.bmp")["reason"]
+        assert "4 pages, more than 3 (limits.pages)" in tree.failure("long.pdf")["reason"]
+        tree.published("good")
 
 
 def test_an_unreadable_file_waits_with_its_reason(tmp_path: Path) -> None:
@@ -305,19 +305,19 @@ def test_an_unreadable_file_waits_with_its_reason(tmp_path: Path) -> None:
 
     if os.geteuid() != 0 or not shutil.which("setpriv"):
         pytest.skip("needs root and setpriv to give up the right to read everything")
-    with tree(tmp_path) as made:
+    with new_tree(tmp_path) as tree:
         bounded = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
-        process = made.start(before=bounded)
-        path = put(made.home, "scan.png", encoded("png", numbered(1)))
+        process = tree.start(before=bounded)
+        path = put(tree.home, "scan.png", encoded("png", numbered(1)))
         path.chmod(0)
         os.chown(path, 65534, 65534)
-        path.rename(made.inbox / "scan.png")
-        made.eventually(lambda: made.status()["counts"]["settling"] == 1)
+        path.rename(tree.inbox / "scan.png")
+        tree.eventually(lambda: tree.status()["counts"]["settling"] == 1)
 
-        assert "can't be opened: Permission denied" in made.status()["waiting"][0]["reason"]
-        (made.inbox / "scan.png").chmod(0o644)
-        made.published("scan")
-        assert made.stop(process) == 0
+        assert "can't be opened: Permission denied" in tree.status()["waiting"][0]["reason"]
+        (tree.inbox / "scan.png").chmod(0o644)
+        tree.published("scan")
+        assert tree.stop(process) == 0
 
 
 def test_a_broken_configuration_is_refused_at_reload(daemon: Tree) -> None:
@@ -331,13 +331,13 @@ def test_a_broken_configuration_is_refused_at_reload(daemon: Tree) -> None:
 
 @pytest.mark.unmeasured
 def test_an_idle_daemon_has_no_child_and_little_memory(tmp_path: Path) -> None:
-    with tree(tmp_path, "ocr: {workers: 1, idle_unload: 500ms}") as made:
-        process = made.start()
-        put(made.inbox, "scan.png", encoded("png", numbered(1)))
-        made.published("scan")
+    with new_tree(tmp_path, "ocr: {workers: 1, idle_unload: 500ms}") as tree:
+        process = tree.start()
+        put(tree.inbox, "scan.png", encoded("png", numbered(1)))
+        tree.published("scan")
         me = psutil.Process(process.pid)
 
-        made.eventually(lambda: me.children(recursive=True) == [])
-        put(made.inbox, "again.png", encoded("png", numbered(1)))
-        made.published("again")
+        tree.eventually(lambda: me.children(recursive=True) == [])
+        put(tree.inbox, "again.png", encoded("png", numbered(1)))
+        tree.published("again")
         assert me.memory_info().rss < 60 * 2**20

@@ -7,81 +7,81 @@ import psutil
 
 import tinygguf
 from hub import Hub, serving
-from running import Tree, tree
+from running import Tree, new_tree
 from samples import encoded, numbered, put
 
 LLM = "llm: {model: auto, auto_download: false, context: 1024, idle_unload: %s, on_unavailable: %s}"
 
 
-def _child_commands(made: Tree) -> list[str]:
+def _child_commands(tree: Tree) -> list[str]:
     """Return the command lines of the daemon's child processes."""
     commands = []
-    for child in psutil.Process(made.processes[-1].pid).children():
+    for child in psutil.Process(tree.processes[-1].pid).children():
         with contextlib.suppress(psutil.Error):  # the process has just ended
             commands.append(" ".join(child.cmdline()))
     return commands
 
 
-def _has_model(made: Tree) -> bool:
-    return any("scanmend.llm" in command for command in _child_commands(made))
+def _has_model(tree: Tree) -> bool:
+    return any("scanmend.llm" in command for command in _child_commands(tree))
 
 
 def test_pages_load_the_model_and_idle_time_unloads_it(tmp_path: Path) -> None:
-    with tree(tmp_path, LLM % ("1s", "publish")) as made:
-        tinygguf.write(made.state / "models" / "tiny-q8_0.gguf")
-        made.start()
-        assert not _has_model(made)
+    with new_tree(tmp_path, LLM % ("1s", "publish")) as tree:
+        tinygguf.write(tree.state / "models" / "tiny-q8_0.gguf")
+        tree.start()
+        assert not _has_model(tree)
         for stem in ("a", "b"):
-            put(made.inbox, f"{stem}.png", encoded("png", numbered(1)))
-            sidecar = made.published(stem)
+            put(tree.inbox, f"{stem}.png", encoded("png", numbered(1)))
+            sidecar = tree.published(stem)
 
             assert sidecar["correction"]["status"] == "done"
             assert sidecar["model"]["name"] == "tiny-q8_0.gguf"
             assert sidecar["model"]["gpu_layers"] == 0
             assert len(sidecar["model"]["sha256"]) == 64
-            assert made.text(stem) == "Page 1 of the harbour book\n"
-            made.eventually(lambda: not _has_model(made))
-            assert made.status()["facts"]["model"]["value"] == "ready"
+            assert tree.text(stem) == "Page 1 of the harbour book\n"
+            tree.eventually(lambda: not _has_model(tree))
+            assert tree.status()["facts"]["model"]["value"] == "ready"
 
 
 def test_pages_that_arrive_during_an_unload_are_not_lost(tmp_path: Path) -> None:
     """Unload the model after 1 ms without work, so that each page loads it again."""
-    with tree(tmp_path, LLM % ("1ms", "publish")) as made:
-        tinygguf.write(made.state / "models" / "tiny-q8_0.gguf")
-        made.start()
-        put(made.inbox, "book.pdf", encoded("pdf", numbered(10)))
+    with new_tree(tmp_path, LLM % ("1ms", "publish")) as tree:
+        tinygguf.write(tree.state / "models" / "tiny-q8_0.gguf")
+        tree.start()
+        put(tree.inbox, "book.pdf", encoded("pdf", numbered(10)))
 
-        sidecar = made.published("book")
+        sidecar = tree.published("book")
 
         assert sidecar["correction"]["pages"] == {"done": 10}
 
 
 def test_a_document_that_waits_for_a_model_holds_up_no_other(tmp_path: Path) -> None:
-    with tree(tmp_path, LLM % ("5m", "wait")) as made:
-        process = made.start()
-        put(made.inbox, "scan.png", encoded("png", numbered(1)))
-        made.eventually(
-            lambda: any("waits for a model" in d["reason"] for d in made.status()["in_work"])
+    with new_tree(tmp_path, LLM % ("5m", "wait")) as tree:
+        process = tree.start()
+        put(tree.inbox, "scan.png", encoded("png", numbered(1)))
+        tree.eventually(
+            lambda: any("waits for a model" in d["reason"] for d in tree.status()["in_work"])
         )
-        put(made.inbox, "notes.txt", b"no scan\n")
-        made.failure("notes.txt")
-        assert made.stop(process) == 0  # the document still waits after a restart
-        made.start()
-        tinygguf.write(made.home / "tiny.gguf")
-        (made.state / "models").mkdir(exist_ok=True)
-        (made.home / "tiny.gguf").rename(made.state / "models" / "tiny.gguf")
+        put(tree.inbox, "notes.txt", b"no scan\n")
+        tree.failure("notes.txt")
+        assert tree.stop(process) == 0  # the document still waits after a restart
+        tree.start()
+        tinygguf.write(tree.home / "tiny.gguf")
+        (tree.state / "models").mkdir(exist_ok=True)
+        (tree.home / "tiny.gguf").rename(tree.state / "models" / "tiny.gguf")
 
-        assert made.published("scan")["correction"]["status"] == "done"
+        assert tree.published("scan")["correction"]["status"] == "done"
 
 
 def test_a_corrupt_model_costs_no_document(tmp_path: Path) -> None:
-    with tree(tmp_path, LLM % ("5m", "publish")) as made:
-        path = tinygguf.write(made.state / "models" / "tiny.gguf")
+    with new_tree(tmp_path, LLM % ("5m", "publish")) as tree:
+        path = tinygguf.write(tree.state / "models" / "tiny.gguf")
         path.write_bytes(path.read_bytes()[:50_000])
-        made.start()
-        put(made.inbox, "scan.png", encoded("png", numbered(1)))
+        tree.start()
+        put(tree.inbox, "scan.png", encoded("png", numbered(1)))
 
-        sidecar = made.published("scan")
+        sidecar = tree.published("scan")
 
         assert sidecar["correction"]["status"] == "unavailable"
         assert "tiny.gguf can't be loaded" in sidecar["correction"]["reason"]
@@ -89,16 +89,16 @@ def test_a_corrupt_model_costs_no_document(tmp_path: Path) -> None:
 
 
 def test_a_killed_model_process_costs_no_document(tmp_path: Path) -> None:
-    with tree(tmp_path, LLM % ("5m", "publish")) as made:
-        tinygguf.write(made.state / "models" / "tiny-q8_0.gguf")
-        process = made.start()
-        put(made.inbox, "book.pdf", encoded("pdf", numbered(4)))
-        made.eventually(lambda: _has_model(made))
+    with new_tree(tmp_path, LLM % ("5m", "publish")) as tree:
+        tinygguf.write(tree.state / "models" / "tiny-q8_0.gguf")
+        process = tree.start()
+        put(tree.inbox, "book.pdf", encoded("pdf", numbered(4)))
+        tree.eventually(lambda: _has_model(tree))
         for child in psutil.Process(process.pid).children():
             if "scanmend.llm" in " ".join(child.cmdline()):
                 child.kill()
 
-        assert made.published("book")["correction"]["pages"] == {"done": 4}
+        assert tree.published("book")["correction"]["pages"] == {"done": 4}
 
 
 def test_documents_are_published_during_a_download_which_the_status_shows(tmp_path: Path) -> None:
@@ -106,40 +106,40 @@ def test_documents_are_published_during_a_download_which_the_status_shows(tmp_pa
     more = "llm: {context: 1024, repo_id: Linden/Tiny-GGUF, on_unavailable: wait}"
     with (
         serving(Hub("Linden/Tiny-GGUF", {"tiny-q8_0.gguf": data})) as hub,
-        tree(tmp_path / "home", more) as made,
+        new_tree(tmp_path / "home", more) as tree,
     ):
-        made.start(HF_ENDPOINT=hub.address, HF_HOME=str(tmp_path / "hf"))
-        put(made.inbox, "scan.png", encoded("png", numbered(1)))
+        tree.start(HF_ENDPOINT=hub.address, HF_HOME=str(tmp_path / "hf"))
+        put(tree.inbox, "scan.png", encoded("png", numbered(1)))
 
-        sidecar = made.published("scan")
+        sidecar = tree.published("scan")
 
         assert sidecar["correction"]["status"] == "done"
-        assert "state=downloading" in made.log_text()
-        assert "licence: apache-2.0" in made.log_text()
+        assert "state=downloading" in tree.log_text()
+        assert "licence: apache-2.0" in tree.log_text()
 
 
 def test_the_sidecar_says_that_the_hub_is_out_of_reach(tmp_path: Path) -> None:
-    with tree(tmp_path, "llm: {model: auto, context: 1024}") as made:
-        made.start(HF_ENDPOINT="http://127.0.0.1:9", HF_HOME=str(tmp_path / "hf"))
-        put(made.inbox, "a.png", encoded("png", numbered(1)))
-        assert "is being downloaded" in made.published("a")["correction"]["reason"]
-        made.eventually(lambda: made.status()["facts"]["model"]["value"] == "failed")
-        put(made.inbox, "b.png", encoded("png", numbered(1)))
+    with new_tree(tmp_path, "llm: {model: auto, context: 1024}") as tree:
+        tree.start(HF_ENDPOINT="http://127.0.0.1:9", HF_HOME=str(tmp_path / "hf"))
+        put(tree.inbox, "a.png", encoded("png", numbered(1)))
+        assert "is being downloaded" in tree.published("a")["correction"]["reason"]
+        tree.eventually(lambda: tree.status()["facts"]["model"]["value"] == "failed")
+        put(tree.inbox, "b.png", encoded("png", numbered(1)))
 
-        reason = made.published("b")["correction"]["reason"]
+        reason = tree.published("b")["correction"]["reason"]
 
         assert "the Hub can't be reached" in reason
-        assert str(made.state / "models") in reason
+        assert str(tree.state / "models") in reason
 
 
 def test_the_sub_folder_selects_the_profile(tmp_path: Path) -> None:
-    with tree(tmp_path, LLM % ("5m", "publish")) as made:
-        tinygguf.write(made.state / "models" / "tiny-q8_0.gguf")
-        made.start()
-        put(made.inbox, "financial/a.png", encoded("png", numbered(1)))
-        put(made.inbox, "b.png", encoded("png", numbered(1)))
+    with new_tree(tmp_path, LLM % ("5m", "publish")) as tree:
+        tinygguf.write(tree.state / "models" / "tiny-q8_0.gguf")
+        tree.start()
+        put(tree.inbox, "financial/a.png", encoded("png", numbered(1)))
+        put(tree.inbox, "b.png", encoded("png", numbered(1)))
 
-        first, second = made.published("financial/a"), made.published("b")
+        first, second = tree.published("financial/a"), tree.published("b")
 
         assert (first["correction"]["profile"], second["correction"]["profile"]) == (
             "financial",

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from running import Tree, tree
+from running import Tree, new_tree
 from samples import encoded, numbered, put
 
 POINTS = [
@@ -33,27 +33,27 @@ POINTS = [
 ]
 
 
-def _whole(made: Tree, stem: str, pages: int) -> None:
+def _whole(tree: Tree, stem: str, pages: int) -> None:
     """Wait until the result is complete, its original is archived and no other file is left."""
-    sidecar = made.published(stem)
+    sidecar = tree.published(stem)
     assert sidecar["source"]["pages"] == pages == len(sidecar["pages"])
-    assert made.text(stem).count("\f") == pages - 1
-    made.eventually(lambda: made.files(made.inbox) == [])
-    made.eventually(lambda: made.status()["counts"]["done"] == 1)
-    assert made.files(made.outbox) == [f"{stem}.json", f"{stem}.txt"]
-    assert made.files(made.archive) == [f"{stem}.pdf"]
-    assert made.files(made.failed) == []
+    assert tree.text(stem).count("\f") == pages - 1
+    tree.eventually(lambda: tree.files(tree.inbox) == [])
+    tree.eventually(lambda: tree.status()["counts"]["done"] == 1)
+    assert tree.files(tree.outbox) == [f"{stem}.json", f"{stem}.txt"]
+    assert tree.files(tree.archive) == [f"{stem}.pdf"]
+    assert tree.files(tree.failed) == []
 
 
 @pytest.mark.parametrize("point", POINTS)
 def test_a_document_survives_a_kill_at_each_step(tmp_path: Path, point: str) -> None:
-    with tree(tmp_path) as made:
-        put(made.inbox, "book.pdf", encoded("pdf", numbered(2)))
-        made.die_at(point)
+    with new_tree(tmp_path) as tree:
+        put(tree.inbox, "book.pdf", encoded("pdf", numbered(2)))
+        tree.die_at(point)
 
-        made.start()
+        tree.start()
 
-        _whole(made, "book", 2)
+        _whole(tree, "book", 2)
 
 
 @pytest.mark.parametrize(
@@ -67,87 +67,87 @@ def test_a_document_survives_a_kill_at_each_step(tmp_path: Path, point: str) -> 
     ],
 )
 def test_a_failing_document_survives_a_kill(tmp_path: Path, point: str) -> None:
-    with tree(tmp_path) as made:
-        put(made.inbox, "notes.pdf", b"no scan at all")
-        made.die_at(point)
+    with new_tree(tmp_path) as tree:
+        put(tree.inbox, "notes.pdf", b"no scan at all")
+        tree.die_at(point)
 
-        made.start()
+        tree.start()
 
-        made.failure("notes.pdf")
-        made.eventually(lambda: made.status()["counts"]["failed"] == 1)
-        assert made.files(made.failed) == ["notes.pdf", "notes.pdf.error.json"]
-        assert made.files(made.inbox) == made.files(made.outbox) == []
+        tree.failure("notes.pdf")
+        tree.eventually(lambda: tree.status()["counts"]["failed"] == 1)
+        assert tree.files(tree.failed) == ["notes.pdf", "notes.pdf.error.json"]
+        assert tree.files(tree.inbox) == tree.files(tree.outbox) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stopped_daemon_finishes_its_book_after_the_next_start(
     tmp_path: Path, number: int
 ) -> None:
-    with tree(tmp_path) as made:
-        process = made.start()
-        put(made.inbox, "book.pdf", encoded("pdf", numbered(12)))
-        made.eventually(lambda: "page read" in made.log_text())
+    with new_tree(tmp_path) as tree:
+        process = tree.start()
+        put(tree.inbox, "book.pdf", encoded("pdf", numbered(12)))
+        tree.eventually(lambda: "page read" in tree.log_text())
 
-        assert made.stop(process, number) == 0
+        assert tree.stop(process, number) == 0
 
-        assert made.files(made.outbox) == []
-        assert "stopped" in made.log_text()
+        assert tree.files(tree.outbox) == []
+        assert "stopped" in tree.log_text()
         children = [
             p
             for p in psutil.process_iter(["cmdline"])
             if str(tmp_path) in " ".join(p.info["cmdline"] or ())
         ]
         assert children == []
-        read_before = made.log_text().count("page read")
-        made.start()
-        _whole(made, "book", 12)
-        assert made.log_text().count("page read") == 12, f"{read_before} pages were kept"
+        read_before = tree.log_text().count("page read")
+        tree.start()
+        _whole(tree, "book", 12)
+        assert tree.log_text().count("page read") == 12, f"{read_before} pages were kept"
 
 
 def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
-    with tree(tmp_path, "grace: 1h") as made:
-        process = made.start()
-        put(made.inbox, "book.pdf", encoded("pdf", numbered(30)))
-        made.eventually(lambda: "page read" in made.log_text())
+    with new_tree(tmp_path, "grace: 1h") as tree:
+        process = tree.start()
+        put(tree.inbox, "book.pdf", encoded("pdf", numbered(30)))
+        tree.eventually(lambda: "page read" in tree.log_text())
         children = psutil.Process(process.pid).children(recursive=True)
         assert children
         for child in children:  # the page never ends
             child.suspend()
         process.send_signal(signal.SIGTERM)
-        made.eventually(lambda: "stopping" in made.log_text())
+        tree.eventually(lambda: "stopping" in tree.log_text())
 
         process.send_signal(signal.SIGTERM)
 
         assert process.wait(10) == 128 + signal.SIGTERM
         _, alive = psutil.wait_procs(children, timeout=10)
         assert alive == []
-        made.start()
-        made.published("book")
+        tree.start()
+        tree.published("book")
 
 
 def test_a_hanging_page_is_given_back_after_the_grace_period(tmp_path: Path) -> None:
-    with tree(tmp_path, "grace: 500ms") as made:
-        process = made.start()
-        put(made.inbox, "book.pdf", encoded("pdf", numbered(5)))
-        made.eventually(lambda: "page read" in made.log_text())
+    with new_tree(tmp_path, "grace: 500ms") as tree:
+        process = tree.start()
+        put(tree.inbox, "book.pdf", encoded("pdf", numbered(5)))
+        tree.eventually(lambda: "page read" in tree.log_text())
         for child in psutil.Process(process.pid).children(recursive=True):
             child.suspend()
 
-        assert made.stop(process) == 0
+        assert tree.stop(process) == 0
 
-        made.start()
-        assert made.published("book")["attempts"] == 0
+        tree.start()
+        assert tree.published("book")["attempts"] == 0
 
 
 def test_a_crash_of_the_engine_costs_an_attempt(tmp_path: Path) -> None:
-    with tree(tmp_path) as made:
-        process = made.start()
-        put(made.inbox, "book.pdf", encoded("pdf", numbered(6)))
-        made.eventually(lambda: "page read" in made.log_text())
+    with new_tree(tmp_path) as tree:
+        process = tree.start()
+        put(tree.inbox, "book.pdf", encoded("pdf", numbered(6)))
+        tree.eventually(lambda: "page read" in tree.log_text())
         for child in psutil.Process(process.pid).children():
             child.send_signal(signal.SIGSEGV)
 
-        sidecar = made.published("book")
+        sidecar = tree.published("book")
 
         assert len(sidecar["pages"]) == 6
         assert sidecar["attempts"] <= 1  # 0 if the child was between two pages
@@ -155,16 +155,16 @@ def test_a_crash_of_the_engine_costs_an_attempt(tmp_path: Path) -> None:
 
 def test_an_engine_that_always_hangs_exhausts_the_attempts(tmp_path: Path) -> None:
     """Set a time limit shorter than any engine needs, since no picture is known that hangs one."""
-    with tree(tmp_path, "ocr: {workers: 1, page_timeout: 1s, attempts: 2}") as made:
-        made.start()
+    with new_tree(tmp_path, "ocr: {workers: 1, page_timeout: 1s, attempts: 2}") as tree:
+        tree.start()
         rows = [
             f"line {n} of a page that is far too long to be read in a second" for n in range(90)
         ]
         from samples import page
 
-        put(made.inbox, "long.png", encoded("png", [page(rows, size=(2400, 6000))]))
+        put(tree.inbox, "long.png", encoded("png", [page(rows, size=(2400, 6000))]))
 
-        report = made.failure("long.png")
+        report = tree.failure("long.png")
 
         assert report["kind"] == "timed-out"
         assert report["class"] == "exhausted"
@@ -176,74 +176,74 @@ def test_a_full_outbox_pauses_the_work_and_nothing_is_lost(tmp_path: Path) -> No
 
     if os.geteuid() != 0:
         pytest.skip("needs root to mount a tmpfs")
-    with tree(tmp_path) as made:
-        made.outbox.mkdir()
+    with new_tree(tmp_path) as tree:
+        tree.outbox.mkdir()
         mounted = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(made.outbox)],
+            ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tree.outbox)],
             check=False,
             capture_output=True,
         )
         if mounted.returncode:
             pytest.skip(f"can't mount a tmpfs here: {mounted.stderr!r}")
         try:
-            ballast = made.outbox / "ballast"
+            ballast = tree.outbox / "ballast"
             with open(ballast, "wb", buffering=0) as file, contextlib.suppress(OSError):
                 while True:
                     file.write(b"x" * 65536)
-            made.start()
-            put(made.inbox, "scan.png", encoded("png", numbered(1)))
-            made.eventually(lambda: "No space left" in made.log_text())
-            made.eventually(lambda: "publish" in made.status()["facts"])
-            assert made.files(made.inbox) == ["scan.png"]
-            put(made.inbox, "later.png", encoded("png", numbered(1)))
+            tree.start()
+            put(tree.inbox, "scan.png", encoded("png", numbered(1)))
+            tree.eventually(lambda: "No space left" in tree.log_text())
+            tree.eventually(lambda: "publish" in tree.status()["facts"])
+            assert tree.files(tree.inbox) == ["scan.png"]
+            put(tree.inbox, "later.png", encoded("png", numbered(1)))
 
             ballast.unlink()
 
-            made.published("scan")
-            made.published("later")
-            made.eventually(lambda: made.files(made.inbox) == [])
-            assert "publish" not in made.status()["facts"]
-            assert made.files(made.failed) == []
-            made.stop(made.processes[-1])
+            tree.published("scan")
+            tree.published("later")
+            tree.eventually(lambda: tree.files(tree.inbox) == [])
+            assert "publish" not in tree.status()["facts"]
+            assert tree.files(tree.failed) == []
+            tree.stop(tree.processes[-1])
         finally:
-            subprocess.run(["umount", str(made.outbox)], check=True)
+            subprocess.run(["umount", str(tree.outbox)], check=True)
 
 
 def test_a_file_that_disappears_while_it_is_read_is_gone(tmp_path: Path) -> None:
-    with tree(tmp_path) as made:
-        made.start()
-        book = put(made.inbox, "book.pdf", encoded("pdf", numbered(12)))
-        made.eventually(lambda: "page read" in made.log_text())
+    with new_tree(tmp_path) as tree:
+        tree.start()
+        book = put(tree.inbox, "book.pdf", encoded("pdf", numbered(12)))
+        tree.eventually(lambda: "page read" in tree.log_text())
 
         book.unlink()
 
-        made.eventually(lambda: made.status()["counts"]["gone"] == 1)
-        put(made.inbox, "scan.png", encoded("png", numbered(1)))
-        made.published("scan")
-        assert made.files(made.outbox) == ["scan.json", "scan.txt"]
+        tree.eventually(lambda: tree.status()["counts"]["gone"] == 1)
+        put(tree.inbox, "scan.png", encoded("png", numbered(1)))
+        tree.published("scan")
+        assert tree.files(tree.outbox) == ["scan.json", "scan.txt"]
 
 
 def test_of_a_file_replaced_while_it_is_read_the_last_version_is_published(tmp_path: Path) -> None:
-    with tree(tmp_path) as made:
-        made.start()
-        put(made.inbox, "book.pdf", encoded("pdf", numbered(8)))
-        made.eventually(lambda: "page read" in made.log_text())
+    with new_tree(tmp_path) as tree:
+        tree.start()
+        put(tree.inbox, "book.pdf", encoded("pdf", numbered(8)))
+        tree.eventually(lambda: "page read" in tree.log_text())
 
-        put(made.home, "new.pdf", encoded("pdf", numbered(2))).rename(made.inbox / "book.pdf")
+        put(tree.home, "new.pdf", encoded("pdf", numbered(2))).rename(tree.inbox / "book.pdf")
 
-        sidecar = made.published("book")
+        sidecar = tree.published("book")
         assert sidecar["source"]["pages"] == 2
-        made.eventually(lambda: made.status()["counts"]["done"] == 1)
-        assert made.status()["counts"]["gone"] == 1
-        assert made.files(made.archive) == ["book.pdf"]
+        tree.eventually(lambda: tree.status()["counts"]["done"] == 1)
+        assert tree.status()["counts"]["gone"] == 1
+        assert tree.files(tree.archive) == ["book.pdf"]
 
 
 def test_an_unreadable_journal_is_reported(tmp_path: Path) -> None:
-    with tree(tmp_path) as made:
-        made.state.mkdir()
-        (made.state / "journal.sqlite").write_bytes(b"no database" * 1000)
+    with new_tree(tmp_path) as tree:
+        tree.state.mkdir()
+        (tree.state / "journal.sqlite").write_bytes(b"no database" * 1000)
 
-        done = made.command("run", check=False)
+        done = tree.command("run", check=False)
 
         assert done.returncode == 3
         assert "journal.sqlite: the journal can't be opened" in done.stderr
@@ -251,18 +251,18 @@ def test_an_unreadable_journal_is_reported(tmp_path: Path) -> None:
 
 def test_many_files_at_once_are_all_published(tmp_path: Path) -> None:
     """Drop forty files for two workers; the watcher's own test has 2,000, without an engine."""
-    with tree(tmp_path, "ocr: {workers: 2}") as made:
-        made.start()
+    with new_tree(tmp_path, "ocr: {workers: 2}") as tree:
+        tree.start()
         data = encoded("png", numbered(1))
         started = time.time()
         for number in range(40):
-            put(made.inbox, f"in/{number % 4}/scan-{number}.png", data)
+            put(tree.inbox, f"in/{number % 4}/scan-{number}.png", data)
 
-        made.eventually(lambda: made.status()["counts"]["done"] == 40, 300)
+        tree.eventually(lambda: tree.status()["counts"]["done"] == 40, 300)
 
-        sidecars = [f for f in made.files(made.outbox) if f.endswith(".json")]
+        sidecars = [f for f in tree.files(tree.outbox) if f.endswith(".json")]
         assert len(sidecars) == 40
-        times = [json.loads((made.outbox / f).read_text())["times"]["published"] for f in sidecars]
+        times = [json.loads((tree.outbox / f).read_text())["times"]["published"] for f in sidecars]
         assert len(set(times)) > 1
         assert started < time.time()
 
@@ -271,44 +271,44 @@ def test_a_full_state_disk_pauses_the_work_and_nothing_is_lost(tmp_path: Path) -
     """Put the state folder on a tmpfs; fill it while the daemon runs, then empty it. The WAL takes 4 MB."""
     if os.geteuid() != 0:
         pytest.skip("needs root to mount a tmpfs")
-    with tree(tmp_path) as made:
-        made.state.mkdir()
+    with new_tree(tmp_path) as tree:
+        tree.state.mkdir()
         mounted = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(made.state)],
+            ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(tree.state)],
             check=False,
             capture_output=True,
         )
         if mounted.returncode:
             pytest.skip(f"can't mount a tmpfs here: {mounted.stderr!r}")
         try:
-            process = made.start()
-            ballast = made.state / "ballast"
+            process = tree.start()
+            ballast = tree.state / "ballast"
             with open(ballast, "wb", buffering=0) as file, contextlib.suppress(OSError):
                 while True:
                     file.write(b"x" * 4096)
             for number in range(30):  # more rows than fit into the pages that SQLite has allocated
-                put(made.inbox, f"scan-{number}.png", encoded("png", numbered(1)))
-            made.eventually(lambda: "the journal can't be written" in made.log_text())
+                put(tree.inbox, f"scan-{number}.png", encoded("png", numbered(1)))
+            tree.eventually(lambda: "the journal can't be written" in tree.log_text())
 
             ballast.unlink()
 
-            made.eventually(lambda: len(list(made.outbox.glob("*.json"))) == 30, 300)
-            made.eventually(lambda: made.files(made.inbox) == [])
-            assert made.files(made.failed) == []
-            assert made.stop(process) == 0
+            tree.eventually(lambda: len(list(tree.outbox.glob("*.json"))) == 30, 300)
+            tree.eventually(lambda: tree.files(tree.inbox) == [])
+            assert tree.files(tree.failed) == []
+            assert tree.stop(process) == 0
         finally:
-            subprocess.run(["umount", "-l", str(made.state)], check=True)
+            subprocess.run(["umount", "-l", str(tree.state)], check=True)
 
 
 def test_the_json_log_names_the_document_on_each_line(tmp_path: Path) -> None:
-    with tree(tmp_path, "log: {format: json}") as made:
-        made.start()
-        put(made.inbox, "scan.png", encoded("png", numbered(1)))
-        made.published("scan")
+    with new_tree(tmp_path, "log: {format: json}") as tree:
+        tree.start()
+        put(tree.inbox, "scan.png", encoded("png", numbered(1)))
+        tree.published("scan")
 
-        lines = [json.loads(line) for line in made.log_text().splitlines()]
+        lines = [json.loads(line) for line in tree.log_text().splitlines()]
 
         assert {"claimed", "page read", "published"} <= {
             line["event"] for line in lines if line.get("document") == "scan.png"
         }
-        assert "harbour" not in made.log_text()  # a page's text must not get into the log
+        assert "harbour" not in tree.log_text()  # a page's text must not get into the log

@@ -33,28 +33,28 @@ def two(tmp_path: Path) -> Iterator[tuple[Tree, Tree]]:
         _machine(tmp_path / "one", tmp_path / "share"),
         _machine(tmp_path / "two", tmp_path / "share"),
     )
-    for made in trees:
-        made.inbox, made.outbox = tmp_path / "share" / "inbox", tmp_path / "share" / "outbox"
-        made.archive, made.failed = tmp_path / "share" / "archive", tmp_path / "share" / "failed"
+    for tree in trees:
+        tree.inbox, tree.outbox = tmp_path / "share" / "inbox", tmp_path / "share" / "outbox"
+        tree.archive, tree.failed = tmp_path / "share" / "archive", tmp_path / "share" / "failed"
     trees[0].inbox.mkdir()
     try:
         yield trees
     finally:
-        for made in trees:
-            made.close()
+        for tree in trees:
+            tree.close()
 
 
-def _done(made: Tree) -> list[str]:
-    return [d.name for d in journals.documents(made.state) if d.state == State.DONE]
+def _done(tree: Tree) -> list[str]:
+    return [d.name for d in journals.documents(tree.state) if d.state == State.DONE]
 
 
-def _finished(made: Tree, names: list[str]) -> None:
+def _finished(tree: Tree, names: list[str]) -> None:
     """Wait until every file is archived, with one result for each."""
-    eventually(lambda: made.files(made.archive) == sorted(names), 180)
+    eventually(lambda: tree.files(tree.archive) == sorted(names), 180)
     stems = sorted(Path(name).stem for name in names)
     expected = sorted([f"{s}.json" for s in stems] + [f"{s}.txt" for s in stems])
-    eventually(lambda: made.files(made.outbox) == expected, 60)
-    assert [n for n in made.files(made.inbox) if not n.startswith(".scanmend")] == []
+    eventually(lambda: tree.files(tree.outbox) == expected, 60)
+    assert [n for n in tree.files(tree.inbox) if not n.startswith(".scanmend")] == []
 
 
 def test_each_file_is_published_once_though_the_clocks_differ_by_an_hour(
@@ -115,7 +115,7 @@ def test_a_daemon_that_was_stopped_for_too_long_publishes_nothing_twice(
 
     one.eventually(lambda: one.status()["in_work"] == [])
     published = [
-        line for made in two for line in made.log_text().splitlines() if "published" in line
+        line for tree in two for line in tree.log_text().splitlines() if "published" in line
     ]
     assert len([line for line in published if "book.tiff" in line]) == 1
 
@@ -125,8 +125,8 @@ def test_originals_that_stay_are_processed_once(tmp_path: Path) -> None:
     (share / "inbox").mkdir(parents=True)
     one = _machine(tmp_path / "one", share, "keep")
     other = _machine(tmp_path / "two", share, "keep")
-    for made in (one, other):
-        made.inbox, made.outbox = share / "inbox", share / "outbox"
+    for tree in (one, other):
+        tree.inbox, tree.outbox = share / "inbox", share / "outbox"
     try:
         one.start()
         put(one.inbox, "scan.png", encoded("png", numbered(1)))
@@ -148,8 +148,8 @@ def test_attachments_of_a_file_that_is_taken_over_are_published_once(
 ) -> None:
     """Kill one daemon when the attachments are queued and the file is still in the inbox; then start it again."""
     one, other = two
-    for made in two:
-        made.config.write_text(made.config.read_text() + "\npdf: {attachments: extract}\n")
+    for tree in two:
+        tree.config.write_text(tree.config.read_text() + "\npdf: {attachments: extract}\n")
     files = {f"{n}.pdf": saved(written(f"Invoice {n} for 219.45")) for n in range(2)}
     put(one.inbox, "mail.pdf", mail("Two invoices", files))
     one.die_at("after:state:putting-away")

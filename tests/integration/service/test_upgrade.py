@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from running import tree
+from running import new_tree
 from samples import encoded, put
 from scanmend.document import Contents, FileSnapshot, State
 from scanmend.store.journal import Journal
@@ -13,10 +13,10 @@ from scanmend.store.journal import Journal
 
 @pytest.mark.parametrize("state", [State.READING, State.PUBLISHING])
 def test_a_page_that_can_not_be_decoded_is_read_again(tmp_path: Path, state: State) -> None:
-    with tree(tmp_path, "llm: {enabled: false}") as made:
-        scan = put(made.inbox, "scan.png", encoded("png"))
-        made.state.mkdir()
-        journal = Journal.open(str(made.state))
+    with new_tree(tmp_path, "llm: {enabled: false}") as tree:
+        scan = put(tree.inbox, "scan.png", encoded("png"))
+        tree.state.mkdir()
+        journal = Journal.open(str(tree.state))
         digest = hashlib.sha256(scan.read_bytes()).hexdigest()
         document = journal.claim(FileSnapshot.of(b"scan.png", scan.stat()), digest, "default")
         assert document
@@ -28,7 +28,7 @@ def test_a_page_that_can_not_be_decoded_is_read_again(tmp_path: Path, state: Sta
         if state == State.PUBLISHING:
             journal.move(document, State.PUBLISHING, "")
         journal.close()
-        made.start()
+        tree.start()
 
-        assert "Winterbourne" in made.published("scan")["pages"][0]["lines"][0]["text"]
-        assert "pages are read again" in made.log_text()
+        assert "Winterbourne" in tree.published("scan")["pages"][0]["lines"][0]["text"]
+        assert "pages are read again" in tree.log_text()

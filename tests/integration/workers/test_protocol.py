@@ -24,7 +24,7 @@ from scanmend.workers import client, codec, protocol
 from scanmend.workers.client import Child
 from scanmend.workers.protocol import (
     ContentsRequest,
-    Failure,
+    ErrorReply,
     ListingRequest,
     LoadRequest,
     PageRequest,
@@ -64,7 +64,7 @@ def _record(module: str, env: dict[str, str], *requests: Request[Any]) -> Record
             try:
                 child.ask(request, 120)
             except ScanmendError:  # a failure is an answer, too
-                assert isinstance(codec.decode_answer(request, child.frames[-1][1]), Failure)
+                assert isinstance(codec.decode_answer(request, child.frames[-1][1]), ErrorReply)
     finally:
         child.end()
     return child.frames
@@ -96,7 +96,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
         listing = ListingRequest("Linden/Tiny-GGUF", None, "int8", os.fsencode(folder))
         found += _record("scanmend.llm", {"HF_ENDPOINT": hub.address}, listing)
     kinds = {type(codec.decode_answer(*answer)) for answer in found}
-    assert kinds == {Reply, Step, Failure}
+    assert kinds == {Reply, Step, ErrorReply}
     return found
 
 
@@ -226,7 +226,7 @@ def _expected(request: Request[Any], frames: list[bytes]) -> set[type]:
             match codec.decode_answer(request, frame):
                 case Reply(value):
                     return {type(value)}
-                case Failure() as failure:
+                case ErrorReply() as failure:
                     return {type(failure.error())}
         except ProtocolError:
             return {ProtocolError}
@@ -236,7 +236,7 @@ def _expected(request: Request[Any], frames: list[bytes]) -> set[type]:
 def test_half_a_message_is_a_protocol_error(
     child: Child, lies: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "STALL_SECONDS", 1)
+    monkeypatch.setattr(client, "FRAME_STALL_SECONDS", 1)
     lies.write_text(json.dumps({"contents": liar.frame(b"{}" * 50)[:-1]}))
 
     with pytest.raises(ProtocolError, match="half a message"):
@@ -259,7 +259,7 @@ def test_an_error_that_a_child_may_not_report_is_a_protocol_error(
     code: str, found: type[ScanmendError]
 ) -> None:
     """Refuse an error of the configuration: it would cost no attempt, so that the page would be tried for ever."""
-    error = Failure(code, "what\nhappened").error()
+    error = ErrorReply(code, "what\nhappened").error()
 
     assert isinstance(error, found)
     assert error.what == "what\\nhappened"

@@ -7,7 +7,7 @@ import pytest
 
 from children.prisoner import Attempt, Escapes
 from scanmend.workers.client import Child
-from scanmend.workers.sandbox import Sandbox, lacking
+from scanmend.workers.sandbox import Sandbox, find_gaps
 from scanmend.workers.variables import SANDBOX
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -29,7 +29,7 @@ def _tried(folder: Path, box: Sandbox) -> Escapes:
 
 
 def test_a_child_reads_and_writes_its_own_folder_and_nothing_else(folder: Path) -> None:
-    missing = lacking()
+    missing = find_gaps()
     if missing:
         pytest.skip(f"this machine can't confine: {missing}")
 
@@ -42,7 +42,7 @@ def test_a_child_reads_and_writes_its_own_folder_and_nothing_else(folder: Path) 
 
 
 def test_a_folder_may_have_a_name_that_is_not_utf8(folder: Path) -> None:
-    if lacking():
+    if find_gaps():
         pytest.skip("this machine can't confine")
     named = os.fsdecode(os.path.join(os.fsencode(folder), b"\xff"))
 
@@ -50,7 +50,7 @@ def test_a_folder_may_have_a_name_that_is_not_utf8(folder: Path) -> None:
 
 
 def test_a_download_child_has_the_network_and_its_folder(tmp_path: Path, folder: Path) -> None:
-    if lacking():
+    if find_gaps():
         pytest.skip("this machine can't confine")
     (tmp_path / "models").mkdir()
 
@@ -65,7 +65,7 @@ def test_without_a_sandbox_children_work_and_the_missing_protection_is_reported(
     """Start a child without limits in its environment, as on a kernel that can't confine."""
     monkeypatch.setattr(Sandbox, "environment", lambda _self, scratch: {"TMPDIR": scratch})
 
-    assert [gap.what for gap in lacking()] == [
+    assert [gap.what for gap in find_gaps()] == [
         "children can write wherever this user can",
         "children have the network",
         "children can send signals to this user's processes",

@@ -32,7 +32,7 @@ def test_doctor_reports_a_finding_for_every_part(
     assert findings["daemon"].endswith("not running")
     assert findings["folders.inbox"].startswith(f"ok   folders.inbox          {tmp_path}/in (")
     assert findings["folders.state"].startswith("note folders.state")
-    assert remedies[findings["folders.state"]].endswith("-> `scanmend run` makes it")
+    assert remedies[findings["folders.state"]].endswith("-> `scanmend run` creates it")
     assert findings["watching"].startswith("ok   watching")
     assert remedies[findings["pdf.passwords"]].endswith(f"-> chmod o-r {config}")
     assert findings["engine chosen"].startswith("ok   engine chosen          rapidocr: ")

@@ -67,7 +67,7 @@ def test_without_a_configuration_the_error_names_the_option(
     monkeypatch.delenv("SCANMEND_CONFIG", raising=False)
 
     assert main(["status"]) == 3
-    assert "name one with --config" in capsys.readouterr().err
+    assert "name a file with --config" in capsys.readouterr().err
 
 
 def test_the_environment_names_the_configuration(

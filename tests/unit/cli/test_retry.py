@@ -63,7 +63,7 @@ def test_an_ambiguous_or_unknown_name_is_refused(
 def test_a_file_in_the_inbox_is_never_replaced(folders: FoldersSettings) -> None:
     Path(folders.inbox, "a.pdf").write_text("new")
 
-    with pytest.raises(UsageError, match="the inbox holds another file of this name"):
+    with pytest.raises(UsageError, match="the inbox already has a file of this name"):
         put_back(folders, ["a.pdf"])
 
     assert Path(folders.inbox, "a.pdf").read_text() == "new"

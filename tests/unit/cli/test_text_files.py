@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from scanmend.cli.text_files import (
-    PAGE_CHARACTERS,
-    PAGE_LINES,
+    MAX_PAGE_CHARACTERS,
+    MAX_PAGE_LINES,
     read_records,
     split_pages,
     write_page,
@@ -49,9 +49,9 @@ def test_json_lines_keep_their_other_keys(
     ("text", "sizes"),
     [
         ("", []),
-        ("x\n" * (PAGE_LINES + 1), [PAGE_LINES, 1]),
-        (f"{'x' * (PAGE_CHARACTERS - 1)}\nxx\n", [1, 1]),
-        (f"{'x' * (PAGE_CHARACTERS + 1)}\nx\n", [1, 1]),
+        ("x\n" * (MAX_PAGE_LINES + 1), [MAX_PAGE_LINES, 1]),
+        (f"{'x' * (MAX_PAGE_CHARACTERS - 1)}\nxx\n", [1, 1]),
+        (f"{'x' * (MAX_PAGE_CHARACTERS + 1)}\nx\n", [1, 1]),
         ("a\nb\n\fc\nd\n", [2, 2]),
         ("\fa\nb\n", [2]),
     ],

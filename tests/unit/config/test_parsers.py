@@ -18,7 +18,7 @@ from scanmend.config.parsers import (
     WEB_ADDRESS,
     Parser,
     auto_or,
-    in_words,
+    duration_text,
     null_or,
     one_of,
     whole_number,
@@ -92,4 +92,4 @@ def test_the_error_for_a_wrong_value_says_what_is_allowed(
     ],
 )
 def test_a_duration_is_shown_in_its_largest_fitting_unit(seconds: float, text: str) -> None:
-    assert in_words(seconds) == text
+    assert duration_text(seconds) == text

@@ -43,7 +43,7 @@ def test_known_and_frequent_words_decide_the_evidence(
     assert compare(before, after, WORDS) is evidence
 
 
-def test_a_badly_misread_word_is_accepted_but_not_any_other_word() -> None:
+def test_a_badly_misread_word_is_told_from_another_word() -> None:
     assert is_misreading_within("tbe", "the", 0.34)
     assert is_misreading_within("Commilteo", "Committee", 0.34)
     assert not is_misreading_within("tlie", "the", 0.34)

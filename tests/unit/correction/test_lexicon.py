@@ -78,14 +78,14 @@ def test_no_command_starts_without_the_lexicon(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Refuse the start: without the lexicon, every page would fail later."""
-    made = Tree(tmp_path / "tree")
+    tree = Tree(tmp_path / "tree")
     (tmp_path / "page.png").write_bytes(encoded("png", numbered(1)))
     files = [str(tmp_path / "page.png"), "--out", str(tmp_path)] if command == "process" else []
     monkeypatch.setattr(lexicon_module, "shipped_file", lambda name: tmp_path / "lexicon.bin")
     monkeypatch.setattr(signal, "signal", lambda *_: None)  # keep the logging of the test run
     shipped.cache_clear()
     try:
-        assert main.main(["--config", str(made.config), command, *files]) == MachineError.exit_code
+        assert main.main(["--config", str(tree.config), command, *files]) == MachineError.exit_code
     finally:
         shipped.cache_clear()
     assert "lexicon.bin: No such file or directory; install scanmend again" in capsys.readouterr().err  # fmt: skip

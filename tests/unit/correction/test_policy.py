@@ -79,7 +79,7 @@ PUBLISHED = """
 
 
 def test_published_names_never_change() -> None:
-    """Sidecars and journals of earlier versions hold them."""
+    """Keep the names that sidecars and journals of earlier versions hold."""
     gone = [name for name in PUBLISHED.split() if name not in list(RuleName)]
     new = [str(name) for name in RuleName if name not in PUBLISHED.split()]
 
@@ -317,8 +317,8 @@ def test_a_profile_sets_the_needed_margin() -> None:
     assert text == "the modern house"
 
 
-def test_names_in_the_table_are_in_one_order_with_the_enum() -> None:
-    """The enum is what a reader of the code sees first."""
+def test_the_table_has_the_order_of_the_enum() -> None:
+    """Keep the order of the enum, which a reader of the code sees first."""
     order = list(RuleName)
     names = [rule.name for rule in _rules()]
     swapped = [(a, b) for a, b in itertools.pairwise(names) if order.index(a) > order.index(b)]

@@ -37,11 +37,6 @@ def test_the_sidecar_comes_last_and_names_the_other_files() -> None:
     assert made.summary.status == "done"
 
 
-def test_format_names_and_extensions_are_unique() -> None:
-    assert len({one.name for one in FORMATS}) == len(FORMATS)
-    assert len(set(extensions())) == len(FORMATS) + 1
-
-
 def test_a_further_format_is_written_before_the_sidecar(monkeypatch: pytest.MonkeyPatch) -> None:
     def count(_document: Document, pages: Iterable[PageResult]) -> Iterator[bytes]:
         yield b"%d pages\n" % len(list(pages))

@@ -111,7 +111,7 @@ def test_a_path_that_is_too_long_is_recorded_once(tmp_path: Path) -> None:
 def test_the_return_of_the_inbox_is_recorded_once_the_journal_can_be_written(
     tmp_path: Path,
 ) -> None:
-    """Else the status would call the inbox away until the next restart."""
+    """Record the return later: otherwise the status would call the inbox away until the next restart."""
 
     class FailingOnce(RecordedLog):
         def record_inbox_back(self) -> None:

@@ -63,7 +63,7 @@ def test_a_failure_gets_an_answer_and_an_unknown_path_reads_no_journal(
     assert _get(port, "/metrics")[0] == 500
 
 
-def test_a_journal_that_cant_be_opened_is_no_bug(tmp_path: Path) -> None:
+def test_a_journal_that_cant_be_opened_is_not_reported_as_a_bug(tmp_path: Path) -> None:
     (tmp_path / "journal.sqlite").write_bytes(b"no database" * 1000)
     path = str(tmp_path / "monitoring.sock")
     server = MonitoringServer(

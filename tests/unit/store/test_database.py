@@ -117,7 +117,7 @@ def test_a_lock_of_another_program_is_the_machines_fault(
     db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     db.connection.execute("PRAGMA busy_timeout = 1")
-    other = sqlite3.connect(tmp_path / database.FILE_NAME, isolation_level=None)
+    other = sqlite3.connect(tmp_path / database.JOURNAL_FILE_NAME, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
 
     with pytest.raises(MachineError, match="database is locked; end the other program"):
@@ -132,7 +132,7 @@ def test_a_damaged_journal_is_the_machines_fault(tmp_path: Path) -> None:
     db = Database.open(str(tmp_path))
     _insert(db)
     db.close()
-    path = tmp_path / database.FILE_NAME
+    path = tmp_path / database.JOURNAL_FILE_NAME
     data = path.read_bytes()
     path.write_bytes(data[:4096] + b"\xff" * (len(data) - 4096))
     db = Database(sqlite3.connect(path, isolation_level=None))
@@ -156,12 +156,12 @@ def test_writing_through_a_reader_is_the_machines_fault(db: Database, tmp_path: 
 
 def test_opening_a_missing_or_empty_journal_for_reading_returns_none(tmp_path: Path) -> None:
     assert Database.open_read_only(str(tmp_path / "nowhere")) is None
-    (tmp_path / database.FILE_NAME).touch()
+    (tmp_path / database.JOURNAL_FILE_NAME).touch()
     assert Database.open_read_only(str(tmp_path)) is None
 
 
 def test_a_file_that_is_not_a_database_is_an_error_of_the_configuration(tmp_path: Path) -> None:
-    (tmp_path / database.FILE_NAME).write_bytes(b"no database" * 1000)
+    (tmp_path / database.JOURNAL_FILE_NAME).write_bytes(b"no database" * 1000)
 
     with pytest.raises(ConfigError, match="can't be opened: file is not a database"):
         Database.open(str(tmp_path))
@@ -170,7 +170,7 @@ def test_a_file_that_is_not_a_database_is_an_error_of_the_configuration(tmp_path
 
 
 def test_a_journal_of_a_later_version_is_refused_with_the_remedy(tmp_path: Path) -> None:
-    db = sqlite3.connect(tmp_path / database.FILE_NAME)
+    db = sqlite3.connect(tmp_path / database.JOURNAL_FILE_NAME)
     db.execute(f"PRAGMA user_version = {VERSION + 1}")
     db.close()
 

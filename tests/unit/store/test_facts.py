@@ -38,10 +38,10 @@ def test_remembered_values_are_not_among_the_facts_for_people(journal: Journal) 
 def test_a_new_fact_replaces_the_one_of_its_key(journal: Journal) -> None:
     journal.facts.set(FactKey.MODEL, "loading")
     journal.facts.set(FactKey.MODEL, "loaded")
-    journal.facts.remember(Memory.TOLD, "webhook", "1")
-    journal.facts.remember(Memory.TOLD, "webhook", "2")
+    journal.facts.remember(Memory.HOOK_POSITION, "webhook", "1")
+    journal.facts.remember(Memory.HOOK_POSITION, "webhook", "2")
 
     assert journal.facts.all()["model"].value == "loaded"
-    told = journal.facts.recall(Memory.TOLD, "webhook")
+    told = journal.facts.recall(Memory.HOOK_POSITION, "webhook")
     assert told is not None
     assert told.value == "2"

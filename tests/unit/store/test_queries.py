@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scanmend.document import Document, FileSnapshot, State
-from scanmend.store.database import FILE_NAME, Database
+from scanmend.store.database import JOURNAL_FILE_NAME, Database
 from scanmend.store.journal import Journal
 
 
@@ -107,7 +107,7 @@ def test_next_move_returns_one_move_after_another(journal: Journal) -> None:
 
 
 def test_the_last_write_is_that_of_the_journal_or_its_wal(journal: Journal, tmp_path: Path) -> None:
-    path = tmp_path / FILE_NAME
+    path = tmp_path / JOURNAL_FILE_NAME
     for name, moment in ((path, 2e9), (f"{path}-wal", 3e9)):
         os.utime(name, (moment, moment))
     assert journal.last_write() == 3e9

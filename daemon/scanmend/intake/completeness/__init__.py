@@ -1,6 +1,6 @@
-"""Tell whether all of a PDF, PNG, JPEG, TIFF … is there, by bounded reads of its bytes.
+"""Check whether a PDF, PNG, JPEG, TIFF … is complete, by a bounded number of reads.
 
-The kind is told by content, never by name. A file of another kind is Unknown: then the quiet period alone decides.
+The bytes tell the file type, never the name. A file of another type is Unknown: then the quiet period alone decides.
 """
 
 from collections.abc import Callable
@@ -40,16 +40,16 @@ __all__ = [
 
 
 def is_complete(file: BinaryIO, size: int) -> Verdict:
-    """Look at an open file of ``size`` bytes. Raise OSError when it can't be read, and nothing else."""
+    """Return whether an open file of ``size`` bytes is complete. Raise nothing but OSError."""
     data = BoundedReader(file, size)
     try:
         head = data.at(0, min(size, 1024))
         if not head.strip(b"\0"):
             return Incomplete("no content yet, only space set aside")
-        kind = file_types.by_marks(head)
-        if kind is None and file_types.is_headless_pdf(data.at, size):
-            kind = file_types.PDF
-        return _CHECKS[kind](data) if kind else Unknown()
+        file_type = file_types.by_marks(head)
+        if file_type is None and file_types.is_headless_pdf(data.at, size):
+            file_type = file_types.PDF
+        return _CHECKS[file_type](data) if file_type else Unknown()
     except BeyondEnd:
         return Incomplete("the file ends in the middle")
     except BudgetExceeded:

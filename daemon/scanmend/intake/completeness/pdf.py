@@ -1,4 +1,4 @@
-"""Whether a PDF is complete. Whatever looks odd at its end is no more than a hint."""
+"""Check whether a PDF is complete. An odd end is only a hint, so the verdict is never Incomplete."""
 
 import re
 
@@ -41,5 +41,8 @@ def check_pdf(data: BoundedReader) -> Verdict:
 def _is_cross_reference(data: BoundedReader, start: int) -> bool:
     if start >= data.size:
         return False
-    there = data.at(start, min(64, data.size - start)).lstrip()
-    return there.startswith(b"xref") or re.match(rb"\d+\s+\d+\s+obj", there) is not None
+    data_at_start = data.at(start, min(64, data.size - start)).lstrip()
+    return (
+        data_at_start.startswith(b"xref")
+        or re.match(rb"\d+\s+\d+\s+obj", data_at_start) is not None
+    )

@@ -1,10 +1,10 @@
-"""Whether a picture is complete: PNG, JPEG, GIF, WebP, BMP, JPEG 2000."""
+"""Check whether a picture is complete: PNG, JPEG, GIF, WebP, BMP, JPEG 2000."""
 
 import struct
 
 from scanmend.errors import show
+from scanmend.file_types import SEARCH_STEP_BYTES
 from scanmend.intake.completeness.verdict import (
-    CHUNK_BYTES,
     MAX_READS,
     TRAILER_BYTES,
     BoundedReader,
@@ -14,56 +14,57 @@ from scanmend.intake.completeness.verdict import (
     Verdict,
 )
 
-_GIF_BLOCK_BYTES = 200  # a GIF with more of these than may be read is not walked
+_GIF_BLOCK_BYTES = 200  # assumed for a block: a GIF of more blocks than ``MAX_READS`` is not walked
 
 
 def check_png(data: BoundedReader) -> Verdict:
-    """Walk the chunks to IEND."""
+    """Follow the chunks to IEND."""
     if data.at(0, 8) != b"\x89PNG\r\n\x1a\n":
         return Unknown()
     offset = 8
     while True:
-        length, kind = struct.unpack(">I4s", data.at(offset, 8))
-        if kind == bytes(4):  # the size was set first, as Windows does when it copies to a share
+        length, chunk_type = struct.unpack(">I4s", data.at(offset, 8))
+        # no data yet: Windows sets the size first when it copies to a share
+        if chunk_type == bytes(4):
             return Incomplete("the PNG has a hole")
         offset += 12 + length
         if offset > data.size:
-            return Incomplete(f"the PNG ends in a chunk {show(kind)}")
-        if kind == b"IEND":
+            return Incomplete(f"the PNG ends in a chunk {show(chunk_type)}")
+        if chunk_type == b"IEND":
             return Complete()
 
 
 def check_jpeg(data: BoundedReader) -> Verdict:
-    """Walk the markers to the scan, so that a thumbnail's end is not taken for the picture's."""
+    """Follow the markers to the scan, so that the end of a thumbnail does not count as the picture's."""
     offset = 2
     while True:
         marker = data.at(offset, 2)
         if marker[0] != 0xFF:
             return Unknown()
-        kind = marker[1]
-        if kind == 0xFF:  # fill byte
+        code = marker[1]
+        if code == 0xFF:  # fill byte
             offset += 1
-        elif kind == 0xD9:
+        elif code == 0xD9:
             return Complete()
-        elif kind == 0x01 or 0xD0 <= kind <= 0xD7:
+        elif code == 0x01 or 0xD0 <= code <= 0xD7:
             offset += 2
         else:
             length = int.from_bytes(data.at(offset + 2, 2), "big")
             if length < 2:
                 return Unknown()
             offset += 2 + length
-            if kind == 0xDA:
+            if code == 0xDA:
                 return _jpeg_end(data, offset)
 
 
 def _jpeg_end(data: BoundedReader, scan: int) -> Verdict:
-    """Look for the end marker in the last bytes after the start of the scan: padding and trailers are common.
+    """Look for the end marker in the last ``TRAILER_BYTES`` of the file: padding and trailers are common.
 
-    Scan data never holds the marker, so the first one from the end suffices.
+    ``scan``: offset of the scan data, which never contains the marker; so the first one from the end suffices.
     """
     position = data.size
     while position > scan and data.size - position <= TRAILER_BYTES:
-        start = max(scan, position - CHUNK_BYTES)
+        start = max(scan, position - SEARCH_STEP_BYTES)
         block = data.at(start, min(position + 1, data.size) - start)
         if b"\xff\xd9" in block:
             return Complete()
@@ -72,21 +73,21 @@ def _jpeg_end(data: BoundedReader, scan: int) -> Verdict:
 
 
 def check_gif(data: BoundedReader) -> Verdict:
-    """Walk the blocks to the trailer; a semicolon at the end may as well be a byte of the picture."""
+    """Follow the blocks to the trailer: a semicolon at the end of the file could be a byte of the picture."""
     if data.at(0, 6) not in (b"GIF87a", b"GIF89a"):
         return Unknown()
     if data.size > MAX_READS * _GIF_BLOCK_BYTES:
-        # too many blocks to walk: the zero that ends a block and the trailer have to do
+        # too many blocks to follow: look for the zero that ends a block, and the trailer
         tail = data.at(data.size - 64, 64).rstrip(b"\0")
         return Complete() if tail.endswith(b"\0;") else Incomplete("the GIF has no trailer")
     offset = 13 + _colour_table_bytes(data.at(10, 1)[0])
-    while (kind := data.at(offset, 1)) != b";":
-        if kind == b"!":
+    while (introducer := data.at(offset, 1)) != b";":
+        if introducer == b"!":
             offset += 2
-        elif kind == b",":
+        elif introducer == b",":
             offset += 11 + _colour_table_bytes(data.at(offset + 9, 1)[0])
         else:
-            return Incomplete("the GIF has a hole") if kind == b"\0" else Unknown()
+            return Incomplete("the GIF has a hole") if introducer == b"\0" else Unknown()
         while length := data.at(offset, 1)[0]:
             offset += 1 + length
         offset += 1
@@ -98,7 +99,7 @@ def _colour_table_bytes(flags: int) -> int:
 
 
 def check_webp(data: BoundedReader) -> Verdict:
-    """Compare the size that the RIFF header tells."""
+    """Compare the file's size with that in the RIFF header."""
     if data.at(8, 4) != b"WEBP":
         return Unknown()
     length = int.from_bytes(data.at(4, 4), "little")
@@ -106,7 +107,7 @@ def check_webp(data: BoundedReader) -> Verdict:
 
 
 def check_bmp(data: BoundedReader) -> Verdict:
-    """Compare the size that the header tells."""
+    """Compare the file's size with that in the header."""
     if data.at(6, 4) != bytes(4):  # reserved
         return Unknown()
     length = int.from_bytes(data.at(2, 4), "little")
@@ -114,23 +115,23 @@ def check_bmp(data: BoundedReader) -> Verdict:
 
 
 def check_jpeg_2000(data: BoundedReader) -> Verdict:
-    """Walk the boxes; the code stream's box must end inside the file, with the end marker."""
+    """Follow the boxes: the code stream's box must end inside the file, with the end marker."""
     if data.at(0, 12) != b"\0\0\0\x0cjP  \r\n\x87\n":  # a bare code stream
         return Unknown()
     offset = 0
     has_picture = False
     while offset < data.size:
-        length, kind = struct.unpack(">I4s", data.at(offset, 8))
+        length, box_type = struct.unpack(">I4s", data.at(offset, 8))
         if length == 1:
             length = int.from_bytes(data.at(offset + 8, 8), "big")
-        if has_picture and length == 0 and kind == bytes(4):  # padding after the picture
+        if has_picture and length == 0 and box_type == bytes(4):  # padding after the picture
             return Complete()
         if length == 0:  # the box reaches to the end of the file
             whole = data.at(data.size - 2, 2) == b"\xff\xd9"
             return Complete() if whole else Incomplete("no end marker")
         if length < 8:
             return Unknown()
-        if kind == b"jp2c":
+        if box_type == b"jp2c":
             has_picture = True
             if data.at(offset + length - 2, 2) != b"\xff\xd9":
                 return Incomplete("the JPEG 2000 has no end marker")

@@ -1,4 +1,4 @@
-"""Whether a TIFF is complete: its directories, and all strips and tiles that they name, lie inside the file."""
+"""Check whether a TIFF is complete: all its directories, and the strips and tiles in them, lie inside the file."""
 
 import struct
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _INTEGER_CODES = {3: "H", 4: "I", 16: "Q"}  # struct's, by type
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """How a TIFF stores numbers: ``order`` and ``word`` as in ``struct``, sizes in bytes."""
+    """How a TIFF stores numbers: ``order``, ``word`` and ``count`` as in ``struct``, sizes in bytes."""
 
     order: str
     word: str  # an offset, or a number of values
@@ -40,7 +40,7 @@ class _Layout:
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """Where the values of a tag stand in the file."""
+    """The type, number and offset of a tag's values."""
 
     type: int
     values: int
@@ -79,12 +79,14 @@ def _fields(raw: bytes, start: int, entries: int, layout: _Layout) -> dict[int, 
     fields = {}
     width = layout.size(layout.word)
     for number in range(entries):
-        at = number * layout.entry_bytes
-        tag, kind, values = struct.unpack_from(layout.order + "HH" + layout.word, raw, at)
-        value_at = at + 4 + width
-        inline = _VALUE_BYTES.get(kind, 1) * values <= layout.inline_bytes
+        entry_at = number * layout.entry_bytes
+        tag, value_type, values = struct.unpack_from(
+            layout.order + "HH" + layout.word, raw, entry_at
+        )
+        value_at = entry_at + 4 + width
+        inline = _VALUE_BYTES.get(value_type, 1) * values <= layout.inline_bytes
         offset = start + value_at if inline else layout.number(layout.word, raw, value_at)
-        fields[tag] = _Field(kind, values, offset)
+        fields[tag] = _Field(value_type, values, offset)
     return fields
 
 

@@ -1,32 +1,32 @@
-"""What the bytes of a file tell about its end, and the reader that bounds the work of finding out."""
+"""The verdicts about a file's completeness, and a reader that bounds the work of reaching one."""
 
 from dataclasses import dataclass
 from typing import BinaryIO
 
-MAX_READS = 20_000  # PNG chunks, TIFF directories …, before the check gives up
-# a TIFF can name one list of a million strips from thousands of directories
+MAX_READS = 20_000  # of PNG chunks, TIFF directories …, before a check gives up
+# a TIFF can refer to one list of a million strips from thousands of directories
 MAX_BYTES_READ = 32 * 2**20
-CHUNK_BYTES = 64 * 2**10
-TRAILER_BYTES = 16 * 2**20  # at the end that may be padding, or a phone's film after its picture
+TRAILER_BYTES = 16 * 2**20  # that may follow a picture: padding, or the film of a phone
 
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """The file is whole, as far as its format tells."""
+    """The file is complete, as far as its format tells."""
 
 
 @dataclass(frozen=True, slots=True)
 class Incomplete:
-    """The end of the file is missing; ``why`` in a few words."""
+    """The end of the file is missing. ``why``: a few words for people."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class PossiblyIncomplete:
-    """The end of the file looks incomplete, for ``why``, but readers may open it: only opening it tells.
+    """The end of the file looks incomplete, but programs may open it: only opening it tells.
 
-    The last bytes of a PDF are no more than a hint: mail gateways append to it, scanners leave the end mark out.
+    The last bytes of a PDF are only a hint: mail gateways append to it, and scanners leave the end mark out. ``why``: a
+    few words for people.
     """
 
     why: str
@@ -34,7 +34,7 @@ class PossiblyIncomplete:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """The format does not tell, or scanmend does not know it."""
+    """The format does not tell whether the file is complete, or scanmend does not know the format."""
 
 
 Verdict = Complete | Incomplete | PossiblyIncomplete | Unknown
@@ -45,12 +45,12 @@ class BeyondEnd(Exception):
 
 
 class BudgetExceeded(Exception):
-    """The check took more reads or bytes than it may: nothing is known about the file."""
+    """A check exceeded its reads or bytes: the verdict is Unknown."""
 
 
 @dataclass(slots=True)
 class BoundedReader:
-    """Reads at offsets of an open file of ``size`` bytes, within a budget."""
+    """Reads an open file of ``size`` bytes at any offset, up to ``MAX_READS`` reads and ``MAX_BYTES_READ`` bytes."""
 
     file: BinaryIO
     size: int
@@ -58,7 +58,7 @@ class BoundedReader:
     bytes_read: int = 0
 
     def at(self, offset: int, length: int) -> bytes:
-        """Return exactly these bytes. Raise BeyondEnd, BudgetExceeded, or OSError when the file can't be read."""
+        """Return exactly ``length`` bytes. Raise BeyondEnd, BudgetExceeded, or OSError if the file can't be read."""
         if offset < 0 or offset + length > self.size:
             raise BeyondEnd
         self.reads += 1

@@ -16,7 +16,7 @@ from scanmend.ocr.engines.base import Reading, Segment, UprightPage
 from scanmend.page import Box, EngineInfo
 
 # ISO 639-1 codes and Aspose's names
-LANGUAGES: dict[str, str] = dict(
+ASPOSE_LANGUAGES: dict[str, str] = dict(
     re.findall(
         r"(\w+):(\w+)",
         "af:AFR ar:ARA bg:BUL ca:CAT cs:CES da:DAN de:DEU en:ENG es:SPA et:EST fi:FIN fr:FRA hi:HIN hr:HRV "
@@ -39,7 +39,7 @@ class Aspose:
 
         Raises EngineUnusable if the licence is not accepted, or there is none and ``allow_evaluation`` is false.
         """
-        unknown = [code for code in languages if code not in LANGUAGES]
+        unknown = [code for code in languages if code not in ASPOSE_LANGUAGES]
         if unknown:
             raise EngineUnusable(f"ocr.languages: aspose does not read {', '.join(unknown)}")
         import aspose.ocr as api  # noqa: PLC0415 - starts the .NET runtime
@@ -66,7 +66,7 @@ class Aspose:
         settings = api.RecognitionSettings()
         settings.detect_areas_mode = getattr(api.DetectAreasMode, DETECT_AREAS_MODE)
         if len(self._languages) == 1:
-            settings.language = getattr(api.Language, LANGUAGES[self._languages[0]])
+            settings.language = getattr(api.Language, ASPOSE_LANGUAGES[self._languages[0]])
         with tempfile.TemporaryDirectory(prefix="scanmend-") as scratch:
             path = os.path.join(scratch, "page.png")
             page.image.save(path, compress_level=1)

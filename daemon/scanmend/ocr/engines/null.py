@@ -6,7 +6,7 @@ from scanmend.errors import NULL_ALLOWED, EngineUnusable
 from scanmend.ocr.engines.base import Reading, Segment, UprightPage
 from scanmend.page import Box, EngineInfo
 
-LINE = "scanmend's null engine was here; this page was not read"
+NULL_LINE = "scanmend's null engine was here; this page was not read"
 
 
 class Null:
@@ -26,4 +26,4 @@ class Null:
 
     def read(self, page: UprightPage) -> Reading:
         """Return the line, with the box of the whole page."""
-        return Reading((Segment(LINE, Box(0, 0, *page.image.size), 1.0),))
+        return Reading((Segment(NULL_LINE, Box(0, 0, *page.image.size), 1.0),))

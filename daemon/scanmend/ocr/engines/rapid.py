@@ -15,7 +15,7 @@ from scanmend.page import Box, EngineInfo
 
 # What the recogniser in the wheel (PP-OCRv6 small) knows: Chinese, Japanese and the Latin alphabets. Not Vietnamese: it
 # lists the language, but lacks two letters in three.
-LANGUAGES = frozenset(
+RAPIDOCR_LANGUAGES = frozenset(
     "af az bs ca cs cy da de en es et eu fi fr ga gl hr hu id is it ja ku la lb lt lv mi ms mt nl no oc "  # noqa: SIM905
     "pl pt qu rm ro rs sk sl sq sr sv sw tl tr uz zh".split()
 )
@@ -27,11 +27,11 @@ class Rapid:
 
     def __init__(self, languages: tuple[str, ...]) -> None:
         """Load the models; EngineUnusable if they lack a language."""
-        unknown = [code for code in languages if code.split("-")[0] not in LANGUAGES]
+        unknown = [code for code in languages if code.split("-")[0] not in RAPIDOCR_LANGUAGES]
         if unknown:
             raise EngineUnusable(
                 f"ocr.languages: rapidocr does not read {', '.join(unknown)}",
-                f"use engine tesseract for these, or choose from: {' '.join(sorted(LANGUAGES))}",
+                f"use engine tesseract for these, or choose from: {' '.join(sorted(RAPIDOCR_LANGUAGES))}",
             )
         self._languages = languages
         self._models = LineModels()

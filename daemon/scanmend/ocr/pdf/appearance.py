@@ -17,7 +17,7 @@ LETTER_WIDTH = 0.5  # em, on average
 MARGIN = 2.0  # points within the note's rectangle
 MAX_NOTE_CHARACTERS = 10_000
 MAX_FIELDS = 10_000
-_FONT_SIZE = re.compile(r"([\d.]+)\s+Tf")
+_FONT_SIZE_OPERATOR = re.compile(r"([\d.]+)\s+Tf")
 _ENCODING = "cp1252"  # WinAnsiEncoding, in which the appearances are written
 
 
@@ -81,7 +81,7 @@ def _appearance(document: pikepdf.Pdf, annotation: Any, text: str) -> pikepdf.St
 
 def _font_size(default_appearance: str) -> float:
     """Return the font size in points that a /DA string sets."""
-    found = _FONT_SIZE.search(default_appearance)
+    found = _FONT_SIZE_OPERATOR.search(default_appearance)
     return float(found[1]) if found and float(found[1]) > 0 else FONT_SIZE
 
 

@@ -9,7 +9,7 @@ from statistics import median
 
 from scanmend.ocr.bidi import is_right_to_left
 from scanmend.ocr.pdf.frames import Frame, angle_between
-from scanmend.ocr.pdf.glyphs import Gap, Glyph, advance
+from scanmend.ocr.pdf.glyphs import Glyph, GlyphGap, advance
 
 # in ems
 MAX_GAP = 1.0  # within a run; a wider one parts two runs, as between the cells of a table
@@ -165,7 +165,7 @@ def _follows(chain: Chain, one: FramedGlyph) -> bool:
     if turn > MAX_TURN:  # a curved text: from letter to letter only, never over a word's end
         step = math.dist((last.glyph.x, last.glyph.y), (one.glyph.x, one.glyph.y))
         close = step <= MAX_CURVE_STEP * last.size
-        return turn <= MAX_CURVE and close and one.glyph.gap != Gap.BREAK
+        return turn <= MAX_CURVE and close and one.glyph.gap != GlyphGap.BREAK
     here, before = one, last
     if turn and not one.column:
         frame = Frame(last.glyph.text_object.angle, chain.frame.mirrored)
@@ -189,5 +189,5 @@ def _adjoins_in_text(last: Glyph, glyph: Glyph) -> bool:
     return (
         last.text_object is glyph.text_object
         and glyph.number == last.number + 1
-        and glyph.gap != Gap.BREAK
+        and glyph.gap != GlyphGap.BREAK
     )

@@ -16,7 +16,7 @@ import pypdfium2
 from pypdfium2 import raw as pdfium
 
 from scanmend.ocr.pdf.geometry import PageGeometry
-from scanmend.ocr.pdf.glyphs import UNMAPPED, Gap, Glyph, TextObject, has_ink
+from scanmend.ocr.pdf.glyphs import UNMAPPED, Glyph, GlyphGap, TextObject, has_ink
 from scanmend.page import Box
 
 MAX_CHARACTERS = 200_000  # of a page: no print holds more, and the daemon would hold them in memory
@@ -44,13 +44,13 @@ class GlyphReader:
 
     def glyphs(self) -> Iterator[Glyph]:
         """Yield each drawn glyph in PDFium's order; spaces and breaks become the gap of the next glyph."""
-        gap = Gap.NONE
+        gap = GlyphGap.NONE
         last: Glyph | None = None
         high_surrogate = 0  # PDFium gives a character beyond U+FFFF as two surrogates
         for index in range(pdfium.FPDFText_CountChars(self._raw)):
             code = pdfium.FPDFText_GetUnicode(self._raw, index)
             if code in (0x0A, 0x0D):
-                gap = Gap.BREAK
+                gap = GlyphGap.BREAK
                 continue
             if 0xD800 <= code < 0xDC00:
                 high_surrogate = code
@@ -60,15 +60,15 @@ class GlyphReader:
             high_surrogate = 0
             character = chr(code) if code <= 0x10FFFF else UNMAPPED
             if character.isspace():
-                gap = max(gap, Gap.SPACE)
+                gap = max(gap, GlyphGap.SPACE)
                 continue
             glyph = self._glyph(index, code, character, gap)
             if glyph is not None:
-                gap = Gap.NONE
+                gap = GlyphGap.NONE
                 yield _apart(last, glyph)
                 last = glyph
 
-    def _glyph(self, index: int, code: int, character: str, gap: Gap) -> Glyph | None:
+    def _glyph(self, index: int, code: int, character: str, gap: GlyphGap) -> Glyph | None:
         """Return the glyph of a character; None if PDFium added it, or it draws nothing and means nothing."""
         handle = pdfium.FPDFText_GetTextObject(self._raw, index)
         address = ctypes.cast(handle, ctypes.c_void_p).value

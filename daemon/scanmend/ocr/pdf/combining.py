@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
 
-from scanmend.ocr.pdf.glyphs import Gap, Glyph
+from scanmend.ocr.pdf.glyphs import Glyph, GlyphGap
 from scanmend.page import Box
 
 # between the origins of a letter and of an accent that is printed over it
@@ -24,7 +24,7 @@ def combined(glyphs: Iterator[Glyph]) -> list[Glyph]:
     found: list[Glyph] = []
     for glyph in glyphs:
         last = found[-1] if found else None
-        one = _as_one(last, glyph) if last is not None and glyph.gap == Gap.NONE else None
+        one = _as_one(last, glyph) if last is not None and glyph.gap == GlyphGap.NONE else None
         if one is None:
             found.append(glyph)
         else:

@@ -13,13 +13,12 @@ from scanmend import file_types
 from scanmend.errors import Damaged, Encrypted
 from scanmend.ocr.input_file import PdfiumInputFile
 from scanmend.ocr.pdf.file_structure import has_unfinished_revision
-from scanmend.ocr.pdf.repair import Version, repaired, version_of
+from scanmend.ocr.pdf.repair import EXPORT_AGAIN, Version, repaired, version_of
 from scanmend.ocr.pictures import name_of
 
 OpenedPdf = tuple[pypdfium2.PdfDocument, bool]  # the document; whether a password was needed
 REMEMBERED_FILES = 64  # of which it is known whether PDFium opens them without a repair
 CHECKED_PAGES = 20_000  # that must load for a document to count as sound
-_EXPORT_AGAIN = "export or scan it again"
 _opens_by_itself: dict[Version, bool] = {}
 
 
@@ -164,7 +163,7 @@ def _open_or_none(
         code = getattr(error, "err_code", None)
         if code == pdfium.FPDF_ERR_PASSWORD or "password" in str(error).lower():
             return None
-        raise Damaged(f"{name}: the PDF can't be opened ({error})", _EXPORT_AGAIN) from None
+        raise Damaged(f"{name}: the PDF can't be opened ({error})", EXPORT_AGAIN) from None
 
 
 def _reset_last_error() -> None:
@@ -184,6 +183,6 @@ def _pdfium_errors(document: pypdfium2.PdfDocument, name: str) -> Iterator[None]
             document.init_forms()  # else PDFium does not draw what was filled in
         yield
     except pypdfium2.PdfiumError as error:
-        raise Damaged(f"{name}: a page of the PDF can't be read ({error})", _EXPORT_AGAIN) from None
+        raise Damaged(f"{name}: a page of the PDF can't be read ({error})", EXPORT_AGAIN) from None
     finally:
         document.close()

@@ -16,7 +16,7 @@ _HEADER = b"%PDF-1.7\n"
 # all bounded: a file may consist of a million digits, or blanks
 _END = re.compile(rb"startxref\s{1,64}(\d{1,12})\s{1,64}%%EOF")
 _OBJECT_START = rb"(?<!\d)\d{1,10}\s{1,4}\d{1,5}\s{1,4}obj\b"
-_OBJECT = re.compile(_OBJECT_START)
+_OBJECT_PATTERN = re.compile(_OBJECT_START)
 _CROSS_REFERENCE = re.compile(
     rb"(?<![a-z])xref\b|"
     + _OBJECT_START
@@ -51,14 +51,14 @@ def has_unfinished_revision(source: InputFile) -> bool:
     tail = source.read(END_BYTES)
     source.seek(0)
     ends = list(_END.finditer(tail))
-    if ends and not _OBJECT.search(tail, ends[-1].end()):
+    if ends and not _OBJECT_PATTERN.search(tail, ends[-1].end()):
         return False
     if size > MAX_FILE_BYTES:
         return False
     data = source.readall()
     source.seek(0)
     end = _end_of_last_revision(data)
-    return end > 0 and _OBJECT.search(data, end) is not None
+    return end > 0 and _OBJECT_PATTERN.search(data, end) is not None
 
 
 def with_header_and_end(data: bytes) -> RestoredBytes:
@@ -66,7 +66,7 @@ def with_header_and_end(data: bytes) -> RestoredBytes:
     data, beheaded = _with_header(data)
     end = _end_of_last_revision(data)
     changes = [NO_HEADER] if beheaded else []
-    if end and not _OBJECT.search(data, end):
+    if end and not _OBJECT_PATTERN.search(data, end):
         return RestoredBytes(data, tuple(changes), ended=True)
     offset = _cross_reference(data, end)
     if offset:
@@ -91,7 +91,7 @@ def _end_of_last_revision(data: bytes) -> int:
 
 def _cross_reference(data: bytes, after: int) -> int:
     """Return the offset of the cross reference that follows the last object, or is it; 0 if there is none."""
-    objects = [found.start() for found in _OBJECT.finditer(data, after)]
+    objects = [found.start() for found in _OBJECT_PATTERN.finditer(data, after)]
     if not objects:
         return 0
     tables = [found.start() for found in _CROSS_REFERENCE.finditer(data, max(0, objects[-1] - 12))]

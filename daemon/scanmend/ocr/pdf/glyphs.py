@@ -13,7 +13,7 @@ INVISIBLE_MODES = (3, 7)  # text rendering modes that draw nothing (ISO 32000-1,
 LINE_HEIGHT_EM = 1.15  # ascent and descent of most fonts
 
 
-class Gap(enum.IntEnum):
+class GlyphGap(enum.IntEnum):
     """What PDFium put between two characters."""
 
     NONE = 0
@@ -58,7 +58,7 @@ class Glyph:
     y: float
     box: Box
     cell: Box
-    gap: Gap
+    gap: GlyphGap
     text_object: TextObject
     number: int = -1
 

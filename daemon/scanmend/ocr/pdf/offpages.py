@@ -32,7 +32,7 @@ _FORM = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 # stands in the translations of that text, too
-_ADDRESS = re.compile(
+_READER_ADDRESS = re.compile(
     r"adobe\.com/go/(reader_download|acrreader|pdf_forms_configure)", re.IGNORECASE
 )
 _PORTFOLIO = re.compile(
@@ -104,7 +104,7 @@ def _refuse_form(
     """Refuse a dynamic XFA form, whose pages only Adobe's reader makes."""
     if not found.xfa or cover is None:
         return
-    telltale = _READER if found.rendering else _FORM if found.fields else _ADDRESS
+    telltale = _READER if found.rendering else _FORM if found.fields else _READER_ADDRESS
     no_content = found.rendering or not found.fields
     if telltale.search(cover) or _FORM.search(cover) or (no_content and _is_blank(document)):
         raise Unsupported(

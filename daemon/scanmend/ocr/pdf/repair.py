@@ -37,7 +37,7 @@ _MEANINGS = (
     ("stream", "a stream that is cut"),
 )
 _BY_QPDF = "repaired by qpdf"
-_EXPORT_AGAIN = "export or scan it again"
+EXPORT_AGAIN = "export or scan it again"
 
 Version = tuple[str, int, int, int]  # path, mtime in ns, size in bytes, inode
 Opens = Callable[
@@ -98,7 +98,7 @@ def _repair(path: str, passwords: Sequence[str], opens: Opens) -> Repaired:
     with open_with_qpdf(io.BytesIO(restored.data), name, passwords) as (pdf, locked):
         if not pdf.is_encrypted and _lost_its_encryption(pdf):
             raise Damaged(
-                f"{name}: the PDF is encrypted, and what opens it is missing", _EXPORT_AGAIN
+                f"{name}: the PDF is encrypted, and what opens it is missing", EXPORT_AGAIN
             )
         tree = _broken_tree(pdf)
         out = _BoundedOutput()
@@ -111,7 +111,7 @@ def restored_bytes(path: str, name: str) -> RestoredBytes:
     with InputFile(path) as source:
         if os.fstat(source.fileno()).st_size > MAX_FILE_BYTES:
             raise Damaged(
-                f"{name}: the PDF can't be opened, and is too large to be repaired", _EXPORT_AGAIN
+                f"{name}: the PDF can't be opened, and is too large to be repaired", EXPORT_AGAIN
             )
         return with_header_and_end(source.readall())
 
@@ -162,7 +162,7 @@ def open_with_qpdf(
     ) as error:
         reason = _without_prefix(str(error))
         raise Damaged(
-            f"{name}: the PDF can't be opened, nor repaired ({reason})", _EXPORT_AGAIN
+            f"{name}: the PDF can't be opened, nor repaired ({reason})", EXPORT_AGAIN
         ) from None
     raise Encrypted(
         f"{name}: protected by a password that is not in pdf.passwords",

@@ -26,7 +26,7 @@ from scanmend.ocr.pdf.chains import (
     is_wide,
 )
 from scanmend.ocr.pdf.frames import Frame
-from scanmend.ocr.pdf.glyphs import Gap, Glyph
+from scanmend.ocr.pdf.glyphs import Glyph, GlyphGap
 from scanmend.ocr.pdf.overprints import without_overprints
 from scanmend.page import Box
 
@@ -143,21 +143,21 @@ def _run(line: list[FramedGlyph], frame: Frame) -> Run:
 def _is_spaced(a: FramedGlyph, b: FramedGlyph, gap: float, usual: float) -> bool:
     """Return whether a space stands between two glyphs. ``gap``, and the line's median ``usual``, in ems."""
     known = _gap_in_text(a.glyph, b.glyph)
-    if known != Gap.BREAK:
-        return known == Gap.SPACE
+    if known != GlyphGap.BREAK:
+        return known == GlyphGap.SPACE
     if is_wide(a.glyph.text) and is_wide(b.glyph.text):
         return gap > MIN_SPACE_WIDE_EM
     return gap > max(MIN_SPACE_EM, usual + SPACE_BEYOND_MEDIAN if usual > SPACED_OUT else 0.0)
 
 
-def _gap_in_text(a: Glyph, b: Glyph) -> Gap:
+def _gap_in_text(a: Glyph, b: Glyph) -> GlyphGap:
     """Return what PDFium put between two glyphs; BREAK if it does not tell.
 
     Between two text objects PDFium measures as if both stood upright.
     """
     turned = a.text_object.angle or b.text_object.angle
     if a.text_object is not b.text_object and turned:
-        return Gap.BREAK
+        return GlyphGap.BREAK
     if b.number == a.number + 1:
         return b.gap
-    return a.gap if a.number == b.number + 1 else Gap.BREAK
+    return a.gap if a.number == b.number + 1 else GlyphGap.BREAK

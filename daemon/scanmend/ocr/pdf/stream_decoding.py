@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import pikepdf
 
-CHUNK_BYTES = 2**20  # bytes of a piece
+DECODED_CHUNK_BYTES = 2**20  # bytes of a piece
 MAX_AT_ONCE = 2**29  # bytes that a stream in a rarer coding may become
 # how many times longer the result of a coding can be, at most
 _EXPANSION = {
@@ -65,8 +65,8 @@ def _filters(stream: pikepdf.Stream) -> tuple[list[str], bool]:
 
 def _pieces(data: bytes) -> Iterator[bytes]:
     view = memoryview(data)
-    for start in range(0, len(data), CHUNK_BYTES):
-        yield bytes(view[start : start + CHUNK_BYTES])
+    for start in range(0, len(data), DECODED_CHUNK_BYTES):
+        yield bytes(view[start : start + DECODED_CHUNK_BYTES])
 
 
 def _inflated(chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -76,7 +76,7 @@ def _inflated(chunks: Iterator[bytes]) -> Iterator[bytes]:
         for chunk in chunks:
             rest = chunk
             while rest and not engine.eof:
-                yield engine.decompress(rest, CHUNK_BYTES)
+                yield engine.decompress(rest, DECODED_CHUNK_BYTES)
                 rest = engine.unconsumed_tail
             if engine.eof:
                 return

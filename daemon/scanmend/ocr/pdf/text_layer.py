@@ -23,7 +23,7 @@ from scanmend.ocr.pdf.comparison import ExcerptReader
 from scanmend.ocr.pdf.coverage import find_lines, share_on, uncovered
 from scanmend.ocr.pdf.frames import angle_between
 from scanmend.ocr.pdf.geometry import scaled
-from scanmend.ocr.pdf.glyphs import UNMAPPED, Gap, Glyph
+from scanmend.ocr.pdf.glyphs import UNMAPPED, Glyph, GlyphGap
 from scanmend.ocr.pdf.open_page import OpenPage
 from scanmend.ocr.pdf.runs import Run, runs_of
 from scanmend.ocr.pdf.visibility import HiddenGlyph, Visibility, hidden_reason, visibility_of
@@ -178,7 +178,7 @@ def _with_meaning(glyphs: list[Glyph]) -> list[Glyph]:
         or (count > 1 and count > MANY_UNMAPPED * all_characters[address])
     }
     for last, glyph in pairwise(glyphs):
-        within_word = last.text_object is glyph.text_object and glyph.gap == Gap.NONE
+        within_word = last.text_object is glyph.text_object and glyph.gap == GlyphGap.NONE
         if within_word and UNMAPPED in (last.text, glyph.text):
             drawings.add(glyph.text_object.address)
     return [g for g in glyphs if g.text_object.address not in drawings and g.text != UNMAPPED]
