@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 import tinygguf
 from hub import Hub, serving
-from pipelines import PROFILE, Pipeline
+from pipelines import PROFILE, Pipeline, new_pipeline
 from running import eventually
 from scanmend.backends import llm_process
 from scanmend.document import Document, State

@@ -170,7 +170,7 @@ def test_what_is_missing_of_the_sandbox_is_logged(
     manager: ServiceManager, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Replace the look at the kernel, which has all of it where the tests run."""
-    monkeypatch.setattr(daemon_module, "lacking", lambda: [ConfigError("no Landlock")])
+    monkeypatch.setattr(daemon_module, "find_gaps", lambda: [ConfigError("no Landlock")])
 
     assert manager.run(lambda: send(signal.SIGTERM)) == 0
     assert "not confined" in capsys.readouterr().err

@@ -86,7 +86,7 @@ def test_a_bug_in_one_document_does_not_hold_up_the_others(pipeline: Pipeline) -
 
 
 def test_a_finished_document_does_not_wait(pipeline: Pipeline) -> None:
-    """Giving back its lease fails: that is tried again, and is no state of the document."""
+    """Fail to release the lease of a finished document: the release is tried again, and the document does not wait."""
     document = _corrected(pipeline, "a.png")
     pipeline.queues.results.put(document.id)
 

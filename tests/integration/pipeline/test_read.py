@@ -99,7 +99,7 @@ def test_after_an_unforeseen_error_the_page_is_tried_in_a_new_child(
     """Cause an unforeseen error by rendering a page at 0 dpi: the next attempt must get a new child.
 
     OpenVINO without memory once failed and then returned its last good answer for the pages that followed. Its memory
-    can't be pipeline scarce at the right moment.
+    can't be made scarce at the right moment.
     """
     pipeline.change(ocr=dataclasses.replace(pipeline.context.settings.ocr, dpi=0))
     document = pipeline.reading("a.pdf", encoded("pdf"))
@@ -172,7 +172,7 @@ def test_a_job_in_hand_goes_back_when_the_grace_is_over(pipeline: Pipeline, slot
 def test_a_document_is_not_lost_while_the_journal_cant_be_written(
     pipeline: Pipeline, slot: ReadSlot, data: bytes
 ) -> None:
-    """The move to its next state fails: the job must come back, or nothing would move it before a restart."""
+    """Fail the move to the next state: the job must come back, or nothing would move the document before a restart."""
     document = pipeline.reading("a.png", data)
     pipeline.queues.pages.add_pages(document.id, [0], 0.0)
     if data != b"no picture":
@@ -190,7 +190,7 @@ def test_a_document_is_not_lost_while_the_journal_cant_be_written(
 
 
 def test_a_document_that_failed_at_another_page_keeps_its_reason(pipeline: Pipeline) -> None:
-    """One slot waits for the inbox, while another one gives the document up."""
+    """Let one slot wait for the inbox while another one gives the document up."""
 
     class LateChild(Child):
         def ask(self, *_: Any) -> Any:

@@ -26,14 +26,14 @@ def _nothing_installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_configured_engine_is_chosen(settings: Settings) -> None:
-    assert choose(_with_engine(settings, "null")).why == "ocr.engine: null"
+    assert choose(_with_engine(settings, "null")).reason == "ocr.engine: null"
     assert choose(_with_engine(settings, "rapidocr")).engine == "rapidocr"
 
 
 def test_without_a_licence_the_embedded_engine_is_chosen(settings: Settings) -> None:
     chosen = choose(settings)
 
-    assert (chosen.engine, chosen.why) == ("rapidocr", "no aspose.licence is configured")
+    assert (chosen.engine, chosen.reason) == ("rapidocr", "no aspose.licence is configured")
 
 
 @pytest.mark.usefixtures("_nothing_installed")

@@ -36,9 +36,10 @@ def process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Process:
 def test_files_of_several_folders_are_published_and_stay(
     process: Process, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    put(tmp_path / "profiles", "letters.yaml", b"prompt: Correct the letter.\n")
     files = [put(tmp_path / name, f"{name}.png", encoded("png")) for name in ("desk", "hall")]
 
-    assert process(*files) == 0
+    assert process("--profile", "letters", *files) == 0
 
     assert capsys.readouterr().out == "desk.png: desk.txt\nhall.png: hall.txt\n"
     assert all(file.exists() for file in files)

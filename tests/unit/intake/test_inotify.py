@@ -8,7 +8,7 @@ import pytest
 
 from scanmend.intake import inotify
 from scanmend.intake.events import Events, ScanNow
-from scanmend.intake.kernel_events import KERNEL_LIMIT_DELAY, KernelEvents
+from scanmend.intake.kernel_events import KERNEL_LIMIT_DELAY_SECONDS, KernelEvents
 from scanmend.store.mounts import Root
 
 
@@ -31,7 +31,7 @@ def test_an_observer_that_cant_start_is_tried_again_later(tmp_path: Path, events
     inbox.mkdir()
     assert not kernel_events.keep_running(0.0)
     assert not kernel_events.complete
-    assert kernel_events.keep_running(3 * KERNEL_LIMIT_DELAY)
+    assert kernel_events.keep_running(3 * KERNEL_LIMIT_DELAY_SECONDS)
     assert kernel_events.complete
     kernel_events.stop()
 

@@ -9,7 +9,7 @@ from intakes import RecordedLog, new_intake, take_all
 from scanmend.config.settings import SettleSettings
 from scanmend.intake.events import Claimed, NotReady
 from scanmend.intake.intake_log import Intake
-from scanmend.intake.pending import RECORD_AFTER, RETRY_SECONDS, PendingFiles
+from scanmend.intake.pending import LOOK_RETRY_SECONDS, RECORD_AFTER_SECONDS, PendingFiles
 from scanmend.intake.scanner import Scanner
 from scanmend.store.mounts import Root
 
@@ -70,10 +70,10 @@ def test_a_file_is_not_forgotten_while_it_cant_be_looked_at(
     files.look(b"desk/a.png", now)
     _make_unreadable(tmp_path / "desk")
 
-    files.look_at_due(now + RECORD_AFTER)
+    files.look_at_due(now + RECORD_AFTER_SECONDS)
 
     assert b"desk/a.png" in files
-    assert files.next_due == now + RECORD_AFTER + RETRY_SECONDS
+    assert files.next_due == now + RECORD_AFTER_SECONDS + LOOK_RETRY_SECONDS
     assert log.gone == []
 
 
