@@ -46,7 +46,7 @@ class Journal(JournalReader):
             if self.in_hand(snapshot) or self._is_touched(snapshot, sha256):
                 return None
             waiting = self.waiting(snapshot.path)
-            for old in self._documents("path = ? AND state = 'failed'", snapshot.path):
+            for old in self._documents_of(snapshot.path, "state = 'failed'"):
                 if old.sha256 == sha256:
                     self._move(old, State.GONE, "dropped again")
             why = doubts[0].warning if doubts else "whole"
@@ -97,7 +97,8 @@ class Journal(JournalReader):
         NAS systems and virus scanners change them.
         """
         cursor = self._db.connection.execute(
-            f"UPDATE documents SET mtime_ns = ?, inode = ? WHERE path = ? AND size = ? AND sha256 = ? AND {IS_IN_HAND}",
+            "UPDATE documents INDEXED BY documents_path SET mtime_ns = ?, inode = ?"
+            f" WHERE path = ? AND size = ? AND sha256 = ? AND {IS_IN_HAND}",
             (snapshot.mtime_ns, snapshot.inode, snapshot.path, snapshot.size, sha256),
         )
         return cursor.rowcount > 0

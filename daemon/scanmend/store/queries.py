@@ -68,12 +68,12 @@ class JournalReader:
 
     def waiting(self, path: bytes) -> Document | None:
         """Return the SETTLING document of this path, or None."""
-        rows = self._documents("path = ? AND state = 'settling'", path)
+        rows = self._documents_of(path, "state = 'settling'")
         return rows[0] if rows else None
 
     def in_hand(self, snapshot: FileSnapshot) -> bool:
         """Return whether this very file (path, size, mtime, inode) is in work, or is done and stays in the inbox."""
-        rows = self._documents(f"path = ? AND {IS_IN_HAND}", snapshot.path)
+        rows = self._documents_of(snapshot.path, IS_IN_HAND)
         return any(row.identity == snapshot.identity for row in rows)
 
     def lease_state(self, path: bytes) -> tuple[bool, str]:
@@ -81,7 +81,7 @@ class JournalReader:
 
         The sha256 is "" if there is none.
         """
-        rows = self._documents(f"path = ? AND {IS_IN_HAND}", path)
+        rows = self._documents_of(path, IS_IN_HAND)
         kept = [row.sha256 for row in rows if row.state not in ACTIVE]
         return len(kept) < len(rows), kept[-1] if kept else ""
 
@@ -142,6 +142,14 @@ class JournalReader:
             *states,
         )
         return (row[0], self.document(row[1]), State(row[2]), row[3]) if row else None
+
+    def _documents_of(self, path: bytes, condition: str) -> list[Document]:
+        """Return the documents of a path that fulfil a condition, by the path's index: it leads to few rows."""
+        rows = self._db.rows(
+            f"SELECT {COLUMNS} FROM documents INDEXED BY documents_path WHERE path = ? AND {condition}",
+            path,
+        )
+        return [as_document(row) for row in rows]
 
     def _documents(self, where: str, *values: Any) -> list[Document]:
         rows = self._db.rows(f"SELECT {COLUMNS} FROM documents WHERE {where}", *values)

@@ -65,6 +65,33 @@ def test_polled_queries_cost_the_same_with_many_documents(tmp_path: Path) -> Non
     journal.close()
 
 
+@pytest.mark.slow
+def test_a_claim_costs_the_same_with_many_failed_and_waiting_documents(tmp_path: Path) -> None:
+    """SQLite would rather look through all documents of a state than through the few of a path."""
+    database = Database.open(str(tmp_path))
+    journal = Journal(database)
+
+    def costs(path: bytes) -> list[int]:
+        snapshot = FileSnapshot(path, 1, 2, 3)
+        return [
+            _instructions(database, lambda: journal.note_waiting(snapshot, 1.0, "growing")),
+            _instructions(database, lambda: journal.claim(snapshot, "sha256", "default")),
+            _instructions(database, lambda: journal.lease_state(path)),
+            _instructions(database, lambda: journal.in_hand(snapshot)),
+        ]
+
+    costs(b"first")  # into an empty journal
+    few = costs(b"second")
+    for number in range(50):
+        failed = journal.move(_claimed(journal, f"bad-{number}"), State.PUTTING_AWAY, "bad")
+        journal.move(failed, State.FAILED, "bad")
+        journal.note_waiting(FileSnapshot(f"growing-{number}".encode(), 1, 1, 1), 5.0, "growing")
+        _claimed(journal, f"queued-{number}")
+
+    assert all(many <= before + 5 for many, before in zip(costs(b"third"), few, strict=True))
+    journal.close()
+
+
 def test_the_counts_agree_with_the_documents(journal: Journal) -> None:
     assert journal.counts() == {}
     assert journal.waiting_since() == 0
