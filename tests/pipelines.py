@@ -2,13 +2,14 @@
 
 import contextlib
 import dataclasses
+import hashlib
 import queue
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from scanmend.config.profiles import Profile
-from scanmend.config.settings import FoldersSettings, ModelsSettings, Settings
+from scanmend.config.settings import FoldersSettings, ModelsSettings, Settings, WatchSettings
 from scanmend.document import Contents, Document, FileSnapshot, State
 from scanmend.intake.inbox import Inbox
 from scanmend.intake.lease import Leases
@@ -59,7 +60,8 @@ class Pipeline:
 
     def reading(self, name: str = "a.png", data: bytes = b"...", pages: int = 1) -> Document:
         """Return a document in READING whose file is in the inbox."""
-        document = self.journal.claim(self.drop(name, data), "f00", "default")
+        sha256 = hashlib.sha256(data).hexdigest()
+        document = self.journal.claim(self.drop(name, data), sha256, "default")
         assert document is not None
         contents = Contents("image/png", pages)
         return self.journal.move(
@@ -93,3 +95,40 @@ def new_pipeline(home: Path, engine: str = "null") -> Iterator[Pipeline]:
         yield Pipeline(home, CurrentContext(context), stores, queues)
     finally:
         journal.close()
+
+
+class OtherDaemon:
+    """The leases and the journal of another daemon on the same inbox."""
+
+    def __init__(self, pipeline: Pipeline, state: Path) -> None:
+        state.mkdir()
+        self.journal = Journal.open(str(state))
+        settings = WatchSettings(shared=True)
+        self.leases = Leases(pipeline.stores.roots.inbox, self.journal, settings)
+        self.owner = self.leases.owner
+
+    def claim(self, snapshot: FileSnapshot, sha256: str) -> Document:
+        """Take the file into work."""
+        with self.leases.claiming(snapshot.path) as holder:
+            assert holder is None
+            document = self.journal.claim(snapshot, sha256, "default")
+        assert document
+        return document
+
+    def publish(self, snapshot: FileSnapshot, sha256: str) -> None:
+        """Publish the file, and leave it in the inbox with a mark."""
+        document = self.claim(snapshot, sha256)
+        for state in (State.READING, State.PUBLISHING, State.PUTTING_AWAY):
+            document = self.journal.move(document, state, "the test")
+        self.journal.move(document, State.DONE, "the test", kept=True)
+        self.leases.release_if_done(snapshot.path)
+
+
+@contextlib.contextmanager
+def other_daemon(pipeline: Pipeline) -> Iterator[OtherDaemon]:
+    """Let another daemon work on the inbox of ``pipeline`` while the block runs."""
+    other = OtherDaemon(pipeline, pipeline.home / "other state")
+    try:
+        yield other
+    finally:
+        other.journal.close()

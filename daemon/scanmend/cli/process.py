@@ -51,9 +51,6 @@ def run(options: argparse.Namespace) -> int:
     level = "warning" if sys.stderr.isatty() else "info"  # a terminal shows a progress bar
     log.set_up(replace(settings.log, level=level))
     os.makedirs(options.out, exist_ok=True)
-    if options.profile:
-        profiles = replace(settings.profiles, default=options.profile, folders={})
-        settings = replace(settings, profiles=profiles)
     context = _context(settings, options.profile)
     exit_code = 0
     names_by_folder: dict[str, list[str]] = defaultdict(list)
@@ -79,6 +76,9 @@ def _context(settings: Settings, profile: str | None) -> Context:
     if profile and profile not in profiles:
         what = f"--profile {profile}: no such profile in {settings.profiles.directory}"
         raise ConfigError(what)
+    if profile:
+        for_all_files = replace(settings.profiles, default=profile, folders={})
+        settings = replace(settings, profiles=for_all_files)
     shipped()  # without the lexicon every page would wait for it
     return Context(settings, profiles, choose(settings).engine, one_shot=True)
 

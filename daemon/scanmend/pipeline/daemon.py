@@ -215,9 +215,8 @@ class Daemon:
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         """Queue the signal, without logging. End the process at once at a second signal to stop."""
-        if self._stopping and number != signal.SIGHUP:
-            if self._pipeline:
-                self._pipeline.kill()
+        if self._pipeline and self._stopping and number != signal.SIGHUP:
+            self._pipeline.kill()
             os._exit(FORCED_EXIT + number)
         self._signals.put(number)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import Pipeline, new_pipeline
+from pipelines import Pipeline, new_pipeline, other_daemon
 from scanmend.document import FileSnapshot, State
 from scanmend.intake.intake_log import IntakeLog
 
@@ -73,3 +73,13 @@ def test_an_inbox_that_is_away_is_recorded_as_a_fact(pipeline: Pipeline, log: In
 
     log.record_inbox_back()
     assert pipeline.journal.facts.all() == {}
+
+
+def test_a_file_in_work_elsewhere_does_not_fail_here(pipeline: Pipeline, log: IntakeLog) -> None:
+    log.record_waiting(FILE, 5.0, "empty")
+    with other_daemon(pipeline) as other:
+        other.claim(FILE, "f00")
+
+        log.record_never_completed(FILE, "empty", patience=86400.0)
+
+    assert pipeline.journal.counts() == {State.SETTLING: 1}

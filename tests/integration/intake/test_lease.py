@@ -13,9 +13,16 @@ import pytest
 from running import eventually
 from scanmend.config.settings import WatchSettings
 from scanmend.document import FileSnapshot, State
-from scanmend.errors import MachineError
+from scanmend.errors import FolderGone, MachineError
 from scanmend.intake.lease import Leases
-from scanmend.intake.lease_folders import InWork, LeaseFolders, PublishedMark, slot_of
+from scanmend.intake.lease_folders import (
+    MAX_SUCCESSORS,
+    InWork,
+    LeaseFolders,
+    Link,
+    PublishedMark,
+    slot_of,
+)
 from scanmend.store.journal import Journal
 from scanmend.store.mounts import Root
 
@@ -226,3 +233,58 @@ def test_leases_in_an_inbox_without_write_permission_depend_on_the_setting(
             Daemon(inbox, "sure").acquire(FILE)
     finally:
         subprocess.run(["umount", str(inbox)], check=True)
+
+
+@pytest.fixture
+def folders(inbox: Path) -> LeaseFolders:
+    """Return the lease folders of the owner "a"."""
+    folders = LeaseFolders(str(inbox), "a")
+    folders.make()
+    return folders
+
+
+def test_an_empty_slot_is_free(inbox: Path, folders: LeaseFolders) -> None:
+    """A person may remove what is in it."""
+    (inbox / ".scanmend" / "leases" / "slot").mkdir()
+    assert folders.chain("slot") == []
+
+    folders.acquire("slot")
+
+    (link,) = folders.chain("slot")
+    assert link.holder.owner == "a"
+
+
+def test_an_owner_that_never_showed_a_beat_has_none(folders: LeaseFolders) -> None:
+    assert folders.beats("b") == []
+
+
+def test_a_lease_that_was_taken_over_too_often_is_an_error(
+    inbox: Path, folders: LeaseFolders
+) -> None:
+    slots = ["slot", *(f"slot.{number}" for number in range(MAX_SUCCESSORS - 1))]
+    for number, slot in enumerate(slots):
+        (inbox / ".scanmend" / "leases" / slot / f"a.{number}").mkdir(parents=True)
+
+    with pytest.raises(FolderGone, match="taken over too often; remove it"):
+        folders.chain("slot")
+
+
+def test_a_late_release_leaves_the_lease_of_the_next_owner(
+    inbox: Path, folders: LeaseFolders
+) -> None:
+    """Let another owner release and acquire the lease after this one has looked whose it is."""
+    folders.acquire("slot")
+    (mine,) = folders.chain("slot")
+
+    class LateFolders(LeaseFolders):
+        def chain(self, slot: str) -> list[Link]:
+            seen = super().chain(slot)
+            folders.release(slot, mine.holder.token)
+            LeaseFolders(str(inbox), "b").acquire(slot)
+            return seen
+
+    LateFolders(str(inbox), "a").release("slot", mine.holder.token)
+
+    (link,) = folders.chain("slot")
+    assert link.holder.owner == "b"
+    assert _left(inbox) == ["slot"]

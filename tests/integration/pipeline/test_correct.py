@@ -1,17 +1,27 @@
 """Test the correct step with a real model: errors that are rare in the whole daemon, and the choice of lines."""
 
+import contextlib
 import dataclasses
+import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
+from structlog.testing import capture_logs
 
 import tinygguf
+from hub import Hub, serving
 from pipelines import PROFILE, Pipeline, new_pipeline
+from running import eventually
+from scanmend.backends import llm_process
 from scanmend.document import Document, State
 from scanmend.page import Box, EngineInfo, Line, PageText
+from scanmend.pipeline.context import Context
 from scanmend.pipeline.correct import Correct
-from scanmend.pipeline.queues import PageToCorrect
+from scanmend.pipeline.queues import ContextChanged, PageToCorrect
 
 
 @pytest.fixture
@@ -80,12 +90,149 @@ def test_the_built_in_model_gets_no_line_of_known_words(
     assert (correction.status, correction.reason) == ("nothing", "no line needs it")
 
 
-def test_another_model_gets_a_line_of_known_words(pipeline: Pipeline, step: Correct) -> None:
+def _change_llm(pipeline: Pipeline, **changes: Any) -> None:
+    pipeline.change(llm=dataclasses.replace(pipeline.context.settings.llm, **changes))
+
+
+def _write_model(pipeline: Pipeline) -> None:
     tinygguf.write(pipeline.home / "state" / "models" / "tiny.gguf")
-    llm = dataclasses.replace(pipeline.context.settings.llm, context=1024)
-    pipeline.change(llm=llm)
+    _change_llm(pipeline, context=1024)
+
+
+def test_another_model_gets_a_line_of_known_words(pipeline: Pipeline, step: Correct) -> None:
+    _write_model(pipeline)
     document = _read(pipeline, "the ledger and the harbour")
 
     step.turn(PageToCorrect(document.id, 0), pipeline.context)
 
     assert pipeline.journal.pages.result(document.id, 0).correction.status == "done"
+
+
+def test_a_page_whose_result_was_stored_before_needs_no_model(
+    pipeline: Pipeline, step: Correct
+) -> None:
+    """After the result was stored, the move of the document may fail: then the page comes again."""
+    document = _read(pipeline)
+    step.turn(PageToCorrect(document.id, 0), _without_model(pipeline))
+    document = pipeline.journal.move(
+        pipeline.journal.document(document.id), State.QUEUED, "the test"
+    )
+    pipeline.journal.move(document, State.READING, "the test")
+    pipeline.queues.results.get(0)
+
+    step.turn(PageToCorrect(document.id, 0), pipeline.context)
+
+    assert pipeline.queues.results.get(0) == document.id
+    assert pipeline.state(document) == State.PUBLISHING
+
+
+def _without_model(pipeline: Pipeline) -> Context:
+    _change_llm(pipeline, enabled=False)
+    return pipeline.context
+
+
+def test_a_server_that_is_out_of_reach_leaves_the_page_uncorrected(
+    pipeline: Pipeline, step: Correct
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/v1"
+    _change_llm(pipeline, backend="openai", base_url=address)
+    document = _read(pipeline)
+
+    step.turn(PageToCorrect(document.id, 0), pipeline.context)
+
+    assert pipeline.journal.pages.result(document.id, 0).correction.status == "unavailable"
+
+
+def test_a_page_that_takes_the_model_too_long_is_published_uncorrected(
+    pipeline: Pipeline, step: Correct, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shorten the daemon's own limit: the model ends a page before that unless it hangs."""
+    monkeypatch.setattr(llm_process, "page_deadline", lambda _: 0.001)
+    _write_model(pipeline)
+    document = _read(pipeline)
+
+    step.turn(PageToCorrect(document.id, 0), pipeline.context)
+
+    correction = pipeline.journal.pages.result(document.id, 0).correction
+    assert correction.status == "failed"
+    assert "no answer within" in correction.reason
+    assert pipeline.state(document) == State.PUBLISHING
+
+
+@contextlib.contextmanager
+def _running(pipeline: Pipeline, step: Correct) -> Iterator[None]:
+    thread = threading.Thread(target=step.run, args=(threading.Event(),))
+    thread.start()
+    try:
+        yield
+    finally:
+        pipeline.queues.corrections.close()
+        thread.join(30)
+
+
+def test_a_page_that_is_interrupted_has_no_result(pipeline: Pipeline, step: Correct) -> None:
+    """Interrupt it while a server does not answer; the next start corrects the page."""
+    with socket.create_server(("127.0.0.1", 0)) as server, _running(pipeline, step):
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/v1"
+        _change_llm(pipeline, backend="openai", base_url=address)
+        document = _read(pipeline)
+        pipeline.queues.corrections.put(PageToCorrect(document.id, 0))
+        connection, _ = server.accept()
+
+        with connection:
+            step.interrupt()
+            eventually(lambda: psutil.Process().children() == [])
+
+    assert pipeline.journal.pages.text(document.id, 0) is not None
+    assert pipeline.state(document) == State.READING
+
+
+def _model_state(pipeline: Pipeline) -> tuple[str, str]:
+    fact = pipeline.journal.facts.all().get("model")
+    return (fact.value, fact.reason) if fact else ("", "")
+
+
+def test_an_idle_model_is_unloaded(pipeline: Pipeline, step: Correct) -> None:
+    _write_model(pipeline)
+    _change_llm(pipeline, idle_unload=0.05)
+    document = _read(pipeline)
+    with _running(pipeline, step):
+        pipeline.queues.corrections.put(PageToCorrect(document.id, 0))
+
+        eventually(lambda: _model_state(pipeline) == ("ready", "its memory is free"))
+
+        assert psutil.Process().children() == []
+        assert pipeline.state(document) == State.PUBLISHING
+
+
+def test_a_reload_ends_the_model_of_the_old_settings(pipeline: Pipeline, step: Correct) -> None:
+    _write_model(pipeline)
+    document = _read(pipeline)
+    with _running(pipeline, step):
+        pipeline.queues.corrections.put(PageToCorrect(document.id, 0))
+        eventually(lambda: pipeline.state(document) == State.PUBLISHING)
+        assert psutil.Process().children() != []
+
+        _change_llm(pipeline, enabled=False)
+        pipeline.queues.corrections.put(ContextChanged())
+
+        eventually(lambda: psutil.Process().children() == [])
+
+
+def test_the_progress_of_a_download_is_logged(
+    pipeline: Pipeline, step: Correct, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tinygguf.write(pipeline.home / "tiny-q8_0.gguf").read_bytes()
+    monkeypatch.setenv("HF_HOME", str(pipeline.home / "hf"))
+    with serving(Hub("Linden/Tiny-GGUF", {"tiny-q8_0.gguf": data})) as hub, capture_logs() as logs:
+        monkeypatch.setenv("HF_ENDPOINT", hub.address)
+        _change_llm(pipeline, repo_id=hub.repo)
+        document = _read(pipeline)
+
+        step.turn(PageToCorrect(document.id, 0), pipeline.context)
+
+        eventually(lambda: _model_state(pipeline) == ("ready", "downloaded and checked"))
+    reasons = [entry["reason"] for entry in logs if entry.get("state") == "downloading"]
+    assert reasons[-1].startswith("tiny-q8_0.gguf: ")
+    assert reasons[-1].endswith("(100 %)")

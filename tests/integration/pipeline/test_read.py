@@ -12,7 +12,7 @@ from pipelines import Pipeline, new_pipeline
 from running import eventually
 from samples import encoded
 from scanmend.document import State
-from scanmend.errors import FolderGone
+from scanmend.errors import Died, FolderGone
 from scanmend.pipeline.queues import PageToCorrect
 from scanmend.pipeline.read import Read
 from scanmend.pipeline.read_slot import ReadSlot
@@ -206,3 +206,36 @@ def test_a_document_that_failed_at_another_page_keeps_its_reason(pipeline: Pipel
     Read(pipeline.current, pipeline.stores, pipeline.queues).do(job, child, pipeline.context)
 
     assert pipeline.journal.document(document.id).reason == "page 2 failed"
+
+
+def test_a_job_of_a_document_that_failed_at_another_page_is_dropped(
+    pipeline: Pipeline, slot: ReadSlot
+) -> None:
+    document = pipeline.reading(pages=2)
+    pipeline.queues.pages.add_pages(document.id, [0, 1], 0.0)
+    pipeline.journal.move(document, State.PUTTING_AWAY, "page 2 failed", outcome="died")
+
+    _do(pipeline, slot)
+
+    assert len(pipeline.queues.pages) == 0
+    assert not slot.child.alive
+
+
+def test_the_remedy_of_an_error_is_not_followed_by_general_advice(pipeline: Pipeline) -> None:
+    """Imitate a child of another engine: the one of these tests has no error with a remedy."""
+
+    class BrokenChild(Child):
+        def ask(self, *_: Any) -> Any:
+            raise Died("the engine ended", "install libssl")
+
+    pipeline.change(ocr=dataclasses.replace(pipeline.context.settings.ocr, attempts=1))
+    document = pipeline.reading()
+    pipeline.queues.pages.add_pages(document.id, [0], 0.0)
+    job = pipeline.queues.pages.take(0)
+    assert job
+    child = BrokenChild("none", "OCR", {}, 0, Sandbox())
+
+    Read(pipeline.current, pipeline.stores, pipeline.queues).do(job, child, pipeline.context)
+
+    reason = pipeline.journal.document(document.id).reason
+    assert reason == "a.png: page 1 failed 1 times: the engine ended; install libssl"

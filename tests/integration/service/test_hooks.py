@@ -1,6 +1,7 @@
 """Test hooks: programs and a webhook get each event at least once and in order, and no document waits for them."""
 
 import contextlib
+import dataclasses
 import json
 import os
 import signal
@@ -12,11 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
+from journals import unwritable
+from pipelines import Pipeline, new_pipeline
 from running import eventually, new_tree
 from samples import encoded, numbered, put
 from scanmend.config.loading import load_settings
-from scanmend.service.hooks import Hooks
+from scanmend.document import State
+from scanmend.service import hooks as hooks_module
+from scanmend.service.hooks import LONGEST_PAUSE, Hooks
 from scanmend.store.journal import Journal
 from scanmend.store.lock import lock
 
@@ -208,3 +214,96 @@ def test_a_wrong_hook_is_a_mistake_in_the_configuration(tmp_path: Path, hooks: s
 
         assert done.returncode == 3
         assert ": hooks." in done.stderr
+
+
+# turns by hand --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path) -> Iterator[Pipeline]:
+    with new_pipeline(tmp_path) as built:
+        yield built
+
+
+def _hooks(pipeline: Pipeline, **hooks: Any) -> Hooks:
+    settings = pipeline.change(
+        hooks=dataclasses.replace(pipeline.context.settings.hooks, **hooks)
+    ).settings
+    return Hooks(pipeline.journal, settings)
+
+
+def _failed(pipeline: Pipeline, name: str) -> None:
+    document = pipeline.journal.move(
+        pipeline.reading(name), State.PUTTING_AWAY, "why", outcome="damaged"
+    )
+    pipeline.journal.move(document, State.FAILED, "why")
+
+
+def _published(pipeline: Pipeline, name: str) -> None:
+    document = pipeline.journal.note_stem(pipeline.reading(name), name)
+    for state in (State.PUBLISHING, State.PUTTING_AWAY, State.DONE):
+        document = pipeline.journal.move(document, state, "the test")
+
+
+def test_each_receiver_gets_its_events_and_resumes_after_them(pipeline: Pipeline) -> None:
+    with _receiver([]) as (address, messages):
+        hooks = _hooks(pipeline, webhook=address, on_failure=("/nowhere/program",))
+        for name in ("a.png", "b.png"):
+            _published(pipeline, name)
+
+        hooks.turn(time.monotonic(), lambda: False)
+
+        assert hooks.configured
+        events = [(message["event"], message.get("document")) for message in messages]
+        assert [e for e in events if e[1]] == [("published", "a.png"), ("published", "b.png")]
+        assert messages[0]["text"] == str(pipeline.home / "outbox" / "a.png.txt")
+        _failed(pipeline, "c.png")
+        again = Hooks(pipeline.journal, pipeline.context.settings)  # as after a restart
+        again.turn(time.monotonic(), lambda: False)
+        assert [message["event"] for message in messages if "document" in message][2:] == ["failed"]
+
+
+def test_a_failed_event_is_tried_again_and_given_up_after_a_day(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hooks = _hooks(pipeline, on_failure=("/nowhere/program",))
+    _failed(pipeline, "a.png")
+    with capture_logs() as logs:
+        hooks.turn(time.monotonic(), lambda: False)
+        hooks.turn(time.monotonic(), lambda: False)  # too early for another try
+        monkeypatch.setattr(hooks_module, "GIVE_UP_SECONDS", 0.0)
+        hooks.turn(time.monotonic() + LONGEST_PAUSE, lambda: False)
+        hooks.turn(time.monotonic() + LONGEST_PAUSE, lambda: False)
+
+    entries = [(entry["event"], entry["reason"]) for entry in logs if "document" in entry]
+    why = "/nowhere/program: No such file or directory"
+    assert entries == [("hook failed, trying again", why), ("gave up a hook's event", why)]
+
+
+def test_an_event_that_a_stop_interrupts_is_delivered_again(pipeline: Pipeline) -> None:
+    answers = iter([False, True, True, True])
+    with _receiver([]) as (address, messages):
+        hooks = _hooks(pipeline, webhook=address)
+        _failed(pipeline, "a.png")
+        hooks.turn(time.monotonic(), lambda: next(answers))
+
+        hooks.turn(time.monotonic(), lambda: False)
+
+    assert [m["document"] for m in messages if "document" in m] == ["a.png", "a.png"]
+
+
+def test_hooks_pause_after_a_position_could_not_be_stored(pipeline: Pipeline) -> None:
+    """The event itself was delivered; only a restart would deliver it a second time."""
+    with _receiver([]) as (address, messages):
+        hooks = _hooks(pipeline, webhook=address)
+        _failed(pipeline, "a.png")
+        now = time.monotonic()
+        with unwritable(pipeline.journal):
+            hooks.turn(now, lambda: False)
+        _failed(pipeline, "b.png")
+        hooks.turn(now, lambda: False)
+        assert [m["document"] for m in messages if "document" in m] == ["a.png"]
+
+        hooks.turn(now + 60, lambda: False)
+
+        assert [m["document"] for m in messages if "document" in m] == ["a.png", "b.png"]

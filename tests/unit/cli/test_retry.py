@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from scanmend.cli.main import main
 from scanmend.cli.retry import put_back
 from scanmend.config.settings import FoldersSettings
 from scanmend.errors import UsageError
@@ -68,3 +69,18 @@ def test_a_file_in_the_inbox_is_never_replaced(folders: FoldersSettings) -> None
     assert Path(folders.inbox, "a.pdf").read_text() == "new"
     assert {"a.pdf", "a.pdf.error.json"} < set(_files(folders.failed))
     assert Path(folders.failed, "a.pdf.error.json").read_text() == "{}"
+
+
+def test_the_command_says_what_it_put_back(
+    folders: FoldersSettings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "scanmend.yaml"
+    config.write_text("base: .\nfolders: {inbox: inbox, failed: failed}\n")
+
+    for name in ("a.pdf", "desk/b.pdf"):
+        assert main(["--config", str(config), "retry", name]) == 0
+        assert capsys.readouterr().out == f"{name}: back in the inbox\n"
+    assert main(["--config", str(config), "retry"]) == 0
+    assert capsys.readouterr().out == "hall/b.pdf: back in the inbox\n"
+    assert main(["--config", str(config), "retry"]) == 0
+    assert capsys.readouterr().out == f"no failed file in {folders.failed}\n"

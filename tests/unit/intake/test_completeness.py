@@ -169,6 +169,59 @@ def test_a_directory_that_refers_to_itself_ends_the_check() -> None:
     assert _check(directory) == Complete()
 
 
+def test_a_linearized_pdf_that_is_shorter_than_it_says_is_possibly_incomplete() -> None:
+    """Cut it after the end mark of its first page, as a slow copy may leave it for a while."""
+    data = WHOLE["pdf, linearized"]
+    first_page = data[: data.index(b"%%EOF") + 5]
+
+    assert _check(first_page) == PossiblyIncomplete("the PDF is shorter than it says")
+
+
+def test_a_pdf_whose_cross_reference_lies_beyond_its_end_is_possibly_incomplete() -> None:
+    verdict = _check(b"%PDF-1.4\n1 0 obj\nstartxref\n99999\n%%EOF\n")
+
+    assert verdict == PossiblyIncomplete("the PDF's cross reference lies beyond the end")
+
+
+def test_the_end_of_a_gif_with_too_many_blocks_to_walk_decides() -> None:
+    begun = b"GIF89a" + bytes(7) + b"x" * 5_000_000
+
+    assert _check(begun + b"\0;" + bytes(9)) == Complete()
+    assert _check(begun) == Incomplete("the GIF has no trailer")
+
+
+def test_the_markers_of_a_jpeg_before_its_scan_are_walked() -> None:
+    begin = b"\xff\xd8\xff"
+
+    assert _check(begin + b"\xff\xd9") == Complete()  # a fill byte, then the end
+    assert _check(begin + b"\xd0\xff\xd9") == Complete()  # a marker without a length
+    assert _check(begin + b"\xe0\0\1") == Unknown()  # a length that is too short for itself
+    assert _check(begin + b"\xd0no marker") == Unknown()
+
+
+def _jpeg_2000(*boxes: bytes) -> bytes:
+    return b"\0\0\0\x0cjP  \r\n\x87\n" + b"".join(boxes)
+
+
+def test_each_form_of_a_jpeg_2000_box_is_understood() -> None:
+    picture = b"picture\xff\xd9"
+    long_box = struct.pack(">I4sQ", 1, b"jp2c", 16 + len(picture)) + picture
+    last_box = struct.pack(">I4s", 0, b"jp2c") + picture
+
+    assert _check(_jpeg_2000(long_box)) == Complete()
+    assert _check(_jpeg_2000(last_box)) == Complete()
+    assert _check(_jpeg_2000(last_box[:-1])) == Incomplete("no end marker")
+    assert _check(_jpeg_2000(struct.pack(">I4s", 7, b"jp2c"))) == Unknown()
+
+
+def test_a_file_that_shrinks_while_it_is_checked_is_incomplete() -> None:
+    data = WHOLE["png"]
+
+    assert is_complete(io.BytesIO(data[:500]), len(data)) == Incomplete(
+        "the file ends in the middle"
+    )
+
+
 @settings(max_examples=1500, deadline=None)
 @given(st.sampled_from(sorted(WHOLE)), st.integers(0, 2**32))
 @pytest.mark.slow

@@ -104,6 +104,8 @@ def test_a_path_that_is_too_long_is_recorded_once(tmp_path: Path) -> None:
 
     assert [refused for refused, _ in log.refused] == [path]
     assert "less deep" in log.refused[0][1]
+    watcher.files.forget_refused()  # the system does not say whether it is gone
+    assert watcher.files.refused == {path}
 
 
 def test_the_return_of_the_inbox_is_recorded_once_the_journal_can_be_written(
@@ -128,3 +130,49 @@ def test_the_return_of_the_inbox_is_recorded_once_the_journal_can_be_written(
     watcher.turn(105.0)
 
     assert log.away[1:] == ["not recorded", None]
+
+
+def test_a_folder_that_is_too_deep_to_be_listed_is_recorded(tmp_path: Path) -> None:
+    (tmp_path / "inbox").mkdir()
+    folder = os.open(tmp_path / "inbox", os.O_RDONLY)
+    for _ in range(17):
+        os.mkdir("x" * 255, dir_fd=folder)
+        below = os.open("x" * 255, os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = below
+    os.close(folder)
+    log = RecordedLog()
+    watcher = _watcher(tmp_path / "inbox", new_intake(log))
+
+    while watcher.scanning:
+        watcher.turn(time.monotonic())
+
+    ((path, reason),) = log.refused
+    assert set(path.split(b"/")) == {b"x" * 255}
+    assert "less deep" in reason
+
+
+def test_new_settings_are_used_from_the_next_look_on(tmp_path: Path) -> None:
+    inbox = tmp_path / "inbox"
+    _fill(inbox, 2)
+    intake = new_intake(RecordedLog())
+    watcher = _watcher(inbox, intake)
+
+    watcher.reload(WatchSettings(ignore=("*-00000.*",)), SettleSettings(quiet=0.0))
+
+    watcher.handle(intake.events.get(timeout=0))  # it wakes the thread
+    while watcher.scanning:
+        watcher.turn(time.monotonic())
+    assert [snapshot.path for snapshot in take_all(intake)] == [b"scan-00001.png"]
+
+
+def test_an_inbox_that_is_away_is_not_checked_at_each_turn(tmp_path: Path) -> None:
+    log = RecordedLog()
+    watcher = _watcher(tmp_path / "inbox", new_intake(log))
+    pause = watcher.turn(1000.0)
+    (tmp_path / "inbox").mkdir()
+
+    assert watcher.turn(1000.0 + pause / 2) == pytest.approx(pause / 2)
+    assert len(log.away) == 1
+    watcher.turn(1000.0 + pause)
+    assert log.away[1:] == [None]

@@ -1,11 +1,13 @@
-"""Test the daily pruning of the journal."""
+"""Test the daily pruning of the journal, and files that vanished while no daemon ran."""
 
 import dataclasses
 from pathlib import Path
 
+from pipelines import new_pipeline
 from scanmend.config.settings import JournalSettings, Settings
 from scanmend.document import FileSnapshot, State
-from scanmend.pipeline.daemon import Daemon
+from scanmend.intake.intake_log import IntakeLog
+from scanmend.pipeline.daemon import Daemon, record_vanished
 from scanmend.store.journal import Journal
 
 
@@ -31,3 +33,22 @@ def test_old_documents_are_pruned_once_a_day(tmp_path: Path) -> None:
 
     assert journal.counts() == {State.DONE: 2}
     journal.close()
+
+
+def test_waiting_files_that_vanished_while_no_daemon_ran_are_gone(tmp_path: Path) -> None:
+    """Record nothing while the inbox itself is away."""
+    with new_pipeline(tmp_path) as pipeline:
+        inbox = pipeline.stores.roots.inbox
+        log = IntakeLog(pipeline.journal, pipeline.stores.leases, pipeline.queues.results)
+        for name in ("here.pdf", "vanished.pdf"):
+            log.record_waiting(pipeline.drop(name, b"%PDF"), 5.0, "incomplete")
+        (pipeline.inbox / "vanished.pdf").unlink()
+        pipeline.inbox.rename(tmp_path / "elsewhere")
+        record_vanished(pipeline.journal, inbox, log)
+        assert pipeline.journal.counts() == {State.SETTLING: 2}
+        (tmp_path / "elsewhere").rename(pipeline.inbox)
+
+        record_vanished(pipeline.journal, inbox, log)
+
+        (gone,) = pipeline.journal.in_state(State.GONE)
+        assert gone.path == b"vanished.pdf"
