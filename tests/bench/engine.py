@@ -48,7 +48,7 @@ def ways() -> dict[str, Way]:
         )
     for pixels in (14, 16, 24, 28):
         found[f"detector sees lines {pixels} pixels high"] = partial(_looks, LINE_HEIGHT_PX=pixels)
-    found["nothing kept of the first look"] = partial(_looks, OVERLOOKED=0)
+    found["nothing kept of the first look"] = partial(_looks, MIN_FOUND_SHARE=0)
     for size in (1, 16):
         found[f"lines recognised {size} at a time, not 6"] = partial(_line_models, BATCH_LINES=size)
     found["lines recognised in reading order, not by width"] = partial(_line_models, create=True, sorted=_as_is)  # fmt: skip
@@ -109,7 +109,7 @@ def _always(side: int) -> Any:
 def _not_blank() -> Iterator[None]:
     from scanmend.ocr import page_reader
 
-    with patch.object(page_reader, "BLANK_CONTRAST", -1):
+    with patch.object(page_reader, "MIN_PAGE_CONTRAST", -1):
         yield
 
 

@@ -16,9 +16,8 @@ from scanmend.formats import provenance
 from scanmend.formats.summary import Summary
 from scanmend.page import Box, Edit, Line, PageResult
 
-_SOURCE_WITHIN_BYTES = (
-    64 * 2**10
-)  # ``source`` stands within these; paths and names have at most 4,096 bytes
+# ``source`` stands within these; paths and names have at most 4,096 bytes
+_SOURCE_WITHIN_BYTES = 64 * 2**10
 _SOURCE = '"source": '
 
 

@@ -1,4 +1,4 @@
-"""The OCR child: tell what files hold, read pages, tell whether an engine can be used."""
+"""The program of the OCR child: find out what files hold, read pages, probe engines."""
 
 import os
 

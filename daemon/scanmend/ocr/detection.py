@@ -1,8 +1,8 @@
-"""Find the lines of text on a page in two passes, the second no larger than the text needs.
+"""Find the lines of text on a page in two passes, the second at the smallest size that suffices for the text.
 
-A coarse pass on a small picture tells how high the lines are, and with it the size at which the detector sees them as
-well as at full size. The coarse pass also finds small print that the detector overlooks in a large picture: what only
-it found is kept.
+A coarse pass on a small picture measures the height of the lines. From it follows the size at which the detector finds
+them as well as at full size. The coarse pass also finds small print that the detector overlooks in a large picture; the
+result has those lines, too.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,21 +17,21 @@ from scanmend.ocr.rapidocr_internals import Pixels, get_rotate_crop_image
 from scanmend.page import Box
 
 COARSE_SIDE_PX = 960  # longer side of the picture in the coarse pass
-MAX_FINE_SIDE_PX = 2000  # in the fine pass: at a larger size the detector finds no more
-LINE_HEIGHT_PX = 20  # that nine lines in ten shall have in the fine pass, at least
-MIN_ENLARGEMENT = 1.1  # of the coarse size from which a fine pass is worth its time
+# longer side in the fine pass: at a larger size the detector finds no more lines
+MAX_FINE_SIDE_PX = 2000
+LINE_HEIGHT_PX = 20  # that nine lines in ten have in the fine pass, at least
+MIN_ENLARGEMENT = 1.1  # of the coarse size; a fine pass at less is not worth its time
 ENLARGED_BELOW_PX = 900  # longer side of a page that is enlarged before it is searched
-MIN_SEARCHED_SIDE_PX = 2  # shorter side of a picture in which a line can stand
-# share of a coarse line that the fine pass found, below which it overlooked the line
-OVERLOOKED = 0.33
-# share of a fine line in an overlooked one, from which it is a piece of it
-PART_OF_OVERLOOKED = 0.5
-SHARE_POINTS = 64  # points along a line at which its share is measured
+MIN_SEARCHED_SIDE_PX = 2  # shorter side of a picture that is searched
+# share of a coarse line that the fine pass must have found; else it overlooked the line
+MIN_FOUND_SHARE = 0.33
+# share of a fine line inside an overlooked line, from which it is only a piece of that line
+MIN_PIECE_SHARE = 0.5
+SHARE_POINTS = 64  # along a line, at which its share is measured
 
 Quad = NDArray[Any]  # (4, 2) float32: the corners of a line in pixels, clockwise from the top left
-Detector = Callable[
-    [Pixels], Any
-]  # RapidOCR's: returns an object whose ``boxes`` are quads, or None
+# RapidOCR's: returns an object whose ``boxes`` are quads, or None
+Detector = Callable[[Pixels], Any]
 
 
 def coarse_lines(detector: Detector, pixels: Pixels) -> list[Quad]:
@@ -40,31 +40,31 @@ def coarse_lines(detector: Detector, pixels: Pixels) -> list[Quad]:
 
 
 def all_lines(detector: Detector, pixels: Pixels, coarse: Sequence[Quad]) -> list[Quad]:
-    """Return the lines of a page; ``coarse``: those that the coarse pass found."""
+    """Return the lines of a page. ``coarse``: the result of ``coarse_lines``."""
     side = _fine_side(coarse, max(pixels.shape[:2]))
     if side <= MIN_ENLARGEMENT * COARSE_SIDE_PX:
         return list(coarse)
     fine = _detect(detector, pixels, side)
     size = pixels.shape[:2]
-    overlooked = [quad for quad, share in _shares(coarse, fine, size) if share < OVERLOOKED]
+    overlooked = [quad for quad, share in _shares(coarse, fine, size) if share < MIN_FOUND_SHARE]
     pieces_removed = [
-        quad for quad, share in _shares(fine, overlooked, size) if share < PART_OF_OVERLOOKED
+        quad for quad, share in _shares(fine, overlooked, size) if share < MIN_PIECE_SHARE
     ]
     return pieces_removed + overlooked
 
 
 def _fine_side(coarse: Sequence[Quad], longer: int) -> int:
-    """Return the longer side in pixels at which to search a page of ``longer`` pixels."""
-    largest = min(longer, MAX_FINE_SIDE_PX)
+    """Return the longer side in pixels for the fine pass. ``longer``: the page's longer side in pixels."""
+    max_side = min(longer, MAX_FINE_SIDE_PX)
     if not coarse:
-        return largest
+        return max_side
     heights = sorted(min(sides(quad)) for quad in coarse)
-    low = max(1.0, heights[(len(heights) - 1) // 10])
-    return min(largest, round(longer * LINE_HEIGHT_PX / low))
+    lowest_decile = max(1.0, heights[(len(heights) - 1) // 10])
+    return min(max_side, round(longer * LINE_HEIGHT_PX / lowest_decile))
 
 
 def _detect(detector: Detector, pixels: Pixels, side: int) -> list[Quad]:
-    """Return the lines in a picture that is scaled to a longer side of ``side`` pixels, in pixels of the page."""
+    """Return the lines, in pixels of the page, that the detector finds in it at a longer side of ``side`` pixels."""
     height, width = pixels.shape[:2]
     scale = min(1.0, side / max(height, width))
     if max(height, width) < ENLARGED_BELOW_PX:
@@ -72,8 +72,8 @@ def _detect(detector: Detector, pixels: Pixels, side: int) -> list[Quad]:
     if min(height, width) * scale < MIN_SEARCHED_SIDE_PX:
         return []
     if scale != 1.0:
-        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-        pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=how)
+        interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=interpolation)
     found = detector(pixels)
     if found.boxes is None:
         return []
@@ -85,7 +85,7 @@ def _detect(detector: Detector, pixels: Pixels, side: int) -> list[Quad]:
 def _shares(
     quads: Sequence[Quad], others: Sequence[Quad], size: tuple[int, ...]
 ) -> list[tuple[Quad, float]]:
-    """Return each line with the share of its middle, along its longer side, that lies in one of the others.
+    """Return each line with the share of its centre line that lies in one of the others.
 
     ``size``: height and width of the page in pixels.
     """
@@ -109,12 +109,12 @@ def sides(quad: Quad) -> tuple[float, float]:
 
 
 def as_bgr(image: Image) -> Pixels:
-    """Return the image in OpenCV's order of colours; contiguous, for else each crop would copy the whole page."""
+    """Return the image in OpenCV's order of colours; contiguous, or each crop would copy the whole page."""
     return np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])
 
 
 def crop(pixels: Pixels, quad: Quad) -> Pixels:
-    """Return the picture of one line, levelled; a line that runs down is turned to the left."""
+    """Return the picture of one line, levelled. A line that runs down the page is turned to the left."""
     image: Pixels = get_rotate_crop_image(pixels, quad.copy())
     return image
 

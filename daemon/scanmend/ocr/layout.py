@@ -1,9 +1,9 @@
 """Put the segments of a page into reading order: columns one after another; tables, forms and receipts row by row.
 
-A geometric rule on the segments alone, in the spirit of the XY-cut (Nagy and Seth 1984). A gutter is an x that few
-segments cross. The segments that do cross it (headings, captions) part the page into bands; in a band, both sides of
-the gutter must look like prose for it to part columns. Each part is searched again, so that three columns are found as
-one and two. What has no columns is read in rows.
+The rule uses only the positions of the segments, in the spirit of the XY-cut (Nagy and Seth 1984). A gutter is an x
+that few segments cross. The segments that cross it (headings, captions) divide the page into bands. The gutter
+separates columns in a band if both sides look like prose there. Each part is searched again, so that three columns are
+found as one and two. A part without columns is read row by row.
 """
 
 import bisect
@@ -27,22 +27,22 @@ from scanmend.ocr.rows import (
 from scanmend.ocr.tables import find_gutter
 from scanmend.page import Box, Line
 
-# a full line is a line of prose that reaches from one side of its column to the other
-MIN_FULL_LINES = 3  # of a column
+# a full line is a line of prose from one side of its column to the other
+MIN_FULL_LINES = 3  # in a column
 MIN_FULL_SHARE = 0.4  # of a column's lines
-# of a column that vouches for its neighbour, which may hold a table
+# full lines, and their share, of a column beside which another one, such as a table, may have a lower share
 STRONG_FULL_LINES, STRONG_FULL_SHARE = 8, 0.6
 FULL_WIDTH = 0.7  # of the column's width that a full line fills, at least
-MIN_PROSE_CHARACTERS = 14  # of a full line
-MIN_PROSE_LETTERS = 0.7  # share of letters and spaces in a full line
-MAX_FRINGE_ROWS = 2  # of a running head or foot
-MIN_LINE_SPACES = 4  # of a line that the engine may have joined from two columns
-JOINED_SPACE = 1.5  # width of such a line's space at the gutter over its median space, at least
+MIN_PROSE_CHARACTERS = 14  # in a full line
+MIN_PROSE_LETTERS = 0.7  # share of letters and spaces in a full line's characters
+MAX_FRINGE_ROWS = 2  # in a running head or foot
+MIN_LINE_SPACES = 4  # in a line that the engine may have joined from two columns
+MIN_JOINED_SPACE_RATIO = 1.5  # width of the space at the gutter over the line's median space
 # in line heights
-GUTTER = 0.6  # width that few segments may reach into
+GUTTER_WIDTH = 0.6  # of a gutter, which few segments may reach into
 GUTTER_STEP = 0.1  # between two gutters that are tried
 MIN_COLUMN_WIDTH = 3  # from the region's left edge to a gutter
-MAX_REACH = 6  # from a gutter to the lines that tell whether it parts columns
+MAX_REACH = 6  # from a gutter to the lines that show whether it separates columns
 MIN_FRINGE_GAP = 1.0  # between a running head or foot and its column
 MIN_BLOCK_GAP = 0.9  # between the lines of two blocks
 
@@ -67,7 +67,10 @@ def arrange(segments: Sequence[Segment]) -> tuple[Line, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """A gutter's cut of a region: its parts from the top down, each one region (spanning) or two (left, right)."""
+    """A region, cut at a gutter: its parts from the top down. A part is one region, or two (left and right columns).
+
+    ``score``: how many segments are in columns, less half of those that cross the gutter.
+    """
 
     score: float
     parts: tuple[tuple[Region, ...], ...]
@@ -87,16 +90,16 @@ def _blocks(region: Region) -> list[Region]:
 
 
 def _tables(region: Region, height: float) -> list[Region]:
-    """Return a region without columns as one block, or in parts if two tables stand side by side in it."""
+    """Return a region without columns as one block, or in parts if it has two tables side by side."""
     rows = rows_of(region)
     gutter = find_gutter(rows, height)
     if gutter is None:
         return [region]
-    beside = [s for row in rows[gutter.start : gutter.end] for s in row]
+    side_by_side = [s for row in rows[gutter.start : gutter.end] for s in row]
     parts = [
         [s for row in rows[: gutter.start] for s in row],
-        [s for s in beside if middle_x(s) < gutter.x],
-        [s for s in beside if middle_x(s) >= gutter.x],
+        [s for s in side_by_side if middle_x(s) < gutter.x],
+        [s for s in side_by_side if middle_x(s) >= gutter.x],
         [s for row in rows[gutter.end :] for s in row],
     ]
     return [part for part in parts if part]
@@ -106,20 +109,20 @@ def _tables(region: Region, height: float) -> list[Region]:
 
 
 def _gutters(region: Region, height: float) -> list[float]:
-    """Return the x of possible gutters: left of where several segments begin one below another."""
-    begins = sorted(s.box.x0 for s in region)
-    found: list[float] = []
-    for number, x in enumerate(begins[: 1 - MIN_FULL_LINES]):
-        gutter = x - height * GUTTER / 2
-        aligned = begins[number + MIN_FULL_LINES - 1] - x < height
-        new = not found or gutter - found[-1] > height * GUTTER_STEP
-        if aligned and new and x > begins[0] + MIN_COLUMN_WIDTH * height:
-            found.append(gutter)
-    return found
+    """Return the x of possible gutters: each left of several segments whose left edges are aligned."""
+    left_edges = sorted(s.box.x0 for s in region)
+    gutters: list[float] = []
+    for number, x in enumerate(left_edges[: 1 - MIN_FULL_LINES]):
+        gutter = x - height * GUTTER_WIDTH / 2
+        is_aligned = left_edges[number + MIN_FULL_LINES - 1] - x < height
+        is_new = not gutters or gutter - gutters[-1] > height * GUTTER_STEP
+        if is_aligned and is_new and x > left_edges[0] + MIN_COLUMN_WIDTH * height:
+            gutters.append(gutter)
+    return gutters
 
 
 def _cut(region: Region, x: float, height: float) -> _Cut | None:
-    """Return how a gutter at ``x`` cuts the region; None if nowhere both sides look like prose."""
+    """Return how a gutter at ``x`` cuts the region; None if both sides look like prose in no band."""
     beside, crossing = _beside_and_crossing(region, x, height)
     parts: list[tuple[Region, ...]] = []
     spanning: Region = []
@@ -142,8 +145,8 @@ def _cut(region: Region, x: float, height: float) -> _Cut | None:
 
 
 def _beside_and_crossing(region: Region, x: float, height: float) -> tuple[Region, Region]:
-    """Return the segments on one side of a gutter, and those that cross it, from the top down."""
-    half = GUTTER * height / 2
+    """Return the segments beside a gutter, and those that cross it, from the top down."""
+    half = GUTTER_WIDTH * height / 2
     beside: Region = []
     crossing: Region = []
     for segment in region:
@@ -158,7 +161,7 @@ def _beside_and_crossing(region: Region, x: float, height: float) -> tuple[Regio
 
 
 def _bands(beside: Region, crossing: Region) -> Iterator[Region]:
-    """Yield the segments above the first crossing segment, then those between it and the next, and so on."""
+    """Yield the segments above the first crossing segment, those between it and the second, and so on."""
     edges = [middle_y(s) for s in crossing]
     bands: list[Region] = [[] for _ in range(len(crossing) + 1)]
     for segment in beside:
@@ -167,20 +170,20 @@ def _bands(beside: Region, crossing: Region) -> Iterator[Region]:
 
 
 def _halves(segment: Segment, x: float, height: float) -> Region:
-    """Return the two lines that the engine joined across a gutter; nothing if the segment is one line.
+    """Return the halves of a segment that the engine joined across a gutter; [] if the segment is one line.
 
-    The space at the gutter is then wider than those between the words.
+    In a joined segment, the space at the gutter is wider than those between the words.
     """
     if len(segment.spaces) < MIN_LINE_SPACES:
         return []
     widths = [width for _, width in segment.spaces]
     number = max(range(len(widths)), key=widths.__getitem__)
-    at = segment.spaces[number][0]
-    if abs(at - x) > height or widths[number] < JOINED_SPACE * median(widths):
+    gap_x = segment.spaces[number][0]
+    if abs(gap_x - x) > height or widths[number] < MIN_JOINED_SPACE_RATIO * median(widths):
         return []
     words, box = segment.text.split(" "), segment.box
-    left = Box(box.x0, box.y0, at - widths[number] / 4, box.y1)
-    right = Box(at + widths[number] / 4, box.y0, box.x1, box.y1)
+    left = Box(box.x0, box.y0, gap_x - widths[number] / 4, box.y1)
+    right = Box(gap_x + widths[number] / 4, box.y0, box.x1, box.y1)
     cut = len(" ".join(words[: number + 1]))
     return [
         segment.part(0, cut, left, segment.spaces[:number]),
@@ -214,7 +217,7 @@ def _without_fringes(
 
 
 def _core(rows: list[Region], height: float) -> tuple[int, int]:
-    """Return the rows of a column without the few that stand apart at its ends: first row, row after the last."""
+    """Return the first row of a column's core, and the row after its last: without a few rows apart at its ends."""
     apart = [
         top(below) - bottom(above) > MIN_FRINGE_GAP * height for above, below in pairwise(rows)
     ]
@@ -230,14 +233,14 @@ def _core(rows: list[Region], height: float) -> tuple[int, int]:
 
 
 class _Prose(NamedTuple):
-    """How many lines beside a gutter are full, and their share of the lines there."""
+    """The number of full lines beside a gutter, and their share of the lines there."""
 
     full: int
     share: float
 
 
 def _are_columns(left: _Prose, right: _Prose) -> bool:
-    """Return whether full lines, and their share, make columns of the two sides of a gutter."""
+    """Return whether the two sides of a gutter have enough full lines to be columns."""
     if min(left.full, right.full) < MIN_FULL_LINES:
         return False
     weak, strong = sorted((left, right), key=lambda side: side.share)
@@ -246,9 +249,10 @@ def _are_columns(left: _Prose, right: _Prose) -> bool:
 
 
 def _prose(side: Region, x: float, height: float) -> _Prose:
-    """Return how many lines beside the gutter at ``x`` fill their column with text."""
+    """Return how many lines near the gutter at ``x`` are full."""
     prose = [s for s in side if _is_near(s, x, height) and _is_prose(s)]
-    if len(prose) < MIN_FULL_LINES:  # spares most gutters of a page of small pieces their rows
+    # most gutters of a page with small pieces of text end here, before the costly rows
+    if len(prose) < MIN_FULL_LINES:
         return _Prose(0, 0.0)
     at_gutter = (row[-1] if middle_x(row[0]) < x else row[0] for row in rows_of(side))
     near = [s for s in at_gutter if _is_near(s, x, height)]

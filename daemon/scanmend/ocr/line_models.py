@@ -1,12 +1,12 @@
 """Find and recognise lines of text with RapidOCR's two models (PP-OCR, run by OpenVINO).
 
-Whatever engine reads the pages, these models tell which way up a page lies and whether a PDF's text layer agrees with
-its page: the other engines can't recognise single lines quickly. They are loaded once a process, when they are first
-used; importing and loading them takes 2 s and 150 MB (2 cores, OpenVINO 2026.4), so a child that reads unrotated
-pictures with another engine never pays for them.
+Whatever engine reads the pages, these models find out which way up a page lies and whether a PDF's text layer agrees
+with its page, since the other engines can't recognise single lines quickly. A process loads them once, at their first
+use. Importing and loading them takes 2 s and 150 MB (2 cores, OpenVINO 2026.4); a child that reads unrotated pictures
+with another engine never loads them.
 
-The recogniser's own probabilities are decoded here: they tell which characters are unsure, what else may stand there,
-and where it nearly wrote a space.
+This module decodes the recogniser's probabilities itself, to get the unsure characters, their alternatives, and the
+spaces that were nearly read.
 """
 
 import functools
@@ -25,25 +25,24 @@ from scanmend.ocr.detection import Quad
 from scanmend.ocr.rapidocr_internals import Pixels
 from scanmend.page import CharAlternatives
 
-# mean probability of text in a line; with rapidocr's 0.5, footers are lost
+# mean probability of text from which the detector reports a line; with rapidocr's 0.5, footers are lost
 MIN_LINE_PROBABILITY = 0.3
-CROP_HEIGHT_PX = 48  # of a line as the recogniser takes it
+CROP_HEIGHT_PX = 48  # of a line, as the recogniser needs it
 BATCH_LINES = 6  # lines that are recognised at a time
-MIN_CROP_WIDTH_PX = 320  # of a line of that height; a narrower one is padded
+MIN_CROP_WIDTH_PX = 320  # at that height; a narrower crop is padded
 CROP_WIDTH_STEP_PX = 64  # widths are multiples of it: OpenVINO needs memory for each new size
-RECOGNISER_STEP_PX = 8  # of such a crop that one step of the recogniser covers
-# Characters of a lower probability are unsure. On typed pages and receipts, 93 % and 82 % of the misread characters lie
-# below it, and 1 % and 5 % of those read right (tests/bench/quality.py).
+RECOGNISER_STEP_PX = 8  # width of a crop that one step of the recogniser covers
+# A character of a lower probability is unsure: on typed pages and receipts, these are 93 % and 82 % of the misread
+# characters, and 1 % and 5 % of those that were read correctly (tests/bench/quality.py).
 SURE_OF_CHARACTER = 0.99
-# probability and number of the alternatives that are told
+# probability and number of the alternatives that are reported for a character
 MIN_ALTERNATIVE, MAX_ALTERNATIVES = 0.01, 4
-# Probability of a space between two characters from which it is written: within a word or a number the recogniser must
-# be surer than beside capitals, brackets and other characters.
+# Probability from which a space between two characters counts. Within a word or a number, the recogniser must be surer
+# than beside capitals, brackets and other characters.
 MIN_SPACE_PROBABILITY, MIN_SPACE_PROBABILITY_WITHIN = 0.05, 0.2
 
-Probabilities = NDArray[
-    Any
-]  # (steps, characters) float32; character 0 is the CTC blank, the last one the space
+# (steps, characters) float32; character 0 is the CTC blank, the last one the space
+Probabilities = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ class RecognisedLine:
     """One recognised line.
 
     ``confidence``: 0..1. ``unsure``: offsets of unsure characters. ``spaces``: middle and width of each space, as
-    shares of the crop's width. ``doubts``: what else may stand where, from left to right.
+    shares of the crop's width. ``doubts``: the alternatives to what was read, from left to right.
     """
 
     text: str
@@ -62,22 +61,22 @@ class RecognisedLine:
 
 
 class LineModels:
-    """The detector and the recogniser, loaded with their first use and shared within the process."""
+    """The detector and the recogniser, loaded at their first use and shared within the process."""
 
     def load(self) -> None:
-        """Load the models now; EngineUnusable."""
+        """Load the models now. Raise EngineUnusable."""
         _models()
 
     def find_lines(self, pixels: Pixels) -> list[Quad]:
-        """Return most lines of a page, found quickly in a small picture of it."""
+        """Return most lines of a page, found quickly in a small copy of it."""
         return detection.coarse_lines(_models().detector, pixels)
 
-    def find_all_lines(self, pixels: Pixels, found: Sequence[Quad]) -> list[Quad]:
-        """Return all lines of a page; ``found``: what ``find_lines`` returned for it."""
-        return detection.all_lines(_models().detector, pixels, found)
+    def find_all_lines(self, pixels: Pixels, coarse: Sequence[Quad]) -> list[Quad]:
+        """Return all lines of a page. ``coarse``: the result of ``find_lines`` for it."""
+        return detection.all_lines(_models().detector, pixels, coarse)
 
     def recognise(self, crops: Sequence[Pixels]) -> list[RecognisedLine]:
-        """Return the text of each line's picture (BGR); lines of similar width are recognised together."""
+        """Return the text of each line, given as a picture (BGR). Recognise lines of similar width together."""
         models = _models()
         order = sorted(range(len(crops)), key=lambda i: crops[i].shape[1] / crops[i].shape[0])
         results: dict[int, RecognisedLine] = {}
@@ -105,9 +104,9 @@ def _models() -> rapidocr_internals.Models:
 
 
 def decode(probabilities: Probabilities, alphabet: Sequence[str], width: float) -> RecognisedLine:
-    """Return the line by greedy CTC decoding (Graves et al. 2006), with the spaces that were nearly written.
+    """Return the line by greedy CTC decoding (Graves et al. 2006), with the spaces that were nearly read.
 
-    ``width``: of the crop in pixels, scaled to ``CROP_HEIGHT_PX``.
+    ``alphabet``: the characters of ``probabilities``. ``width``: of the crop in pixels, at ``CROP_HEIGHT_PX``.
     """
     best = probabilities.argmax(axis=1)
     of_space = probabilities[:, len(alphabet) - 1]
@@ -145,25 +144,25 @@ def decode(probabilities: Probabilities, alphabet: Sequence[str], width: float) 
 def _doubts(
     probabilities: Probabilities, alphabet: Sequence[str], text: str, steps: Sequence[int]
 ) -> tuple[CharAlternatives, ...]:
-    """Return what else may stand in the line. ``steps``: of the characters of the text."""
-    found = []
+    """Return the alternatives to the text. ``steps``: the recogniser's step of each character."""
+    doubts = []
     last = -1
-    for at, step in enumerate([*steps, len(probabilities)]):
-        expected = ("", text[at - 1 : at], text[at : at + 1])
+    for position, step in enumerate([*steps, len(probabilities)]):
+        expected = ("", text[position - 1 : position], text[position : position + 1])
         for between in range(last + 1, step):
             likeliest = _likeliest(probabilities[between], alphabet)
             if any(p > 1 - SURE_OF_CHARACTER for c, p in likeliest.items() if c not in expected):
-                found.append(CharAlternatives(at, _rounded(likeliest), between=True))
-        if at < len(text):
+                doubts.append(CharAlternatives(position, _rounded(likeliest), between=True))
+        if position < len(text):
             likeliest = _likeliest(probabilities[step], alphabet)
-            if likeliest.get(text[at], 0.0) < SURE_OF_CHARACTER:
-                found.append(CharAlternatives(at, _rounded(likeliest)))
+            if likeliest.get(text[position], 0.0) < SURE_OF_CHARACTER:
+                doubts.append(CharAlternatives(position, _rounded(likeliest)))
         last = step
-    return tuple(found)
+    return tuple(doubts)
 
 
 def _likeliest(probabilities: NDArray[Any], alphabet: Sequence[str]) -> dict[str, float]:
-    """Return the likeliest characters of one step with their probabilities, "" for the blank."""
+    """Return the likeliest characters of one step with their probabilities; "" is the blank."""
     possible: list[int] = np.nonzero(probabilities >= MIN_ALTERNATIVE)[0].tolist()
     tokens = sorted(possible, key=lambda token: -probabilities[token])[:MAX_ALTERNATIVES]
     return {alphabet[token] if token else "": float(probabilities[token]) for token in tokens}
@@ -174,7 +173,7 @@ def _rounded(likeliest: dict[str, float]) -> dict[str, float]:
 
 
 def _needed_for_space(before: str, after: str) -> float:
-    """Return the probability from which a space is written between two characters."""
+    """Return the probability from which a space counts between two characters."""
     word = before.islower() and after.islower()
     number = all(c.isdigit() or c in ".," for c in before + after)
     return MIN_SPACE_PROBABILITY_WITHIN if word or number else MIN_SPACE_PROBABILITY

@@ -1,7 +1,7 @@
-"""Find which way up a page lies, from its text: for the page as a whole, never line by line.
+"""Find out which way up a page lies, from its text: for the page as a whole, never line by line.
 
-The detector tells whether the lines run across or down; the recogniser reads some of them both ways round and tells
-which way is up. In doubt a page is left as it is.
+The detector tells whether the lines run across or down. The recogniser reads some of them both ways round; the way with
+the higher confidence is up. In doubt the page stays as it is.
 
 The models are RapidOCR's, whatever engine reads the page: of 15 pages (receipts, typed and drawn ones) in each of the
 four directions they turned all 60 upright, Tesseract's own orientation detection (OSD) 47.
@@ -15,12 +15,12 @@ from scanmend.ocr.engines.base import UprightPage
 from scanmend.ocr.line_models import LineModels
 from scanmend.ocr.rapidocr_internals import Pixels
 
-SAMPLED_LINES = 6  # that are read
-SURE_OF_DIRECTION = 0.9  # confidence of lines that need not be read the other way round
-MIN_DIRECTION_MARGIN = 0.1  # by which one way round must be more confident
+SAMPLED_LINES = 6  # that the recogniser reads
+SURE_OF_DIRECTION = 0.9  # confidence from which the lines are not read the other way round
+MIN_DIRECTION_MARGIN = 0.1  # between the confidences of the two ways round
 MIN_SLENDERNESS = 2.0  # length over height of a line that shows a direction
-SIDEWAYS = 0.7  # share of all lines' length that runs down when a page lies on its side
-MIN_DIRECTION_CHARACTERS = 8  # letters and digits that must be read for a page to be turned
+MIN_SIDEWAYS_SHARE = 0.7  # of all lines' length that runs down the page if it lies on its side
+MIN_DIRECTION_CHARACTERS = 8  # letters and digits that must be recognised for a page to be turned
 
 
 def upright(image: Image, dpi: float, models: LineModels) -> UprightPage:
@@ -39,7 +39,7 @@ def _turn(models: LineModels, pixels: Pixels, lines: list[Quad]) -> int:
     if not lines:
         return 0
     down = sum(_length(quad) for quad in lines if _runs_down(quad))
-    sideways = down > SIDEWAYS * sum(map(_length, lines))
+    sideways = down > MIN_SIDEWAYS_SHARE * sum(map(_length, lines))
     sample = _sample([quad for quad in lines if _runs_down(quad) == sideways])
     crops = [crop(pixels, quad) for quad in sample]
     as_is, characters = _confidence(models, crops)
@@ -58,7 +58,7 @@ def _turn(models: LineModels, pixels: Pixels, lines: list[Quad]) -> int:
 
 
 def _confidence(models: LineModels, crops: list[Pixels]) -> tuple[float, int]:
-    """Return the mean confidence of the characters in the crops, and how many letters and digits these are."""
+    """Return the mean confidence in the crops, weighted by letters and digits, and the number of these."""
     lines = models.recognise(crops)
     lengths = [sum(c.isalnum() for c in line.text) for line in lines]
     total = sum(lengths)
@@ -67,7 +67,7 @@ def _confidence(models: LineModels, crops: list[Pixels]) -> tuple[float, int]:
 
 
 def _sample(quads: list[Quad]) -> list[Quad]:
-    """Return some of the longer lines, spread over all lengths: short ones say little, the longest cost time."""
+    """Return some of the longer lines, spread over their lengths: short lines show little, long ones take time."""
     ranked = sorted(quads, key=_length)
     longer = ranked[len(ranked) // 3 :] or ranked
     step = max(1, len(longer) // SAMPLED_LINES)

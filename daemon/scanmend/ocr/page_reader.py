@@ -1,4 +1,4 @@
-"""Read one page: what its text layer is good for, the rest by the engine."""
+"""Read one page: take the trustworthy part of its text layer, and recognise the rest with the engine."""
 
 import dataclasses
 import importlib.metadata
@@ -25,14 +25,15 @@ from scanmend.ocr.pictures import Rendered
 from scanmend.page import TEXT_LAYER_ENGINE, EngineInfo, Line, PageText, TextSource
 from scanmend.workers.protocol import PageRequest, ProbeRequest
 
-MAX_LINE_CHARACTERS = 2000  # of a printed line; a page with a longer one is read from its picture
-# grey levels between a page's darkest and lightest pixel; a page with less is blank
-BLANK_CONTRAST = 12
+# in a line of a text layer; a page with a longer one is recognised instead
+MAX_LINE_CHARACTERS = 2000
+# grey levels between the darkest and the lightest pixel; a page with less is blank
+MIN_PAGE_CONTRAST = 12
 LAYER_INFO = EngineInfo(TEXT_LAYER_ENGINE, importlib.metadata.version("pypdfium2"))
 
 
 def read_page(request: PageRequest) -> PageText:
-    """Return the text of one page. Raises what ``pages.contents`` raises, EngineUnusable, and ChildError."""
+    """Return the text of one page. Raise EngineUnusable, ChildError, and the errors of ``pages.contents``."""
     clock = _Clock()
     if not is_pdf(request.path):
         page = open_page(request)
@@ -51,14 +52,16 @@ def read_page(request: PageRequest) -> PageText:
         page = opened.render()
         clock.lap("render")
         width = opened.geometry.size[0]
-    found = _recognised(request, page, clock)
+    recognised = _recognised(request, page, clock)
     size = (page.width, page.height)
-    hidden = hidden_on_page(layer.hidden, page.width / width, found.rotation, size)
-    return dataclasses.replace(found, hidden=hidden, warnings=(*layer.warnings, *found.warnings))
+    hidden = hidden_on_page(layer.hidden, page.width / width, recognised.rotation, size)
+    return dataclasses.replace(
+        recognised, hidden=hidden, warnings=(*layer.warnings, *recognised.warnings)
+    )
 
 
 def _text_layer(opened: OpenPage, request: PageRequest) -> TextLayer:
-    """Return what counts of the page's text layer, as ``pdf.text`` says."""
+    """Return the valid part of the page's text layer, by the setting ``pdf.text``."""
     if request.pdf_text == "always_ocr":
         return TextLayer()
     if request.pdf_text == "trust":
@@ -70,7 +73,7 @@ def _text_layer(opened: OpenPage, request: PageRequest) -> TextLayer:
 def _with_layer(
     request: PageRequest, opened: OpenPage, layer: TextLayer, clock: "_Clock"
 ) -> PageText:
-    """Return the page by its text layer, and by the engine what the page shows besides."""
+    """Return the page with the text of its layer, and with what the engine reads beside it."""
     turn = main_turn(layer.runs)
     size = opened.geometry.size
     engine, warnings = LAYER_INFO, layer.warnings
@@ -110,12 +113,12 @@ def _with_layer(
 def _recognised(request: PageRequest, page: Rendered, clock: "_Clock") -> PageText:
     """Return the text of a page's picture: turned upright, recognised and put into reading order."""
     engine = engine_of(request)
-    as_it_is = UprightPage(page.image, page.dpi)
+    unturned = UprightPage(page.image, page.dpi)
     if _is_blank(page):
-        return _page_text(request, as_it_is, engine.info(), Reading(()), (), clock)
+        return _page_text(request, unturned, engine.info(), Reading(()), (), clock)
     clock.lap("load")
-    # the models are RapidOCR's, whatever the engine
-    turned = upright(page.image, page.dpi, LineModels()) if request.rotate else as_it_is
+    # these models are RapidOCR's, even if another engine reads the page
+    turned = upright(page.image, page.dpi, LineModels()) if request.rotate else unturned
     clock.lap("orient")
     reading = engine.read(turned)
     clock.lap("ocr")
@@ -147,27 +150,27 @@ def _page_text(
 
 
 def engine_of(request: PageRequest | ProbeRequest) -> Engine:
-    """Return the engine of a request, loaded; EngineUnusable."""
+    """Return the engine of a request, loaded. Raise EngineUnusable."""
     return loaded(
         EngineChoice(request.engine, request.languages, request.licence, request.allow_evaluation)
     )
 
 
 def _is_blank(page: Rendered) -> bool:
-    """Return whether hardly anything stands out on the page."""
+    """Return whether the page is blank, by its contrast."""
     darkest, lightest = page.image.convert("L").getextrema()
-    return lightest - darkest < BLANK_CONTRAST  # type: ignore[operator]
+    return lightest - darkest < MIN_PAGE_CONTRAST  # type: ignore[operator]
 
 
 class _Clock:
-    """The seconds that each stage of a page takes."""
+    """Measures the seconds that each stage of a page takes."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self._last = time.monotonic()
 
     def lap(self, stage: str) -> None:
-        """End a stage; add the seconds if it comes twice."""
+        """End a stage, and add its seconds to those of earlier stages of this name."""
         now = time.monotonic()
         self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._last
         self._last = now

@@ -1,7 +1,7 @@
-"""Open a file: tell what it holds, and give one page of it as a picture.
+"""Open a file: find out what it holds, and return a page of it as a picture.
 
-A file's kind is told by its bytes. Limits are checked on what the headers say, before anything is decoded. One page is
-in memory at a time.
+A file's type follows from its bytes. Limits are checked on the headers, before anything is decoded. Only one page is in
+memory at a time.
 """
 
 from PIL import Image
@@ -27,18 +27,18 @@ from scanmend.workers.protocol import ContentsRequest, PageRequest
 def contents(request: ContentsRequest) -> Contents:
     """Return what the file holds.
 
-    Raises Damaged, Encrypted, TooBig or Unsupported; an OSError is the machine's fault.
+    Raise Damaged, Encrypted, TooBig or Unsupported, or an OSError, which is the machine's fault.
     """
     name = name_of(request.path)
     if is_pdf(request.path):
         return _pdf_contents(request, name)
-    found = _picture_contents(request, name)
-    _check_pages(found.pages, request, name)
-    return found
+    picture_contents = _picture_contents(request, name)
+    _check_pages(picture_contents.pages, request, name)
+    return picture_contents
 
 
 def open_page(request: PageRequest) -> Rendered:
-    """Return the picture of one page; raises the errors of ``contents``."""
+    """Return the picture of one page. Raise the errors of ``contents``."""
     if is_pdf(request.path):
         with open_pdf_page(request) as page:
             return page.render()
@@ -59,9 +59,9 @@ def _picture_contents(request: ContentsRequest, name: str) -> Contents:
 
 
 def _media_type(pillow_format: str) -> str:
-    """Return the media type; Pillow opens a phone's JPEG of several pictures as MPO, a name of its own."""
-    kind = file_types.by_pillow_format(pillow_format)
-    return kind.media_type if kind else Image.MIME.get(pillow_format, "image/unknown")
+    """Return the media type of a format of Pillow, such as "MPO" for a phone's JPEG of several pictures."""
+    file_type = file_types.by_pillow_format(pillow_format)
+    return file_type.media_type if file_type else Image.MIME.get(pillow_format, "image/unknown")
 
 
 def _pdf_contents(request: ContentsRequest, name: str) -> Contents:
@@ -77,7 +77,7 @@ def _pdf_contents(request: ContentsRequest, name: str) -> Contents:
 
 
 def _repairs(request: ContentsRequest, pages: int) -> tuple[str, ...]:
-    """Return what was repaired, and what is missing nevertheless; Damaged if the file may still be unfinished."""
+    """Return warnings about repairs and missing pages. Raise Damaged if the file may still be unfinished."""
     repairs = warnings_of(request.path)
     if not request.doubtful and not is_rebuilt(request.path):
         return repairs

@@ -1,4 +1,4 @@
-"""Open a picture (JPEG, PNG, TIFF …) as grey or RGB pixels, square, and turned as its EXIF data says."""
+"""Open a picture (JPEG, PNG, TIFF …) as square grey or RGB pixels, turned by its EXIF orientation."""
 
 import errno
 import os
@@ -16,15 +16,15 @@ from scanmend.errors import Damaged, DocumentError, TooBig, Unsupported, show
 from scanmend.ocr.input_file import InputFile, UnmappedFile
 from scanmend.workers.protocol import PageRequest
 
-A4_INCHES = 11.7  # assumed longer side of a scan whose resolution makes no sense
-# resolutions beyond these make no sense; 72 is what programs write for "unknown"
+A4_INCHES = 11.7  # assumed longer side of a scan whose resolution is implausible
+# resolutions beyond these are implausible; programs write 72 for "unknown"
 MIN_SANE_DPI, MAX_SANE_DPI = 72, 2400
-ASSUMED_DPI = 72, 600  # bounds of a resolution that is derived from the size
-SQUARE = 0.95, 1.05  # ratio of the resolutions across and down within which pixels count as square
+ASSUMED_DPI_BOUNDS = 72, 600  # of a resolution that is derived from the size
+SQUARE_RATIO = 0.95, 1.05  # of the resolutions across and down, within which pixels count as square
 
 _PILLOW_FORMATS = tuple(t.pillow_format for t in file_types.PICTURE_TYPES if t.pillow_format)
 _SCAN_AGAIN = "scan or copy it again"
-# what Pillow's decoders raise for damaged data, besides OSError
+# the errors of Pillow's decoders for damaged data, besides OSError
 _DECODING_ERRORS = (
     ValueError,
     SyntaxError,
@@ -37,7 +37,8 @@ _DECODING_ERRORS = (
     struct.error,
 )
 
-Image.MAX_IMAGE_PIXELS = None  # check_pixels sets the limit: a clear error instead of a warning
+# check_pixels checks the limit, and raises an error instead of a warning
+Image.MAX_IMAGE_PIXELS = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Rendered:
 
 @contextmanager
 def open_picture(path: str) -> Iterator[Image.Image]:
-    """Yield the opened picture, undecoded. Raises Damaged or Unsupported; OSError when a read failed."""
+    """Yield the opened picture, undecoded. Raise Damaged or Unsupported, or OSError if a read failed."""
     with (
         InputFile(path) as source,
         UnmappedFile(source) as file,
@@ -85,7 +86,7 @@ def _unidentified(head: bytes, name: str) -> DocumentError:
 
 @contextmanager
 def _decoding_errors(name: str) -> Iterator[None]:
-    """Raise Pillow's errors as Damaged, but let an OSError of the system through."""
+    """Raise Pillow's errors as Damaged, but pass on an OSError of the system."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -99,7 +100,7 @@ def _decoding_errors(name: str) -> Iterator[None]:
 
 
 def picture_page(request: PageRequest) -> Rendered:
-    """Return one page of a picture file. Raises what ``open_picture`` raises, and TooBig."""
+    """Return one page of a picture file. Raise TooBig, and the errors of ``open_picture``."""
     with open_picture(request.path) as image:
         if request.index:
             image.seek(request.index)
@@ -113,9 +114,9 @@ def picture_page(request: PageRequest) -> Rendered:
 def _with_square_pixels(
     plain: Image.Image, image: Image.Image, request: PageRequest
 ) -> Image.Image:
-    """Return the picture with square pixels: stretch a fax of 204 × 98 dpi to 204 × 204."""
+    """Return the picture with square pixels, stretched if need be: a fax of 204 × 98 dpi to 204 × 204."""
     x, y = _resolutions(image)
-    if not (x and y) or SQUARE[0] < x / y < SQUARE[1]:
+    if not (x and y) or SQUARE_RATIO[0] < x / y < SQUARE_RATIO[1]:
         return plain
     finer = max(x, y)
     size = (round(plain.width * finer / x), round(plain.height * finer / y))
@@ -132,7 +133,7 @@ def check_pixels(size: tuple[int, int], limit: int, name: str) -> None:
 
 
 def webp_size(path: str) -> tuple[int, int]:
-    """Return width and height as a WebP's header tells them; (0, 0) for any other file.
+    """Return width and height from a WebP's header; (0, 0) for any other file.
 
     The three layouts are those of the WebP container specification: extended, lossless, lossy.
     """
@@ -169,16 +170,16 @@ def as_grey_or_rgb(image: Image.Image) -> Image.Image:
 
 
 def _dpi(image: Image.Image) -> float:
-    """Return the resolution that the file tells, if it makes sense; else that of an A4 page of this size."""
+    """Return the resolution in the file if it is plausible; else that of an A4 page of this size."""
     dpi = max(_resolutions(image))
     if dpi:
         return round(dpi, 1)
-    low, high = ASSUMED_DPI
-    return float(min(high, max(low, round(max(image.size) / A4_INCHES))))
+    min_dpi, max_dpi = ASSUMED_DPI_BOUNDS
+    return float(min(max_dpi, max(min_dpi, round(max(image.size) / A4_INCHES))))
 
 
 def _resolutions(image: Image.Image) -> tuple[float, float]:
-    """Return the resolutions across and down that the file tells; (0, 0) if they make no sense."""
+    """Return the resolutions across and down in the file; (0, 0) if they are implausible."""
     try:
         x, y = (float(value) for value in image.info.get("dpi", (0, 0)))
     except (TypeError, ValueError, ZeroDivisionError):

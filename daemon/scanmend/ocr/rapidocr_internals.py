@@ -1,9 +1,9 @@
-"""All that scanmend uses of RapidOCR beyond its public interface, in one place.
+"""All uses of RapidOCR beyond its public interface, in one place.
 
 RapidOCR's public call runs detector and recogniser at one scale, turns lines upside down, and drops the recogniser's
-probabilities. scanmend needs both models by themselves, and three things of OpenVINO for which RapidOCR has no setting.
-None of it is promised to stay: ``load`` refuses versions for which it was not tested. pyproject.toml must allow only
-those (``rapidocr>=3.10,<3.11``).
+probabilities. scanmend needs each model by itself, and three changes to OpenVINO for which RapidOCR has no setting. All
+of this may change with any version, so ``load`` refuses versions with which it was not tested. pyproject.toml must
+allow only those (``rapidocr>=3.10,<3.11``).
 """
 
 import importlib.metadata
@@ -22,7 +22,8 @@ from scanmend.errors import EngineUnusable
 
 __all__ = ["CheckedSession", "Models", "Pixels", "get_rotate_crop_image", "load"]
 
-TESTED = "3.10."  # beginning of the versions of rapidocr for which this module was tested
+# the beginning of the versions of rapidocr with which this module was tested
+TESTED_VERSIONS = "3.10."
 
 Pixels = NDArray[Any]  # (height, width, 3) uint8, BGR
 
@@ -45,21 +46,21 @@ class Models:
         ``crops``: BGR, resized and padded to ``ratio``, their width over their height.
         """
         batch = np.stack([self.recogniser.resize_norm_img(crop, ratio) for crop in crops])
-        found: Pixels = self.recogniser.session(batch.astype(np.float32))
-        return found
+        outputs: Pixels = self.recogniser.session(batch.astype(np.float32))
+        return outputs
 
 
 def load(threads: int, max_side_px: int, min_line_probability: float) -> Models:
-    """Load both models with OpenVINO; EngineUnusable for an untested version of RapidOCR.
+    """Load both models with OpenVINO. Raise EngineUnusable for an untested version of RapidOCR.
 
-    ``max_side_px``: of the pictures that the detector takes. ``min_line_probability``: mean probability of text from
-    which something is a line.
+    ``max_side_px``: longer side of the pictures for the detector. ``min_line_probability``: mean probability of text
+    from which the detector reports a line.
     """
     version = importlib.metadata.version("rapidocr")
-    if not version.startswith(TESTED):
+    if not version.startswith(TESTED_VERSIONS):
         raise EngineUnusable(
             f"rapidocr {version} is not a version that scanmend was tested with",
-            f"pip install 'rapidocr=={TESTED}*'",
+            f"pip install 'rapidocr=={TESTED_VERSIONS}*'",
         )
     _prepare_openvino()
     engine = RapidOCR(
@@ -85,10 +86,10 @@ def load(threads: int, max_side_px: int, min_line_probability: float) -> Models:
 
 
 def _prepare_openvino() -> None:
-    """Keep OpenVINO from writing an identity into the home folder, and from caching without bound.
+    """Stop OpenVINO from writing an identity into the home folder, and from caching without limit.
 
-    Its cache keeps what was compiled for each size of page and line: 30 MB a page, until ocr.memory ends the child.
-    Call it before RapidOCR imports OpenVINO.
+    Its cache keeps compiled code for each size of page and line: 30 MB per page, until the child reaches ocr.memory.
+    Call this before RapidOCR imports OpenVINO.
     """
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
     from rapidocr.inference_engine.openvino import main as runtime  # noqa: PLC0415
@@ -102,10 +103,10 @@ def _prepare_openvino() -> None:
 
 
 class CheckedSession:
-    """A session of RapidOCR's that raises MemoryError if an inference did not run.
+    """A session of RapidOCR that raises MemoryError if an inference did not run.
 
-    When memory runs out (seen under RLIMIT_DATA, with OpenVINO 2026.4), an inference can return as if nothing was
-    wrong, with the output of the page before. So the old output is marked first.
+    If memory runs out (seen under RLIMIT_DATA, with OpenVINO 2026.4), an inference can return without an error, with
+    the output of the page before. So this class overwrites a value of that output with NaN before each inference.
     """
 
     def __init__(self, session: Any) -> None:
@@ -113,16 +114,16 @@ class CheckedSession:
         self.unchecked = session
 
     def __call__(self, batch: Pixels) -> Pixels:
-        """Return the output for a batch; MemoryError."""
-        old = self.unchecked.session.get_output_tensor().data
-        if old.size:
-            old.flat[0] = np.nan
+        """Return the output for a batch. Raise MemoryError."""
+        previous = self.unchecked.session.get_output_tensor().data
+        if previous.size:
+            previous.flat[0] = np.nan
         try:
-            found: Pixels = self.unchecked(batch)
+            output: Pixels = self.unchecked(batch)
         except Exception as error:
-            if "MemoryError" in str(error):  # RapidOCR hides it in an error of its own
+            if "MemoryError" in str(error):  # RapidOCR raises an error of its own in its place
                 raise MemoryError from None
             raise
-        if not found.size or np.isnan(found.flat[0]):
+        if not output.size or np.isnan(output.flat[0]):
             raise MemoryError
-        return found
+        return output

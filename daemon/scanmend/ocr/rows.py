@@ -8,11 +8,11 @@ from scanmend.ocr.bidi import reads_from_right
 from scanmend.ocr.engines.base import Segment
 from scanmend.page import Box, CharAlternatives, Line, TextSource
 
-SPACE_WIDTH = 0.5  # of the line height: the width of a gap that one space stands for
+SPACE_WIDTH = 0.5  # line heights: width of a gap that is written as one space
 MAX_SPACES = 12  # for one gap
 MIN_SHARED_HEIGHT = 0.5  # of the lower one of two segments of a row
 MAX_SHARED_WIDTH = 0.5  # of the narrower one of two segments of a row
-NEARBY_ROWS = 3  # above, which a segment may belong to
+NEARBY_ROWS = 3  # the last rows, to which the next segment may belong
 
 Region = list[Segment]
 
@@ -38,7 +38,7 @@ def rows_of(region: Region) -> list[Region]:
 
 
 def _is_beside(row: Region, segment: Segment) -> bool:
-    """Return whether the segment belongs to the row: level with its neighbour there, and above or below none of it."""
+    """Return whether the segment is level with its neighbour in the row, and above or below no part of it."""
     nearest = min(row, key=lambda s: abs(middle_x(s) - middle_x(segment)))
     shared_height = min(nearest.box.y1, segment.box.y1) - max(nearest.box.y0, segment.box.y0)
     if shared_height < MIN_SHARED_HEIGHT * min(nearest.box.height, segment.box.height):
@@ -52,7 +52,7 @@ def _is_beside(row: Region, segment: Segment) -> bool:
 
 
 def line_of(row: Region, height: float, block: int) -> Line:
-    """Return a row, given from the left, as one line. ``height``: the line height in pixels."""
+    """Return a row, given from left to right, as one line. ``height``: the line height in pixels."""
     if reads_from_right("".join(s.text for s in row)):
         row = row[::-1]
     text, unsure, doubts = _joined(row, height)
@@ -80,7 +80,7 @@ def _joined(row: Region, height: float) -> tuple[str, list[int], list[CharAltern
     for before, segment in pairwise(row):
         gap = max(segment.box.x0 - before.box.x1, before.box.x0 - segment.box.x1)
         text += " " * max(1, min(MAX_SPACES, round(gap / (SPACE_WIDTH * height))))
-        unsure += [len(text) + at for at in segment.unsure or ()]
+        unsure += [len(text) + offset for offset in segment.unsure or ()]
         doubts += [d.moved(len(text)) for d in segment.doubts or ()]
         text += segment.text
     return text, unsure, doubts

@@ -1,7 +1,7 @@
-"""Part tables that stand side by side, so that each is read by itself, the left one first.
+"""Separate tables that stand side by side, so that each is read by itself, the left one first.
 
-Two tables are parted by a gutter through all their rows that is much wider than the spaces between their columns. A
-single table, however wide its spaces, has no gutter that stands out among several columns on both sides.
+A gutter separates two tables if it goes through all their rows and is much wider than the spaces between their columns.
+A single table has no such gutter with several columns on both sides, however wide its spaces are.
 """
 
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ import numpy as np
 
 from scanmend.ocr.engines.base import Segment
 
-MIN_ROWS = 8  # that stand side by side
+MIN_ROWS = 8  # of tables side by side
 MIN_COLUMNS = 3  # of each table
-GUTTER_RATIO = 2.0  # width of the gutter over the median space between columns, at least
-MIN_GUTTER = 0.5  # of the line height: the gutter's width
+MIN_GUTTER_RATIO = 2.0  # width of the gutter over the median space between columns
+MIN_GUTTER_HEIGHTS = 0.5  # width of the gutter in line heights
 MIN_ROWS_ON_BOTH_SIDES = 0.6  # share of the rows that have text on both sides
-GUTTER_STEP_PX = 4  # between the x at which text is searched
+GUTTER_STEP_PX = 4  # between two x at which text is searched
 
 Row = Sequence[Segment]
 
@@ -47,7 +47,7 @@ def find_gutter(rows: Sequence[Row], line_height: float) -> Gutter | None:
 
 
 def _untouched_stretches(rows: Sequence[Row]) -> set[tuple[int, int]]:
-    """Return the longest stretches of rows whose text some x does not touch: first row, row after the last."""
+    """Return the longest stretches of rows without text at some x: first row, row after the last."""
     width = max(s.box.x1 for row in rows for s in row)
     covered = np.zeros((len(rows), int(width / GUTTER_STEP_PX) + 2), bool)
     for number, row in enumerate(rows):
@@ -62,14 +62,14 @@ def _untouched_stretches(rows: Sequence[Row]) -> set[tuple[int, int]]:
 
 
 def _gutter_x(rows: Sequence[Row], line_height: float) -> float | None:
-    """Return the middle of the space between columns that stands out, if it parts two tables."""
+    """Return the middle of the widest space between columns, if it separates two tables; else None."""
     gaps = _gaps(rows)
     inner = gaps[MIN_COLUMNS - 1 : len(gaps) - MIN_COLUMNS + 1]
     if not inner:
         return None
     left, right = max(inner, key=lambda gap: gap[1] - gap[0])
-    usual = median(b - a for a, b in gaps)
-    if right - left < max(GUTTER_RATIO * usual, MIN_GUTTER * line_height):
+    median_width = median(b - a for a, b in gaps)
+    if right - left < max(MIN_GUTTER_RATIO * median_width, MIN_GUTTER_HEIGHTS * line_height):
         return None
     x = (left + right) / 2
     both = sum(row[0].box.x1 < x < row[-1].box.x0 for row in rows)
@@ -77,7 +77,7 @@ def _gutter_x(rows: Sequence[Row], line_height: float) -> float | None:
 
 
 def _gaps(rows: Sequence[Row]) -> list[tuple[float, float]]:
-    """Return the intervals of x, within the rows' text, that no segment touches."""
+    """Return the intervals of x between the rows' first and last text that no segment touches."""
     spans = sorted((s.box.x0, s.box.x1) for row in rows for s in row)
     gaps = []
     reached = spans[0][1]

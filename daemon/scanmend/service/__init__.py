@@ -1,1 +1,1 @@
-"""Be a service: report the status, answer monitoring, run hooks, and talk to systemd."""
+"""Connect the daemon with its machine: status, monitoring, hooks, systemd."""

@@ -1,8 +1,8 @@
-"""Deliver an event to programs and a webhook for each document that is published or fails, and for alarms.
+"""Deliver events to programs and a webhook: a document was published or failed, an alarm begins or ends.
 
-The journal's moves are the queue of events: the journal also remembers each receiver's position among them, which
-advances only when the receiver has taken the event or has failed for a day. So a crash loses no event, and each
-receiver gets its events in order and at least once. No document waits for a receiver.
+The journal's moves are the queue of events. The journal also stores each receiver's position among them, which advances
+only when the receiver has taken an event or has failed for a day. So a crash loses no event of a document, and each
+receiver gets these events in order and at least once. No document waits for a receiver.
 """
 
 import functools
@@ -23,16 +23,17 @@ from scanmend.store.journal import Journal
 from scanmend.telemetry import log
 from scanmend.telemetry.error_boundary import ErrorBoundary
 
-MOVES_POLL_SECONDS = 1.0  # how often the journal is read for new events
-ALARM_SECONDS = 15.0  # how often the status is checked for trouble
-GIVE_UP_SECONDS = 24 * 3600.0  # how long one event is tried
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0  # seconds between two tries of one event
+MOVES_POLL_SECONDS = 1.0  # between two reads of the journal for new events
+ALARM_CHECK_SECONDS = 15.0  # between two checks of the status for trouble
+GIVE_UP_SECONDS = 24 * 3600.0  # that one event is tried
+# between two tries of one event: doubled, up to the second
+FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS = 1.0, 300.0
 _EVENTS = {State.DONE: Event.PUBLISHED, State.FAILED: Event.FAILED}
 
 
 @dataclass(slots=True)
 class _Delivery:
-    """How far one receiver is. Times are monotonic seconds."""
+    """The progress of one receiver. Times are monotonic seconds."""
 
     receiver: Receiver
     position: int  # of the last move that it has taken
@@ -45,19 +46,19 @@ class Hooks:
     """The delivery of events to all receivers of the configuration."""
 
     def __init__(self, journal: Journal, settings: Settings) -> None:
-        """Start each receiver where it was; a new one hears nothing of the past."""
+        """Resume each receiver at its position; a new one starts at the last move. Raise MachineError."""
         self._journal = journal
         self._settings = settings
         self._deliveries = [self._resume(receiver) for receiver in receivers_of(settings.hooks)]
-        self._troubles: list[str] = []  # that the receivers know of
-        self._alarm_at = 0.0  # monotonic; of the next check
+        self._troubles: list[str] = []  # at the last check
+        self._check_at = 0.0  # of the next check for trouble; monotonic
         self._paused_until = 0.0  # monotonic
         self._log = log.get("hooks")
         self._boundary = ErrorBoundary(self._log)
 
     @property
     def configured(self) -> bool:
-        """Return whether there is a receiver."""
+        """Return whether the configuration has a receiver."""
         return bool(self._deliveries)
 
     def run(self, stop: threading.Event) -> None:
@@ -66,7 +67,7 @@ class Hooks:
             self.turn(time.monotonic(), stop.is_set)
 
     def turn(self, now: float, is_stopping: IsStopping) -> None:
-        """Deliver what is new at ``now``, in monotonic seconds. Never raise: after a failure, pause."""
+        """Deliver the new events at ``now`` (monotonic seconds). Never raise; pause after an error."""
         if now < self._paused_until:
             return
         failure = self._boundary.attempt(functools.partial(self._deliver_all, now, is_stopping))
@@ -78,8 +79,8 @@ class Hooks:
             while now >= delivery.retry_at and not is_stopping():
                 if not self._deliver_next(delivery, is_stopping):
                     break
-        if now >= self._alarm_at:
-            self._alarm_at = now + ALARM_SECONDS
+        if now >= self._check_at:
+            self._check_at = now + ALARM_CHECK_SECONDS
             self._check_for_trouble(is_stopping)
 
     def _resume(self, receiver: Receiver) -> _Delivery:
@@ -91,7 +92,7 @@ class Hooks:
         return delivery
 
     def _deliver_next(self, delivery: _Delivery, is_stopping: IsStopping) -> bool:
-        """Deliver the next event; return whether another may follow at once."""
+        """Deliver the next event; return whether the one after it may follow at once."""
         found = self._journal.next_move(delivery.position, tuple(_EVENTS))
         if found is None:
             return False
@@ -111,16 +112,16 @@ class Hooks:
         return True
 
     def _give_up(self, delivery: _Delivery, document: Document, failure: str) -> bool:
-        """Return whether a failed event is given up; else plan the next try."""
-        about = {"hook": delivery.receiver.name, "document": document.name, "reason": failure}
+        """Return whether to give a failed event up; if not, schedule the next try."""
+        fields = {"hook": delivery.receiver.name, "document": document.name, "reason": failure}
         now = time.monotonic()
         if now - delivery.first_try > GIVE_UP_SECONDS:
-            self._log.error("gave up a hook's event", **about)
+            self._log.error("gave up a hook's event", **fields)
             return True
-        pause = back_off(delivery.failures, FIRST_PAUSE, LONGEST_PAUSE)
+        pause = back_off(delivery.failures, FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS)
         delivery.failures += 1
         delivery.retry_at = now + pause
-        self._log.warning("hook failed, trying again", **about, seconds=pause)
+        self._log.warning("hook failed, trying again", **fields, seconds=pause)
         return False
 
     def _advance(self, delivery: _Delivery, position: int) -> None:
@@ -153,7 +154,7 @@ class Hooks:
         return message
 
     def _check_for_trouble(self, is_stopping: IsStopping) -> None:
-        """Raise an alarm when trouble begins, and another when it ends. Each is tried once: it is soon out of date."""
+        """Send an alarm when trouble begins, and an all-clear when it ends. Try each once: it is soon out of date."""
         found = troubles(read_status(self._settings), time.time())
         changed = bool(found) != bool(self._troubles)
         self._troubles = found

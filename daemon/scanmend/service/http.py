@@ -22,8 +22,8 @@ from scanmend.errors import ConfigError, ScanmendError
 from scanmend.service.status import read_status, troubles
 from scanmend.telemetry import log, metrics
 
-CLIENT_SECONDS = 10.0  # how long a client may take for its request
-SERVER_JOIN_SECONDS = 2.0  # how long the server's thread may take to end
+CLIENT_TIMEOUT_SECONDS = 10.0  # that a client may take for its request
+SERVER_JOIN_SECONDS = 2.0  # that the server's thread may take to end
 _PLAIN = "text/plain; charset=utf-8"
 
 
@@ -37,19 +37,19 @@ class Response:
 
     @classmethod
     def text(cls, status: int, text: str) -> "Response":
-        """Return a response with one line or several of plain text."""
+        """Return a response of plain text, which ends with a newline."""
         return cls(status, _PLAIN, f"{text}\n".encode())
 
 
 class StatusCollector(Collector):
-    """The metrics that the journal knows; each scrape reads them anew."""
+    """The metrics from the journal, which each scrape reads anew."""
 
     def __init__(self, settings: Settings) -> None:
         """Read nothing yet."""
         self._settings = settings
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield the metrics of this moment. Raises MachineError or ConfigError if the journal can't be read."""
+        """Yield the current metrics. Raise MachineError or ConfigError if the journal can't be read."""
         now = time.time()
         status = read_status(self._settings)
         documents = GaugeMetricFamily("scanmend_documents", "Documents by state", labels=["state"])
@@ -69,14 +69,14 @@ class MonitoringServer:
     """An HTTP server in a thread of its own, with one more thread for each request."""
 
     def __init__(self, settings: Settings, listen: str) -> None:
-        """Start to serve at ``listen``, as in ``web.listen``. Raises ConfigError if that is impossible."""
+        """Start to serve at ``listen``: a path, or host:port, as in ``web.listen``. Raise ConfigError if that fails."""
         self._socket_path = listen if listen.startswith("/") else None
         handler = _handler_class(_routes(settings))
         try:
             self._server = self._bind(listen, handler)
         except OSError as error:
-            what = f"{settings.file}: web.listen: {listen}: {error.strerror}"
-            raise ConfigError(what) from None
+            message = f"{settings.file}: web.listen: {listen}: {error.strerror}"
+            raise ConfigError(message) from None
         self._thread = threading.Thread(target=self._server.serve_forever, name="web", daemon=True)
         self._thread.start()
         log.get("web").info("serving metrics and health", listen=listen)
@@ -120,7 +120,7 @@ def _routes(settings: Settings) -> dict[str, Route]:
 
 def _handler_class(routes: dict[str, Route]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        timeout = CLIENT_SECONDS
+        timeout = CLIENT_TIMEOUT_SECONDS
 
         def do_GET(self) -> None:
             route = routes.get(urllib.parse.urlsplit(self.path).path)
@@ -144,7 +144,7 @@ def _handler_class(routes: dict[str, Route]) -> type[BaseHTTPRequestHandler]:
 
 
 def _respond(route: Route) -> Response:
-    """Error boundary: answer a request, also if the journal can't be read."""
+    """Return the route's response, or one that reports its error. Never raise."""
     try:
         return route()
     except ScanmendError as error:

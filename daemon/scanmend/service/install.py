@@ -1,4 +1,4 @@
-"""Install the systemd unit with its user and folders, and remove them; an ordered list of actions that can be shown."""
+"""Install or remove the systemd service. Each is an ordered list of actions, which ``dry_run`` only prints."""
 
 import functools
 import os
@@ -30,16 +30,16 @@ _HOMES = ("/home/", "/root/", "/run/user/")
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One action of an installation. ``description`` is imperative, such as "write /etc/…"."""
+    """One action of an installation. ``description``: in the imperative, such as "write /etc/…"."""
 
     description: str
     perform: Callable[[], object]
 
 
 def install(*, dry_run: bool, start: bool) -> None:
-    """Install and enable the service; ``dry_run``: only print the actions.
+    """Install and enable the service. ``dry_run``: only print the actions. ``start``: also start the service.
 
-    Raises UsageError or MachineError with the remedy.
+    Raise UsageError without root's rights, MachineError if the machine does not run systemd or a command fails.
     """
     program = _program()
     actions = [
@@ -48,7 +48,7 @@ def install(*, dry_run: bool, start: bool) -> None:
         _run("systemd-sysusers", str(SYSUSERS)),
         _run("systemd-tmpfiles", "--create", str(TMPFILES)),
         *_configuration(),
-        # reads the configuration that an action before has written
+        # needs the configuration that the action before it has written
         Action(f"write {UNIT}", lambda: _write_unit(program)),
         _run("systemctl", "daemon-reload"),
         _run("systemctl", "enable", *(["--now"] if start else []), "scanmend.service"),
@@ -60,7 +60,10 @@ def install(*, dry_run: bool, start: bool) -> None:
 
 
 def uninstall(*, dry_run: bool) -> None:
-    """Remove the service; documents, configuration and user stay. ``dry_run``: only print the actions."""
+    """Remove the service, but keep documents, configuration and user. ``dry_run``: only print the actions.
+
+    Raise as ``install`` does.
+    """
     actions = []
     if UNIT.exists() or dry_run:
         actions.append(_run("systemctl", "disable", "--now", "scanmend.service"))
@@ -98,7 +101,7 @@ def system_config(text: str) -> str:
 
 
 def _configuration() -> list[Action]:
-    """Return the actions that write the configuration and the profiles that are not there yet."""
+    """Return the actions that write the configuration and the profiles, unless they exist."""
     actions = []
     if not CONFIG.exists():
         actions.append(_write(CONFIG, system_config(_shipped("etc/scanmend.yaml"))))
@@ -115,7 +118,7 @@ def _write_unit(program: str) -> None:
 
 
 def _devices() -> str:
-    """Return the unit's lines about devices: none is open but the GPU's."""
+    """Return the unit's lines about devices: allow only the GPU's, if there is a GPU."""
     found = [device for device in _GPU_DEVICES if os.path.exists(device)]
     if not found:
         return "PrivateDevices=yes"
@@ -127,14 +130,14 @@ def _devices() -> str:
 
 
 def _protect_home(paths: Collection[str]) -> str:
-    """Return ProtectHome= for these paths: homes are hidden, or read-only if one of the paths is in a home."""
+    """Return the value of ProtectHome=: hide the homes, or make them read-only if one of the paths is in one."""
     return "read-only" if any(path.startswith(_HOMES) for path in paths) else "yes"
 
 
 def _program() -> str:
     """Return the path of this installation's `scanmend`.
 
-    Raises MachineError if it is missing, or if the service's user can't run it.
+    Raise MachineError if it is missing, or the service's user can't run it.
     """
     program = Path(sys.executable).parent / "scanmend"
     remedy = (
@@ -146,8 +149,10 @@ def _program() -> str:
     interpreter = Path(os.path.realpath(sys.executable))
     for path in (program, *program.parents, interpreter, *interpreter.parents):
         if not path.stat().st_mode & stat.S_IXOTH:
-            what = f"{program}: the service's user can't run it, since {path} is closed to others"
-            raise MachineError(what, f"install it elsewhere: {remedy}")
+            message = (
+                f"{program}: the service's user can't run it, since {path} is closed to others"
+            )
+            raise MachineError(message, f"install it elsewhere: {remedy}")
     return str(program)
 
 
@@ -174,8 +179,8 @@ def _run(*command: str) -> Action:
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=False)
         except OSError as error:
-            what = f"{command[0]}: {error.strerror}"
-            raise MachineError(what, "run this on a machine with systemd") from None
+            message = f"{command[0]}: {error.strerror}"
+            raise MachineError(message, "run this on a machine with systemd") from None
         if done.returncode != 0:
             raise MachineError(f"{' '.join(command)}: {done.stderr.strip() or done.returncode}")
 

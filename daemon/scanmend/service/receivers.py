@@ -15,18 +15,18 @@ from typing import Any
 
 from scanmend.config.settings import HooksSettings
 
-WEBHOOK_SECONDS = 15.0  # how long a request may take
-_STOP_POLL_SECONDS = 0.1  # how often a program is asked whether it has ended
+WEBHOOK_SECONDS = 15.0  # that a request may take
+_STOP_POLL_SECONDS = 0.1  # between two checks whether a program has ended
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "USER", "LOGNAME", "TMPDIR")
 
 Message = dict[str, Any]
 IsStopping = Callable[[], bool]
-# delivers a message and returns why that failed, or None; gives up when the daemon stops
+# delivers a message; returns why that failed, or None; gives up when the daemon stops
 Deliver = Callable[[Message, IsStopping], str | None]
 
 
 class Event(enum.StrEnum):
-    """What a receiver hears of. Receivers of alarms hear of their end as well."""
+    """The events that receivers get. A receiver of alarms gets the all-clear, too."""
 
     PUBLISHED = "published"
     FAILED = "failed"
@@ -36,10 +36,7 @@ class Event(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """A program or an address of the configuration, with the events that it hears of.
-
-    The journal knows it by ``name``.
-    """
+    """A configured program or address, with the events that it gets. ``name``: its key in the journal."""
 
     name: str
     events: frozenset[Event]
@@ -47,7 +44,7 @@ class Receiver:
 
 
 def receivers_of(hooks: HooksSettings) -> list[Receiver]:
-    """Return the receivers that are configured."""
+    """Return the receivers in the configuration."""
     commands = (
         ("on published", hooks.on_published, {Event.PUBLISHED}),
         ("on failed", hooks.on_failure, {Event.FAILED}),
@@ -64,7 +61,10 @@ def receivers_of(hooks: HooksSettings) -> list[Receiver]:
 
 
 def _to_program(command: tuple[str, ...], seconds: float) -> Deliver:
-    """Return a delivery that runs a program, never a shell, with the message in its environment."""
+    """Return a function that runs a program, without a shell, with the message in its environment.
+
+    ``seconds``: that the program may take.
+    """
 
     def deliver(message: Message, is_stopping: IsStopping) -> str | None:
         try:
@@ -92,7 +92,7 @@ def _to_program(command: tuple[str, ...], seconds: float) -> Deliver:
 
 
 def _environment(message: Message) -> dict[str, str]:
-    """Return a program's whole environment: some of ours, and SCANMEND_… for each value of the message."""
+    """Return a program's whole environment: ``_INHERITED``, and SCANMEND_… for each value of the message."""
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return inherited | {
         f"SCANMEND_{key.upper()}": str(value).replace("\0", "")
@@ -102,7 +102,7 @@ def _environment(message: Message) -> dict[str, str]:
 
 
 def _to_address(address: str) -> Deliver:
-    """Return a delivery that posts the message as JSON."""
+    """Return a function that posts the message as JSON."""
 
     def deliver(message: Message, _: IsStopping) -> str | None:
         headers = {"Content-Type": "application/json", "User-Agent": "scanmend"}

@@ -1,4 +1,4 @@
-"""Report what the daemon does, from the journal alone: this works while the daemon hangs or is dead."""
+"""Report the daemon's status from the journal alone, which works even if the daemon hangs or is dead."""
 
 import datetime
 from collections.abc import Mapping, Sequence
@@ -9,17 +9,17 @@ from scanmend.document import ACTIVE, Document, Fact, FactKey, State
 from scanmend.store.lock import running
 from scanmend.store.queries import JournalReader
 
-LISTED = 10  # documents that a report lists for each state
-OUTAGE_SECONDS = 300.0  # a share may be away, or a disk full, for this long before it is trouble
-STALL_SECONDS = 1800.0  # work without any progress for longer is trouble
+MAX_LISTED = 10  # documents that a report lists per state
+OUTAGE_SECONDS = 300.0  # after which a share that is away, or a full disk, counts as trouble
+NO_PROGRESS_SECONDS = 1800.0  # after which work without any progress counts as trouble
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What the daemon does at one moment.
+    """The daemon's status at one moment.
 
-    ``process``: the daemon's id, if it runs. The lists hold at most ``LISTED`` documents. Times are seconds since the
-    epoch.
+    ``process``: the daemon's process id; None if none runs. The lists hold at most ``MAX_LISTED`` documents. Times are
+    seconds since the epoch.
     """
 
     process: int | None
@@ -41,19 +41,19 @@ IN_WORK = (State.READING, State.PUBLISHING, State.PUTTING_AWAY)
 
 
 def read_status(settings: Settings) -> Status:
-    """Read the status from the journal in this configuration's state folder."""
+    """Read the status from the journal in the state folder. Raise ConfigError or MachineError if it can't be read."""
     process = running(settings.folders.state)
     journal = JournalReader.open_beside(settings.folders.state)
     if journal is None:
         return Status(process)
     try:
-        in_work = list(journal.in_state(*ACTIVE[1:], limit=LISTED))
+        in_work = list(journal.in_state(*ACTIVE[1:], limit=MAX_LISTED))
         return Status(
             process,
             counts=journal.counts(),
-            waiting=journal.latest(State.SETTLING, LISTED),
+            waiting=journal.latest(State.SETTLING, MAX_LISTED),
             in_work=[(d, sum(map(len, journal.pages.progress(d.id)))) for d in in_work],
-            failed=journal.latest(State.FAILED, LISTED),
+            failed=journal.latest(State.FAILED, MAX_LISTED),
             facts=journal.facts.all(),
             oldest=journal.waiting_since(),
             last_write=journal.last_write(),
@@ -63,7 +63,7 @@ def read_status(settings: Settings) -> Status:
 
 
 def troubles(status: Status, now: float) -> list[str]:
-    """Return what an administrator must know, one line each. ``now``: seconds since the epoch."""
+    """Return the problems for an administrator, one line each. ``now``: seconds since the epoch."""
     found = []
     if status.process is None:
         found.append("no daemon is running; start it: systemctl start scanmend, or scanmend run")
@@ -71,7 +71,7 @@ def troubles(status: Status, now: float) -> list[str]:
         fact = status.facts.get(key)
         if fact and now - fact.since > OUTAGE_SECONDS:
             found.append(f"{key} {fact.value} since {time_text(fact.since)}: {fact.reason}")
-    if status.in_work and status.process and now - status.last_write > STALL_SECONDS:
+    if status.in_work and status.process and now - status.last_write > NO_PROGRESS_SECONDS:
         document, _ = status.in_work[0]
         since = time_text(status.last_write)
         found.append(f"no progress since {since}, though {document.name} is in work")
@@ -79,7 +79,7 @@ def troubles(status: Status, now: float) -> list[str]:
 
 
 def summary(journal: JournalReader) -> str:
-    """Return one line about what the daemon does, from its open journal."""
+    """Return the daemon's status in one line, from its open journal."""
     status = Status(None, journal.counts())
     waiting = status.count(State.SETTLING, State.QUEUED)
     in_work, done = status.count(*IN_WORK), status.count(State.DONE)

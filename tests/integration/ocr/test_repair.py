@@ -30,7 +30,7 @@ PAGES = 4
 def _nothing_remembered() -> Iterator[None]:
     yield
     repair._last.clear()
-    document._opens_by_itself.clear()
+    document._opens_unrepaired.clear()
 
 
 def _made(kind: str, **how: Any) -> bytes:

@@ -10,8 +10,8 @@ from journals import document
 from scanmend.config.settings import FoldersSettings, Settings
 from scanmend.document import Fact, State
 from scanmend.service.status import (
+    NO_PROGRESS_SECONDS,
     OUTAGE_SECONDS,
-    STALL_SECONDS,
     Status,
     read_status,
     troubles,
@@ -26,7 +26,7 @@ BOOK = document(since=NOW, first_seen=NOW)
 def test_a_running_daemon_with_progress_or_without_work_has_no_trouble() -> None:
     assert troubles(RUNNING, NOW) == []
     assert (
-        troubles(replace(RUNNING, last_write=NOW - STALL_SECONDS - 1), NOW) == []
+        troubles(replace(RUNNING, last_write=NOW - NO_PROGRESS_SECONDS - 1), NOW) == []
     )  # nothing is in work
 
 
@@ -47,7 +47,7 @@ def test_a_failed_model_is_not_trouble() -> None:
 
 
 def test_work_without_progress_is_trouble() -> None:
-    status = replace(RUNNING, in_work=[(BOOK, 2)], last_write=NOW - STALL_SECONDS - 1)
+    status = replace(RUNNING, in_work=[(BOOK, 2)], last_write=NOW - NO_PROGRESS_SECONDS - 1)
 
     assert "though desk/book.pdf is in work" in troubles(status, NOW)[0]
     assert troubles(status, NOW - 60) == []

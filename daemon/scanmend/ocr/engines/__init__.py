@@ -1,1 +1,1 @@
-"""The OCR engines behind one protocol: an upright page in, segments of text out."""
+"""The OCR engines behind one protocol: an upright page goes in, segments of text come out."""

@@ -1,7 +1,7 @@
 """Aspose.OCR for Python via .NET, the engine of offices that have a licence.
 
-Without a licence it gives only the beginning of a page, followed by a line of its own. Such a reading is marked as
-evaluation and truncated, the line is removed, and nothing beyond what the evaluation grants is used. Without OpenSSL
+Without a licence it returns only the beginning of a page, followed by a line of its own. This module removes that line,
+marks such a reading as evaluation and truncated, and uses nothing beyond what the evaluation grants. Without OpenSSL
 1.1 the .NET runtime ends the whole process: ``scanmend.backends.ocr_engines`` looks for it first.
 """
 
@@ -25,19 +25,20 @@ ASPOSE_LANGUAGES: dict[str, str] = dict(
     )
 )
 DETECT_AREAS_MODE = "UNIVERSAL"  # works without a network, unlike some other modes
-TRIAL = "Trial Licenses"  # in the line that the evaluation appends
-MATCHED_CHARACTERS = 12  # at the start of a granted line, by which its box is found
+TRIAL_MARK = "Trial Licenses"  # in the line that the evaluation appends to a page
+MATCHED_PREFIX_CHARACTERS = 12  # at the start of a granted line, which find its box
 
 
 class Aspose:
-    """The engine; one .NET runtime in one child."""
+    """The engine. One child has one .NET runtime."""
 
     def __init__(
         self, languages: tuple[str, ...], licence: str | None, *, allow_evaluation: bool
     ) -> None:
         """Start the .NET runtime and set the licence.
 
-        Raises EngineUnusable if the licence is not accepted, or there is none and ``allow_evaluation`` is false.
+        ``licence``: path of the licence file. Raise EngineUnusable if the licence is not accepted, or there is none and
+        ``allow_evaluation`` is false.
         """
         unknown = [code for code in languages if code not in ASPOSE_LANGUAGES]
         if unknown:
@@ -85,7 +86,7 @@ class Aspose:
 
 
 def _is_licensed(api: Any, licence: str | None) -> bool:
-    """Set the licence file, if any, and return whether Aspose is licensed; EngineUnusable if it refuses the file."""
+    """Set the licence file, if any; return whether Aspose is licensed. Raise EngineUnusable if it refuses the file."""
     holder = api.License()
     if licence:
         try:
@@ -99,7 +100,7 @@ def _is_licensed(api: Any, licence: str | None) -> bool:
 
 
 def _segment(line: Any) -> Segment:
-    """Return Aspose's line as a segment; it gives confidences in percent or as shares."""
+    """Return a line of Aspose as a segment. Its confidence may be in percent or a share."""
     area = line.line
     confidence = float(line.confidence)
     confidence = confidence / 100 if confidence > 1 else confidence
@@ -109,12 +110,15 @@ def _segment(line: Any) -> Segment:
 
 
 def _granted(lines: list[Segment], text: str, page: Box) -> tuple[Segment, ...]:
-    """Return the text that the evaluation grants, each line with the box of the line that it begins, else the page's."""
+    """Return the lines of ``text``, which the evaluation grants, with the boxes of the lines that they begin.
+
+    A line that begins none of ``lines`` gets the box ``page``.
+    """
     granted = []
-    for words in (line.strip() for line in text.splitlines() if TRIAL not in line):
-        if words:
-            start = words[:MATCHED_CHARACTERS]
-            near = next((line for line in lines if line.text.startswith(start)), None)
-            box, confidence = (near.box, near.confidence) if near else (page, None)
-            granted.append(Segment(words, box, confidence))
+    for granted_line in (line.strip() for line in text.splitlines() if TRIAL_MARK not in line):
+        if granted_line:
+            start = granted_line[:MATCHED_PREFIX_CHARACTERS]
+            match = next((line for line in lines if line.text.startswith(start)), None)
+            box, confidence = (match.box, match.confidence) if match else (page, None)
+            granted.append(Segment(granted_line, box, confidence))
     return tuple(granted)

@@ -1,4 +1,4 @@
-"""The protocol of OCR engines, and the values that pass through it."""
+"""The protocol of OCR engines, and its types."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
@@ -11,7 +11,7 @@ from scanmend.page import Box, CharAlternatives, EngineInfo, TextSource
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A piece of text as an engine gives it: usually a run of words on one line.
+    """A piece of text as an engine returns it: usually the words of one line.
 
     ``box``: in pixels of the upright page. ``confidence``: 0..1, or None if the source has none. ``unsure``, ``doubts``
     and ``source``: as in ``page.Line``. ``spaces``: middle and width of each space of ``text``, in pixels of the page;
@@ -43,7 +43,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class UprightPage:
-    """A page as an engine reads it, mode L or RGB.
+    """An upright page for an engine, in mode L or RGB.
 
     ``turn``: degrees clockwise (0, 90, 180, 270) by which it was turned. ``coarse_lines``: the lines that were found
     when its direction was determined, as quadrangles; None if it was not searched as it is now.
@@ -57,7 +57,7 @@ class UprightPage:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """All segments of a page, in no order. ``truncated``: the engine gave less than the page holds."""
+    """All segments of a page, in no order. ``truncated``: the engine returned less than the page holds."""
 
     segments: tuple[Segment, ...]
     truncated: bool = False
@@ -71,4 +71,4 @@ class Engine(Protocol):
         """Return name, version, languages and settings, for the sidecar."""
 
     def read(self, page: UprightPage) -> Reading:
-        """Read a page."""
+        """Return the segments of a page. Raise ChildError if the engine fails on it."""

@@ -1,4 +1,4 @@
-"""Load the OCR engine of a configuration; only the chosen one is imported."""
+"""Load the configured OCR engine; import no other one."""
 
 import functools
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from scanmend.ocr.engines.base import Engine
 
 @dataclass(frozen=True, slots=True)
 class EngineChoice:
-    """Which engine, and how it is set up.
+    """An engine and its settings.
 
-    ``languages``: ISO 639-1 codes. ``licence`` and ``allow_evaluation``: of Aspose.
+    ``languages``: ISO 639-1 codes. ``licence`` (a path) and ``allow_evaluation``: of Aspose.
     """
 
     name: str
@@ -21,12 +21,12 @@ class EngineChoice:
 
 @functools.lru_cache(maxsize=1)
 def loaded(choice: EngineChoice) -> Engine:
-    """Return the engine, kept in this process until another one is chosen; EngineUnusable."""
+    """Return the engine, which stays loaded until another one is chosen. Raise EngineUnusable."""
     return load(choice)
 
 
 def load(choice: EngineChoice) -> Engine:
-    """Load an engine; EngineUnusable with the remedy if that can't be done here."""
+    """Load an engine. Raise EngineUnusable, with the remedy, if that is impossible on this machine."""
     if choice.name == "aspose":
         from scanmend.ocr.engines.aspose import Aspose  # noqa: PLC0415 - only the chosen engine
 

@@ -1,4 +1,4 @@
-"""An engine that reads nothing, to measure what the daemon itself costs. Never for documents."""
+"""An engine that reads nothing, to measure the cost of the daemon itself. Never for documents."""
 
 import os
 
@@ -13,7 +13,7 @@ class Null:
     """The engine: returns the same line for every page, at once."""
 
     def __init__(self, languages: tuple[str, ...]) -> None:
-        """Raise EngineUnusable outside of the benches and tests, whatever the daemon allowed."""
+        """Raise EngineUnusable outside of benches and tests, even if the daemon allowed the engine."""
         if os.environ.get(NULL_ALLOWED) != "1":
             raise EngineUnusable(
                 "ocr.engine: null reads nothing", "it is for scanmend's own benches"
@@ -21,7 +21,7 @@ class Null:
         self._languages = languages
 
     def info(self) -> EngineInfo:
-        """Return its name, by which the sidecar tells that nothing was read."""
+        """Return its name, which tells readers of the sidecar that nothing was read."""
         return EngineInfo("null", "0", self._languages)
 
     def read(self, page: UprightPage) -> Reading:

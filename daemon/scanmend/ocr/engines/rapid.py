@@ -1,7 +1,7 @@
 """RapidOCR (PP-OCR models, run by OpenVINO), the engine that scanmend ships with.
 
 The detector works on a page scaled to its text's height (``detection``), the recogniser on crops at full resolution.
-RapidOCR's classifier is left out: it turns single lines upside down. The page's direction is found in ``orientation``.
+RapidOCR's classifier is not used, since it turns single lines upside down; ``orientation`` finds the page's direction.
 """
 
 import importlib.metadata
@@ -13,20 +13,20 @@ from scanmend.ocr.engines.base import Reading, Segment, UprightPage
 from scanmend.ocr.line_models import LineModels, RecognisedLine
 from scanmend.page import Box, EngineInfo
 
-# What the recogniser in the wheel (PP-OCRv6 small) knows: Chinese, Japanese and the Latin alphabets. Not Vietnamese: it
-# lists the language, but lacks two letters in three.
+# The languages of the recogniser in the wheel (PP-OCRv6 small): Chinese, Japanese and those in Latin letters. It lists
+# Vietnamese, too, but lacks two thirds of its letters.
 RAPIDOCR_LANGUAGES = frozenset(
     "af az bs ca cs cy da de en es et eu fi fr ga gl hr hu id is it ja ku la lb lt lv mi ms mt nl no oc "  # noqa: SIM905
     "pl pt qu rm ro rs sk sl sq sr sv sw tl tr uz zh".split()
 )
-MIN_SCORE = 0.6  # confidence of a line; less is noise, a picture or a stain
+MIN_LINE_CONFIDENCE = 0.6  # below it, a line is noise, a picture or a stain
 
 
 class Rapid:
     """The engine. All instances share the models of the process."""
 
     def __init__(self, languages: tuple[str, ...]) -> None:
-        """Load the models; EngineUnusable if they lack a language."""
+        """Load the models. Raise EngineUnusable if they lack a language."""
         unknown = [code for code in languages if code.split("-")[0] not in RAPIDOCR_LANGUAGES]
         if unknown:
             raise EngineUnusable(
@@ -45,7 +45,7 @@ class Rapid:
             "detect_side": detection.MAX_FINE_SIDE_PX,
             "detect_height": detection.LINE_HEIGHT_PX,
             "line": line_models.MIN_LINE_PROBABILITY,
-            "least_score": MIN_SCORE,
+            "least_score": MIN_LINE_CONFIDENCE,
             "sure": line_models.SURE_OF_CHARACTER,
             "space": line_models.MIN_SPACE_PROBABILITY,
             "space_within": line_models.MIN_SPACE_PROBABILITY_WITHIN,
@@ -64,11 +64,13 @@ class Rapid:
         segments = (
             _segment(line, bounds(quad))
             for quad, line in zip(quads, lines, strict=True)
-            if line.text and line.confidence >= MIN_SCORE
+            if line.text and line.confidence >= MIN_LINE_CONFIDENCE
         )
         return Reading(tuple(segments))
 
 
 def _segment(line: RecognisedLine, box: Box) -> Segment:
-    spaces = tuple((box.x0 + at * box.width, share * box.width) for at, share in line.spaces)
+    spaces = tuple(
+        (box.x0 + middle * box.width, width * box.width) for middle, width in line.spaces
+    )
     return Segment(line.text, box, line.confidence, line.unsure, spaces, line.doubts)

@@ -1,9 +1,9 @@
-"""Tesseract 5, the system's library: a page in, words with boxes out, as TSV.
+"""Tesseract 5, the system's library: a page goes in, words with boxes come out, as TSV.
 
-The library is called through ctypes. Without starting the program for each page it takes three quarters of the CPU. The
-wheel of tesserocr (MIT) brings a Tesseract of its own, 5.5.4: on 10 receipts and typed pages it took 0.38 s of CPU a
-page against 0.47 s of Debian 12's 5.3.0, and read some words otherwise. It finds no traineddata of the system, and its
-library gets no security updates from the system; hence the system's library.
+The library is called through ctypes. Compared with one start of the program per page, that takes three quarters of the
+CPU time. The wheel of tesserocr (MIT) brings a Tesseract of its own, 5.5.4: on 10 receipts and typed pages it took 0.38
+s of CPU per page, Debian 12's 5.3.0 took 0.47 s, and they read some words differently. But it does not find the
+system's traineddata, and the system's security updates don't reach its library.
 """
 
 import csv
@@ -19,11 +19,11 @@ from scanmend.errors import ChildError, EngineUnusable
 from scanmend.ocr.engines.base import Reading, Segment, UprightPage
 from scanmend.page import Box, EngineInfo
 
-LIBRARY = "libtesseract.so.5"  # the number of its interface is that of its version
-MIN_TOLD_DPI = 70  # Tesseract takes a lower resolution for a mistake
-MAX_WORD_GAP = 1.2  # line heights: words farther apart are segments of their own
-PAGE_SEGMENTATION = 3  # automatic, without the page's orientation
-TSV_WORD_LEVEL = "5"  # of a row for a word
+LIBRARY = "libtesseract.so.5"  # its interface has the number of its major version
+MIN_PASSED_DPI = 70  # Tesseract does not believe a lower resolution
+MAX_WORD_GAP = 1.2  # line heights between two words of one segment
+PAGE_SEGMENTATION = 3  # PSM_AUTO: automatic, without detection of the orientation
+TSV_WORD_LEVEL = "5"  # the level of rows for words
 TSV_COLUMNS = [
     "level",
     "page_num",
@@ -54,10 +54,10 @@ TRAINEDDATA: dict[str, str] = dict(
 
 
 class Tesseract:
-    """The engine: the library that the program of this name uses, kept in memory from page to page."""
+    """The engine: the library of the program ``tesseract``, which stays in memory from page to page."""
 
     def __init__(self, languages: tuple[str, ...]) -> None:
-        """Load library and languages; EngineUnusable with the package to install if one is missing."""
+        """Load library and languages. Raise EngineUnusable, with the package to install, if one is missing."""
         self._library = _load_library()
         self._languages = languages
         self._version = self._library.TessVersion().decode()
@@ -70,9 +70,9 @@ class Tesseract:
         self._library.TessBaseAPISetPageSegMode(self._api, PAGE_SEGMENTATION)
 
     def _check_data(self, failed: bool) -> None:
-        """Raise EngineUnusable if a language has no data, or none was loaded (``failed``).
+        """Raise EngineUnusable if a language has no data, or the library could not load them (``failed``).
 
-        With another language beside it, the library itself would read on without the missing one.
+        The library itself ignores a missing language if there is another one.
         """
         folder = (self._library.TessBaseAPIGetDatapath(self._api) or b"").decode()
         for code, name in zip(self._languages or ("en",), self._names, strict=True):
@@ -94,29 +94,29 @@ class Tesseract:
         return EngineInfo("tesseract", self._version, self._languages, settings)
 
     def read(self, page: UprightPage) -> Reading:
-        """Read an upright page; ChildError if the library fails on it."""
+        """Return the segments of an upright page. Raise ChildError if the library fails on it."""
         grey = page.image.convert("L")
         width, height = grey.size
         library, api = self._library, self._api
         library.TessBaseAPISetImage(api, grey.tobytes(), width, height, 1, width)
-        library.TessBaseAPISetSourceResolution(api, max(MIN_TOLD_DPI, round(page.dpi)))
+        library.TessBaseAPISetSourceResolution(api, max(MIN_PASSED_DPI, round(page.dpi)))
         try:
             if library.TessBaseAPIRecognize(api, None) != 0:
                 raise ChildError("tesseract can't read this page", "it does not say why")
-            found = library.TessBaseAPIGetTsvText(api, 0)
-            if not found:
+            tsv = library.TessBaseAPIGetTsvText(api, 0)
+            if not tsv:
                 raise ChildError("tesseract gives no result for this page", "it does not say why")
             try:
-                rows = ctypes.string_at(found).decode("utf-8", "replace")
+                text = ctypes.string_at(tsv).decode("utf-8", "replace")
             finally:
-                library.TessDeleteText(found)
+                library.TessDeleteText(tsv)
         finally:
             library.TessBaseAPIClear(api)
-        return Reading(tuple(segments_of(rows)))
+        return Reading(tuple(segments_of(text)))
 
 
 def _load_library() -> Any:
-    """Return Tesseract's C interface (capi.h), with the types of the functions that are used; EngineUnusable."""
+    """Return Tesseract's C interface (capi.h), with the types of the used functions. Raise EngineUnusable."""
     try:
         library = ctypes.CDLL(LIBRARY)
     except OSError:
@@ -136,7 +136,7 @@ def _load_library() -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Word:
-    """One word: its line (numbers of block, paragraph and line), text, box in pixels and confidence (0..1)."""
+    """One word. ``line``: numbers of block, paragraph and line. ``box``: in pixels. ``confidence``: 0..1."""
 
     line: tuple[str, str, str]
     text: str
@@ -145,7 +145,7 @@ class _Word:
 
 
 def segments_of(tsv: str) -> list[Segment]:
-    """Return the segments of Tesseract's TSV: the words of a line, parted where a gap is wider than a word space."""
+    """Return the segments of Tesseract's TSV: the words of a line, cut at gaps of more than ``MAX_WORD_GAP``."""
     runs: list[list[_Word]] = []
     for word in _words(tsv):
         last = runs[-1][-1] if runs else None

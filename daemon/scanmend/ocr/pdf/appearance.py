@@ -1,7 +1,7 @@
-"""Give form fields and notes without an appearance one, so that their text becomes part of the page.
+"""Draw form fields and notes that have no appearance, so that their text becomes part of the page.
 
-qpdf makes the appearance of a form field in Latin letters only, and writes a question mark for any other. Such a form
-is left to PDFium, which draws it, and its text is recognised. A free-text note gets its appearance here.
+qpdf draws form fields in Latin letters only, and a question mark for any other letter. PDFium draws a form with other
+letters, and the engine recognises its text. This module draws free-text notes.
 """
 
 import re
@@ -11,10 +11,10 @@ from typing import Any
 import pikepdf
 from pikepdf import Dictionary, Name
 
-FONT_SIZE = 12.0  # points, where the note does not tell
-LEADING = 1.2  # times the font size, from one line to the next
+DEFAULT_FONT_SIZE = 12.0  # points, for a note without a size
+LEADING = 1.2  # font sizes from one line to the next
 LETTER_WIDTH = 0.5  # em, on average
-MARGIN = 2.0  # points within the note's rectangle
+MARGIN = 2.0  # points inside the note's rectangle
 MAX_NOTE_CHARACTERS = 10_000
 MAX_FIELDS = 10_000
 _FONT_SIZE_OPERATOR = re.compile(r"([\d.]+)\s+Tf")
@@ -22,7 +22,7 @@ _ENCODING = "cp1252"  # WinAnsiEncoding, in which the appearances are written
 
 
 def is_latin(text: str) -> bool:
-    """Return whether the text can be written in the encoding of the appearances."""
+    """Return whether the appearances' encoding has all characters of the text."""
     try:
         text.encode(_ENCODING)
     except UnicodeEncodeError:
@@ -35,7 +35,7 @@ def fields_are_latin(document: pikepdf.Pdf) -> bool:
     form = document.Root.get("/AcroForm")
     if form is None:
         return True
-    all_anew = bool(form.get("/NeedAppearances", False))
+    all_redrawn = bool(form.get("/NeedAppearances", False))
     waiting = list(form.get("/Fields", []))
     for _ in range(MAX_FIELDS):
         if not waiting:
@@ -44,13 +44,13 @@ def fields_are_latin(document: pikepdf.Pdf) -> bool:
         waiting += list(field.get("/Kids", []))
         value = field.get("/V")
         foreign = isinstance(value, pikepdf.String) and not is_latin(str(value))
-        if foreign and (all_anew or "/AP" not in field):
+        if foreign and (all_redrawn or "/AP" not in field):
             return False
     return True
 
 
 def draw_notes(document: pikepdf.Pdf, page: pikepdf.Page) -> None:
-    """Give each free-text note of the page that has no appearance one: its text, wrapped to its rectangle."""
+    """Draw each free-text note of the page that has no appearance, with its text wrapped to its rectangle."""
     for annotation in page.obj.get("/Annots", []):
         with suppress(pikepdf.PdfError, ValueError, TypeError, KeyError, AttributeError):
             undrawn = annotation.get("/Subtype") == Name.FreeText and "/AP" not in annotation
@@ -80,13 +80,13 @@ def _appearance(document: pikepdf.Pdf, annotation: Any, text: str) -> pikepdf.St
 
 
 def _font_size(default_appearance: str) -> float:
-    """Return the font size in points that a /DA string sets."""
-    found = _FONT_SIZE_OPERATOR.search(default_appearance)
-    return float(found[1]) if found and float(found[1]) > 0 else FONT_SIZE
+    """Return the font size of a /DA string, in points."""
+    match = _FONT_SIZE_OPERATOR.search(default_appearance)
+    return float(match[1]) if match and float(match[1]) > 0 else DEFAULT_FONT_SIZE
 
 
 def wrapped(line: str, columns: int) -> list[str]:
-    """Return a line as rows of at most ``columns`` characters, cut between words; a longer word has a row of its own."""
+    """Return a line as rows of at most ``columns`` characters, cut between words. A longer word is a row of its own."""
     rows = [""]
     for word in line.split(" "):
         if rows[-1] and len(rows[-1]) + 1 + len(word) > max(1, columns):

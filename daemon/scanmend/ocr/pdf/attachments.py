@@ -1,7 +1,7 @@
-"""Find the files that a PDF embeds beside its pages. qpdf reads the structure; PDFium tells only part of it.
+"""Find the files that are embedded in a PDF. qpdf reads the whole structure, PDFium only part of it.
 
 Embedded files are named in the catalogue (Names/EmbeddedFiles, AF), by pages (AF) and by their annotations
-(FileAttachment, RichMedia, AF). None of it can be trusted: trees may be cyclic, names hostile, numbers huge.
+(FileAttachment, RichMedia, AF). Don't trust any of them: trees may be cyclic, names hostile, numbers huge.
 """
 
 import time
@@ -15,14 +15,14 @@ import pikepdf
 from scanmend.ocr.pdf.qpdf import BROKEN
 
 MAX_FILES = 10_000  # embedded files that are counted
-MAX_NODES = 100_000  # of name trees, and annotations, that are visited
-MAX_SECONDS = 20.0  # of a walk
+MAX_NODES = 100_000  # of name trees, and annotations, that one walk visits
+MAX_WALK_SECONDS = 20.0  # that one walk may take
 MAX_NAME_CHARACTERS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """One embedded file: its name as the PDF tells it, and the pikepdf stream of its bytes."""
+    """One embedded file: its name in the PDF, and the pikepdf stream of its bytes."""
 
     name: str
     stream: Any
@@ -30,7 +30,7 @@ class Embedded:
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """What a PDF holds beside its pages.
+    """The parts of a PDF beside its pages.
 
     ``cut``: there may be more embedded files. ``portfolio``: it is a collection of files. ``payload``: the document
     itself is an encrypted embedded file (ISO 32000-2, 7.6.7). ``xfa``: it holds an XFA form; ``rendering``: the pages
@@ -47,31 +47,31 @@ class Structure:
 
 
 def structure(pdf: pikepdf.Pdf) -> Structure:
-    """Return what this PDF holds beside its pages, as far as it can be read."""
+    """Return the parts of this PDF beside its pages, as far as they can be read."""
     walk = _Walk()
     embedded: list[Embedded] = []
-    payload = False
+    has_payload = False
     known: set[tuple[int, int]] = set()
     for key, spec in walk.file_specifications(pdf):
-        found = _embedded(key, spec)
-        if found is None:
+        embedded_file = _embedded(key, spec)
+        if embedded_file is None:
             continue
-        payload |= _name(spec, "/AFRelationship") == "/EncryptedPayload"
-        payload |= found.name.startswith("MicrosoftIRMServices")  # before ISO 32000-2
-        number = found.stream.objgen
+        has_payload |= _name(spec, "/AFRelationship") == "/EncryptedPayload"
+        has_payload |= embedded_file.name.startswith("MicrosoftIRMServices")  # before ISO 32000-2
+        number = embedded_file.stream.objgen
         if number in known:
             continue
         if len(embedded) >= MAX_FILES:
             walk.cut = True
             break
         known.add(number)
-        embedded.append(found)
+        embedded.append(embedded_file)
     form = _value(pdf.Root, "/AcroForm")
     return Structure(
         tuple(embedded),
         cut=walk.cut,
         portfolio=_value(pdf.Root, "/Collection") is not None,
-        payload=payload,
+        payload=has_payload,
         xfa=_value(form, "/XFA") is not None,
         rendering=_value(pdf.Root, "/NeedsRendering") is True,
         fields=next(_items(_value(form, "/Fields")), None) is not None,
@@ -79,15 +79,15 @@ def structure(pdf: pikepdf.Pdf) -> Structure:
 
 
 class _Walk:
-    """One walk over a PDF, bounded in nodes and seconds. ``cut``: a bound was reached."""
+    """One walk over a PDF, with a limit of nodes and seconds. ``cut``: it reached a limit."""
 
     def __init__(self) -> None:
         self.cut = False
         self._nodes = 0
-        self._deadline = time.monotonic() + MAX_SECONDS
+        self._deadline = time.monotonic() + MAX_WALK_SECONDS
 
     def file_specifications(self, pdf: Any) -> Iterator[tuple[str, Any]]:
-        """Yield each file specification with its key in the name tree, else ""; one may come more than once."""
+        """Yield each file specification with its key in the name tree, or "" elsewhere. Some come more than once."""
         root = pdf.Root
         yield from self._name_tree(_value(_value(root, "/Names"), "/EmbeddedFiles"))
         yield from self._array(_value(root, "/AF"))
@@ -104,10 +104,10 @@ class _Walk:
         for annotation in _items(_value(page, "/Annots")):
             if not self._continues():
                 return
-            kind = _name(annotation, "/Subtype")
-            if kind == "/FileAttachment":
+            subtype = _name(annotation, "/Subtype")
+            if subtype == "/FileAttachment":
                 yield "", _value(annotation, "/FS")
-            elif kind == "/RichMedia":
+            elif subtype == "/RichMedia":
                 content = _value(annotation, "/RichMediaContent")
                 yield from self._name_tree(_value(content, "/Assets"))
             yield from self._array(_value(annotation, "/AF"))
@@ -127,7 +127,8 @@ class _Walk:
             number = getattr(node, "objgen", (0, 0))
             if node is None or number in visited:
                 continue
-            if number != (0, 0):  # a direct object lies in its parent, and can't be its own child
+            # a direct object (0, 0) is inside its parent, so it can't be its own child
+            if number != (0, 0):
                 visited.add(number)
             leaves = _items(_value(node, "/Names"))
             for key, spec in zip(leaves, leaves, strict=False):
@@ -150,7 +151,7 @@ def _embedded(key: str, spec: Any) -> Embedded | None:
     for entry in ("/UF", "/F", "/Unix", "/Mac", "/DOS"):
         stream = _value(files, entry)
         if isinstance(stream, pikepdf.Stream):
-            names = (_text(_value(spec, one)) for one in ("/UF", "/F"))
+            names = (_text(_value(spec, entry)) for entry in ("/UF", "/F"))
             name = next(filter(None, names), "") or key
             return Embedded(name[:MAX_NAME_CHARACTERS], stream)
     return None

@@ -1,7 +1,7 @@
 """Read the characters of a PDF page from PDFium, each once, as glyphs.
 
-PDFium writes one text for a page: it adds spaces and line breaks where it sees gaps, splits ligatures and marks hyphens
-at line ends. A ``Glyph`` is what one drawn shape stands for. Whether the page shows it is decided in ``visibility``.
+PDFium returns one text for a page: it adds spaces and line breaks at gaps, splits ligatures and marks hyphens at line
+ends. A ``Glyph`` is one drawn shape with its text. ``visibility`` decides whether the page shows it.
 """
 
 import ctypes
@@ -19,7 +19,7 @@ from scanmend.ocr.pdf.geometry import PageGeometry
 from scanmend.ocr.pdf.glyphs import UNMAPPED, Glyph, GlyphGap, TextObject, has_ink
 from scanmend.page import Box
 
-MAX_CHARACTERS = 200_000  # of a page: no print holds more, and the daemon would hold them in memory
+MAX_CHARACTERS = 200_000  # on a page: no print has more, and the daemon would hold them in memory
 _SOFT_HYPHEN = "\u00ad"
 _HYPHENS = frozenset({0x02, 0xFFFE})  # PDFium's codes for a hyphen at a line's end
 _BIDI_CONTROLS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
@@ -32,7 +32,7 @@ class GlyphReader:
     """Reads the glyphs of one open text page."""
 
     def __init__(self, text: pypdfium2.PdfTextPage, geometry: PageGeometry) -> None:
-        """Read from ``text``, into pixels by ``geometry``."""
+        """Read from ``text``; convert into pixels by ``geometry``."""
         self._raw = text.raw
         self._geometry = geometry
         self._text_objects: dict[int, TextObject] = {}
@@ -69,7 +69,7 @@ class GlyphReader:
                 last = glyph
 
     def _glyph(self, index: int, code: int, character: str, gap: GlyphGap) -> Glyph | None:
-        """Return the glyph of a character; None if PDFium added it, or it draws nothing and means nothing."""
+        """Return the glyph of a character; None if PDFium added it, or if it is a control character without ink."""
         handle = pdfium.FPDFText_GetTextObject(self._raw, index)
         address = ctypes.cast(handle, ctypes.c_void_p).value
         if not address:  # PDFium added the character
@@ -97,13 +97,13 @@ class GlyphReader:
     def _text(
         self, index: int, code: int, character: str, box: Box, text_object: TextObject
     ) -> str:
-        """Return what a glyph stands for: UNMAPPED if that is unknown, "" for a control character."""
+        """Return the text of a glyph: UNMAPPED if it is unknown, "" for a control character."""
         hyphen = bool(pdfium.FPDFText_IsHyphen(self._raw, index))
         text = _printed(code, character, hyphen=hyphen, drawn=has_ink(box, text_object.size))
         if text == UNMAPPED:
             return _symbol(code, text_object.font)
         if _may_be_guessed(text) and pdfium.FPDFText_HasUnicodeMapError(self._raw, index):
-            return UNMAPPED  # PDFium took the number of the glyph for a character
+            return UNMAPPED  # PDFium has used the number of the glyph as a character
         return text
 
     def _text_object(self, handle: Any, index: int) -> TextObject:
@@ -143,7 +143,7 @@ class GlyphReader:
 
 
 def _apart(last: Glyph | None, glyph: Glyph) -> Glyph:
-    """Return the glyph with an origin of its own: PDFium gives all characters of an /ActualText that of the first."""
+    """Return the glyph with its own origin: PDFium gives all characters of an /ActualText the first one's."""
     if last is None or (last.x, last.y) != (glyph.x, glyph.y) or last.box == glyph.box:
         return glyph
     if last.text_object is not glyph.text_object:
@@ -160,7 +160,7 @@ def _apart(last: Glyph | None, glyph: Glyph) -> Glyph:
 
 
 def _in_optional_layer(handle: Any) -> bool:
-    """Return whether a page object stands in marked content of an optional layer (/OC)."""
+    """Return whether a page object is in the marked content of an optional layer (/OC)."""
     name = (ctypes.c_ushort * 16)()
     length = ctypes.c_ulong()
     for number in range(pdfium.FPDFPageObj_CountMarks(handle)):
@@ -175,7 +175,7 @@ def _in_optional_layer(handle: Any) -> bool:
 
 
 def _printed(code: int, character: str, *, hyphen: bool, drawn: bool) -> str:
-    """Return what a character code of PDFium stands for in print; "" for a control character.
+    """Return the printed text of a character code of PDFium; "" for a control character.
 
     ``drawn``: the glyph has ink.
     """
@@ -194,12 +194,12 @@ def _printed(code: int, character: str, *, hyphen: bool, drawn: bool) -> str:
 
 
 def _may_be_guessed(text: str) -> bool:
-    """Return whether the character is not Latin. PDFium guesses Latin letters well, and a picture can confirm them."""
+    """Return whether the character is not Latin: PDFium guesses Latin letters well, and a picture can confirm them."""
     return not text.isascii() and not unicodedata.name(text[0], "").startswith("LATIN")
 
 
 def _symbol(code: int, font: str) -> str:
-    """Return what a private-use character of a symbol font stands for."""
+    """Return the text of a private-use character of a symbol font; UNMAPPED if it is unknown."""
     if 0xF000 <= code <= 0xF0FF and _SYMBOL_FONT.search(font):
         return _SYMBOLS.get(code & 0xFF, UNMAPPED)
     return UNMAPPED

@@ -1,4 +1,4 @@
-"""Join glyphs that make one character: the letters of a ligature, marks and accents with their letter."""
+"""Join glyphs that form one character: the letters of a ligature; a letter with its marks and accents."""
 
 import unicodedata
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from dataclasses import replace
 from scanmend.ocr.pdf.glyphs import Glyph, GlyphGap
 from scanmend.page import Box
 
-# between the origins of a letter and of an accent that is printed over it
+# between the origins of a letter and an accent that is printed over it
 MAX_ACCENT_SHIFT_EM = 0.3
 # spacing accents, as TeX prints them over a letter, and their combining marks
 _ACCENTS = dict(
@@ -20,22 +20,22 @@ _ACCENTS = dict(
 
 
 def combined(glyphs: Iterator[Glyph]) -> list[Glyph]:
-    """Return the glyphs, numbered, with those joined that make one character."""
-    found: list[Glyph] = []
+    """Return the glyphs with their numbers, after joining those that form one character."""
+    result: list[Glyph] = []
     for glyph in glyphs:
-        last = found[-1] if found else None
-        one = _as_one(last, glyph) if last is not None and glyph.gap == GlyphGap.NONE else None
-        if one is None:
-            found.append(glyph)
+        last = result[-1] if result else None
+        joined = _joined(last, glyph) if last is not None and glyph.gap == GlyphGap.NONE else None
+        if joined is None:
+            result.append(glyph)
         else:
-            found[-1] = one
-    return [replace(glyph, number=number) for number, glyph in enumerate(found)]
+            result[-1] = joined
+    return [replace(glyph, number=number) for number, glyph in enumerate(result)]
 
 
-def _as_one(last: Glyph, glyph: Glyph) -> Glyph | None:
-    """Return two glyphs as one: a ligature's letters, or a mark with its letter; else None."""
-    one_shape = (last.x, last.y, last.box) == (glyph.x, glyph.y, glyph.box)
-    if one_shape and last.text_object is glyph.text_object and not glyph.blank:
+def _joined(last: Glyph, glyph: Glyph) -> Glyph | None:
+    """Return two glyphs as one if they are letters of a ligature, or a letter and its mark; else None."""
+    is_one_shape = (last.x, last.y, last.box) == (glyph.x, glyph.y, glyph.box)
+    if is_one_shape and last.text_object is glyph.text_object and not glyph.blank:
         return replace(last, text=last.text + glyph.text)
     if unicodedata.combining(glyph.text[0]):
         return replace(last, text=last.text + glyph.text) if _over(last.cell, glyph.box) else None

@@ -13,13 +13,13 @@ from scanmend.ocr.rapidocr_internals import Pixels
 from scanmend.page import Box
 
 EXCERPT_DPI = 200  # at which excerpts are recognised
-EXCERPT_EM_PX = 28.0  # of an em that suffices, where the text is small
-# share of the height around an excerpt's box: beside, above and below
+EXCERPT_EM_PX = 28.0  # size of an em to which excerpts of small text are enlarged
+# around an excerpt's box, as shares of its height
 PADDING_BESIDE, PADDING_ABOVE, PADDING_BELOW = 0.2, 0.15, 0.1
 
 
 class ExcerptReader:
-    """Reads excerpts of one page, whose picture it renders once, when it is first needed."""
+    """Reads excerpts of one page. It renders the page's picture once, at the first use."""
 
     def __init__(self, page: OpenPage, models: LineModels) -> None:
         """Read excerpts of this page with these models."""
@@ -28,7 +28,7 @@ class ExcerptReader:
         self._picture: tuple[Pixels, float] | None = None
 
     def read(self, excerpts: Sequence[Excerpt]) -> list[ExcerptReading]:
-        """Return what is read of each excerpt."""
+        """Return the reading of each excerpt."""
         if self._picture is None:
             ems = sorted(e.run.glyphs[0].text_object.size for e in excerpts)
             em = max(1.0, ems[len(ems) // 2])
@@ -40,9 +40,9 @@ class ExcerptReader:
 
 
 def _crop(excerpt: Excerpt, pixels: Pixels, factor: float) -> Pixels:
-    """Return the excerpt's part of the picture, turned upright, BGR.
+    """Return the excerpt's part of the picture, turned upright, as (height, width, 3) uint8, BGR.
 
-    ``pixels``: grey, (height, width) uint8, ``factor`` times the page's size.
+    ``pixels``: grey, (height, width) uint8, at ``factor`` times the page's size.
     """
     frame, box = excerpt.run.frame, excerpt.box
     padded = Box(

@@ -1,4 +1,4 @@
-"""Lines that a page shows and its text layer does not cover: pictures of text, outlines, strips of a scan."""
+"""Find lines that a page shows and its text layer does not cover: pictures of text, outlines, strips of a scan."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,20 +9,21 @@ from scanmend.ocr.detection import bounds, sides
 from scanmend.ocr.rapidocr_internals import Pixels
 from scanmend.page import Box
 
-MIN_LETTERS = 3  # shapes of a letter's size that a page must show to be searched for lines
-LETTER_PX = 3, 80  # of a letter's longer side at low resolution
-MIN_STROKE_PX = 2  # of a letter's shorter side
-MIN_TOUCHING_PX = 5  # of the shorter side of letters that touch
-MIN_EDGE_SHARE = 0.25  # share of edge pixels in the bounds of letters that touch; a frame has less
-RULE_PX = 60  # length of a straight line; no letter has one
+MIN_LETTERS = 3  # shapes of a letter's size, from which a page is searched for lines
+LETTER_SIDE_PX = 3, 80  # bounds of a letter's longer side, at low resolution
+MIN_STROKE_PX = 2  # a letter's shorter side
+MIN_TOUCHING_PX = 5  # shorter side of a shape of touching letters
+MIN_EDGE_SHARE = 0.25  # of edge pixels in the bounds of touching letters; a frame has fewer
+RULE_PX = 60  # length from which a straight line is no part of a letter
 MIN_EDGE_CONTRAST = 40  # grey levels between paper and ink
-MIN_COVERED = 0.5  # share of a line along which glyphs of the layer stand for it to be covered
-MIN_LINE_PX = 4.0  # height of a line at low resolution: less is a rule or dust
-COVERAGE_POINTS = 32  # points along a line at which coverage is tested
+# of a line's length with glyphs of the layer, from which the line is covered
+MIN_COVERED_SHARE = 0.5
+MIN_LINE_PX = 4.0  # height of a line at low resolution; less is a rule or dust
+COVERAGE_POINTS = 32  # along a line, at which coverage is tested
 
 
 def find_lines(background: Pixels, detect: Callable[[Pixels], list[Pixels]]) -> list[Box]:
-    """Return the lines in a page without its text.
+    """Return the lines that remain in a page's picture without its text, in pixels of the picture.
 
     ``background``: grey, (height, width) uint8. ``detect``: finds lines as quadrangles in BGR pixels.
     """
@@ -33,8 +34,8 @@ def find_lines(background: Pixels, detect: Callable[[Pixels], list[Pixels]]) -> 
 
 
 def uncovered(lines: Sequence[Box], boxes: Sequence[Box]) -> list[Box]:
-    """Return the lines along which none of the boxes stands."""
-    return [line for line in lines if share_covered(line, boxes) < MIN_COVERED]
+    """Return the lines that the boxes do not cover."""
+    return [line for line in lines if share_covered(line, boxes) < MIN_COVERED_SHARE]
 
 
 def share_on(lines: Sequence[Box], boxes: Sequence[Box]) -> float:
@@ -45,7 +46,7 @@ def share_on(lines: Sequence[Box], boxes: Sequence[Box]) -> float:
 
 
 def may_hold_text(background: Pixels) -> bool:
-    """Return whether the picture holds shapes that may be letters; rules and plain areas are none."""
+    """Return whether the picture has shapes that may be letters, which rules and plain areas are not."""
     edges = cv2.morphologyEx(background, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
     _, ink = cv2.threshold(edges, MIN_EDGE_CONTRAST, 255, cv2.THRESH_BINARY)
     across, down = (
@@ -56,7 +57,7 @@ def may_hold_text(background: Pixels) -> bool:
     count, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
     width, height = stats[1:, cv2.CC_STAT_WIDTH], stats[1:, cv2.CC_STAT_HEIGHT]
     longer, shorter = np.maximum(width, height), np.minimum(width, height)
-    smallest, largest = LETTER_PX
+    smallest, largest = LETTER_SIDE_PX
     letters = (longer >= smallest) & (longer <= largest) & (shorter >= MIN_STROKE_PX)
     # letters that touch at low resolution make one shape: full of edges, unlike a frame
     full = stats[1:, cv2.CC_STAT_AREA] > MIN_EDGE_SHARE * width * height
@@ -74,11 +75,13 @@ def _bounds_either_way(quad: Pixels) -> Box:
 
 
 def share_covered(line: Box, boxes: Sequence[Box]) -> float:
-    """Return the share of a line's middle, along its longer side, that lies in one of the boxes."""
-    near = [
-        b for b in boxes if b.x0 < line.x1 and b.x1 > line.x0 and b.y0 < line.y1 and b.y1 > line.y0
+    """Return the share of a line's centre line that lies in one of the boxes."""
+    overlapping = [
+        box
+        for box in boxes
+        if box.x0 < line.x1 and box.x1 > line.x0 and box.y0 < line.y1 and box.y1 > line.y0
     ]
-    if not near:
+    if not overlapping:
         return 0.0
     middle_x, middle_y = (line.x0 + line.x1) / 2, (line.y0 + line.y1) / 2
     covered = 0
@@ -88,5 +91,5 @@ def share_covered(line: Box, boxes: Sequence[Box]) -> float:
             x, y = line.x0 + share * line.width, middle_y
         else:
             x, y = middle_x, line.y0 + share * line.height
-        covered += any(b.x0 <= x <= b.x1 and b.y0 <= y <= b.y1 for b in near)
+        covered += any(box.x0 <= x <= box.x1 and box.y0 <= y <= box.y1 for box in overlapping)
     return covered / COVERAGE_POINTS

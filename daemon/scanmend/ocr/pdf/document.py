@@ -1,4 +1,4 @@
-"""Open a PDF with PDFium: try passwords, repair damage, and pass on reads that fail."""
+"""Open a PDF with PDFium: try passwords, repair damage, and raise failed reads as OSError."""
 
 import io
 import os
@@ -17,20 +17,20 @@ from scanmend.ocr.pdf.repair import EXPORT_AGAIN, Version, repaired, version_of
 from scanmend.ocr.pictures import name_of
 
 OpenedPdf = tuple[pypdfium2.PdfDocument, bool]  # the document; whether a password was needed
-REMEMBERED_FILES = 64  # of which it is known whether PDFium opens them without a repair
-CHECKED_PAGES = 20_000  # that must load for a document to count as sound
-_opens_by_itself: dict[Version, bool] = {}
+REMEMBERED_FILES = 64  # in ``_opens_unrepaired``
+CHECKED_PAGES = 20_000  # at most, that must load for a document to count as sound
+_opens_unrepaired: dict[Version, bool] = {}
 
 
 def is_pdf(path: str) -> bool:
-    """Return whether a file is a PDF, by its first 1024 bytes; also one that lost its header.
+    """Return whether a file is a PDF, by its first 1024 bytes, or a PDF that lost its header.
 
-    The mark may stand in a picture's metadata: a file that begins like a picture is a picture.
+    A picture's metadata may contain the mark of a PDF, but a file that begins like a picture is a picture.
     """
     with open(path, "rb") as file:
-        kind = file_types.by_marks(file.read(file_types.HEAD_BYTES))
-        if kind is not None:
-            return kind is file_types.PDF
+        file_type = file_types.by_marks(file.read(file_types.HEAD_BYTES))
+        if file_type is not None:
+            return file_type is file_types.PDF
 
         def read(offset: int, length: int) -> bytes:
             file.seek(offset)
@@ -43,24 +43,24 @@ def is_pdf(path: str) -> bool:
 def open_pdf(path: str, passwords: Sequence[str]) -> Iterator[OpenedPdf]:
     """Yield the document, and whether one of the passwords was needed.
 
-    Where PDFium does not open the file, or does not load all of its pages, the document is a repaired copy. Raises
-    Damaged or Encrypted; OSError when a read failed.
+    If PDFium does not open the file, or does not load all of its pages, the document is a repaired copy. Raise Damaged
+    or Encrypted, or OSError if a read failed.
     """
     name = name_of(path)
     version = version_of(path)
     with PdfiumInputFile(path) as source:
-        found = _open_unrepaired(source, name, passwords, _opens_by_itself.get(version))
-        by_itself = found is not None
-        if not found:
+        opened = _open_unrepaired(source, name, passwords, _opens_unrepaired.get(version))
+        opens_unrepaired = opened is not None
+        if not opened:
             try:
-                found = _open_repaired(path, passwords)
+                opened = _open_repaired(path, passwords)
             except Damaged:
-                found, by_itself = _open_in_part(source, name, passwords), True
-                if not found:
+                opened, opens_unrepaired = _open_in_part(source, name, passwords), True
+                if not opened:
                     raise
-        _remember(version, by_itself)
-        with _pdfium_errors(found[0], name):
-            yield found
+        _remember(version, opens_unrepaired)
+        with _pdfium_errors(opened[0], name):
+            yield opened
 
 
 def _open_unrepaired(
@@ -68,7 +68,7 @@ def _open_unrepaired(
 ) -> OpenedPdf | None:
     """Return the document as PDFium opens it; None if the file needs a repair.
 
-    ``known``: whether it opens without one; None: not known yet.
+    ``known``: whether it opens without a repair; None if that is unknown.
     """
     if known:
         return _unlocked(source, name, passwords)
@@ -78,7 +78,7 @@ def _open_unrepaired(
 
 
 def _open_in_part(source: PdfiumInputFile, name: str, passwords: Sequence[str]) -> OpenedPdf | None:
-    """Return a document that could not be repaired and of which PDFium loads some pages; None if it loads none."""
+    """Return a document that can't be repaired, if PDFium loads some of its pages; else None."""
     try:
         document, locked = _unlocked(source, name, passwords)
     except Damaged:
@@ -89,14 +89,14 @@ def _open_in_part(source: PdfiumInputFile, name: str, passwords: Sequence[str]) 
     return None
 
 
-def _remember(version: Version, by_itself: bool) -> None:
-    while len(_opens_by_itself) >= REMEMBERED_FILES:
-        _opens_by_itself.pop(next(iter(_opens_by_itself)))
-    _opens_by_itself[version] = by_itself
+def _remember(version: Version, opens_unrepaired: bool) -> None:
+    while len(_opens_unrepaired) >= REMEMBERED_FILES:
+        _opens_unrepaired.pop(next(iter(_opens_unrepaired)))
+    _opens_unrepaired[version] = opens_unrepaired
 
 
 def _sound_or_none(source: BinaryIO, name: str, passwords: Sequence[str]) -> OpenedPdf | None:
-    """Return the document if it has pages and PDFium loads them all; Encrypted."""
+    """Return the document if it has pages and PDFium loads them all; else None. Raise Encrypted."""
     try:
         document, locked = _unlocked(source, name, passwords)
     except Damaged:
@@ -108,7 +108,7 @@ def _sound_or_none(source: BinaryIO, name: str, passwords: Sequence[str]) -> Ope
 
 
 def _all_pages_load(document: pypdfium2.PdfDocument) -> bool:
-    """Return whether each page object can be loaded; quick, for no page's contents are parsed."""
+    """Return whether each page object can be loaded, without parsing the pages' contents."""
     pages = len(document)
     size = pdfium.FS_SIZEF()
     return pages > 0 and all(
@@ -118,13 +118,13 @@ def _all_pages_load(document: pypdfium2.PdfDocument) -> bool:
 
 
 def _open_repaired(path: str, passwords: Sequence[str]) -> OpenedPdf:
-    """Return the repaired copy; Damaged. Only a copy that qpdf did not write still needs its password."""
+    """Return the repaired copy. Raise Damaged. Only a copy that qpdf did not write still needs its password."""
 
     def opens(file: BinaryIO, name: str) -> bool:
-        found = _sound_or_none(file, name, passwords)
-        if found:
-            found[0].close()
-        return found is not None
+        opened = _sound_or_none(file, name, passwords)
+        if opened:
+            opened[0].close()
+        return opened is not None
 
     copy = repaired(path, passwords, opens)
     document, locked = _unlocked(io.BytesIO(copy.data), name_of(path), passwords)
@@ -137,7 +137,7 @@ def _open_repaired(path: str, passwords: Sequence[str]) -> OpenedPdf:
 
 
 def _unlocked(source: BinaryIO, name: str, passwords: Sequence[str]) -> OpenedPdf:
-    """Return the opened document, and whether a password was needed; Damaged, Encrypted."""
+    """Return the opened document, and whether a password was needed. Raise Damaged or Encrypted."""
     for password in (None, *passwords):
         document = _open_or_none(source, name, password)
         if document is not None:
@@ -155,7 +155,7 @@ def _unlocked(source: BinaryIO, name: str, passwords: Sequence[str]) -> OpenedPd
 def _open_or_none(
     source: BinaryIO, name: str, password: str | None
 ) -> pypdfium2.PdfDocument | None:
-    """Return the document; None if it needs another password; Damaged."""
+    """Return the document; None if it needs another password. Raise Damaged."""
     _reset_last_error()
     try:
         return pypdfium2.PdfDocument(source, password)
@@ -167,12 +167,13 @@ def _open_or_none(
 
 
 def _reset_last_error() -> None:
-    """Reset PDFium's last error, which otherwise may be that of the file before.
+    """Reset PDFium's last error, so that the error of an earlier file is not reported.
 
-    PDFium sets none for a document without pages.
+    PDFium sets no error for a document without pages.
     """
     no_pdf = b"none"
-    pdfium.FPDF_LoadMemDocument(no_pdf, len(no_pdf), None)  # fails, with the plainest error
+    # fails, and sets the error for a wrong format
+    pdfium.FPDF_LoadMemDocument(no_pdf, len(no_pdf), None)
 
 
 @contextmanager

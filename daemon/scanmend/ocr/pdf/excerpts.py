@@ -1,4 +1,4 @@
-"""Choose excerpts of a text layer that tell most about it when they are recognised, and compare them with a reading."""
+"""Choose the excerpts of a text layer whose recognition proves most, and compare their text with a reading."""
 
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
@@ -8,16 +8,16 @@ from scanmend.ocr.pdf.glyphs import UNMAPPED, Glyph
 from scanmend.ocr.pdf.runs import Run
 from scanmend.page import Box
 
-EXCERPTS = 6  # that are recognised at a time
-EXCERPT_GLYPHS = 36  # of an excerpt, at most
+EXCERPTS_PER_ROUND = 6  # that are recognised at a time
+MAX_EXCERPT_GLYPHS = 36  # in one excerpt
 MIN_ALNUM = 3  # letters and digits that an excerpt needs to be judged
-# of a digit that is wanted, and of any digit, in an excerpt's worth
+# what a wanted digit, and any digit, adds to an excerpt's worth
 DIGIT_WORTH, DIGIT_BONUS = 3, 0.1
 EXAMPLE_CHARACTERS = 40  # of a text that a warning quotes
 
 FacedText = tuple[str, str]  # the face of a font, and a character's text
 
-# Characters that engines confuse, also in clean print: a confusion is no evidence against a map
+# characters that engines confuse, even in clean print: a confusion does not prove a map wrong
 _CONFUSED = str.maketrans(
     "0qøœ 1i|!jłı 86ß đð µv 5 2 9 æ þ c".replace(" ", ""),
     "oooo lllllll bbb dd uu s z g a p e".replace(" ", ""),
@@ -40,7 +40,7 @@ class Excerpt:
 
 @dataclass(frozen=True, slots=True)
 class ExcerptReading:
-    """What the engine read of an excerpt, and its confidence (0..1)."""
+    """The engine's text of an excerpt, and its confidence (0..1)."""
 
     text: str
     confidence: float
@@ -54,10 +54,10 @@ def choose(
     wanted: Callable[[Sequence[Glyph]], set[FacedText]],
     tried: set[int],
 ) -> list[Excerpt]:
-    """Return the excerpts that hold most of what is wanted, those with digits first.
+    """Return the excerpts with most of the wanted characters, those with digits first.
 
-    ``wanted``: what of some glyphs is worth reading. ``tried``: the indices of the first glyphs of excerpts that were
-    chosen before; those of this choice are added.
+    ``wanted``: returns which characters of some glyphs are worth recognising. ``tried``: the index of the first glyph
+    of each excerpt that was chosen before; those of this choice are added.
     """
     excerpts = [
         excerpt
@@ -67,16 +67,16 @@ def choose(
         if excerpt.glyphs[0].index not in tried
     ]
     chosen: list[Excerpt] = []
-    held: set[FacedText] = set()
+    covered: set[FacedText] = set()
     wants = {id(excerpt): wanted(excerpt.glyphs) for excerpt in excerpts}
-    while len(chosen) < EXCERPTS:
-        best = max(excerpts, key=lambda e: _worth(wants[id(e)] - held, e), default=None)
-        if best is None or not wants[id(best)] - held:
+    while len(chosen) < EXCERPTS_PER_ROUND:
+        best = max(excerpts, key=lambda e: _worth(wants[id(e)] - covered, e), default=None)
+        if best is None or not wants[id(best)] - covered:
             break
         chosen.append(best)
         excerpts.remove(best)
         tried.add(best.glyphs[0].index)
-        held |= wants[id(best)]
+        covered |= wants[id(best)]
     return chosen
 
 
@@ -89,10 +89,10 @@ def _worth(wanted: set[FacedText], excerpt: Excerpt) -> float:
 
 
 def _cut(run: Run) -> Iterator[Excerpt]:
-    """Yield the run in excerpts, those that can be judged."""
+    """Yield the excerpts of a run that have enough known characters to be judged."""
     visual = sorted(run.glyphs, key=lambda g: run.frame.point(g.x, g.y)[0])
-    for start in range(0, len(visual), EXCERPT_GLYPHS):
-        glyphs = tuple(visual[start : start + EXCERPT_GLYPHS])
+    for start in range(0, len(visual), MAX_EXCERPT_GLYPHS):
+        glyphs = tuple(visual[start : start + MAX_EXCERPT_GLYPHS])
         text = "".join(g.text for g in glyphs)
         if sum(c.isalnum() for c in text) >= MIN_ALNUM and UNMAPPED not in text:
             cells = [run.frame.from_page(g.cell) for g in glyphs]
@@ -104,18 +104,18 @@ def _cut(run: Run) -> Iterator[Excerpt]:
 
 
 def alnum(text: str) -> str:
-    """Return letters and digits only, without case and accents."""
+    """Return only the letters and digits, without case and accents."""
     plain = unicodedata.normalize("NFKD", text).casefold()
     return "".join(c for c in plain if c.isalnum())
 
 
 def without_confusions(text: str) -> str:
-    """Return letters and digits only, those that engines confuse as one of them."""
+    """Return only the letters and digits; replace those that engines confuse by one of them."""
     return alnum(text).translate(_CONFUSED)
 
 
 def digits(text: str) -> str:
-    """Return the digits only."""
+    """Return only the digits."""
     return "".join(c for c in text if c.isdigit())
 
 
@@ -125,12 +125,13 @@ def is_latin(text: str) -> bool:
 
 
 def foreign_share(text: str) -> float:
-    """Return the share of letters and digits in scripts that the engine does not read."""
+    """Return the share of letters and digits in scripts that the engine can't read."""
     letters = [c for c in text if c.isalnum()]
     foreign = sum(not unicodedata.name(c, "").startswith(_READABLE) for c in letters)
     return foreign / max(1, len(letters))
 
 
 def difference(layer: str, read: str) -> str:
-    """Return both texts for a warning."""
-    return f"it says {layer[:EXAMPLE_CHARACTERS]!r}, the page shows {read[:EXAMPLE_CHARACTERS]!r}"
+    """Return a text of the layer and the reading of it, in words for a warning."""
+    layer_text, page_text = layer[:EXAMPLE_CHARACTERS], read[:EXAMPLE_CHARACTERS]
+    return f"it says {layer_text!r}, the page shows {page_text!r}"

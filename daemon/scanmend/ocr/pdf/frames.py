@@ -1,4 +1,4 @@
-"""Coordinate frames along a direction of reading."""
+"""Coordinate frames along the direction of reading."""
 
 import math
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Frame:
     mirrored: bool = False
 
     def is_near(self, other: "Frame", degrees: float) -> bool:
-        """Return whether the other frame's angle differs by at most so many degrees."""
+        """Return whether the other frame is mirrored like this one and turned by at most ``degrees`` against it."""
         return self.mirrored == other.mirrored and angle_between(self.angle, other.angle) <= degrees
 
     def point(self, x: float, y: float) -> tuple[float, float]:
@@ -47,6 +47,6 @@ class Frame:
         return Box(min(xs), min(ys), max(xs), max(ys))
 
 
-def angle_between(one: float, other: float) -> float:
+def angle_between(first: float, second: float) -> float:
     """Return the angle between two directions, 0 to 180 degrees."""
-    return abs((one - other + 180) % 360 - 180)
+    return abs((first - second + 180) % 360 - 180)

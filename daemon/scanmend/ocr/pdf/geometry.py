@@ -1,4 +1,4 @@
-"""From the coordinates of a PDF page to pixels: its box, its rotation, its scale."""
+"""Convert the coordinates of a PDF page into pixels, by its box, rotation and scale."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ POINTS_PER_INCH = 72
 
 @dataclass(frozen=True, slots=True)
 class PageGeometry:
-    """Where a page lies: its box in points before /Rotate, its rotation, and how many pixels a point takes."""
+    """The geometry of a page: its box in points before /Rotate, its rotation, and its scale."""
 
     left: float
     bottom: float
@@ -22,7 +22,7 @@ class PageGeometry:
 
     @classmethod
     def of(cls, page: pypdfium2.PdfPage, scale: float) -> "PageGeometry":
-        """Return the geometry of a page; its box is what PDFium draws: the CropBox within the MediaBox."""
+        """Return the geometry of a page. Its box is the area that PDFium draws: the CropBox within the MediaBox."""
         left, bottom, right, top = page.get_bbox()
         return cls(left, bottom, right, top, page.get_rotation(), scale)
 

@@ -1,4 +1,4 @@
-"""The glyphs of a PDF page: what each is, how it is drawn, how wide it is."""
+"""The glyphs of a PDF page: text, drawing and width."""
 
 import enum
 import math
@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 from scanmend.page import Box
 
-# a smaller box has no ink: PDFium's numbers are no more exact, and no dash is as thin
+# a smaller box has no ink: PDFium's numbers are not exact enough, and no dash is so thin
 MIN_INK_EM = 0.005
-UNMAPPED = "\ufffd"  # the text of a glyph whose meaning the PDF does not tell
+UNMAPPED = "\ufffd"  # the text of a glyph for which the PDF has none
 INVISIBLE_MODES = (3, 7)  # text rendering modes that draw nothing (ISO 32000-1, table 106)
 LINE_HEIGHT_EM = 1.15  # ascent and descent of most fonts
 
 
 class GlyphGap(enum.IntEnum):
-    """What PDFium put between two characters."""
+    """The separator that PDFium put between two characters."""
 
     NONE = 0
     SPACE = 1
@@ -28,8 +28,8 @@ class TextObject:
     ``address``: of the object in PDFium, valid while its page is open. ``font``: the name of its font. ``face``: name
     and size in bytes of the font's program, which tell fonts of one name apart. ``embedded``: the PDF holds that
     program. ``mode``: text rendering mode. ``size``: one em in pixels. ``angle``: of the baseline, in degrees
-    anti-clockwise from left-to-right on the upright page. ``mirrored``: as in a mirror. ``in_optional_layer``: it
-    stands in marked content of an optional layer (/OC).
+    anti-clockwise from left-to-right on the upright page. ``mirrored``: it is drawn as in a mirror.
+    ``in_optional_layer``: it stands in marked content of an optional layer (/OC).
     """
 
     address: int
@@ -76,8 +76,8 @@ def has_ink(box: Box, em: float) -> bool:
 def advance(glyph: Glyph) -> float:
     """Return the advance width of a glyph in pixels.
 
-    Of a slanted glyph only the bounds of its cell are known, which are wider than the cell: solve for the cell's width
-    with its height, known from both sides of the bounds or assumed to be that of most fonts.
+    Of a slanted glyph only the bounds of its cell are known, which are wider than the cell. So compute the cell's width
+    from its height; the height follows from both sides of the bounds, or is taken to be ``LINE_HEIGHT_EM``.
     """
     cell, size = glyph.cell, glyph.text_object.size
     angle = math.radians(glyph.text_object.angle)
@@ -87,7 +87,7 @@ def advance(glyph: Glyph) -> float:
     if along < 0.05:
         return cell.height
     height = LINE_HEIGHT_EM * size
-    if abs(along**2 - across**2) > 0.3:  # near 45 degrees the two sides don't tell it
+    if abs(along**2 - across**2) > 0.3:  # near 45 degrees, the two sides don't determine it
         height = (cell.height * along - cell.width * across) / (along**2 - across**2)
     width = (
         (cell.width - height * across) / along

@@ -1,4 +1,4 @@
-"""Put the lines of a page with a text layer into reading order: the main direction first, other directions after it."""
+"""Put the lines of a page with a text layer into reading order: the main direction first, then the others."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -6,16 +6,16 @@ from dataclasses import replace
 
 from scanmend.ocr.engines.base import Segment
 from scanmend.ocr.layout import arrange
-from scanmend.ocr.pdf.coverage import MIN_COVERED, share_covered
+from scanmend.ocr.pdf.coverage import MIN_COVERED_SHARE, share_covered
 from scanmend.ocr.pdf.frames import Frame, angle_between
 from scanmend.ocr.pdf.geometry import scaled, turned
 from scanmend.ocr.pdf.runs import Run
 from scanmend.ocr.pdf.text_layer import TextLayer
 from scanmend.page import Box, Hidden, Line, TextSource
 
-SURE_OF_SINGLE_CHARACTER = 0.9  # confidence of a single letter or digit from which it is no icon
-MAX_ICON_CHARACTERS = 2  # Chinese characters for which a drawing may be taken
-MAX_LEAN_OF_LINE = 5.0  # degrees by which text of one direction may lean
+SURE_OF_SINGLE_CHARACTER = 0.9  # confidence from which a single letter or digit is no icon
+MAX_ICON_CHARACTERS = 2  # Chinese characters that may be a misread drawing
+MAX_LEAN_OF_LINE = 5.0  # degrees within which text has the same direction
 _RATING_MARKS = frozenset("oO○●•·∘◦.-–—_|")  # of ratings, leaders and rules
 _FAR_EAST = frozenset({"zh", "ja", "ko"})
 
@@ -41,7 +41,7 @@ def lines_in_order(
         else:
             others.setdefault(_known_frame(run.frame, others), []).append((run, source))
     groups = [arrange(main)]
-    groups += [_arranged(frame, found, turn, size) for frame, found in others.items()]
+    groups += [_arranged(frame, runs, turn, size) for frame, runs in others.items()]
     if _characters(groups[0]) < max(map(_characters, groups[1:]), default=0):
         groups.sort(key=lambda group: -_characters(group))
     lines: list[Line] = []
@@ -68,7 +68,7 @@ def beside_layer(
     size: Size,
     languages: Sequence[str],
 ) -> tuple[Segment, ...]:
-    """Return the recognised segments that stand beside the layer's text and are no icons.
+    """Return the recognised segments that the layer's text does not cover and that are no icons.
 
     ``languages``: ISO 639-1 codes of the document's languages.
     """
@@ -77,12 +77,12 @@ def beside_layer(
     return tuple(
         s
         for s in segments
-        if share_covered(s.box, boxes) < MIN_COVERED and not _is_icon(s, far_east)
+        if share_covered(s.box, boxes) < MIN_COVERED_SHARE and not _is_icon(s, far_east)
     )
 
 
 def _is_icon(segment: Segment, far_east: bool) -> bool:
-    """Return whether the engine took a drawing for a few characters: rings, or Chinese ones in another language."""
+    """Return whether the engine read a drawing as a few characters: rings, or Chinese in another language."""
     characters = [c for c in segment.text if not c.isspace()]
     if set(characters) <= _RATING_MARKS:
         return True
@@ -100,7 +100,7 @@ def _is_main(run: Run, turn: int) -> bool:
 
 
 def _known_frame(frame: Frame, known: dict[Frame, list[SourcedRun]]) -> Frame:
-    """Return the known frame of this direction, else the frame itself."""
+    """Return the known frame of this direction; the frame itself if there is none."""
     return next((other for other in known if other.is_near(frame, MAX_LEAN_OF_LINE)), frame)
 
 
@@ -108,13 +108,17 @@ def _characters(group: Sequence[Line]) -> int:
     return sum(len(line.text) for line in group)
 
 
-def _arranged(frame: Frame, found: Sequence[SourcedRun], turn: int, size: Size) -> tuple[Line, ...]:
+def _arranged(
+    frame: Frame, sourced_runs: Sequence[SourcedRun], turn: int, size: Size
+) -> tuple[Line, ...]:
     """Return the lines of one direction, arranged as if it were upright, with their boxes on the turned page."""
-    boxes = [frame.from_page(run.page_box) if run.frame != frame else run.box for run, _ in found]
+    boxes = [
+        frame.from_page(run.page_box) if run.frame != frame else run.box for run, _ in sourced_runs
+    ]
     left, top = min(b.x0 for b in boxes), min(b.y0 for b in boxes)
     segments = [
         Segment(run.text, _moved(box, -left, -top), None, source=source)
-        for (run, source), box in zip(found, boxes, strict=True)
+        for (run, source), box in zip(sourced_runs, boxes, strict=True)
     ]
     return tuple(
         replace(line, box=turned(frame.to_page(_moved(line.box, left, top)), turn, size))

@@ -1,7 +1,7 @@
-"""Find out whether a PDF with an odd end is whole: readers open half a file without complaint.
+"""Find out whether a PDF with an odd end is complete: PDF readers open half a file without an error.
 
-Only files whose end is odd (``completeness.Doubtful``) and files that qpdf wrote anew are searched. Neither the end of
-the file matters here, nor what no page needs: bookmarks, metadata, form fields, earlier revisions.
+Only files with an odd end (``completeness.PossiblyIncomplete``) and files that qpdf wrote anew are searched. A missing
+end does not count, nor do objects that no page needs: bookmarks, metadata, form fields, earlier revisions.
 """
 
 import io
@@ -16,16 +16,16 @@ from scanmend.ocr.pictures import name_of
 if TYPE_CHECKING:
     import pikepdf
 
-MAX_OBJECT_NUMBER = 1_000_000  # beyond it no missing objects are searched
-SPARE_NUMBERS = 1000  # object numbers above the known ones that are checked, too
+MAX_OBJECT_NUMBER = 1_000_000  # up to which missing objects are searched
+SPARE_NUMBERS = 1000  # object numbers above the highest known one that are checked, too
 MAX_TREE_DEPTH = 50  # levels of a page tree
 _CUT = re.compile(
     r"object (\d+) \d+.*(unable to recover stream data|expected endobj|unexpected EOF|parse error)"
 )
 _REFERENCE = re.compile(rb"(?<!\d)(\d{1,10})\s{1,4}\d{1,5}\s{1,4}R\b")
-_MISSING = "/ScanmendMissing"  # the name that stands in for each missing object
+_MISSING = "/ScanmendMissing"  # the name that replaces each missing object
 _UNKNOWN = "whether it is all there can't be told"
-# keys that lead away from what a page shows
+# keys of objects that a page does not show
 _NOT_SHOWN = frozenset(
     "/Parent /P /Popup /IRT /Dest /A /AA /B /OC /Properties /Metadata /PieceInfo /Thumb /Length "  # noqa: SIM905
     "/Alternates /OPI".split()
@@ -33,9 +33,9 @@ _NOT_SHOWN = frozenset(
 
 
 def describe_missing(path: str, passwords: Sequence[str], pages: int) -> str:
-    """Return what is missing of the pages, in words; "" if they are all there.
+    """Return what is missing from the pages, in words; "" if they are complete. Raise OSError.
 
-    ``pages``: how many PDFium found.
+    ``pages``: the number of pages that PDFium found.
     """
     restored = restored_bytes(path, name_of(path))
     if restored.ended and not is_rebuilt(path):
@@ -43,12 +43,12 @@ def describe_missing(path: str, passwords: Sequence[str], pages: int) -> str:
     try:
         with open_with_qpdf(io.BytesIO(restored.data), name_of(path), passwords) as (pdf, _):
             return _missing_in(pdf, pages, restored.data)
-    except Damaged:  # though PDFium opens it
+    except Damaged:  # qpdf can't open it, though PDFium can
         return _UNKNOWN
 
 
 def _missing_in(pdf: "pikepdf.Pdf", pages: int, data: bytes) -> str:
-    """Return what is missing of a PDF with these bytes; "" if nothing is."""
+    """Return what is missing from the pages of a PDF with these bytes; "" if they are complete."""
     in_tree = pages_in_tree(pdf)
     found = len(pdf.pages)
     warnings = [str(warning) for warning in pdf.get_warnings()]  # qpdf gives each only once
@@ -70,14 +70,14 @@ def _missing_in(pdf: "pikepdf.Pdf", pages: int, data: bytes) -> str:
 
 
 def _mark_missing(pdf: "pikepdf.Pdf", referred: set[int], warnings: list[str]) -> bool:
-    """Replace each missing object with the name ``_MISSING``; return False if there are too many objects.
+    """Replace each missing object by the name ``_MISSING``; return False if there are too many objects.
 
-    qpdf shows a reference to a missing object as no entry at all. ``referred``: the object numbers that the file's
-    bytes refer to; object streams may refer to others.
+    Otherwise qpdf would hide a reference to a missing object. ``referred``: the object numbers to which the file's
+    bytes refer; object streams may refer to others.
     """
     import pikepdf  # noqa: PLC0415
 
-    objects = list(pdf.objects)  # None for each that is referred to and missing
+    objects = list(pdf.objects)  # None for each missing object that is referred to
     known = {item.objgen[0] for item in objects if isinstance(item, pikepdf.Object)}
     highest = max(known, default=0) + len(objects) - len(known)
     if max(highest, *referred, 0) > MAX_OBJECT_NUMBER:
@@ -86,13 +86,13 @@ def _mark_missing(pdf: "pikepdf.Pdf", referred: set[int], warnings: list[str]) -
     cut = {int(found[1]) for text in messages if (found := _CUT.search(text))}
     for number in referred | set(range(1, highest + SPARE_NUMBERS)):
         if number not in known or number in cut:
-            mark = pikepdf.Name(_MISSING)  # a new one each time: it becomes the object
+            mark = pikepdf.Name(_MISSING)  # a new name each time, since it becomes the object
             pdf._replace_object((number, 0), mark)  # noqa: SLF001 - there is no public way
     return True
 
 
 def _is_whole(page: "pikepdf.Object") -> bool:
-    """Return whether all that the page shows is there: contents, resources, appearances of annotations."""
+    """Return whether the page has all objects that it shows: contents, resources, appearances of annotations."""
     if not _is_dictionary(page):
         return False
     waiting: list[Any] = [page.get("/Contents"), _resources(page)]
@@ -117,7 +117,7 @@ def _is_whole(page: "pikepdf.Object") -> bool:
 
 
 def _resources(page: Any) -> Any:
-    """Return the page's resources, its own or those that it inherits from the page tree."""
+    """Return the page's own resources, or those that it inherits from the page tree."""
     for _ in range(MAX_TREE_DEPTH):
         if not _is_dictionary(page) or "/Resources" in page:
             break

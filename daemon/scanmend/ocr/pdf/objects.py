@@ -1,4 +1,4 @@
-"""The text objects of a page, and drawing the page with and without them."""
+"""Find the text objects of a page, and show or hide them."""
 
 import ctypes
 import math
@@ -12,15 +12,15 @@ from pypdfium2 import raw as pdfium
 from scanmend.ocr.pdf.glyphs import Glyph
 from scanmend.page import Box
 
-# side of a grid cell, within whose neighbours a text object's double is searched
+# side of a grid cell; a text object's double is searched in the neighbouring cells
 GRID_POINTS = 20.0
 MAX_FORM_DEPTH = 16  # forms within forms
-DOUBLE_SIZE_DIFFERENCE = 0.2  # of the height, between two texts that are doubles
-DOUBLE_SHIFT = 0.5  # of the height, such as a shadow's
+MAX_DOUBLE_SIZE_DIFFERENCE = 0.2  # in heights, between a text and its double
+MAX_DOUBLE_SHIFT = 0.5  # in heights, as of a shadow
 
 
 def text_objects(page: pypdfium2.PdfPage) -> Iterator[Any]:
-    """Yield the handle of each text object of the page, also within forms."""
+    """Yield the handle of each text object of the page and of the forms in it."""
     yield from _text_objects(page, pdfium.FPDFPage_CountObjects, pdfium.FPDFPage_GetObject, 0)
 
 
@@ -29,10 +29,10 @@ def _text_objects(
 ) -> Iterator[Any]:
     for number in range(count(holder)):
         handle = get(holder, number)
-        kind = pdfium.FPDFPageObj_GetType(handle)
-        if kind == pdfium.FPDF_PAGEOBJ_TEXT:
+        object_type = pdfium.FPDFPageObj_GetType(handle)
+        if object_type == pdfium.FPDF_PAGEOBJ_TEXT:
             yield handle
-        elif kind == pdfium.FPDF_PAGEOBJ_FORM and depth < MAX_FORM_DEPTH:
+        elif object_type == pdfium.FPDF_PAGEOBJ_FORM and depth < MAX_FORM_DEPTH:
             yield from _text_objects(
                 handle, pdfium.FPDFFormObj_CountObjects, pdfium.FPDFFormObj_GetObject, depth + 1
             )
@@ -45,9 +45,9 @@ def show_text(page: pypdfium2.PdfPage, without: Collection[int] = ()) -> None:
 
 
 def addresses_of(page: pypdfium2.PdfPage, glyphs: Sequence[Glyph]) -> frozenset[int]:
-    """Return the addresses of the glyphs' text objects, and of the doubles of these that PDFium leaves out.
+    """Return the addresses of the glyphs' text objects, and of their doubles, which PDFium leaves out.
 
-    Any other text object without a glyph counts as a drawing: PDFium knows no character of it.
+    Any other text object without a glyph counts as a drawing, since PDFium has no character for it.
     """
     known = {glyph.text_object.address for glyph in glyphs}
     bounds = {
@@ -71,7 +71,7 @@ def _address(handle: Any) -> int:
 
 
 def _bounds(handle: Any) -> Box | None:
-    """Return the bounds of a page object, in points of the form that it stands in; None if it has none."""
+    """Return the bounds of a page object, in points of its form; None if it has none."""
     sides = [ctypes.c_float() for _ in range(4)]
     if not pdfium.FPDFPageObj_GetBounds(handle, *sides):
         return None
@@ -90,13 +90,13 @@ def _nearby(grid: Mapping[tuple[int, int], list[Box]], box: Box) -> Iterator[Box
             yield from grid.get((column + dx, row + dy), ())
 
 
-def _are_doubles(one: Box, other: Box) -> bool:
-    """Return whether two texts are equally large and have one position, up to the breadth of a shadow."""
-    height = max(one.height, other.height)
-    difference, shift = DOUBLE_SIZE_DIFFERENCE * height, DOUBLE_SHIFT * height
+def _are_doubles(first: Box, second: Box) -> bool:
+    """Return whether two texts have the same size and position, up to the shift of a shadow."""
+    height = max(first.height, second.height)
+    difference, shift = MAX_DOUBLE_SIZE_DIFFERENCE * height, MAX_DOUBLE_SHIFT * height
     return (
-        abs(one.width - other.width) < difference
-        and abs(one.height - other.height) < difference
-        and abs(one.x0 - other.x0) < shift
-        and abs(one.y0 - other.y0) < shift
+        abs(first.width - second.width) < difference
+        and abs(first.height - second.height) < difference
+        and abs(first.x0 - second.x0) < shift
+        and abs(first.y0 - second.y0) < shift
     )

@@ -1,4 +1,4 @@
-"""Name what a PDF holds and no page shows; refuse a PDF whose pages only ask for another reader."""
+"""Report what a PDF holds that no page shows; refuse a PDF whose pages only ask for another reader."""
 
 import re
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ from scanmend.workers.protocol import ContentsRequest
 NAMED_FILES = 20  # embedded files that a warning lists
 NAME_CHARACTERS = 100  # of a name in a warning
 
-# A cover page that a program made is short: Adobe's have 120 to 800 characters, in any language.
+# a cover page made by a program is short: Adobe's have 120 to 800 characters, in any language
 COVER_PAGES = 2
 COVER_CHARACTERS = 2_000
 PORTFOLIO_COVER_CHARACTERS = 250
 _READER = re.compile(r"adobe|acrobat|\b(reader|viewer)\b", re.IGNORECASE)
-# "open this PDF portfolio in Acrobat X or Adobe Reader X, or later" in any language, or that it needs another reader
+# "open this PDF portfolio in Acrobat X or Adobe Reader X, or later" in any language, or that another reader is needed
 _OPEN = re.compile(
     r"acrobat.*adobe\s+reader|(open|needs?|requires?)\b.{0,80}\b(reader|viewer|acrobat)\b",
     re.IGNORECASE | re.DOTALL,
@@ -31,7 +31,7 @@ _FORM = re.compile(
     r"please\s+wait.*not\s+eventually\s+replaced|document\s+you\s+are\s+trying\s+to\s+load\s+requires",
     re.IGNORECASE | re.DOTALL,
 )
-# stands in the translations of that text, too
+# this address is also in the translations of that text
 _READER_ADDRESS = re.compile(
     r"adobe\.com/go/(reader_download|acrreader|pdf_forms_configure)", re.IGNORECASE
 )
@@ -46,23 +46,23 @@ def off_pages(
 ) -> tuple[tuple[str, ...], tuple[Part, ...]]:
     """Return the warnings, and the embedded files that were extracted.
 
-    Raises Unsupported or Encrypted when the pages hold nothing but the advice to use another reader.
+    Raise Unsupported or Encrypted if the pages only advise to use another reader, or OSError.
     """
     name = name_of(request.path)
     with open_or_none(request.path, request.passwords) as pdf:
-        found = _structure(pdf)
-        if found is None:
+        pdf_structure = _structure(pdf)
+        if pdf_structure is None:
             names = _names_by_pdfium(document)
             warning = f"{name} holds {_named(names, 'not read (encrypted or damaged)')}"
             return (warning,) if names else (), ()
-        cover = _cover(found, document)
-        _refuse_form(found, cover, document, name)
-        _refuse_wrapper(found, cover, name)
-        wanted = request.extract and found.embedded
-        done = extract(found.embedded, request) if wanted else Extracted((), ())
-    if not done.parts:
-        _refuse_portfolio(found, cover, done, request)
-    return tuple(_warnings(found, done, request)), done.parts
+        cover = _cover(pdf_structure, document)
+        _refuse_form(pdf_structure, cover, document, name)
+        _refuse_wrapper(pdf_structure, cover, name)
+        wanted = request.extract and pdf_structure.embedded
+        extracted = extract(pdf_structure.embedded, request) if wanted else Extracted((), ())
+    if not extracted.parts:
+        _refuse_portfolio(pdf_structure, cover, extracted, request)
+    return tuple(_warnings(pdf_structure, extracted, request)), extracted.parts
 
 
 def _structure(pdf: pikepdf.Pdf | None) -> Structure | None:
@@ -73,7 +73,7 @@ def _structure(pdf: pikepdf.Pdf | None) -> Structure | None:
 
 
 def _names_by_pdfium(document: pypdfium2.PdfDocument) -> list[str]:
-    """Return the names of embedded files by PDFium, which opens a PDF whose embedded files alone are encrypted."""
+    """Return the embedded files' names by PDFium, which opens a PDF that encrypts only its embedded files."""
     try:
         count = min(document.count_attachments(), MAX_FILES)
         return [document.get_attachment(number).get_name() for number in range(count)]
@@ -84,9 +84,12 @@ def _names_by_pdfium(document: pypdfium2.PdfDocument) -> list[str]:
 # pages that only ask for another reader -----------------------------------------------------------
 
 
-def _cover(found: Structure, document: pypdfium2.PdfDocument) -> str | None:
-    """Return the text of the pages if structure and length allow them to be such a cover."""
-    if not (found.xfa or found.portfolio or found.payload) or len(document) > COVER_PAGES:
+def _cover(pdf_structure: Structure, document: pypdfium2.PdfDocument) -> str | None:
+    """Return the text of the pages if, by structure and length, they may be such a cover; else None."""
+    if (
+        not (pdf_structure.xfa or pdf_structure.portfolio or pdf_structure.payload)
+        or len(document) > COVER_PAGES
+    ):
         return None
     text = ""
     for number in range(len(document)):
@@ -99,13 +102,15 @@ def _cover(found: Structure, document: pypdfium2.PdfDocument) -> str | None:
 
 
 def _refuse_form(
-    found: Structure, cover: str | None, document: pypdfium2.PdfDocument, name: str
+    pdf_structure: Structure, cover: str | None, document: pypdfium2.PdfDocument, name: str
 ) -> None:
-    """Refuse a dynamic XFA form, whose pages only Adobe's reader makes."""
-    if not found.xfa or cover is None:
+    """Raise Unsupported for a dynamic XFA form, whose pages only Adobe's reader generates."""
+    if not pdf_structure.xfa or cover is None:
         return
-    telltale = _READER if found.rendering else _FORM if found.fields else _READER_ADDRESS
-    no_content = found.rendering or not found.fields
+    telltale = (
+        _READER if pdf_structure.rendering else _FORM if pdf_structure.fields else _READER_ADDRESS
+    )
+    no_content = pdf_structure.rendering or not pdf_structure.fields
     if telltale.search(cover) or _FORM.search(cover) or (no_content and _is_blank(document)):
         raise Unsupported(
             f"{name}: a dynamic XFA form, whose pages only say that another reader is needed, or are empty",
@@ -125,9 +130,9 @@ def _is_blank(document: pypdfium2.PdfDocument) -> bool:
     return True
 
 
-def _refuse_wrapper(found: Structure, cover: str | None, name: str) -> None:
-    """Refuse a document whose pages stand in for an encrypted one (ISO 32000-2, 7.6.7)."""
-    if found.payload and cover is not None:
+def _refuse_wrapper(pdf_structure: Structure, cover: str | None, name: str) -> None:
+    """Raise Encrypted for a document whose pages only wrap an encrypted one (ISO 32000-2, 7.6.7)."""
+    if pdf_structure.payload and cover is not None:
         raise Encrypted(
             f"{name}: the document lies inside, encrypted by a rights management service such as Microsoft"
             " Information Protection, and its pages only say so",
@@ -136,19 +141,19 @@ def _refuse_wrapper(found: Structure, cover: str | None, name: str) -> None:
 
 
 def _refuse_portfolio(
-    found: Structure, cover: str | None, done: Extracted, request: ContentsRequest
+    pdf_structure: Structure, cover: str | None, extracted: Extracted, request: ContentsRequest
 ) -> None:
-    """Refuse a portfolio of which only the cover that Acrobat made would be read."""
-    if not found.portfolio or cover is None or len(cover) > PORTFOLIO_COVER_CHARACTERS:
+    """Raise Unsupported for a portfolio of which nothing but Acrobat's cover would be read."""
+    if not pdf_structure.portfolio or cover is None or len(cover) > PORTFOLIO_COVER_CHARACTERS:
         return
     if not (_OPEN.search(cover) and _PORTFOLIO.search(cover)):
         return
-    names = _list([one.name for one in found.embedded]) or "nothing"
+    names = _list([embedded_file.name for embedded_file in pdf_structure.embedded]) or "nothing"
     remedy = "save its files from Acrobat as PDFs, and drop those"
     if not request.extract:
         remedy = f"set pdf.attachments: extract and run scanmend retry, or {remedy}"
-    elif found.embedded:
-        remedy = f"none of its files can be read ({done.unread[0][1]}); {remedy}"
+    elif pdf_structure.embedded:
+        remedy = f"none of its files can be read ({extracted.unread[0][1]}); {remedy}"
     raise Unsupported(
         f"{name_of(request.path)}: a PDF portfolio, whose page only says that another reader is needed",
         f"{remedy}. In it: {names}",
@@ -158,24 +163,26 @@ def _refuse_portfolio(
 # warnings -----------------------------------------------------------------------------------------
 
 
-def _warnings(found: Structure, done: Extracted, request: ContentsRequest) -> list[str]:
+def _warnings(
+    pdf_structure: Structure, extracted: Extracted, request: ContentsRequest
+) -> list[str]:
     """Return the warnings about embedded files and forms."""
     name = name_of(request.path)
     warnings = []
-    if found.embedded and not request.extract:
-        names = [one.name for one in found.embedded]
+    if pdf_structure.embedded and not request.extract:
+        names = [embedded.name for embedded in pdf_structure.embedded]
         remedy = " (pdf.attachments: extract reads PDFs and pictures)"
         warnings.append(f"{name} holds {_named(names, 'not read')}{remedy}")
-    if done.parts:
-        names = [part.name for part in done.parts]
+    if extracted.parts:
+        names = [part.name for part in extracted.parts]
         own = "a document of its own" if len(names) == 1 else "documents of their own"
         warnings.append(f"{name} holds {_named(names, 'read as ' + own)}")
-    for reason in dict.fromkeys(reason for _, reason in done.unread):
-        names = [one for one, why in done.unread if why == reason]
+    for reason in dict.fromkeys(reason for _, reason in extracted.unread):
+        names = [unread for unread, why in extracted.unread if why == reason]
         warnings.append(f"{name} holds {_named(names, f'not read ({reason})')}")
-    if found.cut:
+    if pdf_structure.cut:
         warnings.append(f"{name} may hold more embedded files: the search for them was ended")
-    if found.xfa and found.rendering:
+    if pdf_structure.xfa and pdf_structure.rendering:
         warnings.append(
             f"{name} holds a dynamic XFA form; only the pages that the file brings along are read,"
             " Adobe's reader may show others"
@@ -184,7 +191,7 @@ def _warnings(found: Structure, done: Extracted, request: ContentsRequest) -> li
 
 
 def _named(names: Sequence[str], outcome: str) -> str:
-    """Return the number and the first names of embedded files, with what became of them."""
+    """Return the number, the outcome and the first names of embedded files, for people."""
     files = "an embedded file" if len(names) == 1 else f"{len(names):,} embedded files"
     return f"{files} that no page shows, {outcome}: {_list(names)}"
 
@@ -192,8 +199,8 @@ def _named(names: Sequence[str], outcome: str) -> str:
 def _list(names: Sequence[str]) -> str:
     """Return the first names for people, and how many more there are."""
     shown = [_shortened(show(name)) or "(without a name)" for name in names[:NAMED_FILES]]
-    more = len(names) - len(shown)
-    return ", ".join(shown) + (f", … and {more:,} more" if more else "")
+    hidden = len(names) - len(shown)
+    return ", ".join(shown) + (f", … and {hidden:,} more" if hidden else "")
 
 
 def _shortened(name: str) -> str:

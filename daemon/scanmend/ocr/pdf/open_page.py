@@ -1,4 +1,4 @@
-"""One page of a PDF, opened: its size, and its picture with all of its text, without it, or in grey."""
+"""An open page of a PDF: its size, and its picture with all text, without some text, or in grey."""
 
 import math
 from collections.abc import Collection, Iterator
@@ -20,13 +20,13 @@ from scanmend.ocr.pdf.objects import show_text
 from scanmend.ocr.pictures import Rendered, as_grey_or_rgb, name_of
 from scanmend.workers.protocol import PageRequest
 
-MIN_PAGE_DPI = 100  # a page that fits the pixel limit only below this is refused
-# of a scan that is taken as it is; a coarser or finer one is rendered at ocr.dpi
+MIN_PAGE_DPI = 100  # a page that exceeds the pixel limit at this resolution is refused
+# bounds for a scan that is used as it is; a coarser or finer scan is rendered at ocr.dpi
 SCAN_DPI = 50, 650
-MIN_PHOTO_PX = 1200  # longer side from which a picture at one pixel a point is a photo
-COMPARED_SIDE_PX = 640  # longer side at which a page is compared with its only picture
-COMPARED_TILE_PX = 16  # side of the tiles whose mean grey is compared
-MAX_TILE_DIFFERENCE = 40.0  # grey levels: PDFium and Pillow draw thin lines differently
+MIN_PHOTO_PX = 1200  # longer side from which a picture at one pixel per point counts as a photo
+COMPARED_SIDE_PX = 640  # longer side for the comparison of a page with its only picture
+COMPARED_TILE_PX = 16  # side of the tiles whose mean grey levels are compared
+MAX_TILE_DIFFERENCE = 40.0  # grey levels; PDFium and Pillow draw thin lines differently
 MAX_RATIO_DIFFERENCE = 0.02  # between the aspect ratios of a page and of its only picture
 
 
@@ -46,7 +46,7 @@ class OpenPage:
         return max(1, round(width)), max(1, round(height))
 
     def render(self) -> Rendered:
-        """Return what the page shows: the scan itself if the page is only that, else the page rendered."""
+        """Return the page's picture: the scan itself if the page shows only that, else the rendered page."""
         show_text(self.page)
         scan = _scan_as_it_is(self.page, self.max_pixels, self.geometry, self.dpi)
         if scan is not None:
@@ -72,9 +72,9 @@ class OpenPage:
 
 @contextmanager
 def open_pdf_page(request: PageRequest) -> Iterator[OpenPage]:
-    """Yield a page as a viewer shows it, with its fields and notes.
+    """Yield a page as a PDF viewer shows it, with its fields and notes.
 
-    Raises Damaged, Encrypted or TooBig; an OSError is the machine's fault.
+    Raise Damaged, Encrypted or TooBig, or an OSError, which is the machine's fault.
     """
     with ExitStack() as stack:
         document, _ = stack.enter_context(open_pdf(request.path, request.passwords))
@@ -89,11 +89,11 @@ def open_pdf_page(request: PageRequest) -> Iterator[OpenPage]:
 
 
 def _flattened(stack: ExitStack, request: PageRequest) -> pypdfium2.PdfPage | None:
-    """Return the page with its annotations and filled fields as part of it; None if qpdf can't do that."""
-    made = qpdf.flattened(request.path, request.passwords, request.index)
-    if made is None:
+    """Return the page with its annotations and filled fields in its contents; None if qpdf can't do that."""
+    flattened = qpdf.flattened(request.path, request.passwords, request.index)
+    if flattened is None:
         return None
-    data, index = made
+    data, index = flattened
     try:
         document = pypdfium2.PdfDocument(data)
         stack.callback(document.close)
@@ -105,9 +105,9 @@ def _flattened(stack: ExitStack, request: PageRequest) -> pypdfium2.PdfPage | No
 
 
 def _fitting_dpi(page: pypdfium2.PdfPage, unit: float, request: PageRequest) -> float:
-    """Return ``ocr.dpi``, or the highest resolution that the pixel limit allows. ``unit``: points of a unit.
+    """Return ``ocr.dpi``, or the highest resolution that the pixel limit allows. ``unit``: points per unit.
 
-    Raises Damaged for a page without a size, and TooBig for one that does not fit the limit even at 100 dpi.
+    Raise Damaged for a page without a size, and TooBig for one that does not fit the limit even at 100 dpi.
     """
     name = name_of(request.path)
     width, height = PageGeometry.of(page, unit).size
@@ -124,7 +124,7 @@ def _fitting_dpi(page: pypdfium2.PdfPage, unit: float, request: PageRequest) -> 
 
 
 def _dpi_of_photo(page: pypdfium2.PdfPage, unit: float) -> float | None:
-    """Return the resolution of a page that is a photo at one pixel a point; a finer rendering would add nothing."""
+    """Return the resolution of a page that is a photo at one pixel per point; None for any other page."""
     picture = _only_picture(page)
     if picture is None:
         return None
@@ -141,7 +141,7 @@ def _scan_fits(page: pypdfium2.PdfPage, max_pixels: int) -> bool:
 
 
 def _only_picture(page: pypdfium2.PdfPage) -> Any:
-    """Return the picture that is all that the page draws, apart from invisible text; else None."""
+    """Return the page's picture, if the page draws nothing else but invisible text; else None."""
     drawn = [
         item
         for item in page.get_objects(max_depth=1)
@@ -154,7 +154,7 @@ def _only_picture(page: pypdfium2.PdfPage) -> Any:
 def _scan_as_it_is(
     page: pypdfium2.PdfPage, max_pixels: int, geometry: PageGeometry, dpi: float
 ) -> Image.Image | None:
-    """Return the scan without resampling, if the page is one picture and shows exactly that; else None."""
+    """Return the unchanged scan, if the page is one picture and shows exactly that; else None."""
     picture = _only_picture(page)
     if picture is None:
         return None

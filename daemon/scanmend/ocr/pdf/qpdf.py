@@ -1,7 +1,7 @@
-"""What qpdf tells of a PDF that PDFium does not, and pages with their annotations and fields flattened into them.
+"""Use qpdf for what PDFium can't do: read a page's unit, and flatten annotations and fields into the pages.
 
-PDFium's own flattening empties pages that inherit their resources and crops those that inherit their box. qpdf's, on a
-copy in memory, does neither. The original is never changed.
+PDFium's own flattening empties pages that inherit their resources, and crops pages that inherit their box; qpdf's does
+neither. It works on a copy in memory, never on the original.
 """
 
 import functools
@@ -22,7 +22,7 @@ from scanmend.ocr.pdf.repair import Version, version_of
 
 logging.getLogger("pikepdf").setLevel(logging.CRITICAL)  # it warns of every oddity of a file
 
-# what pikepdf raises for files and objects that are not as they should be
+# what pikepdf raises for broken files and objects
 BROKEN = (
     pikepdf.PdfError,
     ValueError,
@@ -33,7 +33,7 @@ BROKEN = (
     RuntimeError,
     MemoryError,
 )
-FLATTENED_WHOLE_BYTES = 32 * 2**20  # of a file up to which all its pages are flattened at once
+MAX_FLATTENED_WHOLE_BYTES = 32 * 2**20  # of a file all of whose pages are flattened at once
 MAX_USER_UNIT = 75_000  # points: Acrobat's limit
 _NOT_DRAWN = frozenset({pdfium.FPDF_ANNOT_LINK, pdfium.FPDF_ANNOT_POPUP})
 _HIDDEN_FLAGS = 1 << 1 | 1 << 5  # annotation flags: hidden, no view (ISO 32000-1, table 165)
@@ -41,7 +41,7 @@ _HIDDEN_FLAGS = 1 << 1 | 1 << 5  # annotation flags: hidden, no view (ISO 32000-
 
 @contextmanager
 def open_or_none(path: str, passwords: Sequence[str]) -> Iterator[pikepdf.Pdf | None]:
-    """Yield the document; None if qpdf can't open it. Raises OSError when a read failed."""
+    """Yield the document; None if qpdf can't open it. Raise OSError if a read failed."""
     with InputFile(path) as source, io.BufferedReader(source) as file:
         pdf = _open_or_none(file, passwords)
         try:
@@ -66,7 +66,7 @@ def _open_or_none(file: BinaryIO, passwords: Sequence[str]) -> pikepdf.Pdf | Non
 
 
 def _encodings(passwords: Sequence[str]) -> Iterator[str | bytes]:
-    """Yield each password as qpdf encodes it, then in the two encodings that writers use."""
+    """Yield each password as text, which qpdf encodes, and in the two encodings that programs use."""
     for password in passwords:
         yield password
         if not password.isascii():
@@ -75,7 +75,7 @@ def _encodings(passwords: Sequence[str]) -> Iterator[str | bytes]:
 
 
 def user_unit(path: str, passwords: Sequence[str], index: int) -> float:
-    """Return the size of one unit of the page in points: /UserUnit, else 1."""
+    """Return the page's unit in points: its /UserUnit, else 1."""
     return _user_units(version_of(path), tuple(passwords)).get(index, 1.0)
 
 
@@ -92,14 +92,17 @@ def _user_units(file: Version, passwords: tuple[str, ...]) -> dict[int, float]:
 
 
 def has_shown_annotations(page: pypdfium2.PdfPage) -> bool:
-    """Return whether the page has fields, notes or stamps, which are not part of its content."""
+    """Return whether the page shows fields, notes or stamps, which are not in its contents."""
     for number in range(pdfium.FPDFPage_GetAnnotCount(page)):
         annotation = pdfium.FPDFPage_GetAnnot(page, number)
         if not annotation:
             continue
         try:
-            kind = pdfium.FPDFAnnot_GetSubtype(annotation)
-            if kind not in _NOT_DRAWN and not pdfium.FPDFAnnot_GetFlags(annotation) & _HIDDEN_FLAGS:
+            subtype = pdfium.FPDFAnnot_GetSubtype(annotation)
+            if (
+                subtype not in _NOT_DRAWN
+                and not pdfium.FPDFAnnot_GetFlags(annotation) & _HIDDEN_FLAGS
+            ):
                 return True
         finally:
             pdfium.FPDFPage_CloseAnnot(annotation)
@@ -107,12 +110,12 @@ def has_shown_annotations(page: pypdfium2.PdfPage) -> bool:
 
 
 def flattened(path: str, passwords: Sequence[str], index: int) -> tuple[bytes, int] | None:
-    """Return a PDF whose fields and annotations are part of its pages, and the page's index in it.
+    """Return a PDF with fields and annotations in the contents of its pages, and the page's index in it.
 
-    None if qpdf can't make one.
+    Return None if qpdf can't make one. Raise OSError.
     """
     file = version_of(path)
-    if file[2] <= FLATTENED_WHOLE_BYTES:
+    if file[2] <= MAX_FLATTENED_WHOLE_BYTES:
         whole = _flattened(file, tuple(passwords), None)
         return (whole, index) if whole else None
     single = _flattened(file, tuple(passwords), index)

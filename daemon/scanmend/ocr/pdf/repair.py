@@ -1,6 +1,6 @@
-"""Repair a PDF that PDFium does not open, or whose pages it does not load, with qpdf.
+"""Repair a PDF with qpdf, if PDFium does not open it or does not load its pages.
 
-The repaired copy is in memory, for the last file that was repaired; the file itself is never written to.
+The repaired copy of the last such file stays in memory; the file itself is never written.
 """
 
 import io
@@ -24,7 +24,7 @@ from scanmend.ocr.pictures import name_of
 if TYPE_CHECKING:  # loading qpdf takes a tenth of a second, and few files need it
     import pikepdf
 
-# parts of qpdf's messages, and what they mean for people; the first that fits a message counts
+# parts of qpdf's messages, and their meanings for people; the first part in a message counts
 _MEANINGS = (
     ("can't find PDF header", NO_HEADER),
     ("startxref", "no cross-reference table"),
@@ -40,14 +40,13 @@ _BY_QPDF = "repaired by qpdf"
 EXPORT_AGAIN = "export or scan it again"
 
 Version = tuple[str, int, int, int]  # path, mtime in ns, size in bytes, inode
-Opens = Callable[
-    [BinaryIO, str], bool
-]  # whether PDFium opens this file; the name is for its errors
+# returns whether PDFium opens this file; the name is for errors
+Opens = Callable[[BinaryIO, str], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """A whole copy of a PDF, without a password.
+    """A repaired copy of a PDF.
 
     ``locked``: one of the passwords was needed. ``warning``: what was repaired, for the sidecar.
     """
@@ -61,15 +60,15 @@ _last: dict[Version, Repaired] = {}  # one entry: the pages of a document are re
 
 
 def version_of(path: str) -> Version:
-    """Return a key that changes when another file takes this path."""
+    """Return a key for the file at this path, which changes if the file is replaced. Raise OSError."""
     status = os.stat(path)
     return path, status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def repaired(path: str, passwords: Sequence[str], opens: Opens) -> Repaired:
-    """Return the repaired copy. Raises Damaged when qpdf can't make one, Encrypted; OSError when a read failed.
+    """Return the repaired copy. Raise Damaged if qpdf can't make one, Encrypted, or OSError if a read failed.
 
-    ``opens``: tells whether PDFium opens a file and loads its pages.
+    ``opens``: returns whether PDFium opens a file and loads its pages.
     """
     version = version_of(path)
     if version not in _last:
@@ -85,7 +84,7 @@ def warnings_of(path: str) -> tuple[str, ...]:
 
 
 def is_rebuilt(path: str) -> bool:
-    """Return whether qpdf wrote this file anew: it may have missed something."""
+    """Return whether qpdf wrote this file anew, which may have lost some of it."""
     return any(warning.startswith(_BY_QPDF) for warning in warnings_of(path))
 
 
@@ -107,7 +106,7 @@ def _repair(path: str, passwords: Sequence[str], opens: Opens) -> Repaired:
 
 
 def restored_bytes(path: str, name: str) -> RestoredBytes:
-    """Return the file's bytes with a header and an end; Damaged when there are too many, OSError."""
+    """Return the file's bytes with a header and an end. Raise Damaged if the file is too large, or OSError."""
     with InputFile(path) as source:
         if os.fstat(source.fileno()).st_size > MAX_FILE_BYTES:
             raise Damaged(
@@ -133,7 +132,7 @@ def _save(pdf: "pikepdf.Pdf", out: BinaryIO) -> None:
 def open_with_qpdf(
     source: BinaryIO, name: str, passwords: Sequence[str]
 ) -> Iterator[tuple["pikepdf.Pdf", bool]]:
-    """Yield the PDF as qpdf repairs it, and whether a password was needed. Raises Damaged or Encrypted."""
+    """Yield the PDF as qpdf repairs it, and whether a password was needed. Raise Damaged or Encrypted."""
     import pikepdf  # noqa: PLC0415
 
     try:
@@ -144,7 +143,7 @@ def open_with_qpdf(
                     password=password,
                     # never mapped: a failed read of a mapped share would be a SIGBUS
                     access_mode=pikepdf.AccessMode.stream,
-                    # with it, qpdf would repair the page tree without a warning
+                    # True would repair the page tree without a warning
                     inherit_page_attributes=False,
                 )
             except pikepdf.PasswordError:
@@ -171,22 +170,22 @@ def open_with_qpdf(
 
 
 def _broken_tree(pdf: "pikepdf.Pdf") -> tuple[str, ...]:
-    """Let qpdf repair the page tree; return what was wrong if the tree named another number of pages."""
+    """Let qpdf repair the page tree; return a description if its number of pages was wrong, else ()."""
     in_tree = pages_in_tree(pdf)
-    found = len(pdf.pages)
-    if in_tree in (None, found):
+    page_count = len(pdf.pages)
+    if in_tree in (None, page_count):
         return ()
-    return (f"a broken page tree ({found} of {in_tree} pages)",)
+    return (f"a broken page tree ({page_count} of {in_tree} pages)",)
 
 
 def pages_in_tree(pdf: "pikepdf.Pdf") -> int | None:
-    """Return how many pages the page tree names; call it before ``pdf.pages``, which corrects the number."""
+    """Return the number of pages in the page tree, or None. Call this before ``pdf.pages``, which corrects it."""
     count = pdf.Root.Pages.get("/Count")
     return count if isinstance(count, int) else None
 
 
 def _lost_its_encryption(pdf: "pikepdf.Pdf") -> bool:
-    """Return whether the objects are encrypted but the trailer that says so is lost: pages would look empty."""
+    """Return whether the objects are encrypted, but the trailer with that information is lost."""
     import pikepdf  # noqa: PLC0415
 
     return any(
@@ -200,12 +199,12 @@ def _lost_its_encryption(pdf: "pikepdf.Pdf") -> bool:
 
 def _warning(pdf: "pikepdf.Pdf", changes: tuple[str, ...]) -> str:
     """Return the warning about a file that qpdf wrote anew."""
-    found = dict.fromkeys(changes)
+    findings = dict.fromkeys(changes)
     for text in map(_without_prefix, map(str, pdf.get_warnings())):
         meaning = next((meaning for part, meaning in _MEANINGS if part in text), None)
         if meaning:
-            found[meaning] = None
-    return f"{_BY_QPDF}: {', '.join(found) or 'PDFium could not open it, qpdf could'}"
+            findings[meaning] = None
+    return f"{_BY_QPDF}: {', '.join(findings) or 'PDFium could not open it, qpdf could'}"
 
 
 def _without_prefix(message: str) -> str:
@@ -214,10 +213,10 @@ def _without_prefix(message: str) -> str:
 
 
 class _BoundedOutput(io.BytesIO):
-    """The copy that qpdf writes, up to a bound: qpdf writes a page as often as the tree names it."""
+    """The copy that qpdf writes, with a limit: qpdf writes a page as often as the page tree refers to it."""
 
     def write(self, data: object) -> int:
-        """Write the data; ValueError beyond the bound."""
+        """Write the data. Raise ValueError beyond ``MAX_FILE_BYTES``."""
         if self.tell() > MAX_FILE_BYTES:
             raise ValueError("its copy becomes too large")
         return super().write(data)  # type: ignore[arg-type]

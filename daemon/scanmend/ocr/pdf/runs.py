@@ -1,8 +1,8 @@
-"""Put glyphs together to runs of text on one baseline, in the direction and order in which a reader reads them.
+"""Join glyphs into runs of text on one baseline, in the direction and order of reading.
 
-PDFium tells the spaces between characters that follow each other in the file. Where a page writes each letter by
-itself, turned, or out of order, positions decide: glyphs on one baseline are one run, a gap wider than a word space
-parts two. Right-to-left text is put into logical order by its positions.
+PDFium reports the spaces between characters that follow each other in the file. If a page writes each letter by itself,
+turned, or out of order, positions decide: glyphs on one baseline form a run, and a gap wider than a word space
+separates two. Right-to-left text is put into logical order by its positions.
 """
 
 import math
@@ -32,18 +32,18 @@ from scanmend.page import Box
 
 # in ems
 MAX_BASELINE_STEP = 0.3  # between the baselines of one line
-MIN_SPACE_EM = 0.15  # a gap that is a space, where PDFium does not tell
+MIN_SPACE_EM = 0.15  # a gap from which it is a space, if PDFium does not report that
 MIN_SPACE_WIDE_EM = 0.5  # the same between Chinese or Japanese characters
-SPACED_OUT = 0.05  # a line's median gap from which its letters are spaced out
-SPACE_BEYOND_MEDIAN = 0.12  # a gap is a space of a spaced-out line if it exceeds the median by this
+MIN_SPACED_OUT_GAP = 0.05  # a line's median gap, from which its letters are spaced out
+SPACE_BEYOND_MEDIAN = 0.12  # by which a space exceeds the median gap of a spaced-out line
 # share of a glyph's width; glyphs that overlap more are printed over each other
 MAX_COLLISION = 0.5
-NEARBY_LINES = 3  # to the left on a baseline, which a chain may continue
+NEARBY_LINES = 3  # on a baseline to the left, which a chain may continue
 
 
 @dataclass(frozen=True)
 class Run:
-    """A piece of text on one baseline. ``box``: in its frame, one em high about the baseline."""
+    """A piece of text on one baseline. ``box``: in its frame, one em high around the baseline."""
 
     text: str
     frame: Frame
@@ -52,7 +52,7 @@ class Run:
 
     @property
     def column(self) -> bool:
-        """Return whether it is a column of vertical writing, whose characters stand upright."""
+        """Return whether this is a column of vertical writing, in which characters stand upright."""
         return self.frame == COLUMN and not self.glyphs[0].text_object.angle
 
     @cached_property
@@ -62,7 +62,7 @@ class Run:
 
 
 def runs_of(glyphs: Sequence[Glyph]) -> list[Run]:
-    """Return the runs of text that the glyphs of a page form, in no order; O(n log n)."""
+    """Return the runs of a page's glyphs, in no order, in O(n log n)."""
     frames: dict[Frame, list[Chain]] = defaultdict(list)
     for chain in chains_of(without_overprints(glyphs)):
         frame = next((f for f in frames if f.is_near(chain.frame, MAX_TURN)), chain.frame)
@@ -77,15 +77,15 @@ def runs_of(glyphs: Sequence[Glyph]) -> list[Run]:
 
 def _baselines(chains: list[Chain]) -> list[list[Chain]]:
     """Return the chains of a frame, grouped by their baselines."""
-    found: list[list[Chain]] = []
+    baselines: list[list[Chain]] = []
     last_w, last_size = -math.inf, 0.0
     for chain in sorted(chains, key=lambda c: c.w):
         w, size = chain.w, chain.size
         if w - last_w > MAX_BASELINE_STEP * min(size, last_size or size):
-            found.append([])
+            baselines.append([])
             last_w, last_size = w, size
-        found[-1].append(chain)
-    return found
+        baselines[-1].append(chain)
+    return baselines
 
 
 def _lines(baseline: list[Chain]) -> list[list[FramedGlyph]]:
@@ -99,65 +99,77 @@ def _lines(baseline: list[Chain]) -> list[list[FramedGlyph]]:
         else:
             line.add(chain.glyphs)
     for line in lines:
-        line.glyphs.sort(key=lambda one: one.u0)
+        line.glyphs.sort(key=lambda framed_glyph: framed_glyph.u0)
     return [line.glyphs for line in lines]
 
 
 def _continues(line: Chain, chain: Chain) -> bool:
-    """Return whether a chain continues a line, or fills its gaps without being printed over it."""
+    """Return whether a chain continues a line, or fits into its gaps without collisions."""
     size = max(line.size, chain.size)
     start, end = chain.u0, line.u1
     if start - end > MAX_GAP * size:
         return False
     if start > end - MAX_BACKSTEP * size:
         return True
-    beside = [one for one in line.glyphs if one.u1 > start and one.u0 < chain.u1]
-    both = sorted([*beside, *chain.glyphs], key=lambda one: one.u0)
-    return not any(_collide(a, b) for a, b in pairwise(both))
+    overlapping = [
+        framed_glyph
+        for framed_glyph in line.glyphs
+        if framed_glyph.u1 > start and framed_glyph.u0 < chain.u1
+    ]
+    all_glyphs = sorted([*overlapping, *chain.glyphs], key=lambda framed_glyph: framed_glyph.u0)
+    return not any(_collide(left, right) for left, right in pairwise(all_glyphs))
 
 
-def _collide(a: FramedGlyph, b: FramedGlyph) -> bool:
-    narrower = max(0.01, min(a.u1 - a.u0, b.u1 - b.u0))
-    return a.u1 - b.u0 > MAX_COLLISION * narrower
+def _collide(left: FramedGlyph, right: FramedGlyph) -> bool:
+    narrower = max(0.01, min(left.u1 - left.u0, right.u1 - right.u0))
+    return left.u1 - right.u0 > MAX_COLLISION * narrower
 
 
 def _run(line: list[FramedGlyph], frame: Frame) -> Run:
     """Return the run of a line's glyphs, given from left to right in the frame."""
     first = line[0]
-    size = median(one.size for one in line)
-    gaps = [max(0.0, b.u0 - a.u1) / size for a, b in pairwise(line)]
-    usual = median(gaps) if len(gaps) > 3 else 0.0
+    size = median(framed_glyph.size for framed_glyph in line)
+    gaps = [
+        max(0.0, right_glyph.u0 - left_glyph.u1) / size
+        for left_glyph, right_glyph in pairwise(line)
+    ]
+    median_gap = median(gaps) if len(gaps) > 3 else 0.0
     pieces = [first.glyph.text]
-    for (a, b), gap in zip(pairwise(line), gaps, strict=True):
-        if _is_spaced(a, b, gap, usual):
+    for (left_glyph, right_glyph), gap in zip(pairwise(line), gaps, strict=True):
+        if _is_spaced(left_glyph, right_glyph, gap, median_gap):
             pieces.append(" ")
-        pieces.append(b.glyph.text)
+        pieces.append(right_glyph.glyph.text)
     text = unicodedata.normalize("NFC", "".join(logical_order(pieces)))
     above, below = (0.5, 0.5) if first.column else (0.75, 0.25)
-    w = median(one.w for one in line)
-    left, right = min(one.u0 for one in line), max(one.u1 for one in line)
+    w = median(framed_glyph.w for framed_glyph in line)
+    left, right = (
+        min(framed_glyph.u0 for framed_glyph in line),
+        max(framed_glyph.u1 for framed_glyph in line),
+    )
     box = Box(left, w - above * size, right, w + below * size)
-    return Run(text, frame, box, tuple(one.glyph for one in line))
+    return Run(text, frame, box, tuple(framed_glyph.glyph for framed_glyph in line))
 
 
-def _is_spaced(a: FramedGlyph, b: FramedGlyph, gap: float, usual: float) -> bool:
+def _is_spaced(left: FramedGlyph, right: FramedGlyph, gap: float, median_gap: float) -> bool:
     """Return whether a space stands between two glyphs. ``gap``, and the line's median ``usual``, in ems."""
-    known = _gap_in_text(a.glyph, b.glyph)
+    known = _gap_in_text(left.glyph, right.glyph)
     if known != GlyphGap.BREAK:
         return known == GlyphGap.SPACE
-    if is_wide(a.glyph.text) and is_wide(b.glyph.text):
+    if is_wide(left.glyph.text) and is_wide(right.glyph.text):
         return gap > MIN_SPACE_WIDE_EM
-    return gap > max(MIN_SPACE_EM, usual + SPACE_BEYOND_MEDIAN if usual > SPACED_OUT else 0.0)
+    return gap > max(
+        MIN_SPACE_EM, median_gap + SPACE_BEYOND_MEDIAN if median_gap > MIN_SPACED_OUT_GAP else 0.0
+    )
 
 
-def _gap_in_text(a: Glyph, b: Glyph) -> GlyphGap:
-    """Return what PDFium put between two glyphs; BREAK if it does not tell.
+def _gap_in_text(first: Glyph, second: Glyph) -> GlyphGap:
+    """Return PDFium's separator between two glyphs; BREAK if it has none.
 
-    Between two text objects PDFium measures as if both stood upright.
+    Between two text objects, PDFium measures as if both were upright.
     """
-    turned = a.text_object.angle or b.text_object.angle
-    if a.text_object is not b.text_object and turned:
+    turned = first.text_object.angle or second.text_object.angle
+    if first.text_object is not second.text_object and turned:
         return GlyphGap.BREAK
-    if b.number == a.number + 1:
-        return b.gap
-    return a.gap if a.number == b.number + 1 else GlyphGap.BREAK
+    if second.number == first.number + 1:
+        return second.gap
+    return first.gap if first.number == second.number + 1 else GlyphGap.BREAK

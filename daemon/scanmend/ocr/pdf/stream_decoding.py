@@ -1,7 +1,7 @@
-"""Decode a PDF stream in pieces, never into more memory than is allowed.
+"""Decode a PDF stream in pieces, with a limit on memory.
 
-A decompression bomb in an embedded file must cost neither the memory nor the disk. Streams in the usual codings are
-inflated a megabyte at a time; the others are decoded at once, and only if their result is bound to be small.
+A decompression bomb in an embedded file must fill neither the memory nor the disk. Streams in the usual codings are
+inflated a megabyte at a time. Others are decoded at once, but only if their result can't be large.
 """
 
 import base64
@@ -13,9 +13,9 @@ from collections.abc import Iterator
 
 import pikepdf
 
-DECODED_CHUNK_BYTES = 2**20  # bytes of a piece
-MAX_AT_ONCE = 2**29  # bytes that a stream in a rarer coding may become
-# how many times longer the result of a coding can be, at most
+DECODED_CHUNK_BYTES = 2**20
+MAX_DECODED_AT_ONCE_BYTES = 2**29  # the possible size of a stream in a rare coding
+# the highest possible ratio of decoded to coded size
 _EXPANSION = {
     **dict.fromkeys(("/FlateDecode", "/Fl"), 1032),
     **dict.fromkeys(("/LZWDecode", "/LZW"), 2731),
@@ -25,20 +25,20 @@ _FLATE = {"/FlateDecode", "/Fl"}
 
 
 class NotExtracted(Exception):
-    """An embedded file that is not extracted; the message says why, in a few words that fit in brackets."""
+    """An embedded file can't be extracted. The message says why, in a few words for a warning's parentheses."""
 
 
 def decoded(stream: pikepdf.Stream) -> Iterator[bytes]:
     """Yield the decoded bytes of a stream in pieces.
 
-    Raises NotExtracted for damaged data, and for codings whose result could exceed the memory.
+    Raise NotExtracted for damaged data, and for rare codings whose result could be too large.
     """
     filters, plain = _filters(stream)
     raw = bytes(stream.read_raw_bytes())  # decrypted, if need be
     texts = [name for name in filters if name in _TEXT_CODINGS]
     if not plain or not set(filters[len(texts) :]) <= _FLATE or filters[: len(texts)] != texts:
         largest = len(raw) * math.prod(_EXPANSION.get(name, 1) for name in filters)
-        if largest > MAX_AT_ONCE:
+        if largest > MAX_DECODED_AT_ONCE_BYTES:
             raise NotExtracted("in an unusual coding, and may be too large")
         yield from _pieces(bytes(stream.read_bytes(pikepdf.StreamDecodeLevel.specialized)))
         return
@@ -51,14 +51,17 @@ def decoded(stream: pikepdf.Stream) -> Iterator[bytes]:
 
 
 def _filters(stream: pikepdf.Stream) -> tuple[list[str], bool]:
-    """Return the names of the stream's filters, and whether none of them has a predictor."""
-    found = stream.get("/Filter")
+    """Return the names of the stream's filters, and whether they have no predictor."""
+    filter_entry = stream.get("/Filter")
     parameters = stream.get("/DecodeParms")
-    filters = [found] if isinstance(found, pikepdf.Name) else list(found or ())
+    filters = [filter_entry] if isinstance(filter_entry, pikepdf.Name) else list(filter_entry or ())
     names = [str(name) for name in filters if str(name) != "/Crypt"]
-    each = [parameters] if isinstance(parameters, pikepdf.Dictionary) else list(parameters or ())
+    parameter_list = (
+        [parameters] if isinstance(parameters, pikepdf.Dictionary) else list(parameters or ())
+    )
     predicted = any(
-        isinstance(one, pikepdf.Dictionary) and int(one.get("/Predictor", 1)) > 1 for one in each
+        isinstance(parameter, pikepdf.Dictionary) and int(parameter.get("/Predictor", 1)) > 1
+        for parameter in parameter_list
     )
     return names, not predicted
 
@@ -70,7 +73,7 @@ def _pieces(data: bytes) -> Iterator[bytes]:
 
 
 def _inflated(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield what zlib makes of the chunks, in pieces of at most a megabyte."""
+    """Yield the inflated chunks, in pieces of at most a megabyte."""
     engine = zlib.decompressobj()
     try:
         for chunk in chunks:

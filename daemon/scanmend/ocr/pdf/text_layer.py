@@ -1,8 +1,7 @@
-"""Take the text layer of a page as far as the page shows it and agrees with it.
+"""Find the valid part of a page's text layer: the text that the page shows, and with which its picture agrees.
 
-A text layer is evidence, not the page. Two kinds of its characters count: those that the page draws, and those that an
-OCR program laid over a picture in which the engine can read the same. The caller recognises what the page shows
-besides.
+A text layer is evidence, not the page. Two kinds of its characters are valid: those that the page draws, and those that
+an OCR program laid over a picture in which the engine reads the same. The caller recognises the rest of the page.
 """
 
 from collections import Counter, defaultdict
@@ -12,7 +11,7 @@ from itertools import pairwise
 
 from scanmend.ocr.line_models import LineModels
 from scanmend.ocr.pdf.agreement import (
-    UNLIKE,
+    MAX_UNLIKE_AGREEMENT,
     drawn_disagreement,
     earlier_disagreement,
     font_memory,
@@ -29,16 +28,17 @@ from scanmend.ocr.pdf.runs import Run, runs_of
 from scanmend.ocr.pdf.visibility import HiddenGlyph, Visibility, hidden_reason, visibility_of
 from scanmend.page import Box, Hidden, HiddenReason
 
-MAX_LEAN_OF_MAIN = 15.0  # degrees by which text of the page's main direction may lean
-MANY_UNMAPPED = 0.25  # share of characters without meaning from which a text object is no text
+MAX_LEAN_OF_MAIN = 15.0  # degrees within which text has the page's main direction
+# of a text object's characters without meaning, from which it is a drawing
+MIN_UNMAPPED_SHARE = 0.25
 MIN_ON_LINES = 0.5  # share of an OCR program's text that must lie on lines of the picture
-MAX_HIDDEN = 100  # stretches of hidden text that are told
+MAX_HIDDEN = 100  # stretches of hidden text that are reported
 MAX_HIDDEN_CHARACTERS = 500  # of one of them
 
 
 @dataclass(frozen=True, slots=True)
 class TextLayer:
-    """What of a page's text layer counts.
+    """The valid part of a page's text layer.
 
     ``drawn``: text that the page draws. ``earlier``: text that an OCR program read in the page's pictures. ``hidden``:
     text that the page does not show. ``has_more``: the page shows lines that the layer does not cover.
@@ -54,12 +54,12 @@ class TextLayer:
 
     @property
     def runs(self) -> tuple[Run, ...]:
-        """Return all text that counts."""
+        """Return all valid text."""
         return self.drawn + self.earlier
 
 
 def trusted_layer(page: OpenPage) -> TextLayer:
-    """Return the layer as the PDF has it, without looking at the page's picture."""
+    """Return the layer as it is in the PDF, without a comparison with the page's picture."""
     glyphs = _glyphs(page) or []
     width, height = page.geometry.size
     on_page = [
@@ -69,17 +69,17 @@ def trusted_layer(page: OpenPage) -> TextLayer:
 
 
 def checked_layer(page: OpenPage, document: Hashable, models: LineModels | None) -> TextLayer:
-    """Return what of the layer the page shows and agrees with.
+    """Return the part of the layer that the page shows, and with which its picture agrees.
 
     ``document``: a key that changes with the file. ``models`` find and recognise lines; without them only the
     visibility of the text is checked.
     """
-    everything = _glyphs(page)
-    if everything is None:
+    all_glyphs = _glyphs(page)
+    if all_glyphs is None:
         return not_printed(TextLayer(), f"it has more than {MAX_CHARACTERS:,} characters")
-    glyphs = _with_meaning(everything)
-    lost = len(everything) - len(glyphs)
-    notes = [_unmapped_warning(lost)] if lost else []
+    glyphs = _with_meaning(all_glyphs)
+    unmapped_count = len(all_glyphs) - len(glyphs)
+    notes = [_unmapped_warning(unmapped_count)] if unmapped_count else []
     if not glyphs:
         return TextLayer(warnings=tuple(notes))
     visibility = visibility_of(page.page, glyphs, page.geometry)
@@ -102,15 +102,15 @@ def checked_layer(page: OpenPage, document: Hashable, models: LineModels | None)
 def _earlier_text(
     visibility: Visibility, lines: Sequence[Box], reader: ExcerptReader
 ) -> tuple[tuple[Run, ...], list[HiddenGlyph], list[str]]:
-    """Return an OCR program's text if the page agrees with it, all hidden glyphs, and warnings."""
+    """Return an OCR program's text if the picture agrees with it, all hidden glyphs, and warnings."""
     hidden = list(visibility.hidden)
     earlier = tuple(runs_of(visibility.over_ink))
     if not earlier:
         return (), hidden, []
     example, share = earlier_disagreement(earlier, reader.read)
     on_lines = share_on(lines, _boxes(earlier, visibility.scale))
-    if on_lines < MIN_ON_LINES or share < UNLIKE:
-        # no OCR program wrote this: it lies behind a picture
+    if on_lines < MIN_ON_LINES or share < MAX_UNLIKE_AGREEMENT:
+        # this is not from an OCR program, but text behind a picture
         hidden += [HiddenGlyph(glyph, hidden_reason(glyph)) for glyph in visibility.over_ink]
         return (), hidden, []
     if example:
@@ -134,13 +134,13 @@ def _layer(
 
 
 def not_printed(layer: TextLayer, reason: str) -> TextLayer:
-    """Return an empty layer in place of one that no print can hold: its hidden text, and a warning with the reason."""
+    """Return a layer without valid text, for one that can't be printed text: hidden text and a warning remain."""
     warning = f"the text layer is no print: {reason}; the page was recognised"
     return TextLayer(hidden=layer.hidden, warnings=(*layer.warnings, warning))
 
 
 def main_turn(runs: Sequence[Run]) -> int:
-    """Return by how many degrees clockwise to turn the page for most of its text to be upright: 0, 90, 180 or 270."""
+    """Return the clockwise turn (0, 90, 180 or 270 degrees) by which most of the text becomes upright."""
     letters: dict[int, int] = defaultdict(int)
     for run in runs:
         angle = 0 if run.column else round(run.frame.angle / 90) * 90 % 360
@@ -166,8 +166,8 @@ def _glyphs(page: OpenPage) -> list[Glyph] | None:
 def _with_meaning(glyphs: list[Glyph]) -> list[Glyph]:
     """Return the glyphs without those that have no meaning.
 
-    A text object with unmapped characters within words, or with many of them, is a drawing: it stays in the picture of
-    the page without its text, and is recognised there. A single one among words, such as a bullet, is left out.
+    A text object with unmapped characters within words, or with many of them, counts as a drawing: the engine
+    recognises it in the picture of the page without text. A single one among words, such as a bullet, is left out.
     """
     all_characters = Counter(g.text_object.address for g in glyphs)
     unmapped = Counter(g.text_object.address for g in glyphs if g.text == UNMAPPED)
@@ -175,7 +175,7 @@ def _with_meaning(glyphs: list[Glyph]) -> list[Glyph]:
         address
         for address, count in unmapped.items()
         if count == all_characters[address]
-        or (count > 1 and count > MANY_UNMAPPED * all_characters[address])
+        or (count > 1 and count > MIN_UNMAPPED_SHARE * all_characters[address])
     }
     for last, glyph in pairwise(glyphs):
         within_word = last.text_object is glyph.text_object and glyph.gap == GlyphGap.NONE
@@ -185,7 +185,7 @@ def _with_meaning(glyphs: list[Glyph]) -> list[Glyph]:
 
 
 def _with_ink(runs: Sequence[Run]) -> list[Run]:
-    """Return the runs without those that this machine has no font for: the picture does not show them."""
+    """Return the runs whose glyphs have ink: the picture does not show glyphs without a font on this machine."""
     return [run for run in runs if not any(glyph.blank for glyph in run.glyphs)]
 
 
@@ -197,21 +197,21 @@ def _boxes(runs: Sequence[Run], scale: float) -> list[Box]:
 
 
 def _stretches(hidden: Sequence[HiddenGlyph]) -> tuple[Hidden, ...]:
-    """Return the hidden glyphs as stretches of text, from the top of the page down."""
+    """Return the hidden glyphs as stretches of text, from the top of the page."""
     by_reason: dict[HiddenReason, list[Glyph]] = defaultdict(list)
-    for one in hidden:
-        by_reason[one.reason].append(one.glyph)
-    found = [
+    for hidden_glyph in hidden:
+        by_reason[hidden_glyph.reason].append(hidden_glyph.glyph)
+    stretches = [
         Hidden(run.text[:MAX_HIDDEN_CHARACTERS], run.page_box, reason)
         for reason, glyphs in by_reason.items()
         for run in runs_of(glyphs)
     ]
-    found.sort(key=lambda h: (h.box.y0, h.box.x0))
-    return tuple(found[:MAX_HIDDEN])
+    stretches.sort(key=lambda h: (h.box.y0, h.box.x0))
+    return tuple(stretches[:MAX_HIDDEN])
 
 
 def _hidden_warning(hidden: Sequence[HiddenGlyph]) -> str:
-    reasons = sorted({one.reason for one in hidden})
+    reasons = sorted({hidden_glyph.reason for hidden_glyph in hidden})
     return f"the page carries {len(hidden)} characters that it does not show ({', '.join(reasons)}); they are not published"
 
 

@@ -1,9 +1,9 @@
-"""Tell which glyphs of a page the page shows: by their ink, not by the PDF's operators.
+"""Find out which glyphs a page shows: by their ink, not by the PDF's operators.
 
-The page is rendered twice at low resolution, with its text and without. A glyph is drawn where the two pictures differ.
-Where they don't, it is white, clipped, covered, switched off or invisible, for whatever reason. A glyph without ink is
-judged by what lies under it: over the ink of a picture it may be text that an OCR program read there, over blank paper
-it is hidden.
+The page is rendered twice at low resolution, with its text and without. A glyph is drawn if the two pictures differ at
+its place. If they don't, it is white, clipped, covered, switched off or invisible. A glyph without ink is judged by
+what is under it: over the ink of a picture, it may be text that an OCR program read there; over blank paper, it is
+hidden.
 """
 
 import ctypes
@@ -24,14 +24,14 @@ from scanmend.page import Box, HiddenReason
 
 Grey = NDArray[np.uint8]  # (height, width)
 
-MIN_EM_PX = 7.0  # of the page's small print in the two pictures
+MIN_EM_PX = 7.0  # em of the page's small print in the two pictures
 MIN_PICTURE_SIDE_PX, MAX_PICTURE_SIDE_PX = 960, 2400  # of the pictures' longer side
 MIN_INK_CHANGE = 10  # grey levels by which a glyph must change the page to count as drawn
 MIN_CONTRAST_UNDER_GLYPH = 40  # grey levels between paper and ink under a glyph without ink
-MIN_OVERLAP = 0.3  # share of a glyph that another one must cover for both to be examined
-MAX_SIZE_RATIO = 2.5  # between texts that may cover each other; larger text is a watermark
-MAX_CONTESTED = 24  # text objects that are examined one by one
-MIN_BOX_PX = 2.0  # of a box's side: the ink of a smaller box may fall beside it
+MIN_OVERLAP = 0.3  # share of a glyph that another one covers, from which both are examined
+MAX_SIZE_RATIO = 2.5  # between two texts that may cover each other; larger text is a watermark
+MAX_CONTESTED = 24  # overlapping text objects that are examined one by one
+MIN_BOX_PX = 2.0  # side of a box; the ink of a smaller box may fall beside it
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class HiddenGlyph:
 
 @dataclass(frozen=True, slots=True)
 class Visibility:
-    """The glyphs of a page by what the page shows of them, and the page without its text.
+    """The glyphs of a page by their visibility, and the page's picture without them.
 
     ``drawn`` have ink. ``fontless`` would have ink if a font of this machine had their shapes. ``over_ink`` have none
     and lie over the ink of a picture. ``background``: the page without the text objects at the addresses
@@ -63,7 +63,7 @@ class Visibility:
 def visibility_of(
     page: pypdfium2.PdfPage, glyphs: Sequence[Glyph], geometry: PageGeometry
 ) -> Visibility:
-    """Return the page's glyphs by their visibility. PDFium draws no text of the page afterwards."""
+    """Return the page's glyphs by their visibility. Afterwards PDFium draws the page without them."""
     size = geometry.size
     factor = _low_resolution(glyphs, size)
     with_text = _rendered(page, geometry.scale * factor)
@@ -94,7 +94,7 @@ def visibility_of(
 
 
 def _low_resolution(glyphs: Sequence[Glyph], size: tuple[float, float]) -> float:
-    """Return the pictures' scale in relation to the glyphs' pixels, at which small print still leaves a trace."""
+    """Return the pictures' scale, relative to the glyphs' pixels, at which small print is still visible."""
     longer = max(size)
     ems = sorted(g.text_object.size for g in glyphs)
     small = max(0.5, ems[len(ems) // 20]) if ems else MIN_EM_PX
@@ -108,8 +108,8 @@ def _rendered(page: pypdfium2.PdfPage, scale: float) -> Grey:
     return pixels[:, :, 0] if pixels.ndim == 3 else pixels
 
 
-def _differs(one: Grey, other: Grey) -> NDArray[np.bool_]:
-    difference: NDArray[np.bool_] = np.abs(one.astype(np.int16) - other) > MIN_INK_CHANGE
+def _differs(first: Grey, second: Grey) -> NDArray[np.bool_]:
+    difference: NDArray[np.bool_] = np.abs(first.astype(np.int16) - second) > MIN_INK_CHANGE
     return difference
 
 
@@ -120,7 +120,7 @@ def _is_on_page(glyph: Glyph, size: tuple[float, float]) -> bool:
 
 
 def _lacks_font(glyph: Glyph) -> bool:
-    """Return whether the glyph would be drawn if this machine had a font with its shape."""
+    """Return whether the glyph has no ink only because this machine has no font for it."""
     text_object = glyph.text_object
     return (
         not text_object.embedded
@@ -138,17 +138,17 @@ def hidden_reason(glyph: Glyph) -> HiddenReason:
 
 
 def _lie_on_ink(glyphs: Sequence[Glyph], background: Grey, factor: float) -> list[bool]:
-    """Return for each glyph whether it lies on ink; most glyphs of a text object decide for all of them."""
-    found = [_has_contrast(glyph.cell, background, factor) for glyph in glyphs]
+    """Return for each glyph whether it lies on ink, by the majority of the glyphs in its text object."""
+    on_ink = [_has_contrast(glyph.cell, background, factor) for glyph in glyphs]
     start = 0
     while start < len(glyphs):
         end = start + 1
         while end < len(glyphs) and glyphs[end].text_object is glyphs[start].text_object:
             end += 1
-        most = 2 * sum(found[start:end]) >= end - start
-        found[start:end] = [most] * (end - start)
+        most_lie_on_ink = 2 * sum(on_ink[start:end]) >= end - start
+        on_ink[start:end] = [most_lie_on_ink] * (end - start)
         start = end
-    return found
+    return on_ink
 
 
 # text that covers text ----------------------------------------------------------------------------
@@ -157,10 +157,10 @@ def _lie_on_ink(glyphs: Sequence[Glyph], background: Grey, factor: float) -> lis
 def _covered(
     page: pypdfium2.PdfPage, glyphs: Sequence[Glyph], with_text: Grey, scale: float, factor: float
 ) -> set[int]:
-    """Return the indices of glyphs that other glyphs overlap, and that leave no ink of their own.
+    """Return the indices of glyphs that other glyphs overlap, and that have no ink of their own.
 
-    Each text object that others overlap is left out of the picture once: glyphs of it that change nothing are clipped
-    or covered. ``scale``: of the rendering; ``factor``: from the glyphs' pixels to the picture's.
+    Render the page once without each overlapping text object: those of its glyphs that change nothing are clipped or
+    covered. ``scale``: of the rendering. ``factor``: from the glyphs' pixels to the picture's.
     """
     covered: set[int] = set()
     contested, overprints = _contested(glyphs)
@@ -190,31 +190,36 @@ def _contested(glyphs: Sequence[Glyph]) -> tuple[set[int], set[int]]:
             continue
         x = int((glyph.box.x0 + glyph.box.x1) / 2 / cell)
         y = int((glyph.box.y0 + glyph.box.y1) / 2 / cell)
-        near = (o for dx in (-1, 0, 1) for dy in (-1, 0, 1) for o in grid.get((x + dx, y + dy), ()))
-        for other in near:
-            if other.text_object is glyph.text_object:
+        neighbours = (
+            neighbour
+            for dx in (-1, 0, 1)
+            for dy in (-1, 0, 1)
+            for neighbour in grid.get((x + dx, y + dy), ())
+        )
+        for neighbour in neighbours:
+            if neighbour.text_object is glyph.text_object:
                 continue
-            if is_overprint(other, glyph):
-                overprints |= {other.index, glyph.index}
-            elif _may_cover(other.text_object, glyph.text_object) and _overlap(
-                other.box, glyph.box
+            if is_overprint(neighbour, glyph):
+                overprints |= {neighbour.index, glyph.index}
+            elif _may_cover(neighbour.text_object, glyph.text_object) and _overlap(
+                neighbour.box, glyph.box
             ):
-                contested |= {glyph.text_object.address, other.text_object.address}
+                contested |= {glyph.text_object.address, neighbour.text_object.address}
         grid[x, y].append(glyph)
     return contested, overprints
 
 
-def _may_cover(one: TextObject, other: TextObject) -> bool:
-    """Return whether two texts may be cells of one table. A watermark over text leaves that text readable."""
-    ratio = one.size / other.size
-    return one.angle == other.angle and 1 / MAX_SIZE_RATIO < ratio < MAX_SIZE_RATIO
+def _may_cover(first: TextObject, second: TextObject) -> bool:
+    """Return whether one text may cover the other, as cells of a table may; a watermark leaves text readable."""
+    ratio = first.size / second.size
+    return first.angle == second.angle and 1 / MAX_SIZE_RATIO < ratio < MAX_SIZE_RATIO
 
 
-def _overlap(one: Box, other: Box) -> bool:
-    """Return whether two boxes share a good part of the smaller one."""
-    width = min(one.x1, other.x1) - max(one.x0, other.x0)
-    height = min(one.y1, other.y1) - max(one.y0, other.y0)
-    smaller = min(one.width * one.height, other.width * other.height)
+def _overlap(first: Box, second: Box) -> bool:
+    """Return whether two boxes share more than ``MIN_OVERLAP`` of the smaller one."""
+    width = min(first.x1, second.x1) - max(first.x0, second.x0)
+    height = min(first.y1, second.y1) - max(first.y0, second.y0)
+    smaller = min(first.width * first.height, second.width * second.height)
     return width > 0 and height > 0 and width * height > MIN_OVERLAP * smaller
 
 
@@ -222,7 +227,7 @@ def _overlap(one: Box, other: Box) -> bool:
 
 
 def _span(box: Box, factor: float, shape: tuple[int, ...]) -> tuple[int, int, int, int] | None:
-    """Return first and last row and column of a box, at least one pixel each; None outside the picture."""
+    """Return the box in pixels (y0, y1, x0, x1; ends exclusive), at least one pixel each; None outside the picture."""
     x0, x1 = int(box.x0 * factor), int(np.ceil(box.x1 * factor))
     y0, y1 = int(box.y0 * factor), int(np.ceil(box.y1 * factor))
     x0, y0 = max(0, x0), max(0, y0)
@@ -231,7 +236,7 @@ def _span(box: Box, factor: float, shape: tuple[int, ...]) -> tuple[int, int, in
 
 
 def _has_contrast(box: Box, pixels: Grey, factor: float) -> bool:
-    """Return whether light and dark pixels stand in the box."""
+    """Return whether the box has both light and dark pixels."""
     span = _span(box, factor, pixels.shape)
     if span is None:
         return False
@@ -241,7 +246,7 @@ def _has_contrast(box: Box, pixels: Grey, factor: float) -> bool:
 
 
 class _MarkedPixels:
-    """Marked pixels, counted in any box in constant time: a summed-area table (Crow 1984)."""
+    """Marked pixels of a picture, counted in any box in constant time by a summed-area table (Crow 1984)."""
 
     def __init__(self, mask: NDArray[np.bool_]) -> None:
         self._shape = mask.shape
@@ -251,8 +256,8 @@ class _MarkedPixels:
     def in_box(self, box: Box, factor: float) -> bool:
         """Return whether a pixel of the box is marked."""
         if min(box.width, box.height) * factor < MIN_BOX_PX:
-            by = 1 / factor
-            box = Box(box.x0 - by, box.y0 - by, box.x1 + by, box.y1 + by)
+            pixel = 1 / factor
+            box = Box(box.x0 - pixel, box.y0 - pixel, box.x1 + pixel, box.y1 + pixel)
         span = _span(box, factor, self._shape)
         if span is None:
             return False
