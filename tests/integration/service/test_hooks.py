@@ -22,7 +22,7 @@ from samples import encoded, numbered, put
 from scanmend.config.loading import load_settings
 from scanmend.document import State
 from scanmend.service import hooks as hooks_module
-from scanmend.service.hooks import LONGEST_PAUSE, Hooks
+from scanmend.service.hooks import MAX_RETRY_SECONDS, Hooks
 from scanmend.store.journal import Journal
 from scanmend.store.lock import lock
 
@@ -272,8 +272,8 @@ def test_a_failed_event_is_tried_again_and_given_up_after_a_day(
         hooks.turn(time.monotonic(), lambda: False)
         hooks.turn(time.monotonic(), lambda: False)  # too early for another try
         monkeypatch.setattr(hooks_module, "GIVE_UP_SECONDS", 0.0)
-        hooks.turn(time.monotonic() + LONGEST_PAUSE, lambda: False)
-        hooks.turn(time.monotonic() + LONGEST_PAUSE, lambda: False)
+        hooks.turn(time.monotonic() + MAX_RETRY_SECONDS, lambda: False)
+        hooks.turn(time.monotonic() + MAX_RETRY_SECONDS, lambda: False)
 
     entries = [(entry["event"], entry["reason"]) for entry in logs if "document" in entry]
     why = "/nowhere/program: No such file or directory"
