@@ -2,7 +2,8 @@
 .DEFAULT_GOAL := run
 .PHONY: run test fast check docs setup bench text-layer eval-corrector faults fuzz shares clean
 BIN := .venv/bin
-IN_TESTS := PYTHONPATH=tests
+# absolute: daemons that tests start elsewhere load the plugin for coverage from there, too
+IN_TESTS := PYTHONPATH="$(CURDIR)/tests"
 
 run:
 	@./setup.sh run
