@@ -176,7 +176,9 @@ class Tree:
 
     def files(self, folder: Path) -> list[str]:
         """Return the paths of all files below a folder, relative to it; temporary files are included."""
-        return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if not p.is_dir())
+        # os.walk passes over a folder that a daemon removes meanwhile; Path.rglob raises
+        walked = ((Path(parent), names) for parent, _, names in os.walk(folder))
+        return sorted(str((p / name).relative_to(folder)) for p, names in walked for name in names)
 
 
 @contextlib.contextmanager

@@ -167,7 +167,7 @@ def test_a_page_beyond_its_time_limit_is_ended(make: Make) -> None:
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (lambda data: b"not a model" + data[11:], "no GGUF file"),
+        (lambda data: b"not a model" + data[11:], "not a GGUF file"),
         (lambda data: data[: len(data) // 2], "can't be loaded"),
         (lambda data: b"GGUF" + b"\xff" * 5000, "can't be loaded"),
     ],
