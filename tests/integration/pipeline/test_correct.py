@@ -64,6 +64,18 @@ def test_a_bug_in_one_pages_correction_costs_that_page_its_correction(
     assert pipeline.queues.results.get(0) == document.id
 
 
+def test_a_page_of_a_document_that_failed_at_another_page_is_left_alone(
+    pipeline: Pipeline, step: Correct
+) -> None:
+    document = _read(pipeline, pages=2)
+    pipeline.journal.move(document, State.PUTTING_AWAY, "page 2 is damaged", outcome="damaged")
+
+    step.turn(PageToCorrect(document.id, 0), pipeline.context)
+
+    assert pipeline.journal.pages.progress(document.id)[1] == set()
+    assert len(pipeline.queues.results) == 0
+
+
 def test_a_document_is_passed_on_after_its_last_page(pipeline: Pipeline, step: Correct) -> None:
     pipeline.change(llm=dataclasses.replace(pipeline.context.settings.llm, enabled=False))
     document = _read(pipeline, pages=3)
