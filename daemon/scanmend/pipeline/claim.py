@@ -6,7 +6,7 @@ import threading
 from scanmend import errors
 from scanmend.config.parsers import duration_text
 from scanmend.config.profiles import select
-from scanmend.document import Document, EndDoubt, FileSnapshot, State
+from scanmend.document import EndDoubt, FileSnapshot, State
 from scanmend.errors import show
 from scanmend.intake.events import Claimed, InWorkElsewhere, NotReady, RetryOn
 from scanmend.intake.inspection import Claimable, OverLimit, inspect
@@ -95,36 +95,42 @@ class Claim:
     def _record_published_elsewhere(self, snapshot: FileSnapshot, holder: PublishedMark) -> None:
         """Record that another daemon published this content, and that the file stays in the inbox."""
         journal = self._stores.journal
-        document = journal.claim(snapshot, holder.sha256, "")
+        with journal.transaction():
+            document = journal.claim(snapshot, holder.sha256, "")
+            if document:
+                journal.move(document, State.GONE, f"published by {holder.owner}", kept=True)
         self._queues.events.put(Claimed(snapshot.path))
-        if document:
-            journal.move(document, State.GONE, f"published by {holder.owner}", kept=True)
 
     def _queue(
         self, snapshot: FileSnapshot, found: Claimable | OverLimit, context: Context
     ) -> None:
         settings = context.settings
         profile = select(context.profiles, settings.profiles, snapshot.path)
-        sha256, doubts = "", []
-        if isinstance(found, Claimable):
-            sha256 = found.sha256
-            if found.odd_end:
-                doubts = [_end_doubt(found.odd_end, settings.settle.doubtful)]
-        document = self._stores.journal.claim(snapshot, sha256, profile.name, doubts)
+        if isinstance(found, OverLimit):
+            self._fail_over_limit(snapshot, profile.name, settings.limits.file_size)
+            return
+        doubts = []
+        if found.odd_end:
+            doubts = [_end_doubt(found.odd_end, settings.settle.doubtful)]
+        document = self._stores.journal.claim(snapshot, found.sha256, profile.name, doubts)
         self._queues.events.put(Claimed(snapshot.path))
         if document is None:  # it is in work already
-            return
-        if isinstance(found, OverLimit):
-            self._fail_over_limit(document, settings.limits.file_size)
             return
         self._log.info("claimed", document=document.name, size=document.size, profile=profile.name)
         self._queues.pages.add_contents(document.id, document.first_seen)
 
-    def _fail_over_limit(self, document: Document, max_bytes: float) -> None:
+    def _fail_over_limit(self, snapshot: FileSnapshot, profile: str, max_bytes: float) -> None:
+        """Claim and fail the file in one transaction; claimed alone, it would be read after a restart."""
         limit = f"{max_bytes:,.0f} bytes (limits.file_size)"
-        error = errors.TooBig(f"{document.name}: {document.size:,} bytes, more than {limit}")
-        self._stores.journal.move(document, State.PUTTING_AWAY, str(error), outcome=error.code)
-        self._queues.results.put(document.id)
+        error = errors.TooBig(f"{show(snapshot.path)}: {snapshot.size:,} bytes, more than {limit}")
+        journal = self._stores.journal
+        with journal.transaction():
+            document = journal.claim(snapshot, "", profile)
+            if document:
+                journal.move(document, State.PUTTING_AWAY, str(error), outcome=error.code)
+        self._queues.events.put(Claimed(snapshot.path))
+        if document:
+            self._queues.results.put(document.id)
 
 
 def _end_doubt(odd_end: str, waited: float) -> EndDoubt:

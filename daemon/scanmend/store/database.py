@@ -101,9 +101,12 @@ class Database:
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Run the statements of the block as one transaction, and roll it back if the block raises.
 
-        Raise the error that ``classified`` returns for one of SQLite's.
+        A transaction inside another one is part of it. Raise the error that ``classified`` returns for one of SQLite's.
         """
         with self._lock:
+            if self.connection.in_transaction:
+                yield self.connection
+                return
             try:
                 self.connection.execute("BEGIN IMMEDIATE")
                 yield self.connection

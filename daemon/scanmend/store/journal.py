@@ -8,6 +8,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Literal, Self
 
 from scanmend.document import MOVES, Contents, Document, EndDoubt, FileSnapshot, NewPart, State
@@ -31,6 +32,10 @@ class Journal(JournalReader):
     def open(cls, folder: str) -> Self:
         """Open the journal for writing, and create it if need be. Raise ConfigError as ``Database.open`` does."""
         return cls(Database.open(folder))
+
+    def transaction(self) -> AbstractContextManager[object]:
+        """Make all changes of a block one transaction: either all of them are stored, or none is."""
+        return self._db.transaction()
 
     # files become documents -----------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,6 +108,26 @@ def test_a_file_over_the_size_limit_fails_without_being_read(
     assert document.sha256 == ""
     assert "more than 1,000 bytes (limits.file_size)" in document.reason
     assert pipeline.queues.results.get(0) == document.id
+
+
+def test_a_file_over_the_limit_is_claimed_and_failed_together_or_not_at_all(
+    pipeline: Pipeline, step: Claim
+) -> None:
+    """Let SQLite refuse the second of the two changes, by a trigger; claimed alone, the file would be read later."""
+    pipeline.change(limits=dataclasses.replace(pipeline.context.settings.limits, file_size=1000))
+    snapshot = pipeline.drop("a.png", encoded("png"))
+    connection = pipeline.journal._db.connection
+    refusal = "BEGIN SELECT RAISE(ABORT, 'no move today'); END"
+    connection.execute(f"CREATE TEMP TRIGGER refuse BEFORE UPDATE OF state ON documents {refusal}")
+
+    with pytest.raises(sqlite3.IntegrityError, match="no move today"):
+        step.claim(snapshot)
+
+    assert list(pipeline.journal.in_state(*State)) == []
+    connection.execute("DROP TRIGGER refuse")
+    step.claim(snapshot)
+    (document,) = pipeline.journal.in_state(*State)
+    assert document.state == State.PUTTING_AWAY
 
 
 @pytest.mark.parametrize("replaced", ["changed", "gone", "a link"])
