@@ -48,15 +48,23 @@ class OpenAiCorrector:
         self._client = httpx2.Client(
             base_url=request.base_url.rstrip("/") + "/", headers=headers, timeout=request.seconds
         )
+        try:
+            self.info = ModelInfo(self._model_name(), "", "", 0, 0, "server")
+        except BaseException:
+            self._client.close()
+            raise
+
+    def _model_name(self) -> str:
+        """Return the name of the wanted model, or of the server's first one for "auto"."""
+        wanted = self._request.model
         listed = self._answer("GET", "models", None).get("data", [])
         models = [str(model.get("id")) for model in listed]
-        if not models or request.model not in ("auto", *models):
+        if not models or wanted not in ("auto", *models):
             available = ", ".join(models) or "none"
             raise ModelUnavailable(
-                f"llm.model: {request.base_url} has no model {request.model}; it has: {available}"
+                f"llm.model: {self._request.base_url} has no model {wanted}; it has: {available}"
             )
-        name = models[0] if request.model == "auto" else request.model
-        self.info = ModelInfo(name, "", "", 0, 0, "server")
+        return models[0] if wanted == "auto" else wanted
 
     def propose_page(
         self, instruction: str, lines: Sequence[str], wanted: Sequence[int], seconds: float
@@ -137,13 +145,11 @@ class OpenAiCorrector:
         for attempt in range(MAX_ATTEMPTS):
             left = deadline - time.monotonic()
             if left <= 0:
-                raise TimeoutError
+                break
             try:
                 status, content = self._exchange(method, path, body, left)
             except httpx2.TimeoutException:
-                if seconds is None:
-                    raise ModelUnavailable(f"{setting}: no answer within {left:.0f} s") from None
-                raise TimeoutError from None
+                break
             except (httpx2.HTTPError, httpx2.InvalidURL) as error:
                 raise ModelUnavailable(
                     f"{setting} can't be reached ({type(error).__name__}: {error})",
@@ -155,6 +161,11 @@ class OpenAiCorrector:
             if status not in BUSY_STATUSES or is_last:
                 raise _refusal(setting, path, status, content)
             time.sleep(min(2.0**attempt, max(0.0, deadline - time.monotonic())))
+        if seconds is None:
+            limit = self._request.seconds
+            raise ModelUnavailable(
+                f"{setting}: no answer within {limit:g} s", "see the server's log"
+            )
         raise TimeoutError
 
     def _exchange(
