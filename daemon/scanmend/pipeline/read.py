@@ -16,7 +16,7 @@ from scanmend.pipeline.scheduler import ContentsJob, Job, PageJob
 from scanmend.store.parts import allowance
 from scanmend.telemetry import log
 from scanmend.telemetry.error_boundary import ErrorBoundary, Failure
-from scanmend.telemetry.metrics import PAGE_FAILURES, PAGE_SECONDS, PAGES
+from scanmend.telemetry.metrics import PAGE_FAILURES, PAGE_SECONDS, PAGES, UNREAD_PAGES
 from scanmend.workers.client import Child
 from scanmend.workers.protocol import ContentsRequest, PageRequest
 
@@ -157,6 +157,8 @@ class Read:
         seconds = sum(text.seconds.values())
         PAGES.labels("read").inc()
         PAGE_SECONDS.labels("read").inc(seconds)
+        if text.unread:
+            UNREAD_PAGES.inc()
         page_log = self._log.bind(document=document.name, page=number + 1)
         page_log.info(
             "page read", of=document.pages, seconds=round(seconds, 2), lines=len(text.lines)

@@ -15,7 +15,7 @@ from scanmend.errors import EngineUnusable
 from scanmend.ocr.engines import tesseract
 from scanmend.ocr.engines.base import UprightPage
 from scanmend.ocr.engines.factory import EngineChoice, load
-from scanmend.ocr.engines.tesseract import Tesseract, segments_of
+from scanmend.ocr.engines.tesseract import Tesseract, segments_of, words_of
 from scanmend.ocr.layout import arrange
 
 
@@ -125,7 +125,7 @@ def test_the_library_reads_page_after_page_as_the_program_reads_each() -> None:
         done = subprocess.run(command, input=file.getvalue(), capture_output=True, check=True)
 
         rows = done.stdout.decode().splitlines()[1:]
-        assert engine.read(UprightPage(image, 150)).segments == tuple(segments_of("\n".join(rows)))
+        assert engine.read(UprightPage(image, 150)).segments == tuple(segments_of(words_of("\n".join(rows))))
 
 
 @needs_library

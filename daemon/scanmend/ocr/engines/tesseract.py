@@ -11,7 +11,7 @@ import ctypes
 import io
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +51,16 @@ TRAINEDDATA: dict[str, str] = dict(
         "uz:uzb vi:vie zh:chi_sim",
     )
 )
+
+
+@dataclass(frozen=True, slots=True)
+class RecognisedWord:
+    """One word. ``line``: numbers of block, paragraph and line. ``box``: in pixels. ``confidence``: 0..1."""
+
+    line: tuple[str, str, str]
+    text: str
+    box: Box
+    confidence: float
 
 
 class Tesseract:
@@ -95,6 +105,10 @@ class Tesseract:
 
     def read(self, page: UprightPage) -> Reading:
         """Return the segments of an upright page. Raise ChildError if the library fails on it."""
+        return Reading(tuple(segments_of(self.words(page))))
+
+    def words(self, page: UprightPage) -> list[RecognisedWord]:
+        """Return the words of an upright page, line by line. Raise ChildError if the library fails on it."""
         grey = page.image.convert("L")
         width, height = grey.size
         library, api = self._library, self._api
@@ -112,7 +126,7 @@ class Tesseract:
                 library.TessDeleteText(tsv)
         finally:
             library.TessBaseAPIClear(api)
-        return Reading(tuple(segments_of(text)))
+        return list(words_of(text))
 
 
 def _load_library() -> Any:
@@ -134,20 +148,10 @@ def _load_library() -> Any:
     return library
 
 
-@dataclass(frozen=True, slots=True)
-class _Word:
-    """One word. ``line``: numbers of block, paragraph and line. ``box``: in pixels. ``confidence``: 0..1."""
-
-    line: tuple[str, str, str]
-    text: str
-    box: Box
-    confidence: float
-
-
-def segments_of(tsv: str) -> list[Segment]:
-    """Return the segments of Tesseract's TSV: the words of a line, cut at gaps of more than ``MAX_WORD_GAP``."""
-    runs: list[list[_Word]] = []
-    for word in _words(tsv):
+def segments_of(words: Iterable[RecognisedWord]) -> list[Segment]:
+    """Return Tesseract's words as segments: the words of a line, cut at gaps of more than ``MAX_WORD_GAP``."""
+    runs: list[list[RecognisedWord]] = []
+    for word in words:
         last = runs[-1][-1] if runs else None
         if last is not None and last.line == word.line:
             height = max(w.box.height for w in (*runs[-1], word))
@@ -158,7 +162,8 @@ def segments_of(tsv: str) -> list[Segment]:
     return [_segment(run) for run in runs]
 
 
-def _words(tsv: str) -> Iterator[_Word]:
+def words_of(tsv: str) -> Iterator[RecognisedWord]:
+    """Yield the words of Tesseract's TSV."""
     rows = csv.DictReader(io.StringIO(tsv), TSV_COLUMNS, delimiter="\t", quoting=csv.QUOTE_NONE)
     for row in rows:
         text = (row["text"] or "").strip()
@@ -167,10 +172,10 @@ def _words(tsv: str) -> Iterator[_Word]:
         left, top = float(row["left"]), float(row["top"])
         box = Box(left, top, left + float(row["width"]), top + float(row["height"]))
         line = (row["block_num"], row["par_num"], row["line_num"])
-        yield _Word(line, text, box, min(1.0, max(0.0, float(row["conf"]) / 100)))
+        yield RecognisedWord(line, text, box, min(1.0, max(0.0, float(row["conf"]) / 100)))
 
 
-def _segment(run: list[_Word]) -> Segment:
+def _segment(run: list[RecognisedWord]) -> Segment:
     characters = sum(len(word.text) for word in run)
     box = Box(
         min(word.box.x0 for word in run),
