@@ -153,8 +153,9 @@ class PageText:
 
     ``index`` counts from 0. ``width`` and ``height``: pixels of the upright page, rendered at ``dpi``. ``rotation``:
     degrees clockwise by which the page was turned upright (0, 90, 180, 270). ``source``: on a MIXED page, each line has
-    its own. ``hidden``: text that the PDF carries and the page does not show. ``truncated``: the engine returned
-    less than the page holds (Aspose without a licence). ``seconds``: duration of each stage, as "render", "ocr".
+    its own. ``hidden``: text that the PDF carries and the page does not show. ``unread``: areas with ink that looks like
+    text and that no line covers. ``truncated``: the engine returned less than the page holds (Aspose without a
+    licence). ``seconds``: duration of each stage, as "render", "ocr".
     """
 
     index: Count
@@ -169,6 +170,7 @@ class PageText:
     seconds: dict[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     hidden: tuple[Hidden, ...] = ()
+    unread: tuple[Box, ...] = ()
 
 
 # as proposed --------------------------------------------------------------------------------------
