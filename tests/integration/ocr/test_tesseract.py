@@ -125,7 +125,9 @@ def test_the_library_reads_page_after_page_as_the_program_reads_each() -> None:
         done = subprocess.run(command, input=file.getvalue(), capture_output=True, check=True)
 
         rows = done.stdout.decode().splitlines()[1:]
-        assert engine.read(UprightPage(image, 150)).segments == tuple(segments_of(words_of("\n".join(rows))))
+        assert engine.read(UprightPage(image, 150)).segments == tuple(
+            segments_of(words_of("\n".join(rows)))
+        )
 
 
 @needs_library
