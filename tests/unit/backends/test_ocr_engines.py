@@ -26,7 +26,7 @@ def _with_languages(settings: Settings, engine: str, *languages: str) -> Setting
 
 
 def test_a_language_that_no_installed_engine_reads_is_an_error(settings: Settings) -> None:
-    with pytest.raises(EngineUnusable, match="rapidocr does not read ru.*tesseract-ocr-rus"):
+    with pytest.raises(EngineUnusable, match=r"rapidocr does not read ru.*tesseract-ocr-rus"):
         choose(_with_languages(settings, "rapidocr", "en", "ru"))
     with pytest.raises(EngineUnusable, match="tesseract does not read rm"):
         choose(_with_languages(settings, "auto", "rm", "ru"))
