@@ -7,7 +7,14 @@ import threading
 
 from scanmend.backoff import Again, decide
 from scanmend.document import WAITS, Document, State
-from scanmend.errors import ChildError, Damaged, DocumentError, MachineError, ScanmendError
+from scanmend.errors import (
+    ChildError,
+    Damaged,
+    DocumentError,
+    EngineUnusable,
+    MachineError,
+    ScanmendError,
+)
 from scanmend.intake.events import Look
 from scanmend.pipeline.context import PAGE_OVERHEAD_SECONDS, Context, CurrentContext, Stores
 from scanmend.pipeline.queues import PageToCorrect, Queues
@@ -196,6 +203,8 @@ class Read:
             return
         if isinstance(error, ChildError):
             self._handle_failed_attempt(job, document, error, context)
+        elif isinstance(error, EngineUnusable) and context.one_shot:
+            self._fail(document, str(error), error)  # nobody will repair the engine meanwhile
         elif not isinstance(error, DocumentError):
             raise error
         elif self._may_be_unfinished(document, job, error, context):

@@ -10,12 +10,12 @@ import csv
 import ctypes
 import io
 import os
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from scanmend.errors import ChildError, EngineUnusable
+from scanmend.languages import listed, packages, traineddata
 from scanmend.ocr.engines.base import Reading, Segment, UprightPage
 from scanmend.page import Box, EngineInfo
 
@@ -38,19 +38,6 @@ TSV_COLUMNS = [
     "conf",
     "text",
 ]
-INSTALL = "install it with: apt install tesseract-ocr"
-# ISO 639-1 codes and the names of their traineddata files
-TRAINEDDATA: dict[str, str] = dict(
-    re.findall(
-        r"(\w+):(\w+)",
-        "af:afr ar:ara az:aze be:bel bg:bul bn:ben bs:bos ca:cat cs:ces cy:cym da:dan de:deu el:ell en:eng "
-        "eo:epo es:spa et:est eu:eus fa:fas fi:fin fr:fra ga:gle gl:glg gu:guj he:heb hi:hin hr:hrv hu:hun "
-        "hy:hye id:ind is:isl it:ita ja:jpn ka:kat kk:kaz km:khm kn:kan ko:kor la:lat lb:ltz lt:lit lv:lav "
-        "mk:mkd ml:mal mn:mon mr:mar ms:msa mt:mlt ne:nep nl:nld no:nor oc:oci pa:pan pl:pol pt:por ro:ron "
-        "ru:rus sa:san sk:slk sl:slv sq:sqi sr:srp sv:swe sw:swa ta:tam te:tel th:tha tr:tur uk:ukr ur:urd "
-        "uz:uzb vi:vie zh:chi_sim",
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +55,10 @@ class Tesseract:
 
     def __init__(self, languages: tuple[str, ...]) -> None:
         """Load library and languages. Raise EngineUnusable, with the package to install, if one is missing."""
-        self._library = _load_library()
+        self._library = _load_library(languages)
         self._languages = languages
         self._version = self._library.TessVersion().decode()
-        self._names = [TRAINEDDATA.get(code.split("-")[0], code) for code in languages or ("en",)]
+        self._names = [traineddata(code) or code for code in languages or ("en",)]
         self._api = self._library.TessBaseAPICreate()
         names = "+".join(self._names).encode()
         failed = self._library.TessBaseAPIInit3(self._api, None, names) != 0
@@ -85,17 +72,21 @@ class Tesseract:
         The library itself ignores a missing language if there is another one.
         """
         folder = (self._library.TessBaseAPIGetDatapath(self._api) or b"").decode()
-        for code, name in zip(self._languages or ("en",), self._names, strict=True):
-            package = f"tesseract-ocr-{name.replace('_', '-')}"
-            if not os.path.exists(os.path.join(folder, f"{name}.traineddata")):
-                raise EngineUnusable(
-                    f"ocr.languages: tesseract has no data for {code!r}",
-                    f"install it with: apt install {package}",
-                )
+        codes = self._languages or ("en",)
+        missing = [
+            code
+            for code, name in zip(codes, self._names, strict=True)
+            if not os.path.exists(os.path.join(folder, f"{name}.traineddata"))
+        ]
+        if missing:
+            raise EngineUnusable(
+                f"ocr.languages: tesseract has no data for {listed(missing)}",
+                f"install it with: apt install {packages(missing, program=False)}",
+            )
         if failed:
             raise EngineUnusable(
                 f"{folder}: tesseract can't load {', '.join(self._names)}",
-                f"install them again: apt install --reinstall {package}",
+                f"install them again: apt install --reinstall {packages(codes, program=False)}",
             )
 
     def info(self) -> EngineInfo:
@@ -129,12 +120,16 @@ class Tesseract:
         return list(words_of(text))
 
 
-def _load_library() -> Any:
-    """Return Tesseract's C interface (capi.h), with the types of the used functions. Raise EngineUnusable."""
+def _load_library(languages: Sequence[str]) -> Any:
+    """Return Tesseract's C interface (capi.h), with the types of the used functions.
+
+    Raise EngineUnusable, with the packages to install for ``languages``, if there is no library.
+    """
     try:
         library = ctypes.CDLL(LIBRARY)
     except OSError:
-        raise EngineUnusable(f"{LIBRARY} is not there", INSTALL) from None
+        remedy = f"install it with: apt install {packages(languages)}"
+        raise EngineUnusable(f"{LIBRARY} is not there", remedy) from None
     api, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
     library.TessVersion.restype = library.TessBaseAPIGetDatapath.restype = text
     library.TessBaseAPICreate.restype = library.TessBaseAPIGetTsvText.restype = api
