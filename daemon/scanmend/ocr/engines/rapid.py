@@ -10,7 +10,8 @@ from scanmend.errors import EngineUnusable
 from scanmend.ocr import detection, line_models
 from scanmend.ocr.detection import as_bgr, bounds, crop
 from scanmend.ocr.engines.base import Reading, Segment, UprightPage
-from scanmend.ocr.line_models import LineModels, RecognisedLine
+from scanmend.ocr.line_models import LineModels
+from scanmend.ocr.long_lines import RecognisedLine
 from scanmend.page import Box, EngineInfo
 
 # The languages of the recogniser in the wheel (PP-OCRv6 small): Chinese, Japanese and those in Latin letters. It lists
