@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import openssl11
+from openssl import openssl_folder
 from running import Tree, new_tree
 from samples import encoded, page, put
 from scanmend.backends.ocr_engines import choose, probe
@@ -18,10 +18,7 @@ LONG = [f"Line {n} of a long letter about the harbour and its ledgers" for n in 
 
 @pytest.fixture(scope="module")
 def library() -> str:
-    folder, reason = openssl11.folder()
-    if folder is None:
-        pytest.skip(f"OpenSSL 1.1 can't be had: {reason}")
-    return str(folder)
+    return openssl_folder()
 
 
 def _settings(**aspose: object) -> Settings:
