@@ -12,6 +12,7 @@ from samples import encoded, page, put
 from scanmend.backends.ocr_engines import choose, probe
 from scanmend.config.settings import AsposeSettings, Settings
 from scanmend.errors import EngineUnusable
+from scanmend.formats.summary import TRUNCATED_WARNING
 
 LONG = [f"Line {n} of a long letter about the harbour and its ledgers" for n in range(1, 13)]
 
@@ -94,6 +95,8 @@ def test_every_result_is_marked_as_evaluation_and_contains_no_trial_notice(
     assert sidecar["engine"]["name"] == "aspose"
     assert sidecar["evaluation"] is True
     assert sidecar["truncated"] is True
+    assert sidecar["warnings"] == [TRUNCATED_WARNING]
+    assert TRUNCATED_WARNING in tree.log_text()
     assert sidecar["pages"][0]["truncated"] is True
     assert "Trial" not in text
     assert "***" not in text
