@@ -9,7 +9,13 @@ from dataclasses import replace
 from scanmend.backends.gguf_files import chosen
 from scanmend.backends.llm_lifecycle import LanguageModel
 from scanmend.cli import progress
-from scanmend.cli.arguments import Commands, add_command, add_profile, load_config
+from scanmend.cli.arguments import (
+    Commands,
+    add_command,
+    add_profile,
+    ensure_temp_folder,
+    load_config,
+)
 from scanmend.cli.text_files import (
     STDIN,
     Record,
@@ -59,8 +65,9 @@ def run(options: argparse.Namespace) -> int:
 
     Return 0, or ChildError's exit code if the model failed on a page. Raises ModelUnavailable if there is no model.
     """
-    settings = load_config(options)
+    settings = load_config(options, or_shipped=True)
     log.set_up(replace(settings.log, level="warning"))
+    ensure_temp_folder()
     profile = _profile(settings, options.profile)
     model = _model(settings)
     exit_code = 0
@@ -108,7 +115,8 @@ def _correct_file(model: LanguageModel, name: str, profile: Profile, *, as_json:
             write_page(page, result.lines)
         finished_lines += len(page)
         seconds = time.monotonic() - started
-        text = f"{name}: {finished_lines}/{total} lines, {seconds:.0f} s"
+        left = progress.time_left(finished_lines, total, seconds)
+        text = f"{name}: line {finished_lines} of {total}{left}"
         progress.draw(finished_lines, total, text)
     if as_json:
         write_results(name, results)

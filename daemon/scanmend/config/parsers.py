@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from scanmend.durations import SECONDS_PER_UNIT, duration_text
 from scanmend.errors import NULL_ALLOWED
 
 T = TypeVar("T")
 
-SECONDS_PER_UNIT = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 BYTES_PER_UNIT = {
     "B": 1,
     "KB": 10**3,
@@ -52,20 +52,6 @@ def nearest(word: str, known: Iterable[str], similarity: float = 0.6) -> str | N
     import difflib  # noqa: PLC0415 - only a mistake needs it
 
     return next(iter(difflib.get_close_matches(word, list(known), 1, similarity)), None)
-
-
-def duration_text(seconds: float) -> str:
-    """Return a duration for people: "300 ms", "45 s", "2 min", "1.5 h", "3 d"."""
-    day, hour, minute = (SECONDS_PER_UNIT[unit] for unit in "dhm")
-    for unit, size, shortest in (
-        ("d", day, 2 * day),
-        ("h", hour, hour),
-        ("min", minute, minute),
-        ("s", 1, 1),
-    ):
-        if seconds >= shortest:
-            return f"{round(seconds / size, 1):g} {unit}"
-    return f"{seconds * 1000:.0f} ms"
 
 
 # numbers --------------------------------------------------------------------------------------------

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scanmend.config.parsers import duration_text
 from scanmend.document import FactKey, FileSnapshot, State
+from scanmend.durations import duration_text
 from scanmend.errors import NeverCompleted, show
 from scanmend.intake.events import Events
 from scanmend.intake.lease import Leases

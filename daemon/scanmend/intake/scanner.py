@@ -11,16 +11,16 @@ import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 
-# names that are no documents: hidden and temporary files, unfinished downloads, files that systems leave in folders
+# names that are no documents, in lower case: hidden and temporary files, unfinished downloads, locks, files that systems
+# leave in folders, and folders where systems and NAS devices keep deleted files and snapshots
 ALWAYS_IGNORED = (
-    ".*",
-    "~*",
-    "*.part",
-    "*.tmp",
-    "*.crdownload",
-    "thumbs.db",
-    "desktop.ini",
-    "@eadir",
+    *(".*", "~*", "*.tmp", "*.swp", "*.lock"),
+    *("*.part", "*.partial", "*.filepart", "*.crdownload", "*.download", "*.opdownload"),
+    *("*.aria2", "*.!ut"),
+    *("thumbs.db", "desktop.ini", "@eadir"),
+    *("#recycle", "@recycle", "$recycle.bin", "recycler", "network trash folder"),
+    *("@recently-snapshot", "#snapshot", "temporary items"),
+    *("system volume information", "lost+found"),
 )
 SLICE_ENTRIES = 500  # directory entries after which a scan lets the watcher do its other work
 RECHECKS_PER_SECOND = 200.0  # of names in order

@@ -4,9 +4,9 @@ import functools
 import threading
 
 from scanmend import errors
-from scanmend.config.parsers import duration_text
 from scanmend.config.profiles import select
 from scanmend.document import EndDoubt, FileSnapshot, State
+from scanmend.durations import duration_text
 from scanmend.errors import PathUnusable, show
 from scanmend.intake.events import Claimed, InWorkElsewhere, NotReady, RetryOn
 from scanmend.intake.inspection import Claimable, OverLimit, inspect
