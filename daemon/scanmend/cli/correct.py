@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from scanmend.backends.gguf_files import chosen
 from scanmend.backends.llm_lifecycle import LanguageModel
+from scanmend.backends.ocr_engines import check_languages
 from scanmend.cli import progress
 from scanmend.cli.arguments import (
     Commands,
@@ -28,7 +29,7 @@ from scanmend.config.profiles import Profile, load_profiles
 from scanmend.config.settings import Settings
 from scanmend.correction.gate import needs_correction
 from scanmend.correction.page_result import correction_of, gated_result, result_without_model
-from scanmend.errors import ChildError, ConfigError, ModelUnavailable
+from scanmend.errors import ChildError, ConfigError, EngineUnusable, ModelUnavailable
 from scanmend.page import (
     Correction,
     CorrectionStatus,
@@ -68,6 +69,7 @@ def run(options: argparse.Namespace) -> int:
     settings = load_config(options, or_shipped=True)
     log.set_up(replace(settings.log, level="warning"))
     ensure_temp_folder()
+    _warn_of_languages(settings)
     profile = _profile(settings, options.profile)
     model = _model(settings)
     exit_code = 0
@@ -78,6 +80,14 @@ def run(options: argparse.Namespace) -> int:
         model.close()
         progress.end()
     return exit_code
+
+
+def _warn_of_languages(settings: Settings) -> None:
+    """Log a language that the engine does not read: it does not matter here, as this command reads no picture."""
+    try:
+        check_languages(settings)
+    except EngineUnusable as error:
+        log.get("correct").warning("engine", reason=str(error))
 
 
 def _profile(settings: Settings, name: str | None) -> Profile:

@@ -87,7 +87,9 @@ def _context(settings: Settings, profile: str | None) -> Context:
         for_all_files = replace(settings.profiles, default=profile, folders={})
         settings = replace(settings, profiles=for_all_files)
     shipped()  # without the lexicon every page would wait for it
-    return Context(settings, profiles, choose(settings).engine, one_shot=True)
+    chosen = choose(settings)
+    log.get("process").info("engine", engine=chosen.engine, reason=chosen.reason)
+    return Context(settings, profiles, chosen.engine, one_shot=True)
 
 
 def _checked_folder(file: str) -> str:

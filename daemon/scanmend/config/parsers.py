@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from scanmend.durations import SECONDS_PER_UNIT, duration_text
 from scanmend.errors import NULL_ALLOWED
+from scanmend.languages import normalised
 
 T = TypeVar("T")
 
@@ -186,10 +187,13 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 
 def _languages(value: Any) -> tuple[str, ...]:
-    codes = _texts(value)
-    if not codes or not all(re.fullmatch(r"[a-z]{2,3}(-[A-Za-z]+)?", code) for code in codes):
+    """Return the codes of languages, each in its shortest form and once."""
+    if isinstance(value, list) and any(item is False for item in value):
+        raise ValueError('; YAML reads no as false: write "no" in quotes')
+    codes = dict.fromkeys(map(normalised, _texts(value)))
+    if not codes:
         raise ValueError
-    return codes
+    return tuple(codes)
 
 
 def _profiles_by_folder(value: Any) -> dict[str, str]:

@@ -113,6 +113,8 @@ def summary(journal: JournalReader) -> str:
     failed = status.count(State.FAILED)
     parts = [f"{waiting} waiting, {in_work} in work, {done} done, {failed} failed"]
     for key, fact in journal.facts.all().items():
+        if key == FactKey.ENGINE:
+            continue  # it never changes while the daemon runs
         text = f"{key} {fact.value}"
         parts.append(text if key == FactKey.MODEL else f"{text}: {fact.reason}")
     return "; ".join(parts)
