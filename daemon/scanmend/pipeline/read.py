@@ -75,7 +75,7 @@ class Read:
         """Do one job; record its outcome in the journal and the scheduler. Never raise."""
         work = functools.partial(self._try, job, child, context)
         name = functools.partial(self._stores.name_of, job.document)
-        failure = self._boundary.attempt(work, document=name)
+        failure = self._boundary.attempt(work, own_key=job.document, document=name)
         if failure:
             self._queues.pages.give_back(job, failure.delay)
             if not failure.is_bug:
@@ -205,6 +205,8 @@ class Read:
             self._handle_failed_attempt(job, document, error, context)
         elif isinstance(error, EngineUnusable) and context.one_shot:
             self._fail(document, str(error), error)  # nobody will repair the engine meanwhile
+        elif isinstance(error, MachineError):
+            raise self._stores.inbox.blamed(error, document)
         elif not isinstance(error, DocumentError):
             raise error
         elif self._may_be_unfinished(document, job, error, context):

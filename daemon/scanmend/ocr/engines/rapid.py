@@ -11,7 +11,8 @@ from scanmend.languages import RAPIDOCR_LANGUAGES, listed, unread_by_rapidocr
 from scanmend.ocr import detection, line_models
 from scanmend.ocr.detection import as_bgr, bounds, crop
 from scanmend.ocr.engines.base import Reading, Segment, UprightPage
-from scanmend.ocr.line_models import LineModels, RecognisedLine
+from scanmend.ocr.line_models import LineModels
+from scanmend.ocr.long_lines import RecognisedLine
 from scanmend.page import Box, EngineInfo
 
 MIN_LINE_CONFIDENCE = 0.6  # below it, a line is noise, a picture or a stain
