@@ -16,7 +16,8 @@ from scanmend.ocr import quads as geometry
 from scanmend.ocr.detection import Quad, bounds, crop
 from scanmend.ocr.engines.base import Segment
 from scanmend.ocr.frames import UPRIGHT, Frame, angle_between
-from scanmend.ocr.line_models import LineModels, RecognisedLine
+from scanmend.ocr.line_models import LineModels
+from scanmend.ocr.long_lines import RecognisedLine
 from scanmend.ocr.rapidocr_internals import Pixels
 
 MIN_LINE_CONFIDENCE = 0.6  # below it, a line is noise, a picture or a stain
