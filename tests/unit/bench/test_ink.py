@@ -103,6 +103,14 @@ def test_each_word_is_published_or_unread_or_lost() -> None:
     assert found.share == pytest.approx(2 / 3)
 
 
+def test_a_misread_word_is_published_but_not_letter_by_letter() -> None:
+    page = _page(("amoumt", TOP), ("Total", MIDDLE))
+
+    found = account(page, (), [_word("amount"), _word("Total", MIDDLE)])
+
+    assert (found.published, found.spelled) == (2, 1)
+
+
 def test_a_word_may_be_published_at_another_place_but_only_as_often_as_it_is_there() -> None:
     page = _page(("Total", TOP), ("and Total", (0.6, 0.8, 0.9, 0.82)))
     words = [_word("Total"), _word("Total", MIDDLE), _word("Total", (0.1, 0.7, 0.3, 0.72))]
