@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scanmend.ocr import layout
 from scanmend.ocr.engines.base import Segment
 from scanmend.ocr.layout import arrange
-from scanmend.ocr.rows import Region, rows_of
+from scanmend.ocr.layout.rows import Region, rows_of
 from scanmend.page import Box, CharAlternatives
 
 PAGE = (1000, 1400)
