@@ -7,7 +7,7 @@ from scanmend.ocr.bidi import reads_from_right
 from scanmend.ocr.engines.base import Segment
 from scanmend.ocr.layout.columns import column_cut, facing_pages
 from scanmend.ocr.layout.enclosures import Enclosure, enclosures_of
-from scanmend.ocr.layout.pairing import belong_together
+from scanmend.ocr.layout.pairing import MAX_LINE_GAP, belong_together
 from scanmend.ocr.layout.rows import Region, line_height, middle_x, middle_y, rows_of
 from scanmend.ocr.layout.side_by_side import beside_each_other, block_cut
 from scanmend.ocr.layout.tables import find_gutter
@@ -16,7 +16,6 @@ from scanmend.page import Box
 
 MIN_ROWS_OF_FRAME = 2  # in a frame that encloses a block
 MIN_ROWS_OF_CELL = 2  # in the median cell of a grid that encloses blocks, not the cells of a table
-MAX_LINE_GAP = 1.2  # line heights between two lines of text beside a frame
 
 # A frame takes part in the arrangement as one segment without text, and its contents are arranged by themselves.
 _Contents = dict[Box, list[Region]]

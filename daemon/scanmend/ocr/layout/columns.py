@@ -10,6 +10,7 @@ from itertools import pairwise
 from statistics import median
 
 from scanmend.ocr.layout.cuts import GUTTER_WIDTH, Cut, Sides, cut_at
+from scanmend.ocr.layout.pairing import is_number
 from scanmend.ocr.layout.prose import MIN_FULL_LINES, are_columns, prose_beside
 from scanmend.ocr.layout.rows import Region, bottom, middle_y, rows_of, top
 
@@ -21,6 +22,7 @@ MIN_COLUMN_WIDTH = 3  # from the region's left edge to a gutter
 MIN_FRINGE_GAP = 1.0  # between a running head or foot and its column
 MAX_STEP = 0.6  # between the tops, or the bottoms, of two columns that begin, or end, together
 MAX_TOUCH = 0.2  # of a line that reaches beside a heading
+MIN_ITEM_SHARE = 0.7  # share of the rows beside a table that are level with its numbers
 MIN_EXTRA_GAP = 0.25  # around a heading, more than between two lines of the columns
 MAX_INDENT_OF_HEADING = 0.7  # of a heading of its column
 MAX_NUMBER_CHARACTERS = 7  # of a page number with its dashes
@@ -75,12 +77,25 @@ def _gutters(region: Region, height: float) -> list[float]:
 
 def _columns(sides: Sides, x: float, height: float) -> list[tuple[Region, ...]]:
     """Return a band's columns, with the lines that are in none of them; [] if its sides are no columns."""
-    if not are_columns(*(prose_beside(side, x, height) for side in sides)):
+    prose = [prose_beside(side, x, height) for side in sides]
+    if not are_columns(*prose) or _are_items(rows_of(sides[0]), rows_of(sides[1]), height):
         return []
     above, columns, below = _without_fringes(sides, height)
     parts: list[tuple[Region, ...]] = [(above,)] if above else []
     parts += _between_headings(columns, height)
     return [*parts, (below,)] if below else parts
+
+
+def _are_items(left: Sequence[Region], right: Sequence[Region], height: float) -> bool:
+    """Return whether the rows on the left are the items of a table, with remarks and numbers on the right."""
+    numbers = [row[-1] for row in right if len(row) > 1 and is_number(row[-1])]
+    if len(numbers) < MIN_FULL_LINES:
+        return False
+    level = sum(
+        min(abs(middle_y(row[0]) - middle_y(n)) for n in numbers) < MAX_STEP * height
+        for row in left
+    )
+    return level >= MIN_ITEM_SHARE * len(left)
 
 
 # running heads and feet ---------------------------------------------------------------------------
@@ -201,7 +216,7 @@ def _between_headings(sides: Sides, height: float) -> list[tuple[Region, ...]]:
 def _lone_rows(rows: list[Region], other: list[Region], height: float) -> list[tuple[int, int]]:
     """Return the headings of one side, as first row and row after the last, beside which the other side is empty.
 
-    Above a heading the other side ends where this side ends, or earlier. Below it, both sides begin together.
+    The other side has a hole of more than a line there. Below the heading, both sides begin together.
     """
     usual = _usual_gap(rows)
     found: list[tuple[int, int]] = []
@@ -212,12 +227,10 @@ def _lone_rows(rows: list[Region], other: list[Region], height: float) -> list[t
         y = (top(rows[first]) + bottom(rows[first])) / 2
         below = [row for row in other if middle_y(row[0]) >= y]
         above = [row for row in other if middle_y(row[0]) < y]
-        if (
-            not below
-            or not above
-            or bottom(above[-1]) > bottom(rows[first - 1]) + MAX_STEP * height
-            or bottom(above[-1]) > top(rows[first]) + MAX_TOUCH * height
-        ):
+        if not below or not above or bottom(above[-1]) > top(rows[first]) + MAX_TOUCH * height:
+            continue
+        hole = top(below[0]) - bottom(above[-1])
+        if hole < 2 * _usual_gap(other) + (1 + MIN_EXTRA_GAP) * height:
             continue
         for end in range(first + 1, min(first + MAX_LONE_ROWS, len(rows) - 1) + 1):
             if abs(top(rows[end]) - top(below[0])) <= MAX_STEP * height:

@@ -86,7 +86,7 @@ def _enclosure(rules: Sequence[Box]) -> Enclosure | None:
     inner = [length / box.height for _, length in columns[1:-1]]
     inner += [length / box.width for _, length in rows[1:-1]]
     return Enclosure(
-        box,
+        Box(columns[0][0], rows[0][0], columns[-1][0], rows[-1][0]),
         tuple(at for at, _ in columns),
         tuple(at for at, _ in rows),
         all(share >= MIN_SIDE_SHARE for share in inner),

@@ -7,6 +7,7 @@ words that describe nothing on the other side.
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from statistics import mean
 
 from scanmend.ocr.engines.base import Segment
@@ -36,8 +37,10 @@ MAX_SIDE_HEAD_WORDS = 3.0  # on average
 MIN_SENTENCE_WORDS = 4.0  # on average, in lines that are no cells
 MIN_WORDS_OF_ADDRESS = 1.9  # on average, in the lines of an address
 MIN_LINES_WITH_DIGITS = 0.25  # share, in an address; labels have none
+WIDTH_BETWEEN = 2.0  # line heights of a gutter between blocks whose lines are not level
 WIDE = 2.5  # line heights of a gutter between blocks whose lines are level
 WIDER = 4.0  # line heights of a gutter that is no space between two columns of a table
+MAX_LINE_GAP = 1.2  # line heights between two lines of a block
 MIN_LEVEL_LINES = 3  # on each side of a gutter between blocks whose lines are level
 MAX_PARTNERS = 0.5  # share of a table's rows that have a level line in the block beside the table
 
@@ -67,8 +70,10 @@ def stand_apart(
     if numbers >= MIN_NUMBERS and loosely >= SURE_LEVEL_SHARE:
         return False
     if _share_level_when_shifted(ends, starts, height) < MIN_LEVEL_SHARE:
-        are_labels = _are_side_heads(ends, starts, height)
-        return not are_labels and _share_overlapping(ends, starts) >= MIN_OVERLAPPING
+        if width < WIDTH_BETWEEN * height or _are_side_heads(ends, starts, height):
+            return False
+        dense = _is_dense(left, height) and _is_dense(right, height)
+        return dense and _share_overlapping(ends, starts) >= MIN_OVERLAPPING
     if width < WIDE * height or share_of_labels(ends) >= MIN_LABELS:
         return False
     if min(len(left), len(right)) < MIN_LEVEL_LINES:
@@ -84,6 +89,12 @@ def _beside(
     """Return the rows that are not wholly above or below all the others."""
     upper, lower = top(others[0]), bottom(others[-1])
     return [row for row in rows if bottom(row) > upper and top(row) < lower]
+
+
+def _is_dense(rows: Sequence[Sequence[Segment]], height: float) -> bool:
+    """Return whether most rows follow each other closely, as in a block of text."""
+    close = [top(low) - bottom(up) <= MAX_LINE_GAP * height for up, low in pairwise(rows)]
+    return sum(close) >= MIN_LEVEL_SHARE * len(close)
 
 
 def _has_table_beside(
@@ -223,4 +234,5 @@ def _has_own_columns(
         and pairs >= MIN_LEVEL_SHARE * len(right)
         and single >= MIN_LEVEL_SHARE * len(left)
         and _words([row[-1] for row in left]) >= MIN_WORDS_OF_ADDRESS
+        and _share_with_digits([row[-1] for row in left]) >= MIN_LINES_WITH_DIGITS
     )
