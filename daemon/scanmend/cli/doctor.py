@@ -61,7 +61,7 @@ def add_parser(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print every finding; return 1 if one is BAD."""
-    settings = load_config(options)
+    settings = load_config(options, or_shipped=True)
     log.set_up(settings.log)
     exit_code = 0
     for finding in examine(settings):

@@ -189,7 +189,7 @@ def _is_builtin(settings: Settings) -> bool:
 def _why_nothing(text: PageText) -> str:
     """Return why no line of the page needs the model."""
     if not any(line.text.strip() for line in text.lines):
-        return "no text on the page"
+        return "no text could be read" if text.unread else "no text on the page"
     if all(line.exact for line in text.lines):
         return "drawn text is exact"
     return "no line needs it"
