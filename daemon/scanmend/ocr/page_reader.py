@@ -22,6 +22,7 @@ from scanmend.ocr.pdf.text_layer import (
     trusted_layer,
 )
 from scanmend.ocr.pictures import Rendered
+from scanmend.ocr.rulings import rules_of
 from scanmend.page import TEXT_LAYER_ENGINE, EngineInfo, Line, PageText, TextSource
 from scanmend.workers.protocol import PageRequest, ProbeRequest
 
@@ -122,7 +123,7 @@ def _recognised(request: PageRequest, page: Rendered, clock: "_Clock") -> PageTe
     clock.lap("orient")
     reading = engine.read(turned)
     clock.lap("ocr")
-    lines = arrange(reading.segments)
+    lines = arrange(reading.segments, rules_of(turned.image), turned.image.size)
     clock.lap("layout")
     return _page_text(request, turned, engine.info(), reading, lines, clock)
 

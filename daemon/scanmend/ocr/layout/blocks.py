@@ -21,8 +21,11 @@ MIN_ROWS_OF_CELL = 2  # in the median cell of a grid that encloses blocks, not t
 _Contents = dict[Box, list[Region]]
 
 
-def blocks_of(region: Region, rules: Rulings) -> list[Region]:
-    """Return the blocks of a page in reading order."""
+def blocks_of(region: Region, rules: Rulings, *, is_spread: bool = False) -> list[Region]:
+    """Return the blocks of a page in reading order. ``is_spread``: it may show two facing pages."""
+    pages = facing_pages(region, line_height(region)) if is_spread else None
+    if pages:
+        return [b for page in pages for b in blocks_of(page, rules, is_spread=True)]
     return _inside(region, enclosures_of(rules), rules)
 
 
@@ -104,8 +107,6 @@ def _blocks(region: Region, rules: Rulings) -> list[Region]:
     if len(region) <= 1 or not text:
         return [[s] for s in sorted(region, key=lambda s: (s.box.y0, s.box.x0))]
     height = line_height(text)
-    if pages := facing_pages(region, height):
-        return [b for page in pages for b in _blocks(page, rules)]
     cut = column_cut(region, height)
     parts = cut.parts if cut else ()
     if not cut and len(text) < len(region):

@@ -10,7 +10,7 @@ from itertools import pairwise
 from statistics import median
 
 from scanmend.ocr.layout.cuts import GUTTER_WIDTH, Cut, Sides, cut_at
-from scanmend.ocr.layout.pairing import is_number
+from scanmend.ocr.layout.pairing import are_items
 from scanmend.ocr.layout.prose import MIN_FULL_LINES, are_columns, prose_beside
 from scanmend.ocr.layout.rows import Region, bottom, middle_y, rows_of, top
 
@@ -22,13 +22,10 @@ MIN_COLUMN_WIDTH = 3  # from the region's left edge to a gutter
 MIN_FRINGE_GAP = 1.0  # between a running head or foot and its column
 MAX_STEP = 0.6  # between the tops, or the bottoms, of two columns that begin, or end, together
 MAX_TOUCH = 0.2  # of a line that reaches beside a heading
-MIN_ITEM_SHARE = 0.7  # share of the rows beside a table that are level with its numbers
 MIN_EXTRA_GAP = 0.25  # around a heading, more than between two lines of the columns
 MAX_INDENT_OF_HEADING = 0.7  # of a heading of its column
 MAX_NUMBER_CHARACTERS = 7  # of a page number with its dashes
-# of landscape pages
-MIN_SPREAD_RATIO = 1.15  # width over height
-MIN_SPREAD_GUTTER = 1.5  # line heights
+MIN_SPREAD_GUTTER = 1.5  # between facing pages
 
 
 def column_cut(region: Region, height: float) -> Cut | None:
@@ -44,8 +41,6 @@ def column_cut(region: Region, height: float) -> Cut | None:
 def facing_pages(region: Region, height: float) -> Sides | None:
     """Return the two sides of a landscape page whose gutter no line crosses: pages, or panels of a leaflet."""
     left, right = min(s.box.x0 for s in region), max(s.box.x1 for s in region)
-    if right - left < MIN_SPREAD_RATIO * (bottom(region) - top(region)):
-        return None
     reached = left
     best: tuple[float, float] | None = None
     for segment in sorted(region, key=lambda s: s.box.x0):
@@ -54,7 +49,11 @@ def facing_pages(region: Region, height: float) -> Sides | None:
             x = reached + gap / 2
             sides = [s for s in region if s.box.x1 <= x], [s for s in region if s.box.x0 >= x]
             is_better = best is None or abs(x - (left + right) / 2) < best[0]
-            if is_better and are_columns(*(prose_beside(side, x, height) for side in sides)):
+            prose = (
+                prose_beside(sides[0], reached, height),
+                prose_beside(sides[1], segment.box.x0, height),
+            )
+            if is_better and are_columns(*prose):
                 best = abs(x - (left + right) / 2), x
         reached = max(reached, segment.box.x1)
     if best is None:
@@ -78,24 +77,12 @@ def _gutters(region: Region, height: float) -> list[float]:
 def _columns(sides: Sides, x: float, height: float) -> list[tuple[Region, ...]]:
     """Return a band's columns, with the lines that are in none of them; [] if its sides are no columns."""
     prose = [prose_beside(side, x, height) for side in sides]
-    if not are_columns(*prose) or _are_items(rows_of(sides[0]), rows_of(sides[1]), height):
+    if not are_columns(*prose) or are_items(rows_of(sides[0]), rows_of(sides[1]), height):
         return []
     above, columns, below = _without_fringes(sides, height)
     parts: list[tuple[Region, ...]] = [(above,)] if above else []
     parts += _between_headings(columns, height)
     return [*parts, (below,)] if below else parts
-
-
-def _are_items(left: Sequence[Region], right: Sequence[Region], height: float) -> bool:
-    """Return whether the rows on the left are the items of a table, with remarks and numbers on the right."""
-    numbers = [row[-1] for row in right if len(row) > 1 and is_number(row[-1])]
-    if len(numbers) < MIN_FULL_LINES:
-        return False
-    level = sum(
-        min(abs(middle_y(row[0]) - middle_y(n)) for n in numbers) < MAX_STEP * height
-        for row in left
-    )
-    return level >= MIN_ITEM_SHARE * len(left)
 
 
 # running heads and feet ---------------------------------------------------------------------------

@@ -8,7 +8,7 @@ words that describe nothing on the other side.
 import re
 from collections.abc import Sequence
 from itertools import pairwise
-from statistics import mean
+from statistics import mean, median
 
 from scanmend.ocr.engines.base import Segment
 from scanmend.ocr.layout.rows import bottom, middle_y, top
@@ -24,8 +24,8 @@ MIN_LEVEL_SHARE = (
     0.6  # of the shorter side's lines that are level with a line of the other side in a table
 )
 SURE_LEVEL_SHARE = 0.75
-MIN_OVERLAP = 0.3  # of the lower one of two lines that are not one below the other
-MIN_OVERLAPPING = 0.6  # share of lines that overlap with some line of another block
+MIN_LINE_OVERLAP = 0.3  # of the lower one of two lines that are not one below the other
+MIN_LINES_OVERLAPPING = 0.6  # share of lines that overlap with some line of another block
 MIN_NUMBERS = 0.4  # share of numbers among the cells of a table's column
 MANY_NUMBERS = 0.7
 MIN_LABELS = 0.4  # share of cells with a colon or leader in a column of labels
@@ -40,11 +40,17 @@ MIN_LINES_WITH_DIGITS = 0.25  # share, in an address; labels have none
 WIDTH_BETWEEN = 2.0  # line heights of a gutter between blocks whose lines are not level
 WIDE = 2.5  # line heights of a gutter between blocks whose lines are level
 WIDER = 4.0  # line heights of a gutter that is no space between two columns of a table
+MIN_ITEMS = 3  # rows of a table with items on the left and numbers on the right
+MIN_REMARK_WORDS = 3.0  # on average, in the column next to the items; labels have fewer
+MIN_ITEM_SHARE = 0.7  # share of the rows on the left that are level with a number
+MIN_PITCH_LINES = 4  # of a block with a pitch
+MAX_UNEVENNESS = 0.15  # share of the pitch by which most lines of a block differ from it
+MAX_PITCH_DIFFERENCE = 0.08  # share of the pitch, within which two blocks may be one table
 MAX_LINE_GAP = 1.2  # line heights between two lines of a block
 MIN_LEVEL_LINES = 3  # on each side of a gutter between blocks whose lines are level
 MAX_PARTNERS = 0.5  # share of a table's rows that have a level line in the block beside the table
 
-_WORD = re.compile(r"[^\W\d_]{4}")  # longer than a unit or a currency
+_LONG_WORD = re.compile(r"[^\W\d_]{4}")  # longer than a unit or a currency
 _GROUPED = re.compile(r"\D{0,4}\d{1,3}(?: \d{3})+(?:[.,]\d+)?\D{0,4}$")  # 1 234 567,00
 _LABEL = re.compile(r"[:：]\s*$|(?:[.…_]\s?){3,}$")
 
@@ -61,19 +67,20 @@ def stand_apart(
         return False
     ends, starts = [row[-1] for row in left], [_first_cell(row) for row in right]
     width = min(s.box.x0 for s in starts) - max(s.box.x1 for s in ends)
-    if width < MIN_WIDTH * height or _are_markers(ends):
+    if width < MIN_WIDTH * height or _are_markers(ends) or are_items(left, right, height):
         return False
-    numbers = share_of_numbers(starts)
-    if _has_table_beside(left, right, numbers, height):
+    numbers = sum(map(_is_row_of_numbers, right)) / len(right)
+    if _has_table_beside(left, right, height):
         return True
     loosely = _share_level(ends, starts, LOOSELY_LEVEL * height)
     if numbers >= MIN_NUMBERS and loosely >= SURE_LEVEL_SHARE:
         return False
-    if _share_level_when_shifted(ends, starts, height) < MIN_LEVEL_SHARE:
+    level = _share_level_when_shifted(ends, starts, height)
+    if level < MIN_LEVEL_SHARE or _have_other_pitches(left, right):
         if width < WIDTH_BETWEEN * height or _are_side_heads(ends, starts, height):
             return False
         dense = _is_dense(left, height) and _is_dense(right, height)
-        return dense and _share_overlapping(ends, starts) >= MIN_OVERLAPPING
+        return dense and _share_overlapping(ends, starts) >= MIN_LINES_OVERLAPPING
     if width < WIDE * height or share_of_labels(ends) >= MIN_LABELS:
         return False
     if min(len(left), len(right)) < MIN_LEVEL_LINES:
@@ -83,12 +90,45 @@ def stand_apart(
     return _are_addresses(ends, starts) or _has_own_columns(left, right, width, height)
 
 
+def are_items(
+    left: Sequence[Sequence[Segment]], right: Sequence[Sequence[Segment]], height: float
+) -> bool:
+    """Return whether the rows on the left are the items of a table, with remarks and numbers on the right."""
+    numbers = [row[-1] for row in right if len(row) > 1 and is_number(row[-1])]
+    if len(numbers) < MIN_ITEMS or _words([_first_cell(row) for row in right]) < MIN_REMARK_WORDS:
+        return False
+    level = sum(
+        min(abs(middle_y(row[0]) - middle_y(n)) for n in numbers) < LOOSELY_LEVEL * height
+        for row in left
+    )
+    return level >= MIN_ITEM_SHARE * len(left)
+
+
 def _beside(
     rows: Sequence[Sequence[Segment]], others: Sequence[Sequence[Segment]]
 ) -> list[Sequence[Segment]]:
     """Return the rows that are not wholly above or below all the others."""
     upper, lower = top(others[0]), bottom(others[-1])
     return [row for row in rows if bottom(row) > upper and top(row) < lower]
+
+
+def _have_other_pitches(
+    left: Sequence[Sequence[Segment]], right: Sequence[Sequence[Segment]]
+) -> bool:
+    """Return whether the distances from line to line differ, and none is a multiple of the other."""
+    if min(len(left), len(right)) < MIN_PITCH_LINES:
+        return False
+    pitches = [_pitch(rows) for rows in (left, right)]
+    small, large = min(pitches), max(pitches)
+    return small > 0 and abs(large / small - round(large / small)) > MAX_PITCH_DIFFERENCE
+
+
+def _pitch(rows: Sequence[Sequence[Segment]]) -> float:
+    """Return the distance from line to line, in pixels; 0 if it is not regular."""
+    steps = [middle_y(low[0]) - middle_y(up[0]) for up, low in pairwise(rows)]
+    usual = median(steps)
+    regular = sum(abs(step - usual) <= MAX_UNEVENNESS * usual for step in steps)
+    return usual if regular >= MANY_NUMBERS * len(steps) else 0.0
 
 
 def _is_dense(rows: Sequence[Sequence[Segment]], height: float) -> bool:
@@ -100,7 +140,6 @@ def _is_dense(rows: Sequence[Sequence[Segment]], height: float) -> bool:
 def _has_table_beside(
     left: Sequence[Sequence[Segment]],
     right: Sequence[Sequence[Segment]],
-    numbers: float,
     height: float,
 ) -> bool:
     """Return whether few lines, as of a chart, stand beside a table whose rows have labels of their own."""
@@ -109,7 +148,7 @@ def _has_table_beside(
     partners = _share_level(starts, ends, LEVEL * height) * min(len(left), len(right))
     return (
         len(left) < len(right)
-        and numbers < MIN_NUMBERS
+        and share_of_numbers(starts) < MIN_NUMBERS
         and several >= MIN_LEVEL_SHARE * len(right)
         and partners < MAX_PARTNERS * len(right)
         and share_of_numbers([row[-1] for row in right]) >= MIN_NUMBERS
@@ -150,7 +189,16 @@ def is_number(cell: Segment) -> bool:
     digits = sum(map(str.isdigit, text))
     alnum = sum(map(str.isalnum, text))
     is_short = len(text.split()) <= MAX_NUMBER_WORDS or _GROUPED.match(text) is not None
-    return 0 < digits >= MIN_DIGIT_SHARE * alnum and is_short and not _WORD.search(text)
+    return 0 < digits >= MIN_DIGIT_SHARE * alnum and is_short and not _LONG_WORD.search(text)
+
+
+def _is_row_of_numbers(row: Sequence[Segment]) -> bool:
+    """Return whether a row holds only numbers, with signs, units and marks as on a receipt."""
+    text = " ".join(s.text for s in row)
+    if len(row) == 1:
+        return is_number(row[0])
+    digits = sum(map(str.isdigit, text))
+    return digits >= MIN_DIGIT_SHARE * sum(map(str.isalnum, text)) and not _LONG_WORD.search(text)
 
 
 def share_of_labels(cells: Sequence[Segment]) -> float:
@@ -196,7 +244,7 @@ def _share_overlapping(ends: Sequence[Segment], starts: Sequence[Segment]) -> fl
     def overlaps(line: Segment) -> bool:
         return any(
             min(line.box.y1, s.box.y1) - max(line.box.y0, s.box.y0)
-            > MIN_OVERLAP * min(line.box.height, s.box.height)
+            > MIN_LINE_OVERLAP * min(line.box.height, s.box.height)
             for s in many
         )
 

@@ -8,6 +8,7 @@ from scanmend.ocr.bidi import reads_from_right
 from scanmend.ocr.engines.base import Segment
 from scanmend.ocr.layout.rows import Region, bottom, line_height, rows_of, top
 from scanmend.ocr.layout.stops import Stops, cells_of, spaces_between
+from scanmend.ocr.rulings import Rulings
 from scanmend.page import Box, CharAlternatives, Line, TextSource
 
 # in line heights
@@ -17,7 +18,7 @@ MAX_INDENT_CHARACTERS = 8  # of a paragraph that keeps its indent
 
 
 def lines_of(
-    segments: Sequence[Segment], first_block: int, *, from_right: bool = False
+    segments: Sequence[Segment], first_block: int, rules: Rulings, *, from_right: bool = False
 ) -> list[Line]:
     """Return the lines of a block from the top down; each paragraph is a block, numbered from ``first_block`` on.
 
@@ -26,7 +27,8 @@ def lines_of(
     region = list(segments)
     height = line_height(region)
     rows = rows_of(region)
-    cells = [cells_of(row, height) for row in rows]
+    vertical = _rules_through(rules.vertical, region)
+    cells = [cells_of(row, height, vertical) for row in rows]
     stops = Stops(cells, height)
     lines: list[Line] = []
     for block, (first, end) in enumerate(_paragraphs(rows, height), first_block):
@@ -37,6 +39,12 @@ def lines_of(
             in_order = [_in_reading_order(cell, from_right=from_right) for cell in cells[number]]
             lines.append(_line(in_order, starts[number - first], height, block))
     return lines
+
+
+def _rules_through(rules: Sequence[Box], region: Region) -> list[Box]:
+    """Return the rules that stand beside lines of a region."""
+    upper, lower = top(region), bottom(region)
+    return [rule for rule in rules if rule.y0 < lower and rule.y1 > upper]
 
 
 def _without_margin(starts: list[list[int]]) -> list[list[int]]:

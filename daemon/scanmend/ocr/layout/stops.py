@@ -11,15 +11,18 @@ from statistics import median
 
 from scanmend.ocr.engines.base import Segment
 from scanmend.ocr.layout.pairing import is_number
+from scanmend.page import Box
 
 # in line heights
 WORD_SPACE = 0.9  # of a gap that may stand between two words; a wider one separates cells
+RULE_OVERLAP = 0.2  # of a box with the rule beside it
 SPACE_WIDTH = 0.5  # of a gap that is written as one space between words
 MAX_OFFSET = 0.45  # between the edges of two cells at one stop
 MIN_INDENT = 0.9  # from the left edge of a block to an indented line
 # in characters
 MIN_CELL_GAP = 2  # between two cells
-MAX_STOP = 160  # the last stop of a line
+MAX_STOP = 160  # the last stop of a line, unless its cells need more
+LAST_STOP = 320  # behind which cells follow one another
 MIN_NARROWING = (
     0.5  # of the median character width, to which it shrinks so that cells fit between their stops
 )
@@ -28,15 +31,26 @@ FITTING_SHARE = 0.95  # of neighbouring cells that must fit
 Row = Sequence[Segment]
 
 
-def cells_of(row: Row, height: float) -> list[list[Segment]]:
-    """Return the segments of a row, given from left to right, in cells; only word spaces separate those of one cell."""
+def cells_of(row: Row, height: float, rules: Sequence[Box] = ()) -> list[list[Segment]]:
+    """Return the segments of a row, given from left to right, in cells; only word spaces separate those of one cell.
+
+    ``rules``: vertical ones, which separate cells too.
+    """
     cells: list[list[Segment]] = [[row[0]]]
     for before, segment in pairwise(row):
-        if segment.box.x0 - before.box.x1 <= WORD_SPACE * height:
+        is_near = segment.box.x0 - before.box.x1 <= WORD_SPACE * height
+        if is_near and not any(_is_between(rule, before.box, segment.box) for rule in rules):
             cells[-1].append(segment)
         else:
             cells.append([segment])
     return cells
+
+
+def _is_between(rule: Box, left: Box, right: Box) -> bool:
+    """Return whether a vertical rule stands between two boxes of a row."""
+    x, y = (rule.x0 + rule.x1) / 2, (right.y0 + right.y1) / 2
+    overlap = RULE_OVERLAP * right.height
+    return left.x1 - overlap <= x <= right.x0 + overlap and rule.y0 <= y <= rule.y1
 
 
 class Stops:
@@ -59,7 +73,7 @@ class Stops:
             start = self._start(cell, is_first=not starts)
             if starts:
                 start = max(start, reached + MIN_CELL_GAP)
-            starts.append(min(start, max(MAX_STOP, reached + MIN_CELL_GAP)))
+            starts.append(min(start, max(LAST_STOP, reached + MIN_CELL_GAP)))
             reached = starts[-1] + _length(cell, self._height)
         return starts
 
@@ -96,10 +110,11 @@ def _character_width(rows: Sequence[Sequence[Sequence[Segment]]], height: float)
         for row in rows
         for cell, after in pairwise(row)
     )
-    if not fitting:
-        return usual
-    needed = fitting[int((1 - FITTING_SHARE) * len(fitting))]
-    return max(MIN_NARROWING * usual, min(usual, needed), 1.0)
+    needed = fitting[int((1 - FITTING_SHARE) * len(fitting))] if fitting else usual
+    needed = max(MIN_NARROWING * usual, needed)
+    left = min(cell[0].box.x0 for row in rows for cell in row)
+    right = max(cell[-1].box.x1 for row in rows for cell in row)
+    return max(1.0, min(needed, max(usual, (right - left) / MAX_STOP)))
 
 
 _Group = tuple[float, float, int, float]  # first edge, mean, number, and spread of some edges

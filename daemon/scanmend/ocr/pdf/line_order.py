@@ -40,7 +40,8 @@ def lines_in_order(
             main.append(Segment(run.text, box, None, source=source))
         else:
             others.setdefault(_known_frame(run.frame, others), []).append((run, source))
-    groups = [arrange(main)]
+    upright = size if turn in (0, 180) else size[::-1]
+    groups = [arrange(main, size=upright)]
     groups += [_arranged(frame, runs, turn, size) for frame, runs in others.items()]
     if _characters(groups[0]) < max(map(_characters, groups[1:]), default=0):
         groups.sort(key=lambda group: -_characters(group))
