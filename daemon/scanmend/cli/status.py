@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from scanmend.cli.arguments import Commands, add_command, load_config
+from scanmend.config.parsers import duration_text
 from scanmend.document import Document, Fact, FactKey, State
 from scanmend.service.status import IN_WORK, Status, read_status, time_text, troubles
 
@@ -31,18 +32,19 @@ def run(options: argparse.Namespace) -> int:
     """Print the status; with --check, return 1 if something is wrong."""
     settings = load_config(options)
     status = read_status(settings)
-    found = troubles(status, time.time())
+    now = time.time()
+    found = troubles(status, now)
     if options.json:
         print(json.dumps({**as_json(status), "troubles": found}, indent=1))
     elif options.check:
         print("\n".join(found) or "ok")
     else:
-        print(as_text(status, settings.folders.inbox))
+        print(as_text(status, settings.folders.inbox, now))
     return 1 if options.check and found else 0
 
 
-def as_text(status: Status, inbox: str) -> str:
-    """Return the status for people, with some lines for each state."""
+def as_text(status: Status, inbox: str, now: float) -> str:
+    """Return the status for people, with some lines for each state. ``now``: seconds since the epoch."""
     lines = [
         _line("daemon", f"running, process {status.process}" if status.process else "not running"),
         _line("inbox", inbox),
@@ -53,7 +55,8 @@ def as_text(status: Status, inbox: str) -> str:
     ]
     for document in status.waiting:
         since = time_text(document.first_seen)
-        lines.append(f"{_INDENT}{document.name}: {document.reason}, since {since}")
+        waited = duration_text(max(0.0, now - document.first_seen))
+        lines.append(f"{_INDENT}{document.name}: {document.reason}, since {since} ({waited})")
     lines.append(_line("in work", status.count(*IN_WORK)))
     for document, finished in status.in_work:
         pages = f"{finished} of {document.pages or '?'} pages"

@@ -1,14 +1,17 @@
 """Tell where a claimed file is, and whether it is still the one that was claimed."""
 
+import contextlib
 import enum
 import errno
 import os
 import stat
+from collections.abc import Iterator
 
 from scanmend.document import Document, FileSnapshot
-from scanmend.errors import FolderGone
+from scanmend.errors import FolderGone, MachineError
+from scanmend.intake.writers import Writers, without_writers
 from scanmend.store.atomic import sha256_of
-from scanmend.store.mounts import Root
+from scanmend.store.mounts import Root, mount_of
 from scanmend.store.parts import Parts
 
 
@@ -30,6 +33,7 @@ class Inbox:
         self.parts = parts
         self.path = os.fsencode(root.path)
         self._root = root
+        self._shares: dict[int, bool] = {}  # device number -> whether its files are on a share
 
     def absolute(self, relative: bytes) -> bytes:
         """Return the absolute path of a file in the inbox."""
@@ -70,8 +74,31 @@ class Inbox:
         root = os.path.realpath(self.path)
         return os.path.realpath(os.path.join(root, folder)) == os.path.join(root, folder)
 
+    def writers_of(self, fd: int) -> Writers:
+        """Return whether a program has this open file of the inbox open for writing, too."""
+        with self.without_writers(fd) as writers:
+            return writers
+
+    @contextlib.contextmanager
+    def without_writers(self, fd: int) -> Iterator[Writers]:
+        """Do as ``writers.without_writers``, but ask nothing of a share: its kernel does not see all its writers."""
+        if self._is_on_share(fd):
+            yield Writers.UNKNOWN
+            return
+        with without_writers(fd) as writers:
+            yield writers
+
+    def _is_on_share(self, fd: int) -> bool:
+        device = os.fstat(fd).st_dev
+        if device not in self._shares:
+            self._shares[device] = mount_of(f"/proc/self/fd/{fd}").network
+        return self._shares[device]
+
     def change(self, document: Document) -> Change | None:
-        """Return what happened to the claimed file; None while it is unchanged. Raise FolderGone."""
+        """Return what happened to the claimed file; None while it is unchanged. Raise FolderGone.
+
+        A file of the same size, mtime and inode counts as unchanged; ``content_change`` reads it.
+        """
         if document.part is not None:
             return None if self.holds(document) else Change.PART_REMOVED
         now = self.snapshot(document.path)
@@ -81,6 +108,19 @@ class Inbox:
             return Change.REPLACED
         return None
 
+    def content_change(self, document: Document) -> Change | None:
+        """Return what happened to the claimed file, by its content: a program may have set its mtime back.
+
+        Raise FolderGone.
+        """
+        change = self.change(document)
+        if change or document.part is not None or not document.sha256:
+            return change
+        now = self.snapshot(document.path)
+        if now is None:
+            return Change.TAKEN
+        return None if self._has_same_content(now, document) else Change.REPLACED
+
     def _has_same_content(self, now: FileSnapshot, document: Document) -> bool:
         """Return whether only the mtime or the inode changed, as after a visit of a NAS or a virus scanner."""
         if now.size != document.size or not document.sha256:
@@ -88,4 +128,7 @@ class Inbox:
         try:
             return sha256_of(self.absolute(now.path)) == document.sha256
         except OSError as error:
-            raise FolderGone(f"{document.name}: can't be read: {error.strerror}") from None
+            reason = self._root.check()
+            if reason:
+                raise FolderGone(f"the inbox {self._root.path}: {reason}") from None
+            raise MachineError(f"{document.name}: can't be read: {error.strerror}") from None

@@ -10,7 +10,7 @@ import pytest
 
 from journals import document
 from scanmend.document import Document, FileSnapshot
-from scanmend.errors import FolderGone
+from scanmend.errors import MachineError
 from scanmend.intake import inspection
 from scanmend.intake.events import NotReady
 from scanmend.intake.inbox import Change, Inbox
@@ -77,7 +77,7 @@ def test_nothing_is_said_about_a_file_that_cant_be_read(file: Path) -> None:
     claimed = _claimed(file)
     os.utime(file, (1, 1))
 
-    with pytest.raises(FolderGone, match=r"^a\.png: can't be read: No such file"):
+    with pytest.raises(MachineError, match=r"^a\.png: can't be read: No such file"):
         RacingInbox(file.parent, file.unlink).change(claimed)
 
 
