@@ -181,7 +181,7 @@ class ModelInfo:
     """The model that made a proposal: its file's name and sha256, its quantization, its layers on the GPU.
 
     ``context``: number of tokens that it can hold. ``device``: "gpu", "server", or "cpu: " with the reason why not the
-    GPU.
+    GPU. ``unused_gpu``: the name and the size of a GPU that should hold layers and holds none; "" if there is none.
     """
 
     name: str
@@ -190,6 +190,15 @@ class ModelInfo:
     gpu_layers: Count
     context: Count
     device: str = ""
+    unused_gpu: str = ""
+
+    @property
+    def why_gpu_unused(self) -> str:
+        """Return which GPU is not used, and why, for people; "" unless there is such a GPU."""
+        if not self.unused_gpu:
+            return ""
+        short = "its memory is too short for even one layer"
+        return f"{self.unused_gpu}: {short if self.device == 'gpu' else self.device}"
 
 
 @dataclass(frozen=True, slots=True)

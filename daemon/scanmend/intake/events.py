@@ -12,6 +12,7 @@ class RetryOn(enum.Enum):
     QUIET = "settle.doubtful without a change"
     CHANGE = "a change of the file: this version was tried and does not open"
     CLOSE = "the end of its writer, for which it is looked at again and again"
+    REACH = "a pause that grows, for ever: the file can't be read now, which is not its fault"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,14 @@ import stat
 from collections.abc import Iterator
 
 from scanmend.document import Document, FileSnapshot
-from scanmend.errors import FolderGone, MachineError
-from scanmend.intake.writers import Writers, without_writers
+from scanmend.errors import FolderGone, MachineError, PathUnusable, show
+from scanmend.intake.writers import Writers, open_for_reading, without_writers
 from scanmend.store.atomic import sha256_of
 from scanmend.store.mounts import Root, mount_of
 from scanmend.store.parts import Parts
+
+# errors that any other file would meet as well
+MACHINE_WIDE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
 class Change(enum.StrEnum):
@@ -52,15 +55,19 @@ class Inbox:
     def snapshot(self, relative: bytes) -> FileSnapshot | None:
         """Return the file as it is now; None if there is none, or it is not a regular file.
 
-        Raise FolderGone if the inbox itself can't be trusted, since then the file may exist all the same.
+        Raise FolderGone if the inbox itself can't be trusted, since then the file may exist all the same; PathUnusable
+        if only this path can't be looked at.
         """
         try:
             status = os.lstat(self.absolute(relative))
         except OSError as error:
             reason = self._root.check()
-            if reason or error.errno not in (errno.ENOENT, errno.ENOTDIR):
-                message = f"the inbox {self._root.path}: {reason or error.strerror}"
-                raise FolderGone(message) from None
+            if reason:
+                raise FolderGone(f"the inbox {self._root.path}: {reason}") from None
+            if error.errno not in (errno.ENOENT, errno.ENOTDIR):
+                raise PathUnusable(
+                    f"{show(relative)}: can't be looked at: {error.strerror}"
+                ) from None
             return None
         if not stat.S_ISREG(status.st_mode) or not self._is_inside(relative):
             return None
@@ -95,7 +102,7 @@ class Inbox:
         return self._shares[device]
 
     def change(self, document: Document) -> Change | None:
-        """Return what happened to the claimed file; None while it is unchanged. Raise FolderGone.
+        """Return what happened to the claimed file; None while it is unchanged. Raise as ``snapshot`` does.
 
         A file of the same size, mtime and inode counts as unchanged; ``content_change`` reads it.
         """
@@ -111,7 +118,7 @@ class Inbox:
     def content_change(self, document: Document) -> Change | None:
         """Return what happened to the claimed file, by its content: a program may have set its mtime back.
 
-        Raise FolderGone.
+        Raise as ``snapshot`` does.
         """
         change = self.change(document)
         if change or document.part is not None or not document.sha256:
@@ -128,7 +135,13 @@ class Inbox:
         try:
             return sha256_of(self.absolute(now.path)) == document.sha256
         except OSError as error:
-            reason = self._root.check()
-            if reason:
-                raise FolderGone(f"the inbox {self._root.path}: {reason}") from None
-            raise MachineError(f"{document.name}: can't be read: {error.strerror}") from None
+            raise PathUnusable(f"{document.name}: can't be read: {error.strerror}") from None
+
+    def blamed(self, error: MachineError, document: Document) -> MachineError:
+        """Return PathUnusable in place of a child's error if the document's own file can't be opened; else the error."""
+        try:
+            os.close(open_for_reading(self.file(document)))
+        except OSError as failure:
+            if self._root.check() is None and failure.errno not in MACHINE_WIDE:
+                return PathUnusable(f"{document.name}: can't be opened: {failure.strerror}")
+        return error

@@ -13,16 +13,8 @@ from scanmend.intake.events import NotReady, RetryOn
 from scanmend.intake.inbox import Inbox
 from scanmend.intake.writers import STILL_OPEN, Writers, open_for_reading
 
-# errors of an open that may pass by themselves: another program holds the file, or a share fails for a moment
-_MAY_PASS = {
-    errno.EBUSY,
-    errno.EACCES,
-    errno.EPERM,
-    errno.ESTALE,
-    errno.ETXTBSY,
-    errno.EAGAIN,
-    errno.EIO,
-}
+# errors of an open after which there is no such file any more: it is gone, or a link by now
+_GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +33,7 @@ class OverLimit:
 def inspect(
     inbox: Inbox, snapshot: FileSnapshot, max_bytes: float
 ) -> Claimable | OverLimit | NotReady:
-    """Read the file and return whether it can be claimed. Raise FolderGone if the inbox can't be trusted.
+    """Read the file and return whether it can be claimed. Raise as ``Inbox.snapshot``.
 
     ``max_bytes``: size up to which a file is read.
     """
@@ -51,14 +43,14 @@ def inspect(
     try:
         fd = open_for_reading(inbox.absolute(path))
     except OSError as error:
-        if error.errno in _MAY_PASS:
-            return NotReady(path, f"can't be opened: {error.strerror}")
-        return NotReady(path, error.strerror or "gone")  # gone, or a link by now
+        if error.errno in _GONE:
+            return NotReady(path, error.strerror or "gone")
+        return NotReady(path, f"can't be opened: {error.strerror}", RetryOn.REACH)
     with open(fd, "rb") as file:
         try:
             return _inspect_open(inbox, snapshot, file, max_bytes)
         except OSError as error:
-            return NotReady(path, f"can't be read: {error.strerror}")
+            return NotReady(path, f"can't be read: {error.strerror}", RetryOn.REACH)
 
 
 def _inspect_open(
@@ -69,8 +61,9 @@ def _inspect_open(
         return NotReady(path, "still changing")
     verdict = is_complete(file, snapshot.size) if snapshot.size <= max_bytes else Unknown()
     if _is_held_open(inbox, snapshot, file):
-        odd = isinstance(verdict, Incomplete | PossiblyIncomplete)
-        reason = f"{STILL_OPEN}; incomplete: {verdict.why}" if odd else STILL_OPEN
+        reason = STILL_OPEN
+        if isinstance(verdict, Incomplete | PossiblyIncomplete):
+            reason = f"{STILL_OPEN}; incomplete: {verdict.why}"
         return NotReady(path, reason, RetryOn.CLOSE)
     found: Claimable | OverLimit = OverLimit()
     if snapshot.size <= max_bytes:

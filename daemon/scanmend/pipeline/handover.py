@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterator
 
 from scanmend.document import Document
-from scanmend.errors import MachineError, show
+from scanmend.errors import PathUnusable, show
 from scanmend.intake.inbox import Change, Inbox
 from scanmend.intake.writers import STILL_OPEN, Writers, open_for_reading
 from scanmend.store import atomic, naming
@@ -34,9 +34,9 @@ class Original:
         self._times = _NO_TIMES  # when it was verified
 
     def verify(self) -> Change | None:
-        """Compare the content with the document's. Raise MachineError while a program has the file open for writing."""
+        """Compare the content with the document's. Raise PathUnusable while a program has the file open for writing."""
         if self._inbox.writers_of(self._fd) is Writers.SOME:
-            raise MachineError(f"{self._document.name}: {STILL_OPEN}")
+            raise PathUnusable(f"{self._document.name}: {STILL_OPEN}")
         self._times = _times(os.fstat(self._fd))
         change = self._inbox.change(self._document)
         if change or not self._document.sha256:
@@ -47,19 +47,19 @@ class Original:
     def act(self, take: Callable[[], None]) -> Change | None:
         """Call ``take`` while no program can begin to write. If the content changed, return that instead.
 
-        Raise MachineError while a program has the file open for writing, or touches it again and again.
+        Raise PathUnusable while a program has the file open for writing, or touches it again and again.
         """
         for _ in range(MAX_VERIFICATIONS):
             with self._inbox.without_writers(self._fd) as writers:
                 if writers is Writers.SOME:
-                    raise MachineError(f"{self._document.name}: {STILL_OPEN}")
+                    raise PathUnusable(f"{self._document.name}: {STILL_OPEN}")
                 if self._is_untouched():
                     take()
                     return None
             change = self.verify()
             if change:
                 return change
-        raise MachineError(f"{self._document.name}: it changes again and again")
+        raise PathUnusable(f"{self._document.name}: it changes again and again")
 
     def _is_untouched(self) -> bool:
         """Return whether the path still leads to this file, and nothing wrote to it since ``verify``."""
@@ -101,7 +101,7 @@ class Original:
         remove_durably(target)
         change = change or self.verify()
         if change is None:
-            raise MachineError(f"{self._document.name}: its copy in {show(target)} differs")
+            raise PathUnusable(f"{self._document.name}: its copy in {show(target)} differs")
         return change
 
     def _give_back(self, target: bytes) -> Change:
@@ -142,7 +142,7 @@ def remove_durably(path: bytes) -> None:
 def verified(inbox: Inbox, document: Document) -> Iterator[Original | Change]:
     """Open the original and compare its content; yield what happened to it if it is not the file that was read any more.
 
-    Raise MachineError while a program holds it open for writing, FolderGone if the inbox can't be trusted, and OSErrors.
+    Raise PathUnusable while a program holds it open for writing, FolderGone if the inbox can't be trusted, and OSErrors.
     """
     path = inbox.file(document)
     try:
@@ -150,7 +150,7 @@ def verified(inbox: Inbox, document: Document) -> Iterator[Original | Change]:
     except OSError as error:
         change = inbox.change(document)
         if change is None:
-            raise MachineError(f"{document.name}: can't be read: {error.strerror}") from None
+            raise PathUnusable(f"{document.name}: can't be read: {error.strerror}") from None
         yield change
         return
     try:
