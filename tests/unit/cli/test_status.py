@@ -63,7 +63,7 @@ def test_the_report_counts_what_waits_unclaimed_by_reason() -> None:
     )
     at = time_text(NOW)
 
-    text = as_text(Status(7, unclaimed=groups), "/in")
+    text = as_text(Status(7, unclaimed=groups), "/in", NOW)
 
     assert text.splitlines()[3:6] == [
         "unclaimed 4",
