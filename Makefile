@@ -53,6 +53,7 @@ setup:
 #   text-layer   a page of a born-digital PDF by its text layer, beside recognising it
 #   scale        the daemon's own ceiling: 1,000,000 rows, 100,000 files, 5,000 pages
 #   cold         from the start to the first result; what an idle daemon costs
+#   ink          lines of a truth, and words that Tesseract sees, that the text leaves out; ARGS: --data DIR --pictures DIR
 #   engine       what makes RapidOCR quick, setting by setting
 #   llm          decoding with MODEL=model.gguf; without it, a shape of 118 M parameters (no report)
 #   gate         the gate's properties over CASES random pages, and its time for a page (no report)

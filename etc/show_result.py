@@ -34,6 +34,9 @@ def shown(sidecar: Path, colour: bool) -> Iterator[str]:
     yield f"{yellow}to check{plain}     {len(suspects)}; scanmend changed none of these"
     for suspect in suspects:
         yield f"  {suspect['text']:<{COLUMN}} {dim}{suspect['reason']}{plain}"
+    unread = sum(len(page["unread"]) for page in pages)
+    if unread:
+        yield f"{yellow}not read{plain}     {unread} {'place' if unread == 1 else 'places'} with ink"
     yield f"{dim}{sidecar} has every line, box, edit and reason{plain}"
 
 

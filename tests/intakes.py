@@ -5,6 +5,7 @@ import queue
 from scanmend.document import FileSnapshot
 from scanmend.intake.intake_log import Intake, IntakeLog
 from scanmend.intake.work_queue import WorkQueue
+from scanmend.store.unclaimed import Unclaimed
 
 
 class RecordedLog(IntakeLog):
@@ -18,6 +19,7 @@ class RecordedLog(IntakeLog):
         self.gone: list[bytes] = []
         self.never_completed: list[bytes] = []
         self.refused: list[tuple[bytes, str]] = []
+        self.unclaimed: Unclaimed = ()
         self.away: list[str | None] = []  # reason of each outage; None: the inbox is back
 
     def is_known(self, snapshot: FileSnapshot) -> bool:
@@ -39,6 +41,9 @@ class RecordedLog(IntakeLog):
 
     def record_refused(self, snapshot: FileSnapshot, reason: str) -> None:
         self.refused.append((snapshot.path, reason))
+
+    def record_unclaimed(self, groups: Unclaimed) -> None:
+        self.unclaimed = groups
 
     def record_inbox_away(self, reason: str) -> None:
         self.away.append(reason)

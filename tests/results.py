@@ -86,6 +86,7 @@ FIRST = PageResult(
         seconds={"render": 0.12345, "ocr": 1.5},
         warnings=("a warning",),
         hidden=(Hidden(text="white", box=Box(x0=0, y0=0, x1=1, y1=1), reason=HiddenReason.UNSEEN),),
+        unread=(Box(x0=3.26, y0=150, x1=40.04, y1=160), Box(x0=60, y0=150, x1=90, y1=160)),
     ),
     lines=("Total 12,50", "drawn “ß”"),
     edits=(

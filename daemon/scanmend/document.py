@@ -213,6 +213,8 @@ class FactKey(enum.StrEnum):
     INBOX = "inbox"  # the inbox can't be trusted
     PUBLISH = "publish"  # nothing can be published
     MODEL = "model"  # the state of the language model
+    ENGINE = "engine"  # the OCR engine that was chosen, and why
+    GPU = "gpu"  # a GPU is there, but the model runs without it
 
 
 @dataclass(frozen=True, slots=True)

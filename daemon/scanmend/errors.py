@@ -9,7 +9,7 @@
     ├ ChildError            costs one attempt of one page
     │ ├ Died  TimedOut  OutOfMemory  ProtocolError
     └ MachineError          this machine's fault: wait and try again, for ever
-      ├ FolderGone  DiskFull  EngineUnusable  ModelUnavailable
+      ├ FolderGone  PathUnusable  DiskFull  EngineUnusable  ModelUnavailable
 
 Each error has ``what`` (what happened, and to which file, escaped by ``show``) and ``remedy`` (what to do about it);
 ``str()`` joins both for people. Programs read ``code``, which is published (``kind`` in ``<name>.error.json``) and never
@@ -189,6 +189,16 @@ class FolderGone(MachineError):
     code = "folder-gone"
     meaning = "A configured folder can't be reached, or may not be read or written."
     advice = "Mount the share again, or correct the folder's rights."
+
+
+class PathUnusable(MachineError):
+    """One path that can't be used now, while the configured folder around it can: only this path's work waits."""
+
+    code = "path-unusable"
+    meaning = (
+        "One file or sub-folder can't be read, written or moved. It waits, and all others go on."
+    )
+    advice = "Correct the rights of the path that the message names; scanmend goes on by itself."
 
 
 class DiskFull(MachineError):

@@ -153,8 +153,9 @@ class PageText:
 
     ``index`` counts from 0. ``width`` and ``height``: pixels of the upright page, rendered at ``dpi``. ``rotation``:
     degrees clockwise by which the page was turned upright (0, 90, 180, 270). ``source``: on a MIXED page, each line has
-    its own. ``hidden``: text that the PDF carries and the page does not show. ``truncated``: the engine returned
-    less than the page holds (Aspose without a licence). ``seconds``: duration of each stage, as "render", "ocr".
+    its own. ``hidden``: text that the PDF carries and the page does not show. ``unread``: areas with ink that looks like
+    text and that no line covers. ``truncated``: the engine returned less than the page holds (Aspose without a
+    licence). ``seconds``: duration of each stage, as "render", "ocr".
     """
 
     index: Count
@@ -169,6 +170,7 @@ class PageText:
     seconds: dict[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     hidden: tuple[Hidden, ...] = ()
+    unread: tuple[Box, ...] = ()
 
 
 # as proposed --------------------------------------------------------------------------------------
@@ -179,7 +181,7 @@ class ModelInfo:
     """The model that made a proposal: its file's name and sha256, its quantization, its layers on the GPU.
 
     ``context``: number of tokens that it can hold. ``device``: "gpu", "server", or "cpu: " with the reason why not the
-    GPU.
+    GPU. ``unused_gpu``: the name and the size of a GPU that should hold layers and holds none; "" if there is none.
     """
 
     name: str
@@ -188,6 +190,15 @@ class ModelInfo:
     gpu_layers: Count
     context: Count
     device: str = ""
+    unused_gpu: str = ""
+
+    @property
+    def why_gpu_unused(self) -> str:
+        """Return which GPU is not used, and why, for people; "" unless there is such a GPU."""
+        if not self.unused_gpu:
+            return ""
+        short = "its memory is too short for even one layer"
+        return f"{self.unused_gpu}: {short if self.device == 'gpu' else self.device}"
 
 
 @dataclass(frozen=True, slots=True)

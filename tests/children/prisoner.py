@@ -4,6 +4,7 @@ import contextlib
 import os
 import socket
 import subprocess
+import threading
 from collections.abc import Callable
 
 from msgspec import Struct
@@ -60,13 +61,20 @@ def _reaches(folder: str, parent: int) -> dict[str, Callable[[], object]]:
     return {
         "signal the daemon": lambda: os.kill(parent, 0),
         "read the daemon's memory": lambda: open(f"/proc/{parent}/mem", "rb").read(0),
+        "name a thread": lambda: open(_thread_name(), "w").write("cuda"),
         "internet socket": lambda: socket.socket().close(),
+        "internet socket of version 6": lambda: socket.socket(socket.AF_INET6).close(),
+        "kernel socket": lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW).close(),
         "local socket": lambda: socket.socket(socket.AF_UNIX).close(),
         "by a child of its own": lambda: subprocess.run(
             by_shell, check=True, stderr=subprocess.DEVNULL
         ),
         "its own folder": lambda: open(os.path.join(os.environ["TMPDIR"], "x"), "x"),
     }
+
+
+def _thread_name() -> str:
+    return f"/proc/self/task/{threading.get_native_id()}/comm"
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ import time
 
 import msgspec
 
+from scanmend.durations import duration_text
+
 MIB = 2**20
 MEASUREMENT_SECONDS = 20.0  # time limit of one measurement, as a driver may hang
 GPU_POLL_SECONDS = 0.25
@@ -67,7 +69,7 @@ def _run(arguments: list[str], seconds: float) -> GpuMemory | NoGpu:
         completed = subprocess.run(command, capture_output=True, timeout=seconds, check=True)
         return msgspec.json.decode(completed.stdout, type=GpuMemory | NoGpu)
     except subprocess.TimeoutExpired:
-        return NoGpu(f"the NVIDIA driver did not answer within {seconds:.0f} s")
+        return NoGpu(f"the NVIDIA driver did not answer within {duration_text(seconds)}")
     except (OSError, subprocess.SubprocessError, msgspec.DecodeError) as error:
         return NoGpu(f"the NVIDIA driver can't be asked: {error}")
 

@@ -14,6 +14,7 @@ from scanmend.backends.llm_state import MODEL_MOVES, ModelState, StateMachine
 from scanmend.backends.llm_supply import ModelSupply
 from scanmend.config.profiles import Profile
 from scanmend.config.settings import LlmSettings
+from scanmend.durations import duration_text
 from scanmend.errors import Died, ModelUnavailable, OutOfMemory, ScanmendError, TimedOut
 from scanmend.page import Line, PageProposal
 
@@ -146,7 +147,9 @@ class LanguageModel:
         if not self._process.alive:
             self._lost("its process ended while idle", crashed=True)
             return
-        self._states.move(ModelState.UNLOADING, f"no page for {self._settings.idle_unload:g} s")
+        self._states.move(
+            ModelState.UNLOADING, f"no page for {duration_text(self._settings.idle_unload)}"
+        )
         self._process.unload()
         self._states.move(ModelState.READY, "its memory is free")
 

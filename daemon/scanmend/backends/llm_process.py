@@ -122,7 +122,7 @@ class ModelProcess:
         if not uses_gpu:
             self._gpu.forget()
         self._layers_tried = None
-        sandbox = Sandbox(self._scratch, network=remote)
+        sandbox = Sandbox(self._scratch, network=remote, gpu=uses_gpu)
         child = self._child = llm_child("LLM", sandbox, int(self._settings.memory))
         while True:
             request = self._connect_request(path) if remote else self._load_request(path, device)

@@ -7,11 +7,21 @@ The daemon itself looks for missing packages and libraries. A child tries the re
 import glob
 import importlib.metadata
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scanmend import extras
 from scanmend.config.settings import Settings
 from scanmend.errors import Died, EngineUnusable, ScanmendError
+from scanmend.languages import (
+    KNOWN_CODES,
+    UNREAD_LETTERS,
+    listed,
+    nearest_code,
+    packages,
+    unread_by_rapidocr,
+    unread_by_tesseract,
+)
 from scanmend.workers.client import Child
 from scanmend.workers.protocol import EngineStatus, ProbeRequest
 from scanmend.workers.sandbox import Sandbox, home
@@ -19,10 +29,11 @@ from scanmend.workers.sandbox import Sandbox, home
 PROBE_SECONDS = 60.0  # in which a child must load an engine
 OPENSSL_LIBRARY = "libssl.so.1.1"
 OPENSSL_FOLDERS = ("/usr/lib/*", "/lib/*", "/usr/lib", "/usr/local/lib")
-OPENSSL_REMEDY = (
+OPENSSL_BY_HAND = (
     "install OpenSSL 1.1: unpack the package libssl1.1 of Debian 11 or Ubuntu 20.04"
     " (dpkg-deb -x libssl1.1_*.deb FOLDER) and set aspose.library_path to the folder that then holds libssl.so.1.1"
 )
+OPENSSL_REMEDY = f"run `scanmend setup aspose`; by hand: {OPENSSL_BY_HAND}"
 # engine -> its package, whose version is reported
 ENGINE_PACKAGES = {"rapidocr": "rapidocr", "aspose": "aspose-ocr-python-net"}
 
@@ -36,8 +47,11 @@ class Chosen:
 
 
 def choose(settings: Settings) -> Chosen:
-    """Return the engine of this configuration. Raises EngineUnusable with the remedy if it can't be used."""
-    configured = settings.ocr.engine
+    """Return the engine of this configuration, which reads its languages.
+
+    Raises EngineUnusable with the remedy if it can't be used, or does not read one of them.
+    """
+    configured, languages = settings.ocr.engine, settings.ocr.languages
     if configured == "auto":
         return _automatic(settings)
     examine = _installed if configured in ("rapidocr", "null") else probe
@@ -45,14 +59,25 @@ def choose(settings: Settings) -> Chosen:
     if not status.usable:
         what = f"ocr.engine: {configured} can't be used: {status.reason}"
         raise EngineUnusable(what, status.remedy)
+    unread = unread_by_rapidocr(languages) if configured == "rapidocr" else []
+    if unread:
+        what = f"ocr.languages: rapidocr does not read {listed(unread)}"
+        remedy = f"set ocr.engine: auto, and apt install {packages(unread)}"
+        raise EngineUnusable(what, remedy)
     reason = f"ocr.engine: {configured}"
     if not status.licensed:
         reason += "; WITHOUT A LICENCE: the text of each page will be truncated"
+    if configured == "rapidocr":
+        reason += _unread_letters(languages)
     return Chosen(configured, reason)
 
 
 def _automatic(settings: Settings) -> Chosen:
-    """Return Aspose if it is licensed and can run, else RapidOCR. Raises EngineUnusable."""
+    """Return Aspose if it is licensed and can run, else RapidOCR, else Tesseract: the first that reads the languages.
+
+    Raises EngineUnusable.
+    """
+    languages = settings.ocr.languages
     if not settings.aspose.licence:
         reason = "no aspose.licence is configured"
     else:
@@ -61,11 +86,56 @@ def _automatic(settings: Settings) -> Chosen:
             return Chosen("aspose", "its licence is accepted")
         reason = f"aspose can't be used: {aspose.reason}"
         reason += f"; {aspose.remedy}" if aspose.remedy else ""
+    unread = unread_by_rapidocr(languages)
+    if unread:
+        return _tesseract(settings, unread, reason)
     rapidocr = _installed(settings, "rapidocr")
     if not rapidocr.usable:
         what = f"no OCR engine can be used: {reason}; rapidocr: {rapidocr.reason}"
         raise EngineUnusable(what, rapidocr.remedy)
-    return Chosen("rapidocr", reason)
+    return Chosen("rapidocr", reason + _unread_letters(languages))
+
+
+def check_languages(settings: Settings) -> None:
+    """Raise EngineUnusable if the configured engine does not read a language. Other faults of engines don't matter.
+
+    Where RapidOCR reads all languages, this loads nothing.
+    """
+    engine = settings.ocr.engine
+    if engine == "tesseract" or (
+        engine in ("auto", "rapidocr") and unread_by_rapidocr(settings.ocr.languages)
+    ):
+        choose(settings)
+
+
+def _tesseract(settings: Settings, unread: Sequence[str], reason: str) -> Chosen:
+    """Return Tesseract if it reads the languages, of which RapidOCR does not read ``unread``. Raises EngineUnusable."""
+    what = f"ocr.languages: rapidocr does not read {listed(unread)}"
+    neither = unread_by_tesseract(settings.ocr.languages)
+    if neither:
+        what += f", and tesseract does not read {listed(neither)}"
+        raise EngineUnusable(what, "name only languages that one engine reads")
+    status = probe(settings, "tesseract")
+    if status.usable:
+        return Chosen("tesseract", f"{what}; {reason}")
+    remedy = status.remedy
+    for code in unread:
+        if code.partition("-")[0] not in KNOWN_CODES and (likely := nearest_code(code)):
+            remedy = f"did you mean {likely} instead of {code}? else {remedy}"
+    raise EngineUnusable(f"{what}, and tesseract can't be used: {status.reason}", remedy)
+
+
+def _unread_letters(languages: Sequence[str]) -> str:
+    """Return a note about letters of the languages that RapidOCR does not read; "" if it reads them all."""
+    codes = [code for code in languages if code.partition("-")[0] in UNREAD_LETTERS]
+    letters = "".join(UNREAD_LETTERS[code.partition("-")[0]] for code in codes)
+    letters = " ".join(dict.fromkeys(letters))
+    if not codes:
+        return ""
+    return (
+        f"; it does not read the letters {letters} of {listed(codes)}, but ocr.engine: tesseract does"
+        f" (apt install {packages(codes)})"
+    )
 
 
 def probe(settings: Settings, engine: str) -> EngineStatus:
@@ -103,7 +173,7 @@ def _installed(settings: Settings, engine: str) -> EngineStatus:
     if engine == "tesseract":  # only a child, which loads the library, can tell what is missing
         return EngineStatus(engine, usable=True)
     version = importlib.metadata.version(ENGINE_PACKAGES[engine])
-    if engine == "aspose" and not _has_openssl(settings.aspose.library_path):
+    if engine == "aspose" and not has_openssl(settings.aspose.library_path):
         return _unusable(
             engine, f"OpenSSL 1.1 is missing ({OPENSSL_LIBRARY})", OPENSSL_REMEDY, version
         )
@@ -114,7 +184,7 @@ def _unusable(engine: str, reason: str, remedy: str, version: str = "") -> Engin
     return EngineStatus(engine, usable=False, version=version, reason=reason, remedy=remedy)
 
 
-def _has_openssl(folder: str | None) -> bool:
+def has_openssl(folder: str | None) -> bool:
     """Return whether OpenSSL 1.1 is in the folder; without a folder, whether it is where the loader looks."""
     if folder:
         return os.path.exists(os.path.join(folder, OPENSSL_LIBRARY))

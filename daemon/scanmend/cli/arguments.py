@@ -4,11 +4,13 @@ import argparse
 import contextlib
 import os
 import sys
+import tempfile
 from typing import Any, NoReturn, TypeAlias
 
 from scanmend.config.loading import load_settings
 from scanmend.config.settings import Settings
-from scanmend.errors import ConfigError, UsageError
+from scanmend.errors import ConfigError, MachineError, UsageError
+from scanmend.resources import shipped_file
 
 # the first that exists is used, unless --config or the environment variable names another
 CONFIG_FILES = ("etc/scanmend.yaml", "/etc/scanmend/scanmend.yaml")
@@ -68,10 +70,11 @@ def add_profile(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", metavar="NAME", help=help_text)
 
 
-def load_config(options: argparse.Namespace) -> Settings:
+def load_config(options: argparse.Namespace, *, or_shipped: bool = False) -> Settings:
     """Return the settings of the configuration that the command line or the environment names, else of the default one.
 
-    Raises ConfigError if there is no configuration, or if it is wrong.
+    ``or_shipped``: if there is none, use the one that ships with scanmend. Raises ConfigError if there is no
+    configuration, or if it is wrong.
     """
     path = options.config or os.environ.get(CONFIG_VARIABLE)
     if path:
@@ -79,5 +82,21 @@ def load_config(options: argparse.Namespace) -> Settings:
     for default in CONFIG_FILES:
         if os.path.exists(default):
             return load_settings(default)
+    if or_shipped:
+        return load_settings(str(shipped_file(CONFIG_FILES[0])))
     what = f"no configuration: neither {' nor '.join(CONFIG_FILES)} exists"
     raise ConfigError(what, "name a file with --config")
+
+
+def ensure_temp_folder(fallback: str | None = None) -> None:
+    """Make sure that temporary files have a folder; where no usual one is writable, they go to ``fallback``.
+
+    Raises MachineError if there is none.
+    """
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        if fallback is None or not os.access(fallback, os.W_OK):
+            what = "no folder for temporary files can be written"
+            raise MachineError(what, "set TMPDIR to a folder that can") from None
+        tempfile.tempdir = os.environ["TMPDIR"] = os.path.abspath(fallback)

@@ -2,6 +2,7 @@
 
 import argparse
 
+from scanmend.backends.ocr_engines import check_languages
 from scanmend.cli.arguments import Commands, add_command, load_config
 from scanmend.config.checks import check_links
 from scanmend.config.profiles import load_profiles
@@ -14,9 +15,13 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check what the daemon checks when it starts; print a confirmation. Raises ConfigError for mistakes."""
+    """Check what the daemon checks when it starts; print a confirmation. Raises ConfigError for mistakes.
+
+    Raises EngineUnusable if the engine does not read a language.
+    """
     settings = load_config(options)
     check_links(settings)
     profiles = load_profiles(settings)
+    check_languages(settings)
     print(f"{settings.file}: valid; profiles: {', '.join(sorted(profiles))}")
     return 0

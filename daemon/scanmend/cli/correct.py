@@ -8,8 +8,15 @@ from dataclasses import replace
 
 from scanmend.backends.gguf_files import chosen
 from scanmend.backends.llm_lifecycle import LanguageModel
+from scanmend.backends.ocr_engines import check_languages
 from scanmend.cli import progress
-from scanmend.cli.arguments import Commands, add_command, add_profile, load_config
+from scanmend.cli.arguments import (
+    Commands,
+    add_command,
+    add_profile,
+    ensure_temp_folder,
+    load_config,
+)
 from scanmend.cli.text_files import (
     STDIN,
     Record,
@@ -22,7 +29,7 @@ from scanmend.config.profiles import Profile, load_profiles
 from scanmend.config.settings import Settings
 from scanmend.correction.gate import needs_correction
 from scanmend.correction.page_result import correction_of, gated_result, result_without_model
-from scanmend.errors import ChildError, ConfigError, ModelUnavailable
+from scanmend.errors import ChildError, ConfigError, EngineUnusable, ModelUnavailable
 from scanmend.page import (
     Correction,
     CorrectionStatus,
@@ -59,8 +66,10 @@ def run(options: argparse.Namespace) -> int:
 
     Return 0, or ChildError's exit code if the model failed on a page. Raises ModelUnavailable if there is no model.
     """
-    settings = load_config(options)
+    settings = load_config(options, or_shipped=True)
     log.set_up(replace(settings.log, level="warning"))
+    ensure_temp_folder()
+    _warn_of_languages(settings)
     profile = _profile(settings, options.profile)
     model = _model(settings)
     exit_code = 0
@@ -71,6 +80,14 @@ def run(options: argparse.Namespace) -> int:
         model.close()
         progress.end()
     return exit_code
+
+
+def _warn_of_languages(settings: Settings) -> None:
+    """Log a language that the engine does not read: it does not matter here, as this command reads no picture."""
+    try:
+        check_languages(settings)
+    except EngineUnusable as error:
+        log.get("correct").warning("engine", reason=str(error))
 
 
 def _profile(settings: Settings, name: str | None) -> Profile:
@@ -108,7 +125,8 @@ def _correct_file(model: LanguageModel, name: str, profile: Profile, *, as_json:
             write_page(page, result.lines)
         finished_lines += len(page)
         seconds = time.monotonic() - started
-        text = f"{name}: {finished_lines}/{total} lines, {seconds:.0f} s"
+        left = progress.time_left(finished_lines, total, seconds)
+        text = f"{name}: line {finished_lines} of {total}{left}"
         progress.draw(finished_lines, total, text)
     if as_json:
         write_results(name, results)

@@ -3,13 +3,12 @@
 import argparse
 import enum
 import os
-import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from scanmend import extras
+from scanmend.backends import gpu
 from scanmend.backends.gguf_files import ModelFile, builtin, files
 from scanmend.backends.llm_children import llm_child
 from scanmend.backends.ocr_engines import choose, probe
@@ -21,11 +20,11 @@ from scanmend.errors import MachineError, ScanmendError
 from scanmend.store.lock import running
 from scanmend.store.mounts import choose_method, free_bytes, mount_of
 from scanmend.telemetry import log
-from scanmend.workers.protocol import ListingRequest
+from scanmend.workers.protocol import DeviceRequest, ListingRequest
 from scanmend.workers.sandbox import Sandbox, find_gaps
 
 HUB_CHECK_SECONDS = 60.0  # in which the Hub must list a repository
-PROGRAM_SECONDS = 30.0  # in which a program must describe the GPU
+GPU_CHECK_SECONDS = 60.0  # in which a model's process must say whether it finds the GPU
 MIN_FREE_BYTES = 500 * 10**6  # on the file system of each folder
 
 
@@ -62,7 +61,7 @@ def add_parser(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print every finding; return 1 if one is BAD."""
-    settings = load_config(options)
+    settings = load_config(options, or_shipped=True)
     log.set_up(settings.log)
     exit_code = 0
     for finding in examine(settings):
@@ -228,26 +227,19 @@ def _lexicon() -> Finding:
 
 
 def _gpu() -> Finding:
-    """Return whether there is a GPU, and whether llama.cpp was built for one, as found by other processes."""
-    device = _output(["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"])
-    if not device:
-        return Finding("gpu", Verdict.NOTE, "none found; the model runs on the CPU")
-    program = "import llama_cpp; print(llama_cpp.llama_supports_gpu_offload())"
-    if _output([sys.executable, "-c", program]) == "True":
-        return Finding("gpu", Verdict.OK, device)
-    what = f"{device}, but llama-cpp-python was built without GPU support"
-    remedy = 'build it for the GPU (needs the CUDA toolkit): CMAKE_ARGS="-DGGML_CUDA=on" make run'
-    return Finding("gpu", Verdict.NOTE, what, remedy)
-
-
-def _output(command: list[str]) -> str:
-    """Return the output of a program; "" if it fails or does not exist."""
-    if shutil.which(command[0]) is None:
-        return ""
+    """Return whether there is a GPU, and whether a model's process can use it, as tried by such a process."""
+    measured = gpu.measure()
+    if isinstance(measured, gpu.NoGpu):
+        return Finding("gpu", Verdict.NOTE, f"{measured.reason}; the model runs on the CPU")
+    found = f"{measured.key}, {measured.used} MiB in use"
+    child = llm_child("models", Sandbox(gpu=True))
     try:
-        completed = subprocess.run(
-            command, capture_output=True, text=True, timeout=PROGRAM_SECONDS, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return completed.stdout.strip() if completed.returncode == 0 else ""
+        device = child.ask(DeviceRequest(), GPU_CHECK_SECONDS)
+    except ScanmendError as error:
+        device = f"cpu: {error}"
+    finally:
+        child.end()
+    if device == "gpu":
+        return Finding("gpu", Verdict.OK, found)
+    remedy = 'build llama.cpp for it (needs the CUDA toolkit): CMAKE_ARGS="-DGGML_CUDA=on" make run'
+    return Finding("gpu", Verdict.NOTE, f"{found}, not used: {device}", remedy)

@@ -1,6 +1,7 @@
 """Parse the command line and run the command. Only the modules of the named commands are imported."""
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ MODULES = {
     "doctor": "doctor",
     "retry": "retry",
     "models": "models",
+    "setup": "setup",
     "install-service": "service",
     "uninstall-service": "service",
 }
@@ -50,12 +52,14 @@ exit codes:
   7  this machine can't do it now: a folder, a disk, an engine or a model
 
 The configuration is --config, $SCANMEND_CONFIG, ./etc/scanmend.yaml or /etc/scanmend/scanmend.yaml.
+Without one, process, correct and doctor work with the defaults.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. ``arguments`` None: those of the process."""
     words = sys.argv[1:] if arguments is None else list(arguments)
+    _prepare_streams()
     try:
         options = _parser(words).parse_args(words)
         code: int = options.run(options)
@@ -68,6 +72,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     return code
+
+
+def _prepare_streams() -> None:
+    """Let no character fail: a terminal shows an escape for what it lacks; files and pipes hold UTF-8 in any locale."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            encoding = stream.encoding if stream.isatty() else "utf-8"
+            stream.reconfigure(encoding=encoding, errors="backslashreplace")
+    if isinstance(sys.stdin, io.TextIOWrapper) and not sys.stdin.isatty():
+        sys.stdin.reconfigure(encoding="utf-8", errors="strict")
 
 
 def _parser(arguments: Sequence[str]) -> ArgumentParser:

@@ -12,7 +12,13 @@ from dataclasses import replace
 
 from scanmend.backends.ocr_engines import choose
 from scanmend.cli import progress
-from scanmend.cli.arguments import Commands, add_command, add_profile, load_config
+from scanmend.cli.arguments import (
+    Commands,
+    add_command,
+    add_profile,
+    ensure_temp_folder,
+    load_config,
+)
 from scanmend.config.profiles import load_profiles
 from scanmend.config.settings import FoldersSettings, Settings
 from scanmend.correction.lexicon import shipped
@@ -47,10 +53,11 @@ def add_parser(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Process the files; return 0 if all are published, else the exit code of the last failure."""
-    settings = load_config(options)
+    settings = load_config(options, or_shipped=True)
     level = "warning" if sys.stderr.isatty() else "info"  # a terminal shows a progress bar
     log.set_up(replace(settings.log, level=level))
     os.makedirs(options.out, exist_ok=True)
+    ensure_temp_folder(options.out)
     context = _context(settings, options.profile)
     exit_code = 0
     names_by_folder: dict[str, list[str]] = defaultdict(list)
@@ -80,7 +87,9 @@ def _context(settings: Settings, profile: str | None) -> Context:
         for_all_files = replace(settings.profiles, default=profile, folders={})
         settings = replace(settings, profiles=for_all_files)
     shipped()  # without the lexicon every page would wait for it
-    return Context(settings, profiles, choose(settings).engine, one_shot=True)
+    chosen = choose(settings)
+    log.get("process").info("engine", engine=chosen.engine, reason=chosen.reason)
+    return Context(settings, profiles, chosen.engine, one_shot=True)
 
 
 def _checked_folder(file: str) -> str:
@@ -149,8 +158,8 @@ def _wait(journal: Journal, expected: int, events: Events) -> list[str]:
         finished = list(journal.in_state(*FINAL_STATES))
         files = sum(document.part is None for document in finished)
         if sys.stderr.isatty():
-            seconds = time.monotonic() - started
-            _draw_progress(journal, finished, f"{files}/{expected} files, {seconds:.0f} s")
+            files_text = f"file {min(files + 1, expected)} of {expected}, " if expected > 1 else ""
+            _draw_progress(journal, finished, files_text, time.monotonic() - started)
         # a file's attachments become documents at the moment when the file is finished
         if files + len(refusals) >= expected and not any(journal.in_state(*ACTIVE, limit=1)):
             progress.end()
@@ -168,13 +177,17 @@ def _new_refusals(events: Events) -> list[str]:
     return reasons
 
 
-def _draw_progress(journal: Journal, finished: Sequence[Document], text: str) -> None:
+def _draw_progress(
+    journal: Journal, finished: Sequence[Document], files_text: str, seconds: float
+) -> None:
     """Draw the progress bar, which counts pages; a document counts as one page until its pages are known."""
     active = list(journal.in_state(*ACTIVE))
     pages = sum(document.pages or 1 for document in [*active, *finished])
     finished_pages = sum(document.pages or 1 for document in finished)
     finished_pages += sum(len(journal.pages.progress(document.id)[1]) for document in active)
-    progress.draw(finished_pages, pages, f"{finished_pages}/{pages} pages, {text}")
+    left = progress.time_left(finished_pages, pages, seconds)
+    page = min(finished_pages + 1, pages)
+    progress.draw(finished_pages, pages, f"{files_text}page {page} of {pages}{left}")
 
 
 def _report(documents: Sequence[Document], refusals: Sequence[str]) -> int:
@@ -187,7 +200,7 @@ def _report(documents: Sequence[Document], refusals: Sequence[str]) -> int:
             text = naming.result_path(
                 b"", document.path, document.stem or "", naming.TEXT_EXTENSION
             )
-            print(f"{document.name}: {os.fsdecode(text)}")
+            print(f"{document.name}: {text.decode()}")
         else:
             print(f"scanmend: {document.reason}", file=sys.stderr)
             exit_code = Damaged.exit_code

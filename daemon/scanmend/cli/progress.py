@@ -2,7 +2,21 @@
 
 import sys
 
+from scanmend.durations import duration_text
+
 BAR_WIDTH = 30  # characters
+
+
+def time_left(done: float, total: float, seconds: float) -> str:
+    """Return the time that the rest will take, for people, if it goes on as in these ``seconds``; "" if nothing is done.
+
+    Above 10 s the value is a multiple of 5 s, and above 10 min one of 1 min, so that the text does not flicker.
+    """
+    if not done or done >= total:
+        return ""
+    left = seconds / done * (total - done)
+    step = next((step for limit, step in ((600, 60), (10, 5)) if left > limit), 1)
+    return f", about {duration_text(max(step, round(left / step) * step))} left"
 
 
 def draw(done: float, total: float, text: str) -> None:

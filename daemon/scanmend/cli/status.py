@@ -8,7 +8,14 @@ from typing import Any
 
 from scanmend.cli.arguments import Commands, add_command, load_config
 from scanmend.document import Document, Fact, FactKey, State
-from scanmend.service.status import IN_WORK, Status, read_status, time_text, troubles
+from scanmend.service.status import (
+    IN_WORK,
+    Status,
+    read_status,
+    time_text,
+    troubles,
+    unclaimed_text,
+)
 
 _INDENT = " " * 10
 
@@ -54,6 +61,9 @@ def as_text(status: Status, inbox: str) -> str:
     for document in status.waiting:
         since = time_text(document.first_seen)
         lines.append(f"{_INDENT}{document.name}: {document.reason}, since {since}")
+    if status.unclaimed:
+        lines.append(_line("unclaimed", sum(group.count for group in status.unclaimed)))
+        lines += [f"{_INDENT}{unclaimed_text(group)}" for group in status.unclaimed]
     lines.append(_line("in work", status.count(*IN_WORK)))
     for document, finished in status.in_work:
         pages = f"{finished} of {document.pages or '?'} pages"
@@ -94,6 +104,7 @@ def as_json(status: Status) -> dict[str, Any]:
         "waiting": [
             {"path": d.name, "reason": d.reason, "since": d.first_seen} for d in status.waiting
         ],
+        "unclaimed": [dataclasses.asdict(group) for group in status.unclaimed],
         "in_work": [
             {
                 "path": d.name,

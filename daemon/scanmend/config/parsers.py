@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from scanmend.durations import SECONDS_PER_UNIT, duration_text
 from scanmend.errors import NULL_ALLOWED
+from scanmend.languages import normalised
 
 T = TypeVar("T")
 
-SECONDS_PER_UNIT = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 BYTES_PER_UNIT = {
     "B": 1,
     "KB": 10**3,
@@ -52,20 +53,6 @@ def nearest(word: str, known: Iterable[str], similarity: float = 0.6) -> str | N
     import difflib  # noqa: PLC0415 - only a mistake needs it
 
     return next(iter(difflib.get_close_matches(word, list(known), 1, similarity)), None)
-
-
-def duration_text(seconds: float) -> str:
-    """Return a duration for people: "300 ms", "45 s", "2 min", "1.5 h", "3 d"."""
-    day, hour, minute = (SECONDS_PER_UNIT[unit] for unit in "dhm")
-    for unit, size, shortest in (
-        ("d", day, 2 * day),
-        ("h", hour, hour),
-        ("min", minute, minute),
-        ("s", 1, 1),
-    ):
-        if seconds >= shortest:
-            return f"{round(seconds / size, 1):g} {unit}"
-    return f"{seconds * 1000:.0f} ms"
 
 
 # numbers --------------------------------------------------------------------------------------------
@@ -200,10 +187,13 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 
 def _languages(value: Any) -> tuple[str, ...]:
-    codes = _texts(value)
-    if not codes or not all(re.fullmatch(r"[a-z]{2,3}(-[A-Za-z]+)?", code) for code in codes):
+    """Return the codes of languages, each in its shortest form and once."""
+    if isinstance(value, list) and any(item is False for item in value):
+        raise ValueError('; YAML reads no as false: write "no" in quotes')
+    codes = dict.fromkeys(map(normalised, _texts(value)))
+    if not codes:
         raise ValueError
-    return codes
+    return tuple(codes)
 
 
 def _profiles_by_folder(value: Any) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -85,11 +86,12 @@ def select(profiles: Mapping[str, Profile], settings: ProfilesSettings, path: by
     """Return the profile for a file in the inbox, whose ``path`` is relative to the inbox.
 
     The deepest sub-folder on the path decides that ``profiles.folders`` lists, or that has the name of a profile.
-    Without such a folder, it is the default profile.
+    Without such a folder, it is the default profile. Names are compared in NFC, since Macs write them in NFD.
     """
-    folder = os.fsdecode(os.path.dirname(path))
+    listed = {unicodedata.normalize("NFC", name): value for name, value in settings.folders.items()}
+    folder = unicodedata.normalize("NFC", os.fsdecode(os.path.dirname(path)))
     while folder:
-        name = settings.folders.get(folder, folder)
+        name = listed.get(folder, folder)
         if name in profiles:
             return profiles[name]
         folder = os.path.dirname(folder)

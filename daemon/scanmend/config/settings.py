@@ -15,7 +15,6 @@ from scanmend.config.parsers import (
     OCR_ENGINE,
     PASSWORDS,
     PROFILES_BY_FOLDER,
-    SECONDS_PER_UNIT,
     SIZE,
     TEXT,
     TEXTS,
@@ -26,6 +25,7 @@ from scanmend.config.parsers import (
     one_of,
     whole_number,
 )
+from scanmend.durations import SECONDS_PER_UNIT
 
 # values of llm.model
 AUTO = "auto"  # a file in models.directory, else a download

@@ -30,6 +30,7 @@ from scanmend.correction.lexicon import Lexicon, core, neighbours
 from scanmend.correction.lookalikes import MIN_FIT_GAIN, fit_gain
 from scanmend.correction.protected import Span, overlaps
 from scanmend.page import Line
+from scanmend.scripts import exchanges_scripts, mixes_scripts
 
 COLUMN_GAP_SPACES = 3  # so many separate the cells of a table; no words are joined across them
 
@@ -86,6 +87,28 @@ class EditEvidence:
         ):
             return True
         return _combining_marks(self.edit.before) != _combining_marks(after)
+
+    @property
+    def exchanges_scripts(self) -> bool:
+        """Return whether letters of one script become letters of another that look different.
+
+        An edit that puts a letter of another script into a word of one script does so, too: the
+        two may look alike, but no search finds the word any more.
+        """
+        before, after = self.edit.before, self.edit.after
+        if exchanges_scripts(before, after):
+            return True
+        return mixes_scripts(after) and not mixes_scripts(before)
+
+    @property
+    def makes_full_stop_a_comma(self) -> bool:
+        """Return whether a full stop would become a comma."""
+        before, after = self.edit.before, self.edit.after
+        return "." in before and any(
+            (before[change.src_pos], after[change.dest_pos]) == (".", ",")
+            for change in Levenshtein.editops(before, after)
+            if change.tag == "replace"
+        )
 
     @property
     def crosses_column_gap(self) -> bool:

@@ -102,7 +102,7 @@ class _LineGate:
         """Return the repairs of a line and the edits of its proposal, from left to right."""
         repairs = [
             *repair_numbers(line.text, line.unsure),
-            *repair_commas(line.text, line.unsure),
+            *repair_commas(line.text, line.unsure, self.lexicon),
         ]
         repaired = [
             Edit(self.line_index, r.start, r.before, r.after, True, r.rule) for r in repairs

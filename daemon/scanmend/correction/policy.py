@@ -85,6 +85,20 @@ UNTOUCHABLE: Stage[EditEvidence] = Stage(
             "it looks the same, but is another text",
         ),
         Rule(
+            RuleName.OTHER_SCRIPT,
+            lambda e: e.exchanges_scripts,
+            "letters of one script would become letters of another that look different, or a word"
+            " of one script would get a letter of another",
+            "no engine misreads a Chinese character as X, or a Cyrillic Я as R",
+        ),
+        Rule(
+            RuleName.FULL_STOP,
+            lambda e: e.makes_full_stop_a_comma,
+            "a full stop would become a comma",
+            "it may end an abbreviation; the repair above decides on full stops that the engine"
+            " doubted",
+        ),
+        Rule(
             RuleName.COLUMN_GAP,
             lambda e: e.crosses_column_gap,
             f"words would be joined across {COLUMN_GAP_SPACES} spaces or more",

@@ -13,6 +13,7 @@ from stdnum import ean, luhn
 
 from scanmend.correction.digits import DIGIT_LIKE, as_digits
 from scanmend.correction.iban import MISREAD_IBAN, IbanReading
+from scanmend.correction.lexicon import Lexicon
 from scanmend.correction.number_forms import LongNumber, NumberWord
 from scanmend.correction.protected import CURRENCIES, DIGIT, WORD, Span, overlaps
 from scanmend.correction.rules import Rule, RuleName, Stage
@@ -30,10 +31,19 @@ _EDGE = re.compile(rf"^[(\[{{{CURRENCIES}+-]*|[)\]}};:!?.,{CURRENCIES}-]*$")
 _FIRST_LETTERS_LEFT_ALONE = frozenset("SsBDGgQ")
 
 _FULL_STOP_WITHIN_SENTENCE = re.compile(r"(?<![^\s(])[^\W\d_]{4,}(?=\. [^\W\d_A-ZÀ-ÖØ-Þ]{2})")
+# Behind a full stop, one of these ends a web address or a file name into which the engine read a space.
+_ADDRESS_ENDING = re.compile(
+    r"\. (?:com|org|net|edu|gov|info|biz|eu|uk|de|fr|nl|ch|at|co|io|html?|php|aspx?|pdf|docx?|xlsx?|pptx?|odt|txt|rtf|csv"
+    r"|xml|json|ya?ml|zip|exe|jpe?g|png|tiff?|gif|mp[34])(?![^\W_])"
+)
+# the start of an address that goes on to the end of the text, perhaps with spaces behind its full stops
+_OPEN_ADDRESS = re.compile(r"(?i)(?:\bwww\b|://|@)\S*(?:\. \S*)*$")
 # abbreviations of four letters and more, which end with a full stop
 _LONG_ABBREVIATIONS = frozenset(
     """
-    abbr acct addr approx appt attn bldg cert cont corp dept desc dist encl equip excl govt hosp
+    abbr acct addr approx appt assn assoc attn bldg bros calif cert chap conn cont corp dept desc
+    dist encl equip excl figs govt hosp intro mass mgmt minn orig penn pers phys sect sept ster
+    tech tenn thur thurs tues vols wash
     incl info intl maint natl paras prev prof prop prov qual recd refs regd spec specs suppl temp
     univ warr
     abschn abzgl ausschl bzgl einschl engl entspr evtl exkl franz gegr gesch inkl insb insbes jährl
@@ -62,10 +72,21 @@ class Repair:
 
 @dataclass(frozen=True, slots=True)
 class FullStop:
-    """A full stop between a word and a lower-case letter. ``is_unsure``: the engine doubted it."""
+    """A full stop between a word and a lower-case letter.
+
+    ``is_unsure``: the engine doubted it. ``is_in_address``: it seems to belong to a web or mail
+    address or a file name. ``is_word_known``: the word is in the lexicon, or none is consulted.
+    """
 
     word: str
     is_unsure: bool
+    is_in_address: bool = False
+    is_word_known: bool = True
+
+    @property
+    def ends_abbreviation(self) -> bool:
+        """Return whether the word is an abbreviation, or may be one as it is no known word."""
+        return self.word.casefold() in _LONG_ABBREVIATIONS or not self.is_word_known
 
 
 _ONE_WAY = "the number is well formed in no other way"
@@ -158,8 +179,9 @@ COMMAS: Stage[FullStop] = Stage(
     (
         Rule(
             RuleName.REPAIR_COMMA,
-            lambda stop: stop.is_unsure and stop.word.casefold() not in _LONG_ABBREVIATIONS,
-            "the engine doubted the full stop, and the word before it is not an abbreviation",
+            lambda stop: stop.is_unsure and not stop.is_in_address and not stop.ends_abbreviation,
+            "the engine doubted the full stop, the word before it is known and no abbreviation, and"
+            " no address or file name goes on behind it",
             "few pixels distinguish a comma from a full stop, and the sentence goes on; 29 of 33"
             " such full stops were commas",
             accepts=True,
@@ -188,8 +210,12 @@ def repair_numbers(text: str, unsure: Sequence[int] | None = None) -> list[Repai
     return sorted(found, key=lambda r: r.start)
 
 
-def repair_commas(text: str, unsure: Sequence[int] | None = None) -> list[Repair]:
+def repair_commas(
+    text: str, unsure: Sequence[int] | None = None, lexicon: Lexicon | None = None
+) -> list[Repair]:
     """Return the repairs of full stops within a sentence that the engine doubted: they are commas.
+
+    With a ``lexicon``, the word before the full stop must be known: else it may be an abbreviation.
 
     >>> [(r.start, r.before, r.after) for r in repair_commas("with iron nails. probably", [15])]
     [(15, '.', ',')]
@@ -199,7 +225,14 @@ def repair_commas(text: str, unsure: Sequence[int] | None = None) -> list[Repair
     doubted = frozenset(unsure or ())
     repairs = []
     for match in _FULL_STOP_WITHIN_SENTENCE.finditer(text):
-        rule = COMMAS.first(FullStop(match[0], match.end() in doubted))
+        stop = FullStop(
+            match[0],
+            match.end() in doubted,
+            is_in_address=_ADDRESS_ENDING.match(text, match.end()) is not None
+            or _OPEN_ADDRESS.search(text[: match.end()]) is not None,
+            is_word_known=lexicon is None or lexicon.frequency(match[0]) > 0,
+        )
+        rule = COMMAS.first(stop)
         if rule:
             repairs.append(Repair(match.end(), ".", ",", rule.name))
     return repairs

@@ -31,6 +31,8 @@ class RuleName(enum.StrEnum):
     DROPPED_WORD = "dropped-word"
     PROTECTED = "protected"
     FOREIGN_CHARACTERS = "foreign-characters"
+    OTHER_SCRIPT = "other-script"
+    FULL_STOP = "full-stop"
     COLUMN_GAP = "column-gap"
     NO_NEW_WORDS = "no-new-words"
     SAME_TEXT = "same-text"

@@ -50,7 +50,11 @@ def write(
         "times": {name: provenance.iso_time(moment) for name, moment in times.items()},
         "seconds": {stage: round(seconds, 4) for stage, seconds in summary.seconds.items()},
         "attempts": attempts,
-        "warnings": json.loads(document.warnings),
+        "warnings": [
+            *json.loads(document.warnings),
+            *summary.warnings,
+            *_model_warnings(summary),
+        ],
     }
     yield json.dumps(head, ensure_ascii=False, indent=1)[:-2].encode() + b',\n "pages": ['
     separator = b"\n  "
@@ -58,6 +62,11 @@ def write(
         yield separator + json.dumps(page_as_json(result), ensure_ascii=False).encode()
         separator = b",\n  "
     yield b"\n ]\n}\n"
+
+
+def _model_warnings(summary: Summary) -> list[str]:
+    why_unused = summary.model.why_gpu_unused if summary.model else ""
+    return [f"the GPU is not used: {why_unused}"] if why_unused else []
 
 
 def page_as_json(result: PageResult) -> dict[str, Any]:
@@ -89,6 +98,7 @@ def page_as_json(result: PageResult) -> dict[str, Any]:
         "hidden": [
             {"text": h.text, "box": _rounded(h.box), "reason": h.reason} for h in page.hidden
         ],
+        "unread": [{"box": _rounded(box)} for box in page.unread],
         "suspects": [
             {"line": s.line, "offset": s.start, "text": s.text, "kind": s.kind, "reason": s.reason}
             for s in result.suspects

@@ -25,9 +25,18 @@ _STATUS_ORDER = (
 )
 
 
+TRUNCATED_WARNING = (
+    "the text is TRUNCATED: Aspose.OCR ran without a licence; set one with: scanmend setup aspose"
+)
+MAX_UNREAD_WARNINGS = 10  # pages that are named one by one
+
+
 @dataclass(slots=True)
 class Summary:
-    """The engines, model, correction and durations of all added pages. ``seconds``: by stage."""
+    """The engines, model, correction and durations of all added pages.
+
+    ``unread``: number of places with unread ink, by the index of the page. ``seconds``: by stage.
+    """
 
     engine: EngineInfo | None = None
     text_layer: EngineInfo | None = None
@@ -40,6 +49,7 @@ class Summary:
     accepted: int = 0
     rejected: int = 0
     suspects: int = 0
+    unread: dict[int, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
     def gather(self, pages: Iterable[PageResult]) -> Iterator[PageResult]:
@@ -65,6 +75,8 @@ class Summary:
         self.accepted += accepted
         self.rejected += len(result.edits) - accepted
         self.suspects += len(result.suspects)
+        if page.unread:
+            self.unread[page.index] = len(page.unread)
         for stage, seconds in page.seconds.items():
             self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
         self.seconds["correct"] = self.seconds.get("correct", 0.0) + correction.seconds
@@ -73,6 +85,18 @@ class Summary:
     def status(self) -> CorrectionStatus:
         """Return the first status in ``_STATUS_ORDER`` that a page has; NOTHING without pages."""
         return next((s for s in _STATUS_ORDER if self.statuses[s]), CorrectionStatus.NOTHING)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Return the document's warnings that its pages give rise to."""
+        named = sorted(self.unread.items())[:MAX_UNREAD_WARNINGS]
+        warnings = [f"page {index + 1}: {_unread(count)}" for index, count in named]
+        if self.truncated:
+            warnings.insert(0, TRUNCATED_WARNING)
+        if rest := len(self.unread) - len(named):
+            pages = "1 more page has" if rest == 1 else f"{rest} more pages have"
+            warnings.append(f"{pages} ink that could not be read (see pages[].unread)")
+        return tuple(warnings)
 
     @property
     def correction(self) -> dict[str, Any]:
@@ -87,3 +111,8 @@ class Summary:
             "rejected": self.rejected,
             "suspects": self.suspects,
         }
+
+
+def _unread(places: int) -> str:
+    count = "1 place" if places == 1 else f"{places} places"
+    return f"{count} with ink that could not be read (see pages[].unread)"

@@ -11,6 +11,7 @@ class RetryOn(enum.Enum):
     TIMER = "a pause that grows"
     QUIET = "settle.doubtful without a change"
     CHANGE = "a change of the file: this version was tried and does not open"
+    REACH = "a pause that grows, for ever: the file can't be read now, which is not its fault"
 
 
 @dataclass(frozen=True, slots=True)

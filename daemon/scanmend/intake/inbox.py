@@ -6,10 +6,13 @@ import os
 import stat
 
 from scanmend.document import Document, FileSnapshot
-from scanmend.errors import FolderGone
+from scanmend.errors import FolderGone, MachineError, PathUnusable, show
 from scanmend.store.atomic import sha256_of
 from scanmend.store.mounts import Root
 from scanmend.store.parts import Parts
+
+# errors that any other file would meet as well
+MACHINE_WIDE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
 class Change(enum.StrEnum):
@@ -48,15 +51,19 @@ class Inbox:
     def snapshot(self, relative: bytes) -> FileSnapshot | None:
         """Return the file as it is now; None if there is none, or it is not a regular file.
 
-        Raise FolderGone if the inbox itself can't be trusted, since then the file may exist all the same.
+        Raise FolderGone if the inbox itself can't be trusted, since then the file may exist all the same; PathUnusable
+        if only this path can't be looked at.
         """
         try:
             status = os.lstat(self.absolute(relative))
         except OSError as error:
             reason = self._root.check()
-            if reason or error.errno not in (errno.ENOENT, errno.ENOTDIR):
-                message = f"the inbox {self._root.path}: {reason or error.strerror}"
-                raise FolderGone(message) from None
+            if reason:
+                raise FolderGone(f"the inbox {self._root.path}: {reason}") from None
+            if error.errno not in (errno.ENOENT, errno.ENOTDIR):
+                raise PathUnusable(
+                    f"{show(relative)}: can't be looked at: {error.strerror}"
+                ) from None
             return None
         if not stat.S_ISREG(status.st_mode) or not self._is_inside(relative):
             return None
@@ -71,7 +78,7 @@ class Inbox:
         return os.path.realpath(os.path.join(root, folder)) == os.path.join(root, folder)
 
     def change(self, document: Document) -> Change | None:
-        """Return what happened to the claimed file; None while it is unchanged. Raise FolderGone."""
+        """Return what happened to the claimed file; None while it is unchanged. Raise as ``snapshot`` does."""
         if document.part is not None:
             return None if self.holds(document) else Change.PART_REMOVED
         now = self.snapshot(document.path)
@@ -88,4 +95,13 @@ class Inbox:
         try:
             return sha256_of(self.absolute(now.path)) == document.sha256
         except OSError as error:
-            raise FolderGone(f"{document.name}: can't be read: {error.strerror}") from None
+            raise PathUnusable(f"{document.name}: can't be read: {error.strerror}") from None
+
+    def blamed(self, error: MachineError, document: Document) -> MachineError:
+        """Return PathUnusable in place of a child's error if the document's own file can't be opened; else the error."""
+        try:
+            os.close(os.open(self.file(document), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK))
+        except OSError as failure:
+            if self._root.check() is None and failure.errno not in MACHINE_WIDE:
+                return PathUnusable(f"{document.name}: can't be opened: {failure.strerror}")
+        return error

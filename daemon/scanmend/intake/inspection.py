@@ -12,16 +12,8 @@ from scanmend.intake.completeness import Incomplete, PossiblyIncomplete, is_comp
 from scanmend.intake.events import NotReady, RetryOn
 from scanmend.intake.inbox import Inbox
 
-# errors of an open that may pass by themselves: another program holds the file, or a share fails for a moment
-_MAY_PASS = {
-    errno.EBUSY,
-    errno.EACCES,
-    errno.EPERM,
-    errno.ESTALE,
-    errno.ETXTBSY,
-    errno.EAGAIN,
-    errno.EIO,
-}
+# errors of an open after which there is no such file any more: it is gone, or a link by now
+_GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +32,7 @@ class OverLimit:
 def inspect(
     inbox: Inbox, snapshot: FileSnapshot, max_bytes: float
 ) -> Claimable | OverLimit | NotReady:
-    """Read the file and return whether it can be claimed. Raise FolderGone if the inbox can't be trusted.
+    """Read the file and return whether it can be claimed. Raise as ``Inbox.snapshot``.
 
     ``max_bytes``: size up to which a file is read.
     """
@@ -50,14 +42,14 @@ def inspect(
     try:
         fd = os.open(inbox.absolute(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
-        if error.errno in _MAY_PASS:
-            return NotReady(path, f"can't be opened: {error.strerror}")
-        return NotReady(path, error.strerror or "gone")  # gone, or a link by now
+        if error.errno in _GONE:
+            return NotReady(path, error.strerror or "gone")
+        return NotReady(path, f"can't be opened: {error.strerror}", RetryOn.REACH)
     with open(fd, "rb") as file:
         try:
             return _inspect_open(inbox, snapshot, file, max_bytes)
         except OSError as error:
-            return NotReady(path, f"can't be read: {error.strerror}")
+            return NotReady(path, f"can't be read: {error.strerror}", RetryOn.REACH)
 
 
 def _inspect_open(

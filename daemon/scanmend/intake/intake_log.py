@@ -1,15 +1,18 @@
 """Record in the journal the files that are not claimed yet."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from scanmend.config.parsers import duration_text
 from scanmend.document import FactKey, FileSnapshot, State
+from scanmend.durations import duration_text
 from scanmend.errors import NeverCompleted, show
 from scanmend.intake.events import Events
 from scanmend.intake.lease import Leases
 from scanmend.intake.work_queue import WorkQueue
+from scanmend.store.facts import Memory
 from scanmend.store.journal import Journal
+from scanmend.store.unclaimed import Unclaimed, as_json
 from scanmend.telemetry import log
 
 REFUSED = "refused"  # the outcome of a link, a device … in the inbox
@@ -67,6 +70,10 @@ class IntakeLog:
         self._journal.move(document, State.FAILED, message, kept=True)
         self._log.warning("refused", document=document.name, reason=reason)
 
+    def record_unclaimed(self, groups: Unclaimed) -> None:
+        """Record what waits unclaimed, by reason, for `scanmend status`."""
+        self._journal.facts.remember(Memory.UNCLAIMED, "", as_json(groups))
+
     def record_inbox_away(self, reason: str) -> None:
         """Record that the inbox can't be trusted."""
         self._journal.facts.set(FactKey.INBOX, "away", reason)
@@ -78,8 +85,12 @@ class IntakeLog:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """The watcher's connection to the steps: its incoming events, the files to claim, its records."""
+    """The watcher's connection to the steps: its incoming events, the files to claim, its records.
+
+    ``obstacle`` returns why the claim step takes no file now; "" if it does.
+    """
 
     events: Events
     claims: WorkQueue[FileSnapshot]
     log: IntakeLog
+    obstacle: Callable[[], str] = str

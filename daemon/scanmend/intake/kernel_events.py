@@ -1,5 +1,6 @@
 """Keep an observer of the kernel's events running on the inbox, and find out whether it watches every folder."""
 
+import errno
 import os
 
 from scanmend.backoff import back_off
@@ -53,7 +54,8 @@ class KernelEvents:
         except OSError as error:
             self._failures += 1
             self._start_at = now + back_off(self._failures, KERNEL_LIMIT_DELAY_SECONDS)
-            reason = f"{error.strerror}; {_REMEDY}"
+            at_limit = error.errno in (errno.ENOSPC, errno.EMFILE)
+            reason = f"{error.strerror}; {_REMEDY}" if at_limit else str(error.strerror)
             self._log.warning("no events from the kernel, polling meanwhile", reason=reason)
             return False
         self._inode = self._root.inode
@@ -68,7 +70,10 @@ class KernelEvents:
 
     def compare_with(self, folders: int) -> bool:
         """Compare the kernel's watches with the number of folders. Return whether some folders have no watch."""
-        missing = folders - inotify.count_watches() if self.observer else 0
+        try:
+            missing = folders - inotify.count_watches() if self.observer else 0
+        except OSError:  # no free file descriptor: compare after the next scan
+            return self._incomplete_scans > 0
         before = self._incomplete_scans
         self._incomplete_scans = before + 1 if missing > 0 else 0
         if self._incomplete_scans == SCANS_BEFORE_WARNING:

@@ -6,6 +6,7 @@ import heapq
 import os
 import stat
 import time
+from collections.abc import Iterator
 
 from scanmend.config.settings import SettleSettings
 from scanmend.document import FileSnapshot
@@ -13,7 +14,9 @@ from scanmend.intake.events import Claimed, InWorkElsewhere, NotReady
 from scanmend.intake.intake_log import Intake
 from scanmend.intake.scanner import Scanner
 from scanmend.intake.settle import PatienceOver, PendingFile, Settled, Unsettled, settle
+from scanmend.intake.unreachable import UnreachablePaths
 from scanmend.store.mounts import Root
+from scanmend.store.unclaimed import UnclaimedFile
 
 RECORD_AFTER_SECONDS = 2.0  # of waiting, after which the journal records a file
 LOOK_RETRY_SECONDS = 5.0  # until a failed look is repeated, or one that could not be recorded
@@ -37,6 +40,7 @@ class PendingFiles:
         self._files: dict[bytes, PendingFile] = {}
         self._due: list[tuple[float, bytes]] = []  # heap of looks; monotonic
         self._refused: dict[bytes, int] = {}  # path -> inode of a link, a device …
+        self.unreachable = UnreachablePaths()
 
     def __len__(self) -> int:
         """Return how many files wait."""
@@ -51,11 +55,14 @@ class PendingFiles:
         """Return when the next look is due (monotonic); None when none is scheduled."""
         return self._due[0][0] if self._due else None
 
-    def look_at_due(self, now: float) -> None:
-        """Look at the files whose look is due."""
+    def look_at_due(self, now: float) -> bool:
+        """Look at the files whose look is due; return whether there were any."""
+        looked = False
         while self._due and self._due[0][0] <= now:
             _, path = heapq.heappop(self._due)
             self.look(path, now)
+            looked = True
+        return looked
 
     def look_at_all(self, now: float) -> None:
         """Schedule a look at every file now: the inbox was away."""
@@ -83,7 +90,12 @@ class PendingFiles:
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
                 self.refuse_too_deep(path)
-            elif file:  # a share fails for a moment (ESTALE, EIO): the file is not gone
+                return
+            # its folder may not be entered, or a share fails for a moment (ESTALE, EIO): the file is not gone
+            if self._root.check() is None:
+                reason = f"can't be looked at: {error.strerror}"
+                self.unreachable.note(path, reason)
+            if file:
                 self._schedule(path, now + LOOK_RETRY_SECONDS)
             return
         if snapshot is None:
@@ -130,6 +142,7 @@ class PendingFiles:
 
     def _wait(self, file: PendingFile, reason: str, again_at: float, now: float) -> None:
         """Schedule the next look, and record a wait of more than ``RECORD_AFTER_SECONDS``."""
+        file.reason = reason
         if file.in_work_elsewhere:
             pass  # the other daemon's journal has the document
         elif now - file.changed_at >= RECORD_AFTER_SECONDS and reason != file.recorded_reason:
@@ -170,6 +183,21 @@ class PendingFiles:
             reason = f"{description}; put the file itself into the inbox"
             self._refuse(FileSnapshot.of(path, status), reason)
         return None
+
+    def unclaimed(self, now: float, obstacle: str) -> Iterator[UnclaimedFile]:
+        """Yield what waits for longer than ``RECORD_AFTER_SECONDS``.
+
+        ``obstacle``: why the claim step takes no file now; "" if it does.
+        """
+        wall = time.time()
+        for path, entry in self.unreachable:
+            yield UnclaimedFile(path, entry.reason, entry.since)
+        for path, file in self._files.items():
+            waited = now - file.changed_at
+            if waited < RECORD_AFTER_SECONDS or file.in_work_elsewhere or path in self.unreachable:
+                continue
+            reason = (file.in_claim and obstacle) or file.reason or "waits to be claimed"
+            yield UnclaimedFile(path, reason, wall - waited)
 
     # links, devices and other things that are no documents ----------------------------------------
 

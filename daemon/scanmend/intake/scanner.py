@@ -11,16 +11,16 @@ import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 
-# names that are no documents: hidden and temporary files, unfinished downloads, files that systems leave in folders
+# names that are no documents, in lower case: hidden and temporary files, unfinished downloads, locks, files that systems
+# leave in folders, and folders where systems and NAS devices keep deleted files and snapshots
 ALWAYS_IGNORED = (
-    ".*",
-    "~*",
-    "*.part",
-    "*.tmp",
-    "*.crdownload",
-    "thumbs.db",
-    "desktop.ini",
-    "@eadir",
+    *(".*", "~*", "*.tmp", "*.swp", "*.lock"),
+    *("*.part", "*.partial", "*.filepart", "*.crdownload", "*.download", "*.opdownload"),
+    *("*.aria2", "*.!ut"),
+    *("thumbs.db", "desktop.ini", "@eadir"),
+    *("#recycle", "@recycle", "$recycle.bin", "recycler", "network trash folder"),
+    *("@recently-snapshot", "#snapshot", "temporary items"),
+    *("system volume information", "lost+found"),
 )
 SLICE_ENTRIES = 500  # directory entries after which a scan lets the watcher do its other work
 RECHECKS_PER_SECOND = 200.0  # of names in order
@@ -45,9 +45,11 @@ class Scanner:
         self._in_order: set[bytes] = set()
         self._scans = 0
         self._slices = 0  # of the last full scan
-        self._folders_entered = 0
-        self._incomplete = False  # a folder could not be listed to its end
-        self.folders = 0  # in the last full scan, the root included
+        self._folders_listed = 0
+        self._unlisted: list[
+            bytes
+        ] = []  # folders that the last full scan could not list to their end
+        self.folders = 0  # listed by the last full scan, the root included
         self.pause = 0.0  # seconds to wait after a slice
         self.ignore(())
 
@@ -79,7 +81,7 @@ class Scanner:
         at_once = hurry or not self._slices
         self.pause = 0.0 if at_once else min(MAX_SLICE_PAUSE_SECONDS, spread / self._slices)
         still_there: set[bytes] = set()
-        slices, self._incomplete = 0, False
+        slices, self._unlisted = 0, []
         for path in self.walk(b""):
             if isinstance(path, SliceEnd):
                 slices += 1
@@ -90,21 +92,26 @@ class Scanner:
             if path in self._in_order:
                 still_there.add(path)
         self._slices = slices
-        if not self._incomplete:
-            self._in_order &= still_there
-            self.folders = self._folders_entered
+        self.folders = self._folders_listed
+        if self._unlisted:
+            still_there.update(filter(self._is_below_unlisted, self._in_order - still_there))
+        self._in_order &= still_there
+
+    def _is_below_unlisted(self, path: bytes) -> bool:
+        """Return whether the path may exist in a folder that could not be listed."""
+        return any(not folder or path.startswith(folder + b"/") for folder in self._unlisted)
 
     def walk(self, folder: bytes) -> Iterator[bytes | SliceEnd]:
         """Yield every path below ``folder`` that is neither a folder nor ignored, and SLICE_END after each slice."""
         entries = 0
         folders = [folder]
-        self._folders_entered = 0
+        self._folders_listed = 0
         while folders:
             parent = folders.pop()
-            self._folders_entered += 1
             absolute = os.path.join(self._root, parent) if parent else self._root
             try:
                 with os.scandir(absolute) as found:
+                    self._folders_listed += 1
                     for entry in found:
                         path = os.path.join(parent, entry.name)
                         if path in self._in_order:
@@ -118,5 +125,5 @@ class Scanner:
                         if entries % SLICE_ENTRIES == 0:
                             yield SLICE_END
             except OSError as error:
-                self._incomplete = True
+                self._unlisted.append(parent)
                 self._on_unreadable(parent, error)

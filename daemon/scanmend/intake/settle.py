@@ -3,7 +3,8 @@
 A quiet file need not be complete: scanners pause between pages for longer than any quiet period. So the claim step
 looks into a quiet file. If it sends the file back, the file waits with growing pauses until it changes or
 ``settle.patience`` is over. A file whose end only looks odd is claimed after ``settle.doubtful`` seconds without a
-change; if it does not open then, it waits for a change.
+change; if it does not open then, it waits for a change. A file that can't be read at all waits for ever: its rights or
+the share are at fault.
 """
 
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ class PendingFile:
     answer: NotReady | InWorkElsewhere | None = None
     answered_at: float = 0.0
     answers: int = 0  # how often it answered since the last change
+    reason: str = ""  # why it waits, by the last decision
     recorded_reason: str = ""  # in the journal; empty: the journal has no record
     next_look_at: float = 0.0  # as scheduled
     in_claim: bool = False  # the claim step has it and has not answered
@@ -81,6 +83,8 @@ def settle(
     match file.answer:
         case InWorkElsewhere(reason=reason, retry_within=longest):
             return _after_pause(file, reason, now, first=settings.quiet, longest=longest)
+        case NotReady(reason=reason, retry_on=RetryOn.REACH):
+            return _after_pause(file, reason, now, first=settings.quiet, longest=MAX_PAUSE_SECONDS)
         case NotReady(reason=reason) if unchanged >= settings.patience:
             return PatienceOver(reason)
         case NotReady(reason=reason, retry_on=RetryOn.CHANGE):

@@ -17,7 +17,6 @@ from collections.abc import Iterator
 
 from scanmend.backoff import back_off
 from scanmend.config.settings import SettleSettings, WatchSettings
-from scanmend.errors import show
 from scanmend.intake.events import (
     Claimed,
     FolderArrived,
@@ -32,6 +31,7 @@ from scanmend.intake.intake_log import Intake
 from scanmend.intake.kernel_events import KernelEvents
 from scanmend.intake.pending import LOOK_RETRY_SECONDS, PendingFiles
 from scanmend.intake.scanner import Scanner, SliceEnd
+from scanmend.intake.unclaimed_report import UnclaimedReport
 from scanmend.store.mounts import Method, Root
 from scanmend.telemetry import log
 from scanmend.telemetry.error_boundary import ErrorBoundary
@@ -65,6 +65,7 @@ class Watcher:
         self._scanner = Scanner(self._path, self._on_unreadable)
         self._scanner.ignore(settings.ignore)
         self.files = PendingFiles(root, intake, self._scanner, settle_settings)
+        self._report = UnclaimedReport(self.files, intake.log, intake.obstacle)
         native = method.name == "native"
         self.kernel_events = KernelEvents(root, intake.events) if native else None
         self._scan: Iterator[None] | None = None  # the scan under way
@@ -134,17 +135,22 @@ class Watcher:
         is_held = len(self._intake.claims) >= MAX_UNCLAIMED
         if self._scan and not is_held and next(self._scan, "end") == "end":
             self._end_scan(now)
-        self.files.look_at_due(now)
+        self._retry_unreachable(now)
+        if self.files.look_at_due(now) or self._scan:
+            self._report.outdate()
+        report_at = self._report.turn(now)
         if self._scan and not is_held:
             return self._scanner.pause
         wake_at = now + HELD_SCAN_SECONDS if self._scan else self._next_scan
-        if self.files.next_due is not None:
-            wake_at = min(wake_at, self.files.next_due)
+        for due in (self.files.next_due, self.files.unreachable.next_retry, report_at):
+            if due is not None:
+                wake_at = min(wake_at, due)
         return max(0.0, min(wake_at, now + MAX_SLEEP_SECONDS) - time.monotonic())
 
     def handle(self, event: WatcherEvent) -> None:
         """Handle one event."""
         now = time.monotonic()
+        self._report.outdate()
         match event:
             case ScanNow():
                 self._scan_wanted = True
@@ -152,6 +158,8 @@ class Watcher:
                 self.files.take_answer(event, now)
             case FolderArrived(path) if not self._scanner.ignored(path):
                 self._scan_folder(path, now)
+            case Look(path) if path in self.files.unreachable:
+                self._retry(path, now)  # its rights may have changed
             case Look(path, closed) if not self._scanner.ignored(path):
                 self.files.look(path, now, closed=closed)
 
@@ -194,11 +202,32 @@ class Watcher:
             elif path not in self.files:
                 self.files.look(path, time.monotonic())
 
+    # what can't be reached ------------------------------------------------------------------------
+
     def _on_unreadable(self, folder: bytes, error: OSError) -> None:
         if error.errno == errno.ENAMETOOLONG:
             self.files.refuse_too_deep(folder)
-        elif self._root.check() is None and os.path.lexists(os.path.join(self._path, folder)):
-            self._log.warning("can't be listed", folder=show(folder), reason=error.strerror)
+        elif self._root.check() is None and error.errno not in (errno.ENOENT, errno.ENOTDIR):
+            reason = f"can't be listed: {error.strerror}"
+            self.files.unreachable.note(folder, reason)
+
+    def _retry_unreachable(self, now: float) -> None:
+        """Look again at what could not be reached, every few seconds: rights change without an event."""
+        for path in self.files.unreachable.retry_due(now):
+            self._retry(path, now)
+
+    def _retry(self, path: bytes, now: float) -> None:
+        """Look again at one path. A folder that can be listed now needs a watch of the kernel."""
+        tried_at = time.monotonic()
+        is_folder = os.path.isdir(os.path.join(self._path, path))
+        if is_folder:
+            self._scan_folder(path, now)
+        else:
+            self.files.look(path, now)
+        if self.files.unreachable.forget_older(path, tried_at):
+            self._report.outdate()
+            if is_folder and self.kernel_events:
+                self.kernel_events.stop()
 
     # the inbox itself -----------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from scanmend.errors import Died
 from scanmend.page import ModelInfo, PageProposal
 from scanmend.workers.protocol import (
     ConnectRequest,
+    DeviceRequest,
     Digest,
     DigestRequest,
     Fetched,
@@ -82,6 +83,13 @@ def digest(request: DigestRequest, _tell: Tell) -> Digest:
         return Digest(hashlib.file_digest(file, "sha256").hexdigest())
 
 
+def device(_request: DeviceRequest, _tell: Tell) -> str:
+    """Return where models run in this process."""
+    from scanmend.llm import llama_model  # noqa: PLC0415
+
+    return llama_model.device()
+
+
 def listing(request: ListingRequest, _tell: Tell) -> Listing:
     """Return the files of a repository; raise as ``hub.list_files``."""
     from scanmend.llm.hub import list_files  # noqa: PLC0415
@@ -101,5 +109,6 @@ if __name__ == "__main__":
             FetchRequest: fetch,
             DigestRequest: digest,
             ListingRequest: listing,
+            DeviceRequest: device,
         }
     )

@@ -1,4 +1,4 @@
-"""Open GGUF files with llama.cpp, and read their headers."""
+"""Open GGUF files with llama.cpp, and describe them and the device that they run on."""
 
 import ctypes
 import os
@@ -27,15 +27,14 @@ def check_file(path: str) -> None:
         )
 
 
-def open_model(path: str, layers: int, *, only_header: bool = False) -> Any:
-    """Return llama.cpp's model with ``layers`` layers on the GPU; ``only_header`` leaves the weights on the disk.
+def open_model(path: str, layers: int) -> Any:
+    """Return llama.cpp's model with ``layers`` layers on the GPU.
 
     Raises OutOfMemory, or ModelUnavailable with llama.cpp's reason.
     """
     RECENT.clear()
     parameters = llama.llama_model_default_params()
     parameters.n_gpu_layers = layers
-    parameters.vocab_only = only_header
     # With AMX, quantized weights end the process at the first prompt (llama.cpp's issue 20824, its pull request 26954).
     parameters.use_extra_bufts = b"AMX_INT8 = 1" not in llama.llama_print_system_info()
     model = llama.llama_model_load_from_file(os.fsencode(path), parameters)
@@ -69,16 +68,6 @@ def metadata(model: Any, name: str) -> str:
 def max_line_bytes(model: Any) -> int:
     """Return the greatest length in bytes of the pieces in which this model reads lines; 0: it reads whole lines."""
     return int(metadata(model, "scanmend.line_bytes") or 0)
-
-
-def layer_count(path: str) -> int:
-    """Return the number of a model's layers, without its output layer."""
-    header = open_model(path, 0, only_header=True)
-    try:
-        architecture = metadata(header, "general.architecture")
-        return int(metadata(header, f"{architecture}.block_count") or 0)
-    finally:
-        close_model(header)
 
 
 def device() -> str:

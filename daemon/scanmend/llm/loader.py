@@ -6,7 +6,7 @@ from typing import Any
 
 from scanmend.errors import ChildError, ModelUnavailable, OutOfMemory
 from scanmend.gguf_notes import Notes
-from scanmend.llm import draft_length, llama_model
+from scanmend.llm import draft_length, gguf_header, llama_model
 from scanmend.llm.contexts import closing_on_error, create_contexts
 from scanmend.llm.llama_context import LlamaContext
 from scanmend.llm.llama_log import RECENT
@@ -100,7 +100,7 @@ def _layers_to_try(request: LoadRequest, noted: int | None) -> list[int]:
     if layers is None:
         output_layer = 1
         layers = (
-            noted if noted is not None else llama_model.layer_count(request.path) + output_layer
+            noted if noted is not None else gguf_header.layer_count(request.path) + output_layer
         )
     if request.max_layers is not None:
         layers = min(layers, request.max_layers)
@@ -141,6 +141,7 @@ def _load_with(request: LoadRequest, layers: int, notes: Notes) -> LoadedModel:
             gpu_layers=layers,
             context=context.cells,
             device=llama_model.device(),
+            unused_gpu="" if layers else request.gpu,
         ),
         template=template,
         curve=curve,

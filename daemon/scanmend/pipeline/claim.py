@@ -4,10 +4,10 @@ import functools
 import threading
 
 from scanmend import errors
-from scanmend.config.parsers import duration_text
 from scanmend.config.profiles import select
 from scanmend.document import EndDoubt, FileSnapshot, State
-from scanmend.errors import show
+from scanmend.durations import duration_text
+from scanmend.errors import PathUnusable, show
 from scanmend.intake.events import Claimed, InWorkElsewhere, NotReady, RetryOn
 from scanmend.intake.inspection import Claimable, OverLimit, inspect
 from scanmend.intake.lease_folders import Holder, InWork, PublishedMark
@@ -28,6 +28,7 @@ class Claim:
         self._context = context
         self._stores = stores
         self._queues = queues
+        self.obstacle = ""  # why no file can be claimed now; other threads read it
         self._log = log.get("claim")
         self._boundary = ErrorBoundary(self._log, MAX_CLAIM_RETRY_SECONDS)
 
@@ -48,6 +49,7 @@ class Claim:
             if stop.is_set():
                 return
             failure = self._boundary.attempt(claim, document=show(snapshot.path))
+            self.obstacle = failure.reason if failure and not failure.is_bug else ""
             if failure is None:
                 return
             if failure.is_bug:
@@ -62,9 +64,7 @@ class Claim:
             if isinstance(holder, InWork):
                 self._leave_to(holder, snapshot, context)
                 return
-            found = self._tried_before(snapshot) or inspect(
-                self._stores.inbox, snapshot, context.settings.limits.file_size
-            )
+            found = self._tried_before(snapshot) or self._inspect(snapshot, context)
             if isinstance(found, NotReady):
                 self._queues.events.put(found)
                 return
@@ -84,6 +84,15 @@ class Claim:
         if waiting and waiting.sha256 and waiting.identity == snapshot.identity:
             return NotReady(snapshot.path, waiting.reason, RetryOn.CHANGE)
         return None
+
+    def _inspect(
+        self, snapshot: FileSnapshot, context: Context
+    ) -> Claimable | OverLimit | NotReady:
+        """Look into the file; if this path alone can't be reached, the file waits and the next one is claimed."""
+        try:
+            return inspect(self._stores.inbox, snapshot, context.settings.limits.file_size)
+        except PathUnusable as error:
+            return NotReady(snapshot.path, error.what, RetryOn.REACH)
 
     def _leave_to(self, holder: Holder, snapshot: FileSnapshot, context: Context) -> None:
         """Leave the file to the daemon that holds its lease; try again later, for that daemon may die."""

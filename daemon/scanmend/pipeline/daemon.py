@@ -10,13 +10,13 @@ import time
 from types import FrameType
 
 from scanmend import __version__
-from scanmend.backends.ocr_engines import choose
+from scanmend.backends.ocr_engines import Chosen, choose
 from scanmend.config.checks import check_links, unreloadable
 from scanmend.config.loading import load_settings
 from scanmend.config.profiles import load_profiles
 from scanmend.config.settings import Settings
 from scanmend.correction.lexicon import shipped
-from scanmend.document import State
+from scanmend.document import FactKey, State
 from scanmend.errors import MachineError, ScanmendError
 from scanmend.intake.events import Events
 from scanmend.intake.intake_log import IntakeLog
@@ -84,8 +84,9 @@ class Daemon:
     def _work(self, journal: Journal, stack: contextlib.ExitStack) -> int:
         """Start everything, push the end of each part onto the stack, and wait. Return the exit code."""
         settings = self._settings
-        context = self._load_context()
+        context, engine = self._load_context()
         journal.facts.clear(*journal.facts.all())  # they held in the last run
+        journal.facts.set(FactKey.ENGINE, engine.engine, engine.reason)
         roots = folders.remembered_roots(settings, journal)
         folders.clear_scratch(settings)
         events: Events = queue.SimpleQueue()
@@ -112,7 +113,7 @@ class Daemon:
         self._start_clearing(roots, stack)
         return self._wait(pipeline, watcher, watching, journal, roots)
 
-    def _load_context(self) -> Context:
+    def _load_context(self) -> tuple[Context, Chosen]:
         settings = self._settings
         profiles = load_profiles(settings)
         engine = choose(settings)
@@ -122,7 +123,7 @@ class Daemon:
         self._log.info("engine", engine=engine.engine, reason=engine.reason)
         for gap in find_gaps():
             self._log.warning("not confined", reason=str(gap))
-        return Context(settings, profiles, engine.engine)
+        return Context(settings, profiles, engine.engine), engine
 
     def _start_clearing(self, roots: folders.Roots, stack: contextlib.ExitStack) -> None:
         """Clear temporary files in a thread of its own: to walk an archive of many years takes minutes."""
@@ -159,7 +160,7 @@ class Daemon:
                 continue
             if number == signal.SIGHUP:
                 sd_notify.reloading()
-                self._reload(pipeline, watcher)
+                self._reload(pipeline, watcher, journal)
                 sd_notify.ready(summary(journal))
                 continue
             name = signal.Signals(number).name
@@ -194,13 +195,15 @@ class Daemon:
             if not journal.prune(time.time() - self._settings.journal.keep, PRUNED_PER_CHECK):
                 self._prune_at = time.monotonic() + PRUNE_INTERVAL
 
-    def _reload(self, pipeline: Pipeline, watcher: Watcher) -> None:
+    def _reload(self, pipeline: Pipeline, watcher: Watcher, journal: Journal) -> None:
         """Read the configuration again, and put all of it in force, or nothing if it has a mistake."""
         old = self._settings
         try:
             new = load_settings(old.file) if old.file else old
             unchangeable = unreloadable(old, new)
-            context = Context(new, load_profiles(new), choose(new).engine)
+            engine = choose(new)
+            context = Context(new, load_profiles(new), engine.engine)
+            journal.facts.set(FactKey.ENGINE, engine.engine, engine.reason)
         except ScanmendError as error:
             self._log.error("the configuration stays as it was", reason=str(error))
             return
@@ -209,7 +212,7 @@ class Daemon:
         watcher.reload(new.watch, new.settle)
         self._settings = new
         self._prune_at = 0.0
-        self._log.info("configuration read again", config=new.file, engine=context.engine)
+        self._log.info("configuration read again", config=new.file, engine=engine.engine)
         if unchangeable:
             self._log.warning("needs a restart to take effect", keys=", ".join(unchangeable))
 

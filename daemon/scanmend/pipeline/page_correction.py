@@ -33,6 +33,7 @@ class PageCorrector:
         self._log = log.get("correct")
         self._progress_logged_at = 0.0  # monotonic
         self._stopping = False
+        self._why_gpu_unused: str | None = None  # None: no model was used since the start
         self._configured = _model_settings(context)
         self._model = self._new_model(context.settings)
 
@@ -111,6 +112,7 @@ class PageCorrector:
         correction = correction_of(
             proposal, started, profile=profile.name, prompt_sha256=profile.prompt_sha256
         )
+        self._note_gpu(proposal.model.why_gpu_unused)
         result = gated_result(text, proposal.lines, rules, correction)
         self._log_corrected(document, result, len(wanted))
         return result
@@ -151,6 +153,21 @@ class PageCorrector:
             self._progress_logged_at = now
         self._record(ModelState.DOWNLOADING, reason)
 
+    def _note_gpu(self, why_unused: str) -> None:
+        """Log and record why a GPU is not used, or withdraw that (""), when this changes."""
+        if why_unused == self._why_gpu_unused:
+            return
+        self._why_gpu_unused = why_unused
+        facts = self._journal.facts
+        try:
+            if why_unused:
+                self._log.warning("the GPU is not used", reason=why_unused)
+                facts.set(FactKey.GPU, "not used", why_unused)
+            else:
+                facts.clear(FactKey.GPU)
+        except MachineError as error:
+            self._log.warning("the GPU's use can't be recorded", reason=str(error))
+
     def _record(self, state: str, reason: str) -> None:
         try:
             self._journal.facts.set(FactKey.MODEL, state, reason)
@@ -172,7 +189,7 @@ def _is_builtin(settings: Settings) -> bool:
 def _why_nothing(text: PageText) -> str:
     """Return why no line of the page needs the model."""
     if not any(line.text.strip() for line in text.lines):
-        return "no text on the page"
+        return "no text could be read" if text.unread else "no text on the page"
     if all(line.exact for line in text.lines):
         return "drawn text is exact"
     return "no line needs it"

@@ -77,7 +77,11 @@ class Pipeline:
         """Return the watcher's connection to the steps."""
         queues, stores = self._queues, self._stores
         intake_log = IntakeLog(stores.journal, stores.leases, queues.results)
-        return Intake(queues.events, queues.claims, intake_log)
+        return Intake(queues.events, queues.claims, intake_log, self._obstacle)
+
+    def _obstacle(self) -> str:
+        """Return why no file is claimed now; "" if files are."""
+        return self._claim.obstacle or self._queues.results.obstacle
 
     # start ----------------------------------------------------------------------------------------
 

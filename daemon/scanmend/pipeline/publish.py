@@ -10,15 +10,16 @@ import queue
 import threading
 import time
 
-from scanmend.document import ACTIVE, WAITS, FactKey, State
-from scanmend.errors import DiskFull, FolderGone, machine_error, show
+from scanmend.document import ACTIVE, WAITS, Document, FactKey, State
+from scanmend.errors import DiskFull, FolderGone, MachineError, PathUnusable, machine_error, show
 from scanmend.intake.work_queue import QueueClosed
 from scanmend.pipeline.context import CurrentContext, Stores
 from scanmend.pipeline.originals import Originals
 from scanmend.pipeline.queues import Queues
 from scanmend.pipeline.result_writer import ResultWriter
-from scanmend.store import atomic
+from scanmend.store import atomic, naming
 from scanmend.store.journal import PUBLISHED
+from scanmend.store.mounts import Root
 from scanmend.telemetry import log
 from scanmend.telemetry.error_boundary import ErrorBoundary, Failure
 
@@ -115,4 +116,27 @@ class Publish:
                 self._stores.leases.release_if_done(document.path)
         except OSError as error:
             path = show(os.fsencode(error.filename)) if error.filename else "the outbox"
-            raise machine_error(error, f"putting out {document.name}: {path}") from None
+            doing = f"putting out {document.name}: {path}"
+            raise self._blamed(machine_error(error, doing), document) from None
+
+    def _blamed(self, error: MachineError, document: Document) -> MachineError:
+        """Return PathUnusable if this document's path alone fails: then no other document waits for it.
+
+        A full disk is a sub-folder's own only if that is on another disk than the folder around it.
+        """
+        root, folder = self._destination(document)
+        if isinstance(error, DiskFull):
+            alone = atomic.on_another_disk(folder, root.path)
+        else:
+            usable = root.check() is None and atomic.can_write(root.path)
+            alone = isinstance(error, FolderGone) and usable
+        return PathUnusable(error.what, error.remedy) if alone else error
+
+    def _destination(self, document: Document) -> tuple[Root, bytes]:
+        """Return the configured folder that the document's files go to now, and their folder below it."""
+        roots = self._stores.roots
+        if document.state == State.PUBLISHING:
+            outbox = os.fsencode(roots.outbox.path)
+            return roots.outbox, naming.result_folder(outbox, document.path)
+        root = roots.archive if document.outcome == PUBLISHED else roots.failed
+        return root, naming.kept_folder(os.fsencode(root.path), document.path)

@@ -7,7 +7,14 @@ import threading
 
 from scanmend.backoff import Again, decide
 from scanmend.document import WAITS, Document, State
-from scanmend.errors import ChildError, Damaged, DocumentError, MachineError, ScanmendError
+from scanmend.errors import (
+    ChildError,
+    Damaged,
+    DocumentError,
+    EngineUnusable,
+    MachineError,
+    ScanmendError,
+)
 from scanmend.intake.events import Look
 from scanmend.pipeline.context import PAGE_OVERHEAD_SECONDS, Context, CurrentContext, Stores
 from scanmend.pipeline.queues import PageToCorrect, Queues
@@ -16,7 +23,7 @@ from scanmend.pipeline.scheduler import ContentsJob, Job, PageJob
 from scanmend.store.parts import allowance
 from scanmend.telemetry import log
 from scanmend.telemetry.error_boundary import ErrorBoundary, Failure
-from scanmend.telemetry.metrics import PAGE_FAILURES, PAGE_SECONDS, PAGES
+from scanmend.telemetry.metrics import PAGE_FAILURES, PAGE_SECONDS, PAGES, UNREAD_PAGES
 from scanmend.workers.client import Child
 from scanmend.workers.protocol import ContentsRequest, PageRequest
 
@@ -68,7 +75,7 @@ class Read:
         """Do one job; record its outcome in the journal and the scheduler. Never raise."""
         work = functools.partial(self._try, job, child, context)
         name = functools.partial(self._stores.name_of, job.document)
-        failure = self._boundary.attempt(work, document=name)
+        failure = self._boundary.attempt(work, own_key=job.document, document=name)
         if failure:
             self._queues.pages.give_back(job, failure.delay)
             if not failure.is_bug:
@@ -157,6 +164,8 @@ class Read:
         seconds = sum(text.seconds.values())
         PAGES.labels("read").inc()
         PAGE_SECONDS.labels("read").inc(seconds)
+        if text.unread:
+            UNREAD_PAGES.inc()
         page_log = self._log.bind(document=document.name, page=number + 1)
         page_log.info(
             "page read", of=document.pages, seconds=round(seconds, 2), lines=len(text.lines)
@@ -194,6 +203,10 @@ class Read:
             return
         if isinstance(error, ChildError):
             self._handle_failed_attempt(job, document, error, context)
+        elif isinstance(error, EngineUnusable) and context.one_shot:
+            self._fail(document, str(error), error)  # nobody will repair the engine meanwhile
+        elif isinstance(error, MachineError):
+            raise self._stores.inbox.blamed(error, document)
         elif not isinstance(error, DocumentError):
             raise error
         elif self._may_be_unfinished(document, job, error, context):

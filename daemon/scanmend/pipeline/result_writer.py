@@ -46,6 +46,8 @@ class ResultWriter:
         result = Result(document, stem, functools.partial(self._pages, document))
         for name, content in result.files(journal.pages.attempts(document.id)):
             atomic.write(os.path.join(folder, name), content)
+        for warning in result.summary.warnings:
+            self._log.warning("published with a warning", document=document.name, reason=warning)
         self._log.info(
             "published",
             document=document.name,

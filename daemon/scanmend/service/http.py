@@ -61,6 +61,11 @@ class StatusCollector(Collector):
             "scanmend_oldest_waiting_seconds", "Age of the oldest unfinished document", age
         )
         yield GaugeMetricFamily(
+            "scanmend_unclaimed",
+            "Files and folders that wait unclaimed in the inbox",
+            sum(group.count for group in status.unclaimed),
+        )
+        yield GaugeMetricFamily(
             "scanmend_troubles", "Problems that /healthz reports", len(troubles(status, now))
         )
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scanmend.config.settings import HooksSettings
+from scanmend.durations import duration_text
 
 WEBHOOK_SECONDS = 15.0  # that a request may take
 _STOP_POLL_SECONDS = 0.1  # between two checks whether a program has ended
@@ -86,7 +87,7 @@ def _to_program(command: tuple[str, ...], seconds: float) -> Deliver:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        return f"{command[0]}: not done within {seconds:g} s; it was ended"
+        return f"{command[0]}: not done within {duration_text(seconds)}; it was ended"
 
     return deliver
 

@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 
 from scanmend.config.settings import Settings
 from scanmend.document import ACTIVE, Document, Fact, FactKey, State
+from scanmend.store.facts import Memory
 from scanmend.store.lock import running
 from scanmend.store.queries import JournalReader
+from scanmend.store.unclaimed import Unclaimed, UnclaimedGroup, from_json
 
 MAX_LISTED = 10  # documents that a report lists per state
+UNCLAIMED_SECONDS = 300.0  # after which a file that waits unclaimed counts as trouble
 OUTAGE_SECONDS = 300.0  # after which a share that is away, or a full disk, counts as trouble
 NO_PROGRESS_SECONDS = 1800.0  # after which work without any progress counts as trouble
 
@@ -24,10 +27,11 @@ class Status:
 
     process: int | None
     counts: Mapping[State, int] = field(default_factory=dict)
-    waiting: Sequence[Document] = ()  # incomplete files
+    waiting: Sequence[Document] = ()  # unclaimed files that the journal has recorded
     in_work: Sequence[tuple[Document, int]] = ()  # with the number of finished pages
     failed: Sequence[Document] = ()
     facts: Mapping[str, Fact] = field(default_factory=dict)
+    unclaimed: Unclaimed = ()  # what waits unclaimed in the inbox, as the daemon counted it last
     # when the unfinished document that waits longest was first seen; 0: none waits
     oldest: float = 0.0
     last_write: float = 0.0  # when the journal was last written
@@ -55,11 +59,17 @@ def read_status(settings: Settings) -> Status:
             in_work=[(d, sum(map(len, journal.pages.progress(d.id)))) for d in in_work],
             failed=journal.latest(State.FAILED, MAX_LISTED),
             facts=journal.facts.all(),
+            unclaimed=_unclaimed(journal),
             oldest=journal.waiting_since(),
             last_write=journal.last_write(),
         )
     finally:
         journal.close()
+
+
+def _unclaimed(journal: JournalReader) -> Unclaimed:
+    fact = journal.facts.recall(Memory.UNCLAIMED)
+    return from_json(fact.value) if fact else ()
 
 
 def troubles(status: Status, now: float) -> list[str]:
@@ -71,11 +81,28 @@ def troubles(status: Status, now: float) -> list[str]:
         fact = status.facts.get(key)
         if fact and now - fact.since > OUTAGE_SECONDS:
             found.append(f"{key} {fact.value} since {time_text(fact.since)}: {fact.reason}")
+    found += [
+        f"waits in the inbox: {unclaimed_text(group)}"
+        for group in status.unclaimed
+        if now - group.since > UNCLAIMED_SECONDS
+    ]
+    for document, _ in status.in_work:
+        stuck = document.waits and document.state in (State.PUBLISHING, State.PUTTING_AWAY)
+        if stuck and now - document.since > OUTAGE_SECONDS:
+            found.append(f"{document.name} is {document.state}: {document.reason}")
     if status.in_work and status.process and now - status.last_write > NO_PROGRESS_SECONDS:
         document, _ = status.in_work[0]
         since = time_text(status.last_write)
         found.append(f"no progress since {since}, though {document.name} is in work")
     return found
+
+
+def unclaimed_text(group: UnclaimedGroup) -> str:
+    """Return a group of unclaimed files in words for people."""
+    since = time_text(group.since)
+    if group.count == 1:
+        return f"{group.oldest}: {group.reason}, since {since}"
+    return f"{group.count}: {group.reason}, since {since} (the oldest: {group.oldest})"
 
 
 def summary(journal: JournalReader) -> str:
@@ -86,6 +113,8 @@ def summary(journal: JournalReader) -> str:
     failed = status.count(State.FAILED)
     parts = [f"{waiting} waiting, {in_work} in work, {done} done, {failed} failed"]
     for key, fact in journal.facts.all().items():
+        if key == FactKey.ENGINE:
+            continue  # it never changes while the daemon runs
         text = f"{key} {fact.value}"
         parts.append(text if key == FactKey.MODEL else f"{text}: {fact.reason}")
     return "; ".join(parts)

@@ -79,6 +79,27 @@ def make_folder(path: bytes) -> None:
         sync_folder(parent)
 
 
+def can_write(folder: str) -> bool:
+    """Return whether a file can be made in this folder now; none is left there."""
+    probe = naming.temp_beside(os.path.join(os.fsencode(folder), b"probe"))
+    try:
+        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except OSError:
+        return False
+    _remove(probe)
+    return True
+
+
+def on_another_disk(path: bytes, folder: str) -> bool:
+    """Return whether a path, or its nearest ancestor that exists, is on another file system than a folder around it."""
+    while not os.path.lexists(path):
+        path = os.path.dirname(path)
+    try:
+        return os.lstat(path).st_dev != os.stat(folder).st_dev
+    except OSError:
+        return False
+
+
 def sync_folder(path: bytes) -> None:
     """Make renames in a folder durable, if its file system can do that. Raise OSError."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

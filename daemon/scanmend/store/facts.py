@@ -16,6 +16,7 @@ class Memory(enum.StrEnum):
     OWNER = "owner:"  # this daemon's name among the daemons that share an inbox
     ROOT = "root:"  # a folder's file system, by the folder's path
     VERSION = "version:"  # the version of scanmend that wrote the kept pages
+    UNCLAIMED = "unclaimed:"  # what waits in the inbox, by reason
     HOOK_POSITION = "told:"  # the number of the last move that a hook has taken, by the hook's name
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from scanmend.backoff import back_off
-from scanmend.errors import MachineError
+from scanmend.errors import MachineError, PathUnusable
 from scanmend.telemetry.log import Logger
 
 BUG_RETRY_SECONDS = 60.0  # until work that raised an unforeseen error is tried again
@@ -58,17 +58,20 @@ class ErrorBoundary:
         work: Callable[[], object],
         *,
         key: Hashable = None,
+        own_key: Hashable = None,
         document: str | Callable[[], str] | None = None,
     ) -> Failure | None:
         """Do ``work``; return why it failed, or None. Never raise.
 
-        All work with the same ``key`` shares one outage, which ends with the first success. ``document``: the
-        document's name for the log, or a function that looks it up.
+        All work with the same ``key`` shares one outage, which ends with the first success. A path that can't be used
+        is an outage of the work with the same ``own_key``. ``document``: the document's name for the log, or a function
+        that looks it up.
         """
         try:
             work()
         except MachineError as error:
-            delay, is_first = self._next_delay(key)
+            is_own = own_key is not None and isinstance(error, PathUnusable)
+            delay, is_first = self._next_delay((own_key,) if is_own else key)
             log_at = self._log.warning if is_first else self._log.debug
             log_at("waiting for the machine", **_subject(document), reason=str(error))
             return Failure(error, delay)
@@ -77,6 +80,7 @@ class ErrorBoundary:
             return Failure(error, BUG_RETRY_SECONDS)
         with self._lock:
             self._outages.pop(key, None)
+            self._outages.pop((own_key,), None)
         return None
 
     def best_effort(self, work: Callable[[], object]) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from multiprocessing.connection import Connection, wait
 from typing import TypeVar
 
+from scanmend.durations import duration_text
 from scanmend.errors import (
     ChildError,
     Died,
@@ -156,7 +157,9 @@ class Child:
                 yield self._frame(running.connection)
             elif time.monotonic() >= deadline:
                 self.end(0)
-                raise TimedOut(f"{self.name}: no answer within {seconds:g} s; it was ended")
+                raise TimedOut(
+                    f"{self.name}: no answer within {duration_text(seconds)}; it was ended"
+                )
 
     def _frame(self, connection: Connection) -> bytes:
         """Return the next frame.

@@ -250,6 +250,10 @@ class LayersTried(Struct, frozen=True, tag="layers"):
     layers: Count
 
 
+class DeviceRequest(Request[str], frozen=True, tag="device"):
+    """A request to say where models run in this child: "gpu", or "cpu: " with the reason."""
+
+
 class FactsFound(Struct, frozen=True, tag="facts"):
     """Facts about the model file, which the daemon stores: the child may not write beside the file."""
 

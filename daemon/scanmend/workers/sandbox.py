@@ -7,6 +7,10 @@ Landlock (landlock(7), Linux 5.13) limits where a child writes and which process
 which systemd brings) forbids sockets, and system calls that no reader of pages needs. Both work without privileges, also
 inside a hardened service, where network namespaces don't. Children may read everything, since libraries, fonts, models and
 drivers lie in many folders.
+
+CUDA needs two permissions more, as measured on an H200 with driver 580: its threads write their names below
+``/proc/self/task``, and it opens local (AF_UNIX) sockets. A child whose model may use a GPU gets both, and no other
+family of sockets.
 """
 
 import contextlib
@@ -29,6 +33,7 @@ from scanmend.workers.variables import PARENT_PID, SANDBOX
 TRIAL_SECONDS = 30.0  # time limit of the child that tries what is forbidden
 # devices that a child may write to
 DEVICES = ("/dev/null", "/dev/zero", "/dev/nvidia*", "/dev/dri", "/dev/dri/*", "/dev/kfd")
+THREAD_NAMES = b"/proc/self/task"  # where CUDA's threads write their names
 
 # landlock(7): rights, each with the version of the interface that introduced it
 _FILE_RIGHTS = {1 << 1: 1, 1 << 14: 3}  # write, truncate
@@ -38,7 +43,6 @@ _SCOPES, _SCOPES_SINCE = 0b11, 6  # abstract sockets and signals
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _VERSION_FLAG, _PATH_BENEATH = 1, 1
 
-_NETWORK_CALLS = ("socket",)
 _FORBIDDEN_CALLS = (
     "io_uring_setup",  # opens sockets past this filter
     "open_by_handle_at",  # opens files past the folders
@@ -51,6 +55,7 @@ _FORBIDDEN_CALLS = (
     *("setxattr", "lsetxattr", "fsetxattr", "removexattr", "lremovexattr", "fremovexattr"),
 )
 _SECCOMP_ALLOW, _SECCOMP_ERRNO = 0x7FFF0000, 0x00050000  # seccomp_init(3)
+_SCMP_CMP_NE = 1  # seccomp_rule_add(3): the argument differs from the datum
 _PR_SET_NO_NEW_PRIVS = 38  # prctl(2)
 
 
@@ -66,10 +71,22 @@ class SandboxGap(msgspec.Struct, frozen=True):
 
 
 class _Limits(msgspec.Struct, frozen=True):
-    """The limits that the daemon sets for a child: the folders that it may write to, and the use of the network."""
+    """The limits that the daemon sets for a child: folders that it may write to, use of the network and of a GPU."""
 
     writable: list[bytes]
     network: bool
+    gpu: bool
+
+
+class _Comparison(ctypes.Structure):
+    """The comparison of a system call's argument: ``struct scmp_arg_cmp`` of libseccomp."""
+
+    _fields_ = (
+        ("argument", ctypes.c_uint),
+        ("operator", ctypes.c_int),
+        ("datum", ctypes.c_uint64),
+        ("second_datum", ctypes.c_uint64),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +94,14 @@ class Sandbox:
     """The permissions of one child.
 
     It may write to its own folder, which is created in ``home`` ("": in the system's folder for temporary files), and to
-    the folders ``writable``. ``network``: it may use the network.
+    the folders ``writable``. ``network``: it may use the network. ``gpu``: it may use a GPU, for which it may open local
+    sockets and name its threads.
     """
 
     home: str = ""
     writable: tuple[str, ...] = ()
     network: bool = False
+    gpu: bool = False
 
     @contextlib.contextmanager
     def scratch(self) -> Iterator[str]:
@@ -98,7 +117,7 @@ class Sandbox:
     def environment(self, scratch: str) -> dict[str, str]:
         """Return the environment variables for a child whose own folder is ``scratch``."""
         folders = [os.fsencode(folder) for folder in (scratch, *self.writable)]
-        limits = _Limits(folders, self.network)
+        limits = _Limits(folders, self.network, self.gpu)
         redirected = ["TMPDIR"]
         if not self.network:
             redirected += ["HOME", "XDG_CACHE_HOME", "CUDA_CACHE_PATH"]
@@ -140,9 +159,9 @@ def confine() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     with contextlib.suppress(OSError):
-        _landlock(libc, limits.writable)
+        _landlock(libc, [*limits.writable, THREAD_NAMES] if limits.gpu else limits.writable)
     with contextlib.suppress(OSError):
-        _seccomp(_FORBIDDEN_CALLS if limits.network else _FORBIDDEN_CALLS + _NETWORK_CALLS)
+        _seccomp(limits)
 
 
 def _landlock(libc: ctypes.CDLL, writable: list[bytes]) -> None:
@@ -169,15 +188,21 @@ def _landlock(libc: ctypes.CDLL, writable: list[bytes]) -> None:
     os.close(ruleset)
 
 
-def _seccomp(calls: tuple[str, ...]) -> None:
-    """Forbid these system calls. Raises OSError."""
+def _seccomp(limits: _Limits) -> None:
+    """Forbid system calls that no child needs, and the families of sockets beyond these limits. Raises OSError."""
     library = ctypes.CDLL("libseccomp.so.2")
     library.seccomp_init.restype = ctypes.c_void_p
     rules = ctypes.c_void_p(library.seccomp_init(_SECCOMP_ALLOW))
-    for name in calls:
+    action = _SECCOMP_ERRNO | errno.EPERM
+    forbidden = _FORBIDDEN_CALLS if limits.network or limits.gpu else (*_FORBIDDEN_CALLS, "socket")
+    for name in forbidden:
         number = library.seccomp_syscall_resolve_name(name.encode())
         if number != -1:  # known to this version of the library
-            library.seccomp_rule_add(rules, _SECCOMP_ERRNO | errno.EPERM, number, 0)
+            library.seccomp_rule_add(rules, action, number, 0)
+    if limits.gpu and not limits.network:
+        other_family = _Comparison(0, _SCMP_CMP_NE, socket.AF_UNIX, 0)
+        number = library.seccomp_syscall_resolve_name(b"socket")
+        library.seccomp_rule_add_array(rules, action, number, 1, ctypes.byref(other_family))
     failed = library.seccomp_load(rules)
     library.seccomp_release(rules)
     if failed:

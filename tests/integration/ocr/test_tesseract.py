@@ -4,18 +4,19 @@ import ctypes
 import io
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from scanmend.backends.ocr_engines import probe
-from scanmend.config.settings import Settings
+from scanmend.backends.ocr_engines import choose, probe
+from scanmend.config.settings import FoldersSettings, Settings
 from scanmend.errors import EngineUnusable
 from scanmend.ocr.engines import tesseract
 from scanmend.ocr.engines.base import UprightPage
 from scanmend.ocr.engines.factory import EngineChoice, load
-from scanmend.ocr.engines.tesseract import Tesseract, segments_of
+from scanmend.ocr.engines.tesseract import Tesseract, segments_of, words_of
 from scanmend.ocr.layout import arrange
 
 
@@ -25,6 +26,12 @@ def _has_library() -> bool:
     except OSError:
         return False
     return True
+
+
+def _data_folder() -> Path:
+    """Return the folder of the system's traineddata; a folder that does not exist if there is none."""
+    found = sorted(Path("/usr/share").glob("tesseract-ocr/*/tessdata"))
+    return found[-1] if found else Path("/nonexistent")
 
 
 needs_library = pytest.mark.skipif(
@@ -88,14 +95,14 @@ def test_the_error_for_a_missing_language_names_its_package(
     monkeypatch.setenv("TESSDATA_PREFIX", str(tmp_path))
     (tmp_path / "eng.traineddata").write_bytes(b"")
 
-    with pytest.raises(EngineUnusable, match=r"'fr'.*apt install tesseract-ocr-fra"):
+    with pytest.raises(EngineUnusable, match=r"for fr.*apt install tesseract-ocr-fra"):
         load(EngineChoice("tesseract", ("en", "fr")))
 
 
 @needs_library
 def test_a_language_that_is_missing_beside_an_installed_one_is_an_error() -> None:
     """Refuse it: the library itself would continue without the language, and read Welsh as English."""
-    with pytest.raises(EngineUnusable, match=r"'cy'.*apt install tesseract-ocr-cym"):
+    with pytest.raises(EngineUnusable, match=r"for cy.*apt install tesseract-ocr-cym"):
         Tesseract(("en", "cy"))
 
 
@@ -125,7 +132,42 @@ def test_the_library_reads_page_after_page_as_the_program_reads_each() -> None:
         done = subprocess.run(command, input=file.getvalue(), capture_output=True, check=True)
 
         rows = done.stdout.decode().splitlines()[1:]
-        assert engine.read(UprightPage(image, 150)).segments == tuple(segments_of("\n".join(rows)))
+        assert engine.read(UprightPage(image, 150)).segments == tuple(
+            segments_of(words_of("\n".join(rows)))
+        )
+
+
+@needs_library
+def test_a_language_that_only_tesseract_reads_selects_it_or_names_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Try Russian with data, and with none; the library itself need not open them."""
+    monkeypatch.setenv("TESSDATA_PREFIX", str(tmp_path))
+    ocr = replace(Settings().ocr, languages=("en", "ru"))
+    settings = replace(Settings(), ocr=ocr, folders=FoldersSettings(state=str(tmp_path)))
+    with pytest.raises(EngineUnusable) as error:
+        choose(settings)
+    assert "rapidocr does not read ru" in error.value.what
+    assert error.value.remedy == "install it with: apt install tesseract-ocr-eng tesseract-ocr-rus"
+
+    system = _data_folder()
+    if not (system / "eng.traineddata").exists():
+        pytest.skip("no data for English are installed")
+    for name in ("eng", "rus"):  # the test needs no Russian text, so English data will do
+        (tmp_path / f"{name}.traineddata").symlink_to(system / "eng.traineddata")
+    chosen = choose(settings)
+
+    assert chosen.engine == "tesseract"
+    assert chosen.reason.startswith("ocr.languages: rapidocr does not read ru")
+    assert choose(replace(settings, ocr=replace(ocr, languages=("en", "de")))).engine == "rapidocr"
+
+
+@needs_library
+def test_rapidocr_is_refused_for_a_language_that_only_tesseract_reads(tmp_path: Path) -> None:
+    ocr = replace(Settings().ocr, engine="rapidocr", languages=("el",))
+
+    with pytest.raises(EngineUnusable, match="apt install tesseract-ocr tesseract-ocr-ell"):
+        choose(replace(Settings(), ocr=ocr, folders=FoldersSettings(state=str(tmp_path))))
 
 
 @needs_library

@@ -64,6 +64,24 @@ def test_a_bug_in_one_pages_correction_costs_that_page_its_correction(
     assert pipeline.queues.results.get(0) == document.id
 
 
+@pytest.mark.parametrize(
+    ("unread", "reason"),
+    [((), "no text on the page"), ((Box(1, 1, 8, 8),), "no text could be read")],
+)
+def test_a_page_without_a_line_is_called_empty_only_if_all_its_ink_was_read(
+    pipeline: Pipeline, step: Correct, unread: tuple[Box, ...], reason: str
+) -> None:
+    document = pipeline.reading()
+    page = PageText(0, 9, 9, 72.0, 0, (), EngineInfo("rapidocr", "3"), unread=unread)
+    pipeline.journal.pages.keep_text(document.id, page)
+
+    step.turn(PageToCorrect(document.id, 0), pipeline.context)
+
+    result = pipeline.journal.pages.result(document.id, 0)
+    assert (result.correction.status, result.correction.reason) == ("nothing", reason)
+    assert result.page.unread == unread
+
+
 def test_a_page_of_a_document_that_failed_at_another_page_is_left_alone(
     pipeline: Pipeline, step: Correct
 ) -> None:

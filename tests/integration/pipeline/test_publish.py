@@ -1,15 +1,18 @@
 """Test the publish step: outages, a bug in one document, crashes between its parts, files that change meanwhile."""
 
 import dataclasses
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import jsonschema
 import pytest
+from structlog.testing import capture_logs
 
 from journals import unwritable
 from pipelines import Pipeline, new_pipeline, other_daemon
-from running import eventually
+from running import SCHEMA, eventually
 from scanmend.document import Document, State
 from scanmend.errors import MachineError
 from scanmend.intake.events import Look
@@ -38,11 +41,11 @@ def running(pipeline: Pipeline) -> Iterator[None]:
     thread.join(30)
 
 
-def _corrected(pipeline: Pipeline, name: str) -> Document:
+def _corrected(pipeline: Pipeline, name: str, unread: tuple[Box, ...] = ()) -> Document:
     """Return a document whose page has been corrected."""
     document = pipeline.reading(name)
     line = Line("the ledger", Box(0, 0, 9, 9), 0.9)
-    page = PageText(0, 9, 9, 72.0, 0, (line,), EngineInfo("rapidocr", "3"))
+    page = PageText(0, 9, 9, 72.0, 0, (line,), EngineInfo("rapidocr", "3"), unread=unread)
     correction = Correction(CorrectionStatus.OFF, "llm.enabled is false")
     result = PageResult(page, ("the ledger",), (), correction)
     pipeline.journal.pages.keep_result(document.id, result)
@@ -126,6 +129,24 @@ def _names(pipeline: Pipeline, folder: str) -> list[str]:
 def _reason(pipeline: Pipeline, document: Document) -> str:
     assert pipeline.state(document) == State.DONE
     return pipeline.journal.document(document.id).reason
+
+
+def test_unread_ink_is_a_warning_in_the_sidecar_and_in_the_log(
+    pipeline: Pipeline, step: Publish
+) -> None:
+    document = _corrected(pipeline, "a.png", unread=(Box(1, 2, 3, 4.06),))
+
+    with capture_logs() as logs:
+        step.turn(document.id)
+
+    warning = "page 1: 1 place with ink that could not be read (see pages[].unread)"
+    logged = [entry["reason"] for entry in logs if entry["log_level"] == "warning"]
+    assert logged == [warning]
+    sidecar = json.loads((pipeline.home / "outbox" / "a.json").read_text())
+    jsonschema.validate(sidecar, SCHEMA)
+    assert sidecar["warnings"] == [warning]
+    assert sidecar["pages"][0]["unread"] == [{"box": [1, 2, 3, 4.1]}]
+    assert (pipeline.home / "outbox" / "a.txt").read_text() == "the ledger\n"
 
 
 def test_a_file_that_was_replaced_after_its_publication_is_looked_at_again(

@@ -17,6 +17,7 @@ import tinygguf
 from hub import Hub, serving
 from running import eventually, new_tree
 from samples import encoded, page, put
+from scanmend.backends import gpu
 
 TUTORIAL = ["Invoic # 12345", "Total: $1O0.00", "Date: 2023-07-15"]
 ANSWERS = {"#": "Invoice # 12345", "$": "The total is $900.00", "-": "Date: 2023-07-51"}
@@ -65,6 +66,41 @@ def test_the_built_in_model_corrects_if_no_model_is_named(tmp_path: Path) -> Non
         assert "no model in" in listed
         assert tree.command("correct", stdin=read).stdout.startswith("The comm")
         assert [f.name for f in (tree.state / "models").rglob("*")] == []
+
+
+NVML = """
+import types
+NVMLError = ValueError
+nvmlInit = lambda: None
+nvmlDeviceGetCount = lambda: 1
+nvmlDeviceGetHandleByIndex = lambda index: index
+nvmlDeviceGetName = lambda device: "Tiny GPU"
+nvmlDeviceGetMemoryInfo = lambda device: types.SimpleNamespace(used=0, total=1000 * 2**20)
+"""
+
+
+@pytest.mark.skipif(isinstance(gpu.measure(), gpu.GpuMemory), reason="there is a real GPU here")
+def test_a_gpu_that_is_not_used_is_a_warning_everywhere(tmp_path: Path) -> None:
+    """Pretend that the machine has a GPU, for which this llama.cpp is not built."""
+    (tmp_path / "nvml").mkdir()
+    (tmp_path / "nvml" / "pynvml.py").write_text(NVML)
+    path = f"{tmp_path / 'nvml'}:{os.environ.get('PYTHONPATH', '')}"
+    why = "Tiny GPU, 1000 MiB: cpu: llama.cpp is built without support for a GPU"
+    with new_tree(tmp_path, LLM) as tree:
+        tinygguf.scripted(tree.state / "models" / "scripted-f32.gguf", ANSWERS)
+        tree.start(PYTHONPATH=path)
+        put(tree.inbox, "invoice.png", encoded("png", [page(TUTORIAL, size=(700, 260))]))
+
+        sidecar = tree.published("invoice")
+
+        assert sidecar["warnings"] == [f"the GPU is not used: {why}"]
+        assert sidecar["model"]["unused_gpu"] == "Tiny GPU, 1000 MiB"
+        fact = tree.status()["facts"]["gpu"]
+        assert (fact["value"], fact["reason"]) == ("not used", why)
+        assert "the GPU is not used" in tree.log_text()
+        found = tree.command("doctor", PYTHONPATH=path).stdout
+        assert "Tiny GPU, 1000 MiB, 0 MiB in use, not used: cpu: llama.cpp is built" in found
+        assert "GGML_CUDA=on" in found
 
 
 def test_text_of_other_programs_is_corrected_in_its_own_format(tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def test_a_webhook_is_called_again_until_it_answers(tmp_path: Path) -> None:
         assert messages[0]["sidecar"] == str(tree.outbox / "a.json")
         assert "answered 500" in tree.log_text()
         assert "facts" not in messages[0]
-        assert tree.status()["facts"].keys() <= {"model"}
+        assert tree.status()["facts"].keys() <= {"model", "engine"}
 
 
 def test_no_event_is_lost_by_a_kill(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Test the main job with the real daemon, the real engine and real files."""
 
 import signal
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -341,3 +342,20 @@ def test_an_idle_daemon_has_no_child_and_little_memory(tmp_path: Path) -> None:
         put(tree.inbox, "again.png", encoded("png", numbered(1)))
         tree.published("again")
         assert me.memory_info().rss < 60 * 2**20
+
+
+def test_twins_that_differ_by_normalisation_or_case_are_told_apart(tmp_path: Path) -> None:
+    """Drop names as a Mac (NFD) and as other systems (NFC) write them, with equal and with different content."""
+    with new_tree(tmp_path) as tree:
+        names = ["Gro\u0308\u00dfe.png", "Gr\u00f6\u00dfe.png", "GR\u00d6\u00dfE.png"]
+        for number, name in enumerate(names):
+            put(tree.inbox, name, encoded("png", [page([f"page {max(1, number)}"])]))
+        tree.start()
+
+        tree.eventually(lambda: len(list(tree.outbox.glob("*.json"))) == len(names))
+        stems = {path.name.removesuffix(".json") for path in tree.outbox.glob("*.json")}
+        sources = {tree.published(stem)["source"]["path"] for stem in stems}
+
+    assert sources == set(names)
+    assert all(unicodedata.is_normalized("NFC", stem) for stem in stems)
+    assert {"Gr\u00f6\u00dfe", "GR\u00d6\u00dfE"} < stems

@@ -10,6 +10,7 @@ from scanmend.workers.client import Child
 from scanmend.workers.sandbox import Sandbox, find_gaps
 from scanmend.workers.variables import SANDBOX
 
+INTERNET = ["internet socket", "internet socket of version 6", "kernel socket"]
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -56,7 +57,17 @@ def test_a_download_child_has_the_network_and_its_folder(tmp_path: Path, folder:
 
     found = _tried(folder, Sandbox("", (str(tmp_path / "models"),), network=True))
 
-    assert found.done == ["read", "internet socket", "local socket", "its own folder"]
+    assert found.done == ["read", *INTERNET, "local socket", "its own folder"]
+
+
+def test_a_child_with_a_gpu_names_its_threads_and_opens_local_sockets_only(folder: Path) -> None:
+    """Try what CUDA needs, as measured with a real GPU, and every other family of sockets."""
+    if find_gaps():
+        pytest.skip("this machine can't confine")
+
+    found = _tried(folder, Sandbox(str(folder / "scratch"), gpu=True))
+
+    assert found.done == ["read", "name a thread", "local socket", "its own folder"]
 
 
 def test_without_a_sandbox_children_work_and_the_missing_protection_is_reported(

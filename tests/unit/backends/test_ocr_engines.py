@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scanmend import extras
-from scanmend.backends.ocr_engines import choose, probe
+from scanmend.backends.ocr_engines import check_languages, choose, probe
 from scanmend.config.settings import AsposeSettings, FoldersSettings, Settings
 from scanmend.errors import EngineUnusable
 
@@ -18,6 +18,31 @@ def settings(tmp_path: Path) -> Settings:
 
 def _with_engine(settings: Settings, engine: str) -> Settings:
     return dataclasses.replace(settings, ocr=dataclasses.replace(settings.ocr, engine=engine))
+
+
+def _with_languages(settings: Settings, engine: str, *languages: str) -> Settings:
+    ocr = dataclasses.replace(settings.ocr, engine=engine, languages=languages)
+    return dataclasses.replace(settings, ocr=ocr)
+
+
+def test_a_language_that_no_installed_engine_reads_is_an_error(settings: Settings) -> None:
+    with pytest.raises(EngineUnusable, match=r"rapidocr does not read ru.*tesseract-ocr-rus"):
+        choose(_with_languages(settings, "rapidocr", "en", "ru"))
+    with pytest.raises(EngineUnusable, match="tesseract does not read rm"):
+        choose(_with_languages(settings, "auto", "rm", "ru"))
+
+
+def test_letters_that_the_engine_does_not_read_are_named(settings: Settings) -> None:
+    reason = choose(_with_languages(settings, "auto", "en", "sk")).reason
+
+    assert "ď ĺ ľ ŕ ť of sk" in reason
+    assert "tesseract-ocr-slk" in reason
+
+
+def test_the_check_of_the_languages_minds_no_other_fault(settings: Settings) -> None:
+    check_languages(_with_engine(settings, "aspose"))
+    with pytest.raises(EngineUnusable):
+        check_languages(_with_languages(settings, "rapidocr", "ru"))
 
 
 @pytest.fixture

@@ -24,6 +24,16 @@ def test_a_valid_configuration_is_confirmed(
     assert capsys.readouterr().out == f"{config}: valid; profiles: default, letters\n"
 
 
+def test_a_language_that_the_engine_does_not_read_is_named(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with config.open("a") as file:
+        file.write("ocr: {engine: rapidocr, languages: [en, th]}\n")
+
+    assert main(["--config", str(config), "check-config"]) == 7
+    assert "rapidocr does not read th" in capsys.readouterr().err
+
+
 def test_a_mistake_in_a_profile_is_named(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     profile = config.parent / "profiles" / "letters.yaml"
     profile.write_text("promt: Correct it.\n")

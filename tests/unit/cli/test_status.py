@@ -6,6 +6,7 @@ from journals import document
 from scanmend.cli.status import as_json, as_text
 from scanmend.document import Fact, State
 from scanmend.service.status import Status, time_text
+from scanmend.store.unclaimed import UnclaimedGroup
 
 NOW = 1_800_000_000.0
 BOOK = document(since=NOW, first_seen=NOW)
@@ -53,6 +54,28 @@ def test_the_report_shows_each_document_with_its_reason() -> None:
         f"model     idle, since {at}",
         f"publish   waiting: disk full, since {at}",
     ]
+
+
+def test_the_report_counts_what_waits_unclaimed_by_reason() -> None:
+    groups = (
+        UnclaimedGroup("can't be opened: Permission denied", 3, NOW, "a.pdf"),
+        UnclaimedGroup("empty", 1, NOW, "desk/b.pdf"),
+    )
+    at = time_text(NOW)
+
+    text = as_text(Status(7, unclaimed=groups), "/in")
+
+    assert text.splitlines()[3:6] == [
+        "unclaimed 4",
+        f"          3: can't be opened: Permission denied, since {at} (the oldest: a.pdf)",
+        f"          desk/b.pdf: empty, since {at}",
+    ]
+    assert as_json(Status(7, unclaimed=groups))["unclaimed"][1] == {
+        "reason": "empty",
+        "count": 1,
+        "since": NOW,
+        "oldest": "desk/b.pdf",
+    }
 
 
 def test_the_json_report_has_counts_documents_and_facts() -> None:

@@ -18,11 +18,11 @@ from scanmend.config.parsers import (
     WEB_ADDRESS,
     Parser,
     auto_or,
-    duration_text,
     null_or,
     one_of,
     whole_number,
 )
+from scanmend.durations import duration_text
 
 
 @pytest.mark.parametrize(

@@ -39,10 +39,13 @@ def test_three_profiles_with_different_prompts_are_shipped() -> None:
         (b"invoices/clinic/x/a.png", "medical"),
         (b"medical/a.png", "medical"),
         (b"\xff/a.png", "default"),
+        ("Ä/a.png".encode(), "financial"),
+        ("A\u0308/a.png".encode(), "financial"),  # as a Mac writes it
     ],
 )
 def test_the_sub_folder_selects_the_profile(path: bytes, profile: str) -> None:
-    settings = ProfilesSettings(folders={"invoices": "financial", "invoices/clinic": "medical"})
+    folders = {"invoices": "financial", "invoices/clinic": "medical", "Ä": "financial"}
+    settings = ProfilesSettings(folders=folders)
 
     assert select(load_profiles(_shipped()), settings, path).name == profile
 

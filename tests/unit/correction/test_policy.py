@@ -72,8 +72,8 @@ def test_each_row_of_the_table_has_its_condition_reason_and_exceptions() -> None
 
 PUBLISHED = """
     repair-iban repair-card repair-ean repair-percentage repair-amount repair-time repair-date repair-dose repair-comma
-    unsafe-characters length sure-line digits new-word dropped-word protected foreign-characters column-gap no-new-words
-    same-text punctuation short-word case too-much implausible opposed inflection sure-characters real-word margin
+    unsafe-characters length sure-line digits new-word dropped-word protected foreign-characters other-script
+    full-stop column-gap no-new-words same-text punctuation short-word case too-much implausible opposed inflection sure-characters real-word margin
     known-word ocr-plausible line-budget ambiguous
 """
 
@@ -99,6 +99,8 @@ CASES = [
     ("five million paid", "five billion paid", "protected"),
     ("the house", "the hоuse", "foreign-characters"),
     ("the hou\u0364se", "the house", "foreign-characters"),
+    ("the 強 signal", "the X signal", "other-script"),
+    ("the modem. signal", "the modern, signal", "full-stop"),
     ("name    amount", "nameamount", "column-gap"),
     ("ofthc house", "of the house", "no-new-words"),
     ("cafe\u0301", "café", "same-text"),

@@ -6,9 +6,10 @@ import itertools
 import pytest
 
 from gating import RULES, gate_line, line, published, revert
+from lexicons import lexicon
 from scanmend.correction import digits, number_forms, protected, repairs
 from scanmend.correction.gate import gate
-from scanmend.correction.repairs import repair_numbers
+from scanmend.correction.repairs import repair_commas, repair_numbers
 from scanmend.page import LineProposal
 
 
@@ -102,6 +103,11 @@ COMMAS = [
     ("Nr. sieben", None),
     ("see www.example. com", None),
     ("(nails. probably", "(nails, probably"),
+    ("see example. com for more", None),
+    ("see www.example.co. uk/shop", None),
+    ("write to a.smith@firm. example or call", None),
+    ("open report. pdf first", None),
+    ("the Smith Bros. store", None),
 ]
 
 
@@ -116,6 +122,14 @@ def test_a_doubted_full_stop_within_a_sentence_is_a_comma(text: str, repaired: s
     if repaired:
         (edit,) = edits
         assert (edit.start, edit.before, edit.after, edit.rule) == (at, ".", ",", "repair-comma")
+
+
+def test_a_doubted_full_stop_behind_an_unknown_word_stays() -> None:
+    """Leave an abbreviation alone that no list has: its word is in no lexicon."""
+    words = lexicon(nails=12, the=20)
+
+    assert repair_commas("the Whse. store", [8], words) == []
+    assert len(repair_commas("the nails. store", [9], words)) == 1
 
 
 def test_a_repaired_comma_stays_when_its_word_changes_too() -> None:

@@ -55,6 +55,14 @@ def test_the_status_is_the_worst_of_all_pages(pages: list[PageResult], status: s
     assert json.loads(_written(pages))["correction"]["status"] == status
 
 
+def test_an_earlier_sidecar_without_unread_ink_follows_the_schema() -> None:
+    written = json.loads(_written(PAGES))
+    for page in written["pages"]:
+        del page["unread"]
+
+    jsonschema.validate(written, SCHEMA)
+
+
 def _is_of(data: bytes, tmp_path: Path) -> bool:
     (tmp_path / "a.json").write_bytes(data)
     return sidecar.is_of(bytes(tmp_path / "a.json"), results.DOCUMENT)

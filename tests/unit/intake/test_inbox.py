@@ -10,9 +10,9 @@ import pytest
 
 from journals import document
 from scanmend.document import Document, FileSnapshot
-from scanmend.errors import FolderGone
+from scanmend.errors import FolderGone, MachineError, PathUnusable
 from scanmend.intake import inspection
-from scanmend.intake.events import NotReady
+from scanmend.intake.events import NotReady, RetryOn
 from scanmend.intake.inbox import Change, Inbox
 from scanmend.intake.inspection import inspect
 from scanmend.store.mounts import Root
@@ -77,7 +77,7 @@ def test_nothing_is_said_about_a_file_that_cant_be_read(file: Path) -> None:
     claimed = _claimed(file)
     os.utime(file, (1, 1))
 
-    with pytest.raises(FolderGone, match=r"^a\.png: can't be read: No such file"):
+    with pytest.raises(PathUnusable, match=r"^a\.png: can't be read: No such file"):
         RacingInbox(file.parent, file.unlink).change(claimed)
 
 
@@ -119,4 +119,32 @@ def test_a_file_that_cant_be_read_is_sent_back(file: Path, monkeypatch: pytest.M
 
     found = inspect(RacingInbox(file.parent), snapshot, 1000)
 
-    assert found == NotReady(b"a.png", "can't be read: Input/output error")
+    assert found == NotReady(b"a.png", "can't be read: Input/output error", RetryOn.REACH)
+
+
+def test_a_path_that_cant_be_looked_at_is_no_outage_of_the_inbox(tmp_path: Path) -> None:
+    """Put a link to itself in the folder's place: each look into it fails."""
+    (tmp_path / "desk").symlink_to("desk")
+    inbox = RacingInbox(tmp_path)
+
+    with pytest.raises(PathUnusable, match=r"^desk/a\.png: can't be looked at: Too many levels"):
+        inbox.snapshot(b"desk/a.png")
+
+
+def test_an_inbox_that_is_away_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FolderGone, match=r"the inbox .*elsewhere can't be read"):
+        RacingInbox(tmp_path / "elsewhere").snapshot(b"a.png")
+
+
+def test_a_childs_error_is_blamed_on_the_file_only_if_it_cant_be_opened(file: Path) -> None:
+    error = MachineError("the engine failed")
+    inbox = RacingInbox(file.parent)
+    assert inbox.blamed(error, _claimed(file)) is error
+
+    claimed = _claimed(file)
+    file.unlink()
+    file.symlink_to("a.png")
+
+    blamed = inbox.blamed(error, claimed)
+    assert isinstance(blamed, PathUnusable)
+    assert str(blamed) == "a.png: can't be opened: Too many levels of symbolic links"

@@ -118,3 +118,29 @@ def test_a_new_file_among_many_costs_no_stat_of_the_others(
     assert again < 2 * RECHECKS
     assert log.lookups - lookups < 2 * RECHECKS
     (inbox / "new.pdf").unlink()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("#recycle/a.pdf", "@Recycle/b/a.pdf", "$RECYCLE.BIN/S-1-5/a.pdf", "RECYCLER/a.pdf"),
+        *("System Volume Information/a.pdf", ".Trash-1000/files/a.pdf", "lost+found/a.pdf"),
+        *("Network Trash Folder/a.pdf", "@Recently-Snapshot/a.pdf", ".snapshot/a.pdf"),
+        *("#snapshot/a.pdf", "Temporary Items/a.pdf", "desk/@eaDir/a.pdf"),
+        *("a.pdf.partial", "a.pdf.filepart", "a.pdf.download", "a.pdf.opdownload", "a.pdf.aria2"),
+        *("a.pdf.!ut", "A.PDF.LOCK", "a.pdf.swp", "a.pdf.part", "a.crdownload", "~a.pdf"),
+        *("download.pdf.download/a.pdf",),
+    ],
+)
+def test_names_of_systems_and_of_unfinished_files_are_passed_over(name: str) -> None:
+    scanner = Scanner(b"/inbox", lambda *_: None)
+
+    assert scanner.ignored(name.encode())
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["recycle/a.pdf", "lock/a.pdf", "a.lock.pdf", "partial.pdf", "found/aria2.pdf", "#1.pdf"],
+)
+def test_names_that_only_resemble_them_are_taken(name: str) -> None:
+    assert not Scanner(b"/inbox", lambda *_: None).ignored(name.encode())

@@ -150,3 +150,13 @@ def test_patience_may_be_shorter_than_the_longer_quiet_period() -> None:
     short = SettleSettings(quiet=2.0, patience=60.0, doubtful=120.0)
 
     assert settle(file, 160.0, short) == PatienceOver("incomplete: no %%EOF")
+
+
+def test_a_file_that_cant_be_read_waits_for_ever_and_is_tried_every_minute() -> None:
+    file = _pending()
+    for day in range(30):
+        file.send_back(_not_ready("no rights", RetryOn.REACH), 100.0 + day * 86400)
+    tried = file.answered_at
+
+    assert settle(file, tried + 59.0, SETTINGS) == Unsettled("no rights", tried + 60.0)
+    assert settle(file, tried + 60.0, SETTINGS) == Settled()

@@ -12,10 +12,12 @@ from scanmend.document import Fact, State
 from scanmend.service.status import (
     NO_PROGRESS_SECONDS,
     OUTAGE_SECONDS,
+    UNCLAIMED_SECONDS,
     Status,
     read_status,
     troubles,
 )
+from scanmend.store.unclaimed import UnclaimedGroup
 
 NOW = 1_800_000_000.0
 RUNNING = Status(os.getpid(), last_write=NOW)
@@ -44,6 +46,28 @@ def test_a_long_outage_is_trouble() -> None:
 def test_a_failed_model_is_not_trouble() -> None:
     """Report no trouble: documents are published without the model."""
     assert troubles(replace(RUNNING, facts={"model": Fact("failed", "", 0.0)}), NOW) == []
+
+
+def test_what_waits_unclaimed_for_five_minutes_is_trouble() -> None:
+    reason = "can't be opened: Permission denied"
+    group = UnclaimedGroup(reason, 3, NOW - UNCLAIMED_SECONDS - 1, "desk/a.pdf")
+    status = replace(RUNNING, unclaimed=(group, replace(group, reason="empty", since=NOW)))
+
+    (found,) = troubles(status, NOW)
+
+    assert found.startswith(f"waits in the inbox: 3: {reason}, since ")
+    assert "desk/a.pdf" in found
+    assert troubles(status, NOW - 60) == []
+
+
+def test_a_result_that_cant_be_put_out_for_five_minutes_is_trouble() -> None:
+    stuck = replace(BOOK, state=State.PUTTING_AWAY, reason="waits: may not be moved")
+    status = replace(RUNNING, in_work=[(stuck, 5), (BOOK, 2)])
+
+    (found,) = troubles(status, NOW + OUTAGE_SECONDS + 1)
+
+    assert found == "desk/book.pdf is putting-away: waits: may not be moved"
+    assert troubles(status, NOW + 60) == []
 
 
 def test_work_without_progress_is_trouble() -> None:

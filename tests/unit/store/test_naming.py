@@ -1,6 +1,7 @@
 """Test the names that scanmend gives to files and folders."""
 
 import os
+import unicodedata
 from pathlib import Path
 
 import hypothesis
@@ -30,6 +31,7 @@ EXTENSIONS = (".json", ".txt")
         (b"PRN ", "_PRN"),
         ("COM¹.txt".encode(), "_COM¹.txt"),
         (b"CONIN$", "_CONIN$"),
+        ("Gro\u0308\u00dfe.pdf".encode(), "Gr\u00f6\u00dfe.pdf"),  # as a Mac writes it
         (b"concert", "concert"),
         ("a\u202efdp.exe".encode(), "a_fdp.exe"),
     ],
@@ -46,6 +48,7 @@ def test_any_name_becomes_safe(name: bytes) -> None:
     assert not set(safe) & set('<>:"/\\|?*\0\n')
     assert not safe.endswith((".", " "))
     assert naming.safe_name(safe.encode()) == safe
+    assert unicodedata.is_normalized("NFC", safe)
 
 
 def test_long_names_are_cut_between_characters() -> None:
@@ -181,6 +184,7 @@ def test_an_original_may_be_called_like_an_error_report(tmp_path: Path) -> None:
         (b"mail.txt.pdf", b"mail.txt_"),  # the result of mail.pdf is called mail.txt
         (b"mail.JSON.pdf", b"mail.JSON_"),
         (b"mail.tmp.pdf", b"mail.tmp_"),  # the watcher ignores *.tmp
+        (b"mail.aria2.pdf", b"mail.aria2_"),
         (b"a.b/mail", b"a.b/mail_"),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 import structlog
 from structlog.testing import LogCapture
 
-from scanmend.errors import FolderGone
+from scanmend.errors import FolderGone, PathUnusable
 from scanmend.telemetry import log
 from scanmend.telemetry.error_boundary import BUG_RETRY_SECONDS, ErrorBoundary
 
@@ -107,3 +107,21 @@ def test_best_effort_work_never_raises(logged: LogCapture) -> None:
     boundary.best_effort(_bug)
 
     assert [entry["log_level"] for entry in logged.entries] == ["debug", "error"]
+
+
+def test_a_path_that_cant_be_used_is_an_outage_of_its_own() -> None:
+    """Otherwise each success of another document would log the same warning again, and restart the delays."""
+    boundary = ErrorBoundary(log.get("test"))
+
+    def unusable() -> None:
+        raise PathUnusable("a.pdf: no rights")
+
+    with structlog.testing.capture_logs() as logged:
+        boundary.attempt(unusable, own_key=1)
+        boundary.attempt(_nothing, own_key=2)
+        boundary.attempt(unusable, own_key=1)
+        boundary.attempt(_nothing, own_key=1)
+        boundary.attempt(unusable, own_key=1)
+
+    levels = [entry["log_level"] for entry in logged]
+    assert levels == ["warning", "debug", "warning"]

@@ -7,18 +7,14 @@ RapidOCR's classifier is not used, since it turns single lines upside down; ``or
 import importlib.metadata
 
 from scanmend.errors import EngineUnusable
+from scanmend.languages import RAPIDOCR_LANGUAGES, listed, unread_by_rapidocr
 from scanmend.ocr import detection, line_models
 from scanmend.ocr.detection import as_bgr, bounds, crop
 from scanmend.ocr.engines.base import Reading, Segment, UprightPage
-from scanmend.ocr.line_models import LineModels, RecognisedLine
+from scanmend.ocr.line_models import LineModels
+from scanmend.ocr.long_lines import RecognisedLine
 from scanmend.page import Box, EngineInfo
 
-# The languages of the recogniser in the wheel (PP-OCRv6 small): Chinese, Japanese and those in Latin letters. It lists
-# Vietnamese, too, but lacks two thirds of its letters.
-RAPIDOCR_LANGUAGES = frozenset(
-    "af az bs ca cs cy da de en es et eu fi fr ga gl hr hu id is it ja ku la lb lt lv mi ms mt nl no oc "  # noqa: SIM905
-    "pl pt qu rm ro rs sk sl sq sr sv sw tl tr uz zh".split()
-)
 MIN_LINE_CONFIDENCE = 0.6  # below it, a line is noise, a picture or a stain
 
 
@@ -27,10 +23,10 @@ class Rapid:
 
     def __init__(self, languages: tuple[str, ...]) -> None:
         """Load the models. Raise EngineUnusable if they lack a language."""
-        unknown = [code for code in languages if code.split("-")[0] not in RAPIDOCR_LANGUAGES]
-        if unknown:
+        unread = unread_by_rapidocr(languages)
+        if unread:
             raise EngineUnusable(
-                f"ocr.languages: rapidocr does not read {', '.join(unknown)}",
+                f"ocr.languages: rapidocr does not read {listed(unread)}",
                 f"use engine tesseract for these, or choose from: {' '.join(sorted(RAPIDOCR_LANGUAGES))}",
             )
         self._languages = languages

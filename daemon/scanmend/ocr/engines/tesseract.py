@@ -10,12 +10,12 @@ import csv
 import ctypes
 import io
 import os
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from scanmend.errors import ChildError, EngineUnusable
+from scanmend.languages import listed, packages, traineddata
 from scanmend.ocr.engines.base import Reading, Segment, UprightPage
 from scanmend.page import Box, EngineInfo
 
@@ -38,19 +38,16 @@ TSV_COLUMNS = [
     "conf",
     "text",
 ]
-INSTALL = "install it with: apt install tesseract-ocr"
-# ISO 639-1 codes and the names of their traineddata files
-TRAINEDDATA: dict[str, str] = dict(
-    re.findall(
-        r"(\w+):(\w+)",
-        "af:afr ar:ara az:aze be:bel bg:bul bn:ben bs:bos ca:cat cs:ces cy:cym da:dan de:deu el:ell en:eng "
-        "eo:epo es:spa et:est eu:eus fa:fas fi:fin fr:fra ga:gle gl:glg gu:guj he:heb hi:hin hr:hrv hu:hun "
-        "hy:hye id:ind is:isl it:ita ja:jpn ka:kat kk:kaz km:khm kn:kan ko:kor la:lat lb:ltz lt:lit lv:lav "
-        "mk:mkd ml:mal mn:mon mr:mar ms:msa mt:mlt ne:nep nl:nld no:nor oc:oci pa:pan pl:pol pt:por ro:ron "
-        "ru:rus sa:san sk:slk sl:slv sq:sqi sr:srp sv:swe sw:swa ta:tam te:tel th:tha tr:tur uk:ukr ur:urd "
-        "uz:uzb vi:vie zh:chi_sim",
-    )
-)
+
+
+@dataclass(frozen=True, slots=True)
+class RecognisedWord:
+    """One word. ``line``: numbers of block, paragraph and line. ``box``: in pixels. ``confidence``: 0..1."""
+
+    line: tuple[str, str, str]
+    text: str
+    box: Box
+    confidence: float
 
 
 class Tesseract:
@@ -58,10 +55,10 @@ class Tesseract:
 
     def __init__(self, languages: tuple[str, ...]) -> None:
         """Load library and languages. Raise EngineUnusable, with the package to install, if one is missing."""
-        self._library = _load_library()
+        self._library = _load_library(languages)
         self._languages = languages
         self._version = self._library.TessVersion().decode()
-        self._names = [TRAINEDDATA.get(code.split("-")[0], code) for code in languages or ("en",)]
+        self._names = [traineddata(code) or code for code in languages or ("en",)]
         self._api = self._library.TessBaseAPICreate()
         names = "+".join(self._names).encode()
         failed = self._library.TessBaseAPIInit3(self._api, None, names) != 0
@@ -75,17 +72,21 @@ class Tesseract:
         The library itself ignores a missing language if there is another one.
         """
         folder = (self._library.TessBaseAPIGetDatapath(self._api) or b"").decode()
-        for code, name in zip(self._languages or ("en",), self._names, strict=True):
-            package = f"tesseract-ocr-{name.replace('_', '-')}"
-            if not os.path.exists(os.path.join(folder, f"{name}.traineddata")):
-                raise EngineUnusable(
-                    f"ocr.languages: tesseract has no data for {code!r}",
-                    f"install it with: apt install {package}",
-                )
+        codes = self._languages or ("en",)
+        missing = [
+            code
+            for code, name in zip(codes, self._names, strict=True)
+            if not os.path.exists(os.path.join(folder, f"{name}.traineddata"))
+        ]
+        if missing:
+            raise EngineUnusable(
+                f"ocr.languages: tesseract has no data for {listed(missing)}",
+                f"install it with: apt install {packages(missing, program=False)}",
+            )
         if failed:
             raise EngineUnusable(
                 f"{folder}: tesseract can't load {', '.join(self._names)}",
-                f"install them again: apt install --reinstall {package}",
+                f"install them again: apt install --reinstall {packages(codes, program=False)}",
             )
 
     def info(self) -> EngineInfo:
@@ -95,6 +96,10 @@ class Tesseract:
 
     def read(self, page: UprightPage) -> Reading:
         """Return the segments of an upright page. Raise ChildError if the library fails on it."""
+        return Reading(tuple(segments_of(self.words(page))))
+
+    def words(self, page: UprightPage) -> list[RecognisedWord]:
+        """Return the words of an upright page, line by line. Raise ChildError if the library fails on it."""
         grey = page.image.convert("L")
         width, height = grey.size
         library, api = self._library, self._api
@@ -112,15 +117,19 @@ class Tesseract:
                 library.TessDeleteText(tsv)
         finally:
             library.TessBaseAPIClear(api)
-        return Reading(tuple(segments_of(text)))
+        return list(words_of(text))
 
 
-def _load_library() -> Any:
-    """Return Tesseract's C interface (capi.h), with the types of the used functions. Raise EngineUnusable."""
+def _load_library(languages: Sequence[str]) -> Any:
+    """Return Tesseract's C interface (capi.h), with the types of the used functions.
+
+    Raise EngineUnusable, with the packages to install for ``languages``, if there is no library.
+    """
     try:
         library = ctypes.CDLL(LIBRARY)
     except OSError:
-        raise EngineUnusable(f"{LIBRARY} is not there", INSTALL) from None
+        remedy = f"install it with: apt install {packages(languages)}"
+        raise EngineUnusable(f"{LIBRARY} is not there", remedy) from None
     api, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
     library.TessVersion.restype = library.TessBaseAPIGetDatapath.restype = text
     library.TessBaseAPICreate.restype = library.TessBaseAPIGetTsvText.restype = api
@@ -134,20 +143,10 @@ def _load_library() -> Any:
     return library
 
 
-@dataclass(frozen=True, slots=True)
-class _Word:
-    """One word. ``line``: numbers of block, paragraph and line. ``box``: in pixels. ``confidence``: 0..1."""
-
-    line: tuple[str, str, str]
-    text: str
-    box: Box
-    confidence: float
-
-
-def segments_of(tsv: str) -> list[Segment]:
-    """Return the segments of Tesseract's TSV: the words of a line, cut at gaps of more than ``MAX_WORD_GAP``."""
-    runs: list[list[_Word]] = []
-    for word in _words(tsv):
+def segments_of(words: Iterable[RecognisedWord]) -> list[Segment]:
+    """Return Tesseract's words as segments: the words of a line, cut at gaps of more than ``MAX_WORD_GAP``."""
+    runs: list[list[RecognisedWord]] = []
+    for word in words:
         last = runs[-1][-1] if runs else None
         if last is not None and last.line == word.line:
             height = max(w.box.height for w in (*runs[-1], word))
@@ -158,7 +157,8 @@ def segments_of(tsv: str) -> list[Segment]:
     return [_segment(run) for run in runs]
 
 
-def _words(tsv: str) -> Iterator[_Word]:
+def words_of(tsv: str) -> Iterator[RecognisedWord]:
+    """Yield the words of Tesseract's TSV."""
     rows = csv.DictReader(io.StringIO(tsv), TSV_COLUMNS, delimiter="\t", quoting=csv.QUOTE_NONE)
     for row in rows:
         text = (row["text"] or "").strip()
@@ -167,10 +167,10 @@ def _words(tsv: str) -> Iterator[_Word]:
         left, top = float(row["left"]), float(row["top"])
         box = Box(left, top, left + float(row["width"]), top + float(row["height"]))
         line = (row["block_num"], row["par_num"], row["line_num"])
-        yield _Word(line, text, box, min(1.0, max(0.0, float(row["conf"]) / 100)))
+        yield RecognisedWord(line, text, box, min(1.0, max(0.0, float(row["conf"]) / 100)))
 
 
-def _segment(run: list[_Word]) -> Segment:
+def _segment(run: list[RecognisedWord]) -> Segment:
     characters = sum(len(word.text) for word in run)
     box = Box(
         min(word.box.x0 for word in run),
