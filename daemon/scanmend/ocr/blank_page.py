@@ -7,7 +7,7 @@ from PIL import Image
 # a page of this contrast in grey levels, and with this share of dark pixels, has ink: no need to search for it
 CLEAR_CONTRAST = 64
 CLEAR_INK_SHARE = 0.003, 0.35
-SEARCHED_SIDE_PX = 1500  # shorter side of the picture that is searched: larger ones are reduced
+BLANK_SEARCH_SIDE_PX = 1500  # shorter side of the picture that is searched: larger ones are reduced
 PAPER_SCALE = 8  # by which the picture is reduced to find the grey of the paper around each place
 PAPER_WINDOW = 9  # pixels of the reduced picture, odd
 MIN_DIFFERENCE = 1.2  # grey levels between ink and paper, in means of 3 × 3 pixels
@@ -35,7 +35,7 @@ def _has_clear_ink(grey: Image.Image) -> bool:
 
 def _has_letters(grey: np.ndarray) -> bool:
     """Return whether something as large as a letter differs from the paper around it by more than the noise."""
-    scale = SEARCHED_SIDE_PX / min(grey.shape)
+    scale = BLANK_SEARCH_SIDE_PX / min(grey.shape)
     if scale < 1:
         grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     height, width = grey.shape

@@ -14,7 +14,7 @@ SPECK_PX, SPECK_SHARE = 16, 1e-5
 # of the lightest sample, that a range must have at least: less is the noise of blank paper
 MIN_RANGE_SHARE = 0.012
 # grey levels; the detector overlooks text of 8 or fewer, and reads text of 16 or more as well as black text
-MIN_CONTRAST = 48
+MIN_FULL_CONTRAST = 48
 MAX_SAMPLED = 4_000_000  # samples of a picture in floating point from which its range is measured
 CHUNK_ROWS = 256  # that are converted at a time
 # grey levels of contrast on white, below which a transparent picture is light ink for a dark background
@@ -127,7 +127,7 @@ def _contrast(grey: Image.Image) -> float:
 def with_full_contrast(image: Image.Image) -> Image.Image:
     """Return a picture (L or RGB) of low contrast with all grey levels; return any other one unchanged."""
     low, high = _grey_range(image.convert("L"))
-    if not 0 < high - low < MIN_CONTRAST:
+    if not 0 < high - low < MIN_FULL_CONTRAST:
         return image
     factor = 255.0 / (high - low)
     table = [min(255, max(0, round((level - low) * factor))) for level in range(256)]
