@@ -5,6 +5,7 @@ import importlib.metadata
 import time
 
 from scanmend.ocr.blank_page import is_blank
+from scanmend.ocr.directions import arrange_directions
 from scanmend.ocr.engines.base import Engine, Reading, Segment, UprightPage
 from scanmend.ocr.engines.factory import EngineChoice, loaded
 from scanmend.ocr.layout import arrange
@@ -125,7 +126,7 @@ def _recognised(request: PageRequest, page: Rendered, clock: "_Clock") -> PageTe
     clock.lap("orient")
     reading = engine.read(turned)
     clock.lap("ocr")
-    lines = arrange(reading.segments)
+    lines = arrange_directions(reading.segments, arrange)
     clock.lap("layout")
     return _page_text(request, turned, engine.info(), reading, lines, clock)
 
