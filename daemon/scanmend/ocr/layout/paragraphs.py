@@ -6,6 +6,7 @@ from statistics import median
 
 from scanmend.ocr.bidi import reads_from_right
 from scanmend.ocr.engines.base import Segment
+from scanmend.ocr.layout.pairing import is_number
 from scanmend.ocr.layout.rows import Region, bottom, line_height, rows_of, top
 from scanmend.ocr.layout.stops import Stops, cells_of, spaces_between
 from scanmend.ocr.rulings import Rulings
@@ -31,9 +32,12 @@ def lines_of(
     cells = [cells_of(row, height, vertical) for row in rows]
     stops = Stops(cells, height)
     lines: list[Line] = []
+    is_table = sum(len(row) > 1 for row in cells) > 1
     for block, (first, end) in enumerate(_paragraphs(rows, height), first_block):
         starts = [stops.starts_of(cells[number]) for number in range(first, end)]
-        if all(len(cells[number]) == 1 for number in range(first, end)):
+        paragraph = cells[first:end]
+        has_value = is_table and any(is_number(row[0][0]) for row in paragraph)
+        if not has_value and all(len(row) == 1 for row in paragraph):
             starts = _without_margin(starts)
         for number in range(first, end):
             in_order = [_in_reading_order(cell, from_right=from_right) for cell in cells[number]]

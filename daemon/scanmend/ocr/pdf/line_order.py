@@ -3,11 +3,13 @@
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
+from scanmend.ocr.directions import arrange_directions
 from scanmend.ocr.engines.base import Segment
+from scanmend.ocr.frames import Frame, angle_between
 from scanmend.ocr.layout import arrange
 from scanmend.ocr.pdf.coverage import MIN_COVERED_SHARE, share_covered
-from scanmend.ocr.pdf.frames import Frame, angle_between
 from scanmend.ocr.pdf.geometry import scaled, turned
 from scanmend.ocr.pdf.runs import Run
 from scanmend.ocr.pdf.text_layer import TextLayer
@@ -41,7 +43,7 @@ def lines_in_order(
         else:
             others.setdefault(_known_frame(run.frame, others), []).append((run, source))
     upright = size if turn in (0, 180) else size[::-1]
-    groups = [arrange(main, size=upright)]
+    groups = [arrange_directions(main, arrange, partial(arrange, size=upright))]
     groups += [_arranged(frame, runs, turn, size) for frame, runs in others.items()]
     if _characters(groups[0]) < max(map(_characters, groups[1:]), default=0):
         groups.sort(key=lambda group: -_characters(group))
