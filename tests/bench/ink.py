@@ -153,6 +153,7 @@ def pictures_row(name: str, accounts: Sequence[Account]) -> Row:
         "documents": len(accounts),
         "sure words": words,
         "published": words - lost - sum(len(a.unread) for a in accounts),
+        "letter by letter": sum(a.spelled for a in accounts),
         "under an unread box": sum(len(a.unread) for a in accounts),
         "lost": lost,
         f"documents with {WANTED_SHARE:.0%}": complete_share(accounts),

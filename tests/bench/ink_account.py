@@ -31,11 +31,15 @@ MIN_TRUTH_CHARACTERS = 2  # letters and digits of a truth line that counts
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """How the sure words of a page came out: each is published, under an ``unread`` box, or lost."""
+    """How the sure words of a page came out: each is published, under an ``unread`` box, or lost.
+
+    ``spelled``: number of the words that the text has letter by letter, as words of their own.
+    """
 
     published: int
     unread: tuple[SeenWord, ...]
     lost: tuple[SeenWord, ...]
+    spelled: int = 0
 
     @property
     def words(self) -> int:
@@ -56,6 +60,7 @@ def account(page: PageText, unread: Sequence[Box], words: Sequence[SeenWord]) ->
     placed = [(word, in_pixels(turned(word.box, page.rotation), page)) for word in words]
     elsewhere = [(word, box) for word, box in placed if not is_at_place(page, word.text, box)]
     spare = Counter(tokens(line.text for line in page.lines))
+    spelled = sum(folded(word.text) in spare for word in words)
     spare.subtract(folded(w.text) for w, box in placed if (w, box) not in elsewhere)
     published = len(placed) - len(elsewhere)
     under, lost = [], []
@@ -67,7 +72,7 @@ def account(page: PageText, unread: Sequence[Box], words: Sequence[SeenWord]) ->
             under.append(word)
         else:
             lost.append(word)
-    return Account(published, tuple(under), tuple(lost))
+    return Account(published, tuple(under), tuple(lost), spelled)
 
 
 def in_pixels(box: Share, page: PageText) -> Box:

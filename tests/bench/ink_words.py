@@ -1,8 +1,9 @@
 """The words that an independent engine is sure to see on a picture, with their places.
 
 The engine is Tesseract, through the product's own class. A picture is read as it is; if that gives fewer than
-``MIN_UPRIGHT_WORDS`` sure words, it is also read in the three other directions, and the direction with the most sure
-words counts. The words are kept in a folder, by the picture's sha256, because Tesseract takes as long as the product.
+``MIN_UPRIGHT_WORDS`` sure words, it is also read in the three other directions, and the direction with the most words
+of the lexicon counts. Tesseract is often sure of short words that are none, above all upside down, so a short word
+counts only if the lexicon has it. The words are kept in a folder, by the picture's sha256, because Tesseract takes as long as the product.
 """
 
 import hashlib
@@ -14,11 +15,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from scanmend.correction.lexicon import shipped
 from scanmend.workers.protocol import PageRequest
 
 SURE = 0.9  # confidence from which a word counts
 MIN_UPRIGHT_WORDS = 10  # with fewer sure words, the picture may be turned
 MIN_CHARACTERS = 3  # letters and digits of a word
+MIN_UNKNOWN_CHARACTERS = 6  # of a word that the lexicon lacks
 MAX_HEIGHT_RATIO = 4.0  # of a sure word to the median of its page: pictures give tall "words"
 MAX_PIXELS = 200_000_000
 WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
@@ -49,7 +52,10 @@ def sure_words(words: Sequence[SeenWord]) -> list[SeenWord]:
 
 
 def looks_like_word(text: str) -> bool:
-    """Return whether a text has the shape of a word, with a vowel and one of the usual uses of capitals, or of a number."""
+    """Return whether a text is a number, or has the shape of a word: a vowel, and a usual use of capitals.
+
+    A short word must be in the lexicon, too.
+    """
     if sum(c.isalnum() for c in text) < MIN_CHARACTERS:
         return False
     if NUMBER.fullmatch(text):
@@ -57,7 +63,14 @@ def looks_like_word(text: str) -> bool:
     plain = folded(text)
     usual = text.islower() or text.isupper() or (text[0].isupper() and text[1:].islower())
     thrice = re.search(r"(.)\1\1", plain)
-    return bool(WORD.fullmatch(text)) and usual and bool(VOWELS & set(plain)) and not thrice
+    shape = bool(WORD.fullmatch(text)) and usual and bool(VOWELS & set(plain)) and not thrice
+    return shape and (len(plain) >= MIN_UNKNOWN_CHARACTERS or is_known(text))
+
+
+def is_known(text: str) -> bool:
+    """Return whether the lexicon has a word."""
+    lexicon = shipped()
+    return lexicon.frequency(lexicon.bare(text)) > 0
 
 
 def folded(text: str) -> str:
@@ -109,11 +122,15 @@ def _read(path: str) -> list[SeenWord]:
             box = word.box
             share = (box.x0 / width, box.y0 / height, box.x1 / width, box.y1 / height)
             found.append(SeenWord(word.text, word.confidence, turned(share, (360 - turn) % 360)))
-        if not turn or len(sure_words(found)) > len(sure_words(best)):
+        if not turn or _known(found) > _known(best):
             best = found
         if not turn and len(sure_words(found)) >= MIN_UPRIGHT_WORDS:
             break
     return best
+
+
+def _known(words: Sequence[SeenWord]) -> int:
+    return sum(is_known(word.text) for word in sure_words(words))
 
 
 def request_for(path: str, engine: str) -> PageRequest:

@@ -29,10 +29,11 @@ from scanmend.workers.sandbox import Sandbox, home
 PROBE_SECONDS = 60.0  # in which a child must load an engine
 OPENSSL_LIBRARY = "libssl.so.1.1"
 OPENSSL_FOLDERS = ("/usr/lib/*", "/lib/*", "/usr/lib", "/usr/local/lib")
-OPENSSL_REMEDY = (
+OPENSSL_BY_HAND = (
     "install OpenSSL 1.1: unpack the package libssl1.1 of Debian 11 or Ubuntu 20.04"
     " (dpkg-deb -x libssl1.1_*.deb FOLDER) and set aspose.library_path to the folder that then holds libssl.so.1.1"
 )
+OPENSSL_REMEDY = f"run `scanmend setup aspose`; by hand: {OPENSSL_BY_HAND}"
 # engine -> its package, whose version is reported
 ENGINE_PACKAGES = {"rapidocr": "rapidocr", "aspose": "aspose-ocr-python-net"}
 
@@ -172,7 +173,7 @@ def _installed(settings: Settings, engine: str) -> EngineStatus:
     if engine == "tesseract":  # only a child, which loads the library, can tell what is missing
         return EngineStatus(engine, usable=True)
     version = importlib.metadata.version(ENGINE_PACKAGES[engine])
-    if engine == "aspose" and not _has_openssl(settings.aspose.library_path):
+    if engine == "aspose" and not has_openssl(settings.aspose.library_path):
         return _unusable(
             engine, f"OpenSSL 1.1 is missing ({OPENSSL_LIBRARY})", OPENSSL_REMEDY, version
         )
@@ -183,7 +184,7 @@ def _unusable(engine: str, reason: str, remedy: str, version: str = "") -> Engin
     return EngineStatus(engine, usable=False, version=version, reason=reason, remedy=remedy)
 
 
-def _has_openssl(folder: str | None) -> bool:
+def has_openssl(folder: str | None) -> bool:
     """Return whether OpenSSL 1.1 is in the folder; without a folder, whether it is where the loader looks."""
     if folder:
         return os.path.exists(os.path.join(folder, OPENSSL_LIBRARY))

@@ -20,6 +20,7 @@ MODULES = {
     "doctor": "doctor",
     "retry": "retry",
     "models": "models",
+    "setup": "setup",
     "install-service": "service",
     "uninstall-service": "service",
 }

@@ -25,6 +25,9 @@ _STATUS_ORDER = (
 )
 
 
+TRUNCATED_WARNING = (
+    "the text is TRUNCATED: Aspose.OCR ran without a licence; set one with: scanmend setup aspose"
+)
 MAX_UNREAD_WARNINGS = 10  # pages that are named one by one
 
 
@@ -88,6 +91,8 @@ class Summary:
         """Return the document's warnings that its pages give rise to."""
         named = sorted(self.unread.items())[:MAX_UNREAD_WARNINGS]
         warnings = [f"page {index + 1}: {_unread(count)}" for index, count in named]
+        if self.truncated:
+            warnings.insert(0, TRUNCATED_WARNING)
         if rest := len(self.unread) - len(named):
             pages = "1 more page has" if rest == 1 else f"{rest} more pages have"
             warnings.append(f"{pages} ink that could not be read (see pages[].unread)")

@@ -3,8 +3,12 @@
 A coarse pass on a small picture measures the height of the lines. From it follows the size at which the detector finds
 them as well as at full size. The coarse pass also finds small print that the detector overlooks in a large picture; the
 result has those lines, too.
+
+A page that is much longer than wide, or much wider than long, is searched in overlapping tiles of an ordinary page's
+proportions, each in two passes. Otherwise its text would vanish in the small picture.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,6 +18,7 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 
 from scanmend.ocr.rapidocr_internals import Pixels, get_rotate_crop_image
+from scanmend.ocr.tiles import Tile, search_tiles, tiles_over
 from scanmend.page import Box
 
 COARSE_SIDE_PX = 960  # longer side of the picture in the coarse pass
@@ -28,6 +33,12 @@ MIN_FOUND_SHARE = 0.33
 # share of a fine line inside an overlooked line, from which it is only a piece of that line
 MIN_PIECE_SHARE = 0.5
 SHARE_POINTS = 64  # along a line, at which its share is measured
+# longer over shorter side up to which a page is searched as a whole
+MAX_WHOLE_RATIO = 3.0
+TILE_RATIO = 1.5  # longer over shorter side of a tile of any other page
+MIN_TILE_PX = 960  # longer side of a tile, at least
+# share of a tile's longer side by which it overlaps the next one; a line that is higher is searched on the whole page
+TILE_OVERLAP = 0.12
 
 Quad = NDArray[Any]  # (4, 2) float32: the corners of a line in pixels, clockwise from the top left
 # RapidOCR's: returns an object whose ``boxes`` are quads, or None
@@ -36,25 +47,71 @@ Detector = Callable[[Pixels], Any]
 
 def coarse_lines(detector: Detector, pixels: Pixels) -> list[Quad]:
     """Return the lines of a page that the coarse pass finds."""
-    return _detect(detector, pixels, COARSE_SIDE_PX)
+    tiles = tiles_of_page(pixels)
+    if len(tiles) == 1:
+        return _detect(detector, pixels, COARSE_SIDE_PX)
+    lines = search_tiles(pixels, tiles, lambda part, _: _detect(detector, part, COARSE_SIDE_PX))
+    whole = _detect(detector, pixels, MAX_FINE_SIDE_PX)
+    huge = [quad for quad in whole if min(sides(quad)) > _max_height(tiles)]
+    return _without_pieces(lines, huge, pixels.shape[:2]) + huge
 
 
 def all_lines(detector: Detector, pixels: Pixels, coarse: Sequence[Quad]) -> list[Quad]:
     """Return the lines of a page. ``coarse``: the result of ``coarse_lines``."""
-    side = _fine_side(coarse, max(pixels.shape[:2]))
-    if side <= MIN_ENLARGEMENT * COARSE_SIDE_PX:
+    tiles = tiles_of_page(pixels)
+    fine_sides = [_fine_side(_within(coarse, tile), _longer_side(tile)) for tile in tiles]
+    if max(fine_sides) <= MIN_ENLARGEMENT * COARSE_SIDE_PX:
         return list(coarse)
-    fine = _detect(detector, pixels, side)
+    fine = search_tiles(pixels, tiles, lambda part, n: _detect(detector, part, fine_sides[n]))
     size = pixels.shape[:2]
-    overlooked = [quad for quad, share in _shares(coarse, fine, size) if share < MIN_FOUND_SHARE]
-    pieces_removed = [
-        quad for quad, share in _shares(fine, overlooked, size) if share < MIN_PIECE_SHARE
+    max_height = _max_height(tiles)
+    overlooked = [
+        quad
+        for quad, share in _shares(coarse, fine, size)
+        if share < MIN_FOUND_SHARE or min(sides(quad)) > max_height
     ]
-    return pieces_removed + overlooked
+    return _without_pieces(fine, overlooked, size) + overlooked
+
+
+def tiles_of_page(pixels: Pixels) -> list[Tile]:
+    """Return the tiles in which a page is searched: the whole page, unless it is long and narrow."""
+    height, width = pixels.shape[:2]
+    page = Tile(0, 0, width, height)
+    shorter, longer = sorted((width, height))
+    if longer <= MAX_WHOLE_RATIO * shorter:
+        return [page]
+    side = max(MIN_TILE_PX, round(TILE_RATIO * shorter))
+    return tiles_over(page, (side, side), round(TILE_OVERLAP * side))
+
+
+def _max_height(tiles: Sequence[Tile]) -> float:
+    """Return the height in pixels of the highest line that lies wholly in one of the tiles, wherever it is."""
+    return TILE_OVERLAP * _longer_side(tiles[0]) if len(tiles) > 1 else math.inf
+
+
+def _longer_side(tile: Tile) -> int:
+    return max(tile.right - tile.left, tile.bottom - tile.top)
+
+
+def _within(quads: Sequence[Quad], tile: Tile) -> list[Quad]:
+    """Return the lines whose middle lies in the tile."""
+    middles = [(quad, quad.mean(axis=0)) for quad in quads]
+    return [
+        quad
+        for quad, (x, y) in middles
+        if tile.left <= x < tile.right and tile.top <= y < tile.bottom
+    ]
+
+
+def _without_pieces(
+    lines: Sequence[Quad], whole: Sequence[Quad], size: tuple[int, ...]
+) -> list[Quad]:
+    """Return the lines that are no pieces of those in ``whole``."""
+    return [quad for quad, share in _shares(lines, whole, size) if share < MIN_PIECE_SHARE]
 
 
 def _fine_side(coarse: Sequence[Quad], longer: int) -> int:
-    """Return the longer side in pixels for the fine pass. ``longer``: the page's longer side in pixels."""
+    """Return the longer side in pixels for the fine pass. ``longer``: the page's or tile's longer side in pixels."""
     max_side = min(longer, MAX_FINE_SIDE_PX)
     if not coarse:
         return max_side
@@ -89,7 +146,8 @@ def _shares(
 
     ``size``: height and width of the page in pixels.
     """
-    scale = COARSE_SIDE_PX / max(size)
+    shorter, longer = sorted(size)
+    scale = COARSE_SIDE_PX / min(longer, max(MIN_TILE_PX, MAX_WHOLE_RATIO * shorter))
     mask = np.zeros([int(side * scale) + 2 for side in size], np.uint8)
     for quad in others:
         cv2.fillConvexPoly(mask, np.round(quad * scale).astype(np.int32), 1)

@@ -13,7 +13,6 @@ import functools
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 
 from scanmend.ocr import detection, rapidocr_internals
 from scanmend.ocr.detection import Quad
+from scanmend.ocr.long_lines import RecognisedLine, joined_line, parts_of
 from scanmend.ocr.rapidocr_internals import Pixels
 from scanmend.page import CharAlternatives
 
@@ -45,21 +45,6 @@ MIN_SPACE_PROBABILITY, MIN_SPACE_PROBABILITY_WITHIN = 0.05, 0.2
 Probabilities = NDArray[Any]
 
 
-@dataclass(frozen=True, slots=True)
-class RecognisedLine:
-    """One recognised line.
-
-    ``confidence``: 0..1. ``unsure``: offsets of unsure characters. ``spaces``: middle and width of each space, as
-    shares of the crop's width. ``doubts``: the alternatives to what was read, from left to right.
-    """
-
-    text: str
-    confidence: float
-    unsure: tuple[int, ...] = ()
-    spaces: tuple[tuple[float, float], ...] = ()
-    doubts: tuple[CharAlternatives, ...] = ()
-
-
 class LineModels:
     """The detector and the recogniser, loaded at their first use and shared within the process."""
 
@@ -76,7 +61,16 @@ class LineModels:
         return detection.all_lines(_models().detector, pixels, coarse)
 
     def recognise(self, crops: Sequence[Pixels]) -> list[RecognisedLine]:
-        """Return the text of each line, given as a picture (BGR). Recognise lines of similar width together."""
+        """Return the text of each line, given as a picture (BGR)."""
+        parts = [parts_of(crop) for crop in crops]
+        lines = iter(self._recognise([part.pixels for line in parts for part in line]))
+        return [
+            joined_line(line, [next(lines) for _ in line]) if len(line) > 1 else next(lines)
+            for line in parts
+        ]
+
+    def _recognise(self, crops: Sequence[Pixels]) -> list[RecognisedLine]:
+        """Return the text of each crop. Recognise crops of similar width together."""
         models = _models()
         order = sorted(range(len(crops)), key=lambda i: crops[i].shape[1] / crops[i].shape[0])
         results: dict[int, RecognisedLine] = {}

@@ -6,22 +6,20 @@ from pathlib import Path
 
 import pytest
 
-import openssl11
+from openssl import openssl_folder
 from running import Tree, new_tree
 from samples import encoded, page, put
 from scanmend.backends.ocr_engines import choose, probe
 from scanmend.config.settings import AsposeSettings, Settings
 from scanmend.errors import EngineUnusable
+from scanmend.formats.summary import TRUNCATED_WARNING
 
 LONG = [f"Line {n} of a long letter about the harbour and its ledgers" for n in range(1, 13)]
 
 
 @pytest.fixture(scope="module")
 def library() -> str:
-    folder, reason = openssl11.folder()
-    if folder is None:
-        pytest.skip(f"OpenSSL 1.1 can't be had: {reason}")
-    return str(folder)
+    return openssl_folder()
 
 
 def _settings(**aspose: object) -> Settings:
@@ -97,6 +95,8 @@ def test_every_result_is_marked_as_evaluation_and_contains_no_trial_notice(
     assert sidecar["engine"]["name"] == "aspose"
     assert sidecar["evaluation"] is True
     assert sidecar["truncated"] is True
+    assert sidecar["warnings"] == [TRUNCATED_WARNING]
+    assert TRUNCATED_WARNING in tree.log_text()
     assert sidecar["pages"][0]["truncated"] is True
     assert "Trial" not in text
     assert "***" not in text

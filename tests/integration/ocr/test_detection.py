@@ -95,3 +95,22 @@ def test_the_length_of_a_vertical_line_is_measured_along_it() -> None:
     page = np.zeros((*SIZE, 3), np.uint8)
     (only,) = detection.all_lines(finding(piece), page, [quad(*down)])
     assert (only == quad(*down)).all()
+
+
+@pytest.mark.parametrize("size", [(600, 6000), (6000, 600)], ids=["tall", "wide"])
+def test_each_line_of_a_long_narrow_page_comes_once_and_whole(size: tuple[int, int]) -> None:
+    width, height = size
+    image = Image.new("RGB", size, "white")
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(24)
+    words = "seven hundred pieces of wood at nine euros each, delivered in March " * (width // 600)
+    tops = range(20, height - 60, 80)
+    for number, y in enumerate(tops):
+        draw.text((20, y), f"{number + 100} {words}"[: width // 18], "black", font)
+    picture = detection.as_bgr(image)
+    detector = line_models._models().detector
+    quads = detection.all_lines(detector, picture, detection.coarse_lines(detector, picture))
+    lines = line_models.LineModels().recognise([detection.crop(picture, quad) for quad in quads])
+    texts = sorted(line.text for line in lines)
+    assert [text[:3] for text in texts] == [f"{number + 100}" for number in range(len(tops))]
+    wanted = [f"{number + 100} {words}"[: width // 18].split() for number in range(len(tops))]
+    assert [text.split() for text in texts] == wanted

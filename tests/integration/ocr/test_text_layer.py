@@ -12,7 +12,8 @@ from PIL import Image, ImageFilter
 import pdfs
 import samples
 from reading import read, read_made, texts
-from scanmend.ocr.line_models import LineModels, RecognisedLine
+from scanmend.ocr.line_models import LineModels
+from scanmend.ocr.long_lines import RecognisedLine
 from scanmend.ocr.rapidocr_internals import Pixels
 
 CASES = Path(__file__).parents[2] / "cases"

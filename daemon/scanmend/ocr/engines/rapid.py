@@ -9,12 +9,11 @@ import importlib.metadata
 from scanmend.errors import EngineUnusable
 from scanmend.languages import RAPIDOCR_LANGUAGES, listed, unread_by_rapidocr
 from scanmend.ocr import detection, line_models
-from scanmend.ocr.detection import as_bgr, bounds, crop
-from scanmend.ocr.engines.base import Reading, Segment, UprightPage
-from scanmend.ocr.line_models import LineModels, RecognisedLine
-from scanmend.page import Box, EngineInfo
-
-MIN_LINE_CONFIDENCE = 0.6  # below it, a line is noise, a picture or a stain
+from scanmend.ocr.detection import as_bgr
+from scanmend.ocr.engines.base import Reading, UprightPage
+from scanmend.ocr.line_models import LineModels
+from scanmend.ocr.turned import MIN_LINE_CONFIDENCE, read_lines
+from scanmend.page import EngineInfo
 
 
 class Rapid:
@@ -55,17 +54,4 @@ class Rapid:
         if coarse is None:
             coarse = self._models.find_lines(pixels)
         quads = self._models.find_all_lines(pixels, coarse)
-        lines = self._models.recognise([crop(pixels, quad) for quad in quads])
-        segments = (
-            _segment(line, bounds(quad))
-            for quad, line in zip(quads, lines, strict=True)
-            if line.text and line.confidence >= MIN_LINE_CONFIDENCE
-        )
-        return Reading(tuple(segments))
-
-
-def _segment(line: RecognisedLine, box: Box) -> Segment:
-    spaces = tuple(
-        (box.x0 + middle * box.width, width * box.width) for middle, width in line.spaces
-    )
-    return Segment(line.text, box, line.confidence, line.unsure, spaces, line.doubts)
+        return Reading(tuple(read_lines(self._models, pixels, quads)))
