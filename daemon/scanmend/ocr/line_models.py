@@ -132,7 +132,12 @@ def decode(probabilities: Probabilities, alphabet: Sequence[str], width: float) 
     confidence = float(np.mean(confidences)) if confidences else 0.0
     line = "".join(text)
     doubts = _doubts(probabilities, alphabet, line, steps)
-    return RecognisedLine(line, confidence, tuple(unsure), tuple(spaces), doubts)
+    places = tuple(
+        (step + 0.5) * RECOGNISER_STEP_PX / width
+        for character, step in zip(line, steps, strict=True)
+        if character != " "
+    )
+    return RecognisedLine(line, confidence, tuple(unsure), tuple(spaces), doubts, places)
 
 
 def _doubts(

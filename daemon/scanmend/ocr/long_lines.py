@@ -26,7 +26,8 @@ class RecognisedLine:
     """One recognised line.
 
     ``confidence``: 0..1. ``unsure``: offsets of unsure characters. ``spaces``: middle and width of each space, as
-    shares of the crop's width. ``doubts``: the alternatives to what was read, from left to right.
+    shares of the crop's width. ``doubts``: the alternatives to what was read, from left to right. ``places``: middle of
+    each character but spaces, as a share of the crop's width.
     """
 
     text: str
@@ -34,6 +35,7 @@ class RecognisedLine:
     unsure: tuple[int, ...] = ()
     spaces: tuple[tuple[float, float], ...] = ()
     doubts: tuple[CharAlternatives, ...] = ()
+    places: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,5 +111,6 @@ def joined_line(parts: Sequence[LinePart], lines: Sequence[RecognisedLine]) -> R
             unsure=whole.unsure + tuple(start + n for n in line.unsure),
             spaces=whole.spaces + spaces,
             doubts=whole.doubts + tuple(doubt.moved(start) for doubt in line.doubts),
+            places=whole.places + tuple(part.start + place * share for place in line.places),
         )
     return whole
