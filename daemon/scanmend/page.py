@@ -107,7 +107,8 @@ class Line:
     ``confidence``: 0 to 1, or None if the source has none (a PDF's own text). ``block``: index of the block (column,
     paragraph, table) on the page; an empty line is published between blocks. ``unsure``: indices of the characters that
     the engine doubted. ``doubts``: the alternatives that it considered, from left to right. Both are None if the engine
-    does not report them.
+    does not report them. ``turn``: degrees clockwise (0 to 359) from the direction in which the page's lines run to that
+    of this line: 90 reads down, 270 up.
     """
 
     text: str
@@ -117,6 +118,7 @@ class Line:
     unsure: tuple[int, ...] | None = None
     doubts: tuple[CharAlternatives, ...] | None = None
     source: TextSource = TextSource.RECOGNISED
+    turn: Annotated[int, Meta(ge=0, lt=360)] = 0
 
     @property
     def exact(self) -> bool:

@@ -132,6 +132,7 @@ def _line(line: Line, text: str, edits: list[dict[str, Any]]) -> dict[str, Any]:
         "text": text,
         "source": line.source,
         "box": _rounded(line.box),
+        "turn": line.turn,
         "confidence": None if line.confidence is None else round(line.confidence, 4),
         "unsure": None if line.unsure is None else list(line.unsure),
         "block": line.block,

@@ -13,6 +13,7 @@ import functools
 import math
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 
 from scanmend.ocr import detection, rapidocr_internals
 from scanmend.ocr.detection import Quad
-from scanmend.ocr.long_lines import RecognisedLine, joined_line, parts_of
+from scanmend.ocr.long_lines import RecognisedLine, joined_line, parts_of, skipped_ink
 from scanmend.ocr.rapidocr_internals import Pixels
 from scanmend.page import CharAlternatives
 
@@ -63,10 +64,14 @@ class LineModels:
     def recognise(self, crops: Sequence[Pixels]) -> list[RecognisedLine]:
         """Return the text of each line, given as a picture (BGR)."""
         parts = [parts_of(crop) for crop in crops]
-        lines = iter(self._recognise([part.pixels for line in parts for part in line]))
-        return [
-            joined_line(line, [next(lines) for _ in line]) if len(line) > 1 else next(lines)
+        read = iter(self._recognise([part.pixels for line in parts for part in line]))
+        lines = [
+            joined_line(line, [next(read) for _ in line]) if len(line) > 1 else next(read)
             for line in parts
+        ]
+        return [
+            replace(line, skipped=skipped_ink(crop, line.places))
+            for line, crop in zip(lines, crops, strict=True)
         ]
 
     def _recognise(self, crops: Sequence[Pixels]) -> list[RecognisedLine]:

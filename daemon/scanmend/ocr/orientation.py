@@ -1,7 +1,8 @@
 """Find out which way up a page lies, from its text: for the page as a whole, never line by line.
 
 The detector tells whether the lines run across or down. The recogniser reads some of them both ways round; the way with
-the higher confidence is up. In doubt the page stays as it is.
+the higher confidence is up. In doubt the page stays as it is, and it is turned only toward a reading that is itself good:
+of 32 pages in scripts that the engine can't read, the better way of lines without figures had .84 at most (Greek).
 
 The models are RapidOCR's, whatever engine reads the page: of 15 pages (receipts, typed and drawn ones) in each of the
 four directions they turned all 60 upright, Tesseract's own orientation detection (OSD) 47.
@@ -15,12 +16,13 @@ from scanmend.ocr.engines.base import UprightPage
 from scanmend.ocr.line_models import LineModels
 from scanmend.ocr.rapidocr_internals import Pixels
 
-SAMPLED_LINES = 6  # that the recogniser reads
+SAMPLED_LINES, SAMPLED_LINES_IN_DOUBT = 6, 24  # that the recogniser reads
 SURE_OF_DIRECTION = 0.9  # confidence from which the lines are not read the other way round
+MIN_DIRECTION_CONFIDENCE = 0.85  # of the way to which a page is turned
 MIN_DIRECTION_MARGIN = 0.1  # between the confidences of the two ways round
 MIN_SLENDERNESS = 2.0  # length over height of a line that shows a direction
 MIN_SIDEWAYS_SHARE = 0.7  # of all lines' length that runs down the page if it lies on its side
-MIN_DIRECTION_CHARACTERS = 8  # letters and digits that must be recognised for a page to be turned
+MIN_DIRECTION_CHARACTERS = 8  # letters and digits that must be recognised that way
 
 
 def upright(image: Image, dpi: float, models: LineModels) -> UprightPage:
@@ -40,21 +42,23 @@ def _turn(models: LineModels, pixels: Pixels, lines: list[Quad]) -> int:
         return 0
     down = sum(_length(quad) for quad in lines if _runs_down(quad))
     sideways = down > MIN_SIDEWAYS_SHARE * sum(map(_length, lines))
-    sample = _sample([quad for quad in lines if _runs_down(quad) == sideways])
-    crops = [crop(pixels, quad) for quad in sample]
-    as_is, characters = _confidence(models, crops)
-    if not sideways and as_is >= SURE_OF_DIRECTION:
-        return 0
-    around = [cv2.rotate(picture, cv2.ROTATE_180) for picture in crops]
-    turned, characters_turned = _confidence(models, around)
-    if (
-        max(characters, characters_turned) < MIN_DIRECTION_CHARACTERS
-        or abs(turned - as_is) < MIN_DIRECTION_MARGIN
-    ):
-        return 0
-    if sideways:
-        return 270 if as_is > turned else 90
-    return 180 if turned > as_is else 0
+    chosen = [quad for quad in lines if _runs_down(quad) == sideways]
+    for count in (SAMPLED_LINES, SAMPLED_LINES_IN_DOUBT):
+        crops = [crop(pixels, quad) for quad in _sample(chosen, count)]
+        as_is, characters = _confidence(models, crops)
+        if not sideways and as_is >= SURE_OF_DIRECTION:
+            return 0
+        around = [cv2.rotate(picture, cv2.ROTATE_180) for picture in crops]
+        turned, characters_turned = _confidence(models, around)
+        best, best_characters = max((as_is, characters), (turned, characters_turned))
+        if best < MIN_DIRECTION_CONFIDENCE or best_characters < MIN_DIRECTION_CHARACTERS:
+            return 0
+        if abs(turned - as_is) >= MIN_DIRECTION_MARGIN:
+            is_around = turned > as_is
+            if sideways:
+                return 90 if is_around else 270
+            return 180 if is_around else 0
+    return 0
 
 
 def _confidence(models: LineModels, crops: list[Pixels]) -> tuple[float, int]:
@@ -66,12 +70,12 @@ def _confidence(models: LineModels, crops: list[Pixels]) -> tuple[float, int]:
     return (weighted / total if total else 0.0), total
 
 
-def _sample(quads: list[Quad]) -> list[Quad]:
-    """Return some of the longer lines, spread over their lengths: short lines show little, long ones take time."""
+def _sample(quads: list[Quad], count: int) -> list[Quad]:
+    """Return ``count`` of the longer lines, spread over their lengths: short lines show little, long ones take time."""
     ranked = sorted(quads, key=_length)
     longer = ranked[len(ranked) // 3 :] or ranked
-    step = max(1, len(longer) // SAMPLED_LINES)
-    return longer[::step][:SAMPLED_LINES]
+    step = max(1, len(longer) // count)
+    return longer[::step][:count]
 
 
 def _length(quad: Quad) -> float:

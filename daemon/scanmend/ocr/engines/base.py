@@ -6,6 +6,7 @@ from typing import Any, Protocol, Self
 from numpy.typing import NDArray
 from PIL.Image import Image
 
+from scanmend.ocr.frames import UPRIGHT, Frame
 from scanmend.page import Box, CharAlternatives, EngineInfo, TextSource
 
 
@@ -13,9 +14,10 @@ from scanmend.page import Box, CharAlternatives, EngineInfo, TextSource
 class Segment:
     """A piece of text as an engine returns it: usually the words of one line.
 
-    ``box``: in pixels of the upright page. ``confidence``: 0..1, or None if the source has none. ``unsure``, ``doubts``
-    and ``source``: as in ``page.Line``. ``spaces``: middle and width of each space of ``text``, in pixels of the page;
-    empty if the engine does not tell.
+    ``box``: in pixels of the upright page. ``frame``: the frame along its direction of reading; ``level``: its box in that
+    frame, None if it is upright. ``confidence``: 0..1, or None if the source has none. ``unsure``, ``doubts``
+    and ``source``: as in ``page.Line``. ``spaces``: middle and width of each space of ``text``, in pixels of the page or of
+    its frame; empty if the engine does not tell.
     """
 
     text: str
@@ -25,6 +27,8 @@ class Segment:
     spaces: tuple[tuple[float, float], ...] = ()
     doubts: tuple[CharAlternatives, ...] | None = None
     source: TextSource = TextSource.RECOGNISED
+    frame: Frame = UPRIGHT
+    level: Box | None = None
 
     def part(self, start: int, end: int, box: Box, spaces: tuple[tuple[float, float], ...]) -> Self:
         """Return the characters from ``start`` to ``end`` as a segment with this box and these spaces.

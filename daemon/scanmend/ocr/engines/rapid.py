@@ -5,27 +5,16 @@ RapidOCR's classifier is not used, since it turns single lines upside down; ``or
 """
 
 import importlib.metadata
-import itertools
 
 from scanmend.errors import EngineUnusable
 from scanmend.languages import RAPIDOCR_LANGUAGES, listed, unread_by_rapidocr
 from scanmend.ocr import detection, line_models
-from scanmend.ocr.detection import as_bgr, bounds, crop
-from scanmend.ocr.engines.base import Reading, Segment, UprightPage
+from scanmend.ocr.detection import as_bgr
+from scanmend.ocr.engines.base import Reading, UprightPage
 from scanmend.ocr.line_models import LineModels
-from scanmend.ocr.long_lines import RecognisedLine
-from scanmend.ocr.rapidocr_internals import Pixels
-from scanmend.ocr.readability import (
-    LIMITS_OF_RAPIDOCR,
-    FoundLine,
-    is_unreadable,
-    places_left_out,
-    skipped_ink,
-    warning_of,
-)
-from scanmend.page import Box, EngineInfo
-
-MIN_LINE_CONFIDENCE = 0.6  # below it, a line is noise, a picture or a stain
+from scanmend.ocr.readability import reading_of
+from scanmend.ocr.turned import MIN_LINE_CONFIDENCE, found_lines
+from scanmend.page import EngineInfo
 
 
 class Rapid:
@@ -66,36 +55,4 @@ class Rapid:
         if coarse is None:
             coarse = self._models.find_lines(pixels)
         quads = self._models.find_all_lines(pixels, coarse)
-        crops = [crop(pixels, quad) for quad in quads]
-        lines = self._models.recognise(crops)
-        boxes = [bounds(quad) for quad in quads]
-        found = [_found(line, picture) for line, picture in zip(lines, crops, strict=True)]
-        unreadable = is_unreadable(found)
-        least = LIMITS_OF_RAPIDOCR.line if unreadable else MIN_LINE_CONFIDENCE
-        segments = (
-            _segment(line, box)
-            for box, line in zip(boxes, lines, strict=True)
-            if line.text and line.confidence >= least
-        )
-        if not unreadable:
-            return Reading(tuple(segments))
-        places = (places_left_out(line, box) for line, box in zip(found, boxes, strict=True))
-        return Reading(
-            tuple(segments),
-            warnings=(warning_of("rapidocr", self._languages),),
-            unreadable_script=True,
-            unread=tuple(itertools.chain.from_iterable(places)),
-        )
-
-
-def _found(line: RecognisedLine, picture: Pixels) -> FoundLine:
-    height, width = picture.shape[:2]
-    skipped = skipped_ink(picture, line.places)
-    return FoundLine(line.text, line.confidence, width, height, LIMITS_OF_RAPIDOCR, skipped)
-
-
-def _segment(line: RecognisedLine, box: Box) -> Segment:
-    spaces = tuple(
-        (box.x0 + middle * box.width, width * box.width) for middle, width in line.spaces
-    )
-    return Segment(line.text, box, line.confidence, line.unsure, spaces, line.doubts)
+        return reading_of(found_lines(self._models, pixels, quads), "rapidocr", self._languages)

@@ -8,7 +8,7 @@ from itertools import groupby, pairwise
 from statistics import median
 
 from scanmend.ocr.bidi import is_right_to_left
-from scanmend.ocr.pdf.frames import Frame, angle_between
+from scanmend.ocr.frames import Frame, angle_between
 from scanmend.ocr.pdf.glyphs import Glyph, GlyphGap, advance
 
 # in ems

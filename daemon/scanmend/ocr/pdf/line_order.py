@@ -4,10 +4,11 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 
+from scanmend.ocr.directions import arrange_directions
 from scanmend.ocr.engines.base import Segment
+from scanmend.ocr.frames import Frame, angle_between
 from scanmend.ocr.layout import arrange
 from scanmend.ocr.pdf.coverage import MIN_COVERED_SHARE, share_covered
-from scanmend.ocr.pdf.frames import Frame, angle_between
 from scanmend.ocr.pdf.geometry import scaled, turned
 from scanmend.ocr.pdf.runs import Run
 from scanmend.ocr.pdf.text_layer import TextLayer
@@ -40,7 +41,7 @@ def lines_in_order(
             main.append(Segment(run.text, box, None, source=source))
         else:
             others.setdefault(_known_frame(run.frame, others), []).append((run, source))
-    groups = [arrange(main)]
+    groups = [arrange_directions(main, arrange)]
     groups += [_arranged(frame, runs, turn, size) for frame, runs in others.items()]
     if _characters(groups[0]) < max(map(_characters, groups[1:]), default=0):
         groups.sort(key=lambda group: -_characters(group))

@@ -15,6 +15,7 @@ from itertools import pairwise
 from statistics import median
 
 from scanmend.ocr.bidi import logical_order
+from scanmend.ocr.frames import Frame
 from scanmend.ocr.pdf.chains import (
     COLUMN,
     MAX_BACKSTEP,
@@ -25,7 +26,6 @@ from scanmend.ocr.pdf.chains import (
     chains_of,
     is_wide,
 )
-from scanmend.ocr.pdf.frames import Frame
 from scanmend.ocr.pdf.glyphs import Glyph, GlyphGap
 from scanmend.ocr.pdf.overprints import without_overprints
 from scanmend.page import Box

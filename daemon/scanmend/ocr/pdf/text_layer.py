@@ -9,6 +9,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from scanmend.ocr.frames import angle_between
 from scanmend.ocr.line_models import LineModels
 from scanmend.ocr.pdf.agreement import (
     MAX_UNLIKE_AGREEMENT,
@@ -20,7 +21,6 @@ from scanmend.ocr.pdf.characters import MAX_CHARACTERS, GlyphReader
 from scanmend.ocr.pdf.combining import combined
 from scanmend.ocr.pdf.comparison import ExcerptReader
 from scanmend.ocr.pdf.coverage import find_lines, share_on, uncovered
-from scanmend.ocr.pdf.frames import angle_between
 from scanmend.ocr.pdf.geometry import scaled
 from scanmend.ocr.pdf.glyphs import UNMAPPED, Glyph, GlyphGap
 from scanmend.ocr.pdf.open_page import OpenPage

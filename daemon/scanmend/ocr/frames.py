@@ -50,3 +50,6 @@ class Frame:
 def angle_between(first: float, second: float) -> float:
     """Return the angle between two directions, 0 to 180 degrees."""
     return abs((first - second + 180) % 360 - 180)
+
+
+UPRIGHT = Frame(0.0)

@@ -1,0 +1,373 @@
+"""Recognise the lines of an upright page, each in its own direction: notes in the margin, axis titles, stamps, labels.
+
+The detector returns a line with its slope, but not which way up it is. So a line that runs up or down the page is
+recognised both ways, and the surer reading counts: `a 2 ] 2 :801` at .63, against `arXiv:2103.15348v2 [cs.CV] 21 Jun
+2021` at .99. Lines beside each other decide together, since figures such as 6 and 9 read well either way. A line that
+runs across the page is recognised as it is. The other way up is tried only where lines together read badly.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from scanmend.ocr import quads as geometry
+from scanmend.ocr.detection import Quad, bounds, crop
+from scanmend.ocr.engines.base import Segment
+from scanmend.ocr.frames import UPRIGHT, Frame, angle_between
+from scanmend.ocr.line_models import LineModels
+from scanmend.ocr.long_lines import RecognisedLine
+from scanmend.ocr.rapidocr_internals import Pixels
+from scanmend.ocr.readability import LIMITS_OF_RAPIDOCR, FoundLine
+
+MIN_LINE_CONFIDENCE = 0.6  # below it, a line is noise, a picture or a stain
+# A lone character is at most so slender, as "1" or "!". It shows no direction and is read upright.
+MAX_LONE_SLENDERNESS = 2.3
+MIN_STEEP_SLENDERNESS = 1.2  # from which a line that runs up or down the page may be turned
+SURE_OF_TURNED = 0.9  # confidence from which a turned line proves its direction
+MIN_PROVING_CHARACTERS = 4  # letters and digits of a line that proves its direction
+MIN_TURNED_CONFIDENCE = 0.8  # of a line without a neighbour that proves its direction
+MIN_TURNED_CHARACTERS = 2  # letters and digits of such a line; a rule reads as one character
+FEWER_CHARACTERS_PENALTY = (
+    0.1  # of a reading that has less than half as many characters as the other one
+)
+MIN_TILT = 5.0  # degrees against the page, from which a line has a direction of its own
+MAX_SLOPE_ERROR = 3.0  # degrees from a right angle, within which a line runs at a right angle
+MIN_TILT_SLENDERNESS = 3.0  # of such a line: the slope of a shorter one is not exact
+SAME_DIRECTION = 7.0  # degrees within which lines have the same direction
+# in heights of the higher one of two lines
+MAX_TURNED_WORD_GAP = (
+    1.2  # from the end of a turned line to the middle of a short word that continues it
+)
+CELL_MARGIN = 0.5  # around a turned group, within which short lines belong to it
+MAX_ALONG, MAX_BETWEEN = (
+    12.0,
+    3.0,
+)  # gaps in and across the direction of reading, between lines of one group
+MIN_LINES_WITH_CELLS = 3  # of a turned group whose short cells are turned as well
+BAD_READING = 0.85  # confidence below which a line may stand upside down
+MIN_UPSIDE_DOWN_LINES = 2
+MIN_UPSIDE_DOWN_CHARACTERS = 10  # letters and digits of upside-down lines together
+MIN_GAIN = 0.02  # by which a reading is surer the other way up
+PROBED_LINES = 3  # that are read the other way up before their neighbours are
+
+
+@dataclass(slots=True, eq=False)
+class _Found:
+    """One line that the detector found, and how it is read.
+
+    ``angle``: of the direction of reading, in degrees anti-clockwise. ``line``: the reading; None before it was read.
+    """
+
+    quad: Quad
+    axis: float
+    slenderness: float
+    angle: float = 0.0
+    line: RecognisedLine | None = None
+    refused: bool = False
+
+    @property
+    def confidence(self) -> float:
+        """Return the confidence of the reading; 0 if it has no text."""
+        return self.line.confidence if self.line and self.line.text else 0.0
+
+
+def found_lines(models: LineModels, pixels: Pixels, quads: Sequence[Quad]) -> list[FoundLine]:
+    """Return what was made of each line of an upright page at these quadrangles. ``pixels``: BGR."""
+    found = [_Found(q, geometry.axis_angle(q), geometry.slenderness(q)) for q in quads]
+    steep = [f for f in found if geometry.is_steep(f.axis) and not _may_be_lone(f)]
+    level = [f for f in found if not geometry.is_steep(f.axis) or _may_be_lone(f)]
+    _TurnedReader(models, pixels).read(level, steep)
+    return [
+        FoundLine(
+            _segment(f, f.line),
+            f.slenderness,
+            LIMITS_OF_RAPIDOCR,
+            f.line.skipped,
+            is_text=bool(f.line.text) and f.confidence >= MIN_LINE_CONFIDENCE,
+        )
+        for f in found
+        if f.line and not f.refused
+    ]
+
+
+class _TurnedReader:
+    """Recognises the lines of one page. ``pixels``: BGR."""
+
+    def __init__(self, models: LineModels, pixels: Pixels) -> None:
+        self._models = models
+        self._pixels = pixels
+
+    def read(self, level: list[_Found], steep: list[_Found]) -> None:
+        """Recognise lines across the page as they are, and the others both ways."""
+        ways = [(f, f.axis + turn) for f in steep for turn in (0.0, 180.0)]
+        crops = [_upright_crop(self._pixels, f) for f in level]
+        crops += [geometry.crop_along(self._pixels, f.quad, angle) for f, angle in ways]
+        lines = self._models.recognise(crops)
+        for f, line in zip(level, lines, strict=False):
+            f.line = line
+        turned = lines[len(level) :]
+        both = {
+            id(f): (up, down) for f, up, down in zip(steep, turned[::2], turned[1::2], strict=True)
+        }
+        doubtful = [
+            f for f in level if _is_short_and_steep(f) and f.confidence < MIN_TURNED_CONFIDENCE
+        ]
+        both |= self._both_ways(doubtful)
+        for group in _groups(steep + doubtful):
+            _decide(group, both)
+            self._turn_cells(group, level)
+        self._turn_upside_down(level)
+        for group in _groups([f for f in level if _is_tilted(f)]):
+            _tilt(group, level)
+
+    def _both_ways(
+        self, found: Sequence[_Found]
+    ) -> dict[int, tuple[RecognisedLine, RecognisedLine]]:
+        """Return the readings of lines along their axes, and the other way round."""
+        lines = self._along([(f, f.axis + turn) for f in found for turn in (0.0, 180.0)])
+        return {
+            id(f): (up, down) for f, up, down in zip(found, lines[::2], lines[1::2], strict=True)
+        }
+
+    def _along(self, ways: Sequence[tuple[_Found, float]]) -> list[RecognisedLine]:
+        return self._models.recognise(
+            [geometry.crop_along(self._pixels, f.quad, angle) for f, angle in ways]
+        )
+
+    def _turn_cells(self, group: list[_Found], level: list[_Found]) -> None:
+        """Read short lines in the direction of a turned group: cells of its table, and words that continue its lines.
+
+        A short line, as a lone figure, has no direction of its own.
+        """
+        proven = [f for f in group if not f.refused and f.angle]
+        if not proven:
+            return
+        frame = Frame(proven[0].angle)
+        areas = [_Area([f], frame, along=MAX_TURNED_WORD_GAP) for f in proven]
+        if len(proven) >= MIN_LINES_WITH_CELLS:
+            areas.append(_Area(proven, frame, along=CELL_MARGIN, between=CELL_MARGIN))
+        cells = [
+            f
+            for f in level
+            if f not in group
+            and f.slenderness < MIN_TILT_SLENDERNESS
+            and any(area.holds(f.quad) for area in areas)
+        ]
+        for f, line in zip(cells, self._along([(f, frame.angle) for f in cells]), strict=True):
+            f.angle, f.line = frame.angle, line
+        if cells:
+            group += cells
+            self._turn_cells(group, level)
+
+    def _turn_upside_down(self, level: list[_Found]) -> None:
+        """Turn groups of lines that read badly as they are and well the other way up."""
+        bad = [
+            f
+            for f in level
+            if not f.angle and f.confidence < BAD_READING and f.slenderness > MAX_LONE_SLENDERNESS
+        ]
+        for group in _groups(bad):
+            if len(group) < MIN_UPSIDE_DOWN_LINES:
+                continue
+            group.sort(key=lambda f: -geometry.length(f.quad))
+            probed = self._along([(f, 180.0) for f in group[:PROBED_LINES]])
+            if not _reads_well(probed):
+                continue
+            rest = self._along([(f, 180.0) for f in group[PROBED_LINES:]])
+            for f, line in zip(group, probed + rest, strict=True):
+                if line.confidence > f.confidence:
+                    f.angle, f.line = 180.0, line
+            self._turn_beside(group, level)
+            self._turn_cells(group, level)
+
+    def _turn_beside(self, group: list[_Found], level: list[_Found]) -> None:
+        """Add to an upside-down group the lines beside it that read better that way, and those beside these."""
+        tried = list(group)
+        while beside := [
+            f
+            for f in level
+            if f not in tried and not f.angle and any(_are_neighbours(f, other) for other in group)
+        ]:
+            tried += beside
+            lines = self._along([(f, 180.0) for f in beside])
+            better = [
+                (f, line)
+                for f, line in zip(beside, lines, strict=True)
+                if f.line and _is_better(line, f.line)
+            ]
+            for f, line in better:
+                f.angle, f.line = 180.0, line
+            group += [f for f, _ in better]
+            if not better:
+                return
+
+
+# decisions ----------------------------------------------------------------------------------------
+
+
+def _decide(group: list[_Found], both: dict[int, tuple[RecognisedLine, RecognisedLine]]) -> None:
+    """Choose one of two readings for each line of a group, by those that prove a direction."""
+    votes = 0.0
+    for f in group:
+        up, down = both[id(f)]
+        votes += (_score(up, down) - _score(down, up)) * max(_alnum(up), _alnum(down))
+    axis = _mean_axis(group)
+    is_proven = any(_proves(line) for f in group for line in both[id(f)])
+    for f in group:
+        up, down = both[id(f)]
+        chosen, other = (up, down) if votes >= 0 else (down, up)
+        turn = 0.0 if votes >= 0 else 180.0
+        if _proves(other) and _score(other, chosen) > _score(chosen, other):
+            chosen, other, turn = other, chosen, 180.0 - turn
+        needed = MIN_LINE_CONFIDENCE if is_proven else MIN_TURNED_CONFIDENCE
+        is_text = chosen.confidence >= needed and (
+            is_proven or _alnum(chosen) >= MIN_TURNED_CHARACTERS
+        )
+        if f.line is not None and not (is_text and chosen.confidence > f.confidence):
+            continue  # a short line that reads better upright
+        f.angle, f.line, f.refused = _snapped(axis + turn), chosen, not is_text
+
+
+def _score(line: RecognisedLine, other: RecognisedLine) -> float:
+    """Return how well a reading is, against the reading of the same line the other way round."""
+    if not line.text:
+        return 0.0
+    fewer = 2 * _alnum(line) < _alnum(other)
+    return line.confidence - (FEWER_CHARACTERS_PENALTY if fewer else 0.0)
+
+
+def _is_better(line: RecognisedLine, other: RecognisedLine) -> bool:
+    """Return whether a reading is certain, and surer or longer than the reading of the same line the other way up."""
+    if line.confidence < SURE_OF_TURNED or len(line.text) < len(other.text):
+        return False
+    return line.confidence > other.confidence + MIN_GAIN or len(line.text) > len(other.text)
+
+
+def _proves(line: RecognisedLine) -> bool:
+    return line.confidence >= SURE_OF_TURNED and _alnum(line) >= MIN_PROVING_CHARACTERS
+
+
+def _reads_well(lines: Sequence[RecognisedLine]) -> bool:
+    """Return whether lines that were read the other way up are certainly text."""
+    characters = sum(map(_alnum, lines))
+    if characters < MIN_UPSIDE_DOWN_CHARACTERS:
+        return False
+    mean = sum(line.confidence * _alnum(line) for line in lines) / characters
+    good = sum(line.confidence >= SURE_OF_TURNED for line in lines)
+    return mean >= SURE_OF_TURNED and good >= MIN_UPSIDE_DOWN_LINES
+
+
+def _tilt(group: list[_Found], level: list[_Found]) -> None:
+    """Give the lines of a stamp, and its short lines, their common direction."""
+    angle = _snapped(_mean_axis(group))
+    inside = _Area(group, Frame(angle), along=CELL_MARGIN, between=CELL_MARGIN)
+    for f in level:
+        if f in group or (
+            not f.angle and f.slenderness < MIN_TILT_SLENDERNESS and inside.holds(f.quad)
+        ):
+            f.angle = angle
+
+
+def _alnum(line: RecognisedLine) -> int:
+    return sum(c.isalnum() for c in line.text)
+
+
+def _may_be_lone(f: _Found) -> bool:
+    return f.slenderness < MAX_LONE_SLENDERNESS
+
+
+def _is_short_and_steep(f: _Found) -> bool:
+    return geometry.is_steep(f.axis) and f.slenderness >= MIN_STEEP_SLENDERNESS
+
+
+def _is_tilted(f: _Found) -> bool:
+    """Return whether a line across the page certainly slopes."""
+    return not f.angle and abs(f.axis) >= MIN_TILT and f.slenderness >= MIN_TILT_SLENDERNESS
+
+
+# places -------------------------------------------------------------------------------------------
+
+
+class _Area:
+    """The rectangle around lines in their frame, wider by ``along`` and ``between`` (heights of the highest line)."""
+
+    def __init__(
+        self, lines: Sequence[_Found], frame: Frame, *, along: float, between: float = 0.0
+    ) -> None:
+        boxes = [geometry.level_box(f.quad, frame) for f in lines]
+        height = max(geometry.thickness(f.quad) for f in lines)
+        self._frame = frame
+        self._left = min(b.x0 for b in boxes) - along * height
+        self._right = max(b.x1 for b in boxes) + along * height
+        self._top = min(b.y0 for b in boxes) - between * height
+        self._bottom = max(b.y1 for b in boxes) + between * height
+
+    def holds(self, quad: Quad) -> bool:
+        """Return whether the middle of a line lies in this area."""
+        x, y = quad.mean(axis=0)
+        u, w = self._frame.point(float(x), float(y))
+        return self._left <= u <= self._right and self._top <= w <= self._bottom
+
+
+def _groups(found: Sequence[_Found]) -> list[list[_Found]]:
+    """Return the lines in groups of neighbours with the same axis."""
+    groups = {id(f): [f] for f in found}
+    for first, second in combinations(found, 2):
+        one, other = groups[id(first)], groups[id(second)]
+        if one is not other and _are_neighbours(first, second):
+            one += other
+            for f in other:
+                groups[id(f)] = one
+    return list({id(group): group for group in groups.values()}.values())
+
+
+def _are_neighbours(first: _Found, second: _Found) -> bool:
+    lean = angle_between(2 * first.axis, 2 * second.axis) / 2
+    exact = min(first.slenderness, second.slenderness) >= MIN_TILT_SLENDERNESS
+    if lean > (SAME_DIRECTION if exact else geometry.STEEP_DEGREES):
+        return False
+    longer = max((first, second), key=lambda f: f.slenderness)
+    frame = Frame(longer.axis)
+    a, b = (geometry.level_box(f.quad, frame) for f in (first, second))
+    height = max(geometry.thickness(first.quad), geometry.thickness(second.quad))
+    along = max(a.x0, b.x0) - min(a.x1, b.x1)
+    between = max(a.y0, b.y0) - min(a.y1, b.y1)
+    return along <= MAX_ALONG * height and between <= MAX_BETWEEN * height
+
+
+def _mean_axis(found: Sequence[_Found]) -> float:
+    """Return the mean axis of lines, weighted by their lengths."""
+    weights = [geometry.length(f.quad) for f in found]
+    return float(np.average([f.axis for f in found], weights=weights))
+
+
+def _snapped(angle: float) -> float:
+    """Return the right angle beside an angle, if it is near; the slope of short lines is not exact."""
+    right = round(angle / 90) * 90.0
+    return right if abs(angle - right) < MAX_SLOPE_ERROR else angle
+
+
+def _upright_crop(pixels: Pixels, f: _Found) -> Pixels:
+    if geometry.is_steep(f.axis):
+        return geometry.crop_along(pixels, f.quad, 0.0)
+    return crop(pixels, f.quad)
+
+
+def _segment(f: _Found, line: RecognisedLine) -> Segment:
+    """Return a reading as a segment."""
+    frame = Frame(f.angle) if f.angle else UPRIGHT
+    if frame == UPRIGHT:
+        box, level = bounds(f.quad), None
+        reading = box
+    else:
+        level = reading = geometry.level_box(f.quad, frame)
+        box = frame.to_page(level)
+    spaces = tuple(
+        (reading.x0 + middle * reading.width, width * reading.width)
+        for middle, width in line.spaces
+    )
+    return Segment(
+        line.text, box, line.confidence, line.unsure, spaces, line.doubts, frame=frame, level=level
+    )
