@@ -231,7 +231,8 @@ class PageProposal:
 
     An entry is None for a line that was not requested, or that the model left out. ``bound``: the limit that cut the
     answer short. ``calls``: calls of the model's decoder, each with one batch. ``drafted``: number of tokens of the OCR
-    text that were verified; ``agreed``: how many of them the model would have written too.
+    text that were verified; ``agreed``: how many of them the model would have written too. ``note``: what went wrong with
+    some lines, for people.
     """
 
     lines: tuple[LineProposal | None, ...]
@@ -243,6 +244,7 @@ class PageProposal:
     method: str = ""
     drafted: Count = 0
     agreed: Count = 0
+    note: str = ""
 
 
 # as published -------------------------------------------------------------------------------------
@@ -288,7 +290,7 @@ class Hyphenated:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """The record of a page's correction. ``reason``: why it is OFF, NOTHING, UNAVAILABLE or FAILED."""
+    """The record of a page's correction. ``reason``: why it is OFF, NOTHING, UNAVAILABLE or FAILED, or DONE for some lines only."""
 
     status: CorrectionStatus
     reason: str = ""

@@ -70,7 +70,7 @@ class Summary:
         self.truncated |= page.truncated
         self.model = correction.model or self.model
         self.statuses[correction.status] += 1
-        self.reasons.setdefault(correction.status, correction.reason)
+        self.reasons[correction.status] = self.reasons.get(correction.status) or correction.reason
         self.profile = correction.profile or self.profile
         self.prompt_sha256 = correction.prompt_sha256 or self.prompt_sha256
         accepted = sum(edit.accepted for edit in result.edits)
