@@ -150,6 +150,14 @@ class EngineInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class PageError:
+    """The reason why a page could not be read: the ``code`` of its last error, and ``what`` happened, for people."""
+
+    code: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class PageText:
     """One page as read.
 
@@ -158,7 +166,8 @@ class PageText:
     its own. ``hidden``: text that the PDF carries and the page does not show. ``unread``: areas with ink that looks like
     text and of which no text is published. ``unreadable_script``: much of the page is in a script that the engine does not
     read, so the page is not corrected. ``truncated``: the engine returned less than the page holds (Aspose without a
-    licence). ``seconds``: duration of each stage, as "render", "ocr".
+    licence). ``seconds``: duration of each stage, as "render", "ocr". ``error``: why the page could not be read; then the
+    other values say nothing.
     """
 
     index: Count
@@ -175,6 +184,12 @@ class PageText:
     hidden: tuple[Hidden, ...] = ()
     unread: tuple[Box, ...] = ()
     unreadable_script: bool = False
+    error: PageError | None = None
+
+    @classmethod
+    def failed(cls, index: int, error: PageError) -> Self:
+        """Return a page that could not be read."""
+        return cls(index, 0, 0, 0, 0, (), EngineInfo("", ""), error=error)
 
 
 # as proposed --------------------------------------------------------------------------------------
