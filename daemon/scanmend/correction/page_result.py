@@ -55,6 +55,7 @@ def correction_of(
     """Return the record of a correction that began at ``started`` (``time.monotonic``)."""
     return Correction(
         CorrectionStatus.DONE,
+        proposal.note,
         model=proposal.model,
         profile=profile,
         prompt_sha256=prompt_sha256,

@@ -113,6 +113,9 @@ class PageCorrector:
             proposal, started, profile=profile.name, prompt_sha256=profile.prompt_sha256
         )
         self._note_gpu(proposal.model.why_gpu_unused)
+        if proposal.note:
+            where = {"document": document.name, "page": text.index + 1}
+            self._log.warning("correction incomplete", **where, reason=proposal.note)
         result = gated_result(text, proposal.lines, rules, correction)
         self._log_corrected(document, result, len(wanted))
         return result
