@@ -80,6 +80,7 @@ def _with_layer(
     engine, warnings = LAYER_INFO, layer.warnings
     segments: tuple[Segment, ...] = ()
     truncated = False
+    reading = Reading(())
     if layer.has_more:
         reader = engine_of(request)
         image = opened.render_without(layer.text_objects).image
@@ -90,6 +91,7 @@ def _with_layer(
         clock.lap("ocr")
         if segments:
             engine, truncated = reader.info(), reading.truncated
+        if segments or reading.unreadable_script:
             warnings = (*warnings, *reading.warnings)
     lines = lines_in_order(layer, segments, turn, size)
     clock.lap("layout")
@@ -108,6 +110,8 @@ def _with_layer(
         seconds=clock.seconds,
         warnings=warnings,
         hidden=hidden_on_page(layer.hidden, 1.0, turn, size),
+        unread=reading.unread,
+        unreadable_script=reading.unreadable_script,
     )
 
 
@@ -150,6 +154,8 @@ def _page_text(
         truncated=reading.truncated,
         seconds=clock.seconds,
         warnings=reading.warnings,
+        unread=reading.unread,
+        unreadable_script=reading.unreadable_script,
     )
 
 
