@@ -82,6 +82,7 @@ def _with_layer(
     engine, warnings = LAYER_INFO, layer.warnings
     segments: tuple[Segment, ...] = ()
     truncated = False
+    reading = Reading(())
     if layer.has_more:
         reader = engine_of(request)
         image = opened.render_without(layer.text_objects).image
@@ -92,6 +93,7 @@ def _with_layer(
         clock.lap("ocr")
         if segments:
             engine, truncated = reader.info(), reading.truncated
+        if segments or reading.unreadable_script:
             warnings = (*warnings, *reading.warnings)
     lines = lines_in_order(layer, segments, turn, size)
     clock.lap("layout")
@@ -110,6 +112,8 @@ def _with_layer(
         seconds=clock.seconds,
         warnings=warnings,
         hidden=hidden_on_page(layer.hidden, 1.0, turn, size),
+        unread=reading.unread,
+        unreadable_script=reading.unreadable_script,
     )
 
 
@@ -153,6 +157,8 @@ def _page_text(
         truncated=reading.truncated,
         seconds=clock.seconds,
         warnings=reading.warnings,
+        unread=reading.unread,
+        unreadable_script=reading.unreadable_script,
     )
 
 
