@@ -154,7 +154,8 @@ class PageText:
     """One page as read.
 
     ``index`` counts from 0. ``width`` and ``height``: pixels of the upright page, rendered at ``dpi``. ``rotation``:
-    degrees clockwise by which the page was turned upright (0, 90, 180, 270). ``source``: on a MIXED page, each line has
+    degrees clockwise by which the page was turned upright (0, 90, 180, 270). ``tilt``: degrees clockwise by which most of
+    its lines then slope. ``source``: on a MIXED page, each line has
     its own. ``hidden``: text that the PDF carries and the page does not show. ``unread``: areas with ink that looks like
     text and that no line covers. ``truncated``: the engine returned less than the page holds (Aspose without a
     licence). ``seconds``: duration of each stage, as "render", "ocr".
@@ -173,6 +174,7 @@ class PageText:
     warnings: tuple[str, ...] = ()
     hidden: tuple[Hidden, ...] = ()
     unread: tuple[Box, ...] = ()
+    tilt: Number = 0
 
 
 # as proposed --------------------------------------------------------------------------------------

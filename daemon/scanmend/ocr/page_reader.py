@@ -138,11 +138,12 @@ def _page_text(
 ) -> PageText:
     return PageText(
         index=request.index,
-        width=page.image.width,
-        height=page.image.height,
+        width=page.size[0],
+        height=page.size[1],
         dpi=page.dpi,
         rotation=page.turn,
-        lines=lines,
+        tilt=page.tilt,
+        lines=tuple(dataclasses.replace(line, box=page.on_page(line.box)) for line in lines),
         engine=engine,
         truncated=reading.truncated,
         seconds=clock.seconds,
