@@ -54,7 +54,7 @@ class FileSnapshot:
 
     ``path`` is relative to the inbox. ``closed``: its writer closed it, or it was renamed into the inbox, so that no
     quiet period is needed. ``waited``: it has been quiet for ``settle.doubtful``, so that an odd end is no reason to wait
-    longer.
+    longer. ``unclosed``: a program wrote to it, and no event told that it closed it.
     """
 
     path: bytes
@@ -63,6 +63,7 @@ class FileSnapshot:
     inode: int
     closed: bool = False
     waited: bool = False
+    unclosed: bool = False
 
     @classmethod
     def of(cls, path: bytes, status: os.stat_result, closed: bool = False) -> Self:

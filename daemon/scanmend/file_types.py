@@ -78,7 +78,47 @@ JPEG_2000 = FileType(  # in a JP2 container, or the bare code stream
     (b"\0\0\0\x0cjP", b"\xff\x4f\xff\x51"),
     _starts(rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51"),
 )
-FILE_TYPES = (PDF, JPEG, PNG, TIFF, WEBP, GIF, BMP, JPEG_2000)
+# ISO 23008-12 (HEIF) and AVIF: a box "ftyp" with the main brand, and often with brands that the file conforms to
+_FTYP_SIZES = range(16, 84, 4)
+_HEIF_BRANDS = (
+    b"heic",
+    b"heix",
+    b"heim",
+    b"heis",
+    b"hevc",
+    b"hevx",
+    b"hevm",
+    b"hevs",
+    b"mif1",
+    b"msf1",
+)
+_AVIF_BRANDS = (b"avif", b"avis")
+
+
+def _ftyp_marks(brands: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    return tuple(
+        size.to_bytes(4, "big") + b"ftyp" + brand for size in _FTYP_SIZES for brand in brands
+    )
+
+
+_BOX_AFTER_FTYP = rb".{4,80}?.{4}(?:meta|moov|mdat|free|skip|wide|uuid)"
+AVIF = FileType(  # before HEIF: an AVIF may have the main brand "mif1", and "avif" among the others
+    "AVIF",
+    "image/avif",
+    (".avif", ".avifs"),
+    "AVIF",
+    _ftyp_marks(_AVIF_BRANDS),
+    _starts(rb"\0\0\0.ftyp(?:avi[fs]|(?:mif1|msf1).{4}(?:.{4}){0,14}?avi[fs])" + _BOX_AFTER_FTYP),
+)
+HEIF = FileType(
+    "HEIC",
+    "image/heif",
+    (".heic", ".heif", ".hif", ".heics", ".heifs"),
+    "HEIF",
+    _ftyp_marks(_HEIF_BRANDS),
+    _starts(rb"\0\0\0.ftyp(?:" + b"|".join(_HEIF_BRANDS) + rb")" + _BOX_AFTER_FTYP),
+)
+FILE_TYPES = (PDF, JPEG, PNG, TIFF, WEBP, GIF, BMP, JPEG_2000, AVIF, HEIF)
 PICTURE_TYPES = FILE_TYPES[1:]
 NAMES = ", ".join(file_type.name for file_type in FILE_TYPES)  # for messages
 

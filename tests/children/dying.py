@@ -33,7 +33,7 @@ STEPS = {
         "path",
         lambda path, which: os.path.basename(path) == os.fsencode(which),
     ),
-    "original": ("scanmend.store.atomic", "move", "source", always),
+    "original": ("scanmend.pipeline.handover", "Original.move_to", "target", always),
     "parts": ("scanmend.store.parts", "Parts.take", "scratch", always),
     "drop": (
         "scanmend.store.parts",

@@ -115,6 +115,20 @@ def test_entries_of_the_systemd_journal_have_fields(service: Container) -> None:
     assert {e["PRIORITY"] for e in entries} == {"6"}
 
 
+def test_the_daemon_has_one_capability_and_its_children_have_none(service: Container) -> None:
+    _drop(service, "capable.pdf", pages=4)
+    _eventually(lambda: _children(service, "scanmend.ocr"), service)
+    for process, expected in (
+        (_show(service, "MainPID"), 1 << 28),  # CAP_LEASE
+        (_children(service, "scanmend.ocr")[0], 0),
+    ):
+        status = service.run("cat", f"/proc/{process}/status").stdout
+        found = re.search(r"CapEff:\s+([0-9a-f]+)", status)
+        assert found
+        assert int(found[1], 16) == expected
+    _published(service, "capable")
+
+
 @pytest.mark.parametrize("victim", ["main", "children"])
 def test_a_kill_9_loses_nothing(service: Container, victim: str) -> None:
     stem = f"killed-{victim}"

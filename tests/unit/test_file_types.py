@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pi_heif
 import pytest
 from PIL import Image
 
@@ -33,6 +34,7 @@ def test_a_damaged_file_is_recognised_by_its_marks_only(kind: FileType) -> None:
 @pytest.mark.parametrize("kind", PICTURE_TYPES, ids=lambda kind: kind.name)
 def test_media_types_agree_with_pillow(kind: FileType) -> None:
     Image.init()
+    pi_heif.register_heif_opener()
 
     assert Image.MIME[kind.pillow_format or ""] == kind.media_type
     assert file_types.by_pillow_format(kind.pillow_format or "") is kind
@@ -68,3 +70,21 @@ def test_a_pdf_without_its_header_is_recognised() -> None:
 )
 def test_other_files_are_not_taken_for_pdfs_without_a_header(data: bytes) -> None:
     assert not file_types.is_headless_pdf(_reader(data), len(data))
+
+
+@pytest.mark.parametrize(
+    ("brands", "kind"),
+    [
+        (b"avif\0\0\0\0mif1miaf", file_types.AVIF),
+        (b"mif1\0\0\0\0avifmiaf", file_types.AVIF),
+        (b"mif1\0\0\0\0mif1heic", file_types.HEIF),
+        (b"heic\0\0\0\0mif1heicmiaf", file_types.HEIF),
+        (b"isom\0\0\2\0isomiso2avc1mp41", None),
+        (b"qt  \0\0\0\0qt  ", None),
+    ],
+)
+def test_the_brands_tell_heic_avif_and_films_apart(brands: bytes, kind: FileType | None) -> None:
+    head = (8 + len(brands)).to_bytes(4, "big") + b"ftyp" + brands + b"\0\0\1\0meta" + bytes(90)
+
+    assert by_signature(head) is kind
+    assert (by_marks(head) is None) == (kind is None)

@@ -8,6 +8,7 @@ from typing import Any
 
 from scanmend.cli.arguments import Commands, add_command, load_config
 from scanmend.document import Document, Fact, FactKey, State
+from scanmend.durations import duration_text
 from scanmend.service.status import (
     IN_WORK,
     Status,
@@ -38,18 +39,19 @@ def run(options: argparse.Namespace) -> int:
     """Print the status; with --check, return 1 if something is wrong."""
     settings = load_config(options)
     status = read_status(settings)
-    found = troubles(status, time.time())
+    now = time.time()
+    found = troubles(status, now)
     if options.json:
         print(json.dumps({**as_json(status), "troubles": found}, indent=1))
     elif options.check:
         print("\n".join(found) or "ok")
     else:
-        print(as_text(status, settings.folders.inbox))
+        print(as_text(status, settings.folders.inbox, now))
     return 1 if options.check and found else 0
 
 
-def as_text(status: Status, inbox: str) -> str:
-    """Return the status for people, with some lines for each state."""
+def as_text(status: Status, inbox: str, now: float) -> str:
+    """Return the status for people, with some lines for each state. ``now``: seconds since the epoch."""
     lines = [
         _line("daemon", f"running, process {status.process}" if status.process else "not running"),
         _line("inbox", inbox),
@@ -60,7 +62,8 @@ def as_text(status: Status, inbox: str) -> str:
     ]
     for document in status.waiting:
         since = time_text(document.first_seen)
-        lines.append(f"{_INDENT}{document.name}: {document.reason}, since {since}")
+        waited = duration_text(max(0.0, now - document.first_seen))
+        lines.append(f"{_INDENT}{document.name}: {document.reason}, since {since} ({waited})")
     if status.unclaimed:
         lines.append(_line("unclaimed", sum(group.count for group in status.unclaimed)))
         lines += [f"{_INDENT}{unclaimed_text(group)}" for group in status.unclaimed]

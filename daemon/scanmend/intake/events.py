@@ -11,15 +11,21 @@ class RetryOn(enum.Enum):
     TIMER = "a pause that grows"
     QUIET = "settle.doubtful without a change"
     CHANGE = "a change of the file: this version was tried and does not open"
+    CLOSE = "the end of its writer, for which it is looked at again and again"
     REACH = "a pause that grows, for ever: the file can't be read now, which is not its fault"
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Look at this path. ``closed``: its writer closed it, or it was renamed into place."""
+    """Look at this path.
+
+    ``closed``: its writer closed it, or it was renamed into place. ``written``: a program wrote to it, and has not closed
+    it yet.
+    """
 
     path: bytes
     closed: bool = False
+    written: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,11 @@ class FolderArrived:
 @dataclass(frozen=True, slots=True)
 class ScanNow:
     """Scan the whole inbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventsLost:
+    """Events of the kernel may have been lost: scan the whole inbox, and trust no close to be reported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,5 +73,5 @@ class InWorkElsewhere:
     retry_within: float
 
 
-WatcherEvent = Look | FolderArrived | ScanNow | Claimed | NotReady | InWorkElsewhere
+WatcherEvent = Look | FolderArrived | ScanNow | EventsLost | Claimed | NotReady | InWorkElsewhere
 Events = queue.SimpleQueue[WatcherEvent]

@@ -1,14 +1,17 @@
 """Tell where a claimed file is, and whether it is still the one that was claimed."""
 
+import contextlib
 import enum
 import errno
 import os
 import stat
+from collections.abc import Iterator
 
 from scanmend.document import Document, FileSnapshot
 from scanmend.errors import FolderGone, MachineError, PathUnusable, show
+from scanmend.intake.writers import Writers, open_for_reading, without_writers
 from scanmend.store.atomic import sha256_of
-from scanmend.store.mounts import Root
+from scanmend.store.mounts import Root, mount_of
 from scanmend.store.parts import Parts
 
 # errors that any other file would meet as well
@@ -33,6 +36,7 @@ class Inbox:
         self.parts = parts
         self.path = os.fsencode(root.path)
         self._root = root
+        self._shares: dict[int, bool] = {}  # device number -> whether its files are on a share
 
     def absolute(self, relative: bytes) -> bytes:
         """Return the absolute path of a file in the inbox."""
@@ -77,8 +81,31 @@ class Inbox:
         root = os.path.realpath(self.path)
         return os.path.realpath(os.path.join(root, folder)) == os.path.join(root, folder)
 
+    def writers_of(self, fd: int) -> Writers:
+        """Return whether a program has this open file of the inbox open for writing, too."""
+        with self.without_writers(fd) as writers:
+            return writers
+
+    @contextlib.contextmanager
+    def without_writers(self, fd: int) -> Iterator[Writers]:
+        """Do as ``writers.without_writers``, but ask nothing of a share: its kernel does not see all its writers."""
+        if self._is_on_share(fd):
+            yield Writers.UNKNOWN
+            return
+        with without_writers(fd) as writers:
+            yield writers
+
+    def _is_on_share(self, fd: int) -> bool:
+        device = os.fstat(fd).st_dev
+        if device not in self._shares:
+            self._shares[device] = mount_of(f"/proc/self/fd/{fd}").network
+        return self._shares[device]
+
     def change(self, document: Document) -> Change | None:
-        """Return what happened to the claimed file; None while it is unchanged. Raise as ``snapshot`` does."""
+        """Return what happened to the claimed file; None while it is unchanged. Raise as ``snapshot`` does.
+
+        A file of the same size, mtime and inode counts as unchanged; ``content_change`` reads it.
+        """
         if document.part is not None:
             return None if self.holds(document) else Change.PART_REMOVED
         now = self.snapshot(document.path)
@@ -87,6 +114,19 @@ class Inbox:
         if now.identity != document.identity and not self._has_same_content(now, document):
             return Change.REPLACED
         return None
+
+    def content_change(self, document: Document) -> Change | None:
+        """Return what happened to the claimed file, by its content: a program may have set its mtime back.
+
+        Raise as ``snapshot`` does.
+        """
+        change = self.change(document)
+        if change or document.part is not None or not document.sha256:
+            return change
+        now = self.snapshot(document.path)
+        if now is None:
+            return Change.TAKEN
+        return None if self._has_same_content(now, document) else Change.REPLACED
 
     def _has_same_content(self, now: FileSnapshot, document: Document) -> bool:
         """Return whether only the mtime or the inode changed, as after a visit of a NAS or a virus scanner."""
@@ -100,7 +140,7 @@ class Inbox:
     def blamed(self, error: MachineError, document: Document) -> MachineError:
         """Return PathUnusable in place of a child's error if the document's own file can't be opened; else the error."""
         try:
-            os.close(os.open(self.file(document), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK))
+            os.close(open_for_reading(self.file(document)))
         except OSError as failure:
             if self._root.check() is None and failure.errno not in MACHINE_WIDE:
                 return PathUnusable(f"{document.name}: can't be opened: {failure.strerror}")

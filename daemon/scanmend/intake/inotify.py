@@ -8,7 +8,7 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers.inotify import InotifyObserver
 from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
 
-from scanmend.intake.events import Events, FolderArrived, Look, ScanNow, WatcherEvent
+from scanmend.intake.events import Events, EventsLost, FolderArrived, Look, WatcherEvent
 
 RENAME_PAIRING_SECONDS = 0.02
 # that an observer may take to end; then its thread, a daemon thread, is left behind
@@ -86,8 +86,9 @@ class _Handler(FileSystemEventHandler):
 def _translated(path: bytes, event: FileSystemEvent, *, arrived: bool) -> WatcherEvent:
     if event.is_directory and event.event_type in ("created", "moved"):
         return FolderArrived(path)
-    closed = not event.is_directory and (arrived or event.event_type == "closed")
-    return Look(path, closed=closed)
+    is_file = not event.is_directory
+    closed = is_file and (arrived or event.event_type == "closed")
+    return Look(path, closed=closed, written=is_file and event.event_type == "modified")
 
 
 class OverflowListener(logging.Handler):
@@ -100,4 +101,4 @@ class OverflowListener(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Ask for a scan if the log entry is about lost events."""
         if "lost" in record.getMessage() or "overflow" in record.getMessage().lower():
-            self._events.put(ScanNow())
+            self._events.put(EventsLost())

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from io import BufferedReader
 
 from scanmend.document import FileSnapshot
-from scanmend.intake.completeness import Incomplete, PossiblyIncomplete, is_complete
+from scanmend.intake.completeness import Incomplete, PossiblyIncomplete, Unknown, is_complete
 from scanmend.intake.events import NotReady, RetryOn
 from scanmend.intake.inbox import Inbox
+from scanmend.intake.writers import STILL_OPEN, Writers, open_for_reading
 
 # errors of an open after which there is no such file any more: it is gone, or a link by now
 _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
@@ -40,7 +41,7 @@ def inspect(
     if inbox.snapshot(path) is None:  # gone, or behind a folder that became a link
         return NotReady(path, "gone")
     try:
-        fd = os.open(inbox.absolute(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        fd = open_for_reading(inbox.absolute(path))
     except OSError as error:
         if error.errno in _GONE:
             return NotReady(path, error.strerror or "gone")
@@ -58,9 +59,14 @@ def _inspect_open(
     path = snapshot.path
     if not _is_same(file, snapshot):
         return NotReady(path, "still changing")
+    verdict = is_complete(file, snapshot.size) if snapshot.size <= max_bytes else Unknown()
+    if _is_held_open(inbox, snapshot, file):
+        reason = STILL_OPEN
+        if isinstance(verdict, Incomplete | PossiblyIncomplete):
+            reason = f"{STILL_OPEN}; incomplete: {verdict.why}"
+        return NotReady(path, reason, RetryOn.CLOSE)
     found: Claimable | OverLimit = OverLimit()
     if snapshot.size <= max_bytes:
-        verdict = is_complete(file, snapshot.size)
         match verdict:
             case Incomplete(why):
                 return NotReady(path, f"incomplete: {why}")
@@ -72,7 +78,15 @@ def _inspect_open(
     unchanged = inbox.snapshot(path)
     if unchanged is None or unchanged.identity != snapshot.identity or not _is_same(file, snapshot):
         return NotReady(path, "changed while it was read")
+    if _is_held_open(inbox, snapshot, file):
+        return NotReady(path, STILL_OPEN, RetryOn.CLOSE)
     return found
+
+
+def _is_held_open(inbox: Inbox, snapshot: FileSnapshot, file: BufferedReader) -> bool:
+    """Return whether a program holds the file open for writing: ask the kernel, else trust the missing close event."""
+    writers = inbox.writers_of(file.fileno())
+    return writers is Writers.SOME or (writers is Writers.UNKNOWN and snapshot.unclosed)
 
 
 def _is_same(file: BufferedReader, snapshot: FileSnapshot) -> bool:

@@ -80,10 +80,15 @@ class PendingFiles:
             del self._files[answer.path]
         else:
             return
-        self.look(answer.path, now)  # it may have changed since
+        self.look(answer.path, now, written=file.unclosed)  # it may have changed since
 
-    def look(self, path: bytes, now: float, *, closed: bool = False) -> None:
-        """Take a snapshot of the file, and decide what to do with it. ``closed``: as in FileSnapshot."""
+    def trust_no_close(self) -> None:
+        """Take no file for open because no event told of its close: events may have been lost."""
+        for file in self._files.values():
+            file.unclosed = False
+
+    def look(self, path: bytes, now: float, *, closed: bool = False, written: bool = False) -> None:
+        """Take a snapshot of the file, and decide what to do with it. ``closed``, ``written``: as in ``Look``."""
         file = self._files.get(path)
         try:
             snapshot = self._snapshot(path, closed=closed)
@@ -107,7 +112,8 @@ class PendingFiles:
                 return
             self._scanner.forget(path)
             file = self._begin(snapshot, now)
-        elif file.in_claim:
+        file.note_event(closed=closed, written=written)
+        if file.in_claim:
             return  # the claim step itself checks whether the file changed
         file.update(snapshot, now)
         try:
@@ -131,14 +137,21 @@ class PendingFiles:
         match settle(file, now, self.settings):
             case Settled():
                 file.in_claim = True
-                waited = now - file.changed_at >= self.settings.doubtful
-                self._intake.claims.put(dataclasses.replace(file.snapshot, waited=waited))
+                self._intake.claims.put(self._claimable(file, now - file.changed_at))
             case Unsettled(reason, again_at):
                 self._wait(file, reason, again_at, now)
             case PatienceOver(reason):
                 patience = self.settings.patience
                 self._intake.log.record_never_completed(file.snapshot, reason, patience)
                 del self._files[path]
+
+    def _claimable(self, file: PendingFile, unchanged: float) -> FileSnapshot:
+        """Return the snapshot for the claim step. A close that no event tells is awaited for ``settle.patience``."""
+        return dataclasses.replace(
+            file.snapshot,
+            waited=unchanged >= self.settings.doubtful,
+            unclosed=file.unclosed and unchanged < self.settings.patience,
+        )
 
     def _wait(self, file: PendingFile, reason: str, again_at: float, now: float) -> None:
         """Schedule the next look, and record a wait of more than ``RECORD_AFTER_SECONDS``."""

@@ -15,6 +15,7 @@ from scanmend.document import FileSnapshot
 from scanmend.intake.events import InWorkElsewhere, NotReady, RetryOn
 
 MAX_PAUSE_SECONDS = 60.0  # between two tries to claim a file
+MAX_OPEN_PAUSE_SECONDS = 10.0  # between two looks whether a program still holds a file open
 # of waiting, after which the pause between two looks at an empty file doubles
 EMPTY_DOUBLING_SECONDS = 10.0
 
@@ -34,18 +35,29 @@ class PendingFile:
     recorded_reason: str = ""  # in the journal; empty: the journal has no record
     next_look_at: float = 0.0  # as scheduled
     in_claim: bool = False  # the claim step has it and has not answered
+    unclosed: bool = False  # a program wrote to it, and no event told that it closed it
 
     @property
     def in_work_elsewhere(self) -> bool:
         """Return whether another daemon works on this file."""
         return isinstance(self.answer, InWorkElsewhere)
 
+    @property
+    def is_held_open(self) -> bool:
+        """Return whether a program held this file open for writing when the claim step looked."""
+        return isinstance(self.answer, NotReady) and self.answer.retry_on is RetryOn.CLOSE
+
+    def note_event(self, *, closed: bool, written: bool) -> None:
+        """Note that a program wrote to the file or closed it."""
+        if closed or written:
+            self.unclosed = written and not closed
+
     def update(self, snapshot: FileSnapshot, now: float) -> None:
         """Replace the snapshot if the file changed, or if its writer closed it."""
         if snapshot.identity != self.snapshot.identity:
             self.snapshot, self.changed_at = snapshot, now
             self.answer, self.answers = None, 0
-        elif snapshot.closed and not self.snapshot.closed:
+        elif snapshot.closed and (not self.snapshot.closed or self.is_held_open):
             self.snapshot, self.answer = snapshot, None
 
     def send_back(self, answer: NotReady | InWorkElsewhere, now: float) -> None:
@@ -82,6 +94,9 @@ def settle(
     unchanged = now - file.changed_at
     match file.answer:
         case InWorkElsewhere(reason=reason, retry_within=longest):
+            return _after_pause(file, reason, now, first=settings.quiet, longest=longest)
+        case NotReady(reason=reason, retry_on=RetryOn.CLOSE):
+            longest = MAX_OPEN_PAUSE_SECONDS
             return _after_pause(file, reason, now, first=settings.quiet, longest=longest)
         case NotReady(reason=reason, retry_on=RetryOn.REACH):
             return _after_pause(file, reason, now, first=settings.quiet, longest=MAX_PAUSE_SECONDS)

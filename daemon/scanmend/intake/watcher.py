@@ -19,6 +19,7 @@ from scanmend.backoff import back_off
 from scanmend.config.settings import SettleSettings, WatchSettings
 from scanmend.intake.events import (
     Claimed,
+    EventsLost,
     FolderArrived,
     InWorkElsewhere,
     Look,
@@ -129,7 +130,7 @@ class Watcher:
         if not self._check_inbox(now):
             return max(0.0, self._check_at - now)
         if self.kernel_events and self.kernel_events.keep_running(now):
-            self._scan_wanted = True
+            self.handle(EventsLost())
         if self._scan is None and (self._scan_wanted or now >= self._next_scan):
             self._begin_scan(now)
         is_held = len(self._intake.claims) >= MAX_UNCLAIMED
@@ -154,14 +155,17 @@ class Watcher:
         match event:
             case ScanNow():
                 self._scan_wanted = True
+            case EventsLost():
+                self._scan_wanted = True
+                self.files.trust_no_close()
             case Claimed() | NotReady() | InWorkElsewhere():
                 self.files.take_answer(event, now)
             case FolderArrived(path) if not self._scanner.ignored(path):
                 self._scan_folder(path, now)
             case Look(path) if path in self.files.unreachable:
                 self._retry(path, now)  # its rights may have changed
-            case Look(path, closed) if not self._scanner.ignored(path):
-                self.files.look(path, now, closed=closed)
+            case Look(path, closed, written) if not self._scanner.ignored(path):
+                self.files.look(path, now, closed=closed, written=written)
 
     # scans ----------------------------------------------------------------------------------------
 

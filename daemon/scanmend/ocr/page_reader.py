@@ -4,6 +4,7 @@ import dataclasses
 import importlib.metadata
 import time
 
+from scanmend.ocr.blank_page import is_blank
 from scanmend.ocr.directions import arrange_directions
 from scanmend.ocr.engines.base import Engine, Reading, Segment, UprightPage
 from scanmend.ocr.engines.factory import EngineChoice, loaded
@@ -23,13 +24,12 @@ from scanmend.ocr.pdf.text_layer import (
     trusted_layer,
 )
 from scanmend.ocr.pictures import Rendered
+from scanmend.ocr.tones import with_full_contrast
 from scanmend.page import TEXT_LAYER_ENGINE, EngineInfo, Line, PageText, TextSource
 from scanmend.workers.protocol import PageRequest, ProbeRequest
 
 # in a line of a text layer; a page with a longer one is recognised instead
 MAX_LINE_CHARACTERS = 2000
-# grey levels between the darkest and the lightest pixel; a page with less is blank
-MIN_PAGE_CONTRAST = 12
 LAYER_INFO = EngineInfo(TEXT_LAYER_ENGINE, importlib.metadata.version("pypdfium2"))
 
 
@@ -114,12 +114,15 @@ def _with_layer(
 def _recognised(request: PageRequest, page: Rendered, clock: "_Clock") -> PageText:
     """Return the text of a page's picture: turned upright, recognised and put into reading order."""
     engine = engine_of(request)
-    unturned = UprightPage(page.image, page.dpi)
-    if _is_blank(page):
+    image = page.image
+    unturned = UprightPage(image, page.dpi)
+    if is_blank(image):
         return _page_text(request, unturned, engine.info(), Reading(()), (), clock)
+    image = with_full_contrast(image)
     clock.lap("load")
     # these models are RapidOCR's, even if another engine reads the page
-    turned = upright(page.image, page.dpi, LineModels()) if request.rotate else unturned
+    unturned = UprightPage(image, page.dpi)
+    turned = upright(image, page.dpi, LineModels()) if request.rotate else unturned
     clock.lap("orient")
     reading = engine.read(turned)
     clock.lap("ocr")
@@ -156,12 +159,6 @@ def engine_of(request: PageRequest | ProbeRequest) -> Engine:
     return loaded(
         EngineChoice(request.engine, request.languages, request.licence, request.allow_evaluation)
     )
-
-
-def _is_blank(page: Rendered) -> bool:
-    """Return whether the page is blank, by its contrast."""
-    darkest, lightest = page.image.convert("L").getextrema()
-    return lightest - darkest < MIN_PAGE_CONTRAST  # type: ignore[operator]
 
 
 class _Clock:

@@ -16,12 +16,16 @@ from scanmend.ocr.pdf.repair import is_rebuilt, warnings_of
 from scanmend.ocr.pictures import (
     Rendered,
     check_pixels,
+    count_pages,
+    is_tiff,
     name_of,
     open_picture,
     picture_page,
     webp_size,
 )
 from scanmend.workers.protocol import ContentsRequest, PageRequest
+
+_ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")  # Pillow's formats
 
 
 def contents(request: ContentsRequest) -> Contents:
@@ -46,16 +50,26 @@ def open_page(request: PageRequest) -> Rendered:
 
 
 def _picture_contents(request: ContentsRequest, name: str) -> Contents:
+    if is_tiff(request.path):
+        pages = count_pages(request.path, request.max_pixels)
+        return Contents(file_types.TIFF.media_type, pages)
     # Pillow allocates the whole canvas of a WebP when it opens the file
     check_pixels(webp_size(request.path), request.max_pixels, name)
     with open_picture(request.path) as image:
-        frames = getattr(image, "n_frames", 1)
         check_pixels(image.size, request.max_pixels, name)
-        notes: tuple[str, ...] = ()
-        if frames > 1 and image.format in ("GIF", "WEBP"):
-            notes = (f"{name} is animated; only its first picture is read",)
-        pages = frames if image.format == "TIFF" else 1
-        return Contents(_media_type(image.format or ""), pages, notes)
+        notes = _note_of_frames(image, name)
+        return Contents(_media_type(image.format or ""), 1, notes)
+
+
+def _note_of_frames(image: Image.Image, name: str) -> tuple[str, ...]:
+    """Return a warning if the file has more pictures than the one that is read."""
+    if getattr(image, "n_frames", 1) <= 1:
+        return ()
+    if image.format in _ANIMATED:
+        return (f"{name} is animated; only its first picture is read",)
+    if image.format == "HEIF":
+        return (f"{name} holds {image.n_frames} pictures; only the main one is read",)  # type: ignore[attr-defined]
+    return ()
 
 
 def _media_type(pillow_format: str) -> str:

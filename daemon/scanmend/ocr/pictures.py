@@ -1,4 +1,4 @@
-"""Open a picture (JPEG, PNG, TIFF …) as square grey or RGB pixels, turned by its EXIF orientation."""
+"""Open a picture (JPEG, PNG, TIFF, HEIC …) as square grey or RGB pixels, turned by the orientation in the file."""
 
 import errno
 import os
@@ -8,19 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+import pi_heif
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from scanmend import file_types
 from scanmend.errors import Damaged, DocumentError, TooBig, Unsupported, show
+from scanmend.ocr import resolution, tiff_picture
 from scanmend.ocr.input_file import InputFile, UnmappedFile
+from scanmend.ocr.resolution import Resolution
+from scanmend.ocr.tones import as_grey_or_rgb
+from scanmend.tiff_directories import OddDirectory
 from scanmend.workers.protocol import PageRequest
-
-A4_INCHES = 11.7  # assumed longer side of a scan whose resolution is implausible
-# resolutions beyond these are implausible; programs write 72 for "unknown"
-MIN_SANE_DPI, MAX_SANE_DPI = 72, 2400
-ASSUMED_DPI_BOUNDS = 72, 600  # of a resolution that is derived from the size
-SQUARE_RATIO = 0.95, 1.05  # of the resolutions across and down, within which pixels count as square
 
 _PILLOW_FORMATS = tuple(t.pillow_format for t in file_types.PICTURE_TYPES if t.pillow_format)
 _SCAN_AGAIN = "scan or copy it again"
@@ -34,11 +32,14 @@ _DECODING_ERRORS = (
     IndexError,
     OverflowError,
     ArithmeticError,
+    RuntimeError,
     struct.error,
+    OddDirectory,
 )
 
 # check_pixels checks the limit, and raises an error instead of a warning
 Image.MAX_IMAGE_PIXELS = None
+pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def open_picture(path: str) -> Iterator[Image.Image]:
     with (
         InputFile(path) as source,
         UnmappedFile(source) as file,
-        _decoding_errors(name_of(path)),
+        decoding_errors(name_of(path)),
         _identified(file, name_of(path)) as image,
     ):
         yield image
@@ -70,12 +71,12 @@ def _identified(file: UnmappedFile, name: str) -> Image.Image:
             return Image.open(file, formats=_PILLOW_FORMATS)
         except UnidentifiedImageError:
             file.seek(0)
-            raise _unidentified(file.read(16), name) from None
+            raise _unidentified(file.read(file_types.HEAD_BYTES), name) from None
 
 
 def _unidentified(head: bytes, name: str) -> DocumentError:
     """Return the error for a file that Pillow does not know, by its first bytes."""
-    if not head.strip(b"\0"):
+    if not head[:16].strip(b"\0"):
         return Damaged(f"{name}: the file holds only zeros", _SCAN_AGAIN)
     if file_types.by_marks(head):
         return Damaged(f"{name}: the picture's header can't be read", _SCAN_AGAIN)
@@ -85,8 +86,8 @@ def _unidentified(head: bytes, name: str) -> DocumentError:
 
 
 @contextmanager
-def _decoding_errors(name: str) -> Iterator[None]:
-    """Raise Pillow's errors as Damaged, but pass on an OSError of the system."""
+def decoding_errors(name: str) -> Iterator[None]:
+    """Raise the errors of decoders as Damaged, but pass on an OSError of the system."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -101,27 +102,35 @@ def _decoding_errors(name: str) -> Iterator[None]:
 
 def picture_page(request: PageRequest) -> Rendered:
     """Return one page of a picture file. Raise TooBig, and the errors of ``open_picture``."""
+    name = name_of(request.path)
+    if is_tiff(request.path):
+        with (
+            InputFile(request.path) as source,
+            UnmappedFile(source) as file,
+            decoding_errors(name),
+        ):
+            page = tiff_picture.TiffPage.of(file, request.index, name)
+            check_pixels(page.size, request.max_pixels, name)
+            return _rendered(page.image(), page.resolution, request)
     with open_picture(request.path) as image:
-        if request.index:
-            image.seek(request.index)
-        check_pixels(image.size, request.max_pixels, name_of(request.path))
+        check_pixels(image.size, request.max_pixels, name)
+        stored = resolution.of_picture(image)
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        if image.format == "HEIF":  # its decoder has turned it
+            orientation = image.info.get("original_orientation") or 1
         image.load()
-        plain = as_grey_or_rgb(ImageOps.exif_transpose(image))
-        plain = _with_square_pixels(plain, image, request)
-        return Rendered(plain.width, plain.height, _dpi(image), plain)
+        turned = stored.turned() if orientation in resolution.QUARTER_TURNS else stored
+        return _rendered(ImageOps.exif_transpose(image), turned, request)
 
 
-def _with_square_pixels(
-    plain: Image.Image, image: Image.Image, request: PageRequest
-) -> Image.Image:
-    """Return the picture with square pixels, stretched if need be: a fax of 204 × 98 dpi to 204 × 204."""
-    x, y = _resolutions(image)
-    if not (x and y) or SQUARE_RATIO[0] < x / y < SQUARE_RATIO[1]:
-        return plain
-    finer = max(x, y)
-    size = (round(plain.width * finer / x), round(plain.height * finer / y))
-    check_pixels(size, request.max_pixels, name_of(request.path))
-    return plain.resize(size, Image.Resampling.BICUBIC)
+def _rendered(image: Image.Image, stored: Resolution, request: PageRequest) -> Rendered:
+    """Return a decoded picture, already turned, as a page with square pixels."""
+    plain = as_grey_or_rgb(image)
+    size = stored.square_size(plain.size)
+    if size != plain.size:
+        check_pixels(size, request.max_pixels, name_of(request.path))
+        plain = plain.resize(size, Image.Resampling.BICUBIC)
+    return Rendered(plain.width, plain.height, stored.dpi(plain.size), plain)
 
 
 def check_pixels(size: tuple[int, int], limit: int, name: str) -> None:
@@ -130,6 +139,22 @@ def check_pixels(size: tuple[int, int], limit: int, name: str) -> None:
         raise TooBig(
             f"{name}: a page of {size[0]} × {size[1]} pixels, more than {limit:,} (limits.pixels)"
         )
+
+
+def is_tiff(path: str) -> bool:
+    """Return whether the file is a TIFF, by its bytes. Raise OSError."""
+    with open(path, "rb") as file:
+        return file_types.by_marks(file.read(file_types.HEAD_BYTES)) is file_types.TIFF
+
+
+def count_pages(path: str, max_pixels: int) -> int:
+    """Return the number of pages of a TIFF. Raise Damaged, TooBig if its first page is, or OSError."""
+    name = name_of(path)
+    with InputFile(path) as source, UnmappedFile(source) as file, decoding_errors(name):
+        pages = tiff_picture.count_pages(file)
+        if pages:
+            check_pixels(tiff_picture.TiffPage.of(file, 0, name).size, max_pixels, name)
+        return pages
 
 
 def webp_size(path: str) -> tuple[int, int]:
@@ -150,41 +175,6 @@ def webp_size(path: str) -> tuple[int, int]:
         across, down = (int.from_bytes(head[n : n + 2], "little") for n in (26, 28))
         return across & 0x3FFF, down & 0x3FFF
     return 0, 0
-
-
-def as_grey_or_rgb(image: Image.Image) -> Image.Image:
-    """Return the picture in mode L or RGB; transparent pixels become white paper."""
-    if image.mode.startswith("I") or image.mode == "F":
-        grey = np.asarray(image, dtype=np.float64)
-        white = 255.0 if grey.max(initial=0) <= 255 else 65535.0
-        if image.mode == "F":
-            white = float(grey.max(initial=1)) or 1.0
-        return Image.fromarray(np.clip(grey / white * 255, 0, 255).astype(np.uint8))
-    if image.mode in ("LA", "RGBA", "PA", "La", "RGBa") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        paper = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(paper, image).convert("RGB")
-    if image.mode in ("1", "L"):
-        return image.convert("L")
-    return image.convert("RGB")
-
-
-def _dpi(image: Image.Image) -> float:
-    """Return the resolution in the file if it is plausible; else that of an A4 page of this size."""
-    dpi = max(_resolutions(image))
-    if dpi:
-        return round(dpi, 1)
-    min_dpi, max_dpi = ASSUMED_DPI_BOUNDS
-    return float(min(max_dpi, max(min_dpi, round(max(image.size) / A4_INCHES))))
-
-
-def _resolutions(image: Image.Image) -> tuple[float, float]:
-    """Return the resolutions across and down in the file; (0, 0) if they are implausible."""
-    try:
-        x, y = (float(value) for value in image.info.get("dpi", (0, 0)))
-    except (TypeError, ValueError, ZeroDivisionError):
-        return 0.0, 0.0
-    return (x, y) if min(x, y) > MIN_SANE_DPI and max(x, y) <= MAX_SANE_DPI else (0.0, 0.0)
 
 
 def name_of(path: str) -> str:

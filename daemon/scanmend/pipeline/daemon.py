@@ -25,7 +25,7 @@ from scanmend.pipeline import folders
 from scanmend.pipeline.context import Context
 from scanmend.pipeline.pipeline import Pipeline, count_workers
 from scanmend.pipeline.threads import StoppableThread
-from scanmend.service import sd_notify
+from scanmend.service import capabilities, sd_notify
 from scanmend.service.hooks import Hooks
 from scanmend.service.http import MonitoringServer
 from scanmend.service.status import summary
@@ -65,6 +65,7 @@ class Daemon:
             signal.signal(number, self._on_signal)
         if not os.getpriority(os.PRIO_PROCESS, 0):  # another niceness is somebody's choice
             os.nice(NICENESS)
+        capabilities.keep_from_children()
         settings = self._settings
         with contextlib.ExitStack() as stack:
             check_links(settings)

@@ -8,6 +8,7 @@ from scanmend.errors import show
 from scanmend.formats import error_report
 from scanmend.intake.events import Look
 from scanmend.intake.inbox import Change
+from scanmend.pipeline import handover
 from scanmend.pipeline.context import CurrentContext, Stores
 from scanmend.pipeline.folders import require
 from scanmend.pipeline.queues import Queues
@@ -53,17 +54,17 @@ class Originals:
             return
         policy = self._context.get().settings.originals
         if policy == "keep":
-            journal.move(document, State.DONE, "published; the original stays", kept=True)
-            return
-        change = inbox.change(document)
-        if policy == "delete":
-            if not change:
-                _remove(inbox.absolute(document.path))
-            reason = f"published; {change or 'the original was deleted'}"
+            change = inbox.content_change(document)
+            kept = change is not Change.REPLACED  # else its identity may be that of the new content
+            where = "the original stays" if kept else f"the original was {change}"
+            journal.move(document, State.DONE, f"published; {where}", kept=kept)
+        elif policy == "delete":
+            change = inbox.change(document) or handover.remove(inbox, document)
+            reason = f"published; {f'the original was {change}' if change else 'the original was deleted'}"
             journal.move(document, State.DONE, reason)
-            return
-        document, where = self._move_away(document, self._archive, change)
-        journal.move(document, State.DONE, f"published; {where}")
+        else:
+            document, where, change = self._move_away(document, self._archive)
+            journal.move(document, State.DONE, f"published; {where}")
         self._look_at_replacement(document, change)
 
     def _put_away_failed(self, document: Document) -> None:
@@ -72,8 +73,7 @@ class Originals:
         if self._context.get().one_shot:
             journal.move(document, State.FAILED, document.reason, kept=True)
             return
-        change = inbox.change(document)
-        document, where = self._move_away(document, self._failed, change)
+        document, where, change = self._move_away(document, self._failed)
         journal.move(document, State.FAILED, document.reason)
         inbox.parts.drop(document)
         self._log.error("failed", document=document.name, reason=document.reason, original=where)
@@ -84,37 +84,49 @@ class Originals:
             self._queues.events.put(Look(document.path))
 
     def _move_away(
-        self, document: Document, destination: _Destination, change: Change | None
-    ) -> tuple[Document, str]:
-        """Move the original; return the document, and where the original is in words for people.
+        self, document: Document, destination: _Destination
+    ) -> tuple[Document, str, Change | None]:
+        """Move the original; return the document, where the original is in words for people, and what happened to it.
 
         An earlier try may have moved the original, a crash may have left it half moved, a person may have taken it
         away.
         """
         require(destination.root, destination.name)
         target = document.put_away
-        if target is None:
-            if change:
-                return document, f"the original was {change}"
-            document, target = self._choose_path(document, destination)
-        moved = os.path.lexists(target)
-        if change and not moved:
-            return document, f"the original was {change}"
+        if target is not None and os.path.lexists(target):
+            return self._finish_move(document, target, destination)
+        with handover.verified(self._stores.inbox, document) as original:
+            if isinstance(original, Change):
+                return document, f"the original was {original}", original
+            if target is None:
+                document, target = self._choose_path(document, destination)
+            self._report(document, target, destination)
+            change = original.move_to(target)
+        if change is None:
+            return document, f"the original is in {show(target)}", None
+        if destination is self._failed:
+            handover.remove_durably(naming.error_report(target))
+        return document, f"the original was {change}", change
+
+    def _finish_move(
+        self, document: Document, target: bytes, destination: _Destination
+    ) -> tuple[Document, str, Change | None]:
+        """Go on where an earlier try ended, which may have made ``target``."""
+        change = self._stores.inbox.change(document)
+        if change is None and atomic.sha256_of(target) != document.sha256:
+            # another file took the path meanwhile
+            document, _ = self._choose_path(document, destination)
+            return self._move_away(document, destination)
+        self._report(document, target, destination)
+        if change is None:  # a crash between copy and removal
+            change = handover.remove(self._stores.inbox, document)
+        return document, f"the original is in {show(target)}", change
+
+    def _report(self, document: Document, target: bytes, destination: _Destination) -> None:
+        """Write the error report beside a failed original."""
         if destination is self._failed:
             attempts = self._stores.journal.pages.attempts(document.id)
-            report = error_report.write(document, attempts)
-            atomic.write(naming.error_report(target), [report])
-        source = self._stores.inbox.file(document)
-        if change:
-            pass  # an earlier try moved it
-        elif not moved:
-            atomic.move(source, target)
-        elif atomic.sha256_of(target) == document.sha256:  # a crash between copy and removal
-            _remove(source)
-        else:  # another file took the path meanwhile
-            document, _ = self._choose_path(document, destination)
-            return self._move_away(document, destination, change)
-        return document, f"the original is in {show(target)}"
+            atomic.write(naming.error_report(target), [error_report.write(document, attempts)])
 
     def _choose_path(self, document: Document, destination: _Destination) -> tuple[Document, bytes]:
         """Choose the path for the original, and record it before the move."""
@@ -122,8 +134,3 @@ class Originals:
         atomic.make_folder(folder)
         target = naming.free_original(folder, document.path, document.sha256)
         return self._stores.journal.note_put_away(document, target), target
-
-
-def _remove(path: bytes) -> None:
-    os.unlink(path)
-    atomic.sync_folder(os.path.dirname(path))

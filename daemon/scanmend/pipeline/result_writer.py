@@ -35,7 +35,7 @@ class ResultWriter:
         journal = self._stores.journal
         require(self._stores.roots.outbox, "outbox")
         folder = naming.result_folder(self._outbox, document.path)
-        gone = self._published_elsewhere(document) or self._stores.inbox.change(document)
+        gone = self._published_elsewhere(document) or self._stores.inbox.content_change(document)
         if gone and not self._is_complete(folder, document):
             return self._give_up(document, folder, gone)
         atomic.make_folder(folder)

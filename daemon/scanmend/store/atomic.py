@@ -48,13 +48,14 @@ def move(source: bytes, target: bytes) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        _copy(source, target)
+        copy(source, target)
         os.unlink(source)
     sync_folder(os.path.dirname(target))
     sync_folder(os.path.dirname(source))
 
 
-def _copy(source: bytes, target: bytes) -> None:
+def copy(source: bytes, target: bytes) -> None:
+    """Copy a file with its times and mode, so that ``target`` is complete and durable when it exists. Raise OSError."""
     temp = naming.temp_beside(target)
     try:
         shutil.copyfile(source, temp, follow_symlinks=False)
@@ -115,6 +116,13 @@ def sync_folder(path: bytes) -> None:
 def sha256_of(path: bytes) -> str:
     """Return the sha256 of a file in hex. Raise OSError for a symbolic link, and don't wait for a pipe."""
     with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_of_open(fd: int) -> str:
+    """Return the sha256 in hex of a whole file that is open for reading. Raise OSError."""
+    with open(fd, "rb", closefd=False) as file:
+        file.seek(0)
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -30,6 +30,8 @@ MIME = {
     "webp": "image/webp",
     "bmp": "image/bmp",
     "jpeg2000": "image/jp2",
+    "avif": "image/avif",
+    "heif": "image/heif",
 }
 
 
@@ -293,7 +295,10 @@ def test_a_failed_read_is_no_damage(
     """Let a stand-in fail at the n-th read, since the real share of tests/shares can't be made to fail at a given read."""
     noise = Image.effect_noise((300, 300), 90)
     how = {"tiff": {"compression": "tiff_lzw", "save_all": True, "append_images": [noise]}}
-    path = put(tmp_path, made.encoded(kind.upper(), noise, **how.get(kind, {})))
+    data = (
+        encoded(kind) if kind == "heif" else made.encoded(kind.upper(), noise, **how.get(kind, {}))
+    )
+    path = put(tmp_path, data)
     one_page = request(path, index=1 if kind == "tiff" else 0, pdf_text="always_ocr")
     whole = open_page(one_page).image
     plain_read = InputFile._read

@@ -1,17 +1,24 @@
 """Test that pictures of every mode, resolution and size become grey or RGB pages."""
 
 import io
+import zlib
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from reading import contents_of, put, request
-from samples import encoded, numbered, page
+from reading import contents_of, put, read, request, texts
+from samples import LETTER, encoded, numbered, page
 from scanmend.errors import Damaged, TooBig
+from scanmend.ocr.blank_page import is_blank
 from scanmend.ocr.page_reader import read_page
 from scanmend.ocr.pages import open_page
 from scanmend.ocr.pictures import webp_size
+from scanmend.ocr.tones import with_full_contrast
+
+CASES = Path(__file__).parents[2] / "cases"
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F"])
@@ -38,18 +45,21 @@ def _deep(mode: str) -> Image.Image:
     return Image.fromarray((grey * 257).astype("uint16" if mode == "I;16" else "int32"))
 
 
-@pytest.mark.parametrize("turn", [3, 6, 8])
-def test_exif_orientation_is_honoured(tmp_path: Path, turn: int) -> None:
-    image = page()
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF"])
+@pytest.mark.parametrize("turn", [1, 3, 6, 8])
+def test_exif_orientation_turns_the_picture_and_its_resolutions(
+    tmp_path: Path, turn: int, kind: str
+) -> None:
     exif = Image.Exif()
     exif[0x0112] = turn
-    path = str(tmp_path / "x.jpg")
-    image.save(path, exif=exif)
+    exif[0x011A], exif[0x011B], exif[0x0128] = 200.0, 100.0, 2
+    out = io.BytesIO()
+    page(size=(1000, 420)).convert("RGB").save(out, kind, exif=exif)
 
-    rendered = open_page(request(path)).image
+    rendered = open_page(request(put(tmp_path, out.getvalue())))
 
-    assert rendered is not None
-    assert rendered.size == ((420, 1000) if turn in (6, 8) else (1000, 420))
+    assert rendered.dpi == 200
+    assert rendered.image.size == ((840, 1000) if turn in (6, 8) else (1000, 840))
 
 
 def test_a_fax_of_unequal_resolution_gets_square_pixels(tmp_path: Path) -> None:
@@ -82,15 +92,179 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path: Path) ->
         contents_of(put(tmp_path, out.getvalue()))
 
 
-def test_the_first_picture_of_an_animation_is_read_with_a_warning(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "AVIF"])
+def test_the_first_picture_of_an_animation_is_read_with_a_warning(
+    tmp_path: Path, kind: str
+) -> None:
     out = io.BytesIO()
-    frames = numbered(3)
-    frames[0].save(out, "GIF", save_all=True, append_images=frames[1:])
+    frames = [image.convert("RGB") for image in numbered(3)]
+    frames[0].save(out, kind, save_all=True, append_images=frames[1:])
+    path = put(tmp_path, out.getvalue(), "scan.x")
 
-    found = contents_of(put(tmp_path, out.getvalue(), "x.gif"))
+    found = contents_of(path)
 
     assert found.pages == 1
-    assert "only its first picture" in found.warnings[0]
+    assert found.warnings == ("scan.x is animated; only its first picture is read",)
+    assert texts(read(path)) == ["Page 1 of the harbour book"]
+
+
+def test_a_phone_s_jpeg_of_several_pictures_is_read(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    frames = numbered(2)
+    frames[0].save(out, "MPO", save_all=True, append_images=frames[1:])
+    path = put(tmp_path, out.getvalue())
+
+    assert contents_of(path).pages == 1
+    assert texts(read(path)) == ["Page 1 of the harbour book"]
+
+
+# HEIC, AVIF, JPEG 2000 … --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["heif", "avif", "webp", "jpeg2000", "gif", "bmp"])
+def test_the_text_of_every_kind_is_read(tmp_path: Path, kind: str) -> None:
+    assert texts(read(put(tmp_path, encoded(kind)))) == list(LETTER)
+
+
+def test_the_main_picture_of_a_heic_is_read_with_a_warning() -> None:
+    found = contents_of(str(CASES / "two-pictures.heic"))
+
+    assert found.pages == 1
+    assert found.warnings == ("two-pictures.heic holds 2 pictures; only the main one is read",)
+    assert texts(read(CASES / "two-pictures.heic")) == list(LETTER)
+
+
+@pytest.mark.parametrize("name", ["heif", "avif", "jpeg2000"])
+def test_the_size_is_checked_before_a_picture_is_decoded(tmp_path: Path, name: str) -> None:
+    path = put(tmp_path, encoded(name))
+
+    for read_it in (contents_of, lambda p, pixels: open_page(request(p, pixels=pixels))):
+        with pytest.raises(TooBig, match=r"1000 × 420 pixels.*limits\.pixels"):
+            read_it(path, pixels=400_000)
+
+
+def test_a_broken_heic_is_damaged(tmp_path: Path) -> None:
+    data = bytearray(encoded("heif"))
+    data[300:] = bytes(len(data) - 300)
+
+    with pytest.raises(Damaged, match=r"scan or copy it again"):
+        open_page(request(put(tmp_path, bytes(data))))
+
+
+# samples ------------------------------------------------------------------------------------------
+
+
+def _png(samples: Any, colour_type: int) -> bytes:
+    """Return a PNG of 16 bits, (height, width, bands) uint16."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        check = zlib.crc32(name + data).to_bytes(4, "big")
+        return len(data).to_bytes(4, "big") + name + data + check
+
+    height, width, _ = samples.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in samples)
+    header = width.to_bytes(4, "big") + height.to_bytes(4, "big")
+    header += bytes((16, colour_type, 0, 0, 0))
+    parts = (chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+@pytest.mark.parametrize("top", [1023, 4095, 65535])
+@pytest.mark.parametrize(("bands", "colour_type"), [(1, 0), (3, 2)])
+def test_a_png_of_16_bits_is_read_whatever_its_range(
+    tmp_path: Path, top: int, bands: int, colour_type: int
+) -> None:
+    grey = np.asarray(page()).astype(float)[:, :, None].repeat(bands, axis=2)
+
+    data = _png((grey / 255 * top).astype("u2"), colour_type)
+
+    assert texts(read(put(tmp_path, data))) == list(LETTER)
+
+
+@pytest.mark.parametrize("ink", [0, 255])
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
+def test_dark_and_light_text_on_a_transparent_ground_are_read(
+    tmp_path: Path, kind: str, mode: str, ink: int
+) -> None:
+    coverage = page().point(lambda level: 255 - level)
+    image = Image.new(mode, coverage.size, (ink,) * (len(mode) - 1) + (0,))
+    image.putalpha(coverage)
+    out = io.BytesIO()
+    image.save(out, kind, **({"lossless": True} if kind == "WEBP" else {}))
+
+    assert texts(read(put(tmp_path, out.getvalue()))) == list(LETTER)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+def test_cmyk_is_read(tmp_path: Path, kind: str) -> None:
+    out = io.BytesIO()
+    page().convert("RGB").convert("CMYK").save(out, kind)
+    path = put(tmp_path, out.getvalue())
+
+    assert open_page(request(path)).image.convert("L").getpixel((5, 5)) > 240  # type: ignore[operator]
+    assert texts(read(path)) == list(LETTER)
+
+
+# blank pages and faint ones -----------------------------------------------------------------------
+
+
+def _faint(paper: float, contrast: float, noise: float = 0.0, shadow: float = 0.0) -> Image.Image:
+    """Return a page on paper of this grey level, with text that is so much darker."""
+    ink = (255 - np.asarray(page()).astype(float)) / 235
+    levels = paper - ink * contrast
+    levels -= shadow * np.linspace(0, 1, levels.shape[1])
+    levels += np.random.default_rng(7).normal(0, noise, levels.shape)
+    return Image.fromarray(np.clip(levels.round(), 0, 255).astype("u1"))
+
+
+@pytest.mark.parametrize(
+    ("paper", "contrast", "noise"), [(255, 6, 0), (200, 8, 0.7), (120, 10, 1), (90, 14, 2)]
+)
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_faint_text_on_grey_paper_is_read(
+    tmp_path: Path, paper: float, contrast: float, noise: float, mode: str
+) -> None:
+    path = str(tmp_path / "faint.png")
+    _faint(paper, contrast, noise).convert(mode).save(path)
+
+    assert texts(read(path)) == list(LETTER)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        *(_faint(paper, 0, noise) for paper, noise in ((255, 0), (255, 2), (180, 4), (130, 20))),
+        _faint(250, 0, 1, shadow=80),
+    ],
+    ids=["white", "noise", "grey", "coarse noise", "shadow"],
+)
+def test_paper_with_noise_or_shadow_is_blank(image: Image.Image) -> None:
+    assert is_blank(image)
+
+
+def test_dust_is_blank_and_a_single_digit_is_not() -> None:
+    dusty = np.full((2200, 1600), 240, np.uint8)
+    random = np.random.default_rng(3)
+    for x, y in zip(random.integers(0, 1590, 60), random.integers(0, 2190, 60), strict=True):
+        dusty[y : y + 4, x : x + 3] = random.integers(0, 200)
+    digit = Image.fromarray(dusty)
+    digit.paste(page(["7"], size=(90, 120), points=24), (700, 1000))
+
+    assert is_blank(Image.fromarray(dusty))
+    assert not is_blank(digit)
+
+
+def test_a_blank_page_of_16_bits_is_blank(tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).normal(3000, 6, (420, 1000, 1)).astype("u2")
+
+    assert is_blank(open_page(request(put(tmp_path, _png(noise, 0)))).image)
+
+
+def test_a_page_of_usual_contrast_is_not_changed() -> None:
+    image = _faint(230, 60)
+
+    assert with_full_contrast(image) is image
 
 
 @pytest.mark.parametrize("lossless", [True, False])

@@ -52,14 +52,14 @@ def test_a_pdf_with_an_odd_end_is_read_after_its_quiet_period_with_a_warning(dae
 
 def test_half_a_file_is_tried_once_and_read_when_it_is_whole(daemon: Tree) -> None:
     data = encoded("pdf", numbered(3))
-    with open(daemon.inbox / "book.pdf", "wb", buffering=0) as file:
-        file.write(data[: len(data) // 2])
-        daemon.eventually(lambda: "again" in _reason(daemon, b"book.pdf"))
-        assert _moves(daemon, b"book.pdf")[-3:] == ["queued", "reading", "settling"]
-        put(daemon.inbox, "after.png", encoded("png"))
-        daemon.published("after")
-        assert _moves(daemon, b"book.pdf").count("reading") == 1
-        assert daemon.status()["counts"]["failed"] == 0
+    put(daemon.inbox, "book.pdf", data[: len(data) // 2])
+    daemon.eventually(lambda: "again" in _reason(daemon, b"book.pdf"))
+    assert _moves(daemon, b"book.pdf")[-3:] == ["queued", "reading", "settling"]
+    put(daemon.inbox, "after.png", encoded("png"))
+    daemon.published("after")
+    assert _moves(daemon, b"book.pdf").count("reading") == 1
+    assert daemon.status()["counts"]["failed"] == 0
+    with open(daemon.inbox / "book.pdf", "ab") as file:
         file.write(data[len(data) // 2 :])
 
     sidecar = daemon.published("book")

@@ -1,7 +1,13 @@
 """Test the arithmetic of the bench for ink that is not published."""
 
-import pytest
+import json
+import sys
+from pathlib import Path
 
+import pytest
+from PIL import Image
+
+from bench import ink_pictures
 from bench.ink import Read, complete_share, pictures_row, results, truth_row, worst
 from bench.ink_account import (
     Account,
@@ -38,6 +44,11 @@ def _word(text: str, box: Share = TOP) -> SeenWord:
 )
 def test_a_word_or_a_number_counts(text: str) -> None:
     assert looks_like_word(text)
+
+
+def test_a_short_word_must_be_in_the_lexicon_and_a_long_one_may_be_a_name() -> None:
+    assert not looks_like_word("WOYM")
+    assert looks_like_word("Mirzayance")
 
 
 @pytest.mark.parametrize(
@@ -214,3 +225,34 @@ def test_the_worst_documents_are_named_with_their_lost_words() -> None:
     assert worst([_read(98, 2), _read(1, 1, "b.png"), _read(9, 0, "c.png")], 1) == [
         " 50.0% b.png: word0"
     ]
+
+
+# the pictures -----------------------------------------------------------------------------------------
+
+
+def test_pictures_are_collected_once_each_and_pdfs_as_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "clone"
+    source.mkdir()
+    for name, grey in (("a.png", 0), ("same.png", 0), ("b.pdf", 120), ("tiny.png", 60)):
+        size = (40, 40) if name == "tiny.png" else (400, 300)
+        image = Image.new("L", size, 255)
+        image.paste(grey, (10, 10, size[0] // 2, 30))
+        image.save(source / name)
+    (source / "damaged.pdf").write_bytes(b"%PDF-1.4")
+    monkeypatch.setattr(sys, "argv", ["ink_pictures", str(tmp_path / "out"), str(source)])
+
+    assert ink_pictures.main() == 0
+
+    rows = (tmp_path / "out" / "manifest.jsonl").read_text().splitlines()
+    assert sorted(json.loads(row)["source"] for row in rows) == ["clone/a.png", "clone/b.pdf"]
+    suffixes = sorted(path.suffix for path in (tmp_path / "out").iterdir())
+    assert suffixes == [".jsonl", ".png", ".png"]
+
+
+def test_a_beginning_of_the_order_is_spread_over_all() -> None:
+    paths = [str(n) for n in range(8)]
+
+    assert sorted(ink_pictures.spread(paths)) == paths
+    assert {int(path) // 2 for path in ink_pictures.spread(paths)[:4]} == {0, 1, 2, 3}

@@ -13,7 +13,7 @@ BOOK = document(since=NOW, first_seen=NOW)
 
 
 def test_the_report_of_an_empty_journal_shows_zeros() -> None:
-    assert as_text(Status(None), "/in").splitlines() == [
+    assert as_text(Status(None), "/in", NOW).splitlines() == [
         "daemon    not running",
         "inbox     /in",
         "waiting   0 incomplete, 0 queued",
@@ -39,11 +39,11 @@ def test_the_report_shows_each_document_with_its_reason() -> None:
     )
     at = time_text(NOW)
 
-    assert as_text(status, "/in").splitlines() == [
+    assert as_text(status, "/in", NOW + 90).splitlines() == [
         "daemon    running, process 7",
         "inbox     /in",
         "waiting   1 incomplete, 2 queued",
-        f"          desk/book.pdf: still open for writing, since {at}",
+        f"          desk/book.pdf: still open for writing, since {at} (1.5 min)",
         "in work   2",
         "          desk/book.pdf: reading, 2 of 5 pages",
         "          desk/book.pdf: reading, 0 of 5 pages, waits: no space",
@@ -63,7 +63,7 @@ def test_the_report_counts_what_waits_unclaimed_by_reason() -> None:
     )
     at = time_text(NOW)
 
-    text = as_text(Status(7, unclaimed=groups), "/in")
+    text = as_text(Status(7, unclaimed=groups), "/in", NOW)
 
     assert text.splitlines()[3:6] == [
         "unclaimed 4",

@@ -61,6 +61,8 @@ WHOLE = {
     "webp": encoded("webp"),
     "bmp": encoded("bmp"),
     "jpeg 2000": encoded("jpeg2000"),
+    "heic": encoded("heif"),
+    "avif": encoded("avif"),
 }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scanmend.intake import inotify
-from scanmend.intake.events import Events, ScanNow
+from scanmend.intake.events import Events, EventsLost
 from scanmend.intake.kernel_events import KERNEL_LIMIT_DELAY_SECONDS, KernelEvents
 from scanmend.store.mounts import Root
 
@@ -44,5 +44,5 @@ def test_lost_events_lead_to_a_scan(events: Events) -> None:
     logger.warning("something else")
     logger.warning("Inotify queue overflowed; filesystem events were lost")
 
-    assert events.get_nowait() == ScanNow()
+    assert events.get_nowait() == EventsLost()
     assert events.empty()

@@ -12,6 +12,7 @@ from scanmend.intake.completeness.pdf import check_pdf
 from scanmend.intake.completeness.pictures import (
     check_bmp,
     check_gif,
+    check_heif,
     check_jpeg,
     check_jpeg_2000,
     check_png,
@@ -65,4 +66,6 @@ _CHECKS: dict[FileType, Callable[[BoundedReader], Verdict]] = {
     file_types.WEBP: check_webp,
     file_types.BMP: check_bmp,
     file_types.JPEG_2000: check_jpeg_2000,
+    file_types.HEIF: check_heif,
+    file_types.AVIF: check_heif,
 }

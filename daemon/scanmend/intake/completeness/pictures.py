@@ -1,4 +1,4 @@
-"""Check whether a picture is complete: PNG, JPEG, GIF, WebP, BMP, JPEG 2000."""
+"""Check whether a picture is complete: PNG, JPEG, GIF, WebP, BMP, JPEG 2000, HEIC, AVIF."""
 
 import struct
 
@@ -15,6 +15,9 @@ from scanmend.intake.completeness.verdict import (
 )
 
 _GIF_BLOCK_BYTES = 200  # assumed for a block: a GIF of more blocks than ``MAX_READS`` is not walked
+
+_MAX_INDEX_BYTES = 2**20  # of a HEIC's box "meta", in which a small picture is looked for
+_HOLE_BYTES = 64  # zeros at the end of a HEIC's data, which no encoder writes
 
 
 def check_png(data: BoundedReader) -> Verdict:
@@ -139,3 +142,35 @@ def check_jpeg_2000(data: BoundedReader) -> Verdict:
     if not has_picture:
         return Incomplete("the JPEG 2000 has no picture yet")
     return Complete() if offset == data.size else Incomplete("the JPEG 2000 ends in a box")
+
+
+def check_heif(data: BoundedReader) -> Verdict:
+    """Follow the boxes of a HEIC or AVIF: the last one must end inside the file, after the data of the picture."""
+    offset = 0
+    has_index = has_data = False
+    while offset < data.size:
+        length, box_type = struct.unpack(">I4s", data.at(offset, 8))
+        if length == 1:
+            length = int.from_bytes(data.at(offset + 8, 8), "big")
+        if box_type == bytes(4):
+            if has_index and has_data:  # padding after the picture
+                return Complete()
+            return Incomplete("the picture has a hole")
+        if length == 0:  # the box reaches to the end of the file, wherever that is
+            return Unknown()
+        if length < 8:
+            return Unknown()
+        if offset + length > data.size:
+            return Incomplete(f"the picture ends in a box {show(box_type)}")
+        has_index |= box_type in (b"meta", b"moov")
+        if box_type == b"meta":
+            has_data |= b"idat" in data.at(offset, min(length, _MAX_INDEX_BYTES))
+        if box_type == b"mdat":
+            has_data = True
+            tail = min(length - 8, _HOLE_BYTES)
+            if tail and not data.at(offset + length - tail, tail).strip(b"\0"):
+                return Incomplete("the picture's data have a hole")
+        offset += length
+    if not (has_index and has_data):
+        return Incomplete("the picture has no data yet")
+    return Complete()

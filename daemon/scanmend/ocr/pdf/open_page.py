@@ -17,7 +17,8 @@ from scanmend.ocr.pdf.document import open_pdf
 from scanmend.ocr.pdf.geometry import POINTS_PER_INCH, PageGeometry
 from scanmend.ocr.pdf.glyphs import INVISIBLE_MODES
 from scanmend.ocr.pdf.objects import show_text
-from scanmend.ocr.pictures import Rendered, as_grey_or_rgb, name_of
+from scanmend.ocr.pictures import Rendered, name_of
+from scanmend.ocr.tones import as_grey_or_rgb
 from scanmend.workers.protocol import PageRequest
 
 MIN_PAGE_DPI = 100  # a page that exceeds the pixel limit at this resolution is refused
