@@ -14,9 +14,12 @@ from PIL import Image
 from scanmend.ocr import quads as geometry
 from scanmend.ocr.detection import Quad
 from scanmend.ocr.engines.base import Straightening
+from scanmend.ocr.rapidocr_internals import Pixels
 
-MIN_TILT_DEGREES = 0.7  # from which a page is straightened; below it, no row of a table was torn
-MIN_SLENDERNESS_OF_SAMPLE = 3.0  # length over height of a line whose slope counts
+MIN_TILT_DEGREES = (
+    1.4  # from which a page is straightened; below it, the rows of tables hold together
+)
+MIN_SLENDERNESS_OF_SAMPLE = 1.8  # length over height of a line whose slope counts
 MAX_TILT_SPREAD = 2.0  # degrees from the median, within which lines agree
 MIN_AGREEING_SHARE = 0.5  # of all lines' length
 
@@ -67,8 +70,8 @@ def straightened(image: Image.Image, tilt: float) -> tuple[Image.Image, Straight
     return Image.fromarray(turned), Straightening(tilt, image.size, rows)
 
 
-def _colour_of_border(pixels: geometry.Pixels) -> tuple[float, ...]:
+def _colour_of_border(pixels: Pixels) -> tuple[float, ...]:
     """Return the median colour along the four sides of a page."""
     sides = (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1])
-    values = np.median(np.concatenate(sides), axis=0)
-    return tuple(map(float, np.atleast_1d(values)))
+    values = np.atleast_1d(np.median(np.concatenate(sides), axis=0))
+    return tuple(float(value) for value in values)

