@@ -150,15 +150,24 @@ class EngineInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class PageError:
+    """The reason why a page could not be read: the ``code`` of its last error, and ``what`` happened, for people."""
+
+    code: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class PageText:
     """One page as read.
 
     ``index`` counts from 0. ``width`` and ``height``: pixels of the upright page, rendered at ``dpi``. ``rotation``:
     degrees clockwise by which the page was turned upright (0, 90, 180, 270). ``tilt``: degrees clockwise by which most of
-    its lines then slope. ``source``: on a MIXED page, each line has
-    its own. ``hidden``: text that the PDF carries and the page does not show. ``unread``: areas with ink that looks like
-    text and that no line covers. ``truncated``: the engine returned less than the page holds (Aspose without a
-    licence). ``seconds``: duration of each stage, as "render", "ocr".
+    its lines then slope. ``source``: on a MIXED page, each line has its own. ``hidden``: text that the PDF carries and the page does not show. ``unread``: areas with ink that looks like
+    text and of which no text is published. ``unreadable_script``: much of the page is in a script that the engine does not
+    read, so the page is not corrected. ``truncated``: the engine returned less than the page holds (Aspose without a
+    licence). ``seconds``: duration of each stage, as "render", "ocr". ``error``: why the page could not be read; then the
+    other values say nothing.
     """
 
     index: Count
@@ -174,7 +183,14 @@ class PageText:
     warnings: tuple[str, ...] = ()
     hidden: tuple[Hidden, ...] = ()
     unread: tuple[Box, ...] = ()
+    unreadable_script: bool = False
     tilt: Number = 0
+    error: PageError | None = None
+
+    @classmethod
+    def failed(cls, index: int, error: PageError) -> Self:
+        """Return a page that could not be read."""
+        return cls(index, 0, 0, 0, 0, (), EngineInfo("", ""), error=error)
 
 
 # as proposed --------------------------------------------------------------------------------------
@@ -231,7 +247,8 @@ class PageProposal:
 
     An entry is None for a line that was not requested, or that the model left out. ``bound``: the limit that cut the
     answer short. ``calls``: calls of the model's decoder, each with one batch. ``drafted``: number of tokens of the OCR
-    text that were verified; ``agreed``: how many of them the model would have written too.
+    text that were verified; ``agreed``: how many of them the model would have written too. ``note``: what went wrong with
+    some lines, for people.
     """
 
     lines: tuple[LineProposal | None, ...]
@@ -243,6 +260,7 @@ class PageProposal:
     method: str = ""
     drafted: Count = 0
     agreed: Count = 0
+    note: str = ""
 
 
 # as published -------------------------------------------------------------------------------------
@@ -288,7 +306,7 @@ class Hyphenated:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """The record of a page's correction. ``reason``: why it is OFF, NOTHING, UNAVAILABLE or FAILED."""
+    """The record of a page's correction. ``reason``: why it is OFF, NOTHING, UNAVAILABLE or FAILED, or DONE for some lines only."""
 
     status: CorrectionStatus
     reason: str = ""

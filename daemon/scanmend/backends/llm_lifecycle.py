@@ -112,7 +112,7 @@ class LanguageModel:
 
     def _load(self, path: str) -> None:
         """Load the file, or connect to the server, at ``path``; raise as ``_ensure_loaded``."""
-        name = path if self._settings.backend == "openai" else os.path.basename(path)
+        name = path if self._is_server else os.path.basename(path)
         self._states.move(ModelState.LOADING, name)
         try:
             info = self._process.load(path, lambda: self._closing)
@@ -122,11 +122,17 @@ class LanguageModel:
                 self._lost(str(error), crashed=True)
                 raise
             self._process.end()
-            reason = self._failed(f"{name} can't be loaded: {error}", path)
+            # an error of a server names its address itself
+            what = str(error) if self._is_server else f"{name} can't be loaded: {error}"
+            reason = self._failed(what, path)
             if self._closing:
                 raise
             raise ModelUnavailable(reason) from None
         self._states.move(ModelState.LOADED, describe(info, self._process.pid))
+
+    @property
+    def _is_server(self) -> bool:
+        return self._settings.backend == "openai"
 
     def _lost(self, reason: str, *, crashed: bool) -> None:
         """Clear away the model's process after its end, and move to FAILED."""

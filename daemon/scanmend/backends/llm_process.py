@@ -12,7 +12,7 @@ from scanmend.backends import gpu
 from scanmend.backends.gguf_files import builtin
 from scanmend.backends.llm_children import llm_child
 from scanmend.config.settings import LlmSettings
-from scanmend.errors import Died, ModelUnavailable, OutOfMemory
+from scanmend.errors import Died, ModelUnavailable, OutOfMemory, TimedOut
 from scanmend.gguf_notes import Notes
 from scanmend.page import Line, ModelInfo, PageProposal
 from scanmend.telemetry import log
@@ -30,13 +30,30 @@ from scanmend.workers.sandbox import Sandbox
 
 # The GPU counts as free once this share of the model's memory is: other programs allocate memory too.
 FREED_SHARE = 0.75
+CONNECT_SECONDS = (
+    120.0  # in which a server that has loaded its model lists its models, and one of them answers
+)
 # The process itself ends a page at llm.page_timeout. If it does not, the daemon ends the process this much later.
 _PAGE_TIMEOUT_FACTOR, _PAGE_TIMEOUT_SLACK = 1.1, 5.0  # the slack in seconds
 
 
 def page_deadline(settings: LlmSettings) -> float:
-    """Return the seconds after which the daemon ends the model's process in the middle of a page."""
-    return settings.page_timeout * _PAGE_TIMEOUT_FACTOR + _PAGE_TIMEOUT_SLACK
+    """Return the seconds after which the daemon ends the model's process in the middle of a page.
+
+    A server may be loading its model when it gets the page.
+    """
+    load_seconds = settings.load_timeout if settings.backend == "openai" else 0.0
+    return load_seconds + settings.page_timeout * _PAGE_TIMEOUT_FACTOR + _PAGE_TIMEOUT_SLACK
+
+
+def load_deadline(settings: LlmSettings) -> float:
+    """Return the seconds after which the daemon ends the model's process while it loads.
+
+    The client of a server ends its wait itself, with the server's own words.
+    """
+    if settings.backend != "openai":
+        return settings.load_timeout
+    return settings.load_timeout + CONNECT_SECONDS + _PAGE_TIMEOUT_SLACK
 
 
 class GpuMemoryAccount:
@@ -127,7 +144,9 @@ class ModelProcess:
         while True:
             request = self._connect_request(path) if remote else self._load_request(path, device)
             try:
-                info: ModelInfo = child.ask(request, self._settings.load_timeout, self._on_progress)
+                info: ModelInfo = child.ask(
+                    request, load_deadline(self._settings), self._on_progress
+                )
             except (Died, OutOfMemory) as error:
                 if not self._layers_tried or stopping():
                     raise
@@ -140,7 +159,8 @@ class ModelProcess:
 
     def _connect_request(self, base_url: str) -> ConnectRequest:
         key = _secret(self._settings.api_key_file)
-        return ConnectRequest(base_url, self._settings.effective_model or "auto", key)
+        model = self._settings.effective_model or "auto"
+        return ConnectRequest(base_url, model, key, load_seconds=self._settings.load_timeout)
 
     def _load_request(self, path: str, device: str) -> LoadRequest:
         return LoadRequest(
@@ -194,7 +214,9 @@ class ModelProcess:
             {n: doubts for n in wanted if (doubts := lines[n].doubts) is not None},
         )
         try:
-            return self._child.ask(request, page_deadline(self._settings))
+            return self._child.ask(request, page_deadline(self._settings), self._on_progress)
+        except TimedOut as error:
+            raise TimedOut(error.what, "raise llm.page_timeout") from None
         except OutOfMemory:
             if self._info and self._info.gpu_layers:
                 self._max_layers = self._info.gpu_layers // 2

@@ -116,8 +116,12 @@ def _correct_file(model: LanguageModel, name: str, profile: Profile, *, as_json:
     results: list[PageResult] = []
     for index, page in enumerate(pages):
         result = _correct_page(model, _page_text(index, page), profile)
-        if result.correction.status == CorrectionStatus.FAILED:
+        failed = result.correction.status == CorrectionStatus.FAILED
+        if failed or (
+            result.correction.status == CorrectionStatus.DONE and result.correction.reason
+        ):
             print(f"scanmend: {name}: {result.correction.reason}", file=sys.stderr)
+        if failed:
             exit_code = ChildError.exit_code
         if as_json:
             results.append(result)

@@ -35,7 +35,9 @@ MAX_UNREAD_WARNINGS = 10  # pages that are named one by one
 class Summary:
     """The engines, model, correction and durations of all added pages.
 
-    ``unread``: number of places with unread ink, by the index of the page. ``seconds``: by stage.
+    ``unread``: number of places with unread ink, by the index of the page. ``unreadable``: indices of the pages in a
+    script that the engine does not read. ``failed``: why a page could not be read, by its index; nothing else of such a
+    page is added. ``seconds``: by stage.
     """
 
     engine: EngineInfo | None = None
@@ -50,6 +52,8 @@ class Summary:
     rejected: int = 0
     suspects: int = 0
     unread: dict[int, int] = field(default_factory=dict)
+    unreadable: list[int] = field(default_factory=list)
+    failed: dict[int, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
     def gather(self, pages: Iterable[PageResult]) -> Iterator[PageResult]:
@@ -61,6 +65,9 @@ class Summary:
     def add(self, result: PageResult) -> None:
         """Add one page."""
         page, correction = result.page, result.correction
+        if page.error:
+            self.failed[page.index] = page.error.what
+            return
         if page.source != TextSource.RECOGNISED:
             self.text_layer = EngineInfo(TEXT_LAYER_ENGINE, importlib.metadata.version("pypdfium2"))
         if page.engine.name != TEXT_LAYER_ENGINE:
@@ -68,13 +75,15 @@ class Summary:
         self.truncated |= page.truncated
         self.model = correction.model or self.model
         self.statuses[correction.status] += 1
-        self.reasons.setdefault(correction.status, correction.reason)
+        self.reasons[correction.status] = self.reasons.get(correction.status) or correction.reason
         self.profile = correction.profile or self.profile
         self.prompt_sha256 = correction.prompt_sha256 or self.prompt_sha256
         accepted = sum(edit.accepted for edit in result.edits)
         self.accepted += accepted
         self.rejected += len(result.edits) - accepted
         self.suspects += len(result.suspects)
+        if page.unreadable_script:
+            self.unreadable.append(page.index)
         if page.unread:
             self.unread[page.index] = len(page.unread)
         for stage, seconds in page.seconds.items():
@@ -89,14 +98,20 @@ class Summary:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Return the document's warnings that its pages give rise to."""
+        failed = [
+            f"page {index + 1} is missing, it could not be read: {what}"
+            for index, what in sorted(self.failed.items())
+        ]
         named = sorted(self.unread.items())[:MAX_UNREAD_WARNINGS]
         warnings = [f"page {index + 1}: {_unread(count)}" for index, count in named]
         if self.truncated:
             warnings.insert(0, TRUNCATED_WARNING)
+        if self.unreadable:
+            warnings.insert(0, _unreadable(sorted(self.unreadable)))
         if rest := len(self.unread) - len(named):
             pages = "1 more page has" if rest == 1 else f"{rest} more pages have"
             warnings.append(f"{pages} ink that could not be read (see pages[].unread)")
-        return tuple(warnings)
+        return (*failed, *warnings)
 
     @property
     def correction(self) -> dict[str, Any]:
@@ -111,6 +126,13 @@ class Summary:
             "rejected": self.rejected,
             "suspects": self.suspects,
         }
+
+
+def _unreadable(pages: list[int]) -> str:
+    named = ", ".join(str(index + 1) for index in pages[:MAX_UNREAD_WARNINGS])
+    more = " and more" if len(pages) > MAX_UNREAD_WARNINGS else ""
+    noun = "page" if len(pages) == 1 else "pages"
+    return f"unreadable-script: {noun} {named}{more} in a script that the engine does not read; see ocr.languages"
 
 
 def _unread(places: int) -> str:

@@ -197,6 +197,10 @@ class PendingFiles:
             self._refuse(FileSnapshot.of(path, status), reason)
         return None
 
+    def has_recent(self, now: float) -> bool:
+        """Return whether a file waits that ``unclaimed`` does not yield yet."""
+        return any(now - f.changed_at < RECORD_AFTER_SECONDS for f in self._files.values())
+
     def unclaimed(self, now: float, obstacle: str) -> Iterator[UnclaimedFile]:
         """Yield what waits for longer than ``RECORD_AFTER_SECONDS``.
 

@@ -44,7 +44,7 @@ class UnclaimedReport:
         if self._recorded is None or not tells_the_same(groups, self._recorded):
             self._log.record_unclaimed(groups)
             self._recorded = groups
-        self._outdated = False
+        self._outdated = self._files.has_recent(now)
         cost = time.monotonic() - started
         self._count_at = now + max(MIN_REPORT_SECONDS, cost / MAX_REPORT_SHARE)
-        return None
+        return self._count_at if self._outdated else None

@@ -27,6 +27,7 @@ from scanmend.workers.protocol import (
     ListingRequest,
     LoadRequest,
     ProposeRequest,
+    Said,
 )
 from scanmend.workers.server import Tell, serve
 
@@ -38,6 +39,7 @@ class Worker:
         """Load nothing yet; importing llama.cpp waits until a request needs it."""
         self._model: Any = None
         self._server: Any = None
+        self._tell: Tell = lambda _: None  # of the request under way
 
     def load(self, request: LoadRequest, tell: Tell) -> ModelInfo:
         """Load a model file and return what was loaded; raise as ``loader.load``."""
@@ -47,16 +49,21 @@ class Worker:
         info: ModelInfo = self._model.info
         return info
 
-    def connect(self, request: ConnectRequest, _tell: Tell) -> ModelInfo:
+    def connect(self, request: ConnectRequest, tell: Tell) -> ModelInfo:
         """Connect to a server and return its model; raise as ``OpenAiCorrector``."""
         from scanmend.llm.openai_client import OpenAiCorrector  # noqa: PLC0415
 
-        self._server = OpenAiCorrector(request)
+        self._tell = tell
+        self._server = OpenAiCorrector(request, self._say)
         info: ModelInfo = self._server.info
         return info
 
-    def propose(self, request: ProposeRequest, _tell: Tell) -> PageProposal:
+    def _say(self, text: str) -> None:
+        self._tell(Said(text))
+
+    def propose(self, request: ProposeRequest, tell: Tell) -> PageProposal:
         """Return the model's proposals for a page; raise Died when this process holds no model."""
+        self._tell = tell
         page = (request.prompt, request.lines, request.wanted, request.seconds)
         if self._server is not None:
             proposal: PageProposal = self._server.propose_page(*page)

@@ -14,6 +14,7 @@ from scanmend.llm.line_request import LineAnswer, LineRequest
 from scanmend.llm.llama_context import BatchToken, CacheFull, LlamaContext
 from scanmend.llm.loader import LoadedModel
 from scanmend.llm.rescoring import Rescorer, with_suspects
+from scanmend.llm.time_note import time_note
 from scanmend.page import Bound, CharAlternatives, LineProposal, PageProposal
 
 PAGE_SHARE = (
@@ -45,6 +46,7 @@ def propose_page(
         bound = Bound.TOKENS
     else:
         bound = min((a.bound for a in answers.values() if a.bound), default=None)
+    late = len(set(wanted)) - len(answers) if bound is Bound.SECONDS else 0
     proposals: list[LineProposal | None] = [None] * len(lines)
     for number, answer in answers.items():
         proposals[number] = answer.proposal()
@@ -58,6 +60,7 @@ def propose_page(
         method=model.method,
         drafted=sum(decoder.drafted for decoder in page.decoders),
         agreed=sum(decoder.agreed for decoder in page.decoders),
+        note=time_note(late, len(set(wanted)), seconds),
     )
 
 

@@ -159,14 +159,16 @@ class LoadRequest(Request[ModelInfo], frozen=True, tag="load"):
 class ConnectRequest(Request[ModelInfo], frozen=True, tag="connect"):
     """A request to use a server.
 
-    ``model`` "auto": the server's first model. ``key``: for the Authorization header, or "". ``seconds``: time limit of
-    one exchange.
+    ``model`` "auto": the server's first model that generates text. ``key``: for the Authorization header, or "".
+    ``seconds``: time limit of the connection; ``load_seconds``: for which to wait for a server that is loading its model,
+    here and at each page (at least ``seconds``).
     """
 
     base_url: str
     model: str = "auto"
     key: str = ""
     seconds: float = 60.0
+    load_seconds: float = 0.0
 
 
 class ProposeRequest(Request[PageProposal], frozen=True, tag="propose"):

@@ -98,11 +98,17 @@ class UprightPage:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """All segments of a page, in no order. ``truncated``: the engine returned less than the page holds."""
+    """All segments of a page, in no order.
+
+    ``truncated``: the engine returned less than the page holds. ``unreadable_script``: much of the page is in a script
+    that the engine does not read; ``unread``: then, the places of which no text is returned.
+    """
 
     segments: tuple[Segment, ...]
     truncated: bool = False
     warnings: tuple[str, ...] = ()
+    unreadable_script: bool = False
+    unread: tuple[Box, ...] = ()
 
 
 class Engine(Protocol):
