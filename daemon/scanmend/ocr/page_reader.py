@@ -14,7 +14,7 @@ from scanmend.ocr.line_models import LineModels
 from scanmend.ocr.orientation import upright
 from scanmend.ocr.pages import open_page
 from scanmend.ocr.pdf.document import is_pdf
-from scanmend.ocr.pdf.line_order import beside_layer, hidden_on_page, lines_in_order
+from scanmend.ocr.pdf.line_order import beside_layer, hidden_on_page, lines_in_order, main_frame
 from scanmend.ocr.pdf.open_page import OpenPage, open_pdf_page
 from scanmend.ocr.pdf.repair import version_of
 from scanmend.ocr.pdf.text_layer import (
@@ -105,6 +105,7 @@ def _with_layer(
         height=height,
         dpi=opened.dpi,
         rotation=turn,
+        tilt=0 - main_frame(layer.runs, turn).angle,
         lines=lines,
         engine=engine,
         source=sources.pop() if len(sources) == 1 else TextSource.MIXED,

@@ -12,7 +12,7 @@ from scanmend.ocr.layout import arrange
 from scanmend.ocr.pdf.coverage import MIN_COVERED_SHARE, share_covered
 from scanmend.ocr.pdf.geometry import scaled, turned
 from scanmend.ocr.pdf.runs import Run
-from scanmend.ocr.pdf.text_layer import TextLayer
+from scanmend.ocr.pdf.text_layer import MAX_LEAN_OF_MAIN, TextLayer
 from scanmend.page import Box, Hidden, Line, TextSource
 
 SURE_OF_SINGLE_CHARACTER = 0.9  # confidence from which a single letter or digit is no icon
@@ -34,12 +34,16 @@ def lines_in_order(
     """
     sourced = [(run, TextSource.DRAWN) for run in layer.drawn]
     sourced += [(run, TextSource.EARLIER) for run in layer.earlier]
-    main = _main_frame([run for run, _ in sourced if _is_main(run, turn)], turn)
+    main = main_frame(layer.runs, turn)
     segments = [_segment(run, source, turn, size) for run, source in sourced]
     upright = [s for s in recognised if s.frame == UPRIGHT]
-    upright += [s for (run, _), s in zip(sourced, segments, strict=True) if _is_main(run, turn)]
+    upright += [
+        s for (run, _), s in zip(sourced, segments, strict=True) if _is_main(run, turn, main)
+    ]
     others = [s for s in recognised if s.frame != UPRIGHT]
-    others += [s for (run, _), s in zip(sourced, segments, strict=True) if not _is_main(run, turn)]
+    others += [
+        s for (run, _), s in zip(sourced, segments, strict=True) if not _is_main(run, turn, main)
+    ]
     page_size = size if turn in (0, 180) else size[::-1]
     return arrange_directions(
         [in_frame(s, main) for s in upright] + others,
@@ -91,18 +95,22 @@ def _is_icon(segment: Segment, far_east: bool) -> bool:
     return chinese and not far_east and len(characters) <= MAX_ICON_CHARACTERS
 
 
-def _is_main(run: Run, turn: int) -> bool:
-    """Return whether a run is upright on the turned page."""
-    lean = angle_between(run.frame.angle, turn)
+def _is_main(run: Run, turn: int, main: Frame) -> bool:
+    """Return whether a run has the page's main direction. ``main``: on the turned page."""
+    lean = angle_between(run.frame.angle - turn, main.angle)
     return lean < MAX_LEAN_OF_LINE and not run.frame.mirrored and not run.column
 
 
-def _main_frame(runs: Sequence[Run], turn: int) -> Frame:
-    """Return the frame of the page's lines on the turned page: upright, or with their common slope."""
-    if not runs:
-        return UPRIGHT
-    angles = sorted((run.frame.angle - turn + 180) % 360 - 180 for run in runs for _ in run.glyphs)
-    lean = angles[len(angles) // 2]
+def main_frame(runs: Sequence[Run], turn: int) -> Frame:
+    """Return the frame of most of the text on the turned page: upright, or with its common slope."""
+    angles = sorted(
+        angle
+        for run in runs
+        if not run.frame.mirrored and not run.column
+        for angle in [(run.frame.angle - turn + 180) % 360 - 180] * len(run.glyphs)
+        if abs(angle) < MAX_LEAN_OF_MAIN
+    )
+    lean = angles[len(angles) // 2] if angles else 0.0
     return Frame(lean) if abs(lean) >= MIN_LEAN_OF_PAGE else UPRIGHT
 
 
