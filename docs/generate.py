@@ -94,7 +94,7 @@ def _object(path: str, node: dict[str, Any], schema: dict[str, Any]) -> Iterator
         if inner and inner.get("properties"):
             below.append((f"{path}.{key}".lstrip(".") + suffix, inner))
         said = [raw.get("description") or value.get("description", "")]
-        if key not in node.get("required", ()):
+        if key not in (*node.get("required", ()), *node.get("else", {}).get("required", ())):
             said.append("Optional.")
         yield f"| `{key}` | {_type(value, schema)} | {' '.join(map(_cell, filter(None, said)))} |"
     yield ""

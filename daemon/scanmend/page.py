@@ -150,6 +150,14 @@ class EngineInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class PageError:
+    """The reason why a page could not be read: the ``code`` of its last error, and ``what`` happened, for people."""
+
+    code: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class PageText:
     """One page as read.
 
@@ -157,7 +165,8 @@ class PageText:
     degrees clockwise by which the page was turned upright (0, 90, 180, 270). ``source``: on a MIXED page, each line has
     its own. ``hidden``: text that the PDF carries and the page does not show. ``unread``: areas with ink that looks like
     text and that no line covers. ``truncated``: the engine returned less than the page holds (Aspose without a
-    licence). ``seconds``: duration of each stage, as "render", "ocr".
+    licence). ``seconds``: duration of each stage, as "render", "ocr". ``error``: why the page could not be read; then the
+    other values say nothing.
     """
 
     index: Count
@@ -173,6 +182,12 @@ class PageText:
     warnings: tuple[str, ...] = ()
     hidden: tuple[Hidden, ...] = ()
     unread: tuple[Box, ...] = ()
+    error: PageError | None = None
+
+    @classmethod
+    def failed(cls, index: int, error: PageError) -> Self:
+        """Return a page that could not be read."""
+        return cls(index, 0, 0, 0, 0, (), EngineInfo("", ""), error=error)
 
 
 # as proposed --------------------------------------------------------------------------------------

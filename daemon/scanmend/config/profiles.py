@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from scanmend.config.keys import key, required_key
 from scanmend.config.loading import build, read_yaml
-from scanmend.config.parsers import FRACTION, POSITIVE_NUMBER, TEXT, TEXTS
-from scanmend.config.settings import ProfilesSettings, Settings
+from scanmend.config.parsers import FRACTION, POSITIVE_NUMBER, TEXT, TEXTS, null_or
+from scanmend.config.settings import ON_BAD_PAGE, ProfilesSettings, Settings
 from scanmend.correction.gate_rules import GateRules
 from scanmend.errors import ConfigError
 
@@ -19,7 +19,8 @@ from scanmend.errors import ConfigError
 class Profile:
     """The prompt and the gate's rules for one kind of document.
 
-    ``protect``: regular expressions whose matches no edit may touch. The other rules: see ``GateRules``.
+    ``protect``: regular expressions whose matches no edit may touch. ``on_bad_page`` None: as in the settings. The other
+    rules: see ``GateRules``.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Profile:
     max_edit_ratio: float = key(0.34, FRACTION)
     min_margin: float = key(2.0, POSITIVE_NUMBER)
     min_confidence_to_skip: float = key(0.995, FRACTION)
+    on_bad_page: str | None = key(None, null_or(ON_BAD_PAGE))
 
     @property
     def gate_rules(self) -> GateRules:

@@ -31,6 +31,11 @@ from scanmend.durations import SECONDS_PER_UNIT
 AUTO = "auto"  # a file in models.directory, else a download
 BUILTIN = "builtin"  # the corrector that comes with scanmend
 
+# values of on_bad_page
+FAIL = "fail"
+PUBLISH = "publish"
+ON_BAD_PAGE = one_of(FAIL, PUBLISH)
+
 DEFAULT_REPOSITORY = "Qwen/Qwen2.5-3B-Instruct-GGUF"  # on the Hugging Face Hub
 
 BASE = RelativeTo.BASE
@@ -207,6 +212,7 @@ class Settings:
     base: str = key(".", TEXT, reload=False, relative_to=RelativeTo.FILE)
     folders: FoldersSettings = field(default_factory=FoldersSettings)
     originals: str = key("archive", one_of("archive", "keep", "delete"))
+    on_bad_page: str = key(FAIL, ON_BAD_PAGE)
     grace: float = key("20s", DURATION)
     watch: WatchSettings = field(default_factory=WatchSettings)
     settle: SettleSettings = field(default_factory=SettleSettings)

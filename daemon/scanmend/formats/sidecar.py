@@ -14,7 +14,7 @@ from scanmend import __version__
 from scanmend.document import Document
 from scanmend.formats import provenance
 from scanmend.formats.summary import Summary
-from scanmend.page import Box, Edit, Line, PageResult
+from scanmend.page import Box, Edit, Line, PageError, PageResult
 
 # ``source`` stands within these; paths and names have at most 4,096 bytes
 _SOURCE_WITHIN_BYTES = 64 * 2**10
@@ -44,7 +44,7 @@ def write(
         "engine": msgspec.to_builtins(engine) if engine else None,
         "text_layer": msgspec.to_builtins(summary.text_layer) if summary.text_layer else None,
         "evaluation": bool(engine and engine.evaluation),
-        "truncated": summary.truncated,
+        "truncated": summary.truncated or bool(summary.failed),
         "model": msgspec.to_builtins(summary.model) if summary.model else None,
         "correction": summary.correction,
         "times": {name: provenance.iso_time(moment) for name, moment in times.items()},
@@ -72,6 +72,8 @@ def _model_warnings(summary: Summary) -> list[str]:
 def page_as_json(result: PageResult) -> dict[str, Any]:
     """Return a page's entry in the sidecar."""
     page, correction = result.page, result.correction
+    if page.error:
+        return _failed_page(page.index, page.error)
     seconds = {**page.seconds, "correct": correction.seconds}
     edits: dict[int, list[dict[str, Any]]] = {}
     for edit in result.edits:
@@ -111,6 +113,19 @@ def page_as_json(result: PageResult) -> dict[str, Any]:
             _line(line, text, edits.get(number, []))
             for number, (line, text) in enumerate(zip(page.lines, result.lines, strict=True))
         ],
+    }
+
+
+def _failed_page(index: int, error: PageError) -> dict[str, Any]:
+    """Return the entry of a page that could not be read: no measurements, and empty lists where others have contents."""
+    lists: tuple[str, ...] = ("hidden", "unread", "suspects", "hyphenated", "lines")
+    return {
+        "number": index + 1,
+        "error": {"code": error.code, "what": error.what},
+        "truncated": True,
+        "seconds": {},
+        "warnings": [error.what],
+        **{name: [] for name in lists},
     }
 
 

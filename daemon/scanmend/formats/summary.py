@@ -35,7 +35,8 @@ MAX_UNREAD_WARNINGS = 10  # pages that are named one by one
 class Summary:
     """The engines, model, correction and durations of all added pages.
 
-    ``unread``: number of places with unread ink, by the index of the page. ``seconds``: by stage.
+    ``unread``: number of places with unread ink, by the index of the page. ``failed``: why a page could not be read, by
+    its index; nothing else of such a page is added. ``seconds``: by stage.
     """
 
     engine: EngineInfo | None = None
@@ -50,6 +51,7 @@ class Summary:
     rejected: int = 0
     suspects: int = 0
     unread: dict[int, int] = field(default_factory=dict)
+    failed: dict[int, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
     def gather(self, pages: Iterable[PageResult]) -> Iterator[PageResult]:
@@ -61,6 +63,9 @@ class Summary:
     def add(self, result: PageResult) -> None:
         """Add one page."""
         page, correction = result.page, result.correction
+        if page.error:
+            self.failed[page.index] = page.error.what
+            return
         if page.source != TextSource.RECOGNISED:
             self.text_layer = EngineInfo(TEXT_LAYER_ENGINE, importlib.metadata.version("pypdfium2"))
         if page.engine.name != TEXT_LAYER_ENGINE:
@@ -89,6 +94,10 @@ class Summary:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Return the document's warnings that its pages give rise to."""
+        failed = [
+            f"page {index + 1} is missing, it could not be read: {what}"
+            for index, what in sorted(self.failed.items())
+        ]
         named = sorted(self.unread.items())[:MAX_UNREAD_WARNINGS]
         warnings = [f"page {index + 1}: {_unread(count)}" for index, count in named]
         if self.truncated:
@@ -96,7 +105,7 @@ class Summary:
         if rest := len(self.unread) - len(named):
             pages = "1 more page has" if rest == 1 else f"{rest} more pages have"
             warnings.append(f"{pages} ink that could not be read (see pages[].unread)")
-        return tuple(warnings)
+        return (*failed, *warnings)
 
     @property
     def correction(self) -> dict[str, Any]:

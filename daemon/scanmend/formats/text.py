@@ -13,7 +13,12 @@ def write(_document: Document, pages: Iterable[PageResult]) -> Iterator[bytes]:
 
 
 def page_text(result: PageResult) -> str:
-    """Return a page's text: one line per line, and an empty line between two blocks."""
+    """Return a page's text: one line per line, and an empty line between two blocks.
+
+    In place of a page that could not be read stands a line that says so.
+    """
+    if result.page.error:
+        return f"[page {result.page.index + 1} could not be read: {result.page.error.code}]\n"
     out: list[str] = []
     previous = None
     for line, text in zip(result.page.lines, result.lines, strict=True):

@@ -23,6 +23,7 @@ from scanmend.ocr import detection, rapidocr_internals
 from scanmend.ocr.detection import Quad
 from scanmend.ocr.long_lines import RecognisedLine, joined_line, parts_of
 from scanmend.ocr.rapidocr_internals import Pixels
+from scanmend.ocr.word_spaces import without_torn_capitals
 from scanmend.page import CharAlternatives
 
 # mean probability of text from which the detector reports a line; with rapidocr's 0.5, footers are lost
@@ -82,7 +83,8 @@ class LineModels:
             outputs = models.probabilities([crops[i] for i in chosen], ratio)
             for i, probabilities in zip(chosen, outputs, strict=True):
                 width = CROP_HEIGHT_PX * crops[i].shape[1] / crops[i].shape[0]
-                results[i] = decode(probabilities, models.characters, width)
+                line = decode(probabilities, models.characters, width)
+                results[i] = without_torn_capitals(line, crops[i])
         return [results[i] for i in range(len(crops))]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scanmend.config.profiles import Profile
-from scanmend.config.settings import Settings
+from scanmend.config.settings import PUBLISH, Settings
 from scanmend.intake.inbox import Inbox
 from scanmend.intake.lease import Leases
 from scanmend.pipeline.folders import Roots
@@ -27,6 +27,15 @@ class Context:
     profiles: Mapping[str, Profile]
     engine: str
     one_shot: bool = False
+
+    def profile(self, name: str) -> Profile:
+        """Return the profile of this name; the default one if it is gone since its document was claimed."""
+        return self.profiles.get(name) or self.profiles[self.settings.profiles.default]
+
+    def publishes_without_bad_pages(self, profile: str) -> bool:
+        """Return whether a document with this profile is published though a page of it could not be read."""
+        policy = self.profile(profile).on_bad_page or self.settings.on_bad_page
+        return policy == PUBLISH
 
 
 class CurrentContext:

@@ -12,7 +12,7 @@ import time
 from scanmend.backends.llm_lifecycle import page_deadline
 from scanmend.document import Document, State
 from scanmend.intake.work_queue import QueueClosed
-from scanmend.page import PageResult
+from scanmend.page import Correction, CorrectionStatus, PageResult
 from scanmend.pipeline.context import PAGE_OVERHEAD_SECONDS, Context, CurrentContext, Stores
 from scanmend.pipeline.page_correction import PageCorrector
 from scanmend.pipeline.queues import ContextChanged, PageToCorrect, Queues
@@ -107,10 +107,11 @@ class Correct:
             self._remaining.pop(page.document, None)
             return
         text = journal.pages.text(page.document, page.number)
-        if text is not None:  # None: the result was stored before, but what follows failed
-            profiles = context.profiles
-            default = context.settings.profiles.default
-            profile = profiles.get(document.profile) or profiles[default]
+        if text and text.error:
+            nothing = Correction(CorrectionStatus.NOTHING, "the page could not be read")
+            journal.pages.keep_result(document.id, PageResult(text, (), (), nothing))
+        elif text is not None:  # None: the result was stored before, but what follows failed
+            profile = context.profile(document.profile)
             self._corrector.use(context)
             result = self._corrector.correct(text, profile, document, context)
             if result is None:

@@ -13,9 +13,11 @@ from scanmend.errors import (
     DocumentError,
     EngineUnusable,
     MachineError,
+    ProtocolError,
     ScanmendError,
 )
 from scanmend.intake.events import Look
+from scanmend.page import PageError, PageText
 from scanmend.pipeline.context import PAGE_OVERHEAD_SECONDS, Context, CurrentContext, Stores
 from scanmend.pipeline.queues import PageToCorrect, Queues
 from scanmend.pipeline.read_slot import ReadSlot, ReadSlots
@@ -160,6 +162,8 @@ class Read:
             passwords=settings.pdf.passwords,
         )
         text = child.ask(request, settings.ocr.page_timeout)
+        if text.error:
+            raise ProtocolError("the OCR child reported an error as a page")
         self._stores.journal.pages.keep_text(document.id, text)
         seconds = sum(text.seconds.values())
         PAGES.labels("read").inc()
@@ -212,7 +216,7 @@ class Read:
         elif self._may_be_unfinished(document, job, error, context):
             self._wait_for_rest(job, document, error)
         else:
-            self._fail(document, str(error), error)
+            self._give_up(job, document, str(error), error, context)
 
     def _handle_failed_attempt(
         self, job: Job, document: Document, error: ChildError, context: Context
@@ -223,7 +227,8 @@ class Read:
         PAGE_FAILURES.inc()
         decision = decide(error, attempts, context.settings.ocr.attempts, pauses=0)
         if not isinstance(decision, Again):
-            self._fail(document, _reason_after_last_attempt(document, job, error, attempts), error)
+            reason = _reason_after_last_attempt(document, job, error, attempts)
+            self._give_up(job, document, reason, error, context)
             return
         page = job.number + 1 if isinstance(job, PageJob) else None
         self._log.warning(
@@ -234,6 +239,23 @@ class Read:
             reason=str(error),
         )
         self._queues.pages.give_back(job, decision.delay)
+
+    def _give_up(
+        self, job: Job, document: Document, reason: str, error: ScanmendError, context: Context
+    ) -> None:
+        """Fail the document; or store in place of the page that it could not be read, if ``on_bad_page`` says so."""
+        publishes = context.publishes_without_bad_pages(document.profile)
+        is_reading = self._stores.journal.document(document.id).state == State.READING
+        if not (isinstance(job, PageJob) and publishes and is_reading):
+            self._fail(document, reason, error)
+            return
+        page = PageText.failed(job.number, PageError(error.code, reason))
+        self._stores.journal.pages.keep_text(document.id, page)
+        self._log.warning(
+            "published without a page", document=document.name, page=job.number + 1, reason=reason
+        )
+        self._queues.corrections.put(PageToCorrect(document.id, job.number))
+        self._queues.pages.done(job)
 
     def _may_be_unfinished(
         self, document: Document, job: Job, error: ScanmendError, context: Context

@@ -11,7 +11,7 @@ from scanmend.formats.registry import extensions
 from scanmend.formats.result import Result
 from scanmend.intake.events import Look
 from scanmend.intake.lease_folders import PublishedMark
-from scanmend.page import PageResult
+from scanmend.page import PageError, PageResult
 from scanmend.pipeline.context import Stores
 from scanmend.pipeline.folders import require
 from scanmend.pipeline.queues import Queues
@@ -38,6 +38,8 @@ class ResultWriter:
         gone = self._published_elsewhere(document) or self._stores.inbox.content_change(document)
         if gone and not self._is_complete(folder, document):
             return self._give_up(document, folder, gone)
+        if error := self._common_error(document):
+            return journal.move(document, State.PUTTING_AWAY, error.what, outcome=error.code)
         atomic.make_folder(folder)
         stem = document.stem
         if stem is None:
@@ -98,6 +100,18 @@ class ResultWriter:
     def _pages(self, document: Document) -> Iterator[PageResult]:
         pages = self._stores.journal.pages
         return (pages.result(document.id, number) for number in range(document.pages or 0))
+
+    def _common_error(self, document: Document) -> PageError | None:
+        """Return the first page's error if no page could be read, else None."""
+        errors = [result.page.error for result in self._pages_to_first_read(document)]
+        return errors[0] if errors and errors[-1] else None
+
+    def _pages_to_first_read(self, document: Document) -> Iterator[PageResult]:
+        """Yield the pages up to the first one that could be read."""
+        for result in self._pages(document):
+            yield result
+            if result.page.error is None:
+                return
 
     def _free_stem(self, document: Document) -> str:
         is_own = functools.partial(sidecar.is_of, document=document)
