@@ -8,7 +8,7 @@ import logging
 import os
 import re
 import sys
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -48,7 +48,7 @@ def set_up(settings: LogSettings, stream: TextIO | None = None) -> None:
             _renderer(form, colors=out.isatty()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_level(settings.level)),
-        logger_factory=structlog.WriteLoggerFactory(file=_Forgiving(out)),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Forgiving(out))),
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(handlers=[_LibraryHandler()], level=logging.WARNING, force=True)
