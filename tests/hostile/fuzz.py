@@ -16,17 +16,21 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import psutil
 from PIL import Image
 
 from hostile.corpus import cases
 from hostile.made import encoded
+from samples import encoded as sample
 from scanmend.errors import ChildError, Died, DocumentError, OutOfMemory, TimedOut
 from scanmend.intake.completeness import is_complete
 from scanmend.workers.client import Child
 from scanmend.workers.protocol import ContentsRequest, PageRequest
 from scanmend.workers.sandbox import Sandbox
+from tiffs import Picture, tiff
 
 REQUEST_SECONDS = 20.0
 MEMORY_BYTES = 2**30  # the child's limit for data
@@ -89,9 +93,10 @@ MUTATIONS: tuple[Mutation, ...] = (flip, flip, overwrite, overwrite, cut, double
 
 
 def faint() -> Image.Image:
-    """Return an almost empty page, which is recognised in no time."""
+    """Return a page with specks but no letters, which counts as blank and takes no time."""
     image = Image.new("L", (200, 100), 255)
-    image.paste(250, (20, 20, 180, 40))
+    for number in range(8):
+        image.paste(60 + 20 * number, (20 + 20 * number, 40, 23 + 20 * number, 43))
     return image
 
 
@@ -110,9 +115,25 @@ def seeds() -> list[bytes]:
         encoded("GIF", page),
         encoded("WEBP", page.convert("RGB")),
         encoded("JPEG2000", page),
+        encoded("AVIF", page.convert("RGB")),
+        sample("heif"),
+        *(tiff(picture) for picture in _deep(np.asarray(page).astype("u2") * 16)),
         encoded("PDF", page),
     ]
     return plain + [case.data for case in cases() if case.name in PDFS]
+
+
+def _deep(samples: Any) -> list[Picture]:
+    """Return pictures of a TIFF that scanmend decodes itself."""
+    colours = np.stack([samples] * 3, axis=2)
+    thumbnail = Picture(samples[::2, ::2], tags={254: 1}, below=[Picture(samples)])
+    return [
+        Picture(samples, colours=0),
+        Picture(colours, colours=2, planes=True),
+        Picture(samples.astype("f4")),
+        Picture(np.stack([samples] * 4, axis=2), colours=5),
+        thumbnail,
+    ]
 
 
 class Fuzz:

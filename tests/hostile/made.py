@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from samples import encoded as sample
 from samples import page
 
 PUBLISHED, FAILED, EITHER = "published", "failed", "either"
@@ -52,6 +53,8 @@ def good() -> dict[str, bytes]:
         "gif": encoded("GIF"),
         "webp": encoded("WEBP", colour, lossless=True),
         "jp2": encoded("JPEG2000"),
+        "avif": encoded("AVIF", colour),
+        "heic": sample("heif"),
         "pdf": encoded("PDF", resolution=150),
     }
 

@@ -49,6 +49,13 @@ def result_without_model(page: PageText, rules: GateRules, correction: Correctio
     return gated_result(page, (None,) * len(page.lines), rules, correction)
 
 
+def unchanged_result(page: PageText, correction: Correction) -> PageResult:
+    """Return the result of a page of which no character may change, not even by a repair."""
+    page = replace(page, lines=tuple(replace(line, doubts=None) for line in page.lines))
+    texts = tuple(line.text for line in page.lines)
+    return PageResult(page, texts, (), correction, suspects(page.lines, texts, ()))
+
+
 def correction_of(
     proposal: PageProposal, started: float, *, profile: str, prompt_sha256: str
 ) -> Correction:

@@ -39,6 +39,7 @@ def write(
         "schema_version": provenance.SCHEMA_VERSION,
         "source": provenance.source(document),
         "part_of": provenance.part_of(document),
+        "supersedes": provenance.supersedes(document),
         "result": dict(files),
         "scanmend": {"version": __version__},
         "engine": msgspec.to_builtins(engine) if engine else None,
@@ -84,6 +85,7 @@ def page_as_json(result: PageResult) -> dict[str, Any]:
         "height": page.height,
         "dpi": page.dpi,
         "rotation": page.rotation,
+        "tilt": round(page.tilt, 1),
         "source": page.source,
         "engine": page.engine.name,
         "truncated": page.truncated,
@@ -101,6 +103,7 @@ def page_as_json(result: PageResult) -> dict[str, Any]:
             {"text": h.text, "box": _rounded(h.box), "reason": h.reason} for h in page.hidden
         ],
         "unread": [{"box": _rounded(box)} for box in page.unread],
+        "unreadable_script": page.unreadable_script,
         "suspects": [
             {"line": s.line, "offset": s.start, "text": s.text, "kind": s.kind, "reason": s.reason}
             for s in result.suspects

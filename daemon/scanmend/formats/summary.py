@@ -35,8 +35,9 @@ MAX_UNREAD_WARNINGS = 10  # pages that are named one by one
 class Summary:
     """The engines, model, correction and durations of all added pages.
 
-    ``unread``: number of places with unread ink, by the index of the page. ``failed``: why a page could not be read, by
-    its index; nothing else of such a page is added. ``seconds``: by stage.
+    ``unread``: number of places with unread ink, by the index of the page. ``unreadable``: indices of the pages in a
+    script that the engine does not read. ``failed``: why a page could not be read, by its index; nothing else of such a
+    page is added. ``seconds``: by stage.
     """
 
     engine: EngineInfo | None = None
@@ -51,6 +52,7 @@ class Summary:
     rejected: int = 0
     suspects: int = 0
     unread: dict[int, int] = field(default_factory=dict)
+    unreadable: list[int] = field(default_factory=list)
     failed: dict[int, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -80,6 +82,8 @@ class Summary:
         self.accepted += accepted
         self.rejected += len(result.edits) - accepted
         self.suspects += len(result.suspects)
+        if page.unreadable_script:
+            self.unreadable.append(page.index)
         if page.unread:
             self.unread[page.index] = len(page.unread)
         for stage, seconds in page.seconds.items():
@@ -102,6 +106,8 @@ class Summary:
         warnings = [f"page {index + 1}: {_unread(count)}" for index, count in named]
         if self.truncated:
             warnings.insert(0, TRUNCATED_WARNING)
+        if self.unreadable:
+            warnings.insert(0, _unreadable(sorted(self.unreadable)))
         if rest := len(self.unread) - len(named):
             pages = "1 more page has" if rest == 1 else f"{rest} more pages have"
             warnings.append(f"{pages} ink that could not be read (see pages[].unread)")
@@ -120,6 +126,13 @@ class Summary:
             "rejected": self.rejected,
             "suspects": self.suspects,
         }
+
+
+def _unreadable(pages: list[int]) -> str:
+    named = ", ".join(str(index + 1) for index in pages[:MAX_UNREAD_WARNINGS])
+    more = " and more" if len(pages) > MAX_UNREAD_WARNINGS else ""
+    noun = "page" if len(pages) == 1 else "pages"
+    return f"unreadable-script: {noun} {named}{more} in a script that the engine does not read; see ocr.languages"
 
 
 def _unread(places: int) -> str:

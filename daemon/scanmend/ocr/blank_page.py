@@ -20,7 +20,11 @@ MIN_LETTER_PX, MIN_LETTER_AREA = 9, 16
 def is_blank(image: Image.Image) -> bool:
     """Return whether a page (L or RGB) is blank."""
     grey = image.convert("L")
-    return not _has_clear_ink(grey) and not _has_letters(np.asarray(grey))
+    if _has_clear_ink(grey) or _has_letters(np.asarray(grey)):
+        return False
+    # red text on green paper may have its grey
+    bands = image.split() if image.mode == "RGB" else ()
+    return not any(_has_letters(np.asarray(band)) for band in bands)
 
 
 def _has_clear_ink(grey: Image.Image) -> bool:

@@ -13,6 +13,7 @@ import functools
 import math
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 
 from scanmend.ocr import detection, rapidocr_internals
 from scanmend.ocr.detection import Quad
-from scanmend.ocr.long_lines import RecognisedLine, joined_line, parts_of
+from scanmend.ocr.long_lines import RecognisedLine, joined_line, parts_of, skipped_ink
 from scanmend.ocr.rapidocr_internals import Pixels
 from scanmend.ocr.word_spaces import without_torn_capitals
 from scanmend.page import CharAlternatives
@@ -64,10 +65,14 @@ class LineModels:
     def recognise(self, crops: Sequence[Pixels]) -> list[RecognisedLine]:
         """Return the text of each line, given as a picture (BGR)."""
         parts = [parts_of(crop) for crop in crops]
-        lines = iter(self._recognise([part.pixels for line in parts for part in line]))
-        return [
-            joined_line(line, [next(lines) for _ in line]) if len(line) > 1 else next(lines)
+        read = iter(self._recognise([part.pixels for line in parts for part in line]))
+        lines = [
+            joined_line(line, [next(read) for _ in line]) if len(line) > 1 else next(read)
             for line in parts
+        ]
+        return [
+            replace(line, skipped=skipped_ink(crop, line.places))
+            for line, crop in zip(lines, crops, strict=True)
         ]
 
     def _recognise(self, crops: Sequence[Pixels]) -> list[RecognisedLine]:
@@ -134,7 +139,12 @@ def decode(probabilities: Probabilities, alphabet: Sequence[str], width: float) 
     confidence = float(np.mean(confidences)) if confidences else 0.0
     line = "".join(text)
     doubts = _doubts(probabilities, alphabet, line, steps)
-    return RecognisedLine(line, confidence, tuple(unsure), tuple(spaces), doubts)
+    places = tuple(
+        (step + 0.5) * RECOGNISER_STEP_PX / width
+        for character, step in zip(line, steps, strict=True)
+        if character != " "
+    )
+    return RecognisedLine(line, confidence, tuple(unsure), tuple(spaces), doubts, places)
 
 
 def _doubts(

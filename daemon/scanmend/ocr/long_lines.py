@@ -18,6 +18,13 @@ PART_RATIO = 40.0  # width over height of a part, about
 # in heights: distance from the wanted place within which a gap is looked for
 GAP_REACH = 8.0
 MIN_SPACE_WIDTH = 0.15  # in heights: width of a gap that is a space
+# distance from the nearest character, in heights, beyond which ink belongs to none; letters are at most 1.5 wide
+CHARACTER_REACH = 0.75
+INK_ROWS = (
+    0.15,
+    0.85,
+)  # of a crop's height, that are searched for ink: not the neighbours' ascenders
+MIN_INK_SHARE = 0.06  # of these rows, in a column with ink
 MIN_COLUMN_CONTRAST = 0.25  # share of the line's strongest contrast that a column with ink has
 
 
@@ -26,7 +33,9 @@ class RecognisedLine:
     """One recognised line.
 
     ``confidence``: 0..1. ``unsure``: offsets of unsure characters. ``spaces``: middle and width of each space, as
-    shares of the crop's width. ``doubts``: the alternatives to what was read, from left to right.
+    shares of the crop's width. ``doubts``: the alternatives to what was read, from left to right. ``places``: middle of
+    each character but spaces, as a share of the crop's width. ``skipped``: start and end of each stretch with ink but
+    without a character, as such shares.
     """
 
     text: str
@@ -34,6 +43,8 @@ class RecognisedLine:
     unsure: tuple[int, ...] = ()
     spaces: tuple[tuple[float, float], ...] = ()
     doubts: tuple[CharAlternatives, ...] = ()
+    places: tuple[float, ...] = ()
+    skipped: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +94,31 @@ def _cut(blank: Pixels, near: int, height: int) -> tuple[int, bool]:
     return middle, bool(ends[widest] - starts[widest] >= MIN_SPACE_WIDTH * height)
 
 
+def skipped_ink(crop: Pixels, places: Sequence[float]) -> tuple[tuple[float, float], ...]:
+    """Return the stretches of a line's picture that have ink but no character, as shares of its width.
+
+    ``places``: the middle of each character that was read, as a share of the width, from the left.
+    """
+    height, width = crop.shape[:2]
+    reach = CHARACTER_REACH * height / width
+    edges = [0.0, *(edge for place in places for edge in (place - reach, place + reach)), 1.0]
+    gaps = [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b > a]
+    if not gaps:
+        return ()
+    grey = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)
+    darkest, paper = np.percentile(grey, (2, 90))
+    first, last = (round(height * share) for share in INK_ROWS)
+    dark = grey[first : max(last, first + 1)] < (darkest + paper) / 2
+    inked = dark.mean(axis=0) >= MIN_INK_SHARE
+    skipped = []
+    for start, end in gaps:
+        used = np.flatnonzero(inked[round(start * width) : round(end * width)])
+        if len(used):
+            left = round(start * width) + int(used[0])
+            skipped.append((left / width, (left + int(used[-1] - used[0]) + 1) / width))
+    return tuple(skipped)
+
+
 def joined_line(parts: Sequence[LinePart], lines: Sequence[RecognisedLine]) -> RecognisedLine:
     """Return the line that these parts make up, given what was recognised in each."""
     whole = RecognisedLine("", 0.0)
@@ -109,5 +145,6 @@ def joined_line(parts: Sequence[LinePart], lines: Sequence[RecognisedLine]) -> R
             unsure=whole.unsure + tuple(start + n for n in line.unsure),
             spaces=whole.spaces + spaces,
             doubts=whole.doubts + tuple(doubt.moved(start) for doubt in line.doubts),
+            places=whole.places + tuple(part.start + place * share for place in line.places),
         )
     return whole

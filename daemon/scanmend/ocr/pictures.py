@@ -13,7 +13,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from scanmend import file_types
 from scanmend.errors import Damaged, DocumentError, TooBig, Unsupported, show
-from scanmend.ocr import resolution, tiff_picture
+from scanmend.ocr import deep_colours, resolution, tiff_picture
 from scanmend.ocr.input_file import InputFile, UnmappedFile
 from scanmend.ocr.resolution import Resolution
 from scanmend.ocr.tones import as_grey_or_rgb
@@ -120,6 +120,11 @@ def picture_page(request: PageRequest) -> Rendered:
             orientation = image.info.get("original_orientation") or 1
         image.load()
         turned = stored.turned() if orientation in resolution.QUARTER_TURNS else stored
+        if deep_colours.may_be_deeper(image):
+            with InputFile(request.path) as source:
+                deep = deep_colours.deeper(source.readall())
+            if deep is not None:
+                return _rendered(resolution.upright(deep, orientation), turned, request)
         return _rendered(ImageOps.exif_transpose(image), turned, request)
 
 

@@ -1,4 +1,4 @@
-"""The resolution of a picture: what its file says, if that is plausible, and pixels that are made square by it."""
+"""The orientation and the resolution of a picture: what its file says, if that is plausible."""
 
 from dataclasses import dataclass
 
@@ -14,6 +14,16 @@ SANE_RATIO = 0.4, 2.6
 # a fax without a resolution (ITU-T T.4): its rows of pixels, all at 204 dpi; up to so many lines, these are at 98 dpi
 FAX_WIDTHS, FAX_DPI, COARSE_FAX_DPI, MAX_COARSE_FAX_LINES = (1728, 2048, 2432), 204.0, 98.0, 1400
 
+# what shows a picture upright, by its orientation
+TRANSPOSES = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 QUARTER_TURNS = (5, 6, 7, 8)  # orientations of TIFF and EXIF that swap width and height
 _JFIF_UNITS = (1, 2)  # inches and centimetres; 0 is none
 _X, _Y, _UNIT = 282, 283, 296  # tags of TIFF and EXIF
@@ -64,6 +74,12 @@ class Resolution:
             return round(max(self.across, self.down), 1)
         min_dpi, max_dpi = ASSUMED_DPI_BOUNDS
         return float(min(max_dpi, max(min_dpi, round(max(size) / A4_INCHES))))
+
+
+def upright(image: Image.Image, orientation: int) -> Image.Image:
+    """Return a picture, which is shown as it is stored, turned by its orientation of TIFF or EXIF."""
+    transpose = TRANSPOSES.get(orientation)
+    return image if transpose is None else image.transpose(transpose)
 
 
 def of_numbers(across: float, down: float, unit: int) -> Resolution:

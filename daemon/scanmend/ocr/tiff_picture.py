@@ -18,16 +18,6 @@ _FAX_COMPRESSIONS = (2, 3, 4)
 _MAX_BYTE = 255
 # that libtiff decodes in Pillow's wheels: all usual ones but WebP, JPEG 2000, JPEG XL and LERC
 _COMPRESSIONS = (1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32809, 32946, 34925, 50000)
-# what shows a picture upright, by its orientation
-_TRANSPOSES = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 class _DirectoryFile:
@@ -116,8 +106,7 @@ class TiffPage:
     def _decoded_samples(self) -> Image.Image:
         self.file.seek(0)
         image = tiff_samples.decoded(self.file.read(), self.tiff, self.directory, self.name)
-        transpose = _TRANSPOSES.get(self._orientation)
-        return image if transpose is None else image.transpose(transpose)
+        return resolution.upright(image, self._orientation)
 
 
 def count_pages(file: UnmappedFile) -> int:

@@ -125,10 +125,16 @@ def _contrast(grey: Image.Image) -> float:
 
 
 def with_full_contrast(image: Image.Image) -> Image.Image:
-    """Return a picture (L or RGB) of low contrast with all grey levels; return any other one unchanged."""
-    low, high = _grey_range(image.convert("L"))
-    if not 0 < high - low < MIN_FULL_CONTRAST:
+    """Return a picture (L or RGB) of low contrast with all levels; return any other one unchanged."""
+    ranges = [_grey_range(band) for band in image.split()]
+    widest = max(high - low for low, high in ranges)
+    if not 0 < widest < MIN_FULL_CONTRAST:
         return image
-    factor = 255.0 / (high - low)
-    table = [min(255, max(0, round((level - low) * factor))) for level in range(256)]
-    return image.point(table * len(image.getbands()))
+    factor = 255.0 / widest
+    return image.point(
+        [
+            min(255, max(0, round(255 + (level - high) * factor)))
+            for _, high in ranges
+            for level in range(256)
+        ]
+    )

@@ -19,6 +19,7 @@ from scanmend.ocr.frames import UPRIGHT, Frame, angle_between
 from scanmend.ocr.line_models import LineModels
 from scanmend.ocr.long_lines import RecognisedLine
 from scanmend.ocr.rapidocr_internals import Pixels
+from scanmend.ocr.readability import LIMITS_OF_RAPIDOCR, FoundLine
 
 MIN_LINE_CONFIDENCE = 0.6  # below it, a line is noise, a picture or a stain
 # A lone character is at most so slender, as "1" or "!". It shows no direction and is read upright.
@@ -72,16 +73,22 @@ class _Found:
         return self.line.confidence if self.line and self.line.text else 0.0
 
 
-def read_lines(models: LineModels, pixels: Pixels, quads: Sequence[Quad]) -> list[Segment]:
-    """Return the lines of an upright page at these quadrangles. ``pixels``: BGR."""
+def found_lines(models: LineModels, pixels: Pixels, quads: Sequence[Quad]) -> list[FoundLine]:
+    """Return what was made of each line of an upright page at these quadrangles. ``pixels``: BGR."""
     found = [_Found(q, geometry.axis_angle(q), geometry.slenderness(q)) for q in quads]
     steep = [f for f in found if geometry.is_steep(f.axis) and not _may_be_lone(f)]
     level = [f for f in found if not geometry.is_steep(f.axis) or _may_be_lone(f)]
     _TurnedReader(models, pixels).read(level, steep)
     return [
-        _segment(f, f.line)
+        FoundLine(
+            _segment(f, f.line),
+            f.slenderness,
+            LIMITS_OF_RAPIDOCR,
+            f.line.skipped,
+            is_text=bool(f.line.text) and f.confidence >= MIN_LINE_CONFIDENCE,
+        )
         for f in found
-        if f.line and f.line.text and f.confidence >= MIN_LINE_CONFIDENCE and not f.refused
+        if f.line and not f.refused
     ]
 
 

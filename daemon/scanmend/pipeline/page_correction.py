@@ -12,6 +12,7 @@ from scanmend.correction.page_result import (
     correction_of,
     gated_result,
     result_without_model,
+    unchanged_result,
 )
 from scanmend.document import WAITS, Document, FactKey
 from scanmend.errors import ChildError, MachineError, ModelUnavailable
@@ -21,6 +22,7 @@ from scanmend.store.journal import Journal
 from scanmend.telemetry import log
 from scanmend.workers.sandbox import home
 
+WHY_UNREADABLE = "the page is in a script that the engine does not read"
 PROGRESS_LOG_SECONDS = 30.0  # between two log lines about a download's progress
 
 
@@ -90,6 +92,8 @@ class PageCorrector:
 
         if not settings.llm.enabled:
             return uncorrected(CorrectionStatus.OFF, "llm.enabled is false")
+        if text.unreadable_script:
+            return unchanged_result(text, Correction(CorrectionStatus.NOTHING, WHY_UNREADABLE))
         # ask a large model about more lines: if it reads a number differently, a person should check that number
         words = shipped() if _is_builtin(settings) else None
         wanted = [n for n, line in enumerate(text.lines) if needs_correction(line, rules, words)]

@@ -5,6 +5,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -181,6 +182,33 @@ def test_a_png_of_16_bits_is_read_whatever_its_range(
     assert texts(read(put(tmp_path, data))) == list(LETTER)
 
 
+@pytest.mark.parametrize("top", [300, 1200, 16383])
+@pytest.mark.parametrize("turn", [1, 6])
+@pytest.mark.parametrize("kind", ["png", "jp2"])
+def test_colours_on_grey_paper_in_the_lower_bits_of_16_are_read(
+    tmp_path: Path, kind: str, turn: int, top: int
+) -> None:
+    stored = page().rotate(90, expand=True) if turn == 6 else page()
+    grey = np.asarray(stored).astype(float)[:, :, None].repeat(3, axis=2)
+    samples = (grey / 255 * top).astype("u2")
+    samples[:, :, 2] = samples[:, :, 2] // 2 + top // 2
+    if kind == "jp2":
+        if turn == 6:
+            pytest.skip("a JPEG 2000 has no orientation")
+        data = cv2.imencode(".jp2", samples[:, :, ::-1])[1].tobytes()
+    else:
+        data = _png(samples, 2)
+        exif = b"II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0" + bytes((turn, 0, 0, 0)) + bytes(4)
+        chunk = b"eXIf" + exif
+        length, check = len(exif).to_bytes(4, "big"), zlib.crc32(chunk).to_bytes(4, "big")
+        data = data[:33] + length + chunk + check + data[33:]
+
+    found = read(put(tmp_path, data))
+
+    assert texts(found) == list(LETTER)
+    assert found.rotation == 0
+
+
 @pytest.mark.parametrize("ink", [0, 255])
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
@@ -265,6 +293,25 @@ def test_a_page_of_usual_contrast_is_not_changed() -> None:
     image = _faint(230, 60)
 
     assert with_full_contrast(image) is image
+
+
+def test_faint_colours_are_stretched_together() -> None:
+    """Keep a band without contrast as it is: stretched by itself it would show its noise."""
+    red, green, blue = _faint(255, 0), _faint(250, 0, 0.4), _faint(230, 20)
+
+    bands = with_full_contrast(Image.merge("RGB", (red, green, blue))).split()
+
+    assert [band.getextrema()[1] for band in bands] == [255, 255, 255]
+    assert bands[0].getextrema()[0] == 255
+    assert bands[1].getextrema()[0] > 200  # type: ignore[operator]
+    assert bands[2].getextrema()[0] == 0
+
+
+def test_red_ink_on_green_paper_of_the_same_grey_is_not_blank() -> None:
+    ink = (255 - np.asarray(page()).astype(float)) / 235
+    colours = np.array([40, 140, 60]) + ink[:, :, None] * (np.array([200, 60, 60]) - [40, 140, 60])
+
+    assert not is_blank(Image.fromarray(colours.round().astype("u1")))
 
 
 @pytest.mark.parametrize("lossless", [True, False])

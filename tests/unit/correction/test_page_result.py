@@ -1,9 +1,15 @@
 """Test a page's result, with and without a model."""
 
 import time
+from dataclasses import replace
 
 from gating import RULES, line
-from scanmend.correction.page_result import correction_of, gated_result, result_without_model
+from scanmend.correction.page_result import (
+    correction_of,
+    gated_result,
+    result_without_model,
+    unchanged_result,
+)
 from scanmend.page import (
     CharAlternatives,
     Correction,
@@ -54,3 +60,13 @@ def test_the_correction_reports_model_profile_and_cost() -> None:
     assert (found.status, found.model, found.profile) == (CorrectionStatus.DONE, model, "default")
     assert (found.prompt_sha256, found.tokens, found.calls) == ("1", 7, 3)
     assert 2 <= found.seconds < 60
+
+
+def test_a_page_in_an_unreadable_script_is_not_even_repaired() -> None:
+    status = Correction(CorrectionStatus.NOTHING)
+
+    result = unchanged_result(replace(PAGE, unreadable_script=True), status)
+
+    assert result.lines == tuple(one.text for one in PAGE.lines)
+    assert (result.edits, result.hyphenated, result.correction) == ((), (), status)
+    assert [s.kind for s in result.suspects] == ["letter"]

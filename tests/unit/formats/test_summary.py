@@ -39,3 +39,13 @@ def test_a_book_names_the_first_pages_and_counts_the_rest(more: int, last: str) 
     assert len(warnings) == MAX_UNREAD_WARNINGS + 1
     assert warnings[0].startswith("page 1: ")
     assert warnings[-1] == f"{last} ink that could not be read (see pages[].unread)"
+
+
+def test_pages_in_an_unreadable_script_are_named_in_one_warning() -> None:
+    summary = Summary()
+    for index in range(12):
+        page = dataclasses.replace(results.SECOND.page, index=index, unreadable_script=index != 3)
+        summary.add(dataclasses.replace(results.SECOND, page=page))
+
+    (warning,) = summary.warnings
+    assert warning.startswith("unreadable-script: pages 1, 2, 3, 5, 6, 7, 8, 9, 10, 11 and more in")

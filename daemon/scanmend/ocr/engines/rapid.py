@@ -12,7 +12,8 @@ from scanmend.ocr import detection, line_models
 from scanmend.ocr.detection import as_bgr
 from scanmend.ocr.engines.base import Reading, UprightPage
 from scanmend.ocr.line_models import LineModels
-from scanmend.ocr.turned import MIN_LINE_CONFIDENCE, read_lines
+from scanmend.ocr.readability import reading_of
+from scanmend.ocr.turned import MIN_LINE_CONFIDENCE, found_lines
 from scanmend.page import EngineInfo
 
 
@@ -54,4 +55,4 @@ class Rapid:
         if coarse is None:
             coarse = self._models.find_lines(pixels)
         quads = self._models.find_all_lines(pixels, coarse)
-        return Reading(tuple(read_lines(self._models, pixels, quads)))
+        return reading_of(found_lines(self._models, pixels, quads), "rapidocr", self._languages)

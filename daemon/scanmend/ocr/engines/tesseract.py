@@ -17,6 +17,7 @@ from typing import Any
 from scanmend.errors import ChildError, EngineUnusable
 from scanmend.languages import listed, packages, traineddata
 from scanmend.ocr.engines.base import Reading, Segment, UprightPage
+from scanmend.ocr.readability import LIMITS_OF_TESSERACT, FoundLine, reading_of
 from scanmend.page import Box, EngineInfo
 
 LIBRARY = "libtesseract.so.5"  # its interface has the number of its major version
@@ -96,7 +97,11 @@ class Tesseract:
 
     def read(self, page: UprightPage) -> Reading:
         """Return the segments of an upright page. Raise ChildError if the library fails on it."""
-        return Reading(tuple(segments_of(self.words(page))))
+        found = [
+            FoundLine(s, s.box.width / max(1.0, s.box.height), LIMITS_OF_TESSERACT)
+            for s in segments_of(self.words(page))
+        ]
+        return reading_of(found, "tesseract", self._languages)
 
     def words(self, page: UprightPage) -> list[RecognisedWord]:
         """Return the words of an upright page, line by line. Raise ChildError if the library fails on it."""
