@@ -38,18 +38,22 @@ class Piece:
 def pieces(line: bytes, max_bytes: int) -> list[tuple[bytes, bytes]]:
     """Return the pieces of a line, each with the spaces behind it; ``max_bytes`` 0 keeps the line whole.
 
-    A piece ends at the gap of a table, since a small model can't count spaces. A piece longer than ``max_bytes`` is cut
+    A piece ends at the gap of a table, since a small model can't count spaces; those that begin a line belong to an empty
+    piece for the same reason. A piece longer than ``max_bytes`` is cut
     between words.
 
     >>> pieces(b"the quick brown fox", 10)
     [(b'the quick', b' '), (b'brown fox', b'')]
     >>> pieces(b"Total    12.50", 200)
     [(b'Total', b'    '), (b'12.50', b'')]
+    >>> pieces(b"  indented", 0)
+    [(b'', b'  '), (b'indented', b'')]
     """
+    text = line.lstrip(b" ")
+    parts = [(b"", line[: len(line) - len(text)])] if len(text) < len(line) else []
     if not max_bytes:
-        return [(line, b"")]
-    parts = []
-    for cell, gap in _CELL.findall(line):
+        return [*parts, (text, b"")]
+    for cell, gap in _CELL.findall(text):
         rest = cell
         while len(rest) > max_bytes and b" " in rest:
             cut = rest.rfind(b" ", 0, max_bytes + 1)

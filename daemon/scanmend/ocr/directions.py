@@ -22,10 +22,15 @@ MAX_GAP_ALONG, MAX_GAP_BETWEEN = (
 Arrange = Callable[[Sequence[Segment]], tuple[Line, ...]]
 
 
-def arrange_directions(segments: Sequence[Segment], arrange: Arrange) -> tuple[Line, ...]:
-    """Return the lines of a page in reading order. ``arrange`` puts upright segments into order."""
+def arrange_directions(
+    segments: Sequence[Segment], arrange: Arrange, arrange_page: Arrange
+) -> tuple[Line, ...]:
+    """Return the lines of a page in reading order.
+
+    ``arrange`` puts the segments of a group into order as if they were upright, ``arrange_page`` the upright ones.
+    """
     upright = [s for s in segments if s.frame == UPRIGHT]
-    lines = arrange(upright)
+    lines = arrange_page(upright)
     for group in groups_of([s for s in segments if s.frame != UPRIGHT]):
         lines = with_block(lines, arranged_group(group, arrange))
     return lines

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.metadata
 import time
+from functools import partial
 
 from scanmend.ocr.blank_page import is_blank
 from scanmend.ocr.directions import arrange_directions
@@ -24,6 +25,7 @@ from scanmend.ocr.pdf.text_layer import (
     trusted_layer,
 )
 from scanmend.ocr.pictures import Rendered
+from scanmend.ocr.rulings import rules_of
 from scanmend.ocr.tones import with_full_contrast
 from scanmend.page import TEXT_LAYER_ENGINE, EngineInfo, Line, PageText, TextSource
 from scanmend.workers.protocol import PageRequest, ProbeRequest
@@ -130,7 +132,8 @@ def _recognised(request: PageRequest, page: Rendered, clock: "_Clock") -> PageTe
     clock.lap("orient")
     reading = engine.read(turned)
     clock.lap("ocr")
-    lines = arrange_directions(reading.segments, arrange)
+    whole_page = partial(arrange, rules=rules_of(turned.image), size=turned.image.size)
+    lines = arrange_directions(reading.segments, arrange, whole_page)
     clock.lap("layout")
     return _page_text(request, turned, engine.info(), reading, lines, clock)
 
@@ -145,16 +148,17 @@ def _page_text(
 ) -> PageText:
     return PageText(
         index=request.index,
-        width=page.image.width,
-        height=page.image.height,
+        width=page.size[0],
+        height=page.size[1],
         dpi=page.dpi,
         rotation=page.turn,
-        lines=lines,
+        tilt=page.tilt,
+        lines=tuple(dataclasses.replace(line, box=page.on_page(line.box)) for line in lines),
         engine=engine,
         truncated=reading.truncated,
         seconds=clock.seconds,
         warnings=reading.warnings,
-        unread=reading.unread,
+        unread=tuple(map(page.on_page, reading.unread)),
         unreadable_script=reading.unreadable_script,
     )
 

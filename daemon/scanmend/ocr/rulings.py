@@ -13,6 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL.Image import Image
 
 from scanmend.page import Box
 
@@ -45,6 +46,11 @@ class Rulings:
 
     horizontal: tuple[Box, ...] = ()
     vertical: tuple[Box, ...] = ()
+
+
+def rules_of(image: Image) -> Rulings:
+    """Return the rules of a page, given as a picture in any mode."""
+    return find_rulings(np.asarray(image.convert("L")))
 
 
 def find_rulings(grey: NDArray[np.uint8]) -> Rulings:

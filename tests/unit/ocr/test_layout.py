@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanmend.ocr import layout
 from scanmend.ocr.engines.base import Segment
-from scanmend.ocr.layout import arrange
-from scanmend.ocr.rows import Region, rows_of
+from scanmend.ocr.layout import arrange, columns, prose
+from scanmend.ocr.layout.rows import Region, rows_of
 from scanmend.page import Box, CharAlternatives
 
 PAGE = (1000, 1400)
@@ -316,7 +315,8 @@ def test_rows_are_not_formed_again_for_each_gutter_of_a_table(
         calls.append(len(region))
         return plain(region)
 
-    monkeypatch.setattr(layout, "rows_of", counted)
+    monkeypatch.setattr(prose, "rows_of", counted)
+    monkeypatch.setattr(columns, "rows_of", counted)
 
     arrange(pieces + words)
 

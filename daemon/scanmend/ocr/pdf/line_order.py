@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from scanmend.ocr.directions import arrange_directions
 from scanmend.ocr.engines.base import Segment
@@ -41,7 +42,8 @@ def lines_in_order(
             main.append(Segment(run.text, box, None, source=source))
         else:
             others.setdefault(_known_frame(run.frame, others), []).append((run, source))
-    groups = [arrange_directions(main, arrange)]
+    upright = size if turn in (0, 180) else size[::-1]
+    groups = [arrange_directions(main, arrange, partial(arrange, size=upright))]
     groups += [_arranged(frame, runs, turn, size) for frame, runs in others.items()]
     if _characters(groups[0]) < max(map(_characters, groups[1:]), default=0):
         groups.sort(key=lambda group: -_characters(group))

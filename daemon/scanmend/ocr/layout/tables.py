@@ -14,6 +14,7 @@ import numpy as np
 from scanmend.ocr.engines.base import Segment
 
 MIN_ROWS = 8  # of tables side by side
+MIN_ROWS_BELOW_HEADER = 2  # of tables side by side with the same header
 MIN_COLUMNS = 3  # of each table
 MIN_GUTTER_RATIO = 2.0  # width of the gutter over the median space between columns
 MIN_GUTTER_HEIGHTS = 0.5  # width of the gutter in line heights
@@ -36,6 +37,8 @@ def find_gutter(rows: Sequence[Row], line_height: float) -> Gutter | None:
 
     ``rows``: from the top down, each from the left. ``line_height``: in pixels.
     """
+    if repeated := _repeated_header(rows):
+        return repeated
     if len(rows) < MIN_ROWS or sum(map(len, rows)) < MIN_ROWS * 2 * MIN_COLUMNS:
         return None
     best: Gutter | None = None
@@ -44,6 +47,23 @@ def find_gutter(rows: Sequence[Row], line_height: float) -> Gutter | None:
         if x is not None and (best is None or end - start > best.end - best.start):
             best = Gutter(start, end, x)
     return best
+
+
+def _repeated_header(rows: Sequence[Row]) -> Gutter | None:
+    """Return the gutter below a header whose second half repeats the first: Code, Sum, Code, Sum."""
+    for number, row in enumerate(rows[:-MIN_ROWS_BELOW_HEADER]):
+        half, odd = divmod(len(row), 2)
+        words = [s.text.casefold() for s in row]
+        if odd or half < 2 or words[:half] != words[half:] or len(set(words)) < half:
+            continue
+        left, right = row[half - 1].box, row[half].box
+        for x in ((left.x1 + right.x0) / 2, right.x0 - 1, left.x1 + 1):
+            end = number + 1
+            while end < len(rows) and not any(s.box.x0 < x < s.box.x1 for s in rows[end]):
+                end += 1
+            if end - number > MIN_ROWS_BELOW_HEADER:
+                return Gutter(number, end, x)
+    return None
 
 
 def _untouched_stretches(rows: Sequence[Row]) -> set[tuple[int, int]]:

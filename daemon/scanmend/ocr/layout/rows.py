@@ -1,15 +1,12 @@
-"""Put segments into rows, and each row into one line of text with its gaps kept as spaces."""
+"""Put segments into rows, and measure them."""
 
 from collections.abc import Sequence
-from itertools import pairwise
+from dataclasses import replace
 from statistics import median
 
-from scanmend.ocr.bidi import reads_from_right
 from scanmend.ocr.engines.base import Segment
-from scanmend.page import Box, CharAlternatives, Line, TextSource
+from scanmend.page import Box
 
-SPACE_WIDTH = 0.5  # line heights: width of a gap that is written as one space
-MAX_SPACES = 12  # for one gap
 MIN_SHARED_HEIGHT = 0.5  # of the lower one of two segments of a row
 MAX_SHARED_WIDTH = 0.5  # of the narrower one of two segments of a row
 NEARBY_ROWS = 3  # the last rows, to which the next segment may belong
@@ -51,48 +48,6 @@ def _is_beside(row: Region, segment: Segment) -> bool:
     return shared_width < MAX_SHARED_WIDTH
 
 
-def line_of(row: Region, height: float, block: int) -> Line:
-    """Return a row, given from left to right, as one line. ``height``: the line height in pixels."""
-    if reads_from_right("".join(s.text for s in row)):
-        row = row[::-1]
-    text, unsure, doubts = _joined(row, height)
-    box = Box(
-        min(s.box.x0 for s in row),
-        min(s.box.y0 for s in row),
-        max(s.box.x1 for s in row),
-        max(s.box.y1 for s in row),
-    )
-    return Line(
-        text,
-        box,
-        _confidence(row),
-        block,
-        unsure=tuple(unsure) if all(s.unsure is not None for s in row) else None,
-        doubts=tuple(doubts) if all(s.doubts is not None for s in row) else None,
-        source=row[0].source if len({s.source for s in row}) == 1 else TextSource.MIXED,
-    )
-
-
-def _joined(row: Region, height: float) -> tuple[str, list[int], list[CharAlternatives]]:
-    """Return the text of a row, given in reading order, its unsure offsets, and its doubts."""
-    text = row[0].text
-    unsure, doubts = list(row[0].unsure or ()), list(row[0].doubts or ())
-    for before, segment in pairwise(row):
-        gap = max(segment.box.x0 - before.box.x1, before.box.x0 - segment.box.x1)
-        text += " " * max(1, min(MAX_SPACES, round(gap / (SPACE_WIDTH * height))))
-        unsure += [len(text) + offset for offset in segment.unsure or ()]
-        doubts += [d.moved(len(text)) for d in segment.doubts or ()]
-        text += segment.text
-    return text, unsure, doubts
-
-
-def _confidence(row: Region) -> float | None:
-    """Return the mean confidence, weighted by length, of the segments that have one; None if none has."""
-    known = [(s.confidence, len(s.text)) for s in row if s.confidence is not None]
-    total = sum(length for _, length in known)
-    return sum(c * length for c, length in known) / total if total else None
-
-
 def top(row: Sequence[Segment]) -> float:
     """Return the upper edge of a row."""
     return min(s.box.y0 for s in row)
@@ -111,3 +66,14 @@ def middle_y(segment: Segment) -> float:
 def middle_x(segment: Segment) -> float:
     """Return the middle of a segment between its left and right edge."""
     return (segment.box.x0 + segment.box.x1) / 2
+
+
+def mirrored_box(box: Box) -> Box:
+    """Return a box in the mirror image of its page."""
+    return Box(-box.x1, box.y0, -box.x0, box.y1)
+
+
+def mirrored(segment: Segment) -> Segment:
+    """Return a segment in the mirror image of its page, where right-to-left text begins at the left."""
+    spaces = tuple((-x, width) for x, width in segment.spaces)
+    return replace(segment, box=mirrored_box(segment.box), spaces=spaces)
