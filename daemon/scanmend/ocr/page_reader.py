@@ -9,6 +9,7 @@ from scanmend.ocr.blank_page import is_blank
 from scanmend.ocr.directions import arrange_directions
 from scanmend.ocr.engines.base import Engine, Reading, Segment, UprightPage
 from scanmend.ocr.engines.factory import EngineChoice, loaded
+from scanmend.ocr.ink.account import with_all_ink
 from scanmend.ocr.layout import arrange
 from scanmend.ocr.line_models import LineModels
 from scanmend.ocr.orientation import upright
@@ -133,6 +134,9 @@ def _recognised(request: PageRequest, page: Rendered, clock: "_Clock") -> PageTe
     clock.lap("orient")
     reading = engine.read(turned)
     clock.lap("ocr")
+    if request.engine != "null":
+        reading = with_all_ink(engine, turned, reading)
+        clock.lap("ink")
     whole_page = partial(arrange, rules=rules_of(turned.image), size=turned.image.size)
     lines = arrange_directions(reading.segments, arrange, whole_page)
     clock.lap("layout")
