@@ -217,7 +217,7 @@ def _planned_download(settings: Settings) -> str:
 
 def _lexicon() -> Finding:
     try:
-        words = len(shipped().checksums)
+        words = len(shipped())
     except MachineError as error:
         return Finding("lexicon", Verdict.BAD, error.what, error.remedy)
     return Finding("lexicon", Verdict.OK, f"{words:,} words")

@@ -4,10 +4,7 @@ This is the candidate generation of a noisy channel (Kernighan, Church and Gale 
 and, where none of those is a usual one, within two.
 """
 
-import zlib
 from collections.abc import Sequence
-
-import numpy as np
 
 from scanmend.correction.lexicon import FrequencyClass, Lexicon
 from scanmend.correction.lookalikes import (
@@ -88,17 +85,10 @@ def _known_candidates(
 
 
 def _known(words: Sequence[str], lexicon: Lexicon) -> list[tuple[str, FrequencyClass]]:
-    """Return the words that the lexicon has, with their frequency classes.
-
-    One vectorised search looks all of them up: a single suspect word brings about a thousand.
-    """
-    known = np.frombuffer(lexicon.checksums, np.uint32)
-    if not len(known):
-        return []
-    checksums = np.array([zlib.crc32(word.casefold().encode()) for word in words], np.uint32)
-    rows = np.minimum(np.searchsorted(known, checksums), len(known) - 1)
-    hits = np.nonzero(known[rows] == checksums)[0].tolist()
-    return [(words[n], lexicon.classes[rows[n]]) for n in hits]
+    """Return the words that the lexicon has, with their frequency classes."""
+    folded = [word.casefold() for word in words]  # several spellings may be one word: ß, ss
+    classes = dict(lexicon.known(dict.fromkeys(folded)))
+    return [(word, classes[key]) for word, key in zip(words, folded, strict=True) if key in classes]
 
 
 def _one_misreading(word: str) -> dict[str, float]:

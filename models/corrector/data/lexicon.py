@@ -4,7 +4,8 @@
 
 The program counts the words of the training texts and takes those that occur at least MIN_COUNT times. It adds names of people
 and places (from Faker), the words of our documents, and word lists. It takes the pairs of neighbours that occur at least
-MIN_PAIR_COUNT times. ``scanmend.correction.lexicon`` describes the file's format.
+MIN_PAIR_COUNT times. A text's name tells its language (LANGUAGE_OF); texts in many languages count for none.
+``scanmend.correction.lexicon`` describes the file's format.
 """
 
 import argparse
@@ -15,10 +16,11 @@ import unicodedata
 import zlib
 from array import array
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import marisa_trie
 import numpy as np
 from faker import Faker
 from numpy.typing import NDArray
@@ -26,7 +28,22 @@ from numpy.typing import NDArray
 from data.clean import files_of
 from data.documents import DRUGS, FOREIGN, LOCALES, UNITS, WORDS
 
-MAGIC = b"scanmend lexicon 2\n"
+MAGIC = b"scanmend lexicon 3\n"
+LANGUAGES = ("en", "de", "es", "fr")  # in the order of their bits in the file
+LANGUAGE_OF = {
+    "books": "en",
+    "novels-de": "de",
+    "law-de": "de",
+    "novels-es": "es",
+    "novels-fr": "fr",
+    "law-fr": "fr",
+}
+# A word's two bits for a language are the index of the first limit that its difference does not exceed: how many classes less
+# frequent it is in texts of this language than in all texts. A greater difference counts as absence, whose bits are ABSENT.
+DIFFERENCE_LIMITS = (1, 4, 8)
+ABSENT = 3
+FREQUENT_WORDS = 200  # of a language; those that are not frequent in another one are typical of it
+MIN_TYPICAL_SHARE = 0.2  # of a paragraph's words are typical of its language
 MIN_COUNT, MIN_PAIR_COUNT = 3, 5
 # A word from one of these sources counts as if it had occurred this often:
 DOCUMENT_WORD_COUNT = 40
@@ -59,6 +76,49 @@ def word_counts(files: list[Path]) -> Counter[str]:
     return found
 
 
+def counts_by_language(files: list[Path]) -> tuple[Counter[str], dict[str, Counter[str]]]:
+    """Return the counts of the words in all texts, and in the texts of each of LANGUAGES."""
+    total: Counter[str] = Counter()
+    by_language: dict[str, Counter[str]] = {language: Counter() for language in LANGUAGES}
+    mixed = [file for file in files if file.name.partition(".")[0] not in LANGUAGE_OF]
+    for file in files:
+        if file not in mixed:
+            found = word_counts([file])
+            total.update(found)
+            by_language[LANGUAGE_OF[file.name.partition(".")[0]]].update(found)
+    typical = typical_words(by_language)
+    for file in mixed:
+        with lzma.open(file, "rt", encoding="utf-8") as lines:
+            for line in lines:
+                words = [normal(word) for word in WORD.findall(line)]
+                total.update(words)
+                language = paragraph_language(words, typical)
+                if language:
+                    by_language[language].update(words)
+    return total, by_language
+
+
+def typical_words(by_language: Mapping[str, Counter[str]]) -> dict[str, frozenset[str]]:
+    """Return for each language frequent words that are not frequent in another one."""
+    frequent = {
+        language: {word for word, _ in counts.most_common(FREQUENT_WORDS)}
+        for language, counts in by_language.items()
+    }
+    return {
+        language: frozenset(
+            words.difference(*(frequent[other] for other in frequent if other != language))
+        )
+        for language, words in frequent.items()
+    }
+
+
+def paragraph_language(words: Collection[str], typical: Mapping[str, frozenset[str]]) -> str | None:
+    """Return the language of a paragraph; None if too few of its words are typical of one."""
+    hits = {language: sum(word in found for word in words) for language, found in typical.items()}
+    best = max(hits, key=hits.__getitem__)
+    return best if hits[best] >= MIN_TYPICAL_SHARE * len(words) else None
+
+
 def names() -> Iterator[str]:
     """Yield Faker's first names, family names and places for the supported languages and some of their neighbours."""
     for locale in (*LOCALES.values(), "en_US", *FOREIGN):
@@ -75,11 +135,12 @@ def _words(values: Any) -> Iterator[str]:
             yield from _words(value)
 
 
-def document_words() -> Iterator[str]:
-    """Yield the words of the document templates."""
-    for kinds in WORDS.values():
-        yield from (word for texts in kinds.values() for t in texts for word in WORD.findall(t))
-    yield from (word for text in (*DRUGS, *UNITS) for word in WORD.findall(text))
+def document_words() -> Iterator[tuple[str | None, str]]:
+    """Yield the words of the document templates, each with its language; None for all languages."""
+    for language, kinds in WORDS.items():
+        for texts in kinds.values():
+            yield from ((language, word) for text in texts for word in WORD.findall(text))
+    yield from ((None, word) for text in (*DRUGS, *UNITS) for word in WORD.findall(text))
 
 
 def listed_words(files: list[Path]) -> Iterator[str]:
@@ -88,6 +149,20 @@ def listed_words(files: list[Path]) -> Iterator[str]:
         for word in map(normal, file.read_text(encoding="utf-8").split()):
             if len(word) >= MIN_LISTED_LETTERS and word.isalpha():
                 yield word
+
+
+def add_listed(
+    counts: Counter[str], by_language: Mapping[str, Counter[str]], word_lists: list[Path]
+) -> None:
+    """Raise the counts of names, document words and listed words. Names belong to every language, the lists are English."""
+    raised: list[tuple[str | None, str, int]] = [(None, normal(w), NAME_COUNT) for w in names()]
+    raised += [(name, normal(w), DOCUMENT_WORD_COUNT) for name, w in document_words()]
+    raised += [("en", word, LISTED_WORD_COUNT) for word in listed_words(word_lists)]
+    for language, word, count in raised:
+        counts[word] = max(counts[word], count)
+        for name in by_language if language is None else [language]:
+            if name in by_language:
+                by_language[name][word] = max(by_language[name][word], count)
 
 
 class PairCounter:
@@ -152,21 +227,59 @@ def pair_counts(files: list[Path], known: Collection[str]) -> Counter[str]:
     return Counter(dict(pairs.common()))
 
 
-def table(counts: Counter[str], min_count: int) -> bytes:
-    """Return the file's table of the texts that occur at least ``min_count`` times: checksums, then frequency classes.
+def frequency_class(count: int) -> int:
+    """Return 1 + ⌊log₂ count⌋, which is the number of the count's binary digits."""
+    return min(MAX_FREQUENCY, count.bit_length())
 
-    The frequency class is 1 + ⌊log₂ count⌋, which is the number of the count's binary digits.
+
+def language_shares(frequency: int, in_languages: Mapping[str, int]) -> int:
+    """Return a word's language shares by its class in all texts, and its class in the texts of each language."""
+    shares = 0
+    for n, language in enumerate(LANGUAGES):
+        of_language = in_languages.get(language, 0)
+        bits = ABSENT
+        if of_language:
+            difference = frequency - of_language
+            within = (i for i, limit in enumerate(DIFFERENCE_LIMITS) if difference <= limit)
+            bits = next(within, ABSENT)
+        shares |= bits << 2 * n
+    return shares
+
+
+def word_table(classes: Mapping[str, int], by_language: Mapping[str, Mapping[str, int]]) -> bytes:
+    """Return the file's table of words.
+
+    ``classes``: each word's class. ``by_language``: for each language, the words' counts in its texts.
     """
+    trie = marisa_trie.Trie(word for word in classes if word != BOUNDARY)
+    words = [trie.restore_key(number) for number in range(len(trie))]
+    shares = bytes(
+        language_shares(
+            classes[word],
+            {name: frequency_class(counts.get(word, 0)) for name, counts in by_language.items()},
+        )
+        for word in words
+    )
+    encoded: bytes = trie.tobytes()
+    head = struct.pack("<BI", classes.get(BOUNDARY, 0), len(encoded))
+    print(len(words), "words, a trie of", len(encoded), "bytes")
+    return head + encoded + bytes(classes[word] for word in words) + shares
+
+
+def pair_table(counts: Mapping[str, int]) -> bytes:
+    """Return the file's table of the pairs that occur at least MIN_PAIR_COUNT times: checksums, then classes."""
     classes: dict[int, int] = {}
-    for text, count in counts.items():
-        if count >= min_count:
-            checksum = zlib.crc32(text.encode())
-            frequency = min(MAX_FREQUENCY, count.bit_length())
-            classes[checksum] = max(classes.get(checksum, 0), frequency)
+    for pair, count in counts.items():
+        if count >= MIN_PAIR_COUNT:
+            checksum = zlib.crc32(pair.encode())
+            classes[checksum] = max(classes.get(checksum, 0), frequency_class(count))
     checksums = array("I", sorted(classes))
-    print(len(checksums), "of", len(counts))
-    frequencies = bytes(classes[n] for n in checksums)
-    return struct.pack("<I", len(checksums)) + checksums.tobytes() + frequencies
+    print(len(checksums), "pairs")
+    return (
+        struct.pack("<I", len(checksums))
+        + checksums.tobytes()
+        + bytes(classes[n] for n in checksums)
+    )
 
 
 def main() -> None:
@@ -180,16 +293,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     files = files_of(options.data, options.more)
-    counts = word_counts(files)
-    for word in map(normal, names()):
-        counts[word] = max(counts[word], NAME_COUNT)
-    for word in map(normal, document_words()):
-        counts[word] = max(counts[word], DOCUMENT_WORD_COUNT)
-    for word in listed_words(options.words):
-        counts[word] = max(counts[word], LISTED_WORD_COUNT)
+    counts, by_language = counts_by_language(files)
+    add_listed(counts, by_language, options.words)
     pairs = pair_counts(files, {word for word, count in counts.items() if count >= MIN_COUNT})
     counts[BOUNDARY] = sum(count for pair, count in pairs.items() if pair.startswith(" "))
-    options.out.write_bytes(MAGIC + table(counts, MIN_COUNT) + table(pairs, MIN_PAIR_COUNT))
+    classes = {word: frequency_class(n) for word, n in counts.items() if n >= MIN_COUNT}
+    options.out.write_bytes(MAGIC + word_table(classes, by_language) + pair_table(pairs))
 
 
 if __name__ == "__main__":

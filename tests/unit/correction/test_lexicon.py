@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lexicons import lexicon
+from lexicons import lexicon, lexicon_file
 from running import Tree
 from samples import encoded, numbered
 from scanmend.cli import main
@@ -48,7 +48,16 @@ def test_a_file_of_another_format_is_rejected() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [None, b"GGUF....", MAGIC, MAGIC + b"\xff\xff\xff\xff", MAGIC + bytes(7)]
+    "data",
+    [
+        None,
+        b"",
+        b"GGUF....",
+        MAGIC,
+        MAGIC + b"\xff\xff\xff\xff\xff",
+        MAGIC + b"\x01\x04\x00\x00\x00four",
+        lexicon_file({"the": 20}, {"of the": 16})[:-1],
+    ],
 )
 def test_a_missing_or_damaged_lexicon_is_the_machines_error(
     data: bytes | None, tmp_path: Path
@@ -58,6 +67,32 @@ def test_a_missing_or_damaged_lexicon_is_the_machines_error(
 
     with pytest.raises(MachineError, match=r"lexicon\.bin: .*; install scanmend again"):
         load(tmp_path / "lexicon.bin")
+
+
+def test_a_lexicon_can_be_searched_through_its_words() -> None:
+    """List the words with their classes, in all texts and in the texts of each language."""
+    content = lexicon_file({"the": 20, "die": 19}, {}, {"the": ["en"], "die": ["en", "de"]})
+    words = Lexicon(content)
+
+    assert len(words) == 2
+    assert sorted(words.words()) == [("die", 19, (19, 19, 0, 0)), ("the", 20, (20, 0, 0, 0))]
+    assert words.language_classes("the") == (20, 0, 0, 0)
+    assert words.language_classes("tho") == (0, 0, 0, 0)
+    assert list(words.known(["the", "tho", "", "die"])) == [("the", 20), ("die", 19)]
+
+
+def test_half_a_surrogate_pair_is_no_word() -> None:
+    assert lexicon(the=20).exact("th\ud800") == 0
+
+
+@pytest.mark.parametrize(
+    ("word", "language"), [("the", 0), ("which", 0), ("nicht", 1), ("señor", 2), ("toujours", 3)]
+)
+def test_a_shipped_word_is_most_frequent_in_its_language(word: str, language: int) -> None:
+    classes = shipped().language_classes(word)
+
+    assert classes.index(max(classes)) == language
+    assert shipped().exact(word) - 3 <= max(classes) <= shipped().exact(word)
 
 
 @pytest.mark.parametrize("language", WORDS_OF_EACH)

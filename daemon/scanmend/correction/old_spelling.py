@@ -1,0 +1,32 @@
+"""Tell the spellings of another time or place from misreadings: seyn, theil, jezt, fuͤr, colour."""
+
+# Spellings of the same sound. They are applied in this order to both words.
+_SAME_SOUNDS = (
+    *(("th", "t"), ("ey", "ei"), ("ay", "ai"), ("y", "i"), ("tz", "z"), ("ck", "k")),
+    *(("ß", "ss"), ("ſ", "s"), ("dt", "t"), ("aa", "a"), ("ee", "e"), ("oo", "o"), ("ph", "f")),
+    *(("c", "k"), ("ieh", "ie"), ("ah", "a"), ("eh", "e"), ("oh", "o"), ("uh", "u")),
+    *(("our", "or"), ("ise", "ize"), ("isi", "izi"), ("shew", "show")),
+    *(("u\u0364", "ü"), ("a\u0364", "ä"), ("o\u0364", "ö")),
+)
+_WEAK_VOWELS = "ei"  # that are spoken or not: andre, andere; gewaltger; erreichet
+_MIN_LETTERS_BEFORE_WEAK_VOWEL = 2
+
+
+def is_other_spelling(read: str, other: str) -> bool:
+    """Return whether the two are one word in the spellings of two times, or of two places."""
+    first, second = _simplified(read), _simplified(other)
+    if first == second:
+        return True
+    short, long = sorted((first, second), key=len)
+    return len(long) == len(short) + 1 and any(
+        long[n] in _WEAK_VOWELS and long[:n] + long[n + 1 :] == short
+        for n in range(_MIN_LETTERS_BEFORE_WEAK_VOWEL, len(long))
+    )
+
+
+def _simplified(word: str) -> str:
+    """Return a word in lower case, with one spelling for each sound."""
+    word = word.lower()
+    for spelling, simple in _SAME_SOUNDS:
+        word = word.replace(spelling, simple)
+    return word

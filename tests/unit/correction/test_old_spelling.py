@@ -1,0 +1,30 @@
+"""Test which differences are spellings of another time or place."""
+
+import pytest
+
+from scanmend.correction.old_spelling import is_other_spelling
+
+
+@pytest.mark.parametrize(
+    ("read", "other"),
+    [
+        ("seyn", "sein"),
+        ("Theil", "Teil"),
+        ("jezt", "jetzt"),
+        ("fu\u0364r", "für"),
+        ("colour", "color"),
+        ("andre", "andere"),
+        ("erreichet", "erreicht"),
+        ("daß", "dass"),
+    ],
+)
+def test_a_spelling_of_another_time_or_place_is_recognised(read: str, other: str) -> None:
+    assert is_other_spelling(read, other)
+    assert is_other_spelling(other, read)
+
+
+@pytest.mark.parametrize(
+    ("read", "other"), [("tbe", "the"), ("rnade", "made"), ("modem", "modern"), ("fcin", "sein")]
+)
+def test_a_misreading_is_no_other_spelling(read: str, other: str) -> None:
+    assert not is_other_spelling(read, other)
