@@ -8,18 +8,24 @@ _SAME_SOUNDS = (
     *(("our", "or"), ("ise", "ize"), ("isi", "izi"), ("shew", "show")),
     *(("u\u0364", "ü"), ("a\u0364", "ä"), ("o\u0364", "ö")),
 )
-_WEAK_VOWELS = "ei"  # that are spoken or not: andre, andere; gewaltger; erreichet
+# In German, some are spoken or not: andre, andere; gewaltger; erreichet; dem Manne. In English, a
+# lost e is a misreading: Invoic, evry.
+_WEAK_VOWELS = {"de": "ei"}
 _MIN_LETTERS_BEFORE_WEAK_VOWEL = 2
 
 
-def is_other_spelling(read: str, other: str) -> bool:
-    """Return whether the two are one word in the spellings of two times, or of two places."""
+def is_other_spelling(read: str, other: str, language: str) -> bool:
+    """Return whether the two are one word in the spellings of two times, or of two places.
+
+    ``language``: of the page, such as "de".
+    """
     first, second = _simplified(read), _simplified(other)
     if first == second:
         return True
+    weak = _WEAK_VOWELS.get(language, "")
     short, long = sorted((first, second), key=len)
     return len(long) == len(short) + 1 and any(
-        long[n] in _WEAK_VOWELS and long[:n] + long[n + 1 :] == short
+        long[n] in weak and long[:n] + long[n + 1 :] == short
         for n in range(_MIN_LETTERS_BEFORE_WEAK_VOWEL, len(long))
     )
 

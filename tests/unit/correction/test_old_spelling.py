@@ -19,12 +19,17 @@ from scanmend.correction.old_spelling import is_other_spelling
     ],
 )
 def test_a_spelling_of_another_time_or_place_is_recognised(read: str, other: str) -> None:
-    assert is_other_spelling(read, other)
-    assert is_other_spelling(other, read)
+    assert is_other_spelling(read, other, "de")
+    assert is_other_spelling(other, read, "de")
 
 
 @pytest.mark.parametrize(
     ("read", "other"), [("tbe", "the"), ("rnade", "made"), ("modem", "modern"), ("fcin", "sein")]
 )
 def test_a_misreading_is_no_other_spelling(read: str, other: str) -> None:
-    assert not is_other_spelling(read, other)
+    assert not is_other_spelling(read, other, "de")
+
+
+@pytest.mark.parametrize(("read", "other"), [("Invoic", "Invoice"), ("evry", "every")])
+def test_a_lost_vowel_is_a_misreading_in_english(read: str, other: str) -> None:
+    assert not is_other_spelling(read, other, "en")

@@ -1,0 +1,1 @@
+"""Judge words that may be misread by a language model: any causal model, with any tokenizer, and no prompt."""

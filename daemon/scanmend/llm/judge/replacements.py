@@ -1,0 +1,227 @@
+"""Find what may have been printed where a doubtful word was read, and how unlikely the engine reads it so.
+
+Sources: the lexicon, within the channel's reach; words of the page itself; splits and joins; German compounds; and the wishes
+of another corrector.
+"""
+
+import enum
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from rapidfuzz.distance import Levenshtein
+
+from scanmend.correction.channel import Channel, Nats
+from scanmend.correction.lexicon import Bits, FrequencyClass
+from scanmend.llm.judge.doubtful_words import DoubtfulWord, DoubtKind, PageWords, joins, normal_form
+from scanmend.llm.judge.word_search import compounds, splits
+
+MAX_FOUND = 12  # replacements of one word; the model is asked about the first of them
+MAX_FOUND_FOR_KNOWN = 6
+MAX_COST: Nats = 24.0  # of a replacement for an unknown word
+MAX_COST_FOR_KNOWN: Nats = 9.0
+MAX_COST_OF_PAGE_WORD: Nats = 12.0
+MAX_COST_OF_COMPOUND: Nats = 9.0
+MAX_COST_OF_MISREAD_PARTS: Nats = 12.0  # of a word that is both torn and misread
+COMPOUND_COST: Nats = 2.0  # added, because a compound is a guess
+TORN_COST: Nats = 3.0  # of a space that tears a word
+RUN_TOGETHER_COST: Nats = 6.0  # of a lost space
+GOOD_COST: Nats = 7.0  # no compounds are built for a word that has so good a replacement
+MAX_COMPARED = 80  # words of the lexicon, the nearest and most frequent, whose costs are computed
+MIN_SPLIT_CLASS: FrequencyClass = 9
+MIN_COMPOUND_PART_CLASS: FrequencyClass = 5
+# of a replacement for a known word, by its edit distance: rn for m are two edits
+MIN_CLASS_FOR_KNOWN: dict[int, FrequencyClass] = {1: 5, 2: 7}
+MIN_LETTERS_FOR_TWO_EDITS = 4
+MIN_COMPOUND_LETTERS = 8
+MIN_PAGE_WORD_LETTERS = 4
+MIN_PAGE_WORD_COUNT = 2
+PAGE_WORD_DISTANCE = 2
+MIN_MISREAD_JOIN_CLASS: FrequencyClass = 7
+COST_PER_BIT: Nats = 0.5  # by which a replacement one bit more frequent may be less likely misread
+CAPITALS_SHARE = 0.7  # of four letters or more that make a word one in capitals
+
+
+class ReplacementSource(enum.StrEnum):
+    """Where a replacement comes from. The values are published in no file."""
+
+    LEXICON = "lexicon"
+    PAGE = "page"
+    SPLIT = "split"
+    JOIN = "join"
+    COMPOUND = "compound"
+    CORRECTOR = "corrector"
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """A text that may have been printed where a doubtful word was read."""
+
+    text: str
+    cost: Nats
+    """The channel's cost of reading it so."""
+    frequency: Bits
+    """log₂ of its count in texts of the page's language, roughly; 0 if it is unknown."""
+    source: ReplacementSource
+
+    @property
+    def rank(self) -> Nats:
+        """Return its cost less what its frequency outweighs; the lowest is the best."""
+        return self.cost - COST_PER_BIT * self.frequency
+
+
+class ReplacementSearch:
+    """The search for the replacements of a page's words."""
+
+    def __init__(self, page: PageWords, channel: Channel) -> None:
+        """Search with the page's own words and language."""
+        self._page = page
+        self._search = page.search
+        self._channel = channel
+
+    def find(self, word: DoubtfulWord, wishes: Iterable[str] = ()) -> tuple[Replacement, ...]:
+        """Return the replacements of a word, the best first. ``wishes``: of another corrector, which come before."""
+        if word.kind is DoubtKind.TORN:
+            found = self._joined(word)
+        elif word.kind is DoubtKind.KNOWN:
+            found = self._of_known(word)
+        else:
+            found = self._of_unknown(word)
+        wished = [
+            Replacement(
+                text,
+                self._channel.cost(word.read, text),
+                bits(min(map(self._search.frequency, normal_form(text).split()), default=0)),
+                ReplacementSource.CORRECTOR,
+            )
+            for text in wishes
+            if text != word.read
+        ]
+        texts = {w.text for w in wished}
+        return (*wished, *(r for r in found if r.text not in texts))
+
+    def _of_unknown(self, word: DoubtfulWord) -> list[Replacement]:
+        """Return the replacements of an unknown or rare word."""
+        small = normal_form(word.read)
+        distance = 1 if len(small) <= 3 else 2 if len(small) <= 8 else 3
+        near = self._search.near(small, distance, min(2, distance))[:MAX_COMPARED]
+        found = [
+            Replacement(text, cost, bits(n.frequency), ReplacementSource.LEXICON)
+            for n in near
+            for text, cost in self._spelled(word.read, small, n.text)
+            if cost <= MAX_COST
+        ]
+        found += self._page_words(word.read, small)
+        found += [
+            Replacement(
+                word.read[:at] + " " + word.read[at:],
+                RUN_TOGETHER_COST,
+                bits(min(map(self._search.frequency, (small[:at], small[at:])))),
+                ReplacementSource.SPLIT,
+            )
+            for at in splits(small, self._search, MIN_SPLIT_CLASS)
+        ]
+        if (
+            self._page.language == "de"
+            and len(small) >= MIN_COMPOUND_LETTERS
+            and all(r.cost >= GOOD_COST for r in found)
+        ):
+            found += self._compounds(word.read, small)
+        return _best(found, MAX_FOUND)
+
+    def _of_known(self, word: DoubtfulWord) -> list[Replacement]:
+        """Return other known words that are often misread as this one."""
+        if not word.read.isalpha():
+            return []
+        small = normal_form(word.read)
+        distance = 1 if len(small) < MIN_LETTERS_FOR_TWO_EDITS else 2
+        found = [
+            Replacement(text, cost, bits(n.frequency), ReplacementSource.LEXICON)
+            for n in self._search.near(small, distance, min(2, distance))
+            if n.frequency >= MIN_CLASS_FOR_KNOWN[n.distance] and n.text.isalpha()
+            for text, cost in self._spelled(word.read, small, n.text)
+            if cost <= MAX_COST_FOR_KNOWN
+        ]
+        return _best(found, MAX_FOUND_FOR_KNOWN)
+
+    def _joined(self, word: DoubtfulWord) -> list[Replacement]:
+        """Return a torn word without its space, or the known words near it."""
+        first, second = normal_form(word.read).split()
+        joined = "".join(word.read.split())
+        if joins(first, second, self._search):
+            frequency = bits(self._search.frequency(first + second))
+            return [Replacement(joined, TORN_COST, frequency, ReplacementSource.JOIN)]
+        found = [
+            Replacement(text, cost + TORN_COST, bits(n.frequency), ReplacementSource.JOIN)
+            for n in self._search.near(first + second, 2, 1)
+            if n.frequency >= MIN_MISREAD_JOIN_CLASS
+            for text, cost in self._spelled(joined, first + second, n.text)
+            if cost <= MAX_COST_OF_MISREAD_PARTS
+        ]
+        return _best(found, 1)
+
+    def _page_words(self, read: str, small: str) -> Iterator[Replacement]:
+        """Yield words that the lexicon lacks and the page repeats, such as names."""
+        if len(small) < MIN_PAGE_WORD_LETTERS:
+            return
+        for other, count in self._page.counts.items():
+            if count < MIN_PAGE_WORD_COUNT or other == small or not other.isalpha():
+                continue
+            if self._search.frequency(other) or abs(len(other) - len(small)) > PAGE_WORD_DISTANCE:
+                continue
+            distance = Levenshtein.distance(other, small, score_cutoff=PAGE_WORD_DISTANCE)
+            cost = self._channel.cost(small, other) if distance <= PAGE_WORD_DISTANCE else MAX_COST
+            if cost <= MAX_COST_OF_PAGE_WORD:
+                text = in_capitals_of(read, other)
+                yield Replacement(text, cost, bits(count.bit_length()), ReplacementSource.PAGE)
+
+    def _compounds(self, read: str, small: str) -> Iterator[Replacement]:
+        """Yield compounds of a frequent word and a misread one."""
+        for whole, frequency in compounds(small, self._search, MIN_COMPOUND_PART_CLASS):
+            for text, cost in self._spelled(read, small, whole):
+                if cost <= MAX_COST_OF_COMPOUND:
+                    yield Replacement(
+                        text, cost + COMPOUND_COST, bits(frequency) / 2, ReplacementSource.COMPOUND
+                    )
+
+    def _spelled(self, read: str, small: str, other: str) -> Iterator[tuple[str, Nats]]:
+        """Yield the spellings of a word of the lexicon, capitalised as ``read``, with their costs.
+
+        The lexicon has one key for ss and ß.
+        """
+        spellings = [other]
+        if self._page.language == "de" and "ss" in other:
+            spellings.append(other.replace("ss", "ß", 1))
+        for spelling in spellings:
+            if spelling != small:
+                text = in_capitals_of(read, spelling)
+                yield (
+                    (text.replace("'", "’") if "’" in read else text),
+                    self._channel.cost(small, spelling),
+                )
+
+
+def bits(frequency: FrequencyClass) -> Bits:
+    """Return log₂ of the count in the middle of a class; 0 for class 0."""
+    return frequency - 0.5 if frequency else 0.0
+
+
+def in_capitals_of(read: str, other: str) -> str:
+    """Return ``other``, which is in lower case, capitalised as ``read``, of which some letters may be misread."""
+    letters = [c for c in read if c.isalpha()]
+    if not letters:
+        return other
+    capitals = sum(map(str.isupper, letters))
+    if len(letters) > 1 and capitals == len(letters):
+        return other.upper()
+    if len(letters) >= 4 and capitals >= CAPITALS_SHARE * len(letters):
+        return other.upper()
+    is_capitalised = read[0].isupper() or (not read[0].isalpha() and letters[0].isupper())
+    return other[:1].upper() + other[1:] if is_capitalised else other
+
+
+def _best(found: Iterable[Replacement], count: int) -> list[Replacement]:
+    """Return the best replacements, one for each text."""
+    ranked = sorted(found, key=lambda r: (r.rank, r.text))
+    first_of_text = {r.text: r for r in reversed(ranked)}
+    return list(itertools.islice((r for r in ranked if first_of_text[r.text] is r), count))

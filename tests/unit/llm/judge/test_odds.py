@@ -1,0 +1,100 @@
+"""Test how the judge weighs the replacements of a word."""
+
+import json
+
+import pytest
+
+from scanmend.llm.judge.doubtful_words import DoubtfulWord, DoubtKind
+from scanmend.llm.judge.odds import (
+    JUDGE_FORMAT,
+    JudgedKind,
+    Judgement,
+    PageJudge,
+    ScoredWord,
+    parsed_regressions,
+    shipped_regressions,
+)
+from scanmend.llm.judge.replacements import Replacement, ReplacementSource
+from scanmend.llm.judge.text_scorer import Likelihood
+
+EMPTY_REGRESSION = {"threshold": 1, "coefficients": {}}
+
+
+def _scored(
+    read: str, text: str, llr: float, cost: float = 5.0, kind: DoubtKind = DoubtKind.UNKNOWN
+) -> ScoredWord:
+    word = DoubtfulWord(0, 0, len(read), read, kind, 10 if kind is DoubtKind.KNOWN else 0)
+    replacement = Replacement(text, cost, 12.0, ReplacementSource.LEXICON)
+    return ScoredWord(word, (replacement,), (Likelihood(0, 0), Likelihood(llr / 2, llr)))
+
+
+def _judged(*scored: ScoredWord, language: str = "en") -> list[Judgement]:
+    return list(PageJudge([s.word.read for s in scored], language, scored).judgements())
+
+
+def test_a_replacement_that_the_model_prefers_has_higher_odds() -> None:
+    (sure,) = _judged(_scored("watcr", "water", 14))
+    (unsure,) = _judged(_scored("watcr", "water", -3))
+
+    assert sure.log_odds > sure.threshold > unsure.log_odds
+
+
+def test_an_unusual_misreading_has_lower_odds() -> None:
+    (usual,) = _judged(_scored("watcr", "water", 10, 5))
+    (unusual,) = _judged(_scored("watcr", "water", 10, 20))
+
+    assert usual.log_odds > unusual.log_odds
+
+
+def test_a_misreading_that_the_page_repeats_has_higher_odds() -> None:
+    alone = _judged(_scored("watcr", "water", 5))[0]
+    repeated = _judged(_scored("watcr", "water", 5), _scored("ordcr", "order", 9))[0]
+
+    assert repeated.log_odds > alone.log_odds
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "language"),
+    [
+        ("seyn", "sein", "de"),
+        ("l0O", "100", "en"),
+        ("1l", "11", "en"),
+        ("w1", "we", "en"),
+        ("fu\u0364r", "fur", "de"),
+    ],
+)
+def test_a_number_a_mark_or_another_spelling_is_never_proposed(
+    read: str, text: str, language: str
+) -> None:
+    assert _judged(_scored(read, text, 16, 1), language=language) == []
+
+
+def test_a_known_word_changes_only_where_the_model_prefers_the_other() -> None:
+    assert _judged(_scored("modem", "modern", -0.1, 2, DoubtKind.KNOWN)) == []
+    assert _judged(_scored("modem", "modern", 12, 2, DoubtKind.KNOWN))[0].log_odds > 1
+
+
+def test_the_shipped_file_has_both_regressions() -> None:
+    assert set(shipped_regressions()) == set(JudgedKind)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        [],
+        {"format": "other"},
+        {"format": JUDGE_FORMAT},
+        {"format": JUDGE_FORMAT, "regressions": {"unknown": EMPTY_REGRESSION}},
+        {
+            "format": JUDGE_FORMAT,
+            "regressions": {
+                "unknown": {"threshold": 1, "coefficients": {"colour": 1}},
+                "known": EMPTY_REGRESSION,
+            },
+        },
+    ],
+)
+def test_a_damaged_file_is_rejected(content: object) -> None:
+    with pytest.raises(ValueError, match=r"judge|format|unknown features"):
+        parsed_regressions(json.dumps(content).encode())

@@ -1,0 +1,92 @@
+"""Test which texts may have been printed where a doubtful word was read."""
+
+from scanmend.correction.channel import Channel, shipped
+from scanmend.llm.judge.doubtful_words import DoubtfulWord, DoubtKind, PageWords
+from scanmend.llm.judge.replacements import (
+    RUN_TOGETHER_COST,
+    TORN_COST,
+    Replacement,
+    ReplacementSearch,
+    ReplacementSource,
+    in_capitals_of,
+)
+from scanmend.llm.judge.word_search import LanguageSearch
+
+
+def _found(
+    lines: list[str], read: str, languages: LanguageSearch, channel: Channel | None = None
+) -> dict[str, Replacement]:
+    page = PageWords(lines, languages)
+    words = [w for n in range(len(lines)) for w in page.doubtful(n)]
+    word = next(w for w in words if w.read == read)
+    search = ReplacementSearch(page, channel or shipped())
+    return {r.text: r for r in search.find(word)}
+
+
+def test_the_best_replacement_is_likely_misread_and_frequent(languages: LanguageSearch) -> None:
+    found = _found(["of watcr and the"], "watcr", languages)
+
+    assert next(iter(found)) == "water"
+    assert found["water"].cost < found["watch"].cost
+
+
+def test_a_digit_may_stand_for_a_letter(languages: LanguageSearch) -> None:
+    assert next(iter(_found(["we shou1d not"], "shou1d", languages))) == "should"
+
+
+def test_capitals_and_apostrophes_stay_as_read(languages: LanguageSearch) -> None:
+    assert "Water" in _found(["of Watcr the"], "Watcr", languages)
+    assert in_capitals_of("WATcR", "water") == "WATER"
+    assert in_capitals_of("1nvoice", "invoice") == "invoice"
+    assert in_capitals_of("1Nvoice", "invoice") == "Invoice"
+
+
+def test_a_known_word_has_known_look_alikes_alone(languages: LanguageSearch) -> None:
+    found = _found(["the modem house"], "modem", languages)
+
+    assert "modern" in found
+    assert "zax" not in found
+
+
+def test_lost_and_additional_spaces_are_found(languages: LanguageSearch) -> None:
+    split = _found(["the ofthe house"], "ofthe", languages)["of the"]
+    join = _found(["notwith standing of the"], "notwith standing", languages)["notwithstanding"]
+    misread = _found(["notwitb standing of the"], "notwitb standing", languages)
+
+    assert (split.cost, split.source) == (RUN_TOGETHER_COST, ReplacementSource.SPLIT)
+    assert (join.cost, join.source) == (TORN_COST, ReplacementSource.JOIN)
+    assert misread["notwithstanding"].cost > TORN_COST
+
+
+def test_a_name_that_the_page_repeats_is_a_replacement(languages: LanguageSearch) -> None:
+    found = _found(["the Quindle of", "Quindle and thc", "Quindlc that"], "Quindlc", languages)
+
+    assert found["Quindle"].source is ReplacementSource.PAGE
+
+
+def test_a_german_compound_is_built_of_a_known_and_a_misread_word(
+    languages: LanguageSearch,
+) -> None:
+    lines = ["die Verficherungsgesellschaft und der", "wir von der Versicherungsgesellfchaft nicht"]
+
+    found = _found(["die Versicherunggesellfchaft und der"], "Versicherunggesellfchaft", languages)
+
+    assert found["Versicherunggesellschaft"].source is ReplacementSource.COMPOUND
+    assert _found(lines, "Verficherungsgesellschaft", languages) == {}
+
+
+def test_ss_and_sharp_s_are_both_offered_in_german(languages: LanguageSearch) -> None:
+    found = _found(["die Stratze und der"], "Stratze", languages, Channel({}))
+
+    assert {"Strasse", "Straße"} <= set(found)
+
+
+def test_the_wishes_of_another_corrector_come_first(languages: LanguageSearch) -> None:
+    page = PageWords(["of watcr the"], languages)
+    word = DoubtfulWord(0, 3, 8, "watcr", DoubtKind.UNKNOWN, 0)
+
+    found = ReplacementSearch(page, shipped()).find(word, ["watch", "watcr"])
+
+    assert found[0].text == "watch"
+    assert found[0].source is ReplacementSource.CORRECTOR
+    assert [r.text for r in found].count("watch") == 1
