@@ -225,12 +225,14 @@ class ModelInfo:
 class Divergence:
     """A span of a proposed text where the model diverged from the OCR text: offsets in code points, end exclusive.
 
-    ``margin``: log-odds (nats) of the model's own token over the OCR's.
+    ``margin``: log-odds (nats) of the model's own token over the OCR's. ``judged``: a language model compared the texts
+    that may stand there, with the words around them.
     """
 
     start: Count
     end: Count
     margin: float
+    judged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

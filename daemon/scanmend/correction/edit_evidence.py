@@ -28,11 +28,16 @@ from scanmend.correction.lexical_evidence import (
 )
 from scanmend.correction.lexicon import Lexicon, core, neighbours
 from scanmend.correction.lookalikes import MIN_FIT_GAIN, fit_gain
-from scanmend.correction.protected import Span, overlaps
+from scanmend.correction.protected import Span, overlaps, protected_spans
 from scanmend.page import Line
 from scanmend.scripts import exchanges_scripts, mixes_scripts
 
 COLUMN_GAP_SPACES = 3  # so many separate the cells of a table; no words are joined across them
+
+# a digit stands for a letter of a word only if so many letters are around it, or behind it: not in
+# H2O, 2nd, 3ème
+MIN_LETTERS_AROUND_DIGIT, MIN_LETTERS_BEHIND_DIGIT = 3, 5
+MAX_DIGITS_IN_WORD = 2
 
 # the factor by which the lexicon's evidence scales the profile's min_margin
 MARGIN_FACTORS = {
@@ -51,7 +56,8 @@ class EditEvidence:
 
     ``protected`` holds the spans of the line that no edit may touch. ``margin`` is the model's
     log-odds, in nats, of its own text over the OCR's; None where the model does not report it. The
-    lexicon is consulted only where the margin is known.
+    lexicon is consulted only where the margin is known. ``judged``: a language model compared the
+    texts that may stand there, so that its margin already weighs lexicon and confusions.
     """
 
     edit: Difference
@@ -60,6 +66,7 @@ class EditEvidence:
     rules: GateRules
     lexicon: Lexicon | None
     margin: float | None
+    judged: bool = False
 
     # characters and words -------------------------------------------------------------------------
 
@@ -68,10 +75,37 @@ class EditEvidence:
         """Return whether the text before or after the edit has a digit or another numeral."""
         return any(c.isnumeric() for text in (self.edit.before, self.edit.after) for c in text)
 
+    @cached_property
+    def repairs_word(self) -> bool:
+        """Return whether the judged edit puts letters in the place of digits within a word (shou1d).
+
+        The digits stand between letters, or one stands before a long word. The new word is known.
+        """
+        before, after = self.edit.before, self.edit.after
+        if not self.judged or self.lexicon is None or any(map(str.isnumeric, after)):
+            return False
+        start, end = core(before)  # a digit before the first letter is outside
+        word = before[max(0, start - 1) : end]
+        digits = sum(map(str.isdigit, word))
+        if digits != sum(map(str.isnumeric, before)) or not 0 < digits <= MAX_DIGITS_IN_WORD:
+            return False
+        letters = [c for c in word if c.isalpha()]
+        least = MIN_LETTERS_AROUND_DIGIT if word[0].isalpha() else MIN_LETTERS_BEHIND_DIGIT
+        if len(letters) < least or sum(map(str.isupper, letters)) > 1:
+            return False
+        return bool(after.split()) and all(map(self.lexicon.frequency, after.split()))
+
     @property
     def touches_protected(self) -> bool:
-        """Return whether the edit overlaps a protected span."""
-        return overlaps((self.edit.start, self.edit.end), self.protected)
+        """Return whether the edit overlaps a protected span, other than by the digits that it repairs."""
+        span = (self.edit.start, self.edit.end)
+        if not self.repairs_word:
+            return overlaps(span, self.protected)
+        text, (start, end) = self.line.text, span
+        as_letters = "".join("x" if c.isdigit() else c for c in text[start:end])
+        repaired = text[:start] + as_letters + text[end:]
+        patterns = (m.span() for p in self.rules.protected for m in p.finditer(text))
+        return overlaps(span, [*protected_spans(repaired), *patterns])
 
     @property
     def adds_foreign_characters(self) -> bool:
@@ -291,7 +325,7 @@ class EditEvidence:
     @property
     def min_margin(self) -> float:
         """Return the lowest margin, in nats, with which the edit is accepted."""
-        if self.lexical is None or self.splits:
+        if self.judged or self.lexical is None or self.splits:
             return self.rules.min_margin
         if self.lexical is LexicalEvidence.SAME_WORDS and " " in self.edit.before:
             return self.rules.min_margin
@@ -304,6 +338,14 @@ class EditEvidence:
         if is_abbreviation(before) or self.reverses_meaning:
             return False
         return is_misreading_within(before, after, self.rules.max_edit_ratio)
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptanceEvidence:
+    """The facts about an edit that no rule rejects. ``overruled``: a plausibility rule was set aside."""
+
+    edit: EditEvidence
+    overruled: bool
 
 
 def _combining_marks(text: str) -> str:

@@ -137,9 +137,9 @@ class _LineGate:
         protected = [*protected_spans(text, self.rules.protected), *numbers]
         edits = []
         for difference in _with_commas(differing, commas):
-            margin = _margin(difference, proposal)
+            margin, judged = _margin(difference, proposal)
             rule = decide(
-                EditEvidence(difference, line, protected, self.rules, self.lexicon, margin)
+                EditEvidence(difference, line, protected, self.rules, self.lexicon, margin, judged)
             )
             start, before, after = difference.start, difference.before, difference.after
             edits.append(
@@ -159,7 +159,8 @@ class _LineGate:
             accepted_edits=sum(e.accepted for e in second_pass),
             repairs=len(repair_numbers(corrected.text, corrected.unsure)),
         )
-        rule = SECOND_PASS.first(evidence)
+        judged = all(d.judged for d in proposal.divergences or ()) and bool(proposal.divergences)
+        rule = SECOND_PASS.first(evidence, judged=judged)
         return _reject_accepted(edits, rule.name) if rule else edits
 
 
@@ -213,13 +214,15 @@ def _with_commas(differing: Sequence[Difference], commas: Collection[int]) -> li
     return [d for d in kept if d.after != d.before]
 
 
-def _margin(difference: Difference, proposal: LineProposal) -> float | None:
-    """Return the lowest margin, in nats, of the model's divergences that a difference touches.
+def _margin(difference: Difference, proposal: LineProposal) -> tuple[float | None, bool]:
+    """Return the lowest margin, in nats, of the divergences that a difference touches.
 
-    None where the model reports no margins.
+    It is None where the model reports no margins. The second value tells whether a language model
+    judged all of them.
     """
     if proposal.divergences is None:
-        return None
+        return None, False
     start, end = difference.after_start, difference.after_start + len(difference.after)
-    margins = [d.margin for d in proposal.divergences if d.start <= end and start <= d.end]
-    return min(margins, default=0.0)
+    touching = [d for d in proposal.divergences if d.start <= end and start <= d.end]
+    margin = min((d.margin for d in touching), default=0.0)
+    return margin, bool(touching) and all(d.judged for d in touching)

@@ -8,7 +8,12 @@ CONTRIBUTING.md lists the other steps.
 from collections.abc import Iterator
 from typing import Any
 
-from scanmend.correction.edit_evidence import COLUMN_GAP_SPACES, MARGIN_FACTORS, EditEvidence
+from scanmend.correction.edit_evidence import (
+    COLUMN_GAP_SPACES,
+    MARGIN_FACTORS,
+    AcceptanceEvidence,
+    EditEvidence,
+)
 from scanmend.correction.lexical_evidence import MIN_SAFE_WORD_LENGTH
 from scanmend.correction.line_evidence import (
     MAX_LINE_LENGTH,
@@ -53,8 +58,9 @@ UNTOUCHABLE: Stage[EditEvidence] = Stage(
     (
         Rule(
             RuleName.DIGITS,
-            lambda e: e.changes_numerals,
-            "the text before or after the edit has a digit",
+            lambda e: e.changes_numerals and not e.repairs_word,
+            "the text before or after the edit has a digit, and a language model did not judge that one"
+            " within a word stands for a letter (shou1d)",
             "a model does not know numbers; where it reads one differently, a person is asked to"
             " check",
         ),
@@ -132,6 +138,7 @@ PLAUSIBILITY: Stage[EditEvidence] = Stage(
             "words would be joined or split, and other characters changed at once",
             "engines lose and add spaces, but such an edit may be another wording",
             (INTO_KNOWN_WORD,),
+            spares_judged=True,
         ),
         Rule(
             RuleName.SAME_TEXT,
@@ -144,6 +151,7 @@ PLAUSIBILITY: Stage[EditEvidence] = Stage(
             lambda e: e.changes_punctuation_only,
             "only signs would change, or would be split from a word",
             "models put signs where they are usual, not where they are printed",
+            spares_judged=True,
         ),
         Rule(
             RuleName.SHORT_WORD,
@@ -151,6 +159,7 @@ PLAUSIBILITY: Stage[EditEvidence] = Stage(
             f"a regularly written word of fewer than {MIN_SAFE_WORD_LENGTH} letters would change",
             "a word so short is most often one letter away from another real word",
             (INTO_KNOWN_WORD, NEIGHBOURS, NEARLY_READ),
+            spares_judged=True,
         ),
         Rule(
             RuleName.CASE,
@@ -164,6 +173,7 @@ PLAUSIBILITY: Stage[EditEvidence] = Stage(
             "more characters of the word would change than `max_edit_ratio` allows",
             "the more changes, the more likely it is another word",
             (INTO_KNOWN_WORD,),
+            spares_judged=True,
         ),
         Rule(
             RuleName.IMPLAUSIBLE,
@@ -171,6 +181,7 @@ PLAUSIBILITY: Stage[EditEvidence] = Stage(
             "one of the changes undoes no confusion that engines make",
             "no engine misreads text in this way, so the paper says what was read",
             (INTO_KNOWN_WORD, NEIGHBOURS, NEARLY_READ),
+            spares_judged=True,
         ),
         Rule(
             RuleName.OPPOSED,
@@ -209,36 +220,45 @@ CERTAINTY: Stage[EditEvidence] = Stage(
             "a known word would change, or be split into rare ones, and neither its neighbours nor"
             " the engine support that",
             "a known word is more likely what was printed",
+            spares_judged=True,
         ),
         Rule(
             RuleName.MARGIN,
             lambda e: e.margin is not None and e.margin < e.min_margin,
-            f"the model's margin is below `min_margin`; {_MARGIN_FACTORS_TEXT}",
+            f"the model's margin is below `min_margin`; {_MARGIN_FACTORS_TEXT}, unless a language model"
+            " judged the edit",
             "the model is not sure enough; the bar is lower for a frequent word, and higher where no"
             " word is known",
         ),
     ),
 )
 
-KNOWN_WORD: Rule[bool] = Rule(
+REPAIR_WORD: Rule[AcceptanceEvidence] = Rule(
+    RuleName.REPAIR_WORD,
+    lambda e: e.edit.repairs_word,
+    "a language model judged that one or two digits within a word stand for letters, and the word"
+    " becomes a known one",
+    "no word has a digit between its letters",
+    accepts=True,
+)
+KNOWN_WORD: Rule[AcceptanceEvidence] = Rule(
     RuleName.KNOWN_WORD,
-    lambda overruled: overruled,
+    lambda e: e.overruled,
     "a plausibility rule was overruled",
     "the model is sure, and the lexicon or the engine supports it",
     accepts=True,
 )
-OCR_PLAUSIBLE: Rule[bool] = Rule(
+OCR_PLAUSIBLE: Rule[AcceptanceEvidence] = Rule(
     RuleName.OCR_PLAUSIBLE,
-    lambda _overruled: True,
+    lambda _: True,
     "no rule applies",
     "an engine's misreading explains the edit",
     accepts=True,
 )
-# The evidence of this stage is whether a plausibility rule was overruled.
-ACCEPTANCE: Stage[bool] = Stage(
+ACCEPTANCE: Stage[AcceptanceEvidence] = Stage(
     "Every other edit is accepted",
     "The first row that applies names the reason.",
-    (KNOWN_WORD, OCR_PLAUSIBLE),
+    (REPAIR_WORD, KNOWN_WORD, OCR_PLAUSIBLE),
 )
 
 LINE_TOTAL: Stage[LineEvidence] = Stage(
@@ -266,6 +286,7 @@ SECOND_PASS: Stage[SecondPassEvidence] = Stage(
             lambda e: e.changes_again,
             "the line would change again",
             "correcting a line twice must give the same text as correcting it once",
+            spares_judged=True,
         ),
     ),
 )
@@ -281,16 +302,16 @@ STAGES: tuple[Stage[Any], ...] = (
 )
 
 
-def decide(evidence: EditEvidence) -> Rule[EditEvidence] | Rule[bool]:
+def decide(evidence: EditEvidence) -> Rule[EditEvidence] | Rule[AcceptanceEvidence]:
     """Return the rule that decides on one edit."""
     overruled = False
     for stage in EDIT_STAGES:
-        rule = stage.first(evidence)
+        rule = stage.first(evidence, judged=evidence.judged)
         if rule:
             if not rule.is_overruled(evidence):
                 return rule
             overruled = True
-    return ACCEPTANCE.first(overruled) or OCR_PLAUSIBLE
+    return ACCEPTANCE.first(AcceptanceEvidence(evidence, overruled)) or OCR_PLAUSIBLE
 
 
 def markdown() -> str:
@@ -308,7 +329,10 @@ def _table(stage: Stage[Any]) -> Iterator[str]:
     yield "| --- | --- | --- | --- | --- |"
     for rule in stage.rules:
         decision = "accepts" if rule.accepts else "rejects"
-        overruled = "; or ".join(ground.when for ground in rule.overruled_by) or "never"
+        grounds = [ground.when for ground in rule.overruled_by]
+        if rule.spares_judged:
+            grounds.append("a language model judged the edit")
+        overruled = "; or ".join(grounds) or "never"
         cells = (f"`{rule.name}`", decision, rule.when, overruled, rule.why)
         yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
     yield ""

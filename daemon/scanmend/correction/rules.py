@@ -46,6 +46,7 @@ class RuleName(enum.StrEnum):
     SURE_CHARACTERS = "sure-characters"
     REAL_WORD = "real-word"
     MARGIN = "margin"
+    REPAIR_WORD = "repair-word"
     KNOWN_WORD = "known-word"
     OCR_PLAUSIBLE = "ocr-plausible"
     LINE_BUDGET = "line-budget"
@@ -65,7 +66,8 @@ class Rule(Generic[E]):
     """One row of the policy: it rejects, or with ``accepts`` accepts, the edit to which it applies.
 
     ``applies`` tells whether the rule applies to the evidence, ``when`` says so in words, and
-    ``why`` gives the reason. Any ground in ``overruled_by`` sets the rule aside.
+    ``why`` gives the reason. Any ground in ``overruled_by`` sets the rule aside. ``spares_judged``:
+    the rule is not tried on an edit that a language model judged.
     """
 
     name: RuleName
@@ -74,6 +76,7 @@ class Rule(Generic[E]):
     why: str
     overruled_by: tuple[Ground[E], ...] = ()
     accepts: bool = False
+    spares_judged: bool = False
 
     def is_overruled(self, evidence: E) -> bool:
         """Return whether the evidence gives a ground to set the rule aside."""
@@ -91,9 +94,9 @@ class Stage(Generic[E]):
     text: str
     rules: tuple[Rule[E], ...]
 
-    def first(self, evidence: E) -> Rule[E] | None:
-        """Return the first rule that applies, or None."""
+    def first(self, evidence: E, *, judged: bool = False) -> Rule[E] | None:
+        """Return the first rule that applies, or None. ``judged``: a language model judged the edit."""
         for rule in self.rules:
-            if rule.applies(evidence):
+            if not (judged and rule.spares_judged) and rule.applies(evidence):
                 return rule
         return None

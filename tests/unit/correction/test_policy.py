@@ -74,7 +74,7 @@ PUBLISHED = """
     repair-iban repair-card repair-ean repair-percentage repair-amount repair-time repair-date repair-dose repair-comma
     unsafe-characters length sure-line digits new-word dropped-word protected foreign-characters other-script
     full-stop column-gap no-new-words same-text punctuation short-word case too-much implausible opposed inflection sure-characters real-word margin
-    known-word ocr-plausible line-budget ambiguous
+    repair-word known-word ocr-plausible line-budget ambiguous
 """
 
 

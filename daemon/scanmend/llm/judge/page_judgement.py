@@ -216,7 +216,7 @@ def _proposal(line: str, judgements: Sequence[Judgement]) -> LineProposal:
         word, new = judgement.word, judgement.replacement.text
         text += line[end : word.start]
         margin = MARGIN_AT_JUDGE_THRESHOLD + judgement.log_odds - judgement.threshold
-        divergences.append(Divergence(len(text), len(text) + len(new), margin))
+        divergences.append(Divergence(len(text), len(text) + len(new), margin, judged=True))
         text += new
         end = word.end
     return LineProposal(text + line[end:], tuple(divergences))
