@@ -2,22 +2,27 @@
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from scanmend.correction.channel import Nats
 from scanmend.correction.channel import shipped as shipped_channel
 from scanmend.llm.judge.doubtful_words import DoubtfulWord, DoubtKind, PageWords
-from scanmend.llm.judge.odds import Judgement, PageJudge, ScoredWord
-from scanmend.llm.judge.replacements import Replacement, ReplacementSearch, bits
+from scanmend.llm.judge.judged_page import JudgedPage, Wish, proposal_of, wished_text
+from scanmend.llm.judge.odds import PageJudge, ScoredWord
+from scanmend.llm.judge.replacements import (
+    Replacement,
+    ReplacementSearch,
+    ReplacementSource,
+    bits,
+)
 from scanmend.llm.judge.text_scorer import Passage, TextScorer
 from scanmend.llm.judge.word_search import shipped_search
 from scanmend.llm.llama_context import CacheFull
 from scanmend.llm.loader import LoadedModel
 from scanmend.llm.time_note import time_note
-from scanmend.page import Bound, Divergence, LineProposal, PageProposal
+from scanmend.page import Bound, LineProposal, PageProposal
 
 JUDGE_METHOD = "judge"  # published in the sidecar
-MARGIN_AT_JUDGE_THRESHOLD: Nats = 2.0  # on the scale of the gate's ``min_margin``
 MAX_ASKED, MAX_ASKED_OF_KNOWN = 5, 3  # replacements of one word that the model scores
 MAX_RANK_BEHIND: Nats = 9.0  # of a scored replacement behind the first
 # A known word is questioned when the model is surprised by it, or when a likely look-alike is far more frequent: a page
@@ -40,25 +45,54 @@ def judge_page(
     ``wanted``: indices into ``lines``. ``seconds``: the time limit; the most doubtful words come first. ``preface``: text
     of the user that the model reads before the page. Raises ChildError when llama.cpp fails.
     """
-    started = time.monotonic()
-    calls, tokens = model.calls, model.context.tokens
-    page = _PageJudgement(model, lines, preface, lambda: time.monotonic() - started >= seconds)
-    judgements = page.judgements(set(wanted))
-    proposals: list[LineProposal | None] = [None] * len(lines)
-    for number in wanted:
-        chosen = [j for j in judgements if j.word.line == number]
-        proposals[number] = _proposal(lines[number], _compatible(chosen))
-    late = page.unscored if page.bound is Bound.SECONDS else 0
-    return PageProposal(
-        lines=tuple(proposals),
-        model=model.info,
-        tokens=model.context.tokens - tokens,
-        seconds=time.monotonic() - started,
-        bound=page.bound,
-        calls=model.calls - calls,
-        method=JUDGE_METHOD,
-        note=time_note(late, late + page.scored, seconds),
-    )
+    meter = ProposalMeter(model, seconds)
+    judged = judge_words(model, lines, wanted, seconds, preface)
+    proposals = {n: proposal_of(lines[n], judged.edits(n)) for n in wanted}
+    return meter.proposal(proposals, len(lines), judged)
+
+
+def judge_words(
+    model: LoadedModel,
+    lines: Sequence[str],
+    wanted: Sequence[int],
+    seconds: float,
+    preface: str = "",
+    wishes: Mapping[int, Sequence[Wish]] | None = None,
+) -> JudgedPage:
+    """Return the judgements of the words of the ``wanted`` lines; the parameters are those of ``judge_page``.
+
+    ``wishes``: of another corrector, by line, which the model scores, too.
+    """
+    deadline = time.monotonic() + seconds
+    page = _PageJudgement(model, lines, preface, lambda: time.monotonic() >= deadline)
+    return page.judged(set(wanted), wishes or {})
+
+
+class ProposalMeter:
+    """Measures the making of a page's proposal."""
+
+    def __init__(self, model: LoadedModel, seconds: float) -> None:
+        """Note the time and the model's counters. ``seconds``: the page's time limit."""
+        self._model, self._limit = model, seconds
+        self._started = time.monotonic()
+        self._calls, self._tokens = model.calls, model.context.tokens
+
+    def proposal(
+        self, proposals: Mapping[int, LineProposal], lines: int, judged: JudgedPage
+    ) -> PageProposal:
+        """Return the proposal of a page of so many lines, with the time and the work since the start."""
+        words = len(judged.scored) + judged.unscored
+        late = judged.unscored if judged.bound is Bound.SECONDS else 0
+        return PageProposal(
+            lines=tuple(proposals.get(n) for n in range(lines)),
+            model=self._model.info,
+            tokens=self._model.context.tokens - self._tokens,
+            seconds=time.monotonic() - self._started,
+            bound=judged.bound,
+            calls=self._model.calls - self._calls,
+            method=JUDGE_METHOD,
+            note=time_note(late, words, self._limit),
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -71,11 +105,11 @@ class _Question:
     @property
     def priority(self) -> tuple[bool, Nats]:
         """Return the place in the order of questions: unknown words first, then the better replacement."""
-        return self.word.kind is DoubtKind.KNOWN, self.replacements[0].rank
+        return self.word.kind is DoubtKind.KNOWN, min(r.rank for r in self.replacements)
 
 
 class _PageJudgement:
-    """The judgement of one page. ``scored``, ``unscored``: words with and without an answer; ``bound``: why without."""
+    """The judgement of one page."""
 
     def __init__(
         self,
@@ -90,24 +124,28 @@ class _PageJudgement:
         self._expired = expired
         self._page = PageWords(lines, shipped_search())
         self._search = ReplacementSearch(self._page, shipped_channel())
-        self.scored = self.unscored = 0
-        self.bound: Bound | None = None
+        self._unscored = 0
+        self._bound: Bound | None = None
 
-    def judgements(self, wanted: set[int]) -> list[Judgement]:
-        """Return the judgements that reach their thresholds, the surest first."""
+    def judged(self, wanted: set[int], wishes: Mapping[int, Sequence[Wish]]) -> JudgedPage:
+        """Return the judgements of the words of the wanted lines."""
         scored: list[ScoredWord] = []
         for part in self._parts():
             if self._expired():
-                self.bound = Bound.SECONDS
+                self._bound = Bound.SECONDS
                 break
             try:
-                for words in self._score(part, wanted):
+                for words in self._score(part, wanted, wishes):
                     scored += words
             except CacheFull:
-                self.bound = Bound.TOKENS
-        judged = PageJudge(self._lines, self._page.language, scored).judgements()
-        sure = [j for j in judged if j.log_odds >= j.threshold]
-        return sorted(sure, key=lambda j: -j.log_odds)
+                self._bound = Bound.TOKENS
+            finally:
+                self._scorer.close()
+        language = self._page.language
+        judgements = PageJudge(self._lines, language, scored).judgements()
+        sure = [j for j in judgements if j.log_odds >= j.threshold]
+        sure.sort(key=lambda j: -j.log_odds)
+        return JudgedPage(language, tuple(scored), tuple(sure), self._bound, self._unscored)
 
     def _parts(self) -> Iterator[range]:
         """Yield runs of lines that fit into the cache together."""
@@ -121,7 +159,9 @@ class _PageJudgement:
             used += needed
         yield range(start, len(self._lines))
 
-    def _score(self, part: range, wanted: set[int]) -> Iterator[list[ScoredWord]]:
+    def _score(
+        self, part: range, wanted: set[int], wishes: Mapping[int, Sequence[Wish]]
+    ) -> Iterator[list[ScoredWord]]:
         """Yield the scored words of a part of the page, batch by batch."""
         text = self._preface + "".join(self._lines[n] + "\n" for n in part)
         starts: dict[int, int] = {}
@@ -134,13 +174,7 @@ class _PageJudgement:
             line, start = self._lines[word.line], starts[word.line]
             return start + len(_utf8(line[: word.start])), start + len(_utf8(line[: word.end]))
 
-        found = [
-            _Question(word, replacements)
-            for n in part
-            if n in wanted
-            for word in self._page.doubtful(n)
-            if (replacements := self._search.find(word))
-        ]
+        found = [q for n in part if n in wanted for q in self._questions(n, wishes.get(n, ()))]
         known = [q.word for q in found if q.word.kind is DoubtKind.KNOWN]
         surprises = dict(
             zip(known, self._scorer.open(_utf8(text), [span(w) for w in known]), strict=True)
@@ -156,6 +190,20 @@ class _PageJudgement:
         ]
         yield from self._answered(questions, passages)
 
+    def _questions(self, line: int, wishes: Sequence[Wish]) -> Iterator[_Question]:
+        """Yield the words of a line that have replacements."""
+        for word in self._page.doubtful(line):
+            texts = [
+                text
+                for wish in wishes
+                if wish.start <= word.start
+                and word.end <= wish.end
+                and (text := wished_text(word, wish, self._lines[line][wish.start : wish.end]))
+            ]
+            replacements = self._search.find(word, texts)
+            if replacements:
+                yield _Question(word, replacements)
+
     def _answered(
         self, questions: Sequence[_Question], passages: Sequence[Passage]
     ) -> Iterator[list[ScoredWord]]:
@@ -167,26 +215,25 @@ class _PageJudgement:
                 for n, likelihoods in batch
             ]
             left -= len(batch)
-            self.scored += len(batch)
             if left and self._expired():
-                self.bound = Bound.SECONDS
+                self._bound = Bound.SECONDS
                 break
-        self.unscored += left
+        self._unscored += left
 
 
 def _narrowed(question: _Question, surprise: Nats | None) -> _Question:
-    """Return the question with the replacements that the model may find better.
+    """Return the question with the replacements that the model may find better, and one wish of the corrector.
 
     ``surprise``: of a known word, minus the log of its probability; None for other words.
     """
-    word, found = question.word, question.replacements
-    most = MAX_ASKED
+    word, most = question.word, MAX_ASKED
+    wishes = [r for r in question.replacements if r.source is ReplacementSource.CORRECTOR]
+    found = [r for r in question.replacements if r.source is not ReplacementSource.CORRECTOR]
     if surprise is not None:
         most = MAX_ASKED_OF_KNOWN
-        found = tuple(r for r in found if _questions_known(word, r, surprise))
-    if found:
-        found = tuple(r for r in found if r.rank <= found[0].rank + MAX_RANK_BEHIND)
-    return _Question(word, found[:most])
+        found = [r for r in found if _questions_known(word, r, surprise)]
+    near = [r for r in found if r.rank <= found[0].rank + MAX_RANK_BEHIND][:most]
+    return _Question(word, (*wishes[:1], *near))
 
 
 def _questions_known(word: DoubtfulWord, replacement: Replacement, surprise: Nats) -> bool:
@@ -195,31 +242,6 @@ def _questions_known(word: DoubtfulWord, replacement: Replacement, surprise: Nat
         return True
     lead = replacement.frequency - bits(word.frequency)
     return lead >= MIN_FREQUENCY_LEAD and replacement.cost <= MAX_COST_OF_FREQUENT
-
-
-def _compatible(judgements: Sequence[Judgement]) -> list[Judgement]:
-    """Return the judgements of one line without those that overlap a surer one, from left to right."""
-    kept: list[Judgement] = []
-    for judgement in judgements:  # the surest first
-        word = judgement.word
-        if all(word.end <= k.word.start or k.word.end <= word.start for k in kept):
-            kept.append(judgement)
-    return sorted(kept, key=lambda j: j.word.start)
-
-
-def _proposal(line: str, judgements: Sequence[Judgement]) -> LineProposal:
-    """Return the line with the replacements, and a divergence for each of them."""
-    text = ""
-    end = 0
-    divergences = []
-    for judgement in judgements:
-        word, new = judgement.word, judgement.replacement.text
-        text += line[end : word.start]
-        margin = MARGIN_AT_JUDGE_THRESHOLD + judgement.log_odds - judgement.threshold
-        divergences.append(Divergence(len(text), len(text) + len(new), margin, judged=True))
-        text += new
-        end = word.end
-    return LineProposal(text + line[end:], tuple(divergences))
 
 
 def _utf8(text: str) -> bytes:

@@ -9,6 +9,7 @@ import bisect
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from scanmend.correction.channel import Nats
 from scanmend.errors import ChildError
@@ -53,7 +54,7 @@ class _Plan:
 
 
 class TextScorer:
-    """A scorer of the variants of one text. It needs a context that returns logits, with all its sequences free."""
+    """A scorer of the variants of a text. It needs a context that returns logits, and leaves it empty at ``close``."""
 
     def __init__(self, context: LlamaContext) -> None:
         """Use this context."""
@@ -65,6 +66,19 @@ class TextScorer:
         self._text = b""
         self._tokens: list[int] = []
         self._offsets: list[int] = []
+
+    def __enter__(self) -> Self:
+        """Return the scorer itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the scorer."""
+        self.close()
+
+    def close(self) -> None:
+        """Forget the text."""
+        self._context.clear()
+        self._context.shared_tokens.clear()
 
     @property
     def max_tokens(self) -> int:
@@ -94,8 +108,7 @@ class TextScorer:
             raise ChildError("the model's tokens do not spell the text")
         self._text, self._tokens = text, tokens
         self._offsets = list(itertools.accumulate(sizes, initial=0))
-        context.clear()
-        context.shared_tokens.clear()
+        self.close()
         spans = [self._tokens_within(start, end) for start, end in words]
         wanted = {n for first, last in spans for n in range(first, last)}
         decoded = [*self._start, *tokens]

@@ -8,10 +8,15 @@ from pathlib import Path
 import pytest
 
 from scanmend.backends.gguf_files import builtin
+from scanmend.config.profiles import Profile
+from scanmend.correction.gate import gate
+from scanmend.correction.lexicon import shipped
+from scanmend.llm.judge.combined_proposal import propose_with_judge
 from scanmend.llm.judge.page_judgement import judge_page
 from scanmend.llm.judge.text_scorer import Likelihood, Passage, TextScorer
 from scanmend.llm.llama_context import BatchToken
 from scanmend.llm.loader import LoadedModel, load
+from scanmend.page import Box, Line
 from scanmend.workers.protocol import LoadRequest
 
 TEXT = "The committee will mect again\non Tuesday to consider the matter.\n"
@@ -26,7 +31,7 @@ def _language_model() -> Path | None:
     return next(Path(found.origin).parent.glob("*.gguf"), None)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def corrector() -> LoadedModel:
     return load(LoadRequest(os.fsencode(builtin()), gpu_layers=0, threads=1), lambda _: None)
 
@@ -144,3 +149,30 @@ def test_without_time_nothing_is_proposed(language_model: LoadedModel) -> None:
 
     assert proposal.bound == "seconds"
     assert [line.text for line in proposal.lines if line] == ["We rccommend thnt you go."]
+
+
+@pytest.mark.slow
+def test_corrector_judge_and_gate_together_publish_the_right_lines(
+    corrector: LoadedModel, language_model: LoadedModel
+) -> None:
+    """Publish the lines of an invoice: the number is repaired by rule, and the words by the judge."""
+    texts = [
+        "Invoic # 12345",
+        "Total: $1O0.00",
+        "Date: 2023-07-15",
+        "The patient shou1d take tbe tablets with watcr after meals.",
+        "We rccommend thnt you replace the toner cartridqe soon.",
+        "Thank you for your ordcr. Goods rernain our property until paid in full.",
+    ]
+    lines = [Line(text, Box(0, 0, 1, 1), None) for text in texts]
+
+    proposal = propose_with_judge(language_model, corrector, texts, range(len(texts)), 600)
+
+    assert gate(lines, proposal.lines, Profile("default", "").gate_rules, shipped()).lines == (
+        "Invoice # 12345",
+        "Total: $100.00",
+        "Date: 2023-07-15",
+        "The patient should take the tablets with water after meals.",
+        "We recommend that you replace the toner cartridge soon.",
+        "Thank you for your order. Goods remain our property until paid in full.",
+    )

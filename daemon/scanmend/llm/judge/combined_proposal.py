@@ -1,0 +1,77 @@
+"""Combine the built-in corrector's proposals with a language model's judgements.
+
+The corrector comes first: its wishes are replacements that the judge scores, too. Its edits stay where no judged edit overlaps
+them, unless the language model finds the text as read likelier.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+from scanmend.correction.alignment import Difference, differences
+from scanmend.correction.channel import Nats
+from scanmend.correction.old_spelling import is_other_spelling
+from scanmend.llm.judge.judged_page import JudgedPage, ProposedEdit, Wish, proposal_of
+from scanmend.llm.judge.page_judgement import ProposalMeter, judge_words
+from scanmend.llm.loader import LoadedModel
+from scanmend.llm.page_proposal import propose_page
+from scanmend.page import CharAlternatives, Divergence, LineProposal, PageProposal
+
+
+def propose_with_judge(
+    model: LoadedModel,
+    corrector: LoadedModel,
+    lines: Sequence[str],
+    wanted: Sequence[int],
+    seconds: float,
+    alternatives: Mapping[int, Sequence[CharAlternatives]] | None = None,
+    preface: str = "",
+) -> PageProposal:
+    """Return the proposals of both for the ``wanted`` lines.
+
+    ``corrector``: the built-in one. The other parameters are those of ``propose_page`` and ``judge_page``. Raises ChildError
+    when llama.cpp fails.
+    """
+    meter, deadline = ProposalMeter(model, seconds), time.monotonic() + seconds
+    own = propose_page(corrector, "", lines, wanted, seconds, alternatives)
+    edits = {n: list(_edits(lines[n], own.lines[n])) for n in wanted}
+    wishes = {n: [Wish(e.start, e.end, e.text) for e in edits[n]] for n in wanted}
+    judged = judge_words(model, lines, wanted, deadline - time.monotonic(), preface, wishes)
+    proposals = {n: combined(n, lines[n], edits[n], judged) for n in wanted}
+    return meter.proposal(proposals, len(lines), judged)
+
+
+def _edits(line: str, proposal: LineProposal | None) -> Iterator[ProposedEdit]:
+    """Yield the corrector's edits of a line, word by word, each with the margin that the gate would give it."""
+    if proposal is None:
+        return
+    for difference in differences(line, proposal.text):
+        if difference.before and difference.after:
+            yield ProposedEdit(
+                difference.start,
+                difference.end,
+                difference.after,
+                _margin(difference, proposal.divergences or ()),
+                judged=False,
+            )
+
+
+def _margin(difference: Difference, divergences: Sequence[Divergence]) -> Nats:
+    """Return the lowest margin of the divergences that a difference touches, as the gate does."""
+    start, end = difference.after_start, difference.after_start + len(difference.after)
+    return min((d.margin for d in divergences if d.start <= end and start <= d.end), default=0.0)
+
+
+def combined(
+    number: int, line: str, own: Sequence[ProposedEdit], judged: JudgedPage
+) -> LineProposal:
+    """Return the proposal for one line."""
+    edits = judged.edits(number)
+    for edit in own:
+        overlaps = any(edit.start < e.end and e.start < edit.end for e in edits)
+        read = line[edit.start : edit.end]
+        if overlaps or is_other_spelling(read, edit.text, judged.language):
+            continue
+        llr = judged.llr(number, edit.start, edit.end, edit.text, read)
+        if llr is None or llr >= 0:
+            edits.append(edit)
+    return proposal_of(line, edits)
