@@ -38,6 +38,7 @@ class Worker:
     def __init__(self) -> None:
         """Load nothing yet; importing llama.cpp waits until a request needs it."""
         self._model: Any = None
+        self._corrector: Any = None  # beside a model that judges
         self._server: Any = None
         self._tell: Tell = lambda _: None  # of the request under way
 
@@ -46,6 +47,9 @@ class Worker:
         from scanmend.llm.loader import load  # noqa: PLC0415 - a download needs no llama.cpp
 
         self._model = load(request, tell)
+        if request.corrector:
+            beside = LoadRequest(request.corrector, gpu_layers=0, threads=request.threads)
+            self._corrector = load(beside, lambda _: None)
         info: ModelInfo = self._model.info
         return info
 
@@ -70,6 +74,14 @@ class Worker:
             return proposal
         if self._model is None:
             raise Died("the process that held the model ended, and this is a new one")
+        if self._corrector is not None:
+            from scanmend.llm.judge.combined_proposal import propose_with_judge  # noqa: PLC0415
+
+            judge, corrector = self._model, self._corrector
+            lines, wanted, seconds = request.lines, request.wanted, request.seconds
+            return propose_with_judge(
+                judge, corrector, lines, wanted, seconds, request.alternatives
+            )
         from scanmend.llm.page_proposal import propose_page  # noqa: PLC0415
 
         return propose_page(self._model, *page, request.alternatives)

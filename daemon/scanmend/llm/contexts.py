@@ -64,8 +64,8 @@ def _options_to_try(
     """Yield the options of the methods, the best first."""
     parallel = ONE_LINE_SEQUENCES if per_line else PARALLEL_LINES
     for sequences in (1,) if request.method in ("single", "greedy") else (parallel, 1):
-        # without layers on the GPU, the logits lie in main memory anyway
-        for gpu_sampling in (True, False) if layers else (False,):
+        # without layers on the GPU, the logits lie in main memory anyway; and a judge needs them all
+        for gpu_sampling in (True, False) if layers and not request.corrector else (False,):
             if per_line:
                 # Threads that share the little work of one line mostly wait for each other. llama.cpp's flash attention
                 # goes through heads of width 32 cell by cell: 64 tokens took 375 µs each with it, 157 µs without.

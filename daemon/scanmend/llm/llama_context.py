@@ -17,6 +17,10 @@ from scanmend.errors import ChildError, OutOfMemory
 BATCH_TOKENS = 512  # that one call of llama_decode takes at most
 # Candidates that a sampler on the GPU returns for each position, instead of a logit for each of 150,000 tokens.
 TOP_K = 16
+# Logits that llama.cpp returns from one call at most: with a vocabulary of 262,144 tokens, those of 512 positions would
+# take half a gigabyte.
+MAX_LOGITS = 32 * 1024 * 1024
+LOGIT_ROWS = 4  # positions whose logits are summed together
 NO_TOKEN = -1  # llama.cpp's number for "no token"
 CACHE_FULL = 1  # llama_decode returns it when the KV cache has no space for the batch
 
@@ -127,18 +131,24 @@ class LlamaContext:
         The context must return logits, not sample on the GPU. Raises as ``decode`` does.
         """
         log_probabilities: list[float] = []
-        for wanted in self._run(tokens):
-            logits = self._logits(len(wanted))
-            top = logits.max(axis=1, keepdims=True)
-            log_sum = top[:, 0] + np.log(np.exp(logits - top).sum(axis=1))
-            expected = logits[np.arange(len(wanted)), [token for _, token in wanted]]
-            log_probabilities += (expected - log_sum).tolist()
+        for wanted in self._run(tokens, max(1, MAX_LOGITS // self._vocabulary_size)):
+            rows = self._logits(len(wanted))
+            for start in range(
+                0, len(wanted), LOGIT_ROWS
+            ):  # a few rows stay in the processor's cache
+                logits = rows[start : start + LOGIT_ROWS]
+                top = logits.max(axis=1, keepdims=True)
+                log_sum = top[:, 0] + np.log(np.exp(logits - top).sum(axis=1))
+                tokens_expected = [token for _, token in wanted[start : start + LOGIT_ROWS]]
+                expected = logits[np.arange(len(logits)), tokens_expected]
+                log_probabilities += (expected - log_sum).tolist()
         return log_probabilities
 
-    def _run(self, tokens: Sequence[BatchToken]) -> Iterator[list[tuple[int, int]]]:
+    def _run(
+        self, tokens: Sequence[BatchToken], max_predictions: int = BATCH_TOKENS
+    ) -> Iterator[list[tuple[int, int]]]:
         """Run batch by batch; yield each batch's predictions as (row in the batch, expected token or NO_TOKEN)."""
-        for start in range(0, len(tokens), BATCH_TOKENS):
-            part = tokens[start : start + BATCH_TOKENS]
+        for part in batches_of(tokens, max_predictions):
             result = llama.llama_decode(self._pointer, self._batch.fill(part))
             self.calls += 1
             self.tokens += len(part)
@@ -240,6 +250,20 @@ class LlamaContext:
         """Return the token that begins every text; empty for models without one."""
         wanted = llama.llama_vocab_get_add_bos(self._vocabulary)
         return [int(llama.llama_vocab_bos(self._vocabulary))] if wanted else []
+
+
+def batches_of(
+    tokens: Sequence[BatchToken], max_predictions: int
+) -> Iterator[Sequence[BatchToken]]:
+    """Yield the tokens in batches of at most BATCH_TOKENS, of which at most ``max_predictions`` predict."""
+    start = predictions = 0
+    for n, token in enumerate(tokens):
+        if n - start == BATCH_TOKENS or (token.predict and predictions == max_predictions):
+            yield tokens[start:n]
+            start, predictions = n, 0
+        predictions += token.predict
+    if start < len(tokens):
+        yield tokens[start:]
 
 
 class _Batch:

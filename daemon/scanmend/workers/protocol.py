@@ -139,7 +139,8 @@ class LoadRequest(Request[ModelInfo], frozen=True, tag="load"):
 
     ``gpu_layers`` None: as many layers on the GPU as fit. ``gpu``: the GPU's name and size; "": none. ``max_layers``:
     an earlier process died when it loaded more. ``method``: the best decoding method to try ("auto", "parallel",
-    "single", "greedy"); benchmarks compare them.
+    "single", "greedy"); benchmarks compare them. ``corrector``: the built-in corrector's file, which then corrects, with
+    the model as the judge of its words; b"": the model corrects alone.
     """
 
     file: bytes
@@ -149,6 +150,7 @@ class LoadRequest(Request[ModelInfo], frozen=True, tag="load"):
     gpu: str = ""
     max_layers: int | None = None
     method: str = "auto"
+    corrector: bytes = b""
 
     @property
     def path(self) -> str:

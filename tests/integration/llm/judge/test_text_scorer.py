@@ -11,13 +11,14 @@ from scanmend.backends.gguf_files import builtin
 from scanmend.config.profiles import Profile
 from scanmend.correction.gate import gate
 from scanmend.correction.lexicon import shipped
+from scanmend.llm.__main__ import Worker
 from scanmend.llm.judge.combined_proposal import propose_with_judge
 from scanmend.llm.judge.page_judgement import judge_page
 from scanmend.llm.judge.text_scorer import Likelihood, Passage, TextScorer
 from scanmend.llm.llama_context import BatchToken
 from scanmend.llm.loader import LoadedModel, load
 from scanmend.page import Box, Line
-from scanmend.workers.protocol import LoadRequest
+from scanmend.workers.protocol import LoadRequest, ProposeRequest
 
 TEXT = "The committee will mect again\non Tuesday to consider the matter.\n"
 SAME = 0.1  # nats
@@ -176,3 +177,22 @@ def test_corrector_judge_and_gate_together_publish_the_right_lines(
         "We recommend that you replace the toner cartridge soon.",
         "Thank you for your order. Goods remain our property until paid in full.",
     )
+
+
+@pytest.mark.slow
+def test_a_worker_judges_if_it_has_a_corrector_beside_the_model(
+    language_model: LoadedModel,
+) -> None:
+    worker = Worker()
+    path = _language_model()
+    assert path is not None
+    files = (os.fsencode(path), os.fsencode(builtin()))
+    worker.load(LoadRequest(files[0], gpu_layers=0, threads=2, corrector=files[1]), lambda _: None)
+
+    request = ProposeRequest("Correct.", ("We rccommend thnt you go to tbe house.",), (0,), 600.0)
+    proposal = worker.propose(request, lambda _: None)
+
+    assert proposal.method == "judge"
+    assert [line.text for line in proposal.lines if line] == [
+        "We recommend that you go to the house."
+    ]
