@@ -13,6 +13,7 @@ from rapidfuzz.distance import Levenshtein
 
 from scanmend.correction.channel import Channel, Nats
 from scanmend.correction.lexicon import Bits, FrequencyClass
+from scanmend.correction.lookalikes import one_confusion_away
 from scanmend.llm.judge.doubtful_words import DoubtfulWord, DoubtKind, PageWords, joins, normal_form
 from scanmend.llm.judge.word_search import compounds, splits
 
@@ -30,9 +31,7 @@ GOOD_COST: Nats = 7.0  # no compounds are built for a word that has so good a re
 MAX_COMPARED = 80  # words of the lexicon, the nearest and most frequent, whose costs are computed
 MIN_SPLIT_CLASS: FrequencyClass = 9
 MIN_COMPOUND_PART_CLASS: FrequencyClass = 5
-# of a replacement for a known word, by its edit distance: rn for m are two edits
-MIN_CLASS_FOR_KNOWN: dict[int, FrequencyClass] = {1: 5, 2: 7}
-MIN_LETTERS_FOR_TWO_EDITS = 4
+MIN_CLASS_FOR_KNOWN: FrequencyClass = 5  # of a replacement for a known word
 MIN_COMPOUND_LETTERS = 8
 MIN_PAGE_WORD_LETTERS = 4
 MIN_PAGE_WORD_COUNT = 2
@@ -134,12 +133,15 @@ class ReplacementSearch:
         if not word.read.isalpha():
             return []
         small = normal_form(word.read)
-        distance = 1 if len(small) < MIN_LETTERS_FOR_TWO_EDITS else 2
+        near = {n.text: n.frequency for n in self._search.near(small, 1, 1)}
+        for other in one_confusion_away(small):  # also two edits away: rn for m
+            near.setdefault(other, self._search.frequency(other))
+        near.pop(small, None)
         found = [
-            Replacement(text, cost, bits(n.frequency), ReplacementSource.LEXICON)
-            for n in self._search.near(small, distance, min(2, distance))
-            if n.frequency >= MIN_CLASS_FOR_KNOWN[n.distance] and n.text.isalpha()
-            for text, cost in self._spelled(word.read, small, n.text)
+            Replacement(text, cost, bits(frequency), ReplacementSource.LEXICON)
+            for other, frequency in near.items()
+            if frequency >= MIN_CLASS_FOR_KNOWN and other.isalpha()
+            for text, cost in self._spelled(word.read, small, other)
             if cost <= MAX_COST_FOR_KNOWN
         ]
         return _best(found, MAX_FOUND_FOR_KNOWN)
