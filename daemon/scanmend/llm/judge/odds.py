@@ -103,19 +103,8 @@ class PageJudge:
     def judgements(self) -> Iterator[Judgement]:
         """Yield the judgement of each word that has an allowed replacement."""
         for scored, likely in zip(self._scored, self._likely, strict=True):
-            kind = JudgedKind.UNKNOWN
-            if scored.word.kind is DoubtKind.KNOWN:
-                kind = JudgedKind.KNOWN
-            regression = shipped_regressions()[kind]
-            utilities = [
-                sum(
-                    regression.coefficients.get(name, 0.0) * value
-                    for name, value in self._features(scored, n, likely).items()
-                )
-                if self._is_allowed(scored, n)
-                else -math.inf
-                for n in range(len(scored.replacements))
-            ]
+            regression = regression_of(scored.word)
+            utilities = [self.utility(scored, n, likely) for n in range(len(scored.replacements))]
             best = max(range(len(utilities)), key=utilities.__getitem__)
             if utilities[best] == -math.inf:
                 continue
@@ -124,6 +113,19 @@ class PageJudge:
                 (0.0, *others)
             )  # 0: the utility of the word as read
             yield Judgement(scored.word, scored.replacements[best], log_odds, regression.threshold)
+
+    def utility(
+        self, scored: ScoredWord, number: int, likely: frozenset[tuple[str, str]] = frozenset()
+    ) -> float:
+        """Return the utility (nats) of a replacement; 0 is that of the word as read, -inf forbids it.
+
+        ``likely``: the word's own misreadings, which are no evidence for itself.
+        """
+        if not self._is_allowed(scored, number):
+            return -math.inf
+        coefficients = regression_of(scored.word).coefficients
+        features = self._features(scored, number, likely)
+        return sum(coefficients.get(name, 0.0) * value for name, value in features.items())
 
     def _is_allowed(self, scored: ScoredWord, number: int) -> bool:
         """Return whether a replacement may be proposed: letters for letters, no other spelling of the same word."""
@@ -173,6 +175,12 @@ class PageJudge:
             "has_digit": any(map(str.isdigit, read)),
             "other_ending": len(long) == len(short) + 1 and long[:-1] == short,
         }
+
+
+def regression_of(word: DoubtfulWord) -> JudgeRegression:
+    """Return the regression for a word of this kind."""
+    known = word.kind is DoubtKind.KNOWN
+    return shipped_regressions()[JudgedKind.KNOWN if known else JudgedKind.UNKNOWN]
 
 
 def _marks(text: str) -> list[str]:

@@ -1,6 +1,7 @@
 """Test how the judge weighs the replacements of a word."""
 
 import json
+import math
 
 import pytest
 
@@ -72,6 +73,13 @@ def test_a_number_a_mark_or_another_spelling_is_never_proposed(
 def test_a_known_word_changes_only_where_the_model_prefers_the_other() -> None:
     assert _judged(_scored("modem", "modern", -0.1, 2, DoubtKind.KNOWN)) == []
     assert _judged(_scored("modem", "modern", 12, 2, DoubtKind.KNOWN))[0].log_odds > 1
+
+
+def test_the_utility_of_a_forbidden_replacement_is_minus_infinity() -> None:
+    judge = PageJudge(["the modem"], "en", ())
+
+    assert judge.utility(_scored("modem", "modern", -1, 2, DoubtKind.KNOWN), 0) == -math.inf
+    assert judge.utility(_scored("modem", "modern", 20, 2, DoubtKind.KNOWN), 0) > 1
 
 
 def test_the_shipped_file_has_both_regressions() -> None:
