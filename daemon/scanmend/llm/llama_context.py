@@ -4,6 +4,7 @@ A ``LlamaContext`` is one model's KV cache; many sequences share it, and may beg
 """
 
 import ctypes
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -144,6 +145,25 @@ class LlamaContext:
                 log_probabilities += (expected - log_sum).tolist()
         return log_probabilities
 
+    def likeliest(
+        self, tokens: Sequence[BatchToken], count: int, others: Sequence[Sequence[int]]
+    ) -> list[dict[int, float]]:
+        """Run the tokens, all of which predict; return for each the ``count`` likeliest next tokens with their logs (nats).
+
+        ``others``: further tokens wanted for each. The context must return logits. Raises as ``decode`` does.
+        """
+        count = min(count, self._vocabulary_size)
+        found: list[dict[int, float]] = []
+        for wanted in self._run(tokens, max(1, MAX_LOGITS // self._vocabulary_size)):
+            for logits in self._logits(len(wanted)):
+                top = float(logits.max())
+                log_sum = top + math.log(float(np.exp(logits - top).sum()))
+                best = np.argpartition(logits, -count)[-count:].tolist()
+                best += others[len(found)]
+                logs = (logits[best] - log_sum).tolist()
+                found.append(dict(zip(best, logs, strict=True)))
+        return found
+
     def _run(
         self, tokens: Sequence[BatchToken], max_predictions: int = BATCH_TOKENS
     ) -> Iterator[list[tuple[int, int]]]:
@@ -234,6 +254,10 @@ class LlamaContext:
         out = (ctypes.c_char * 256)()
         size = llama.llama_token_to_piece(self._vocabulary, token, out, 256, 0, False)
         return out.raw[: max(0, size)]
+
+    def all_token_bytes(self) -> list[bytes]:
+        """Return the bytes that each token stands for, by its number."""
+        return [self.token_bytes(token) for token in range(self._vocabulary_size)]
 
     def is_end(self, token: int) -> bool:
         """Return whether a token ends the answer."""

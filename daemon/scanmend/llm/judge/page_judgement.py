@@ -1,6 +1,7 @@
 """Propose corrections of a page with a language model as the judge of replacements. The gate decides which are accepted."""
 
 import dataclasses
+import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -9,6 +10,7 @@ from scanmend.correction.channel import shipped as shipped_channel
 from scanmend.llm.judge.doubtful_words import DoubtfulWord, DoubtKind, PageWords
 from scanmend.llm.judge.judged_page import JudgedPage, Wish, proposal_of, wished_text
 from scanmend.llm.judge.odds import PageJudge, ScoredWord, regression_of
+from scanmend.llm.judge.own_words import OwnWords
 from scanmend.llm.judge.replacements import (
     Replacement,
     ReplacementSearch,
@@ -126,29 +128,31 @@ class _PageJudgement:
         self._expired = expired
         self._page = PageWords(lines, shipped_search())
         self._search = ReplacementSearch(self._page, shipped_channel())
+        self._own_words = OwnWords(model.context, shipped_channel())
         self._prior = PageJudge(lines, self._page.language, ())  # what a word is worth by itself
         self._unscored = 0
         self._bound: Bound | None = None
 
     def judged(self, wanted: set[int], wishes: Mapping[int, Sequence[Wish]]) -> JudgedPage:
         """Return the judgements of the words of the wanted lines."""
-        scored: list[ScoredWord] = []
+        scored: dict[DoubtfulWord, ScoredWord] = {}  # the last scoring of a word counts
         for part in self._parts():
             if self._expired():
                 self._bound = Bound.SECONDS
                 break
             try:
                 for words in self._score(part, wanted, wishes):
-                    scored += words
+                    scored.update((one.word, one) for one in words)
             except CacheFull:
                 self._bound = Bound.TOKENS
             finally:
                 self._scorer.close()
         language = self._page.language
-        judgements = PageJudge(self._lines, language, scored).judgements()
+        all_scored = tuple(scored.values())
+        judgements = PageJudge(self._lines, language, all_scored).judgements()
         sure = [j for j in judgements if j.log_odds >= j.threshold]
         sure.sort(key=lambda j: -j.log_odds)
-        return JudgedPage(language, tuple(scored), tuple(sure), self._bound, self._unscored)
+        return JudgedPage(language, all_scored, tuple(sure), self._bound, self._unscored)
 
     def _parts(self) -> Iterator[range]:
         """Yield runs of lines that fit into the cache together."""
@@ -184,14 +188,20 @@ class _PageJudgement:
         )
         narrowed = [self._narrowed(q, surprises.get(q.word)) for q in found]
         questions = sorted((q for q in narrowed if q.replacements), key=lambda q: q.priority)
-        passages = [
-            Passage(
-                *span(q.word),
-                (_utf8(q.word.read), *(_utf8(r.text) for r in q.replacements)),
-            )
-            for q in questions
-        ]
-        yield from self._answered(questions, passages)
+        passages = [self._passage(q, span) for q in questions]
+        scored = []
+        for batch in self._answered(questions, passages):
+            scored += batch
+            yield batch
+        asked = {q.word for q in questions}
+        unasked = [q.word for q in narrowed if q.word not in asked and _is_unknown(q.word)]
+        yield self._with_own_words(scored, unasked, span)
+
+    @staticmethod
+    def _passage(question: _Question, span: Callable[[DoubtfulWord], tuple[int, int]]) -> Passage:
+        """Return the passage of a word with its replacements."""
+        texts = (question.word.read, *(r.text for r in question.replacements))
+        return Passage(*span(question.word), tuple(map(_utf8, texts)))
 
     def _questions(self, line: int, wishes: Sequence[Wish]) -> Iterator[_Question]:
         """Yield the words of a line that have replacements."""
@@ -204,8 +214,35 @@ class _PageJudgement:
                 and (text := wished_text(word, wish, self._lines[line][wish.start : wish.end]))
             ]
             replacements = self._search.find(word, texts)
-            if replacements:
+            if replacements or _is_unknown(word):
                 yield _Question(word, replacements)
+
+    def _with_own_words(
+        self,
+        scored: Sequence[ScoredWord],
+        unasked: Sequence[DoubtfulWord],
+        span: Callable[[DoubtfulWord], tuple[int, int]],
+    ) -> list[ScoredWord]:
+        """Return unknown words whose best replacement is not good enough, again, with the model's own words.
+
+        ``unasked``: unknown words without any replacement. ``span``: a word's span in the decoded text, in bytes.
+        """
+        judge = PageJudge(self._lines, self._page.language, scored)
+        sure = {j.word for j in judge.judgements() if j.log_odds >= j.threshold}
+        doubtful = {s.word: s for s in scored if _is_unknown(s.word) and s.word not in sure}
+        words = [*doubtful, *unasked]
+        if not words or self._expired():
+            return []
+        starts = [self._scorer.start_of(span(word)[0], word.read) for word in words]
+        questions = []
+        for word, texts in zip(words, self._own_words.propose(starts), strict=True):
+            known = {r.text for r in doubtful[word].replacements} if word in doubtful else set()
+            new = [r for r in self._search.of_model(word, texts) if r.text not in known]
+            if new:
+                questions.append(_Question(word, tuple(new)))
+        passages = [self._passage(q, span) for q in questions]
+        answered = itertools.chain.from_iterable(self._answered(questions, passages))
+        return [_joined(doubtful.get(one.word), one) for one in answered]
 
     def _narrowed(self, question: _Question, surprise: Nats | None) -> _Question:
         """Return the question with the replacements that the model may find better, and one wish of the corrector.
@@ -252,6 +289,22 @@ class _PageJudgement:
                 self._bound = Bound.SECONDS
                 break
         self._unscored += left
+
+
+def _is_unknown(word: DoubtfulWord) -> bool:
+    """Return whether a word may be one that the lexicon lacks."""
+    return word.kind in (DoubtKind.UNKNOWN, DoubtKind.RARE)
+
+
+def _joined(first: ScoredWord | None, second: ScoredWord) -> ScoredWord:
+    """Return a word with the replacements of both scorings."""
+    if first is None:
+        return second
+    return ScoredWord(
+        first.word,
+        first.replacements + second.replacements,
+        first.likelihoods + second.likelihoods[1:],
+    )
 
 
 def _questions_known(word: DoubtfulWord, replacement: Replacement, surprise: Nats) -> bool:

@@ -50,6 +50,7 @@ class ReplacementSource(enum.StrEnum):
     JOIN = "join"
     COMPOUND = "compound"
     CORRECTOR = "corrector"
+    MODEL = "model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,19 @@ class ReplacementSearch:
         ]
         texts = {w.text for w in wished}
         return (*wished, *(r for r in found if r.text not in texts))
+
+    def of_model(self, word: DoubtfulWord, texts: Iterable[str]) -> tuple[Replacement, ...]:
+        """Return the language model's own words, which are in lower case, as replacements."""
+        small = normal_form(word.read)
+        return tuple(
+            Replacement(
+                in_capitals_of(word.read, text),
+                self._channel.cost(small, text),
+                bits(self._search.frequency(text)),
+                ReplacementSource.MODEL,
+            )
+            for text in texts
+        )
 
     def _of_unknown(self, word: DoubtfulWord) -> list[Replacement]:
         """Return the replacements of an unknown or rare word."""

@@ -14,6 +14,7 @@ from typing import Self
 from scanmend.correction.channel import Nats
 from scanmend.errors import ChildError
 from scanmend.llm.guided_decoding import SHARED
+from scanmend.llm.judge.own_words import WordStart
 from scanmend.llm.llama_context import BATCH_TOKENS, BatchToken, LlamaContext
 
 FOLLOWING_WORDS = (
@@ -167,6 +168,13 @@ class TextScorer:
         position = len(self._start) + first - 1
         before = self._tokens[first - 1] if first else self._start[-1]
         return _Plan(position, [before, *tokens], min(alone_end, len(tokens)))
+
+    def start_of(self, start: int, read: str) -> WordStart:
+        """Return where the word ``read`` begins, which stands at byte ``start`` of the text."""
+        first = self._word_token(start)
+        lead = self._text[self._offsets[first] : start].decode(errors="replace")
+        before = self._tokens[first - 1] if first else self._start[-1]
+        return WordStart(before, len(self._start) + first - 1, lead, read)
 
     def _word_token(self, start: int) -> int:
         """Return the token with which the word at byte ``start`` begins, or the space before it."""
