@@ -13,7 +13,8 @@ from scanmend.page import Box
 MIN_BLOCK_SEGMENTS = 5  # on both sides together
 MIN_SCORE = 4.0  # of a cut, as in ``Cut``
 MIN_CANDIDATE_WIDTH = 0.8  # line heights of a gutter that is tried
-MAX_GUTTERS = 24
+MAX_GUTTERS = 24  # that are tried
+MAX_TRIES = 3000  # gutters times segments, so that the time does not grow with the square of a page's pieces
 MIN_BAND_GAP = 0.9  # line heights of white across a region that ends the blocks above
 MIN_RULE_SHARE = 0.6  # of a band's height along which a rule runs that separates its sides
 MAX_CROSSING_RULES = 0.34  # rules across a gutter, per line, from which both sides are one table
@@ -54,7 +55,7 @@ def _candidates(region: Region, height: float, rules: Rulings) -> list[float]:
         is_top = depths[number] >= depths[number - 1] and depths[number] > depths[number + 1]
         if is_top:
             found.append((-depths[number], (places[number] + places[number + 1]) / 2))
-    candidates = [x for _, x in sorted(found)[:MAX_GUTTERS]]
+    candidates = [x for _, x in sorted(found)[: max(1, min(MAX_GUTTERS, MAX_TRIES // len(region)))]]
     return candidates + [(r.x0 + r.x1) / 2 for r in rules.vertical if left < r.x0 and r.x1 < right]
 
 
