@@ -162,8 +162,8 @@ class PageText:
     """One page as read.
 
     ``index`` counts from 0. ``width`` and ``height``: pixels of the upright page, rendered at ``dpi``. ``rotation``:
-    degrees clockwise by which the page was turned upright (0, 90, 180, 270). ``source``: on a MIXED page, each line has
-    its own. ``hidden``: text that the PDF carries and the page does not show. ``unread``: areas with ink that looks like
+    degrees clockwise by which the page was turned upright (0, 90, 180, 270). ``tilt``: degrees clockwise by which most of
+    its lines then slope. ``source``: on a MIXED page, each line has its own. ``hidden``: text that the PDF carries and the page does not show. ``unread``: areas with ink that looks like
     text and of which no text is published. ``unreadable_script``: much of the page is in a script that the engine does not
     read, so the page is not corrected. ``truncated``: the engine returned less than the page holds (Aspose without a
     licence). ``seconds``: duration of each stage, as "render", "ocr". ``error``: why the page could not be read; then the
@@ -184,6 +184,7 @@ class PageText:
     hidden: tuple[Hidden, ...] = ()
     unread: tuple[Box, ...] = ()
     unreadable_script: bool = False
+    tilt: Number = 0
     error: PageError | None = None
 
     @classmethod

@@ -55,7 +55,8 @@ class Account:
 def account(page: PageText, unread: Sequence[Box], words: Sequence[SeenWord]) -> Account:
     """Return how the words came out.
 
-    A word is published if a line at its place holds it, or if the text holds it more often than at such places.
+    A word is published if a line at its place holds it, perhaps misread, or if the text has it, letter by letter, more
+    often than at such places.
     """
     placed = [(word, in_pixels(turned(word.box, page.rotation), page)) for word in words]
     elsewhere = [(word, box) for word, box in placed if not is_at_place(page, word.text, box)]
@@ -65,8 +66,8 @@ def account(page: PageText, unread: Sequence[Box], words: Sequence[SeenWord]) ->
     published = len(placed) - len(elsewhere)
     under, lost = [], []
     for word, box in elsewhere:
-        if found := _near_token(folded(word.text), [t for t, count in spare.items() if count > 0]):
-            spare[found] -= 1
+        if spare[folded(word.text)] > 0:  # without misreadings: any number is like another one
+            spare[folded(word.text)] -= 1
             published += 1
         elif any(is_under(box, other) for other in unread):
             under.append(word)

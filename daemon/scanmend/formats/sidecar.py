@@ -84,6 +84,7 @@ def page_as_json(result: PageResult) -> dict[str, Any]:
         "height": page.height,
         "dpi": page.dpi,
         "rotation": page.rotation,
+        "tilt": round(page.tilt, 1),
         "source": page.source,
         "engine": page.engine.name,
         "truncated": page.truncated,

@@ -9,12 +9,14 @@ four directions they turned all 60 upright, Tesseract's own orientation detectio
 """
 
 import cv2
-from PIL.Image import Image
+from PIL.Image import Image, Transpose
 
-from scanmend.ocr.detection import Quad, as_bgr, crop, sides
+from scanmend.ocr.detection import Quad, as_bgr, sides
 from scanmend.ocr.engines.base import UprightPage
 from scanmend.ocr.line_models import LineModels
+from scanmend.ocr.quads import axis_angle, crop_along, is_steep
 from scanmend.ocr.rapidocr_internals import Pixels
+from scanmend.ocr.straightening import straightened, tilt_of
 
 SAMPLED_LINES, SAMPLED_LINES_IN_DOUBT = 6, 24  # that the recogniser reads
 SURE_OF_DIRECTION = 0.9  # confidence from which the lines are not read the other way round
@@ -24,15 +26,22 @@ MIN_SLENDERNESS = 2.0  # length over height of a line that shows a direction
 MIN_SIDEWAYS_SHARE = 0.7  # of all lines' length that runs down the page if it lies on its side
 MIN_DIRECTION_CHARACTERS = 8  # letters and digits that must be recognised that way
 
+# the methods that turn an image clockwise by these degrees
+_TRANSPOSED = {90: Transpose.ROTATE_270, 180: Transpose.ROTATE_180, 270: Transpose.ROTATE_90}
+
 
 def upright(image: Image, dpi: float, models: LineModels) -> UprightPage:
-    """Return the page turned so that its text is upright."""
+    """Return the page turned so that its text is upright, and straightened so that its lines are level."""
     pixels = as_bgr(image)
     lines = models.find_lines(pixels)
     turn = _turn(models, pixels, lines)
+    tilt = tilt_of(lines)
     if turn:
-        return UprightPage(image.rotate(-turn, expand=True), dpi, turn)
-    return UprightPage(image, dpi, coarse_lines=lines)
+        image = image.transpose(_TRANSPOSED[turn])
+    if tilt:
+        level, straightening = straightened(image, tilt)
+        return UprightPage(level, dpi, turn, straightening=straightening)
+    return UprightPage(image, dpi, turn, coarse_lines=None if turn else lines)
 
 
 def _turn(models: LineModels, pixels: Pixels, lines: list[Quad]) -> int:
@@ -44,7 +53,7 @@ def _turn(models: LineModels, pixels: Pixels, lines: list[Quad]) -> int:
     sideways = down > MIN_SIDEWAYS_SHARE * sum(map(_length, lines))
     chosen = [quad for quad in lines if _runs_down(quad) == sideways]
     for count in (SAMPLED_LINES, SAMPLED_LINES_IN_DOUBT):
-        crops = [crop(pixels, quad) for quad in _sample(chosen, count)]
+        crops = [_crop(pixels, quad) for quad in _sample(chosen, count)]
         as_is, characters = _confidence(models, crops)
         if not sideways and as_is >= SURE_OF_DIRECTION:
             return 0
@@ -59,6 +68,12 @@ def _turn(models: LineModels, pixels: Pixels, lines: list[Quad]) -> int:
                 return 90 if is_around else 270
             return 180 if is_around else 0
     return 0
+
+
+def _crop(pixels: Pixels, quad: Quad) -> Pixels:
+    """Return the picture of a line. A line that runs down the page is turned to the left."""
+    axis = axis_angle(quad)
+    return crop_along(pixels, quad, axis + 180.0 if is_steep(axis) else axis)
 
 
 def _confidence(models: LineModels, crops: list[Pixels]) -> tuple[float, int]:
@@ -88,5 +103,4 @@ def _is_slender(quad: Quad) -> bool:
 
 
 def _runs_down(quad: Quad) -> bool:
-    across, down = sides(quad)
-    return down > across
+    return is_steep(axis_angle(quad))

@@ -148,16 +148,17 @@ def _page_text(
 ) -> PageText:
     return PageText(
         index=request.index,
-        width=page.image.width,
-        height=page.image.height,
+        width=page.size[0],
+        height=page.size[1],
         dpi=page.dpi,
         rotation=page.turn,
-        lines=lines,
+        tilt=page.tilt,
+        lines=tuple(dataclasses.replace(line, box=page.on_page(line.box)) for line in lines),
         engine=engine,
         truncated=reading.truncated,
         seconds=clock.seconds,
         warnings=reading.warnings,
-        unread=reading.unread,
+        unread=tuple(map(page.on_page, reading.unread)),
         unreadable_script=reading.unreadable_script,
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
@@ -148,3 +149,42 @@ def test_a_stamp_and_a_margin_stand_apart_from_the_rows_of_an_invoice() -> None:
     lines = read(CASES / "stamp-and-margin.png").lines
     assert turned(lines) == [(MARGIN, 270), ("RECEIVED", 346), ("21 MAR 2024 No 118", 346)]
     assert len({line.block for line in lines}) == 3
+
+
+@pytest.mark.parametrize("tilt", [-13, -4, 2, 9, 15, 86])
+def test_a_tilted_page_keeps_its_rows(tmp_path: Path, tilt: int) -> None:
+    """The boxes that are published are those on the page as it is, and the page tells its tilt."""
+    page = Image.new("RGB", (1240, 1000), "white")
+    draw = ImageDraw.Draw(page)
+    rows = [
+        [f"Article {n}", f"{n * 37 % 90}", f"{n * 7.35:.2f}", f"{n * 61.9:.2f}"]
+        for n in range(1, 16)
+    ]
+    for number, row in enumerate(rows):
+        for column, text in enumerate(row):
+            place = (120 + 260 * column, 80 + 56 * number)
+            draw.text(place, text, "black", ImageFont.load_default(28))
+    tilted = page.rotate(-tilt, Image.Resampling.BICUBIC, expand=True, fillcolor="white")
+    tilted.save(tmp_path / "tilted.png")
+    found = read(tmp_path / "tilted.png")
+    assert [line.text.split() for line in found.lines] == [" ".join(row).split() for row in rows]
+    assert found.tilt == pytest.approx((tilt + 45) % 90 - 45, abs=1.0)
+    assert {found.width, found.height} == set(tilted.size)
+    first = found.lines[0].box
+    ink = tilted if not found.rotation else tilted.rotate(-found.rotation, expand=True)
+    inside = ink.crop((int(first.x0), int(first.y0), int(first.x1), int(first.y1)))
+    assert np.asarray(inside.convert("L")).min() < 60
+
+
+def test_a_note_in_the_margin_and_a_stamp_of_a_tilted_page_keep_their_directions(
+    tmp_path: Path,
+) -> None:
+    page = letter()
+    put(page, strip([MARGIN]), (40, 120), 270)
+    put(page, strip(["RECEIVED", "21 MAR 2024 No 118"], 34), (600, 400), -14)
+    tilted = page.rotate(-6, Image.Resampling.BICUBIC, expand=True, fillcolor="white")
+    tilted.save(tmp_path / "tilted.png")
+    lines = read(tmp_path / "tilted.png").lines
+    assert upright(lines) == PROSE
+    turns = {text: round(turn / 5) * 5 for text, turn in turned(lines)}
+    assert turns == {MARGIN: 270, "RECEIVED": 345, "21 MAR 2024 No 118": 345}

@@ -10,13 +10,14 @@ import pytest
 from journals import unwritable
 from pipelines import Pipeline, new_pipeline
 from running import eventually
-from samples import encoded
+from samples import CASES, encoded
 from scanmend.document import State
 from scanmend.errors import Died, FolderGone
 from scanmend.pipeline.queues import PageToCorrect
 from scanmend.pipeline.read import Read
 from scanmend.pipeline.read_slot import ReadSlot
 from scanmend.pipeline.scheduler import ContentsJob, PageJob
+from scanmend.telemetry.metrics import REGISTRY
 from scanmend.workers.client import Child
 from scanmend.workers.sandbox import Sandbox
 
@@ -119,6 +120,25 @@ def test_after_an_unforeseen_error_the_page_is_tried_in_a_new_child(
     reason = pipeline.journal.document(document.id).reason
     assert reason.startswith(f"a.pdf: page 1 failed {attempts} times: ")
     assert "scanmend retry" in reason
+
+
+def test_a_page_with_unread_ink_is_counted(tmp_path: Path) -> None:
+    """Read Russian print by an engine that can't."""
+    name = "scanmend_unread_pages_total"
+    before = REGISTRY.get_sample_value(name)
+    assert before is not None
+    with new_pipeline(tmp_path, "rapidocr") as pipeline:
+        document = pipeline.reading(data=(CASES / "lang-ru.png").read_bytes())
+        pipeline.queues.pages.add_pages(document.id, [0], 0.0)
+        slot = ReadSlot(pipeline.context)
+        _do(pipeline, slot)
+        slot.close()
+
+        text = pipeline.journal.pages.text(document.id, 0)
+
+    assert text
+    assert text.unread
+    assert REGISTRY.get_sample_value(name) == before + 1
 
 
 def test_a_child_near_its_memory_limit_is_replaced(pipeline: Pipeline, slot: ReadSlot) -> None:

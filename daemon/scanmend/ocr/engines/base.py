@@ -46,17 +46,54 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class Straightening:
+    """How a page was turned so that its lines are level.
+
+    ``tilt``: the former slope of the lines, in degrees anti-clockwise. ``size``: of the page before, in pixels.
+    ``to_page``: the rows of the affine matrix that maps a point to the page before.
+    """
+
+    tilt: float
+    size: tuple[int, int]
+    to_page: tuple[tuple[float, ...], tuple[float, ...]]
+
+    def on_page(self, box: Box) -> Box:
+        """Return the bounds on the page before of a box of the straightened page."""
+        (a, b, c), (d, e, f) = self.to_page
+        corners = [(x, y) for x in (box.x0, box.x1) for y in (box.y0, box.y1)]
+        xs = [min(max(a * x + b * y + c, 0.0), self.size[0]) for x, y in corners]
+        ys = [min(max(d * x + e * y + f, 0.0), self.size[1]) for x, y in corners]
+        return Box(min(xs), min(ys), max(xs), max(ys))
+
+
+@dataclass(frozen=True, slots=True)
 class UprightPage:
     """An upright page for an engine, in mode L or RGB.
 
     ``turn``: degrees clockwise (0, 90, 180, 270) by which it was turned. ``coarse_lines``: the lines that were found
-    when its direction was determined, as quadrangles; None if it was not searched as it is now.
+    when its direction was determined, as quadrangles; None if it was not searched as it is now. ``straightening``: how
+    the image was straightened after that turn; None if it was level.
     """
 
     image: Image
     dpi: float
     turn: int = 0
     coarse_lines: list[NDArray[Any]] | None = None
+    straightening: Straightening | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Return width and height of the upright page in pixels, before it was straightened."""
+        return self.straightening.size if self.straightening else self.image.size
+
+    @property
+    def tilt(self) -> float:
+        """Return the degrees clockwise by which the lines sloped before the page was straightened."""
+        return -self.straightening.tilt if self.straightening else 0
+
+    def on_page(self, box: Box) -> Box:
+        """Return a box of the image in pixels of the upright page, as it is published."""
+        return self.straightening.on_page(box) if self.straightening else box
 
 
 @dataclass(frozen=True, slots=True)
