@@ -13,6 +13,7 @@ from scanmend.ocr.pdf.coverage import MIN_COVERED_SHARE, share_covered
 from scanmend.ocr.pdf.geometry import scaled, turned
 from scanmend.ocr.pdf.runs import Run
 from scanmend.ocr.pdf.text_layer import TextLayer
+from scanmend.ocr.rulings import Rulings
 from scanmend.page import Box, Hidden, Line, TextSource
 
 SURE_OF_SINGLE_CHARACTER = 0.9  # confidence from which a single letter or digit is no icon
@@ -43,7 +44,13 @@ def lines_in_order(
         else:
             others.setdefault(_known_frame(run.frame, others), []).append((run, source))
     upright = size if turn in (0, 180) else size[::-1]
-    groups = [arrange_directions(main, arrange, partial(arrange, size=upright))]
+    groups = [
+        arrange_directions(
+            main,
+            arrange,
+            partial(arrange, rules=_turned_rules(layer.rules, turn, size), size=upright),
+        )
+    ]
     groups += [_arranged(frame, runs, turn, size) for frame, runs in others.items()]
     if _characters(groups[0]) < max(map(_characters, groups[1:]), default=0):
         groups.sort(key=lambda group: -_characters(group))
@@ -52,6 +59,13 @@ def lines_in_order(
         first = lines[-1].block + 1 if lines else 0
         lines += [replace(line, block=line.block + first) for line in group]
     return tuple(lines)
+
+
+def _turned_rules(rules: Rulings, turn: int, size: Size) -> Rulings:
+    """Return the rules of a page after it was turned clockwise by ``turn`` degrees."""
+    across = tuple(turned(rule, turn, size) for rule in rules.horizontal)
+    down = tuple(turned(rule, turn, size) for rule in rules.vertical)
+    return Rulings(across, down) if turn in (0, 180) else Rulings(down, across)
 
 
 def hidden_on_page(
