@@ -40,6 +40,7 @@ MIN_LINES_WITH_DIGITS = 0.25  # share, in an address; labels have none
 WIDTH_BETWEEN = 2.0  # line heights of a gutter between blocks whose lines are not level
 WIDE = 2.5  # line heights of a gutter between blocks whose lines are level
 WIDER = 4.0  # line heights of a gutter that is no space between two columns of a table
+MIN_ROWS_CUT = 2  # of a table, by a gutter that can't separate blocks
 MIN_ITEMS = 3  # rows of a table with items on the left and numbers on the right
 MIN_REMARK_WORDS = 3.0  # on average, in the column next to the items; labels have fewer
 MIN_ITEM_SHARE = 0.7  # share of the rows on the left that are level with a number
@@ -68,6 +69,8 @@ def stand_apart(
     ends, starts = [row[-1] for row in left], [_first_cell(row) for row in right]
     width = min(s.box.x0 for s in starts) - max(s.box.x1 for s in ends)
     if width < MIN_WIDTH * height or _are_markers(ends) or are_items(left, right, height):
+        return False
+    if cuts_rows(left, right, height):
         return False
     numbers = sum(map(_is_row_of_numbers, right)) / len(right)
     if _has_table_beside(left, right, height):
@@ -102,6 +105,20 @@ def are_items(
         for row in left
     )
     return level >= MIN_ITEM_SHARE * len(left)
+
+
+def cuts_rows(
+    left: Sequence[Sequence[Segment]], right: Sequence[Sequence[Segment]], height: float
+) -> bool:
+    """Return whether several rows of a table with numbers on the left go on with numbers on the right."""
+    places = [middle_y(row[0]) for row in right if _is_row_of_numbers(row)]
+    count = sum(
+        len(row) > 1
+        and is_number(row[-1])
+        and any(abs(middle_y(row[-1]) - y) <= LEVEL * height for y in places)
+        for row in left
+    )
+    return count >= MIN_ROWS_CUT
 
 
 def _beside(
