@@ -11,6 +11,7 @@ from scanmend.ocr.engines.base import Engine, Reading, Segment, UprightPage
 from scanmend.ocr.engines.factory import EngineChoice, loaded
 from scanmend.ocr.layout import arrange
 from scanmend.ocr.line_models import LineModels
+from scanmend.ocr.marks import with_marks, without_marks
 from scanmend.ocr.orientation import upright
 from scanmend.ocr.pages import open_page
 from scanmend.ocr.pdf.document import is_pdf
@@ -130,12 +131,21 @@ def _recognised(request: PageRequest, page: Rendered, clock: "_Clock") -> PageTe
     unturned = UprightPage(image, page.dpi)
     turned = upright(image, page.dpi, LineModels()) if request.rotate else unturned
     clock.lap("orient")
-    reading = engine.read(turned)
+    reading = _read_with_marks(engine, turned)
     clock.lap("ocr")
     whole_page = partial(arrange, rules=rules_of(turned.image), size=turned.image.size)
     lines = arrange_directions(reading.segments, arrange, whole_page)
     clock.lap("layout")
     return _page_text(request, turned, engine.info(), reading, lines, clock)
+
+
+def _read_with_marks(engine: Engine, page: UprightPage) -> Reading:
+    """Return what the engine reads on an upright page, and the tick boxes that are drawn on it."""
+    if engine.info().name == "null":
+        return engine.read(page)
+    marked = without_marks(page, LineModels())
+    reading = engine.read(marked.page)
+    return dataclasses.replace(reading, segments=with_marks(reading.segments, marked))
 
 
 def _page_text(
