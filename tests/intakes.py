@@ -5,6 +5,7 @@ import queue
 from scanmend.document import FileSnapshot
 from scanmend.intake.intake_log import Intake, IntakeLog
 from scanmend.intake.work_queue import WorkQueue
+from scanmend.store.reopening import Lesson
 from scanmend.store.unclaimed import Unclaimed
 
 
@@ -20,6 +21,7 @@ class RecordedLog(IntakeLog):
         self.never_completed: list[bytes] = []
         self.refused: list[tuple[bytes, str]] = []
         self.unclaimed: Unclaimed = ()
+        self.kept_lessons: dict[str, Lesson] = {}
         self.away: list[str | None] = []  # reason of each outage; None: the inbox is back
 
     def is_known(self, snapshot: FileSnapshot) -> bool:
@@ -44,6 +46,12 @@ class RecordedLog(IntakeLog):
 
     def record_unclaimed(self, groups: Unclaimed) -> None:
         self.unclaimed = groups
+
+    def lessons(self) -> dict[str, Lesson]:
+        return self.kept_lessons
+
+    def record_lesson(self, folder: str, lesson: Lesson) -> None:
+        self.kept_lessons = {**self.kept_lessons, folder: lesson}
 
     def record_inbox_away(self, reason: str) -> None:
         self.away.append(reason)

@@ -135,11 +135,25 @@ class PartOf:
 
 
 @dataclass(frozen=True, slots=True)
+class Superseded:
+    """An earlier result that a result replaces, since its pages stand at the beginning of the new one.
+
+    ``sha256``: of its original. ``earlier``: the sha256 of what it had replaced, the newest first. The journal stores this
+    as JSON, so rename no field.
+    """
+
+    sha256: str
+    pages: int
+    earlier: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """One row of the journal; times are seconds since the epoch.
 
     For a part, ``parent`` is the id of the document that it was embedded in, ``part`` its index there (from 0), and
-    ``part_of`` a ``PartOf`` as JSON.
+    ``part_of`` a ``PartOf`` as JSON. ``supersedes``: a ``Superseded`` as JSON, chosen with the stem; "" if the result
+    replaces no other.
     """
 
     id: int
@@ -163,6 +177,7 @@ class Document:
     parent: int | None = None
     part: int | None = None
     part_of: str = ""
+    supersedes: str = ""
 
     @property
     def identity(self) -> tuple[int, int, int]:

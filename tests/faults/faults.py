@@ -2,6 +2,8 @@
 
 import contextlib
 import functools
+import io
+import itertools
 import os
 import random
 import resource
@@ -14,9 +16,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import psutil
+from PIL import Image
 
 import tinygguf
 from faults.ledger import Dropped, Ledger
+from hostile.made import encoded
+from programs import Writer, running_writer
 from running import Tree, eventually
 
 HERE = Path(__file__).resolve().parent
@@ -128,6 +133,67 @@ def kill(run: Run, times: int) -> dict[str, int]:
         if whom != "child":
             run.process.wait()
     return counts
+
+
+# programs that write files ------------------------------------------------------------------------
+
+HOLD = "20s"  # of settle.reopen: longer than any pause of ``open_again`` on a busy machine
+KILLED = 0.2  # share of the pauses in which the daemon is killed
+
+
+def hold_open(run: Run) -> int:
+    """Write each file in pieces under its own name, with pauses, and close it late. Return how often the daemon died."""
+    kills = 0
+    with running_writer(run.tree.home / "piece") as writer:
+        for document in run.ledger.dropped:
+            _open(run, writer, document)
+            for piece in _pieces(document.data, run.rng):
+                writer.write(piece)
+                kills += _pause(run)
+            writer.do("close")
+    return kills
+
+
+def open_again(run: Run) -> int:
+    """Write the first page of each book, close it, and write the whole book. Return how often the daemon died."""
+    kills = 0
+    books = [d for d in run.ledger.dropped if d.name.endswith(".tif")]
+    run.drop([d for d in run.ledger.dropped if d not in books])
+    with running_writer(run.tree.home / "piece") as writer:
+        for document in books:
+            with Image.open(io.BytesIO(document.data)) as image:
+                first_page = encoded("TIFF", image)
+            for data in (first_page, document.data):
+                _open(run, writer, document)
+                writer.do("truncate")
+                writer.write(data)
+                writer.do("close")
+                kills += _pause(run)
+    return kills
+
+
+def _open(run: Run, writer: Writer, document: Dropped) -> None:
+    path = run.tree.inbox / document.name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writer.do("open", path)
+
+
+def _pieces(data: bytes, rng: random.Random) -> list[bytes]:
+    cuts = sorted(rng.sample(range(1, len(data)), min(2, len(data) - 1)))
+    return [data[a:b] for a, b in itertools.pairwise([0, *cuts, len(data)])]
+
+
+def _pause(run: Run) -> int:
+    """Wait for a moment, and kill the daemon now and then. Return whether it was killed."""
+    time.sleep(run.rng.uniform(0.1, 0.8))
+    run.keep_alive()
+    if run.rng.random() >= KILLED:
+        return 0
+    assert run.process is not None
+    run.process.kill()
+    run.process.wait()
+    run.keep_alive()
+    return 1
 
 
 # disks --------------------------------------------------------------------------------------------

@@ -79,6 +79,24 @@ def errors(folder: str, *kinds: str) -> Fault:
     return fault
 
 
+def held_open(plan: Plan, tree: Tree) -> tuple[list[str], str]:
+    """Let a program write the files piece by piece, hold each open for a while, and kill the daemon meanwhile."""
+    run = plan.run(tree)
+    run.ready()
+    kills = faults.hold_open(run)
+    return run.finish(), f"{kills} kills; {run.starts} starts"
+
+
+def reopened(plan: Plan, tree: Tree) -> tuple[list[str], str]:
+    """Let a program close books after their first page and open them again, and kill the daemon meanwhile."""
+    config = tree.config.read_text()
+    tree.config.write_text(config.replace("quiet: 300ms", f"quiet: 300ms, reopen: {faults.HOLD}"))
+    run = plan.run(tree)
+    run.ready()
+    kills = faults.open_again(run)
+    return run.finish(), f"{kills} kills; {run.starts} starts"
+
+
 def permissions(plan: Plan, tree: Tree) -> tuple[list[str], str]:
     """Take away the permissions of folders for a while."""
     run = plan.run(tree)
@@ -172,6 +190,8 @@ FAULTS: dict[str, Fault] = {
     "errors-inbox": errors("inbox", "EIO", "ESTALE", "ENOTCONN", "EACCES"),
     "errors-outbox": errors("outbox", "EIO", "EROFS", "ENOSPC", "ESTALE"),
     "errors-archive": errors("archive", "EROFS", "EIO"),
+    "held-open": held_open,
+    "reopened": reopened,
     "permissions": permissions,
     "inbox-replaced": inbox_replaced,
     "clock": clock,

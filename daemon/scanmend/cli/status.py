@@ -4,11 +4,13 @@ import argparse
 import dataclasses
 import json
 import time
+import urllib.parse
 from typing import Any
 
 from scanmend.cli.arguments import Commands, add_command, load_config
 from scanmend.document import Document, Fact, FactKey, State
 from scanmend.durations import duration_text
+from scanmend.errors import show
 from scanmend.service.status import (
     IN_WORK,
     Status,
@@ -67,6 +69,12 @@ def as_text(status: Status, inbox: str, now: float) -> str:
     if status.unclaimed:
         lines.append(_line("unclaimed", sum(group.count for group in status.unclaimed)))
         lines += [f"{_INDENT}{unclaimed_text(group)}" for group in status.unclaimed]
+    for folder, hold in status.holds.items():
+        name = show(urllib.parse.unquote_to_bytes(folder)) or "."
+        why = (
+            f"{duration_text(hold)} after each close; its scanner opens files again (settle.reopen)"
+        )
+        lines.append(_line("held", f"PDFs and TIFFs in {name}: {why}"))
     lines.append(_line("in work", status.count(*IN_WORK)))
     for document, finished in status.in_work:
         pages = f"{finished} of {document.pages or '?'} pages"
@@ -107,6 +115,10 @@ def as_json(status: Status) -> dict[str, Any]:
         "waiting": [
             {"path": d.name, "reason": d.reason, "since": d.first_seen} for d in status.waiting
         ],
+        "held": {
+            show(urllib.parse.unquote_to_bytes(folder)): hold
+            for folder, hold in status.holds.items()
+        },
         "unclaimed": [dataclasses.asdict(group) for group in status.unclaimed],
         "in_work": [
             {

@@ -66,11 +66,12 @@ class WatchSettings:
 
 @dataclass(frozen=True, slots=True)
 class SettleSettings:
-    """When a file counts as complete."""
+    """When a file counts as complete. ``reopen`` None: what each sub-folder's scanner has taught."""
 
     quiet: float = key("2s", duration(at_least=0.1))
     doubtful: float = key("2m", DURATION)
     patience: float = key("24h", duration(at_least=1))
+    reopen: float | None = key("auto", auto_or(DURATION))
 
 
 @dataclass(frozen=True, slots=True)

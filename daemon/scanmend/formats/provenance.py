@@ -1,11 +1,14 @@
 """The origin of a document, for sidecars and error reports."""
 
+import dataclasses
 import datetime
 import os
 import urllib.parse
 from typing import Any
 
-from scanmend.document import Document
+import msgspec
+
+from scanmend.document import Document, Superseded
 from scanmend.errors import show
 from scanmend.store import parts
 
@@ -40,6 +43,19 @@ def part_of(document: Document) -> dict[str, Any] | None:
         "sha256": origin.sha256,
         "attachment": show(origin.attachment),
     }
+
+
+def superseded(document: Document) -> Superseded | None:
+    """Return the earlier result that the document's result replaces, or None."""
+    return (
+        msgspec.json.decode(document.supersedes, type=Superseded) if document.supersedes else None
+    )
+
+
+def supersedes(document: Document) -> dict[str, Any] | None:
+    """Return the sidecar's ``supersedes``."""
+    found = superseded(document)
+    return dataclasses.asdict(found) if found else None
 
 
 def iso_time(moment: float) -> str:

@@ -39,6 +39,7 @@ def write(
         "schema_version": provenance.SCHEMA_VERSION,
         "source": provenance.source(document),
         "part_of": provenance.part_of(document),
+        "supersedes": provenance.supersedes(document),
         "result": dict(files),
         "scanmend": {"version": __version__},
         "engine": msgspec.to_builtins(engine) if engine else None,

@@ -73,5 +73,14 @@ class InWorkElsewhere:
     retry_within: float
 
 
-WatcherEvent = Look | FolderArrived | ScanNow | EventsLost | Claimed | NotReady | InWorkElsewhere
+@dataclass(frozen=True, slots=True)
+class Unrelated:
+    """The file of this path came back within a minute, but with another document than the one before."""
+
+    path: bytes
+
+
+WatcherEvent = (
+    Look | FolderArrived | ScanNow | EventsLost | Claimed | NotReady | InWorkElsewhere | Unrelated
+)
 Events = queue.SimpleQueue[WatcherEvent]

@@ -12,6 +12,7 @@ from scanmend.intake.lease import Leases
 from scanmend.intake.work_queue import WorkQueue
 from scanmend.store.facts import Memory
 from scanmend.store.journal import Journal
+from scanmend.store.reopening import Lesson, from_json
 from scanmend.store.unclaimed import Unclaimed, as_json
 from scanmend.telemetry import log
 
@@ -73,6 +74,15 @@ class IntakeLog:
     def record_unclaimed(self, groups: Unclaimed) -> None:
         """Record what waits unclaimed, by reason, for `scanmend status`."""
         self._journal.facts.remember(Memory.UNCLAIMED, "", as_json(groups))
+
+    def lessons(self) -> dict[str, Lesson]:
+        """Return the lessons about scanners that open files again, by sub-folder."""
+        kept = self._journal.facts.recall_all(Memory.REOPEN)
+        return {folder: from_json(fact.value) for folder, fact in kept.items()}
+
+    def record_lesson(self, folder: str, lesson: Lesson) -> None:
+        """Keep the lesson of a sub-folder for later runs."""
+        self._journal.facts.remember(Memory.REOPEN, folder, lesson.as_json())
 
     def record_inbox_away(self, reason: str) -> None:
         """Record that the inbox can't be trusted."""

@@ -12,6 +12,7 @@ from scanmend.config.settings import SettleSettings
 from scanmend.document import FileSnapshot
 from scanmend.intake.events import Claimed, InWorkElsewhere, NotReady
 from scanmend.intake.intake_log import Intake
+from scanmend.intake.reopening import Reopening
 from scanmend.intake.scanner import Scanner
 from scanmend.intake.settle import PatienceOver, PendingFile, Settled, Unsettled, settle
 from scanmend.intake.unreachable import UnreachablePaths
@@ -41,6 +42,7 @@ class PendingFiles:
         self._due: list[tuple[float, bytes]] = []  # heap of looks; monotonic
         self._refused: dict[bytes, int] = {}  # path -> inode of a link, a device …
         self.unreachable = UnreachablePaths()
+        self.reopening = Reopening(intake.log)
 
     def __len__(self) -> int:
         """Return how many files wait."""
@@ -77,6 +79,7 @@ class PendingFiles:
         if not isinstance(answer, Claimed):
             file.send_back(answer, now)
         elif file.in_claim:
+            self.reopening.take(file, now, self.settings.reopen)
             del self._files[answer.path]
         else:
             return
@@ -112,10 +115,12 @@ class PendingFiles:
                 return
             self._scanner.forget(path)
             file = self._begin(snapshot, now)
-        file.note_event(closed=closed, written=written)
+            self.reopening.begin(file, now)
+        if not file.in_claim:
+            file.update(snapshot, now)
+        file.note_event(now, closed=closed, written=written)
         if file.in_claim:
             return  # the claim step itself checks whether the file changed
-        file.update(snapshot, now)
         try:
             self._decide(file, now)
         except Exception:
@@ -134,11 +139,13 @@ class PendingFiles:
 
     def _decide(self, file: PendingFile, now: float) -> None:
         path = file.snapshot.path
+        file.hold = self.reopening.hold(path, self.settings.reopen)
         match settle(file, now, self.settings):
             case Settled():
                 file.in_claim = True
                 self._intake.claims.put(self._claimable(file, now - file.changed_at))
-            case Unsettled(reason, again_at):
+            case Unsettled(reason, again_at, is_held):
+                file.is_resting = is_held
                 self._wait(file, reason, again_at, now)
             case PatienceOver(reason):
                 patience = self.settings.patience

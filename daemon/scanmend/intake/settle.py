@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from scanmend.backoff import back_off
 from scanmend.config.settings import SettleSettings
 from scanmend.document import FileSnapshot
+from scanmend.durations import duration_text
 from scanmend.intake.events import InWorkElsewhere, NotReady, RetryOn
 
 MAX_PAUSE_SECONDS = 60.0  # between two tries to claim a file
@@ -36,6 +37,16 @@ class PendingFile:
     next_look_at: float = 0.0  # as scheduled
     in_claim: bool = False  # the claim step has it and has not answered
     unclosed: bool = False  # a program wrote to it, and no event told that it closed it
+    closed_at: float = 0.0  # the last close that an event told
+    hold: float = 0.0  # seconds after its last change or close, for which it is held
+    is_resting: bool = False  # it would be taken if it were not held
+    pause: tuple[float, int] | None = (
+        None  # how long it rested before the last change, and its size then
+    )
+    gaps: tuple[float, ...] = ()  # of the pauses after which it grew
+    # seconds after which its name came back, and the size that it had; None: it was not there before
+    came_back_after: float | None = None
+    size_before: int = 0
 
     @property
     def in_work_elsewhere(self) -> bool:
@@ -47,14 +58,30 @@ class PendingFile:
         """Return whether a program held this file open for writing when the claim step looked."""
         return isinstance(self.answer, NotReady) and self.answer.retry_on is RetryOn.CLOSE
 
-    def note_event(self, *, closed: bool, written: bool) -> None:
+    @property
+    def last_activity(self) -> float:
+        """Return when the file last changed or was closed."""
+        return max(self.changed_at, self.closed_at)
+
+    def note_event(self, now: float, *, closed: bool, written: bool) -> None:
         """Note that a program wrote to the file or closed it."""
         if closed or written:
             self.unclosed = written and not closed
+        if closed:
+            self.closed_at = now
+            self.end_pause()
+
+    def end_pause(self) -> None:
+        """Count the last pause as a gap if the file grew after it: its writer has closed it, or it is taken."""
+        if self.pause and self.snapshot.size > self.pause[1]:
+            self.gaps = (*self.gaps, self.pause[0])
+        self.pause = None
 
     def update(self, snapshot: FileSnapshot, now: float) -> None:
         """Replace the snapshot if the file changed, or if its writer closed it."""
         if snapshot.identity != self.snapshot.identity:
+            if self.is_resting:
+                self.pause, self.is_resting = (now - self.last_activity, self.snapshot.size), False
             self.snapshot, self.changed_at = snapshot, now
             self.answer, self.answers = None, 0
         elif snapshot.closed and (not self.snapshot.closed or self.is_held_open):
@@ -74,10 +101,14 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Unsettled:
-    """The file must wait, for ``reason``. Decide again at ``again_at`` (monotonic seconds)."""
+    """The file must wait, for ``reason``. Decide again at ``again_at`` (monotonic seconds).
+
+    ``is_held``: it waits only for its hold.
+    """
 
     reason: str
     again_at: float
+    is_held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +146,11 @@ def settle(
         doublings = int(unchanged / EMPTY_DOUBLING_SECONDS)
         return Unsettled("empty", now + back_off(doublings, settings.quiet))
     if file.snapshot.closed or unchanged >= settings.quiet:
+        held_until = file.last_activity + file.hold
+        if now < held_until:
+            held = duration_text(file.hold)
+            reason = f"held for {held}, in case its scanner opens it again (settle.reopen)"
+            return Unsettled(reason, held_until, is_held=True)
         return Settled()
     return Unsettled("still growing", file.changed_at + settings.quiet)
 

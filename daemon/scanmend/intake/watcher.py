@@ -25,6 +25,7 @@ from scanmend.intake.events import (
     Look,
     NotReady,
     ScanNow,
+    Unrelated,
     WatcherEvent,
 )
 from scanmend.intake.inotify import OverflowListener
@@ -160,6 +161,8 @@ class Watcher:
                 self.files.trust_no_close()
             case Claimed() | NotReady() | InWorkElsewhere():
                 self.files.take_answer(event, now)
+            case Unrelated(path):
+                self.files.reopening.refute(path)
             case FolderArrived(path) if not self._scanner.ignored(path):
                 self._scan_folder(path, now)
             case Look(path) if path in self.files.unreachable:

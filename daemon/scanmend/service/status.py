@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 from scanmend.config.settings import Settings
 from scanmend.document import ACTIVE, Document, Fact, FactKey, State
+from scanmend.store import reopening, unclaimed
 from scanmend.store.facts import Memory
 from scanmend.store.lock import running
 from scanmend.store.queries import JournalReader
-from scanmend.store.unclaimed import Unclaimed, UnclaimedGroup, from_json
+from scanmend.store.unclaimed import Unclaimed, UnclaimedGroup
 
 MAX_LISTED = 10  # documents that a report lists per state
 UNCLAIMED_SECONDS = 300.0  # after which a file that waits unclaimed counts as trouble
@@ -32,6 +33,8 @@ class Status:
     failed: Sequence[Document] = ()
     facts: Mapping[str, Fact] = field(default_factory=dict)
     unclaimed: Unclaimed = ()  # what waits unclaimed in the inbox, as the daemon counted it last
+    # sub-folder, percent-encoded -> seconds for which its PDFs and TIFFs are held, because its scanner opens files again
+    holds: Mapping[str, float] = field(default_factory=dict)
     # when the unfinished document that waits longest was first seen; 0: none waits
     oldest: float = 0.0
     last_write: float = 0.0  # when the journal was last written
@@ -59,6 +62,7 @@ def read_status(settings: Settings) -> Status:
             in_work=[(d, sum(map(len, journal.pages.progress(d.id)))) for d in in_work],
             failed=journal.latest(State.FAILED, MAX_LISTED),
             facts=journal.facts.all(),
+            holds=_holds(settings, journal),
             unclaimed=_unclaimed(journal),
             oldest=journal.waiting_since(),
             last_write=journal.last_write(),
@@ -69,7 +73,16 @@ def read_status(settings: Settings) -> Status:
 
 def _unclaimed(journal: JournalReader) -> Unclaimed:
     fact = journal.facts.recall(Memory.UNCLAIMED)
-    return from_json(fact.value) if fact else ()
+    return unclaimed.from_json(fact.value) if fact else ()
+
+
+def _holds(settings: Settings, journal: JournalReader) -> dict[str, float]:
+    """Return ``Status.holds``; empty if ``settle.reopen`` sets one duration for all folders."""
+    if settings.settle.reopen is not None:
+        return {}
+    kept = journal.facts.recall_all(Memory.REOPEN).items()
+    holds = {folder: reopening.from_json(fact.value).hold for folder, fact in kept}
+    return {folder: hold for folder, hold in holds.items() if hold}
 
 
 def troubles(status: Status, now: float) -> list[str]:

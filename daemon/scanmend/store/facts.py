@@ -17,6 +17,9 @@ class Memory(enum.StrEnum):
     ROOT = "root:"  # a folder's file system, by the folder's path
     VERSION = "version:"  # the version of scanmend that wrote the kept pages
     UNCLAIMED = "unclaimed:"  # what waits in the inbox, by reason
+    REOPEN = (
+        "reopen:"  # the lesson of a sub-folder whose scanner opens files again, by the sub-folder
+    )
     HOOK_POSITION = "told:"  # the number of the last move that a hook has taken, by the hook's name
 
 
@@ -47,6 +50,16 @@ class Facts:
             "SELECT value, reason, since FROM facts WHERE key = ?", f"{memory.value}{name}"
         )
         return Fact(*row) if row else None
+
+    def recall_all(self, memory: Memory) -> dict[str, Fact]:
+        """Return all of the daemon's own notes of this kind, by name."""
+        start = memory.value
+        rows = self._db.rows(
+            "SELECT key, value, reason, since FROM facts WHERE substr(key, 1, ?) = ? ORDER BY key",
+            len(start),
+            start,
+        )
+        return {key.removeprefix(start): Fact(*fact) for key, *fact in rows}
 
     def remember(self, memory: Memory, name: str, value: str, reason: str = "") -> None:
         """Keep a note for later runs, and replace an earlier one of this kind and name."""

@@ -174,16 +174,24 @@ class Journal(JournalReader):
         """Note why a document waits, and return it."""
         return self._note(document, "reason", reason)
 
-    def note_stem(self, document: Document, stem: str) -> Document:
-        """Fix the stem of the result's names, before the first byte is written. Return the document."""
-        return self._note(document, "stem", stem)
+    def note_stem(self, document: Document, stem: str, supersedes: str = "") -> Document:
+        """Fix the stem of the result's names, before the first byte is written. Return the document.
+
+        ``supersedes``: as in ``Document``.
+        """
+        with self._db.transaction():
+            self._note(document, "supersedes", supersedes)
+            return self._note(document, "stem", stem)
 
     def note_put_away(self, document: Document, path: bytes) -> Document:
         """Fix the path for the original, before it is moved. Return the document."""
         return self._note(document, "put_away", path)
 
     def _note(
-        self, document: Document, column: Literal["reason", "stem", "put_away"], value: str | bytes
+        self,
+        document: Document,
+        column: Literal["reason", "stem", "put_away", "supersedes"],
+        value: str | bytes,
     ) -> Document:
         with self._db.transaction() as db:
             row = db.execute(

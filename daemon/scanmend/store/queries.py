@@ -76,6 +76,18 @@ class JournalReader:
         rows = self._documents_of(snapshot.path, IS_IN_HAND)
         return any(row.identity == snapshot.identity for row in rows)
 
+    def published_before(self, document: Document) -> Document | None:
+        """Return the last document of the same path that was published before this one; None for a part."""
+        if document.part is not None:
+            return None
+        rows = self._db.rows(
+            f"SELECT {COLUMNS} FROM documents INDEXED BY documents_path WHERE path = ? AND id < ? AND parent IS NULL"
+            " AND outcome = 'published' AND stem IS NOT NULL ORDER BY id DESC LIMIT 1",
+            document.path,
+            document.id,
+        )
+        return as_document(rows[0]) if rows else None
+
     def lease_state(self, path: bytes) -> tuple[bool, str]:
         """Return whether a document of this path is in work, and the sha256 of the last one that stays in the inbox.
 

@@ -66,7 +66,11 @@ CREATE TABLE parts (
     PRIMARY KEY (parent, number)
 ) WITHOUT ROWID;
 """
-STEPS = (FIRST, COUNTED, EMBEDDED)
+# the earlier result of the same path that the document's result replaces, as JSON
+SUPERSEDING = """
+ALTER TABLE documents ADD COLUMN supersedes TEXT NOT NULL DEFAULT '';
+"""
+STEPS = (FIRST, COUNTED, EMBEDDED, SUPERSEDING)
 VERSION = len(STEPS)
 
 

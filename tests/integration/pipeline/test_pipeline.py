@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import hashlib
 import queue
 import socket
 import sqlite3
@@ -64,7 +65,8 @@ def _keep_result(parts: Parts, document: Document, number: int) -> None:
 
 
 def _queued(parts: Parts, name: str) -> Document:
-    document = parts.journal.claim(parts.drop(name, TIFF), "f00", "default")
+    sha256 = hashlib.sha256(TIFF).hexdigest()
+    document = parts.journal.claim(parts.drop(name, TIFF), sha256, "default")
     assert document
     return document
 
