@@ -28,6 +28,7 @@ from scanmend.ocr.pdf.text_layer import (
 )
 from scanmend.ocr.pictures import Rendered
 from scanmend.ocr.rulings import rules_of
+from scanmend.ocr.strays import without_strays
 from scanmend.ocr.tones import with_full_contrast
 from scanmend.page import TEXT_LAYER_ENGINE, EngineInfo, Line, PageText, TextSource
 from scanmend.workers.protocol import PageRequest, ProbeRequest
@@ -145,12 +146,14 @@ def _recognised(request: PageRequest, page: Rendered, clock: "_Clock") -> PageTe
 
 
 def _read_with_marks(engine: Engine, page: UprightPage) -> Reading:
-    """Return what the engine reads on an upright page, and the tick boxes that are drawn on it."""
-    if engine.info().name == "null":
+    """Return what the engine reads on an upright page, with its tick boxes, and without rules read as characters."""
+    info = engine.info()
+    if info.name == "null":
         return engine.read(page)
     marked = without_marks(page, LineModels())
     reading = engine.read(marked.page)
-    return dataclasses.replace(reading, segments=with_marks(reading.segments, marked))
+    segments = without_strays(reading.segments, page, info.languages)
+    return dataclasses.replace(reading, segments=with_marks(segments, marked))
 
 
 def _page_text(
