@@ -1,5 +1,6 @@
 """Parse the command line and run the command. Only the modules of the named commands are imported."""
 
+import contextlib
 import importlib
 import io
 import os
@@ -8,7 +9,7 @@ from collections.abc import Sequence
 
 from scanmend import __version__
 from scanmend.cli.arguments import ArgumentParser
-from scanmend.errors import ScanmendError
+from scanmend.errors import ScanmendError, machine_error, show
 
 # command -> its module in scanmend.cli; the help lists the commands in this order
 MODULES = {
@@ -60,18 +61,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. ``arguments`` None: those of the process."""
     words = sys.argv[1:] if arguments is None else list(arguments)
     _prepare_streams()
+    code = 0
     try:
         options = _parser(words).parse_args(words)
-        code: int = options.run(options)
+        code = options.run(options)
+        sys.stdout.flush()  # at the end of the process, an error could only be printed
     except ScanmendError as error:
-        print(f"scanmend: {error}", file=sys.stderr)
-        return error.exit_code
+        return _complain(error)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # as in `scanmend status | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 0
+    except OSError as error:
+        name = show(os.fsencode(error.filename)) if error.filename else "reading or writing"
+        return _complain(machine_error(error, name))
     return code
+
+
+def _complain(error: ScanmendError) -> int:
+    """Print an error, if there is anybody to read it, and return its exit code."""
+    with contextlib.suppress(OSError):
+        print(f"scanmend: {error}", file=sys.stderr)
+    return error.exit_code
 
 
 def _prepare_streams() -> None:

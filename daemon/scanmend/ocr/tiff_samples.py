@@ -40,6 +40,8 @@ _WHITE_IS_ZERO, _CMYK = 0, 5
 _BANDS = {_WHITE_IS_ZERO: 1, 1: 1, 2: 3, _CMYK: 4, 6: 1, 8: 1, 9: 1, 10: 1}
 _MAX_SAMPLES, _MAX_BITS = 8, 64
 _KINDS = {1: "u", 2: "i", 3: "f", 4: "u"}  # numpy's, by _SAMPLE_FORMAT
+_CLEARLY_LIGHTER = 0.25  # of the range, by which paper must be lighter if the samples are unsigned
+_COMPARED_ROWS = 200  # of a picture with signed samples, to find out whether they are signed
 _UNPACKED_ROWS = 64  # at a time, of samples whose bits are no whole bytes
 
 
@@ -204,7 +206,20 @@ def _samples(rows: NDArray[np.uint8], order: str, layout: Layout) -> Samples:
         for left in range(0, layout.width, step):
             part = numbers[:, left : left + step]
             part[:] = np.cumsum(part, axis=1, dtype=part.dtype)
-    return numbers.view(f"=f{size}" if layout.kind == "f" else f"={layout.kind}{size}")
+    samples: Samples = numbers.view(f"={layout.kind}{size}")
+    # some programs mark unsigned samples as signed: then the lightest ones would turn into the darkest
+    if layout.kind == "i":
+        sign = -1 if layout.colours == _WHITE_IS_ZERO else 1
+        if sign * (_place_of_median(numbers) - _place_of_median(samples)) > _CLEARLY_LIGHTER:
+            return numbers
+    return samples
+
+
+def _place_of_median(samples: Samples) -> float:
+    """Return where the median, which is paper, lies in the range of the samples, from 0 to 1."""
+    rows = samples[:: max(1, len(samples) // _COMPARED_ROWS)]
+    low, median, high = np.percentile(rows, (0.1, 50, 99.9))
+    return float((median - low) / ((high - low) or 1.0))
 
 
 def _unpacked(rows: NDArray[np.uint8], layout: Layout) -> Samples:

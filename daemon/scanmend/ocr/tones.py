@@ -126,9 +126,14 @@ def _contrast(grey: Image.Image) -> float:
 
 def with_full_contrast(image: Image.Image) -> Image.Image:
     """Return a picture (L or RGB) of low contrast with all levels; return any other one unchanged."""
-    ranges = [_grey_range(band) for band in image.split()]
+    ranges = []
+    for band in image.split():
+        low, high = _grey_range(band)
+        if high - low >= MIN_FULL_CONTRAST:
+            return image
+        ranges.append((low, high))
     widest = max(high - low for low, high in ranges)
-    if not 0 < widest < MIN_FULL_CONTRAST:
+    if not widest:
         return image
     factor = 255.0 / widest
     return image.point(

@@ -30,7 +30,7 @@ class Claim:
         self._queues = queues
         self.obstacle = ""  # why no file can be claimed now; other threads read it
         self._log = log.get("claim")
-        self._boundary = ErrorBoundary(self._log, MAX_CLAIM_RETRY_SECONDS)
+        self.boundary = ErrorBoundary(self._log, MAX_CLAIM_RETRY_SECONDS)
 
     def run(self, stop: threading.Event) -> None:
         """Claim one file after the other until the queue is closed."""
@@ -48,7 +48,7 @@ class Claim:
             self._queues.results.wait_before_claim()
             if stop.is_set():
                 return
-            failure = self._boundary.attempt(claim, document=show(snapshot.path))
+            failure = self.boundary.attempt(claim, document=show(snapshot.path))
             self.obstacle = failure.reason if failure and not failure.is_bug else ""
             if failure is None:
                 return

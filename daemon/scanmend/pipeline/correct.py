@@ -36,7 +36,7 @@ class Correct:
         self._waiting: list[PageToCorrect] = []
         self._retry_at = 0.0  # monotonic
         self._remaining: dict[int, int] = {}  # document -> pages to correct
-        self._boundary = ErrorBoundary(log.get("correct"))
+        self.boundary = ErrorBoundary(log.get("correct"))
 
     def run(self, stop: threading.Event) -> None:
         """Correct one page after the other until the queue is closed; end the model when idle."""
@@ -56,7 +56,7 @@ class Correct:
     def _take(self, item: PageToCorrect | ContextChanged) -> None:
         if isinstance(item, ContextChanged):
             use = functools.partial(self._corrector.use, self._context.get())
-            self._boundary.best_effort(use)  # if it fails, the next page tries it again
+            self.boundary.best_effort(use)  # if it fails, the next page tries it again
         elif self._waiting:  # the page would meet the same outage
             self._waiting.append(item)
             self._retry_or_unload()
@@ -73,7 +73,7 @@ class Correct:
     def _retry_or_unload(self) -> None:
         """Retry the waiting pages when their time has come; if none wait, end the idle model."""
         if not self._waiting:
-            self._boundary.best_effort(self._corrector.unload_idle)
+            self.boundary.best_effort(self._corrector.unload_idle)
         elif time.monotonic() >= self._retry_at:
             waiting, self._waiting = self._waiting, []
             for position, page in enumerate(waiting):
@@ -90,7 +90,7 @@ class Correct:
             MODEL_TRIES_PER_PAGE * (llm.load_timeout + page_deadline(llm)) + PAGE_OVERHEAD_SECONDS
         )
         with self._stores.liveness.task("a page", limit):
-            failure = self._boundary.attempt(
+            failure = self.boundary.attempt(
                 functools.partial(self.turn, page, context),
                 document=functools.partial(self._stores.name_of, page.document),
             )

@@ -30,6 +30,7 @@ from scanmend.store.facts import Memory
 from scanmend.store.journal import Journal
 from scanmend.store.parts import Parts
 from scanmend.telemetry import log
+from scanmend.telemetry.error_boundary import Failure
 from scanmend.telemetry.liveness import Liveness
 
 _RESUMED = "taken up after a restart"
@@ -168,6 +169,16 @@ class Pipeline:
         if self._stop.is_set():
             return []
         return [thread.name for thread in self._threads if not thread.is_alive()]
+
+    def stalled(self, seconds: float) -> Failure | None:
+        """Return why nothing goes on, once that has lasted for ``seconds``: work fails again and again, and none succeeds.
+
+        `scanmend process` ends then; the daemon tries again for ever.
+        """
+        boundaries = [s.boundary for s in (self._claim, self._read, self._correct, self._publish)]
+        if any(boundary.is_active(seconds) for boundary in boundaries):
+            return None
+        return next(filter(None, (boundary.stalled(seconds) for boundary in boundaries)), None)
 
     # end ------------------------------------------------------------------------------------------
 

@@ -38,7 +38,7 @@ class Publish:
         self._originals = Originals(context, stores, queues)
         self._postponed: dict[int, float] = {}  # document -> when to retry it (monotonic)
         self._log = log.get("publish")
-        self._boundary = ErrorBoundary(self._log)
+        self.boundary = ErrorBoundary(self._log)
 
     def run(self, stop: threading.Event) -> None:
         """Publish one document after the other; postpone a document that can't be published now."""
@@ -63,7 +63,7 @@ class Publish:
                 self._guarded_turn(number)
 
     def _guarded_turn(self, number: int) -> None:
-        failure = self._boundary.attempt(
+        failure = self.boundary.attempt(
             functools.partial(self.turn, number),
             key=number,
             document=functools.partial(self._stores.name_of, number),
@@ -79,13 +79,13 @@ class Publish:
     def _postpone(self, number: int, failure: Failure) -> None:
         """Postpone a document. If a folder or a disk is the cause, hold back the claim step."""
         self._postponed[number] = time.monotonic() + failure.delay
-        self._boundary.best_effort(functools.partial(self._note_wait, number, failure))
+        self.boundary.best_effort(functools.partial(self._note_wait, number, failure))
         blocks = isinstance(failure.error, DiskFull | FolderGone)
         if blocks and failure.reason != self._queues.results.obstacle:
             self._queues.results.block(failure.reason)
             facts = self._stores.journal.facts
             state = functools.partial(facts.set, FactKey.PUBLISH, "waiting", failure.reason)
-            self._boundary.best_effort(state)
+            self.boundary.best_effort(state)
 
     def _note_wait(self, number: int, failure: Failure) -> None:
         document = self._stores.journal.document(number)
@@ -98,7 +98,7 @@ class Publish:
         self._queues.results.unblock()
         self._postponed = dict.fromkeys(self._postponed, 0.0)
         facts = self._stores.journal.facts
-        self._boundary.best_effort(functools.partial(facts.clear, FactKey.PUBLISH))
+        self.boundary.best_effort(functools.partial(facts.clear, FactKey.PUBLISH))
         self._log.info("publishing again")
 
     def turn(self, number: int) -> None:
@@ -128,7 +128,7 @@ class Publish:
         if isinstance(error, DiskFull):
             alone = atomic.on_another_disk(folder, root.path)
         else:
-            usable = root.check() is None and atomic.can_write(root.path)
+            usable = root.check() is None and not atomic.why_unwritable(root.path)
             alone = isinstance(error, FolderGone) and usable
         return PathUnusable(error.what, error.remedy) if alone else error
 

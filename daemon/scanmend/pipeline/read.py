@@ -50,7 +50,7 @@ class Read:
         self._begin_lock = threading.Lock()
         self._stopping = False
         self._log = log.get("read")
-        self._boundary = ErrorBoundary(self._log)
+        self.boundary = ErrorBoundary(self._log)
 
     def run(self, stop: threading.Event) -> None:
         """Do jobs until the scheduler is closed."""
@@ -77,11 +77,11 @@ class Read:
         """Do one job; record its outcome in the journal and the scheduler. Never raise."""
         work = functools.partial(self._try, job, child, context)
         name = functools.partial(self._stores.name_of, job.document)
-        failure = self._boundary.attempt(work, own_key=job.document, document=name)
+        failure = self.boundary.attempt(work, own_key=job.document, document=name)
         if failure:
             self._queues.pages.give_back(job, failure.delay)
             if not failure.is_bug:
-                self._boundary.best_effort(functools.partial(self._note_wait, job, failure))
+                self.boundary.best_effort(functools.partial(self._note_wait, job, failure))
 
     def _note_wait(self, job: Job, failure: Failure) -> None:
         document = self._stores.journal.document(job.document)

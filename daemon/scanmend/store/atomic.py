@@ -80,15 +80,15 @@ def make_folder(path: bytes) -> None:
         sync_folder(parent)
 
 
-def can_write(folder: str) -> bool:
-    """Return whether a file can be made in this folder now; none is left there."""
+def why_unwritable(folder: str) -> str:
+    """Return why no file can be made in this folder now; "" if one can. None is left there."""
     probe = naming.temp_beside(os.path.join(os.fsencode(folder), b"probe"))
     try:
         os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    except OSError:
-        return False
+    except OSError as error:
+        return error.strerror or str(error)
     _remove(probe)
-    return True
+    return ""
 
 
 def on_another_disk(path: bytes, folder: str) -> bool:

@@ -45,7 +45,7 @@ class Database:
     def open(cls, folder: str) -> Self:
         """Open the database for writing; create it or upgrade its schema if need be.
 
-        Raise ConfigError if the folder can't hold it, or a later version of scanmend has written it.
+        Raise ConfigError if the folder can't hold it, or a later version of scanmend has written it; DiskFull.
         """
         path = os.path.join(folder, JOURNAL_FILE_NAME)
         try:
@@ -57,6 +57,8 @@ class Database:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             connection.executescript(upgrade(version))
         except sqlite3.Error as error:
+            if _primary_code(error) == sqlite3.SQLITE_FULL:
+                raise classified(error, "opened") from None
             raise ConfigError(f"{path}: the journal can't be opened: {error}") from None
         if version > VERSION:
             connection.close()
@@ -145,12 +147,17 @@ def classified(error: sqlite3.Error, failed_to_be: str) -> Exception:
 
     It is a MachineError for a full, failing, read-only or damaged disk, and for a lock of another process. Any other
     error is a bug of scanmend (a wrong statement, a violated constraint, a closed connection): it is returned with a
-    note. ``failed_to_be``: "read" or "written".
+    note. ``failed_to_be``: "read", "written" or "opened".
     """
-    code = getattr(error, "sqlite_errorcode", None)  # absent in errors of Python's sqlite3 module
-    primary = None if code is None else code & 0xFF
+    primary = _primary_code(error)
     if primary not in _REMEDIES:
         error.add_note("This is a bug in scanmend, not a fault of the disk.")
         return error
     cls = DiskFull if primary == sqlite3.SQLITE_FULL else MachineError
     return cls(f"the journal can't be {failed_to_be}: {error}", _REMEDIES[primary])
+
+
+def _primary_code(error: sqlite3.Error) -> int | None:
+    """Return SQLite's primary result code; None for an error of Python's sqlite3 module."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF

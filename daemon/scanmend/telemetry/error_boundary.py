@@ -52,6 +52,9 @@ class ErrorBoundary:
         self._longest_delay = longest_delay
         self._lock = threading.Lock()
         self._outages: dict[Hashable, _Outage] = {}
+        self._failing: dict[Hashable, tuple[float, Failure]] = {}  # since when (monotonic), and why
+        self._running = 0  # attempts under way
+        self._last_success = 0.0  # monotonic
 
     def attempt(
         self,
@@ -67,6 +70,29 @@ class ErrorBoundary:
         is an outage of the work with the same ``own_key``. ``document``: the document's name for the log, or a function
         that looks it up.
         """
+        with self._lock:
+            self._running += 1
+        try:
+            failure = self._attempt(work, key, own_key, document)
+        finally:
+            with self._lock:
+                self._running -= 1
+        if failure is None:
+            with self._lock:
+                self._last_success = time.monotonic()
+                for ended in (key, (own_key,)):
+                    self._outages.pop(ended, None)
+                    self._failing.pop(ended, None)
+        return failure
+
+    def _attempt(
+        self,
+        work: Callable[[], object],
+        key: Hashable,
+        own_key: Hashable,
+        document: str | Callable[[], str] | None,
+    ) -> Failure | None:
+        is_own = False
         try:
             work()
         except MachineError as error:
@@ -74,14 +100,29 @@ class ErrorBoundary:
             delay, is_first = self._next_delay((own_key,) if is_own else key)
             log_at = self._log.warning if is_first else self._log.debug
             log_at("waiting for the machine", **_subject(document), reason=str(error))
-            return Failure(error, delay)
+            failure = Failure(error, delay)
         except Exception as error:  # noqa: BLE001
             self._log.exception("a bug; tried again later", **_subject(document))
-            return Failure(error, BUG_RETRY_SECONDS)
+            failure = Failure(error, BUG_RETRY_SECONDS)
+        else:
+            return None
         with self._lock:
-            self._outages.pop(key, None)
-            self._outages.pop((own_key,), None)
-        return None
+            failing_key = (own_key,) if is_own else key
+            since, _ = self._failing.get(failing_key, (time.monotonic(), failure))
+            self._failing[failing_key] = (since, failure)
+        return failure
+
+    def stalled(self, seconds: float) -> Failure | None:
+        """Return a failure that has lasted for ``seconds``; None if there is none."""
+        with self._lock:
+            now = time.monotonic()
+            lasting = (f for since, f in self._failing.values() if now - since >= seconds)
+            return next(lasting, None)
+
+    def is_active(self, seconds: float) -> bool:
+        """Return whether work is under way, or has succeeded within the last ``seconds``."""
+        with self._lock:
+            return self._running > 0 or time.monotonic() - self._last_success < seconds
 
     def best_effort(self, work: Callable[[], object]) -> None:
         """Do ``work`` that the step can go on without, such as a note of why a document waits. Never raise."""

@@ -8,7 +8,7 @@ import logging
 import os
 import re
 import sys
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -48,7 +48,7 @@ def set_up(settings: LogSettings, stream: TextIO | None = None) -> None:
             _renderer(form, colors=out.isatty()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_level(settings.level)),
-        logger_factory=structlog.WriteLoggerFactory(file=out),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Forgiving(out))),
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(handlers=[_LibraryHandler()], level=logging.WARNING, force=True)
@@ -59,6 +59,21 @@ def get(stage: str) -> Logger:
     """Return a logger whose entries carry the stage, such as "read"."""
     logger: Logger = structlog.get_logger(stage=stage)
     return logger
+
+
+class _Forgiving:
+    """A stream whose failures (a full disk, a closed pipe) stop no thread: the entry is lost, the work goes on."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
 
 
 class _LibraryHandler(logging.Handler):

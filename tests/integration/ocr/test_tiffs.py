@@ -136,6 +136,13 @@ def test_the_range_of_the_samples_is_found_from_the_picture(
     assert _looks_like(_opened(tmp_path, tiff(picture, order=order)), grey())
 
 
+@pytest.mark.parametrize("kind", ["u1", "u2"])
+def test_unsigned_samples_that_are_marked_as_signed_are_read(tmp_path: Path, kind: str) -> None:
+    samples = _deep(kind, float(np.iinfo(kind).max))
+
+    assert _looks_like(_opened(tmp_path, tiff(Picture(samples, tags={339: 2}))), grey())
+
+
 def test_specks_are_not_the_range(tmp_path: Path) -> None:
     samples = _deep("u2", 4095)
     samples[5, 5:9] = 65535

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from running import Tree, new_tree
-from samples import LETTER, encoded, numbered, page, put
+from samples import CASES, LETTER, encoded, numbered, page, put
 
 
 @pytest.fixture
@@ -45,6 +45,20 @@ def test_every_kind_of_file_is_published_and_put_away(daemon: Tree) -> None:
         "photo.JPG",
     ]
     assert daemon.files(daemon.failed) == []
+
+
+def test_the_pictures_of_phones_and_scanners_are_published(daemon: Tree) -> None:
+    kinds = {"heic": "heif", "avif": "avif", "jp2": "jpeg2000", "webp": "webp"}
+    for extension, kind in kinds.items():
+        put(daemon.inbox, f"from-{extension}.{extension}", encoded(kind))
+    put(daemon.inbox, "two.HEIC", (CASES / "two-pictures.heic").read_bytes())
+
+    for extension in kinds:
+        daemon.published(f"from-{extension}")
+        lines = daemon.text(f"from-{extension}").splitlines()
+        assert list(LETTER) == [line for line in lines if line]
+    two = daemon.published("two")
+    assert two["warnings"] == ["two.HEIC holds 2 pictures; only the main one is read"]
 
 
 def test_the_sidecar_describes_the_provenance_of_the_text(daemon: Tree) -> None:

@@ -125,3 +125,31 @@ def test_a_path_that_cant_be_used_is_an_outage_of_its_own() -> None:
 
     levels = [entry["log_level"] for entry in logged]
     assert levels == ["warning", "debug", "warning"]
+
+
+def test_a_failure_that_lasts_without_any_success_is_a_stall() -> None:
+    boundary = ErrorBoundary(log.get("test"))
+    boundary.attempt(_away, key=1)
+    boundary.attempt(_bug, key=2)
+
+    assert boundary.stalled(60.0) is None
+    assert not boundary.is_active(0.0)
+    stall = boundary.stalled(0.0)
+    assert stall is not None
+    assert stall.reason == "the share is away"
+    boundary.attempt(_nothing, key=1)
+    assert boundary.is_active(60.0)
+    bug = boundary.stalled(0.0)
+    assert bug is not None
+    assert bug.is_bug
+    boundary.attempt(_nothing, key=2)
+    assert boundary.stalled(0.0) is None
+
+
+def test_work_under_way_is_no_stall() -> None:
+    boundary = ErrorBoundary(log.get("test"))
+    seen: list[bool] = []
+
+    boundary.attempt(lambda: seen.append(boundary.is_active(0.0)))
+
+    assert seen == [True]

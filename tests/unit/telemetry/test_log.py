@@ -1,5 +1,6 @@
 """Test that each log entry is one line, whatever it contains, in the format that fits the stream."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from scanmend.config.settings import LogSettings
 from scanmend.telemetry import log
 
 WARNINGS = r"""
@@ -37,3 +39,13 @@ def test_the_stream_of_systemds_journal_is_recognised(
         status = os.fstat(stream.fileno())
         monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{status.st_ino}")
         assert log._is_journal(stream)
+
+
+def test_a_log_that_cant_be_written_stops_nothing() -> None:
+    with open("/dev/full", "w", buffering=1) as full:
+        log.set_up(LogSettings(), full)
+
+        log.get("test").info("an entry")
+
+        with contextlib.suppress(OSError):
+            full.close()

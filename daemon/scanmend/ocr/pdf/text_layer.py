@@ -28,6 +28,7 @@ from scanmend.ocr.pdf.runs import Run, runs_of
 from scanmend.ocr.pdf.visibility import HiddenGlyph, Visibility, hidden_reason, visibility_of
 from scanmend.page import Box, Hidden, HiddenReason
 
+MIN_MAIN_SHARE = 0.5  # of a page's letters, that lie on their side if the page is turned
 MAX_LEAN_OF_MAIN = 15.0  # degrees within which text has the page's main direction
 # of a text object's characters without meaning, from which it is a drawing
 MIN_UNMAPPED_SHARE = 0.25
@@ -140,13 +141,15 @@ def not_printed(layer: TextLayer, reason: str) -> TextLayer:
 
 
 def main_turn(runs: Sequence[Run]) -> int:
-    """Return the clockwise turn (0, 90, 180 or 270 degrees) by which most of the text becomes upright."""
+    """Return the clockwise turn (90, 180 or 270 degrees) by which most of the text becomes upright; 0 if none does."""
     letters: dict[int, int] = defaultdict(int)
     for run in runs:
         angle = 0 if run.column else round(run.frame.angle / 90) * 90 % 360
         if not run.frame.mirrored and angle_between(run.frame.angle, angle) < MAX_LEAN_OF_MAIN:
             letters[angle] += len(run.glyphs)
-    return max(letters, key=lambda angle: (letters[angle], angle == 0), default=0)
+    turn = max(letters, key=letters.__getitem__, default=0)
+    all_letters = sum(len(run.glyphs) for run in runs)
+    return turn if letters[turn] > MIN_MAIN_SHARE * all_letters else 0
 
 
 # glyphs -------------------------------------------------------------------------------------------
