@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 MAX_LEVELS = 50  # levels
 MAX_DICTIONARY_BYTES = 2**20  # of one node; only the dictionary of an object is looked at
-_OBJECT_START = re.compile(rb"(?<!\d)(\d{1,10})\s+(\d{1,5})\s+obj\b")
+_NUMBERED = re.compile(rb"(?<!\d)(\d{1,10})\s+(\d{1,5})\s+obj\b")
 _IS_PAGE = re.compile(rb"/Type\s*/Page(?![A-Za-z])")
 _IS_NODE = re.compile(rb"/Type\s*/Pages(?![A-Za-z])")
 _KIDS = re.compile(rb"/Kids\s*\[([^\]]*)\]")
@@ -69,7 +69,7 @@ def _tree(data: bytes) -> _Tree | None:
     if any(word in data for word in _HIDDEN):
         return None
     tree = _Tree()
-    for found in _OBJECT_START.finditer(data):
+    for found in _NUMBERED.finditer(data):
         number = int(found[1])
         tree.numbers.add(number)
         end = data.find(b"endobj", found.end(), found.end() + MAX_DICTIONARY_BYTES)
