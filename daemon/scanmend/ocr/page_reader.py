@@ -12,6 +12,7 @@ from scanmend.ocr.engines.factory import EngineChoice, loaded
 from scanmend.ocr.ink.account import with_all_ink
 from scanmend.ocr.layout import arrange
 from scanmend.ocr.line_models import LineModels
+from scanmend.ocr.marks import with_marks, without_marks
 from scanmend.ocr.orientation import upright
 from scanmend.ocr.pages import open_page
 from scanmend.ocr.pdf.document import is_pdf
@@ -33,6 +34,7 @@ from scanmend.ocr.pdf.text_layer import (
 )
 from scanmend.ocr.pictures import Rendered
 from scanmend.ocr.rulings import rules_of
+from scanmend.ocr.strays import without_strays
 from scanmend.ocr.tones import with_full_contrast
 from scanmend.page import TEXT_LAYER_ENGINE, EngineInfo, Line, PageText, TextSource
 from scanmend.workers.protocol import PageRequest, ProbeRequest
@@ -141,7 +143,7 @@ def _recognised(request: PageRequest, page: Rendered, clock: "_Clock") -> PageTe
     unturned = UprightPage(image, page.dpi)
     turned = upright(image, page.dpi, LineModels()) if request.rotate else unturned
     clock.lap("orient")
-    reading = engine.read(turned)
+    reading = _read_with_marks(engine, turned)
     clock.lap("ocr")
     if request.engine != "null":
         reading = with_all_ink(engine, turned, reading)
@@ -150,6 +152,17 @@ def _recognised(request: PageRequest, page: Rendered, clock: "_Clock") -> PageTe
     lines = arrange_directions(reading.segments, arrange, whole_page)
     clock.lap("layout")
     return _page_text(request, turned, engine.info(), reading, lines, clock)
+
+
+def _read_with_marks(engine: Engine, page: UprightPage) -> Reading:
+    """Return what the engine reads on an upright page, with its tick boxes, and without rules read as characters."""
+    info = engine.info()
+    if info.name == "null":
+        return engine.read(page)
+    marked = without_marks(page, LineModels())
+    reading = engine.read(marked.page)
+    segments = without_strays(reading.segments, page, info.languages)
+    return dataclasses.replace(reading, segments=with_marks(segments, marked))
 
 
 def _page_text(
