@@ -26,6 +26,7 @@ from scanmend.ocr.pdf.glyphs import UNMAPPED, Glyph, GlyphGap
 from scanmend.ocr.pdf.open_page import OpenPage
 from scanmend.ocr.pdf.runs import Run, runs_of
 from scanmend.ocr.pdf.visibility import HiddenGlyph, Visibility, hidden_reason, visibility_of
+from scanmend.ocr.rulings import MIN_CONTRAST, Rulings, find_rulings
 from scanmend.page import Box, Hidden, HiddenReason
 
 MIN_MAIN_SHARE = 0.5  # of a page's letters, that lie on their side if the page is turned
@@ -43,7 +44,7 @@ class TextLayer:
 
     ``drawn``: text that the page draws. ``earlier``: text that an OCR program read in the page's pictures. ``hidden``:
     text that the page does not show. ``has_more``: the page shows lines that the layer does not cover.
-    ``text_objects``: addresses of the layer's text objects.
+    ``text_objects``: addresses of the layer's text objects. ``rules``: the rules that the page draws, in its pixels.
     """
 
     drawn: tuple[Run, ...] = ()
@@ -52,6 +53,7 @@ class TextLayer:
     warnings: tuple[str, ...] = ()
     has_more: bool = True
     text_objects: frozenset[int] = frozenset()
+    rules: Rulings = Rulings()
 
     @property
     def runs(self) -> tuple[Run, ...]:
@@ -130,7 +132,25 @@ def _layer(
 ) -> TextLayer:
     warnings = ([_hidden_warning(hidden)] if hidden else []) + list(notes)
     return TextLayer(
-        drawn, earlier, _stretches(hidden), tuple(warnings), has_more, visibility.text_objects
+        drawn,
+        earlier,
+        _stretches(hidden),
+        tuple(warnings),
+        has_more,
+        visibility.text_objects,
+        _rules(visibility) if drawn or earlier else Rulings(),
+    )
+
+
+def _rules(visibility: Visibility) -> Rulings:
+    """Return the rules that a page draws, from its picture without text, in the pixels of its glyphs."""
+    background = visibility.background
+    if int(background.max()) - int(background.min()) < MIN_CONTRAST:
+        return Rulings()
+    rules, factor = find_rulings(background), 1 / visibility.scale
+    return Rulings(
+        tuple(scaled(rule, factor) for rule in rules.horizontal),
+        tuple(scaled(rule, factor) for rule in rules.vertical),
     )
 
 
