@@ -164,3 +164,14 @@ def test_an_original_that_is_opened_again_waits_in_the_inbox_for_its_end(
 
     _archived_as_published(tree, "a.pdf")
     assert tree.files(tree.outbox) == ["a.json", "a.txt", "b.json", "b.txt"]
+
+
+def test_process_reads_a_file_though_a_program_has_it_open(
+    tree: Tree, writer: Writer, tmp_path: Path
+) -> None:
+    file = put(tmp_path, "a.pdf", encoded("pdf"))
+    writer.do("open", file)
+
+    tree.command("process", str(file), "--out", str(tmp_path / "out"))
+
+    assert (tmp_path / "out" / "a.json").exists()
