@@ -16,7 +16,13 @@ from scanmend.ocr.marks import with_marks, without_marks
 from scanmend.ocr.orientation import upright
 from scanmend.ocr.pages import open_page
 from scanmend.ocr.pdf.document import is_pdf
-from scanmend.ocr.pdf.line_order import beside_layer, hidden_on_page, lines_in_order, main_frame
+from scanmend.ocr.pdf.line_order import (
+    beside_layer,
+    boxes_of,
+    hidden_on_page,
+    lines_in_order,
+    main_frame,
+)
 from scanmend.ocr.pdf.open_page import OpenPage, open_pdf_page
 from scanmend.ocr.pdf.repair import version_of
 from scanmend.ocr.pdf.text_layer import (
@@ -92,8 +98,11 @@ def _with_layer(
         clock.lap("render")
         page = UprightPage(image.rotate(-turn, expand=True), opened.dpi, turn)
         reading = reader.read(page)
-        segments = beside_layer(reading.segments, layer, turn, size, request.languages)
         clock.lap("ocr")
+        covered = boxes_of(layer, turn, size)
+        reading = with_all_ink(reader, page, reading, covered)
+        clock.lap("ink")
+        segments = beside_layer(reading.segments, layer, turn, size, request.languages)
         if segments:
             engine, truncated = reader.info(), reading.truncated
         if segments or reading.unreadable_script:

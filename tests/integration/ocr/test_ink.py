@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
+import pdfs
+import reading
 from scanmend.ocr.page_reader import read_page
 from scanmend.page import Box, PageText
 from scanmend.workers.protocol import PageRequest
@@ -144,3 +146,19 @@ def test_a_blank_page_has_no_unread_ink(tmp_path: Path) -> None:
     Image.new("L", A4_AT_200_DPI, 250).save(path)
     read = page("rapidocr", path)
     assert (read.lines, read.unread) == ((), ())
+
+
+def test_tiny_print_in_a_picture_beside_a_text_layer_is_read(tmp_path: Path) -> None:
+    terms = ["Payment is due within thirty days", "Goods remain our property until paid"]
+    image = Image.new("L", (1250, 500), 255)  # at 300 dpi
+    draw = ImageDraw.Draw(image)
+    draw.text((20, 40), "Stamped on arrival in Hamburg", 0, font(44))
+    for number, line in enumerate(terms):
+        draw.text((20, 200 + 18 * number), line, 0, font(10))
+    layer = pdfs.line("Above the terms stands 1,455.20", y=800)
+    content = layer + "q 300 0 0 120 60 600 cm /Im Do Q "
+    read = reading.read_made(tmp_path, pdfs.page(content, image=image))
+    assert reading.texts(read)[0] == "Above the terms stands 1,455.20"
+    assert reading.texts(read)[1] == "Stamped on arrival in Hamburg"
+    for line, published in zip(terms, reading.texts(read)[2:], strict=True):
+        assert SequenceMatcher(None, line, published).ratio() > MIN_LIKENESS_OF_TINY_PRINT

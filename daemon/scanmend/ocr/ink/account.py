@@ -10,6 +10,7 @@ from scanmend.ocr.engines.base import Engine, Reading, Segment, UprightPage
 from scanmend.ocr.ink.layers import ink_layers
 from scanmend.ocr.ink.reread import LETTER_SHARE, Place, read_rows, read_tiles, with_replaced
 from scanmend.ocr.ink.rows import InkRow
+from scanmend.ocr.ink.shapes import MIN_INK_CONTRAST, Grey
 from scanmend.ocr.ink.verdict import LineContext, is_text_like, may_be_line, merged
 from scanmend.page import Box
 
@@ -64,6 +65,14 @@ def with_all_ink(
             rows = uncovered(segments)
     unread = [row.box for row in rows if is_text_like(row, unreadable)]
     return replace(reading, segments=tuple(segments), unread=merged([*reading.unread, *unread]))
+
+
+def holds_print(grey: Grey, covered: Sequence[Box]) -> bool:
+    """Return whether a picture has ink that looks like print outside these boxes, both in pixels of the picture."""
+    if int(grey.max()) - int(grey.min()) < MIN_INK_CONTRAST:
+        return False
+    rows = (row for layer in ink_layers(grey) for row in layer.uncovered(covered))
+    return any(is_text_like(row, ()) for row in rows)
 
 
 def _is_tiny(segment: Segment) -> bool:

@@ -83,13 +83,18 @@ def beside_layer(
 
     ``languages``: ISO 639-1 codes of the document's languages.
     """
-    boxes = [turned(run.page_box, turn, size) for run in layer.runs]
+    boxes = boxes_of(layer, turn, size)
     far_east = any(code.split("-")[0] in _FAR_EAST for code in languages)
     return tuple(
         s
         for s in segments
         if share_covered(s.box, boxes) < MIN_COVERED_SHARE and not _is_icon(s, far_east)
     )
+
+
+def boxes_of(layer: TextLayer, turn: int, size: Size) -> list[Box]:
+    """Return the boxes of the layer's text, in pixels of the page turned clockwise by ``turn`` degrees."""
+    return [turned(run.page_box, turn, size) for run in layer.runs]
 
 
 def _is_icon(segment: Segment, far_east: bool) -> bool:

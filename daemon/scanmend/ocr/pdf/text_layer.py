@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from scanmend.ocr.frames import angle_between
+from scanmend.ocr.ink.account import holds_print
 from scanmend.ocr.line_models import LineModels
 from scanmend.ocr.pdf.agreement import (
     MAX_UNLIKE_AGREEMENT,
@@ -98,7 +99,8 @@ def checked_layer(page: OpenPage, document: Hashable, models: LineModels | None)
         return _layer(visibility, visibility.hidden, [*notes, _disagreement_warning(example)])
     lines = find_lines(visibility.background, models.find_lines)
     earlier, hidden, earlier_notes = _earlier_text(visibility, lines, reader)
-    has_more = bool(uncovered(lines, _boxes(drawn + earlier, visibility.scale)))
+    boxes = _boxes(drawn + earlier, visibility.scale)
+    has_more = bool(uncovered(lines, boxes)) or holds_print(visibility.background, boxes)
     return _layer(visibility, hidden, [*notes, *earlier_notes], drawn, earlier, has_more=has_more)
 
 
