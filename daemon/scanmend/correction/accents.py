@@ -17,7 +17,7 @@ LEXICON_LANGUAGES = frozenset({"en", "de", "fr", "es", "it", "nl"})
 MIN_CLASS_WITHOUT_ACCENT: FrequencyClass = (
     3  # of the word; a rarer one may be another word's misreading
 )
-MIN_LETTERS = 4  # of the word; a shorter one is near too many others
+MIN_LETTERS_OF_ACCENTED_WORD = 4  # of the word; a shorter one is near too many others
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class AccentedWord:
     frequency_without: FrequencyClass
 
 
-ACCENTS: Stage[AccentedWord] = Stage(
+ACCENT_SPECKS: Stage[AccentedWord] = Stage(
     "Accents",
     "Tried on each word with an accented letter that the engine doubted, if `ocr.languages` names none but"
     " English, German, French, Spanish, Italian and Dutch.",
@@ -37,11 +37,11 @@ ACCENTS: Stage[AccentedWord] = Stage(
         Rule(
             RuleName.REPAIR_ACCENT,
             lambda word: (
-                word.letters >= MIN_LETTERS
+                word.letters >= MIN_LETTERS_OF_ACCENTED_WORD
                 and not word.frequency
                 and word.frequency_without >= MIN_CLASS_WITHOUT_ACCENT
             ),
-            f"the word has {MIN_LETTERS} letters or more, and is known only without the doubted accents",
+            f"the word has {MIN_LETTERS_OF_ACCENTED_WORD} letters or more, and is known only without the doubted accents",
             "a speck above or below a letter looks like an accent",
             accepts=True,
         ),
@@ -80,7 +80,7 @@ def _repairs(text: str, unsure: frozenset[int], lexicon: Lexicon) -> Iterator[Re
         word = AccentedWord(
             sum(map(str.isalpha, without)), lexicon.frequency(match[0]), lexicon.frequency(without)
         )
-        rule = ACCENTS.first(word)
+        rule = ACCENT_SPECKS.first(word)
         if rule:
             for at in doubted:
                 yield Repair(at, text[at], _base(text[at]), rule.name)
