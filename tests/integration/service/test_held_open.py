@@ -14,7 +14,7 @@ from running import Tree, new_tree
 from samples import encoded, numbered, put
 
 STILL_OPEN = "still open for writing by another program"
-NO_LEASE = ("setpriv", "--bounding-set=-lease", "--inh-caps=-lease")
+NO_LEASE = ("setpriv", "--bounding-set=-lease,-setuid", "--inh-caps=-lease,-setuid")
 
 needs_setpriv = pytest.mark.skipif(
     os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root and setpriv"
@@ -119,6 +119,19 @@ def test_the_last_of_two_writers_counts(tree: Tree, writer: Writer, tmp_path: Pa
         second.do("open", tree.inbox / "a.pdf")
         writer.do("close")
         _stays(tree, "a.pdf")
+
+    _archived_as_published(tree, "a.pdf")
+
+
+@needs_setpriv
+def test_root_without_the_capability_asks_as_the_owner(tree: Tree, writer: Writer) -> None:
+    file = put(tree.inbox, "a.pdf", encoded("pdf"))
+    os.chown(file, 65534, 65534)
+    writer.do("open", file)
+    tree.start(before=("setpriv", "--bounding-set=-lease", "--inh-caps=-lease"))
+
+    _stays(tree, "a.pdf")
+    writer.do("close")
 
     _archived_as_published(tree, "a.pdf")
 
