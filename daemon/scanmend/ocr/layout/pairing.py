@@ -47,6 +47,7 @@ MIN_ITEM_SHARE = 0.7  # share of the rows on the left that are level with a numb
 MIN_PITCH_LINES = 4  # of a block with a pitch
 MAX_UNEVENNESS = 0.15  # share of the pitch by which most lines of a block differ from it
 MAX_DRIFT = 0.5  # of the pitch, that the lines of two blocks move against each other
+MIN_LOOSE_LINES = 4  # on each side, if the lines do not follow each other closely
 MAX_LINE_GAP = 1.2  # line heights between two lines of a block
 MIN_LEVEL_LINES = 3  # on each side of a gutter between blocks whose lines are level
 MAX_PARTNERS = 0.5  # share of a table's rows that have a level line in the block beside the table
@@ -83,7 +84,8 @@ def stand_apart(
         if width < WIDTH_BETWEEN * height or _are_side_heads(ends, starts, height):
             return False
         dense = _is_dense(left, height) and _is_dense(right, height)
-        return dense and _share_overlapping(ends, starts) >= MIN_LINES_OVERLAPPING
+        several = min(len(left), len(right)) >= MIN_LOOSE_LINES
+        return (dense or several) and _share_overlapping(ends, starts) >= MIN_LINES_OVERLAPPING
     if width < WIDE * height or share_of_labels(ends) >= MIN_LABELS:
         return False
     if min(len(left), len(right)) < MIN_LEVEL_LINES:
