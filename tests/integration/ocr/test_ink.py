@@ -69,7 +69,8 @@ def test_tiny_print_is_read_larger(tmp_path: Path, points: int) -> None:
         assert SequenceMatcher(None, line, published).ratio() > MIN_LIKENESS_OF_TINY_PRINT
 
 
-def test_lone_figures_and_dashes_of_a_table_are_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ["rapidocr", "tesseract"])
+def test_lone_figures_and_dashes_of_a_table_are_read(tmp_path: Path, engine: str) -> None:
     quantities = ["1", "7", "-", "4", "1", "-", "7", "9", "2", "1"]
 
     def draw_table(_: Image.Image, draw: ImageDraw.ImageDraw) -> None:
@@ -79,7 +80,7 @@ def test_lone_figures_and_dashes_of_a_table_are_read(tmp_path: Path) -> None:
             draw.text((700, y), quantity, 0, font(28))
             draw.text((1000, y), f"{number + 11}.50", 0, font(28))
 
-    read = page("rapidocr", letter(tmp_path / "table.png", draw_table))
+    read = page(engine, letter(tmp_path / "table.png", draw_table))
     rows = [f"Article {n + 10} {quantity} {n + 11}.50" for n, quantity in enumerate(quantities)]
     assert texts(read)[len(PROSE) :] == rows
     assert read.unread == ()
