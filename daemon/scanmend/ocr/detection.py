@@ -73,6 +73,22 @@ def all_lines(detector: Detector, pixels: Pixels, coarse: Sequence[Quad]) -> lis
     return _without_pieces(fine, overlooked, size) + overlooked
 
 
+def lines_at_scale(detector: Detector, pixels: Pixels, scale: float) -> list[Quad]:
+    """Return the lines, in pixels of the picture, that the detector finds in it at this scale."""
+    height, width = pixels.shape[:2]
+    if min(height, width) * scale < MIN_SEARCHED_SIDE_PX:
+        return []
+    if scale != 1.0:
+        interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=interpolation)
+    found = detector(pixels)
+    if found.boxes is None:
+        return []
+    return [
+        np.clip(quad / scale, 0, [width - 1, height - 1]).astype(np.float32) for quad in found.boxes
+    ]
+
+
 def tiles_of_page(pixels: Pixels) -> list[Tile]:
     """Return the tiles in which a page is searched: the whole page, unless it is long and narrow."""
     height, width = pixels.shape[:2]
@@ -126,17 +142,7 @@ def _detect(detector: Detector, pixels: Pixels, side: int) -> list[Quad]:
     scale = min(1.0, side / max(height, width))
     if max(height, width) < ENLARGED_BELOW_PX:
         scale = ENLARGED_BELOW_PX / max(height, width)
-    if min(height, width) * scale < MIN_SEARCHED_SIDE_PX:
-        return []
-    if scale != 1.0:
-        interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-        pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=interpolation)
-    found = detector(pixels)
-    if found.boxes is None:
-        return []
-    return [
-        np.clip(quad / scale, 0, [width - 1, height - 1]).astype(np.float32) for quad in found.boxes
-    ]
+    return lines_at_scale(detector, pixels, scale)
 
 
 def _shares(

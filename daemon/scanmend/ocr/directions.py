@@ -10,64 +10,103 @@ from dataclasses import replace
 
 from scanmend.ocr.engines.base import Segment
 from scanmend.ocr.frames import UPRIGHT, Frame
+from scanmend.ocr.neighbours import groups_of_boxes
 from scanmend.page import Box, Line
 
 SAME_DIRECTION_DEGREES = 7.0  # within which segments have the same direction
-# in line heights
-MAX_GAP_ALONG, MAX_GAP_BETWEEN = (
-    12.0,
-    3.0,
-)  # in and across the direction of reading, between segments of one group
-
 Arrange = Callable[[Sequence[Segment]], tuple[Line, ...]]
 
 
 def arrange_directions(
-    segments: Sequence[Segment], arrange: Arrange, arrange_page: Arrange
+    segments: Sequence[Segment], arrange: Arrange, arrange_page: Arrange, main: Frame = UPRIGHT
 ) -> tuple[Line, ...]:
     """Return the lines of a page in reading order.
 
-    ``arrange`` puts the segments of a group into order as if they were upright, ``arrange_page`` the upright ones.
+    ``arrange`` puts the segments of a group into order as if they were upright, ``arrange_page`` those of the page's
+    main direction (``main``).
     """
-    upright = [s for s in segments if s.frame == UPRIGHT]
-    lines = arrange_page(upright)
-    for group in groups_of([s for s in segments if s.frame != UPRIGHT]):
-        lines = with_block(lines, arranged_group(group, arrange))
+    in_main = [s for s in segments if s.frame == main]
+    if main == UPRIGHT:
+        lines = arrange_page(in_main)
+    else:
+        lines = _arranged_group(in_main, arrange_page, main, main)
+    for group in _groups(segments, main):
+        longest = max(group, key=lambda s: _level(s, s.frame).width)
+        lines = with_block(lines, _arranged_group(group, arrange, longest.frame, main))
     return lines
 
 
-def groups_of(segments: Sequence[Segment]) -> list[list[Segment]]:
-    """Return turned segments in groups of neighbours that have the same direction, from the top of the page."""
-    groups: list[list[Segment]] = []
+def in_frame(segment: Segment, frame: Frame) -> Segment:
+    """Return a segment whose direction is nearly that of a frame, with its place in that frame."""
+    if frame == UPRIGHT:
+        return replace(segment, frame=frame, level=None)
+    return replace(segment, frame=frame, level=_level(segment, frame))
+
+
+def _level(segment: Segment, frame: Frame) -> Box:
+    """Return the box of a segment in a frame, with its own length and height."""
+    level = segment.box if segment.level is None else segment.level
+    if segment.frame == frame:
+        return level
+    middle = Box(*2 * ((level.x0 + level.x1) / 2, (level.y0 + level.y1) / 2))
+    on_page = segment.frame.to_page(middle)
+    u, w = frame.point(on_page.x0, on_page.y0)
+    return Box(u - level.width / 2, w - level.height / 2, u + level.width / 2, w + level.height / 2)
+
+
+def _groups(segments: Sequence[Segment], main: Frame) -> list[list[Segment]]:
+    """Return the turned segments in groups that have one direction, from the top of the page.
+
+    Neighbours form a group, and groups between which nothing stands that has another direction.
+    """
+    classes: list[list[Segment]] = []
     for segment in segments:
-        near = [g for g in groups if any(_are_neighbours(segment, other) for other in g)]
-        merged = [s for group in near for s in group] + [segment]
-        groups = [g for g in groups if all(g is not other for other in near)] + [merged]
+        if segment.frame == main:
+            continue
+        alike = (c for c in classes if c[0].frame.is_near(segment.frame, SAME_DIRECTION_DEGREES))
+        known = next(alike, None)
+        if known is None:
+            classes.append([segment])
+        else:
+            known.append(segment)
+    groups: list[list[Segment]] = []
+    for same in classes:
+        ids = {id(s) for s in same}
+        others = [s.box for s in segments if id(s) not in ids]
+        frame = same[0].frame
+        near = groups_of_boxes([_level(s, frame) for s in same])
+        groups += _merged([[same[n] for n in numbers] for numbers in near], others)
     groups.sort(key=lambda group: min((s.box.y0, s.box.x0) for s in group))
     return groups
 
 
-def _are_neighbours(first: Segment, second: Segment) -> bool:
-    if not first.frame.is_near(second.frame, SAME_DIRECTION_DEGREES):
-        return False
-    a, b = _level(first, first.frame), _level(second, first.frame)
-    height = max(1.0, a.height, b.height if second.frame == first.frame else 0.0)
-    along = max(a.x0, b.x0) - min(a.x1, b.x1)
-    between = max(a.y0, b.y0) - min(a.y1, b.y1)
-    return along <= MAX_GAP_ALONG * height and between <= MAX_GAP_BETWEEN * height
+def _merged(groups: list[list[Segment]], others: Sequence[Box]) -> list[list[Segment]]:
+    """Return groups of one direction, joined where nothing of another direction (``others``) stands between them."""
+    result: list[list[Segment]] = []
+    for group in groups:
+        free = (g for g in result if not _any_inside(others, _bounds([s.box for s in g + group])))
+        known = next(free, None)
+        if known is None:
+            result.append(list(group))
+        else:
+            known += group
+    return result
 
 
-def _level(segment: Segment, frame: Frame) -> Box:
-    """Return the box of a segment in a frame."""
-    if segment.level is not None and segment.frame == frame:
-        return segment.level
-    return frame.from_page(segment.box)
+def _any_inside(boxes: Sequence[Box], area: Box) -> bool:
+    """Return whether the middle of one of the boxes lies in an area."""
+    return any(
+        area.x0 <= (b.x0 + b.x1) / 2 <= area.x1 and area.y0 <= (b.y0 + b.y1) / 2 <= area.y1
+        for b in boxes
+    )
 
 
-def arranged_group(group: Sequence[Segment], arrange: Arrange) -> tuple[Line, ...]:
-    """Return the lines of a turned group, arranged as if it were upright, with their boxes on the page."""
-    longest = max(group, key=lambda s: _level(s, s.frame).width)
-    frame = replace(longest.frame, angle=longest.frame.angle)
+def _arranged_group(
+    group: Sequence[Segment], arrange: Arrange, frame: Frame, main: Frame
+) -> tuple[Line, ...]:
+    """Return the lines of a group, arranged as if its frame were upright, with their boxes on the page."""
+    if not group:
+        return ()
     levels = [_level(s, frame) for s in group]
     left, top = min(b.x0 for b in levels), min(b.y0 for b in levels)
     upright = [
@@ -80,7 +119,7 @@ def arranged_group(group: Sequence[Segment], arrange: Arrange) -> tuple[Line, ..
         )
         for s, level in zip(group, levels, strict=True)
     ]
-    turn = round(-frame.angle) % 360
+    turn = round(main.angle - frame.angle) % 360
     return tuple(
         replace(line, box=frame.to_page(moved(line.box, left, top)), turn=turn)
         for line in arrange(upright)
@@ -96,10 +135,10 @@ def with_block(lines: tuple[Line, ...], block: tuple[Line, ...]) -> tuple[Line, 
     """Return the lines with the lines of a turned group before or after the nearest block of the page."""
     if not block:
         return lines
-    box = _around(block)
+    box = _bounds([line.box for line in block])
     numbers = sorted({line.block for line in lines})
     blocks = [[line for line in lines if line.block == number] for number in numbers]
-    at = _place(box, [_around(b) for b in blocks])
+    at = _place(box, [_bounds([line.box for line in b]) for b in blocks])
     result: list[Line] = []
     for group in [*blocks[:at], list(block), *blocks[at:]]:
         first, base = (result[-1].block + 1 if result else 0), group[0].block
@@ -131,10 +170,10 @@ def _shared(first: Box, second: Box) -> float:
     return min(first.y1, second.y1) - max(first.y0, second.y0)
 
 
-def _around(lines: Sequence[Line]) -> Box:
+def _bounds(boxes: Sequence[Box]) -> Box:
     return Box(
-        min(line.box.x0 for line in lines),
-        min(line.box.y0 for line in lines),
-        max(line.box.x1 for line in lines),
-        max(line.box.y1 for line in lines),
+        min(b.x0 for b in boxes),
+        min(b.y0 for b in boxes),
+        max(b.x1 for b in boxes),
+        max(b.y1 for b in boxes),
     )

@@ -62,6 +62,10 @@ class LineModels:
         """Return all lines of a page. ``coarse``: the result of ``find_lines`` for it."""
         return detection.all_lines(_models().detector, pixels, coarse)
 
+    def find_lines_at(self, pixels: Pixels, scale: float) -> list[Quad]:
+        """Return the lines of a part of a page that are found at this scale, in pixels of the part."""
+        return detection.lines_at_scale(_models().detector, pixels, scale)
+
     def recognise(self, crops: Sequence[Pixels]) -> list[RecognisedLine]:
         """Return the text of each line, given as a picture (BGR)."""
         parts = [parts_of(crop) for crop in crops]

@@ -112,13 +112,16 @@ def is_unreadable(lines: Sequence[FoundLine]) -> bool:
 
 def reading_of(lines: Sequence[FoundLine], engine: str, languages: Sequence[str]) -> Reading:
     """Return the reading of a page, with a warning and without its mangled lines if its script can't be read."""
+    unreadable = tuple(line.segment.box for line in lines if not line.is_text)
     if not is_unreadable(lines):
-        return Reading(tuple(line.segment for line in lines if line.is_text))
+        text = tuple(line.segment for line in lines if line.is_text)
+        return Reading(text, unreadable=unreadable)
     return Reading(
         tuple(line.segment for line in lines if line.is_text and not line.is_mangled),
         warnings=(warning_of(engine, languages),),
         unreadable_script=True,
         unread=tuple(place for line in lines for place in places_left_out(line)),
+        unreadable=unreadable,
     )
 
 

@@ -8,7 +8,6 @@ runs across the page is recognised as it is. The other way up is tried only wher
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 
@@ -18,8 +17,10 @@ from scanmend.ocr.engines.base import Segment
 from scanmend.ocr.frames import UPRIGHT, Frame, angle_between
 from scanmend.ocr.line_models import LineModels
 from scanmend.ocr.long_lines import RecognisedLine
+from scanmend.ocr.neighbours import beside_group, groups_of_boxes
 from scanmend.ocr.rapidocr_internals import Pixels
 from scanmend.ocr.readability import LIMITS_OF_RAPIDOCR, FoundLine
+from scanmend.page import Box
 
 MIN_LINE_CONFIDENCE = 0.6  # below it, a line is noise, a picture or a stain
 # A lone character is at most so slender, as "1" or "!". It shows no direction and is read upright.
@@ -29,22 +30,15 @@ SURE_OF_TURNED = 0.9  # confidence from which a turned line proves its direction
 MIN_PROVING_CHARACTERS = 4  # letters and digits of a line that proves its direction
 MIN_TURNED_CONFIDENCE = 0.8  # of a line without a neighbour that proves its direction
 MIN_TURNED_CHARACTERS = 2  # letters and digits of such a line; a rule reads as one character
-FEWER_CHARACTERS_PENALTY = (
-    0.1  # of a reading that has less than half as many characters as the other one
-)
+# subtracted from the confidence of a reading that has less than half as many characters as the other one
+FEWER_CHARACTERS_PENALTY = 0.1
 MIN_TILT = 5.0  # degrees against the page, from which a line has a direction of its own
 MAX_SLOPE_ERROR = 3.0  # degrees from a right angle, within which a line runs at a right angle
 MIN_TILT_SLENDERNESS = 3.0  # of such a line: the slope of a shorter one is not exact
 SAME_DIRECTION = 7.0  # degrees within which lines have the same direction
-# in heights of the higher one of two lines
-MAX_TURNED_WORD_GAP = (
-    1.2  # from the end of a turned line to the middle of a short word that continues it
-)
-CELL_MARGIN = 0.5  # around a turned group, within which short lines belong to it
-MAX_ALONG, MAX_BETWEEN = (
-    12.0,
-    3.0,
-)  # gaps in and across the direction of reading, between lines of one group
+# from the end of a turned line to the middle of a short word that continues it, in line heights
+MAX_TURNED_WORD_GAP = 1.2
+CELL_MARGIN = 0.5  # line heights around a turned group, within which short lines belong to it
 MIN_LINES_WITH_CELLS = 3  # of a turned group whose short cells are turned as well
 BAD_READING = 0.85  # confidence below which a line may stand upside down
 MIN_UPSIDE_DOWN_LINES = 2
@@ -184,13 +178,11 @@ class _TurnedReader:
 
     def _turn_beside(self, group: list[_Found], level: list[_Found]) -> None:
         """Add to an upside-down group the lines beside it that read better that way, and those beside these."""
-        tried = list(group)
-        while beside := [
-            f
-            for f in level
-            if f not in tried and not f.angle and any(_are_neighbours(f, other) for other in group)
-        ]:
-            tried += beside
+        tried = {id(f) for f in group}
+        candidates = [f for f in level if not f.angle or id(f) in tried]
+        while True:
+            beside = [f for f in _beside(group, candidates) if id(f) not in tried]
+            tried |= {id(f) for f in beside}
             lines = self._along([(f, 180.0) for f in beside])
             better = [
                 (f, line)
@@ -222,9 +214,10 @@ def _decide(group: list[_Found], both: dict[int, tuple[RecognisedLine, Recognise
         if _proves(other) and _score(other, chosen) > _score(chosen, other):
             chosen, other, turn = other, chosen, 180.0 - turn
         needed = MIN_LINE_CONFIDENCE if is_proven else MIN_TURNED_CONFIDENCE
-        is_text = chosen.confidence >= needed and (
-            is_proven or _alnum(chosen) >= MIN_TURNED_CHARACTERS
-        )
+        few = _alnum(chosen) < MIN_TURNED_CHARACTERS
+        if few:
+            needed = SURE_OF_TURNED
+        is_text = chosen.confidence >= needed and (is_proven or not few)
         if f.line is not None and not (is_text and chosen.confidence > f.confidence):
             continue  # a short line that reads better upright
         f.angle, f.line, f.refused = _snapped(axis + turn), chosen, not is_text
@@ -313,28 +306,36 @@ class _Area:
 
 def _groups(found: Sequence[_Found]) -> list[list[_Found]]:
     """Return the lines in groups of neighbours with the same axis."""
-    groups = {id(f): [f] for f in found}
-    for first, second in combinations(found, 2):
-        one, other = groups[id(first)], groups[id(second)]
-        if one is not other and _are_neighbours(first, second):
-            one += other
-            for f in other:
-                groups[id(f)] = one
-    return list({id(group): group for group in groups.values()}.values())
+    classes: list[list[_Found]] = []
+    for f in sorted(found, key=lambda f: -f.slenderness):
+        known = next((c for c in classes if _have_same_axis(c[0], f)), None)
+        if known is None:
+            classes.append([f])
+        else:
+            known.append(f)
+    return [
+        [same[n] for n in numbers]
+        for same in classes
+        for numbers in groups_of_boxes(_boxes_along(same, same[0].axis))
+    ]
 
 
-def _are_neighbours(first: _Found, second: _Found) -> bool:
+def _beside(group: Sequence[_Found], candidates: Sequence[_Found]) -> list[_Found]:
+    """Return the candidates that stand beside a line of a group."""
+    near = beside_group(_boxes_along(group, 0.0), _boxes_along(candidates, 0.0))
+    return [candidates[n] for n in near]
+
+
+def _have_same_axis(first: _Found, second: _Found) -> bool:
+    """Return whether two lines have the same axis. ``second``: the shorter one, whose slope may not be exact."""
     lean = angle_between(2 * first.axis, 2 * second.axis) / 2
-    exact = min(first.slenderness, second.slenderness) >= MIN_TILT_SLENDERNESS
-    if lean > (SAME_DIRECTION if exact else geometry.STEEP_DEGREES):
-        return False
-    longer = max((first, second), key=lambda f: f.slenderness)
-    frame = Frame(longer.axis)
-    a, b = (geometry.level_box(f.quad, frame) for f in (first, second))
-    height = max(geometry.thickness(first.quad), geometry.thickness(second.quad))
-    along = max(a.x0, b.x0) - min(a.x1, b.x1)
-    between = max(a.y0, b.y0) - min(a.y1, b.y1)
-    return along <= MAX_ALONG * height and between <= MAX_BETWEEN * height
+    is_exact = second.slenderness >= MIN_TILT_SLENDERNESS
+    return lean <= (SAME_DIRECTION if is_exact else geometry.STEEP_DEGREES)
+
+
+def _boxes_along(found: Sequence[_Found], axis: float) -> list[Box]:
+    """Return the bounds of lines in the frame along an axis."""
+    return [geometry.level_box(f.quad, Frame(axis)) for f in found]
 
 
 def _mean_axis(found: Sequence[_Found]) -> float:

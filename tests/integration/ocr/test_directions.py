@@ -1,5 +1,6 @@
 """Test that each line of a recognised page is read in its own direction, and arranged apart from the upright lines."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from reading import read
+import pdfs
+from reading import read, read_made
 from scanmend.ocr.directions import arrange_directions
 from scanmend.ocr.engines.base import UprightPage
 from scanmend.ocr.engines.rapid import Rapid
@@ -188,3 +190,45 @@ def test_a_note_in_the_margin_and_a_stamp_of_a_tilted_page_keep_their_directions
     assert upright(lines) == PROSE
     turns = {text: round(turn / 5) * 5 for text, turn in turned(lines)}
     assert turns == {MARGIN: 270, "RECEIVED": 345, "21 MAR 2024 No 118": 345}
+
+
+@pytest.mark.parametrize("angle", [3, -8, 13, 90, 97, 180, 270])
+def test_a_text_layer_that_slopes_or_lies_on_its_side_keeps_its_rows(
+    tmp_path: Path, angle: int
+) -> None:
+    matrix = _rotation(angle)
+    rows = [[f"Article {n}", f"{n * 37 % 90}", f"{n * 61.9:.2f}"] for n in range(1, 13)]
+    content = ""
+    for number, row in enumerate(rows):
+        for column, text in enumerate(row):
+            content += _placed(text, matrix, 140 * column - 160, 120 - 20 * number)
+    found = read_made(tmp_path, pdfs.page(content))
+    assert [line.text.split() for line in found.lines] == [" ".join(row).split() for row in rows]
+    assert {line.turn for line in found.lines} == {0}
+    assert found.rotation == round(angle / 90) * 90 % 360
+    assert found.tilt == pytest.approx(round(angle / 90) * 90 - angle, abs=0.1)
+
+
+def test_turned_lines_of_a_text_layer_stand_beside_the_block_that_is_near(tmp_path: Path) -> None:
+    content = "".join(pdfs.line(f"Heading line {n} of the page", y=760 - 16 * n) for n in range(4))
+    content += "".join(pdfs.line(f"Closing line {n} of the page", y=200 - 16 * n) for n in range(4))
+    content += _placed("Registered under HRB 55310", _rotation(90), -280, 280)
+    found = read_made(tmp_path, pdfs.page(content))
+    assert [line.text.split()[0] for line in found.lines] == [
+        *["Heading"] * 4,
+        "Registered",
+        *["Closing"] * 4,
+    ]
+    assert [line.turn for line in found.lines] == [0] * 4 + [270] + [0] * 4
+    assert len({line.block for line in found.lines}) == 3
+
+
+def _rotation(degrees: float) -> tuple[float, float, float, float]:
+    cos, sin = (round(f(math.radians(degrees)), 5) for f in (math.cos, math.sin))
+    return cos, sin, -sin, cos
+
+
+def _placed(text: str, matrix: tuple[float, float, float, float], x: float, y: float) -> str:
+    """Return the operators of a line at a place that is turned with it around the middle of the page."""
+    a, b, c, d = matrix
+    return pdfs.turned(text, matrix, round(300 + x * a + y * c, 2), round(420 + x * b + y * d, 2))

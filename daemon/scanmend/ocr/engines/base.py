@@ -101,7 +101,8 @@ class Reading:
     """All segments of a page, in no order.
 
     ``truncated``: the engine returned less than the page holds. ``unreadable_script``: much of the page is in a script
-    that the engine does not read; ``unread``: then, the places of which no text is returned.
+    that the engine does not read; ``unread``: the places of which no text is returned. ``unreadable``: lines that the
+    engine found and of which it returns no text; some are pictures.
     """
 
     segments: tuple[Segment, ...]
@@ -109,6 +110,7 @@ class Reading:
     warnings: tuple[str, ...] = ()
     unreadable_script: bool = False
     unread: tuple[Box, ...] = ()
+    unreadable: tuple[Box, ...] = ()
 
 
 class Engine(Protocol):

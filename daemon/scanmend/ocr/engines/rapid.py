@@ -5,13 +5,16 @@ RapidOCR's classifier is not used, since it turns single lines upside down; ``or
 """
 
 import importlib.metadata
+from collections.abc import Sequence
 
 from scanmend.errors import EngineUnusable
 from scanmend.languages import RAPIDOCR_LANGUAGES, listed, unread_by_rapidocr
 from scanmend.ocr import detection, line_models
-from scanmend.ocr.detection import as_bgr
+from scanmend.ocr.detection import Quad, as_bgr
 from scanmend.ocr.engines.base import Reading, UprightPage
 from scanmend.ocr.line_models import LineModels
+from scanmend.ocr.long_lines import RecognisedLine
+from scanmend.ocr.rapidocr_internals import Pixels
 from scanmend.ocr.readability import reading_of
 from scanmend.ocr.turned import MIN_LINE_CONFIDENCE, found_lines
 from scanmend.page import EngineInfo
@@ -56,3 +59,15 @@ class Rapid:
             coarse = self._models.find_lines(pixels)
         quads = self._models.find_all_lines(pixels, coarse)
         return reading_of(found_lines(self._models, pixels, quads), "rapidocr", self._languages)
+
+    def read_lines(self, crops: Sequence[Pixels]) -> list[RecognisedLine]:
+        """Return the text of each line, given as a picture (BGR)."""
+        return self._models.recognise(crops)
+
+    def read_quads(self, pixels: Pixels, quads: Sequence[Quad]) -> Reading:
+        """Return the lines at these quadrangles of a page's picture (BGR)."""
+        lines = found_lines(self._models, pixels, quads)
+        return Reading(
+            tuple(line.segment for line in lines if line.is_text),
+            unreadable=tuple(line.segment.box for line in lines if not line.is_text),
+        )

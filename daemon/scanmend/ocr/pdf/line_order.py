@@ -1,27 +1,28 @@
-"""Put the lines of a page with a text layer into reading order: the main direction first, then the others."""
+"""Put the lines of a page with a text layer into reading order, each in its direction."""
 
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from scanmend.ocr.directions import arrange_directions
+from scanmend.ocr.directions import arrange_directions, in_frame, moved
 from scanmend.ocr.engines.base import Segment
-from scanmend.ocr.frames import Frame, angle_between
+from scanmend.ocr.frames import UPRIGHT, Frame, angle_between
 from scanmend.ocr.layout import arrange
 from scanmend.ocr.pdf.coverage import MIN_COVERED_SHARE, share_covered
 from scanmend.ocr.pdf.geometry import scaled, turned
 from scanmend.ocr.pdf.runs import Run
-from scanmend.ocr.pdf.text_layer import TextLayer
+from scanmend.ocr.pdf.text_layer import MAX_LEAN_OF_MAIN, TextLayer
+from scanmend.ocr.rulings import Rulings
 from scanmend.page import Box, Hidden, Line, TextSource
 
 SURE_OF_SINGLE_CHARACTER = 0.9  # confidence from which a single letter or digit is no icon
 MAX_ICON_CHARACTERS = 2  # Chinese characters that may be a misread drawing
-MAX_LEAN_OF_LINE = 5.0  # degrees within which text has the same direction
+MAX_LEAN_OF_LINE = 5.0  # degrees within which text has the page's main direction
+MIN_LEAN_OF_PAGE = 0.3  # degrees from which the lines of a page are arranged along their slope
 _RATING_MARKS = frozenset("oO○●•·∘◦.-–—_|")  # of ratings, leaders and rules
 _FAR_EAST = frozenset({"zh", "ja", "ko"})
 
-SourcedRun = tuple[Run, TextSource]
 Size = tuple[float, float]  # width and height of the page in pixels, before it is turned
 
 
@@ -34,24 +35,31 @@ def lines_in_order(
     """
     sourced = [(run, TextSource.DRAWN) for run in layer.drawn]
     sourced += [(run, TextSource.EARLIER) for run in layer.earlier]
-    main: list[Segment] = list(recognised)
-    others: dict[Frame, list[SourcedRun]] = {}
-    for run, source in sourced:
-        if _is_main(run, turn):
-            box = turned(run.page_box, turn, size)
-            main.append(Segment(run.text, box, None, source=source))
-        else:
-            others.setdefault(_known_frame(run.frame, others), []).append((run, source))
-    upright = size if turn in (0, 180) else size[::-1]
-    groups = [arrange_directions(main, arrange, partial(arrange, size=upright))]
-    groups += [_arranged(frame, runs, turn, size) for frame, runs in others.items()]
-    if _characters(groups[0]) < max(map(_characters, groups[1:]), default=0):
-        groups.sort(key=lambda group: -_characters(group))
-    lines: list[Line] = []
-    for group in groups:
-        first = lines[-1].block + 1 if lines else 0
-        lines += [replace(line, block=line.block + first) for line in group]
-    return tuple(lines)
+    main = main_frame(layer.runs, turn)
+    segments = [_segment(run, source, turn, size) for run, source in sourced]
+    upright = [s for s in recognised if s.frame == UPRIGHT]
+    upright += [
+        s for (run, _), s in zip(sourced, segments, strict=True) if _is_main(run, turn, main)
+    ]
+    others = [s for s in recognised if s.frame != UPRIGHT]
+    others += [
+        s for (run, _), s in zip(sourced, segments, strict=True) if not _is_main(run, turn, main)
+    ]
+    page_size = size if turn in (0, 180) else size[::-1]
+    rules = _turned_rules(layer.rules, turn, size) if main == UPRIGHT else Rulings()
+    return arrange_directions(
+        [in_frame(s, main) for s in upright] + others,
+        arrange,
+        partial(arrange, rules=rules, size=page_size),
+        main,
+    )
+
+
+def _turned_rules(rules: Rulings, turn: int, size: Size) -> Rulings:
+    """Return the rules of a page after it was turned clockwise by ``turn`` degrees."""
+    across = tuple(turned(rule, turn, size) for rule in rules.horizontal)
+    down = tuple(turned(rule, turn, size) for rule in rules.vertical)
+    return Rulings(across, down) if turn in (0, 180) else Rulings(down, across)
 
 
 def hidden_on_page(
@@ -75,13 +83,18 @@ def beside_layer(
 
     ``languages``: ISO 639-1 codes of the document's languages.
     """
-    boxes = [turned(run.page_box, turn, size) for run in layer.runs]
+    boxes = boxes_of(layer, turn, size)
     far_east = any(code.split("-")[0] in _FAR_EAST for code in languages)
     return tuple(
         s
         for s in segments
         if share_covered(s.box, boxes) < MIN_COVERED_SHARE and not _is_icon(s, far_east)
     )
+
+
+def boxes_of(layer: TextLayer, turn: int, size: Size) -> list[Box]:
+    """Return the boxes of the layer's text, in pixels of the page turned clockwise by ``turn`` degrees."""
+    return [turned(run.page_box, turn, size) for run in layer.runs]
 
 
 def _is_icon(segment: Segment, far_east: bool) -> bool:
@@ -96,38 +109,29 @@ def _is_icon(segment: Segment, far_east: bool) -> bool:
     return chinese and not far_east and len(characters) <= MAX_ICON_CHARACTERS
 
 
-def _is_main(run: Run, turn: int) -> bool:
-    """Return whether a run is upright on the turned page."""
-    lean = angle_between(run.frame.angle, turn)
+def _is_main(run: Run, turn: int, main: Frame) -> bool:
+    """Return whether a run has the page's main direction. ``main``: on the turned page."""
+    lean = angle_between(run.frame.angle - turn, main.angle)
     return lean < MAX_LEAN_OF_LINE and not run.frame.mirrored and not run.column
 
 
-def _known_frame(frame: Frame, known: dict[Frame, list[SourcedRun]]) -> Frame:
-    """Return the known frame of this direction; the frame itself if there is none."""
-    return next((other for other in known if other.is_near(frame, MAX_LEAN_OF_LINE)), frame)
-
-
-def _characters(group: Sequence[Line]) -> int:
-    return sum(len(line.text) for line in group)
-
-
-def _arranged(
-    frame: Frame, sourced_runs: Sequence[SourcedRun], turn: int, size: Size
-) -> tuple[Line, ...]:
-    """Return the lines of one direction, arranged as if it were upright, with their boxes on the turned page."""
-    boxes = [
-        frame.from_page(run.page_box) if run.frame != frame else run.box for run, _ in sourced_runs
-    ]
-    left, top = min(b.x0 for b in boxes), min(b.y0 for b in boxes)
-    segments = [
-        Segment(run.text, _moved(box, -left, -top), None, source=source)
-        for (run, source), box in zip(sourced_runs, boxes, strict=True)
-    ]
-    return tuple(
-        replace(line, box=turned(frame.to_page(_moved(line.box, left, top)), turn, size))
-        for line in arrange(segments)
+def main_frame(runs: Sequence[Run], turn: int) -> Frame:
+    """Return the frame of most of the text on the turned page: upright, or with its common slope."""
+    angles = sorted(
+        angle
+        for run in runs
+        if not run.frame.mirrored and not run.column
+        for angle in [(run.frame.angle - turn + 180) % 360 - 180] * len(run.glyphs)
+        if abs(angle) < MAX_LEAN_OF_MAIN
     )
+    lean = angles[len(angles) // 2] if angles else 0.0
+    return Frame(lean) if abs(lean) >= MIN_LEAN_OF_PAGE else UPRIGHT
 
 
-def _moved(box: Box, x: float, y: float) -> Box:
-    return Box(box.x0 + x, box.y0 + y, box.x1 + x, box.y1 + y)
+def _segment(run: Run, source: TextSource, turn: int, size: Size) -> Segment:
+    """Return a run as a segment of the turned page."""
+    corner = turned(Box(0, 0, 0, 0), turn, size)
+    frame = Frame((run.frame.angle - turn) % 360, run.frame.mirrored)
+    u, w = frame.point(corner.x0, corner.y0)
+    box = turned(run.page_box, turn, size)
+    return Segment(run.text, box, None, source=source, frame=frame, level=moved(run.box, u, w))
