@@ -18,6 +18,7 @@ import dataclasses
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from scanmend.correction.accents import repair_accents
 from scanmend.correction.alignment import Difference, differences
 from scanmend.correction.edit_evidence import EditEvidence
 from scanmend.correction.gate_rules import GateRules
@@ -50,16 +51,21 @@ def gate(
     proposals: Sequence[LineProposal | None],
     rules: GateRules,
     lexicon: Lexicon | None = None,
+    languages: Sequence[str] = (),
 ) -> Gated:
     """Return the lines of a page to publish, and every edit with the decision on it.
 
     ``proposals`` has one entry for each line, None where the model was not asked. ``lexicon`` is
-    consulted on edits whose margin is known.
+    consulted on edits whose margin is known. ``languages``: those of the page; without them, accents stay.
     """
     texts: list[str] = []
     edits: list[Edit] = []
     for line_index, (line, proposal) in enumerate(zip(lines, proposals, strict=True)):
-        decided = [] if line.exact else _LineGate(line_index, rules, lexicon).edits(line, proposal)
+        decided = (
+            []
+            if line.exact
+            else _LineGate(line_index, rules, lexicon, languages).edits(line, proposal)
+        )
         texts.append(apply(line.text, decided))
         edits += decided
     return Gated(tuple(texts), tuple(edits))
@@ -97,12 +103,14 @@ class _LineGate:
     line_index: int
     rules: GateRules
     lexicon: Lexicon | None
+    languages: Sequence[str] = ()
 
     def edits(self, line: Line, proposal: LineProposal | None) -> list[Edit]:
         """Return the repairs of a line and the edits of its proposal, from left to right."""
         repairs = [
             *repair_numbers(line.text, line.unsure),
             *repair_commas(line.text, line.unsure, self.lexicon),
+            *repair_accents(line.text, line.unsure, self.lexicon, self.languages),
         ]
         repaired = [
             Edit(self.line_index, r.start, r.before, r.after, True, r.rule) for r in repairs

@@ -69,8 +69,8 @@ def test_tiny_print_is_read_larger(tmp_path: Path, points: int) -> None:
         assert SequenceMatcher(None, line, published).ratio() > MIN_LIKENESS_OF_TINY_PRINT
 
 
-def test_lone_figures_of_a_table_are_read(tmp_path: Path) -> None:
-    quantities = ["1", "7", "1", "4", "1", "1", "7", "9", "2", "1"]
+def test_lone_figures_and_dashes_of_a_table_are_read(tmp_path: Path) -> None:
+    quantities = ["1", "7", "-", "4", "1", "-", "7", "9", "2", "1"]
 
     def draw_table(_: Image.Image, draw: ImageDraw.ImageDraw) -> None:
         for number, quantity in enumerate(quantities):

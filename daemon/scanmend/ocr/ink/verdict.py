@@ -35,6 +35,7 @@ MAX_FOUND_SCALE = (
     4.0  # reduction of the page, from which letters are huge, and drawings are found as lines
 )
 MAX_FOUND_HEIGHT, MIN_FOUND_WIDTH = 4.0, 0.4
+MAX_MERGED_AREA = 2.0  # of the box around two boxes, over their own areas
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,14 +172,17 @@ def merged(boxes: Sequence[Box]) -> tuple[Box, ...]:
 
 
 def _are_near(a: Box, b: Box) -> bool:
-    """Return whether two boxes are closer than the lower one is high."""
+    """Return whether two boxes are closer than the lower one is high, and fill most of the place around both."""
     reach = min(a.height, b.height)
-    return (
+    close = (
         a.x0 <= b.x1 + reach
         and b.x0 <= a.x1 + reach
         and a.y0 <= b.y1 + reach
         and b.y0 <= a.y1 + reach
     )
+    hull = _hull(a, b)
+    areas = a.width * a.height + b.width * b.height
+    return close and hull.width * hull.height <= MAX_MERGED_AREA * areas
 
 
 def _hull(a: Box, b: Box) -> Box:
