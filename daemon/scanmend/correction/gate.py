@@ -36,6 +36,7 @@ from scanmend.correction.protected import protected_spans
 from scanmend.correction.repairs import Repair, repair_commas, repair_numbers
 from scanmend.correction.rules import RuleName
 from scanmend.page import Edit, Line, LineProposal
+from scanmend.scripts import is_mostly_latin
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +75,19 @@ def gate(
 def needs_correction(line: Line, rules: GateRules, lexicon: Lexicon | None = None) -> bool:
     """Return whether to ask the model: the line has letters, and the engine is not sure of it.
 
-    With a ``lexicon``, and an engine that reports which characters it doubts, a word of the line
-    must also be in doubt. Text that a PDF draws is exact, and needs no correction.
+    A ``lexicon`` stands for the built-in model, which knows languages in Latin letters only. With it,
+    and an engine that reports which characters it doubts, a word of the line must also be in doubt.
+    Text that a PDF draws is exact, and needs no correction.
     """
     if line.exact or is_line_sure(line, rules):
         return False
     if len(line.text) > MAX_LINE_LENGTH or not any(c.isalpha() for c in line.text):
         return False
-    if lexicon is None or line.unsure is None:
+    if lexicon is None:
+        return True
+    if not is_mostly_latin(line.text):
+        return False
+    if line.unsure is None:
         return True
     return any(words_in_doubt(line.text, line.unsure, lexicon, line.doubts))
 
