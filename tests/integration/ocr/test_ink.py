@@ -16,6 +16,7 @@ from scanmend.page import Box, PageText
 from scanmend.workers.protocol import PageRequest
 
 MIN_LIKENESS_OF_TINY_PRINT = 0.93
+CASES = Path(__file__).resolve().parents[2] / "cases"
 A4_AT_200_DPI = (1654, 2339)
 PROSE = [f"Paragraph {number} of an ordinary letter to the customer" for number in range(12)]
 
@@ -163,3 +164,10 @@ def test_tiny_print_in_a_picture_beside_a_text_layer_is_read(tmp_path: Path) -> 
     assert reading.texts(read)[1] == "Stamped on arrival in Hamburg"
     for line, published in zip(terms, reading.texts(read)[2:], strict=True):
         assert SequenceMatcher(None, line, published).ratio() > MIN_LIKENESS_OF_TINY_PRINT
+
+
+def test_each_line_of_a_tall_receipt_is_published() -> None:
+    truth = (CASES / "tall-receipt.txt").read_text().splitlines()
+    read = page("rapidocr", CASES / "tall-receipt.png")
+    assert [text.split() for text in texts(read)] == [line.split() for line in truth]
+    assert read.unread == ()
