@@ -143,24 +143,26 @@ def _recognised(request: PageRequest, page: Rendered, clock: "_Clock") -> PageTe
     unturned = UprightPage(image, page.dpi)
     turned = upright(image, page.dpi, LineModels()) if request.rotate else unturned
     clock.lap("orient")
-    reading = _read_with_marks(engine, turned)
-    clock.lap("ocr")
-    if request.engine != "null":
-        reading = with_all_ink(engine, turned, reading)
-        clock.lap("ink")
+    reading = _read_with_marks(engine, turned, clock)
     whole_page = partial(arrange, rules=rules_of(turned.image), size=turned.image.size)
     lines = arrange_directions(reading.segments, arrange, whole_page)
     clock.lap("layout")
     return _page_text(request, turned, engine.info(), reading, lines, clock)
 
 
-def _read_with_marks(engine: Engine, page: UprightPage) -> Reading:
-    """Return what the engine reads on an upright page, with its tick boxes, and without rules read as characters."""
+def _read_with_marks(engine: Engine, page: UprightPage, clock: "_Clock") -> Reading:
+    """Return what the engine reads on an upright page, with its tick boxes, and without rules read as characters.
+
+    Ink that the engine overlooked is read again.
+    """
     info = engine.info()
     if info.name == "null":
         return engine.read(page)
     marked = without_marks(page, LineModels())
     reading = engine.read(marked.page)
+    clock.lap("ocr")
+    reading = with_all_ink(engine, marked.page, reading)
+    clock.lap("ink")
     segments = without_strays(reading.segments, page, info.languages)
     return dataclasses.replace(reading, segments=with_marks(segments, marked))
 

@@ -141,20 +141,27 @@ class _TurnedReader:
         if not proven:
             return
         frame = Frame(proven[0].angle)
-        areas = [_Area([f], frame, along=MAX_TURNED_WORD_GAP) for f in proven]
-        if len(proven) >= MIN_LINES_WITH_CELLS:
-            areas.append(_Area(proven, frame, along=CELL_MARGIN, between=CELL_MARGIN))
+        whole = [_Area(proven, frame, along=CELL_MARGIN, between=CELL_MARGIN)]
+        whole = whole if len(proven) >= MIN_LINES_WITH_CELLS else []
+        ends = [_Area([f], frame, along=MAX_TURNED_WORD_GAP) for f in proven]
+        short = [f for f in level if f not in group and f.slenderness < MIN_TILT_SLENDERNESS]
         cells = [
             f
-            for f in level
-            if f not in group
-            and f.slenderness < MIN_TILT_SLENDERNESS
-            and any(area.holds(f.quad) for area in areas)
+            for f in short
+            if (_lies_along(f, frame) and any(area.holds(f.quad) for area in ends))
+            or (_fits(f, frame) and any(area.holds(f.quad) for area in whole))
         ]
-        for f, line in zip(cells, self._along([(f, frame.angle) for f in cells]), strict=True):
+        lines = self._along([(f, frame.angle) for f in cells])
+        turned = [
+            (f, line)
+            for f, line in zip(cells, lines, strict=True)
+            if any(area.holds(f.quad) for area in whole)
+            or (line.confidence >= SURE_OF_TURNED and _alnum(line) >= MIN_TURNED_CHARACTERS)
+        ]
+        for f, line in turned:
             f.angle, f.line = frame.angle, line
-        if cells:
-            group += cells
+        if turned:
+            group += [f for f, _ in turned]
             self._turn_cells(group, level)
 
     def _turn_upside_down(self, level: list[_Found]) -> None:
@@ -275,6 +282,23 @@ def _may_be_lone(f: _Found) -> bool:
 
 def _is_short_and_steep(f: _Found) -> bool:
     return geometry.is_steep(f.axis) and f.slenderness >= MIN_STEEP_SLENDERNESS
+
+
+def _lies_along(f: _Found, frame: Frame) -> bool:
+    """Return whether a short line is longer in the direction of a frame than across it."""
+    is_steep = geometry.is_steep(f.axis)
+    return f.slenderness >= MIN_STEEP_SLENDERNESS and is_steep == _is_steep_frame(frame)
+
+
+def _fits(f: _Found, frame: Frame) -> bool:
+    """Return whether a short line may be a cell of a turned table: it is no word that runs across the frame."""
+    across = geometry.is_steep(f.axis) != _is_steep_frame(frame)
+    is_word = f.line is not None and _alnum(f.line) > 1
+    return not (across and is_word and f.slenderness >= MIN_STEEP_SLENDERNESS)
+
+
+def _is_steep_frame(frame: Frame) -> bool:
+    return abs(frame.angle % 180 - 90) < geometry.STEEP_DEGREES
 
 
 def _is_tilted(f: _Found) -> bool:

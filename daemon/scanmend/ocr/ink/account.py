@@ -7,8 +7,18 @@ from dataclasses import replace
 import numpy as np
 
 from scanmend.ocr.engines.base import Engine, Reading, Segment, UprightPage
-from scanmend.ocr.ink.layers import ink_layers
-from scanmend.ocr.ink.reread import LETTER_SHARE, Place, read_rows, read_tiles, with_replaced
+from scanmend.ocr.ink.dashes import lone_dashes
+from scanmend.ocr.ink.layers import InkLayer, ink_layers
+from scanmend.ocr.ink.reread import (
+    DASH_READINGS,
+    LETTER_SHARE,
+    Place,
+    meet,
+    read_dashes,
+    read_rows,
+    read_tiles,
+    with_replaced,
+)
 from scanmend.ocr.ink.rows import InkRow
 from scanmend.ocr.ink.shapes import MIN_INK_CONTRAST, Grey
 from scanmend.ocr.ink.verdict import LineContext, is_text_like, may_be_line, merged
@@ -63,8 +73,25 @@ def with_all_ink(
         if tiny_rows:
             segments += read_rows(engine, page, tiny_rows, context, deadline)
             rows = uncovered(segments)
+    segments = _with_dashes(engine, page, layers[0], segments)
     unread = [row.box for row in rows if is_text_like(row, unreadable)]
     return replace(reading, segments=tuple(segments), unread=merged([*reading.unread, *unread]))
+
+
+def _with_dashes(
+    engine: Engine, page: UprightPage, layer: InkLayer, segments: Sequence[Segment]
+) -> list[Segment]:
+    """Return the segments with the lone dashes of table cells, each at the height of the line beside it.
+
+    The detector's box of a dash is too low or too high to stand in the row.
+    """
+    others = [segment for segment in segments if segment.text not in DASH_READINGS]
+    dashes = read_dashes(engine, page, lone_dashes(layer, [s.box for s in others]))
+    places = [dash.box for dash in dashes]
+    replaced = [
+        s for s in segments if s.text in DASH_READINGS and any(meet(s.box, b) for b in places)
+    ]
+    return [s for s in segments if all(s is not other for other in replaced)] + dashes
 
 
 def holds_print(grey: Grey, covered: Sequence[Box]) -> bool:

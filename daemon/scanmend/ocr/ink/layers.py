@@ -23,6 +23,8 @@ LONG_RULE_PX = 60  # length from which a straight line is a rule and no part of 
 # in heights of a row: width of the strips around it that are free of other ink around text
 STRIP = 0.3
 # ink in a strip, as share of the ink in the row: in the emptier one of two opposite strips, and in the fuller one
+# width over height of a dash, and its width in pixels at most
+STROKE_SLENDERNESS, MAX_STROKE_PX = (1.5, 8.0), 50
 MAX_EMPTIER, MAX_FULLER = 0.3, 1.0
 
 
@@ -30,10 +32,12 @@ MAX_EMPTIER, MAX_FULLER = 0.3, 1.0
 class InkLayer:
     """Shapes that may be letters, in a copy of the page that is ``reduction`` times as small.
 
-    ``dark`` and ``light``: masks of its ink (0 or 255); None if it has no dark paper.
+    ``strokes``: flat shapes that may be dashes. ``dark`` and ``light``: masks of its ink (0 or 255); None if it has no
+    dark paper.
     """
 
     shapes: Shapes
+    strokes: Shapes
     dark: Grey
     light: Grey | None
     reduction: float
@@ -109,6 +113,19 @@ def _stands_free(row: InkRow, total: NDArray[Any]) -> bool:
     )
 
 
+def _stroke_like(shapes: Shapes) -> NDArray[np.bool_]:
+    """Return which shapes are dark, short and flat."""
+    slenderness = shapes.width / np.maximum(1, shapes.height)
+    lowest, highest = STROKE_SLENDERNESS
+    like: NDArray[np.bool_] = (
+        ~shapes.light
+        & (slenderness >= lowest)
+        & (slenderness <= highest)
+        & (shapes.width <= MAX_STROKE_PX)
+    )
+    return like
+
+
 def ink_layers(grey: Grey) -> list[InkLayer]:
     """Return the layer of the letters of a page, and that of the huge letters. ``grey``: (height, width) uint8."""
     reduction = 1.0
@@ -117,13 +134,15 @@ def ink_layers(grey: Grey) -> list[InkLayer]:
         grey = _reduced(grey, 2)
     dark, light = ink_of(grey)
     shapes = shapes_of(dark, light)
-    layers = [InkLayer(shapes.chosen(letter_like(shapes)), dark, light, reduction)]
+    strokes = shapes.chosen(_stroke_like(shapes))
+    layers = [InkLayer(shapes.chosen(letter_like(shapes)), strokes, dark, light, reduction)]
     if min(grey.shape) > HUGE_REDUCTION * MIN_HUGE_PX:
         dark, light = ink_of(_reduced(grey, HUGE_REDUCTION))
         shapes = shapes_of(dark, light)
         fill = shapes.area / np.maximum(1, shapes.width * shapes.height)
         huge = letter_like(shapes) & (shapes.height >= MIN_HUGE_PX) & (fill >= MIN_HUGE_FILL)
-        layers.append(InkLayer(shapes.chosen(huge), dark, light, reduction * HUGE_REDUCTION))
+        none = shapes.chosen(np.zeros(len(shapes), bool))
+        layers.append(InkLayer(shapes.chosen(huge), none, dark, light, reduction * HUGE_REDUCTION))
     return layers
 
 
