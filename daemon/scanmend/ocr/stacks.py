@@ -18,7 +18,7 @@ from scanmend.ocr.line_models import LineModels
 from scanmend.ocr.quads import axis_angle, crop_along, is_steep, slenderness, thickness
 from scanmend.ocr.rapidocr_internals import Pixels
 
-MIN_SLENDERNESS = 1.2  # height over width of a column that may be parted
+MIN_STACK_SLENDERNESS = 1.2  # height over width of a column that may be parted
 MIN_STACK_RATIO = 1.5  # height over that of the page's lines, of a line across that may be two
 MIN_CELLS = 2
 MIN_GAP_RATIO = (
@@ -34,7 +34,7 @@ SAME_CONFIDENCE = (
     0.03  # difference of two readings that are equally sure: a lone 0 reads well in any direction
 )
 PROBED_CELLS = 12  # that are recognised to find out
-CELL_MARGIN = 0.3  # of a cell's height: paper above and below it
+STACK_CELL_MARGIN = 0.3  # of a cell's height: paper above and below it
 
 
 def with_stacks_parted(models: LineModels, pixels: Pixels, quads: Sequence[Quad]) -> list[Quad]:
@@ -68,7 +68,7 @@ class _Kind(enum.Enum):
 def _may_be_stack(quad: Quad, usual: float) -> bool:
     """Return whether a line may be a stack, by its shape. ``usual``: height of the page's lines in pixels."""
     if is_steep(axis_angle(quad)):
-        return slenderness(quad) >= MIN_SLENDERNESS
+        return slenderness(quad) >= MIN_STACK_SLENDERNESS
     return thickness(quad) >= MIN_STACK_RATIO * usual
 
 
@@ -89,7 +89,7 @@ def _cells(pixels: Pixels, quad: Quad) -> list[Quad]:
     gaps = [after[0] - before[1] for before, after in itertools.pairwise(spans)]
     if even < MIN_EVEN_SHARE or float(np.median(gaps)) < MIN_GAP_RATIO * median:
         return []
-    margin = CELL_MARGIN * median
+    margin = STACK_CELL_MARGIN * median
     return [
         np.array(
             [
