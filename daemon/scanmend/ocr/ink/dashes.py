@@ -12,6 +12,9 @@ DASH_WIDTHS, MAX_DASH_THICKNESS = (0.1, 0.9), 0.25
 MIDDLE = 0.28, 0.72  # of the height of the line beside it, between which a dash lies
 # in heights of that line, beside and above a dash: paper around it; the next piece of a dashed rule is nearer
 CLEAR_BESIDE, CLEAR_ABOVE, NEXT_PIECE = 0.5, 0.2, 2.0
+# of the cells above and below: their distance, their width, and how far they stand from the dash by their left edge,
+# middle or right edge
+MAX_ROW_DISTANCE, MAX_CELL_WIDTH, MAX_OFFSET = 8.0, 6.0, 0.6
 MIN_COLUMN_LINES = 2  # lines in other rows that begin, end or lie where the dash is
 
 
@@ -48,7 +51,15 @@ def _cell(dash: Box, lines: "np.ndarray[tuple[int, int], np.dtype[np.float64]]")
         return None
     if dash.height > max(2.0, MAX_DASH_THICKNESS * size):
         return None
-    column = (x0 - size <= dash.x1) & (dash.x0 <= x1 + size) & ~beside & (x1 - x0 < 8 * size)
+    middle = (dash.x0 + dash.x1) / 2
+    offsets = np.abs(np.array([x0 - dash.x0, (x0 + x1) / 2 - middle, x1 - dash.x1])).min(axis=0)
+    distance = np.maximum(y0 - dash.y1, dash.y0 - y1)
+    column = (
+        (offsets <= MAX_OFFSET * size)
+        & (x1 - x0 <= MAX_CELL_WIDTH * size)
+        & (distance <= MAX_ROW_DISTANCE * size)
+        & ~beside
+    )
     if int(column.sum()) < MIN_COLUMN_LINES:
         return None
     return Box(dash.x0, float(y0[near]), dash.x1, float(y1[near]))
