@@ -20,6 +20,7 @@ from scanmend.ocr.long_lines import RecognisedLine
 from scanmend.ocr.neighbours import beside_group, groups_of_boxes
 from scanmend.ocr.rapidocr_internals import Pixels
 from scanmend.ocr.readability import LIMITS_OF_RAPIDOCR, FoundLine
+from scanmend.ocr.stacks import with_stacks_parted
 from scanmend.page import Box
 
 MIN_LINE_CONFIDENCE = 0.6  # below it, a line is noise, a picture or a stain
@@ -69,7 +70,8 @@ class _Found:
 
 def found_lines(models: LineModels, pixels: Pixels, quads: Sequence[Quad]) -> list[FoundLine]:
     """Return what was made of each line of an upright page at these quadrangles. ``pixels``: BGR."""
-    found = [_Found(q, geometry.axis_angle(q), geometry.slenderness(q)) for q in quads]
+    parted = with_stacks_parted(models, pixels, quads)
+    found = [_Found(q, geometry.axis_angle(q), geometry.slenderness(q)) for q in parted]
     steep = [f for f in found if geometry.is_steep(f.axis) and not _may_be_lone(f)]
     level = [f for f in found if not geometry.is_steep(f.axis) or _may_be_lone(f)]
     _TurnedReader(models, pixels).read(level, steep)
