@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from scanmend.ocr.detection import Quad
 from scanmend.ocr.line_models import LineModels
+from scanmend.ocr.pdf.coverage import share_covered
 from scanmend.ocr.quads import axis_angle, crop_along, is_steep, slenderness, thickness
 from scanmend.ocr.rapidocr_internals import Pixels
+from scanmend.page import Box
 
 MIN_STACK_SLENDERNESS = 1.2  # height over width of a column that may be parted
 MIN_STACK_RATIO = 1.5  # height over that of the page's lines, of a line across that may be two
@@ -33,6 +35,7 @@ MIN_CELL_CONFIDENCE = 0.9  # mean over the cells, from which a column is parted
 SAME_CONFIDENCE = (
     0.03  # difference of two readings that are equally sure: a lone 0 reads well in any direction
 )
+MAX_COVERED = 0.5  # share of a cell that other lines cover, from which it was found with its row
 PROBED_CELLS = 12  # that are recognised to find out
 STACK_CELL_MARGIN = 0.3  # of a cell's height: paper above and below it
 
@@ -51,10 +54,17 @@ def with_stacks_parted(models: LineModels, pixels: Pixels, quads: Sequence[Quad]
         for quad, cells in zip(quads, found, strict=True)
     ]
     parted = {_Kind.STACK, _Kind.EITHER} if _Kind.STACK in kinds else set()
-    lines: list[Quad] = []
-    for quad, cells, kind in zip(quads, found, kinds, strict=True):
-        lines += cells if kind in parted else [quad]
+    lines = [quad for quad, kind in zip(quads, kinds, strict=True) if kind not in parted]
+    others = [_bounds(quad) for quad in lines]
+    for cells, kind in zip(found, kinds, strict=True):
+        if kind in parted:
+            lines += [c for c in cells if share_covered(_bounds(c), others) < MAX_COVERED]
     return lines
+
+
+def _bounds(quad: Quad) -> Box:
+    (left, top), (right, bottom) = quad.min(axis=0).tolist(), quad.max(axis=0).tolist()
+    return Box(left, top, right, bottom)
 
 
 class _Kind(enum.Enum):

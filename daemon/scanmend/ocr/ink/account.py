@@ -1,5 +1,6 @@
 """Compare a page's ink with what was read, read again what no line covers, and name what then has no text."""
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,6 +25,7 @@ from scanmend.ocr.ink.shapes import MIN_INK_CONTRAST, Grey
 from scanmend.ocr.ink.verdict import LineContext, is_text_like, may_be_line, merged
 from scanmend.page import Box
 
+LOW_LINES = 3
 MAX_SECONDS = 40.0  # for reading again; what is left after that is unread
 # height of a line's box in pixels, up to which its print is so tiny that its words are easily lost
 TINY_LINE_PX = 11.0
@@ -39,7 +41,8 @@ def with_all_ink(
 
     ``covered``: other places that need no reading. Boxes are in pixels of the page's image.
     """
-    layers = ink_layers(np.asarray(page.image.convert("L")))
+    grey = np.asarray(page.image.convert("L"))
+    layers = ink_layers(grey, _low_line(reading.segments))
 
     def uncovered(segments: Sequence[Segment]) -> list[InkRow]:
         boxes = [*covered, *(segment.box for segment in segments)]
@@ -100,6 +103,12 @@ def holds_print(grey: Grey, covered: Sequence[Box]) -> bool:
         return False
     rows = (row for layer in ink_layers(grey) for row in layer.uncovered(covered))
     return any(is_text_like(row, ()) for row in rows)
+
+
+def _low_line(segments: Sequence[Segment]) -> float:
+    """Return the height in pixels that ``LOW_LINES`` lines of a page do not exceed; fewer are dust."""
+    heights = sorted(min(segment.box.width, segment.box.height) for segment in segments)
+    return heights[LOW_LINES - 1] if len(heights) >= LOW_LINES else math.inf
 
 
 def _is_tiny(segment: Segment) -> bool:

@@ -1,5 +1,6 @@
 """Find the letters of a page in two layers of its picture, and tell which of them no line covers."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,9 @@ from scanmend.ocr.ink.rows import InkRow, letter_like, rows_of_ink
 from scanmend.ocr.ink.shapes import Grey, Shapes, ink_of, shapes_of
 from scanmend.page import Box
 
-MAX_SEARCHED_PIXELS = 4_500_000  # a page of more is searched at half its size
+MAX_SEARCHED_PIXELS = 4_500_000  # a page of more is searched at half its size …
+MIN_HALVED_LINE_PX = 20.0  # … unless it has lines that are lower, as a screenshot with thumbnails,
+MAX_WHOLE_PIXELS = 12_000_000  # and no more pixels than that
 HUGE_REDUCTION = 8  # of the searched picture, in which huge letters are found
 MIN_HUGE_PX = 12  # height of a huge letter there; smaller ones are found in the searched picture
 MIN_HUGE_FILL = 0.08  # share of ink in the bounds of a huge letter; a frame has less
@@ -126,10 +129,14 @@ def _stroke_like(shapes: Shapes) -> NDArray[np.bool_]:
     return like
 
 
-def ink_layers(grey: Grey) -> list[InkLayer]:
-    """Return the layer of the letters of a page, and that of the huge letters. ``grey``: (height, width) uint8."""
+def ink_layers(grey: Grey, low_line: float = math.inf) -> list[InkLayer]:
+    """Return the layer of the letters of a page, and that of the huge letters. ``grey``: (height, width) uint8.
+
+    ``low_line``: height in pixels of the page's lower lines.
+    """
     reduction = 1.0
-    if grey.size > MAX_SEARCHED_PIXELS:
+    limit = MAX_SEARCHED_PIXELS if low_line >= MIN_HALVED_LINE_PX else MAX_WHOLE_PIXELS
+    if grey.size > limit:
         reduction = 2.0
         grey = _reduced(grey, 2)
     dark, light = ink_of(grey)
