@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from scanmend.ocr.engines.base import Engine, Reading, Segment, UprightPage
-from scanmend.ocr.ink.dashes import lone_dashes
+from scanmend.ocr.ink.dashes import dark_enough, lone_dashes
 from scanmend.ocr.ink.layers import InkLayer, ink_layers
 from scanmend.ocr.ink.reread import (
     DASH_READINGS,
@@ -89,7 +89,11 @@ def _with_dashes(
     The detector's box of a dash is too low or too high to stand in the row.
     """
     others = [segment for segment in segments if segment.text not in DASH_READINGS]
-    dashes = read_dashes(engine, page, lone_dashes(layer, [s.box for s in others]))
+    boxes = [s.box for s in others]
+    places = lone_dashes(layer, boxes)
+    if places:
+        places = dark_enough(np.asarray(page.image.convert("L")), places, boxes)
+    dashes = read_dashes(engine, page, places)
     places = [dash.box for dash in dashes]
     replaced = [
         s for s in segments if s.text in DASH_READINGS and any(meet(s.box, b) for b in places)

@@ -1,14 +1,18 @@
 """Find the lone dashes of a table's cells, which the detector misses or which its crop turns upright into a 1."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scanmend.ocr.ink.layers import InkLayer
 from scanmend.page import Box
 
 # in heights of the line beside a dash: its width, and its height at most
-DASH_WIDTHS, MAX_DASH_THICKNESS = (0.1, 0.9), 0.25
+DASH_WIDTHS, MAX_DASH_THICKNESS = (0.15, 0.9), 0.25
+MIN_DASH_CONTRAST = 0.6  # of the lines' median contrast; a crease of the paper has less
+MAX_CONTRAST_SAMPLES = 40  # lines whose contrast is measured
 MIDDLE = 0.28, 0.72  # of the height of the line beside it, between which a dash lies
 # in heights of that line, beside and above a dash: paper around it; the next piece of a dashed rule is nearer
 CLEAR_BESIDE, CLEAR_ABOVE, NEXT_PIECE = 0.5, 0.2, 2.0
@@ -78,3 +82,17 @@ def _is_alone(layer: InkLayer, place: Box, bounds: tuple[float, float, float, fl
     level = (strokes.top < bottom + 1) & (strokes.bottom > top - 1)
     gap = np.maximum(strokes.left - right, left - strokes.right)
     return not bool(np.any(level & (gap > 0) & (gap < NEXT_PIECE * size)))
+
+
+def dark_enough(grey: NDArray[Any], places: Sequence[Box], lines: Sequence[Box]) -> list[Box]:
+    """Return the places of dashes that are about as dark as the page's text. ``grey``: (height, width)."""
+    step = max(1, len(lines) // MAX_CONTRAST_SAMPLES)
+    of_lines = [_contrast(grey, line) for line in lines[::step]]
+    needed = MIN_DASH_CONTRAST * float(np.median(of_lines)) if of_lines else 0.0
+    return [place for place in places if _contrast(grey, place) >= needed]
+
+
+def _contrast(grey: NDArray[Any], box: Box) -> float:
+    """Return the difference of paper and ink in a part of the page, in grey levels."""
+    part = grey[int(box.y0) : int(box.y1) + 1, int(box.x0) : int(box.x1) + 1]
+    return float(np.percentile(part, 95) - np.percentile(part, 2)) if part.size else 0.0
