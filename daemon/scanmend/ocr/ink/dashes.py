@@ -10,7 +10,7 @@ from scanmend.ocr.ink.layers import InkLayer
 from scanmend.page import Box
 
 # in heights of the line beside a dash: its width, and its height at most
-DASH_WIDTHS, MAX_DASH_THICKNESS = (0.15, 0.9), 0.25
+DASH_WIDTHS, MAX_DASH_THICKNESS = (0.1, 0.9), 0.25
 MIN_DASH_CONTRAST = 0.6  # of the lines' median contrast; a crease of the paper has less
 MAX_CONTRAST_SAMPLES = 40  # lines whose contrast is measured
 MIDDLE = 0.28, 0.72  # of the height of the line beside it, between which a dash lies
