@@ -27,7 +27,8 @@ WHITE_PERCENTILE = 5
 # capitals that are words by themselves, in the languages of the recogniser
 LETTER_WORDS = frozenset("AEIOUYÀÁÈÉÍÓÚØÖÅ")
 
-_TORN_CAPITAL = re.compile(r"(?:^|(?<= ))[^\w\s]*([^\W\d_])(?= [^\W\d_])")
+# a letter with no letter or digit before it, and a space and a letter behind it
+_TORN_CAPITAL = re.compile(r"(?<![^\W_])([^\W\d_])(?= [^\W\d_])")
 
 
 def without_torn_capitals(line: RecognisedLine, crop: Pixels) -> RecognisedLine:

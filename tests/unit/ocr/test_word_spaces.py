@@ -37,6 +37,8 @@ def _drawn(parts: list[str], gaps: list[int]) -> tuple[RecognisedLine, Pixels]:
         (["C", "hildren", "of", "the", "S", "aar"], [LETTER, WORD, WORD, WORD, LETTER], "Children of the Saar"),
         (["C", "reek"], [LETTER], "Creek"),
         (["Very", "high", "(S", "ystolic)"], [WORD, WORD, LETTER], "Very high (Systolic)"),
+        (["its", "National-S", "cale", "plan"], [WORD, LETTER, WORD], "its National-Scale plan"),
+        (["see", "plan-B", "at", "once"], [WORD] * 3, "see plan-B at once"),
         (["A", "rnold", "and", "his", "men"], [LETTER, WORD, WORD, WORD], "Arnold and his men"),
         (["A", "blind", "man", "and", "I", "saw"], [WORD] * 5, "A blind man and I saw"),
         (["A", "man"], [WORD], "A man"),
