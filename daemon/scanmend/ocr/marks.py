@@ -34,6 +34,9 @@ _BESIDE_HAN = (HAN, "HIRAGANA", "KATAKANA")
 SURE_OF_LETTER = (
     0.9  # confidence of a letter or a digit, so that a square or what stands in it is no mark
 )
+SMALL_SIDE_PX = 16  # side of a square that may be a letter of a word
+SURE_OF_WORD = 0.8  # confidence of this word; a table's rule may be read as a part of it
+WORD_REACH = 3.0  # in sides, left and right of it, in which the word is read
 TICK_LETTERS = frozenset(
     "XxVvYyKkJjWwNMZz"
 )  # a tick, a cross or a scribble may be read as one of these
@@ -170,7 +173,7 @@ def _hold_text(grey: NDArray[np.uint8], marks: Sequence[TickBox], models: LineMo
     )
     verdicts = []
     for mark, whole in zip(marks, wholes, strict=True):
-        is_text = _is_sure_text(whole.text, whole.confidence)
+        is_text = _is_sure_text(whole.text, whole.confidence) or _is_in_word(grey, mark, models)
         if _is_han(whole.text):
             is_text = any(_is_han(line.text) for line in models.recognise(_beside(grey, mark)))
         if mark.ticked:
@@ -181,6 +184,26 @@ def _hold_text(grey: NDArray[np.uint8], marks: Sequence[TickBox], models: LineMo
                 is_text |= _is_sure_text(line.text, line.confidence)
         verdicts.append(is_text)
     return verdicts
+
+
+def _is_in_word(grey: NDArray[np.uint8], mark: TickBox, models: LineModels) -> bool:
+    """Return whether a small square is a letter of a word: a typewriter's P looks like one."""
+    box = mark.box
+    if box.width >= SMALL_SIDE_PX:
+        return False
+    reach, pad = round(WORD_REACH * box.width), round(box.height / 3)
+    left = max(0, round(box.x0) - reach)
+    strip = grey[max(0, round(box.y0) - pad) : round(box.y1) + pad, left : round(box.x1) + reach]
+    (line,) = models.recognise([as_bgr(Image.fromarray(strip))])
+    middle = ((box.x0 + box.x1) / 2 - left) / strip.shape[1]
+    offsets = [at for at, character in enumerate(line.text) if character != " "]
+    if line.confidence < SURE_OF_WORD or not offsets or len(line.places) != len(offsets):
+        return False
+    nearest = min(range(len(offsets)), key=lambda n: abs(line.places[n] - middle))
+    at = offsets[nearest]
+    if not line.text[at].isalpha():
+        return False
+    return any(c.isalpha() for c in line.text[max(0, at - 1) : at] + line.text[at + 1 : at + 2])
 
 
 def _is_han(text: str) -> bool:

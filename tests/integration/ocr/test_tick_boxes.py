@@ -175,3 +175,19 @@ def test_what_only_looks_like_a_tick_box_is_none(
 
     assert "☐" not in text
     assert "☒" not in text
+
+
+MONO = Path("/usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf")
+
+
+@pytest.mark.skipif(not MONO.exists(), reason="needs DejaVu Sans Mono")
+def test_a_letter_of_a_word_in_a_narrow_cell_is_no_tick_box(rapid: Rapid) -> None:
+    image = Image.new("L", (1240, 900), 255)
+    draw = ImageDraw.Draw(image)
+    font = ImageFont.truetype(str(MONO), 22)
+    for row in range(10):
+        y = 100 + 40 * row
+        draw.rectangle([78, y, 700, y + 40], outline=0)
+        draw.text((82, y + 8), "Printer ink Poster Paper", 0, font)
+
+    assert _lines(rapid, image) == ["Printer ink Poster Paper"] * 10
