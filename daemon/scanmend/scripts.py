@@ -90,6 +90,18 @@ def mixes_scripts(text: str) -> bool:
     )
 
 
+def is_mostly_latin(text: str) -> bool:
+    """Return whether at least half of a text's letters are Latin.
+
+    >>> is_mostly_latin("Total 12.50"), is_mostly_latin("Итого 845,30 руб."), is_mostly_latin("α = 0.5 mm")
+    (True, False, True)
+    """
+    if text.isascii():
+        return True
+    scripts = [script for c in text if (script := script_of(c)) != COMMON]
+    return 2 * scripts.count(LATIN) >= len(scripts)
+
+
 @functools.lru_cache(4096)
 def _script(character: str) -> str:
     if not character.isalpha():

@@ -19,6 +19,7 @@ import psutil
 from PIL import Image
 
 import tinygguf
+from chat_server import HTML, Answer, ChatServer, line_of, refused, said
 from faults.ledger import Dropped, Ledger
 from hostile.made import encoded
 from programs import Writer, running_writer
@@ -283,6 +284,57 @@ def take_permission(run: Run, folder: Path) -> None:
     run.wait_for_progress(2)
 
 
+# Without any capability, root's process is like any user's: other users' files are closed to it.
+POWERLESS = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
+OTHER_USER = 65534  # nobody
+
+
+def give_to_another_user(run: Run, times: int = 8) -> int:
+    """Drop the files in portions. After each, give files and sub-folders to another user for a while.
+
+    Kill the daemon now and then. Return how often it died.
+    """
+    kills = 0
+    for part in portions(run.ledger.dropped, times):
+        run.drop(part)
+        taken = [path for path in _some_paths(run) if _take(path, run.rng.choice((0o600, 0o700)))]
+        kills += _pause(run)
+        _hold(run, 2)
+        for path in taken:
+            _give_back(path)
+    return kills
+
+
+def portions(documents: Sequence[Dropped], count: int) -> list[Sequence[Dropped]]:
+    """Return the documents in ``count`` portions."""
+    return [documents[number::count] for number in range(count)]
+
+
+def _some_paths(run: Run) -> list[Path]:
+    tree = run.tree
+    files = [path for path in tree.inbox.rglob("*") if ".scanmend" not in path.parts]
+    folders = [
+        path for top in (tree.outbox, tree.archive) for path in top.rglob("*") if path.is_dir()
+    ]
+    some = run.rng.sample(files, min(12, len(files)))
+    return some + run.rng.sample(folders, min(2, len(folders)))
+
+
+def _take(path: Path, mode: int) -> bool:
+    """Close a file or folder to the daemon; return whether it is still there."""
+    with contextlib.suppress(FileNotFoundError):
+        path.chmod(mode)
+        os.chown(path, OTHER_USER, OTHER_USER)
+        return True
+    return False
+
+
+def _give_back(path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.chown(path, 0, 0)
+        path.chmod(0o755)
+
+
 def replace_inbox(run: Run) -> None:
     """Replace the inbox by another folder for some seconds, then move the files of the old one back one by one."""
     inbox = run.tree.inbox
@@ -295,6 +347,60 @@ def replace_inbox(run: Run) -> None:
         run.ledger.put_back.add(str(path.relative_to(old)))
         target.parent.mkdir(parents=True, exist_ok=True)
         path.rename(target)
+
+
+# model servers ------------------------------------------------------------------------------------
+
+SERVER_MOODS = (
+    "well",
+    "400",
+    "413",
+    "500",
+    "503",
+    "null",
+    "empty",
+    "thoughts",
+    "cut",
+    "html",
+    "away",
+)
+
+
+def odd_server(run: Run, server: ChatServer) -> None:
+    """Drop the files in portions, and let the model server answer each portion oddly, in another way.
+
+    Kill the daemon after each: one that lives on asks an odd server again only after minutes.
+    """
+    moods = run.rng.sample(SERVER_MOODS, len(SERVER_MOODS))
+    for mood, part in zip(moods, portions(run.ledger.dropped, len(moods)), strict=True):
+        _set_mood(server, mood)
+        before = run.progress()
+        run.drop(part)
+        _hold(run, 3)
+        if mood != "503":  # then the pages wait for the server
+            run.wait_for_progress(before + 1 - run.progress())
+        assert run.process is not None
+        run.process.kill()
+        run.process.wait()
+        run.keep_alive()
+    _set_mood(server, "well")
+
+
+def _set_mood(server: ChatServer, mood: str) -> None:
+    server.models = Answer(body={"data": None if mood == "null" else [{"id": "chatty"}]})
+    server.loading_until = time.monotonic() + 600 if mood == "503" else 0.0
+    server.base = "/elsewhere" if mood == "away" else "/v1"
+    odd = {
+        "400": refused(400, "too long"),
+        "413": refused(413, "too big"),
+        "500": refused(500, "a template"),
+        "empty": said(""),
+        "thoughts": said("", reasoning_content="hm"),
+        "cut": Answer(body=said("x").body, cut=True),
+        "html": Answer(body=HTML),
+    }
+    answer = odd.get(mood)
+    server.chat = lambda request: answer or said(line_of(request))
 
 
 # limits of the machine ----------------------------------------------------------------------------

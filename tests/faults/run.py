@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from chat_server import chat_server
 from faults import faults
 from faults.faults import SETTINGS, Run
 from faults.ledger import Ledger, documents
@@ -108,6 +109,43 @@ def permissions(plan: Plan, tree: Tree) -> tuple[list[str], str]:
     return run.finish(), f"{run.starts} starts"
 
 
+def another_user(plan: Plan, tree: Tree) -> tuple[list[str], str]:
+    """Close files and sub-folders to the daemon for a while, as another user's are, and kill it meanwhile."""
+    run = plan.run(tree)
+    run.before = faults.POWERLESS
+    run.ready()
+    kills = faults.give_to_another_user(run)
+    return run.finish(), f"{kills} kills; {run.starts} starts"
+
+
+def full_subfolder(plan: Plan, tree: Tree) -> tuple[list[str], str]:
+    """Let one sub-folder of the outbox be a full disk of its own for a while; all other results must come out."""
+    with faults.small_disk(tree.outbox / "letters", "1m") as disk:
+        run = plan.run(tree)
+        run.ready()
+        ballast = faults.fill(disk)
+        run.drop(plan.ledger.dropped)
+        inside = sum(d.name.startswith("letters/") and d.good for d in plan.ledger.dropped)
+        run.wait_for_progress(len(plan.ledger.dropped) - inside)
+        ballast.unlink()
+        return run.finish(), f"{inside} results on the full disk; {run.starts} starts"
+
+
+def odd_server(plan: Plan, tree: Tree) -> tuple[list[str], str]:
+    """Correct by a server that refuses, loads, lists no model, answers nothing or breaks off."""
+    with chat_server() as server:
+        llm = (
+            f"llm: {{backend: openai, base_url: '{server.address}/v1', on_unavailable: publish}}\n"
+        )
+        lines = tree.config.read_text().splitlines(keepends=True)
+        kept = [line for line in lines if not line.startswith("llm:")]
+        tree.config.write_text("".join([*kept, llm]))
+        run = plan.run(tree)
+        run.ready()
+        faults.odd_server(run, server)
+        return run.finish(), f"{len(server.paths)} requests; {run.starts} starts"
+
+
 def inbox_replaced(plan: Plan, tree: Tree) -> tuple[list[str], str]:
     """Replace the inbox by another folder, and bring the files back one by one."""
     run = plan.run(tree)
@@ -192,6 +230,9 @@ FAULTS: dict[str, Fault] = {
     "errors-archive": errors("archive", "EROFS", "EIO"),
     "held-open": held_open,
     "reopened": reopened,
+    "full-subfolder": full_subfolder,
+    "odd-server": odd_server,
+    "another-user": another_user,
     "permissions": permissions,
     "inbox-replaced": inbox_replaced,
     "clock": clock,

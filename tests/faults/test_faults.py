@@ -8,7 +8,7 @@ from faults.ledger import Ledger
 from faults.run import FAULTS, impossible, one, undisturbed
 
 WHY_NOT = impossible()
-KILLS = 20
+KILLS = 8
 pytestmark = [
     pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT)),
     pytest.mark.slow,

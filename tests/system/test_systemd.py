@@ -129,6 +129,21 @@ def test_the_daemon_has_one_capability_and_its_children_have_none(service: Conta
     _published(service, "capable")
 
 
+def test_a_file_that_a_program_of_another_user_writes_waits(service: Container) -> None:
+    """Let a program of root hold the file; the daemon runs as another user, with CAP_LEASE."""
+    held = f"/{STATE}/inbox/held.png"
+    hold = f"(exec 3>>{held}; exec sleep 4321) >/dev/null 2>&1 & until [ -e {held} ]; do sleep 0.1; done"
+    service.run("sh", "-c", hold)
+    (service.root / held[1:]).write_bytes(encoded("png"))
+    command = (PROGRAM, "--config", "/etc/scanmend/scanmend.yaml", "status")
+    waits = "held.png: still open for writing by another program, since"
+    _eventually(lambda: waits in service.run(*command, check=False).stdout, service)
+
+    service.run("pkill", "-f", "sleep 4321")
+
+    _published(service, "held")
+
+
 @pytest.mark.parametrize("victim", ["main", "children"])
 def test_a_kill_9_loses_nothing(service: Container, victim: str) -> None:
     stem = f"killed-{victim}"

@@ -5,9 +5,10 @@ import itertools
 
 import pytest
 
-from gating import gate_line
+from gating import RULES, gate_line, line
 from lexicons import lexicon
 from scanmend import scripts
+from scanmend.correction.gate import needs_correction
 from scanmend.scripts import exchanges_scripts, look_alike, mixes_scripts, script_of
 
 # a letter of each script that has no likeness in any of the others, and a word around it
@@ -82,3 +83,13 @@ def test_letters_change_within_their_script() -> None:
     assert not exchanges_scripts("вада", "вода")
     assert not exchanges_scripts("modem", "modern")
     assert not exchanges_scripts("Аррle", "Apple")
+
+
+def test_the_built_in_model_is_not_asked_about_other_scripts() -> None:
+    words = lexicon(total=12)
+
+    assert needs_correction(line("Totai due"), RULES, words)
+    assert needs_correction(line("Größe 12 µm"), RULES, words)
+    assert not needs_correction(line("Итого к оплате 845,30 руб."), RULES, words)
+    assert not needs_correction(line("סכום לתשלום 1250"), RULES, words)
+    assert needs_correction(line("Итого к оплате"), RULES)  # a large model may know it

@@ -5,16 +5,17 @@ import enum
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scanmend import extras
 from scanmend.backends import gpu
 from scanmend.backends.gguf_files import ModelFile, builtin, files
 from scanmend.backends.llm_children import llm_child
+from scanmend.backends.llm_process import ModelProcess
 from scanmend.backends.ocr_engines import choose, probe
 from scanmend.cli.arguments import Commands, add_command, load_config
 from scanmend.config.keys import keys_of
-from scanmend.config.settings import BUILTIN, FoldersSettings, Settings
+from scanmend.config.settings import BUILTIN, FoldersSettings, LlmSettings, Settings
 from scanmend.correction.lexicon import shipped
 from scanmend.errors import MachineError, ScanmendError
 from scanmend.store.lock import running
@@ -23,6 +24,7 @@ from scanmend.telemetry import log
 from scanmend.workers.protocol import DeviceRequest, ListingRequest
 from scanmend.workers.sandbox import Sandbox, find_gaps
 
+SERVER_CHECK_SECONDS = 15.0  # for which a server that is loading its model is waited for
 HUB_CHECK_SECONDS = 60.0  # in which the Hub must list a repository
 GPU_CHECK_SECONDS = 60.0  # in which a model's process must say whether it finds the GPU
 MIN_FREE_BYTES = 500 * 10**6  # on the file system of each folder
@@ -160,7 +162,7 @@ def _models(settings: Settings) -> Iterator[Finding]:
         yield Finding("model", Verdict.NOTE, what, extras.remedy("llm"))
         return
     if llm.backend == "openai":
-        yield Finding("model", Verdict.OK, f"llm.backend is openai: {llm.base_url}")
+        yield _server(llm)
         return
     found = files(directory)
     if llm.effective_model == BUILTIN or (llm.effective_model is None and not found):
@@ -173,6 +175,21 @@ def _models(settings: Settings) -> Iterator[Finding]:
         if llm.auto_download:
             remedy = _planned_download(settings)
         yield Finding("model", Verdict.NOTE, f"no .gguf file in {directory}", remedy)
+
+
+def _server(llm: LlmSettings) -> Finding:
+    """Connect to the server, and say which model would be asked."""
+    said: list[str] = []
+    patience = min(llm.load_timeout, SERVER_CHECK_SECONDS)
+    process = ModelProcess(replace(llm, load_timeout=patience), "", said.append)
+    try:
+        info = process.load(llm.base_url, lambda: False)
+    except ScanmendError as error:
+        return Finding("model", Verdict.BAD, error.what, error.remedy)
+    finally:
+        process.end()
+    what = f"llm.backend is openai: {llm.base_url} has {info.name}"
+    return Finding("model", Verdict.OK, what, "; ".join(said))
 
 
 def _builtin() -> Finding:

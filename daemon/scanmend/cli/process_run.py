@@ -11,7 +11,7 @@ from dataclasses import replace
 from scanmend.backends.llm_state import ModelState
 from scanmend.cli import progress
 from scanmend.document import ACTIVE, Document, FactKey, State
-from scanmend.errors import Damaged, MachineError, by_code, show
+from scanmend.errors import Damaged, FolderGone, MachineError, by_code, show
 from scanmend.intake.events import Events, InWorkElsewhere, NotReady
 from scanmend.pipeline.context import Context
 from scanmend.pipeline.folders import Roots
@@ -58,7 +58,7 @@ def run_pipeline(context: Context, names: Sequence[str]) -> int:
         hurry = bool(sys.exc_info()[0]) or run.is_stalled
         pipeline.close(0.0 if hurry else settings.grace)
         journal.close()
-    exit_code = _report(documents, run.refusals)
+    exit_code = _report(documents, run.refusals, settings.folders.inbox)
     if stall:
         raise stall
     return exit_code
@@ -135,8 +135,8 @@ def _draw_progress(
     progress.draw(finished_pages, pages, f"{files_text}page {page} of {pages}{left}")
 
 
-def _report(documents: Sequence[Document], refusals: Sequence[str]) -> int:
-    """Print the result of each document; return the exit code."""
+def _report(documents: Sequence[Document], refusals: Sequence[str], folder: str) -> int:
+    """Print the result of each document; return the exit code. ``folder``: that of the files."""
     exit_code = Damaged.exit_code if refusals else 0
     for reason in refusals:
         print(f"scanmend: {reason}", file=sys.stderr)
@@ -149,6 +149,9 @@ def _report(documents: Sequence[Document], refusals: Sequence[str]) -> int:
             )
             with contextlib.suppress(BrokenPipeError):  # nobody reads it; the other files go on
                 print(f"{document.name}: {text.decode()}")
+        elif document.state == State.GONE and not os.path.isdir(folder):
+            print(f"scanmend: {document.name}: its folder {folder} is gone", file=sys.stderr)
+            exit_code = FolderGone.exit_code
         else:
             print(f"scanmend: {document.reason}", file=sys.stderr)
             is_machines = isinstance(by_code(document.outcome, ""), MachineError)

@@ -1,5 +1,6 @@
 """Set keys in a configuration file, and leave every other character of it as it is: comments, order, blank lines."""
 
+import contextlib
 import json
 import os
 import stat
@@ -22,25 +23,12 @@ def set_keys(path: str, section: str, values: Mapping[str, str | bool | None]) -
     if it can't be read or written, or if the result would be wrong.
     """
     path = os.path.realpath(path)
-    temporary = f"{path}.new"
     try:
         with open(path, encoding="utf-8") as file:
             text = file.read()
         for name, value in values.items():
             text = _with_key(text, section, name, json.dumps(value, ensure_ascii=False))
-        status = os.stat(path)
-        with open(temporary, "w", encoding="utf-8") as file:
-            os.fchmod(file.fileno(), stat.S_IMODE(status.st_mode))
-            os.fchown(file.fileno(), status.st_uid, status.st_gid)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            load_settings(temporary)
-            os.replace(temporary, path)
-        finally:
-            if os.path.exists(temporary):
-                os.unlink(temporary)
+        _replace(path, text)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = getattr(error, "strerror", None) or error
         lines = "\n".join(f"  {name}: {json.dumps(value)}" for name, value in values.items())
@@ -49,6 +37,24 @@ def set_keys(path: str, section: str, values: Mapping[str, str | bool | None]) -
             what, f"run this as the file's owner, or write it there:\n{section}:\n{lines}"
         ) from None
     return load_settings(path)
+
+
+def _replace(path: str, text: str) -> None:
+    """Replace a configuration file at once, if the new text is valid. Raises OSError or ConfigError."""
+    temporary = f"{path}.new"
+    status = os.stat(path)
+    try:
+        with open(temporary, "w", encoding="utf-8") as file:
+            os.fchmod(file.fileno(), stat.S_IMODE(status.st_mode))
+            os.fchown(file.fileno(), status.st_uid, status.st_gid)
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        load_settings(temporary)
+        os.replace(temporary, path)
+    finally:  # no half-written copy stays, as of a full disk
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
 
 
 def _with_key(text: str, section: str, name: str, value: str) -> str:

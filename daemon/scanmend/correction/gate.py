@@ -18,6 +18,7 @@ import dataclasses
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from scanmend.correction.accents import repair_accents
 from scanmend.correction.alignment import Difference, differences
 from scanmend.correction.edit_evidence import EditEvidence
 from scanmend.correction.gate_rules import GateRules
@@ -35,6 +36,7 @@ from scanmend.correction.protected import protected_spans
 from scanmend.correction.repairs import Repair, repair_commas, repair_numbers
 from scanmend.correction.rules import RuleName
 from scanmend.page import Edit, Line, LineProposal
+from scanmend.scripts import is_mostly_latin
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +52,21 @@ def gate(
     proposals: Sequence[LineProposal | None],
     rules: GateRules,
     lexicon: Lexicon | None = None,
+    languages: Sequence[str] = (),
 ) -> Gated:
     """Return the lines of a page to publish, and every edit with the decision on it.
 
     ``proposals`` has one entry for each line, None where the model was not asked. ``lexicon`` is
-    consulted on edits whose margin is known.
+    consulted on edits whose margin is known. ``languages``: those of the page; without them, accents stay.
     """
     texts: list[str] = []
     edits: list[Edit] = []
     for line_index, (line, proposal) in enumerate(zip(lines, proposals, strict=True)):
-        decided = [] if line.exact else _LineGate(line_index, rules, lexicon).edits(line, proposal)
+        decided = (
+            []
+            if line.exact
+            else _LineGate(line_index, rules, lexicon, languages).edits(line, proposal)
+        )
         texts.append(apply(line.text, decided))
         edits += decided
     return Gated(tuple(texts), tuple(edits))
@@ -68,14 +75,19 @@ def gate(
 def needs_correction(line: Line, rules: GateRules, lexicon: Lexicon | None = None) -> bool:
     """Return whether to ask the model: the line has letters, and the engine is not sure of it.
 
-    With a ``lexicon``, and an engine that reports which characters it doubts, a word of the line
-    must also be in doubt. Text that a PDF draws is exact, and needs no correction.
+    A ``lexicon`` stands for the built-in model, which knows languages in Latin letters only. With it,
+    and an engine that reports which characters it doubts, a word of the line must also be in doubt.
+    Text that a PDF draws is exact, and needs no correction.
     """
     if line.exact or is_line_sure(line, rules):
         return False
     if len(line.text) > MAX_LINE_LENGTH or not any(c.isalpha() for c in line.text):
         return False
-    if lexicon is None or line.unsure is None:
+    if lexicon is None:
+        return True
+    if not is_mostly_latin(line.text):
+        return False
+    if line.unsure is None:
         return True
     return any(words_in_doubt(line.text, line.unsure, lexicon, line.doubts))
 
@@ -97,12 +109,14 @@ class _LineGate:
     line_index: int
     rules: GateRules
     lexicon: Lexicon | None
+    languages: Sequence[str] = ()
 
     def edits(self, line: Line, proposal: LineProposal | None) -> list[Edit]:
         """Return the repairs of a line and the edits of its proposal, from left to right."""
         repairs = [
             *repair_numbers(line.text, line.unsure),
             *repair_commas(line.text, line.unsure, self.lexicon),
+            *repair_accents(line.text, line.unsure, self.lexicon, self.languages),
         ]
         repaired = [
             Edit(self.line_index, r.start, r.before, r.after, True, r.rule) for r in repairs

@@ -33,7 +33,7 @@ def gated_result(
     ``proposals`` has one entry for each line, None where the model was not asked. The result lacks
     the engine's character alternatives, which nothing needs after the gate.
     """
-    gated = gate(page.lines, proposals, rules, shipped())
+    gated = gate(page.lines, proposals, rules, shipped(), page.engine.languages)
     return PageResult(
         replace(page, lines=tuple(replace(line, doubts=None) for line in page.lines)),
         gated.lines,

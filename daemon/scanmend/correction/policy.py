@@ -8,6 +8,7 @@ CONTRIBUTING.md lists the other steps.
 from collections.abc import Iterator
 from typing import Any
 
+from scanmend.correction.accents import ACCENT_SPECKS
 from scanmend.correction.edit_evidence import (
     COLUMN_GAP_SPACES,
     MARGIN_FACTORS,
@@ -293,7 +294,7 @@ SECOND_PASS: Stage[SecondPassEvidence] = Stage(
 
 EDIT_STAGES = (UNTOUCHABLE, PLAUSIBILITY, CERTAINTY)
 STAGES: tuple[Stage[Any], ...] = (
-    *(IBANS, CARDS, ARTICLES, OTHER_NUMBERS, COMMAS),
+    *(IBANS, CARDS, ARTICLES, OTHER_NUMBERS, COMMAS, ACCENT_SPECKS),
     PROPOSAL,
     *EDIT_STAGES,
     ACCEPTANCE,

@@ -23,6 +23,7 @@ class RuleName(enum.StrEnum):
     REPAIR_DATE = "repair-date"
     REPAIR_DOSE = "repair-dose"
     REPAIR_COMMA = "repair-comma"
+    REPAIR_ACCENT = "repair-accent"
     UNSAFE_CHARACTERS = "unsafe-characters"
     LENGTH = "length"
     SURE_LINE = "sure-line"

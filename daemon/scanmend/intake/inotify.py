@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import warnings
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers.inotify import InotifyObserver
@@ -31,6 +32,8 @@ def shorten_rename_pairing() -> None:
 def observe(root: bytes, events: Events) -> Observer:
     """Start and return an observer of the folder and all below it. Raise OSError when a kernel limit forbids it."""
     shorten_rename_pairing()
+    # watchdog gives all folders that it may not watch the number -1, and warns of each one after the first
+    warnings.filterwarnings("ignore", "Callback with id .* already exists", RuntimeWarning)
     # with full events, a rename from outside into the inbox is reported as a rename
     observer = InotifyObserver(generate_full_events=True)
     try:

@@ -31,11 +31,12 @@ class OverLimit:
 
 
 def inspect(
-    inbox: Inbox, snapshot: FileSnapshot, max_bytes: float
+    inbox: Inbox, snapshot: FileSnapshot, max_bytes: float, *, waits_for_writers: bool = True
 ) -> Claimable | OverLimit | NotReady:
     """Read the file and return whether it can be claimed. Raise as ``Inbox.snapshot``.
 
-    ``max_bytes``: size up to which a file is read.
+    ``max_bytes``: size up to which a file is read. ``waits_for_writers``: a file that a program holds open for writing is
+    not ready.
     """
     path = snapshot.path
     if inbox.snapshot(path) is None:  # gone, or behind a folder that became a link
@@ -48,7 +49,12 @@ def inspect(
         return NotReady(path, f"can't be opened: {error.strerror}", RetryOn.REACH)
     with open(fd, "rb") as file:
         try:
-            return _inspect_open(inbox, snapshot, file, max_bytes)
+            if waits_for_writers and _is_held_open(inbox, snapshot, file):
+                return _held_open(snapshot, file, max_bytes)
+            found = _inspect_open(inbox, snapshot, file, max_bytes)
+            if waits_for_writers and _is_held_open(inbox, snapshot, file):
+                return NotReady(path, STILL_OPEN, RetryOn.CLOSE)
+            return found
         except OSError as error:
             return NotReady(path, f"can't be read: {error.strerror}", RetryOn.REACH)
 
@@ -59,14 +65,9 @@ def _inspect_open(
     path = snapshot.path
     if not _is_same(file, snapshot):
         return NotReady(path, "still changing")
-    verdict = is_complete(file, snapshot.size) if snapshot.size <= max_bytes else Unknown()
-    if _is_held_open(inbox, snapshot, file):
-        reason = STILL_OPEN
-        if isinstance(verdict, Incomplete | PossiblyIncomplete):
-            reason = f"{STILL_OPEN}; incomplete: {verdict.why}"
-        return NotReady(path, reason, RetryOn.CLOSE)
     found: Claimable | OverLimit = OverLimit()
     if snapshot.size <= max_bytes:
+        verdict = is_complete(file, snapshot.size)
         match verdict:
             case Incomplete(why):
                 return NotReady(path, f"incomplete: {why}")
@@ -78,9 +79,16 @@ def _inspect_open(
     unchanged = inbox.snapshot(path)
     if unchanged is None or unchanged.identity != snapshot.identity or not _is_same(file, snapshot):
         return NotReady(path, "changed while it was read")
-    if _is_held_open(inbox, snapshot, file):
-        return NotReady(path, STILL_OPEN, RetryOn.CLOSE)
     return found
+
+
+def _held_open(snapshot: FileSnapshot, file: BufferedReader, max_bytes: float) -> NotReady:
+    """Return that the file waits for its writer, and what is missing so far."""
+    verdict = is_complete(file, snapshot.size) if snapshot.size <= max_bytes else Unknown()
+    reason = STILL_OPEN
+    if isinstance(verdict, Incomplete | PossiblyIncomplete):
+        reason = f"{STILL_OPEN}; incomplete: {verdict.why}"
+    return NotReady(snapshot.path, reason, RetryOn.CLOSE)
 
 
 def _is_held_open(inbox: Inbox, snapshot: FileSnapshot, file: BufferedReader) -> bool:

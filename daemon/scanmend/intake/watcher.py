@@ -73,6 +73,7 @@ class Watcher:
         self._scan: Iterator[None] | None = None  # the scan under way
         self._scan_wanted = True
         self._next_scan = 0.0  # monotonic, as all times here
+        self._scan_began = 0.0  # the last one
         self._away_checks = 0  # checks in a row at which the inbox could not be trusted
         self._check_at = 0.0
         self.begun = threading.Event()  # the first scan has begun, or the inbox is known to be away
@@ -179,6 +180,7 @@ class Watcher:
 
     def _begin_scan(self, now: float) -> None:
         hurry, self._scan_wanted = self._scan_wanted, False
+        self._scan_began = time.monotonic()
         complete = self.kernel_events and self.kernel_events.complete
         interval = self._settings.reconcile_interval if complete else self._settings.poll_interval
         self._next_scan = now + interval
@@ -187,7 +189,14 @@ class Watcher:
     def _end_scan(self, now: float) -> None:
         self._scan = None
         self.files.forget_refused()
-        if self.kernel_events and self.kernel_events.compare_with(self._scanner.folders):
+        reached = [
+            path
+            for path, _ in list(self.files.unreachable)
+            if self.files.unreachable.forget_older(path, self._scan_began)
+        ]
+        if reached and self.kernel_events:
+            self.kernel_events.stop()  # the folders among them need a watch
+        elif self.kernel_events and self.kernel_events.compare_with(self._scanner.folders):
             self._scan_within_poll_interval(now)
 
     def _scan_within_poll_interval(self, now: float) -> None:

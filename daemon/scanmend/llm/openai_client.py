@@ -35,7 +35,7 @@ class OpenAiCorrector:
 
         Raises ModelUnavailable if the server does not answer, or lacks the model.
         """
-        self._load_seconds = max(request.load_seconds, request.seconds)
+        self._load_seconds = request.load_seconds or request.seconds
         self._client = ServerClient(request.base_url, request.key, say)
         clock = ServerClock(request.seconds, self._load_seconds)
         try:

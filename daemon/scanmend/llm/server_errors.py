@@ -9,6 +9,7 @@ import re
 
 import httpx2
 
+from scanmend.durations import duration_text
 from scanmend.errors import ChildError, ModelUnavailable, ScanmendError, show
 from scanmend.llm.server_route import proxy_variables
 
@@ -105,6 +106,6 @@ def not_json(setting: str, content: bytes) -> ModelUnavailable:
 def still_loading(setting: str, seconds: float, content: bytes) -> ModelUnavailable:
     """Return the error for a server that did not load its model in time."""
     return ModelUnavailable(
-        f"{setting}: no answer within {seconds:g} s, only 503: {excerpt(content)}: it is still loading its model",
+        f"{setting}: no answer within {duration_text(seconds)}, only 503: {excerpt(content)}: it is still loading its model",
         "raise llm.load_timeout, or see the server's log",
     )

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import httpx2
 
+from scanmend.durations import duration_text
 from scanmend.errors import ChildError, ModelUnavailable
 from scanmend.llm.server_client import HTTP_OK, ServerClient
 from scanmend.llm.server_clock import ServerClock
@@ -126,7 +127,8 @@ def _listed(client: ServerClient, clock: ServerClock) -> list[_Listed]:
         answer = client.answer("GET", "models", None, clock)
     except TimeoutError:
         raise ModelUnavailable(
-            f"{client.setting}: no answer within {clock.seconds:g} s", "see the server's log"
+            f"{client.setting}: no answer within {duration_text(clock.seconds)}",
+            "see the server's log",
         ) from None
     except ChildError as error:
         raise ModelUnavailable(error.what, error.remedy) from None

@@ -12,10 +12,17 @@ from scanmend.ocr.engines.factory import EngineChoice, loaded
 from scanmend.ocr.ink.account import with_all_ink
 from scanmend.ocr.layout import arrange
 from scanmend.ocr.line_models import LineModels
+from scanmend.ocr.marks import with_marks, without_marks
 from scanmend.ocr.orientation import upright
 from scanmend.ocr.pages import open_page
 from scanmend.ocr.pdf.document import is_pdf
-from scanmend.ocr.pdf.line_order import beside_layer, hidden_on_page, lines_in_order, main_frame
+from scanmend.ocr.pdf.line_order import (
+    beside_layer,
+    boxes_of,
+    hidden_on_page,
+    lines_in_order,
+    main_frame,
+)
 from scanmend.ocr.pdf.open_page import OpenPage, open_pdf_page
 from scanmend.ocr.pdf.repair import version_of
 from scanmend.ocr.pdf.text_layer import (
@@ -27,6 +34,7 @@ from scanmend.ocr.pdf.text_layer import (
 )
 from scanmend.ocr.pictures import Rendered
 from scanmend.ocr.rulings import rules_of
+from scanmend.ocr.strays import without_strays
 from scanmend.ocr.tones import with_full_contrast
 from scanmend.page import TEXT_LAYER_ENGINE, EngineInfo, Line, PageText, TextSource
 from scanmend.workers.protocol import PageRequest, ProbeRequest
@@ -90,8 +98,11 @@ def _with_layer(
         clock.lap("render")
         page = UprightPage(image.rotate(-turn, expand=True), opened.dpi, turn)
         reading = reader.read(page)
-        segments = beside_layer(reading.segments, layer, turn, size, request.languages)
         clock.lap("ocr")
+        covered = boxes_of(layer, turn, size)
+        reading = with_all_ink(reader, page, reading, covered)
+        clock.lap("ink")
+        segments = beside_layer(reading.segments, layer, turn, size, request.languages)
         if segments:
             engine, truncated = reader.info(), reading.truncated
         if segments or reading.unreadable_script:
@@ -132,15 +143,28 @@ def _recognised(request: PageRequest, page: Rendered, clock: "_Clock") -> PageTe
     unturned = UprightPage(image, page.dpi)
     turned = upright(image, page.dpi, LineModels()) if request.rotate else unturned
     clock.lap("orient")
-    reading = engine.read(turned)
-    clock.lap("ocr")
-    if request.engine != "null":
-        reading = with_all_ink(engine, turned, reading)
-        clock.lap("ink")
+    reading = _read_with_marks(engine, turned, clock)
     whole_page = partial(arrange, rules=rules_of(turned.image), size=turned.image.size)
     lines = arrange_directions(reading.segments, arrange, whole_page)
     clock.lap("layout")
     return _page_text(request, turned, engine.info(), reading, lines, clock)
+
+
+def _read_with_marks(engine: Engine, page: UprightPage, clock: "_Clock") -> Reading:
+    """Return what the engine reads on an upright page, with its tick boxes, and without rules read as characters.
+
+    Ink that the engine overlooked is read again.
+    """
+    info = engine.info()
+    if info.name == "null":
+        return engine.read(page)
+    marked = without_marks(page, LineModels())
+    reading = engine.read(marked.page)
+    clock.lap("ocr")
+    reading = with_all_ink(engine, marked.page, reading)
+    clock.lap("ink")
+    segments = without_strays(reading.segments, page, info.languages)
+    return dataclasses.replace(reading, segments=with_marks(segments, marked))
 
 
 def _page_text(

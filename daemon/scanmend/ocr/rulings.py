@@ -171,7 +171,9 @@ def _is_rule(grey: NDArray[Any], pieces: list[_Ends], step: int) -> bool:
         inside = grey[y0:y1, x0:x1].min(axis=0)
         above = grey[max(0, y0 - step) : max(1, y0 - 2), x0:x1]
         below = grey[min(len(grey) - 1, y1 + 2) : y1 + step, x0:x1]
-        middle = (int(inside.min()) + int(np.median(np.maximum(above[-1], below[0])))) // 2
+        # not the darkest pixel: a darker rule may cross this one
+        ink = int(np.partition(inside, len(inside) // 5)[len(inside) // 5])
+        middle = (ink + int(np.median(np.maximum(above[-1], below[0])))) // 2
         dark = inside < middle
         length += x1 - x0
         dark_count += int(dark.sum())

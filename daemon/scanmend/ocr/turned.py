@@ -7,20 +7,25 @@ runs across the page is recognised as it is. The other way up is tried only wher
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-
-import numpy as np
 
 from scanmend.ocr import quads as geometry
 from scanmend.ocr.detection import Quad, bounds, crop
 from scanmend.ocr.engines.base import Segment
-from scanmend.ocr.frames import UPRIGHT, Frame, angle_between
+from scanmend.ocr.frames import UPRIGHT, Frame
+from scanmend.ocr.line_groups import (
+    MIN_TILT_SLENDERNESS,
+    DetectedLine,
+    LineArea,
+    groups_of_lines,
+    lines_beside,
+    mean_axis,
+    snapped,
+)
 from scanmend.ocr.line_models import LineModels
 from scanmend.ocr.long_lines import RecognisedLine
-from scanmend.ocr.neighbours import beside_group, groups_of_boxes
 from scanmend.ocr.rapidocr_internals import Pixels
 from scanmend.ocr.readability import LIMITS_OF_RAPIDOCR, FoundLine
-from scanmend.page import Box
+from scanmend.ocr.stacks import with_stacks_parted
 
 MIN_LINE_CONFIDENCE = 0.6  # below it, a line is noise, a picture or a stain
 # A lone character is at most so slender, as "1" or "!". It shows no direction and is read upright.
@@ -33,9 +38,6 @@ MIN_TURNED_CHARACTERS = 2  # letters and digits of such a line; a rule reads as 
 # subtracted from the confidence of a reading that has less than half as many characters as the other one
 FEWER_CHARACTERS_PENALTY = 0.1
 MIN_TILT = 5.0  # degrees against the page, from which a line has a direction of its own
-MAX_SLOPE_ERROR = 3.0  # degrees from a right angle, within which a line runs at a right angle
-MIN_TILT_SLENDERNESS = 3.0  # of such a line: the slope of a shorter one is not exact
-SAME_DIRECTION = 7.0  # degrees within which lines have the same direction
 # from the end of a turned line to the middle of a short word that continues it, in line heights
 MAX_TURNED_WORD_GAP = 1.2
 CELL_MARGIN = 0.5  # line heights around a turned group, within which short lines belong to it
@@ -47,29 +49,10 @@ MIN_GAIN = 0.02  # by which a reading is surer the other way up
 PROBED_LINES = 3  # that are read the other way up before their neighbours are
 
 
-@dataclass(slots=True, eq=False)
-class _Found:
-    """One line that the detector found, and how it is read.
-
-    ``angle``: of the direction of reading, in degrees anti-clockwise. ``line``: the reading; None before it was read.
-    """
-
-    quad: Quad
-    axis: float
-    slenderness: float
-    angle: float = 0.0
-    line: RecognisedLine | None = None
-    refused: bool = False
-
-    @property
-    def confidence(self) -> float:
-        """Return the confidence of the reading; 0 if it has no text."""
-        return self.line.confidence if self.line and self.line.text else 0.0
-
-
 def found_lines(models: LineModels, pixels: Pixels, quads: Sequence[Quad]) -> list[FoundLine]:
     """Return what was made of each line of an upright page at these quadrangles. ``pixels``: BGR."""
-    found = [_Found(q, geometry.axis_angle(q), geometry.slenderness(q)) for q in quads]
+    parted = with_stacks_parted(models, pixels, quads)
+    found = [DetectedLine(q, geometry.axis_angle(q), geometry.slenderness(q)) for q in parted]
     steep = [f for f in found if geometry.is_steep(f.axis) and not _may_be_lone(f)]
     level = [f for f in found if not geometry.is_steep(f.axis) or _may_be_lone(f)]
     _TurnedReader(models, pixels).read(level, steep)
@@ -93,7 +76,7 @@ class _TurnedReader:
         self._models = models
         self._pixels = pixels
 
-    def read(self, level: list[_Found], steep: list[_Found]) -> None:
+    def read(self, level: list[DetectedLine], steep: list[DetectedLine]) -> None:
         """Recognise lines across the page as they are, and the others both ways."""
         ways = [(f, f.axis + turn) for f in steep for turn in (0.0, 180.0)]
         crops = [_upright_crop(self._pixels, f) for f in level]
@@ -109,15 +92,15 @@ class _TurnedReader:
             f for f in level if _is_short_and_steep(f) and f.confidence < MIN_TURNED_CONFIDENCE
         ]
         both |= self._both_ways(doubtful)
-        for group in _groups(steep + doubtful):
+        for group in groups_of_lines(steep + doubtful):
             _decide(group, both)
             self._turn_cells(group, level)
         self._turn_upside_down(level)
-        for group in _groups([f for f in level if _is_tilted(f)]):
+        for group in groups_of_lines([f for f in level if _is_tilted(f)]):
             _tilt(group, level)
 
     def _both_ways(
-        self, found: Sequence[_Found]
+        self, found: Sequence[DetectedLine]
     ) -> dict[int, tuple[RecognisedLine, RecognisedLine]]:
         """Return the readings of lines along their axes, and the other way round."""
         lines = self._along([(f, f.axis + turn) for f in found for turn in (0.0, 180.0)])
@@ -125,12 +108,12 @@ class _TurnedReader:
             id(f): (up, down) for f, up, down in zip(found, lines[::2], lines[1::2], strict=True)
         }
 
-    def _along(self, ways: Sequence[tuple[_Found, float]]) -> list[RecognisedLine]:
+    def _along(self, ways: Sequence[tuple[DetectedLine, float]]) -> list[RecognisedLine]:
         return self._models.recognise(
             [geometry.crop_along(self._pixels, f.quad, angle) for f, angle in ways]
         )
 
-    def _turn_cells(self, group: list[_Found], level: list[_Found]) -> None:
+    def _turn_cells(self, group: list[DetectedLine], level: list[DetectedLine]) -> None:
         """Read short lines in the direction of a turned group: cells of its table, and words that continue its lines.
 
         A short line, as a lone figure, has no direction of its own.
@@ -139,30 +122,37 @@ class _TurnedReader:
         if not proven:
             return
         frame = Frame(proven[0].angle)
-        areas = [_Area([f], frame, along=MAX_TURNED_WORD_GAP) for f in proven]
-        if len(proven) >= MIN_LINES_WITH_CELLS:
-            areas.append(_Area(proven, frame, along=CELL_MARGIN, between=CELL_MARGIN))
+        whole = [LineArea(proven, frame, along=CELL_MARGIN, between=CELL_MARGIN)]
+        whole = whole if len(proven) >= MIN_LINES_WITH_CELLS else []
+        ends = [LineArea([f], frame, along=MAX_TURNED_WORD_GAP) for f in proven]
+        short = [f for f in level if f not in group and f.slenderness < MIN_TILT_SLENDERNESS]
         cells = [
             f
-            for f in level
-            if f not in group
-            and f.slenderness < MIN_TILT_SLENDERNESS
-            and any(area.holds(f.quad) for area in areas)
+            for f in short
+            if (_lies_along(f, frame) and any(area.holds(f.quad) for area in ends))
+            or (_fits(f, frame) and any(area.holds(f.quad) for area in whole))
         ]
-        for f, line in zip(cells, self._along([(f, frame.angle) for f in cells]), strict=True):
+        lines = self._along([(f, frame.angle) for f in cells])
+        turned = [
+            (f, line)
+            for f, line in zip(cells, lines, strict=True)
+            if any(area.holds(f.quad) for area in whole)
+            or (line.confidence >= SURE_OF_TURNED and _alnum(line) >= MIN_TURNED_CHARACTERS)
+        ]
+        for f, line in turned:
             f.angle, f.line = frame.angle, line
-        if cells:
-            group += cells
+        if turned:
+            group += [f for f, _ in turned]
             self._turn_cells(group, level)
 
-    def _turn_upside_down(self, level: list[_Found]) -> None:
+    def _turn_upside_down(self, level: list[DetectedLine]) -> None:
         """Turn groups of lines that read badly as they are and well the other way up."""
         bad = [
             f
             for f in level
             if not f.angle and f.confidence < BAD_READING and f.slenderness > MAX_LONE_SLENDERNESS
         ]
-        for group in _groups(bad):
+        for group in groups_of_lines(bad):
             if len(group) < MIN_UPSIDE_DOWN_LINES:
                 continue
             group.sort(key=lambda f: -geometry.length(f.quad))
@@ -176,12 +166,12 @@ class _TurnedReader:
             self._turn_beside(group, level)
             self._turn_cells(group, level)
 
-    def _turn_beside(self, group: list[_Found], level: list[_Found]) -> None:
+    def _turn_beside(self, group: list[DetectedLine], level: list[DetectedLine]) -> None:
         """Add to an upside-down group the lines beside it that read better that way, and those beside these."""
         tried = {id(f) for f in group}
         candidates = [f for f in level if not f.angle or id(f) in tried]
         while True:
-            beside = [f for f in _beside(group, candidates) if id(f) not in tried]
+            beside = [f for f in lines_beside(group, candidates) if id(f) not in tried]
             tried |= {id(f) for f in beside}
             lines = self._along([(f, 180.0) for f in beside])
             better = [
@@ -199,13 +189,15 @@ class _TurnedReader:
 # decisions ----------------------------------------------------------------------------------------
 
 
-def _decide(group: list[_Found], both: dict[int, tuple[RecognisedLine, RecognisedLine]]) -> None:
+def _decide(
+    group: list[DetectedLine], both: dict[int, tuple[RecognisedLine, RecognisedLine]]
+) -> None:
     """Choose one of two readings for each line of a group, by those that prove a direction."""
     votes = 0.0
     for f in group:
         up, down = both[id(f)]
         votes += (_score(up, down) - _score(down, up)) * max(_alnum(up), _alnum(down))
-    axis = _mean_axis(group)
+    axis = mean_axis(group)
     is_proven = any(_proves(line) for f in group for line in both[id(f)])
     for f in group:
         up, down = both[id(f)]
@@ -220,7 +212,7 @@ def _decide(group: list[_Found], both: dict[int, tuple[RecognisedLine, Recognise
         is_text = chosen.confidence >= needed and (is_proven or not few)
         if f.line is not None and not (is_text and chosen.confidence > f.confidence):
             continue  # a short line that reads better upright
-        f.angle, f.line, f.refused = _snapped(axis + turn), chosen, not is_text
+        f.angle, f.line, f.refused = snapped(axis + turn), chosen, not is_text
 
 
 def _score(line: RecognisedLine, other: RecognisedLine) -> float:
@@ -252,10 +244,10 @@ def _reads_well(lines: Sequence[RecognisedLine]) -> bool:
     return mean >= SURE_OF_TURNED and good >= MIN_UPSIDE_DOWN_LINES
 
 
-def _tilt(group: list[_Found], level: list[_Found]) -> None:
+def _tilt(group: list[DetectedLine], level: list[DetectedLine]) -> None:
     """Give the lines of a stamp, and its short lines, their common direction."""
-    angle = _snapped(_mean_axis(group))
-    inside = _Area(group, Frame(angle), along=CELL_MARGIN, between=CELL_MARGIN)
+    angle = snapped(mean_axis(group))
+    inside = LineArea(group, Frame(angle), along=CELL_MARGIN, between=CELL_MARGIN)
     for f in level:
         if f in group or (
             not f.angle and f.slenderness < MIN_TILT_SLENDERNESS and inside.holds(f.quad)
@@ -267,96 +259,43 @@ def _alnum(line: RecognisedLine) -> int:
     return sum(c.isalnum() for c in line.text)
 
 
-def _may_be_lone(f: _Found) -> bool:
+def _may_be_lone(f: DetectedLine) -> bool:
     return f.slenderness < MAX_LONE_SLENDERNESS
 
 
-def _is_short_and_steep(f: _Found) -> bool:
+def _is_short_and_steep(f: DetectedLine) -> bool:
     return geometry.is_steep(f.axis) and f.slenderness >= MIN_STEEP_SLENDERNESS
 
 
-def _is_tilted(f: _Found) -> bool:
+def _lies_along(f: DetectedLine, frame: Frame) -> bool:
+    """Return whether a short line is longer in the direction of a frame than across it."""
+    is_steep = geometry.is_steep(f.axis)
+    return f.slenderness >= MIN_STEEP_SLENDERNESS and is_steep == _is_steep_frame(frame)
+
+
+def _fits(f: DetectedLine, frame: Frame) -> bool:
+    """Return whether a short line may be a cell of a turned table: it is no word that runs across the frame."""
+    across = geometry.is_steep(f.axis) != _is_steep_frame(frame)
+    is_word = f.line is not None and _alnum(f.line) > 1
+    return not (across and is_word and f.slenderness >= MIN_STEEP_SLENDERNESS)
+
+
+def _is_steep_frame(frame: Frame) -> bool:
+    return abs(frame.angle % 180 - 90) < geometry.STEEP_DEGREES
+
+
+def _is_tilted(f: DetectedLine) -> bool:
     """Return whether a line across the page certainly slopes."""
     return not f.angle and abs(f.axis) >= MIN_TILT and f.slenderness >= MIN_TILT_SLENDERNESS
 
 
-# places -------------------------------------------------------------------------------------------
-
-
-class _Area:
-    """The rectangle around lines in their frame, wider by ``along`` and ``between`` (heights of the highest line)."""
-
-    def __init__(
-        self, lines: Sequence[_Found], frame: Frame, *, along: float, between: float = 0.0
-    ) -> None:
-        boxes = [geometry.level_box(f.quad, frame) for f in lines]
-        height = max(geometry.thickness(f.quad) for f in lines)
-        self._frame = frame
-        self._left = min(b.x0 for b in boxes) - along * height
-        self._right = max(b.x1 for b in boxes) + along * height
-        self._top = min(b.y0 for b in boxes) - between * height
-        self._bottom = max(b.y1 for b in boxes) + between * height
-
-    def holds(self, quad: Quad) -> bool:
-        """Return whether the middle of a line lies in this area."""
-        x, y = quad.mean(axis=0)
-        u, w = self._frame.point(float(x), float(y))
-        return self._left <= u <= self._right and self._top <= w <= self._bottom
-
-
-def _groups(found: Sequence[_Found]) -> list[list[_Found]]:
-    """Return the lines in groups of neighbours with the same axis."""
-    classes: list[list[_Found]] = []
-    for f in sorted(found, key=lambda f: -f.slenderness):
-        known = next((c for c in classes if _have_same_axis(c[0], f)), None)
-        if known is None:
-            classes.append([f])
-        else:
-            known.append(f)
-    return [
-        [same[n] for n in numbers]
-        for same in classes
-        for numbers in groups_of_boxes(_boxes_along(same, same[0].axis))
-    ]
-
-
-def _beside(group: Sequence[_Found], candidates: Sequence[_Found]) -> list[_Found]:
-    """Return the candidates that stand beside a line of a group."""
-    near = beside_group(_boxes_along(group, 0.0), _boxes_along(candidates, 0.0))
-    return [candidates[n] for n in near]
-
-
-def _have_same_axis(first: _Found, second: _Found) -> bool:
-    """Return whether two lines have the same axis. ``second``: the shorter one, whose slope may not be exact."""
-    lean = angle_between(2 * first.axis, 2 * second.axis) / 2
-    is_exact = second.slenderness >= MIN_TILT_SLENDERNESS
-    return lean <= (SAME_DIRECTION if is_exact else geometry.STEEP_DEGREES)
-
-
-def _boxes_along(found: Sequence[_Found], axis: float) -> list[Box]:
-    """Return the bounds of lines in the frame along an axis."""
-    return [geometry.level_box(f.quad, Frame(axis)) for f in found]
-
-
-def _mean_axis(found: Sequence[_Found]) -> float:
-    """Return the mean axis of lines, weighted by their lengths."""
-    weights = [geometry.length(f.quad) for f in found]
-    return float(np.average([f.axis for f in found], weights=weights))
-
-
-def _snapped(angle: float) -> float:
-    """Return the right angle beside an angle, if it is near; the slope of short lines is not exact."""
-    right = round(angle / 90) * 90.0
-    return right if abs(angle - right) < MAX_SLOPE_ERROR else angle
-
-
-def _upright_crop(pixels: Pixels, f: _Found) -> Pixels:
+def _upright_crop(pixels: Pixels, f: DetectedLine) -> Pixels:
     if geometry.is_steep(f.axis):
         return geometry.crop_along(pixels, f.quad, 0.0)
     return crop(pixels, f.quad)
 
 
-def _segment(f: _Found, line: RecognisedLine) -> Segment:
+def _segment(f: DetectedLine, line: RecognisedLine) -> Segment:
     """Return a reading as a segment."""
     frame = Frame(f.angle) if f.angle else UPRIGHT
     if frame == UPRIGHT:

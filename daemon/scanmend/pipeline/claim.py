@@ -90,7 +90,9 @@ class Claim:
     ) -> Claimable | OverLimit | NotReady:
         """Look into the file; if this path alone can't be reached, the file waits and the next one is claimed."""
         try:
-            return inspect(self._stores.inbox, snapshot, context.settings.limits.file_size)
+            max_bytes = context.settings.limits.file_size
+            waits = not context.one_shot  # `scanmend process` was told to read the file now
+            return inspect(self._stores.inbox, snapshot, max_bytes, waits_for_writers=waits)
         except PathUnusable as error:
             return NotReady(snapshot.path, error.what, RetryOn.REACH)
 

@@ -29,19 +29,32 @@ class Original:
         """Verify nothing yet. ``fd``: open for reading."""
         self._inbox = inbox
         self._document = document
-        self._fd = fd
+        self._fd: int | None = fd
         self._path = inbox.file(document)
         self._times = _NO_TIMES  # when it was verified
 
+    def close(self) -> None:
+        """Close the file; what needs it opens it again."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def _opened(self) -> int:
+        """Return a descriptor of the file, open for reading. Raise OSError."""
+        if self._fd is None:
+            self._fd = open_for_reading(self._path)
+        return self._fd
+
     def verify(self) -> Change | None:
         """Compare the content with the document's. Raise PathUnusable while a program has the file open for writing."""
-        if self._inbox.writers_of(self._fd) is Writers.SOME:
+        fd = self._opened()
+        if self._inbox.writers_of(fd) is Writers.SOME:
             raise PathUnusable(f"{self._document.name}: {STILL_OPEN}")
-        self._times = _times(os.fstat(self._fd))
+        self._times = _times(os.fstat(fd))
         change = self._inbox.change(self._document)
         if change or not self._document.sha256:
             return change
-        same = atomic.sha256_of_open(self._fd) == self._document.sha256
+        same = atomic.sha256_of_open(fd) == self._document.sha256
         return None if same else Change.REPLACED
 
     def act(self, take: Callable[[], None]) -> Change | None:
@@ -50,10 +63,12 @@ class Original:
         Raise PathUnusable while a program has the file open for writing, or touches it again and again.
         """
         for _ in range(MAX_VERIFICATIONS):
-            with self._inbox.without_writers(self._fd) as writers:
+            with self._inbox.without_writers(self._opened()) as writers:
                 if writers is Writers.SOME:
                     raise PathUnusable(f"{self._document.name}: {STILL_OPEN}")
                 if self._is_untouched():
+                    if writers is Writers.UNKNOWN:
+                        self.close()  # the server of a share renames no file that is open
                     take()
                     return None
             change = self.verify()
@@ -67,7 +82,7 @@ class Original:
             status = os.lstat(self._path)
         except OSError:
             return False
-        opened = os.fstat(self._fd)
+        opened = os.fstat(self._opened())
         same_file = (status.st_dev, status.st_ino) == (opened.st_dev, opened.st_ino)
         return same_file and _times(opened) == self._times
 
@@ -88,7 +103,7 @@ class Original:
             return change
         atomic.sync_folder(os.path.dirname(target))
         atomic.sync_folder(os.path.dirname(self._path))
-        return None if self._stayed_the_same() else self._give_back(target)
+        return None if self._stayed_the_same(target) else self._give_back(target)
 
     def _move_to_other_disk(self, target: bytes) -> Change | None:
         atomic.copy(self._path, target)
@@ -115,13 +130,13 @@ class Original:
         log.get("publish").warning("changed while it was put away", document=name, now=show(path))
         return Change.REPLACED
 
-    def _stayed_the_same(self) -> bool:
-        """Return whether the file, which was renamed meanwhile, has the content of its document."""
+    def _stayed_the_same(self, target: bytes) -> bool:
+        """Return whether the file, which was moved to ``target`` meanwhile, has the content of its document."""
         size, mtime, *_ = self._times
-        status = os.fstat(self._fd)
+        status = os.stat(target)
         if (status.st_size, status.st_mtime_ns) == (size, mtime) or not self._document.sha256:
             return True
-        return atomic.sha256_of_open(self._fd) == self._document.sha256
+        return atomic.sha256_of(target) == self._document.sha256
 
 
 def remove(inbox: Inbox, document: Document) -> Change | None:
@@ -153,11 +168,11 @@ def verified(inbox: Inbox, document: Document) -> Iterator[Original | Change]:
             raise PathUnusable(f"{document.name}: can't be read: {error.strerror}") from None
         yield change
         return
+    original = Original(inbox, document, fd)
     try:
-        original = Original(inbox, document, fd)
         yield original.verify() or original
     finally:
-        os.close(fd)
+        original.close()
 
 
 def _times(status: os.stat_result) -> tuple[int, int, int, int]:

@@ -144,6 +144,8 @@ class ResultWriter:
         old = self._stores.journal.published_before(document)
         if old is None or old.stem is None or old.media_type != document.media_type:
             return None
+        if old.sha256 == document.sha256:  # the same file once more
+            return None
         path = naming.result_path(self._outbox, document.path, old.stem, naming.SIDECAR_EXTENSION)
         if not os.path.isfile(path) or not sidecar.is_of(path, old):
             return None  # somebody has taken the result away, or put another file in its place

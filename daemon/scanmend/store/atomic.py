@@ -87,7 +87,8 @@ def why_unwritable(folder: str) -> str:
         os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except OSError as error:
         return error.strerror or str(error)
-    _remove(probe)
+    finally:
+        _remove(probe)  # the server of a share may have made it although the call failed
     return ""
 
 

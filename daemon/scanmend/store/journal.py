@@ -180,7 +180,8 @@ class Journal(JournalReader):
         ``supersedes``: as in ``Document``.
         """
         with self._db.transaction():
-            self._note(document, "supersedes", supersedes)
+            if supersedes:
+                self._note(document, "supersedes", supersedes)
             return self._note(document, "stem", stem)
 
     def note_put_away(self, document: Document, path: bytes) -> Document:

@@ -36,7 +36,7 @@ class Lesson:
         """Return for how many seconds a file is held after its close; 0: it is not held."""
         if not self.gaps:
             return 0.0
-        return min(MAX_HOLD_SECONDS, max(self.gaps) * HOLD_PER_GAP + HOLD_MARGIN_SECONDS)
+        return min(MAX_HOLD_SECONDS, round(max(self.gaps) * HOLD_PER_GAP + HOLD_MARGIN_SECONDS, 1))
 
     def confirmed(self, gap: float, now: float) -> Self:
         """Return the lesson after a file was opened again ``gap`` seconds after its close. ``now``: as ``unrelated_at``."""

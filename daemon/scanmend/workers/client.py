@@ -43,6 +43,7 @@ _OUT_OF_MEMORY_PHRASES = (
     b"out of memory",
     b"Cannot allocate memory",
     b"failed to allocate",
+    b"failed to map segment",  # of a library, while the child starts
 )
 
 

@@ -52,6 +52,10 @@ def serve(handlers: Handlers) -> None:
             return
 
 
+_TOO_LITTLE_MEMORY = "the page needs more memory than ocr.memory or llm.memory allows"
+_UNMAPPABLE = ("failed to map segment", "cannot allocate memory", "Cannot allocate memory")
+
+
 def _answer(handlers: Handlers, frame: bytes, tell: Tell) -> bytes:
     """Return the frame that answers a request.
 
@@ -65,12 +69,15 @@ def _answer(handlers: Handlers, frame: bytes, tell: Tell) -> bytes:
     except ScanmendError as error:
         failure = error
     except MemoryError:
-        failure = OutOfMemory("the page needs more memory than ocr.memory or llm.memory allows")
+        failure = OutOfMemory(_TOO_LITTLE_MEMORY)
     except OSError as error:
         doing = f"reading {error.filename!r}" if error.filename else "reading"
         failure = machine_error(error, doing)
     except ModuleNotFoundError as error:
         failure = not_installed(error) or _bug(error)
+    except ImportError as error:  # dlopen(3) reports a lack of memory so
+        is_short = any(phrase in str(error) for phrase in _UNMAPPABLE)
+        failure = OutOfMemory(_TOO_LITTLE_MEMORY) if is_short else _bug(error)
     except Exception as error:  # noqa: BLE001
         failure = _bug(error)
     return codec.encode(ErrorReply.of(failure))

@@ -64,7 +64,7 @@ def test_a_server_that_stays_busy_while_scanmend_connects_is_named() -> None:
         request = ConnectRequest(f"{server.address}/v1", "auto", "", seconds=0.5)
 
         with pytest.raises(
-            ModelUnavailable, match=r"llm\.base_url: no answer within 0\.5 s"
+            ModelUnavailable, match=r"llm\.base_url: no answer within 500 ms"
         ) as error:
             OpenAiCorrector(request)
 

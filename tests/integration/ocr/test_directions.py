@@ -134,6 +134,22 @@ def test_lone_figures_stay_upright_beside_text_in_the_margin(rapid: Rapid) -> No
     assert turned(lines) == [(MARGIN, 270)]
 
 
+def test_figures_below_turned_column_heads_stay_upright(rapid: Rapid) -> None:
+    page = letter((1240, 1000))
+    for column, head in enumerate(["Quarter one", "Quarter two", "Quarter three", "Whole year"]):
+        drawn = strip([head]).rotate(90, expand=True)
+        page.paste(drawn, (340 + 120 * column, 580 - drawn.height))
+    rows = [["North", "16", "96", "69", "181"], ["South", "61", "9", "98", "168"]]
+    for number, row in enumerate([*rows, ["East", "6", "89", "8", "103"]]):
+        for column, text in enumerate(row):
+            place = (200 + 135 * min(column, 1) + 120 * max(0, column - 1), 590 + 40 * number)
+            ImageDraw.Draw(page).text(place, text, "black", ImageFont.load_default(24))
+    lines = lines_of(rapid, page)
+    assert [line.split() for line in upright(lines)[-3:-1]] == rows
+    assert upright(lines)[-1].split() == ["East", "6", "89", "8", "103"]
+    assert {turn for _, turn in turned(lines)} == {270}
+
+
 def test_the_label_of_an_axis_does_not_join_the_labels_of_its_ticks(rapid: Rapid) -> None:
     page = letter((1240, 1200))
     draw = ImageDraw.Draw(page)

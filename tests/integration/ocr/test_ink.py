@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
+import pdfs
+import reading
 from scanmend.ocr.page_reader import read_page
 from scanmend.page import Box, PageText
 from scanmend.workers.protocol import PageRequest
 
 MIN_LIKENESS_OF_TINY_PRINT = 0.93
+CASES = Path(__file__).resolve().parents[2] / "cases"
 A4_AT_200_DPI = (1654, 2339)
 PROSE = [f"Paragraph {number} of an ordinary letter to the customer" for number in range(12)]
 
@@ -67,8 +70,9 @@ def test_tiny_print_is_read_larger(tmp_path: Path, points: int) -> None:
         assert SequenceMatcher(None, line, published).ratio() > MIN_LIKENESS_OF_TINY_PRINT
 
 
-def test_lone_figures_of_a_table_are_read(tmp_path: Path) -> None:
-    quantities = ["1", "7", "1", "4", "1", "1", "7", "9", "2", "1"]
+@pytest.mark.parametrize("engine", ["rapidocr", "tesseract"])
+def test_lone_figures_and_dashes_of_a_table_are_read(tmp_path: Path, engine: str) -> None:
+    quantities = ["1", "7", "-", "4", "1", "-", "7", "9", "2", "1"]
 
     def draw_table(_: Image.Image, draw: ImageDraw.ImageDraw) -> None:
         for number, quantity in enumerate(quantities):
@@ -77,7 +81,7 @@ def test_lone_figures_of_a_table_are_read(tmp_path: Path) -> None:
             draw.text((700, y), quantity, 0, font(28))
             draw.text((1000, y), f"{number + 11}.50", 0, font(28))
 
-    read = page("rapidocr", letter(tmp_path / "table.png", draw_table))
+    read = page(engine, letter(tmp_path / "table.png", draw_table))
     rows = [f"Article {n + 10} {quantity} {n + 11}.50" for n, quantity in enumerate(quantities)]
     assert texts(read)[len(PROSE) :] == rows
     assert read.unread == ()
@@ -144,3 +148,26 @@ def test_a_blank_page_has_no_unread_ink(tmp_path: Path) -> None:
     Image.new("L", A4_AT_200_DPI, 250).save(path)
     read = page("rapidocr", path)
     assert (read.lines, read.unread) == ((), ())
+
+
+def test_tiny_print_in_a_picture_beside_a_text_layer_is_read(tmp_path: Path) -> None:
+    terms = ["Payment is due within thirty days", "Goods remain our property until paid"]
+    image = Image.new("L", (1250, 500), 255)  # at 300 dpi
+    draw = ImageDraw.Draw(image)
+    draw.text((20, 40), "Stamped on arrival in Hamburg", 0, font(44))
+    for number, line in enumerate(terms):
+        draw.text((20, 200 + 18 * number), line, 0, font(10))
+    layer = pdfs.line("Above the terms stands 1,455.20", y=800)
+    content = layer + "q 300 0 0 120 60 600 cm /Im Do Q "
+    read = reading.read_made(tmp_path, pdfs.page(content, image=image))
+    assert reading.texts(read)[0] == "Above the terms stands 1,455.20"
+    assert reading.texts(read)[1] == "Stamped on arrival in Hamburg"
+    for line, published in zip(terms, reading.texts(read)[2:], strict=True):
+        assert SequenceMatcher(None, line, published).ratio() > MIN_LIKENESS_OF_TINY_PRINT
+
+
+def test_each_line_of_a_tall_receipt_is_published() -> None:
+    truth = (CASES / "tall-receipt.txt").read_text().splitlines()
+    read = page("rapidocr", CASES / "tall-receipt.png")
+    assert [text.split() for text in texts(read)] == [line.split() for line in truth]
+    assert read.unread == ()

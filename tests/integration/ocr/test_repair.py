@@ -177,8 +177,12 @@ def test_a_lost_trailer_and_a_broken_page_tree_are_repaired(tmp_path: Path) -> N
     assert repaired.warnings == ("repaired by qpdf: no cross-reference table, no trailer",)
 
     broken = _contents(tmp_path, kids, doubtful=False)
-    assert broken.pages == PAGES - 1
-    assert "a broken page tree (3 of 4 pages)" in broken.warnings[0]
+    assert broken.pages == PAGES
+    assert broken.warnings == ("repaired: a broken page tree (4 of 4 pages found)",)
+
+    gone = _contents(tmp_path, kids.replace(b"/Type /Page ", b"/Type /Pagx ", 1), doubtful=False)
+    assert gone.pages == PAGES - 1
+    assert "a broken page tree (3 of 4 pages found)" in gone.warnings[0]
 
 
 def test_an_encrypted_pdf_is_repaired_with_its_password(tmp_path: Path) -> None:
@@ -263,3 +267,53 @@ def test_the_pdf_of_a_public_bug_report_is_read(name: str) -> None:
 
     assert found.pages == 1
     assert doubtful or found.warnings
+
+
+def _lost_kid(data: bytes) -> bytes:
+    """Let the first page of the tree be an object that is not there, with a number of the same length."""
+    kids = re.search(rb"/Kids\s*\[\s*(\d+)", data)
+    assert kids
+    return data[: kids.start(1)] + b"9" * len(kids[1]) + data[kids.end(1) :]
+
+
+def _lost_root(data: bytes) -> bytes:
+    root = re.search(rb"/Pages\s+(\d+)", data)
+    assert root
+    return data[: root.start(1)] + b"9" * len(root[1]) + data[root.end(1) :]
+
+
+@pytest.mark.parametrize("kind", ["pillow", "classic", "linearized"])
+@pytest.mark.parametrize(
+    "spoil",
+    [_lost_kid, _lost_root, lambda data: data.replace(b"/Kids", b"/Kidz")],
+    ids=["a page", "its root", "its list"],
+)
+def test_pages_are_found_without_the_tree_that_lost_them(
+    tmp_path: Path, kind: str, spoil: Any
+) -> None:
+    sizes = [(700 + 10 * n, 140) for n in range(PAGES)]
+    pages = [image.resize(size) for image, size in zip(numbered(PAGES), sizes, strict=True)]
+    data = encoded("pdf", pages)
+    if kind != "pillow":
+        with pikepdf.open(io.BytesIO(data)) as pdf:
+            out = io.BytesIO()
+            mode = pikepdf.ObjectStreamMode.disable
+            pdf.save(out, object_stream_mode=mode, linearize=kind == "linearized")
+        data = out.getvalue()
+    found = _contents(tmp_path, spoil(data), doubtful=False)
+
+    assert found.pages == PAGES
+    assert f"repaired: a broken page tree ({PAGES} of {PAGES} pages found)" in found.warnings
+    with open_pdf(str(tmp_path / "x.pdf"), ()) as (opened, _):
+        widths = [round(page.get_width() * 150 / 72) for page in opened]
+    expected = [width for width, _ in sizes]
+    assert widths == expected if kind != "linearized" else sorted(widths) == expected
+
+
+def test_a_blank_page_of_the_usual_size_is_no_damage(tmp_path: Path) -> None:
+    with pikepdf.new() as pdf:
+        pdf.add_blank_page(page_size=(612, 792))
+        out = io.BytesIO()
+        pdf.save(out, object_stream_mode=pikepdf.ObjectStreamMode.disable)
+
+    assert _contents(tmp_path, out.getvalue(), doubtful=False).warnings == ()

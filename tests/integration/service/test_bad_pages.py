@@ -21,7 +21,8 @@ MISSING = "[page {} could not be read: {}]\n"
 
 def _start(tree: Tree, bad: str) -> subprocess.Popen[str]:
     children = ROOT / "tests" / "children" / "badpages"
-    return tree.start(PYTHONPATH=f"{children}:{ROOT / 'daemon'}", BAD_PAGES=bad)
+    path = f"{children}:{ROOT / 'daemon'}:{ROOT / 'tests'}"
+    return tree.start(PYTHONPATH=path, BAD_PAGES=bad)
 
 
 def _errors(sidecar: dict[str, Any]) -> dict[int, str]:
@@ -122,7 +123,8 @@ def test_by_default_the_document_fails(tmp_path: Path) -> None:
 def test_a_profile_decides_for_its_folder(tmp_path: Path) -> None:
     with new_tree(tmp_path / "tree", SETTINGS) as tree:
         default = (tree.home / "profiles" / "default.yaml").read_text()
-        (tree.home / "profiles" / "faxes.yaml").write_text(f"{default}\non_bad_page: publish\n")
+        changed = default.replace("on_bad_page: null", "on_bad_page: publish")
+        (tree.home / "profiles" / "faxes.yaml").write_text(changed)
         _start(tree, "1:die")
         data = encoded("tiff", numbered(2))
         put(tree.inbox, "faxes/a.tif", data)

@@ -51,7 +51,7 @@ def test_the_built_in_model_corrects_if_no_model_is_named(tmp_path: Path) -> Non
     with new_tree(tmp_path, "llm: {context: 8192}") as tree:
         tree.start(HF_ENDPOINT="http://127.0.0.1:9")
         # enlarged from a small picture, so that the engine is unsure of some characters: sure lines are not sent
-        scan = page([read[:65], read[66:]], size=(1100, 260)).resize((440, 104)).resize((1100, 260))
+        scan = page([read[:65], read[66:]], size=(1100, 260)).resize((360, 85)).resize((1100, 260))
         put(tree.inbox, "letter.png", encoded("png", [scan]))
 
         sidecar = tree.published("letter")

@@ -14,7 +14,7 @@ from running import Tree, new_tree
 from samples import encoded, numbered, put
 
 STILL_OPEN = "still open for writing by another program"
-NO_LEASE = ("setpriv", "--bounding-set=-lease", "--inh-caps=-lease")
+NO_LEASE = ("setpriv", "--bounding-set=-lease,-setuid", "--inh-caps=-lease,-setuid")
 
 needs_setpriv = pytest.mark.skipif(
     os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root and setpriv"
@@ -124,6 +124,19 @@ def test_the_last_of_two_writers_counts(tree: Tree, writer: Writer, tmp_path: Pa
 
 
 @needs_setpriv
+def test_root_without_the_capability_asks_as_the_owner(tree: Tree, writer: Writer) -> None:
+    file = put(tree.inbox, "a.pdf", encoded("pdf"))
+    os.chown(file, 65534, 65534)
+    writer.do("open", file)
+    tree.start(before=("setpriv", "--bounding-set=-lease", "--inh-caps=-lease"))
+
+    _stays(tree, "a.pdf")
+    writer.do("close")
+
+    _archived_as_published(tree, "a.pdf")
+
+
+@needs_setpriv
 def test_without_leases_the_missing_close_event_tells(tree: Tree, writer: Writer) -> None:
     """Give up CAP_LEASE, and let another user own the file."""
     tree.start(before=NO_LEASE)
@@ -164,3 +177,14 @@ def test_an_original_that_is_opened_again_waits_in_the_inbox_for_its_end(
 
     _archived_as_published(tree, "a.pdf")
     assert tree.files(tree.outbox) == ["a.json", "a.txt", "b.json", "b.txt"]
+
+
+def test_process_reads_a_file_though_a_program_has_it_open(
+    tree: Tree, writer: Writer, tmp_path: Path
+) -> None:
+    file = put(tmp_path, "a.pdf", encoded("pdf"))
+    writer.do("open", file)
+
+    tree.command("process", str(file), "--out", str(tmp_path / "out"))
+
+    assert (tmp_path / "out" / "a.json").exists()

@@ -154,3 +154,17 @@ def test_a_proxy_of_the_environment_is_not_asked(tmp_path: Path, server: ChatSer
 
     assert done.stderr == ""
     assert server.requests
+
+
+def test_doctor_names_the_servers_model_or_what_is_wrong(
+    tmp_path: Path, server: ChatServer
+) -> None:
+    with new_tree(tmp_path, _settings(server)) as tree:
+        assert f"{server.address}/v1 has chatty" in tree.command("doctor", check=False).stdout
+        _null(server)
+
+        report = tree.command("doctor", check=False)
+
+    assert report.returncode == 1
+    assert "the server lists no model" in report.stdout
+    assert "llm.model" in report.stdout

@@ -72,6 +72,7 @@ def test_each_row_of_the_table_has_its_condition_reason_and_exceptions() -> None
 
 PUBLISHED = """
     repair-iban repair-card repair-ean repair-percentage repair-amount repair-time repair-date repair-dose repair-comma
+    repair-accent
     unsafe-characters length sure-line digits new-word dropped-word protected foreign-characters other-script
     full-stop column-gap no-new-words same-text punctuation short-word case too-much implausible opposed inflection sure-characters real-word margin
     repair-word known-word ocr-plausible line-budget ambiguous

@@ -365,6 +365,20 @@ def test_words_in_columns_stay_in_their_rows() -> None:
     assert [line.split()[-1] for line in read(page)] == [row[2] for row in people]
 
 
+def test_groups_of_numbers_behind_one_column_of_labels_are_one_table() -> None:
+    page = [
+        segment(cell, x, 100 + 30 * r)
+        for r in range(10)
+        for cell, x in zip(
+            (f"label{r}", "1.50", "2.50", "3.50", "4.50", "5.50", "6.50"),
+            (0, 120, 180, 240, 420, 480, 540),
+            strict=True,
+        )
+    ]
+
+    assert [len(line.split()) for line in read(page)] == [7] * 10
+
+
 # right to left ------------------------------------------------------------------------------------
 
 

@@ -142,6 +142,17 @@ def test_a_line_across_the_gutter_is_split_if_its_widest_space_is_there() -> Non
     assert firsts(page) == [*names("a", 10), *names("b", 10)]
 
 
+def test_a_line_across_the_gutter_is_split_there_though_another_space_is_wider() -> None:
+    page = [*column("a", 50, 130, 10, 430), *column("b", 510, 130, 10, 430)]
+    across = with_spaces(("aaaaaaaa " * 4 + "bbbbbbbb " * 4).strip(), 50, 100, 940, 3)
+    wider = tuple(
+        (at, 40.0 if number == 5 else width) for number, (at, width) in enumerate(across.spaces)
+    )
+    lines = read([replace(across, spaces=wider), *page])
+    assert lines[0].split() == ["aaaaaaaa"] * 4
+    assert lines[11].split() == ["bbbbbbbb"] * 4
+
+
 def test_unsure_offsets_and_doubts_stay_with_their_characters() -> None:
     def doubted(text: str, x: float, *places: int) -> Segment:
         told = tuple(CharAlternatives(place, {text[place]: 0.6, "": 0.4}) for place in places)

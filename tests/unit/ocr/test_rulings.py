@@ -42,6 +42,18 @@ def test_a_grid_has_its_rules(thickness: int, ink: int, paper: int) -> None:
     )
 
 
+def test_a_light_rule_that_a_dark_one_crosses_is_found() -> None:
+    page, draw = blank()
+    draw.line((100, 300, 1500, 300), fill=200, width=2)
+    draw.line((100, 200, 100, 900), fill=0, width=3)
+    draw.line((1500, 200, 1500, 900), fill=215, width=1)
+
+    rules = rules_of(page)
+
+    assert len(rules.horizontal) == 1
+    assert len(rules.vertical) == 2
+
+
 @pytest.mark.parametrize(("on", "off"), [(2, 4), (3, 3), (8, 5), (12, 8)])
 def test_dots_and_dashes_are_a_rule(on: int, off: int) -> None:
     page, draw = blank()

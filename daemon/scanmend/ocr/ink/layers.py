@@ -1,5 +1,6 @@
 """Find the letters of a page in two layers of its picture, and tell which of them no line covers."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,9 @@ from scanmend.ocr.ink.rows import InkRow, letter_like, rows_of_ink
 from scanmend.ocr.ink.shapes import Grey, Shapes, ink_of, shapes_of
 from scanmend.page import Box
 
-MAX_SEARCHED_PIXELS = 4_500_000  # a page of more is searched at half its size
+MAX_SEARCHED_PIXELS = 4_500_000  # a page of more is searched at half its size …
+MIN_HALVED_LINE_PX = 20.0  # … unless it has lines that are lower, as a screenshot with thumbnails,
+MAX_WHOLE_PIXELS = 12_000_000  # and no more pixels than that
 HUGE_REDUCTION = 8  # of the searched picture, in which huge letters are found
 MIN_HUGE_PX = 12  # height of a huge letter there; smaller ones are found in the searched picture
 MIN_HUGE_FILL = 0.08  # share of ink in the bounds of a huge letter; a frame has less
@@ -23,6 +26,8 @@ LONG_RULE_PX = 60  # length from which a straight line is a rule and no part of 
 # in heights of a row: width of the strips around it that are free of other ink around text
 STRIP = 0.3
 # ink in a strip, as share of the ink in the row: in the emptier one of two opposite strips, and in the fuller one
+# width over height of a dash, and its width in pixels at most
+STROKE_SLENDERNESS, MAX_STROKE_PX = (1.5, 8.0), 50
 MAX_EMPTIER, MAX_FULLER = 0.3, 1.0
 
 
@@ -30,10 +35,12 @@ MAX_EMPTIER, MAX_FULLER = 0.3, 1.0
 class InkLayer:
     """Shapes that may be letters, in a copy of the page that is ``reduction`` times as small.
 
-    ``dark`` and ``light``: masks of its ink (0 or 255); None if it has no dark paper.
+    ``strokes``: flat shapes that may be dashes. ``dark`` and ``light``: masks of its ink (0 or 255); None if it has no
+    dark paper.
     """
 
     shapes: Shapes
+    strokes: Shapes
     dark: Grey
     light: Grey | None
     reduction: float
@@ -109,21 +116,40 @@ def _stands_free(row: InkRow, total: NDArray[Any]) -> bool:
     )
 
 
-def ink_layers(grey: Grey) -> list[InkLayer]:
-    """Return the layer of the letters of a page, and that of the huge letters. ``grey``: (height, width) uint8."""
+def _stroke_like(shapes: Shapes) -> NDArray[np.bool_]:
+    """Return which shapes are dark, short and flat."""
+    slenderness = shapes.width / np.maximum(1, shapes.height)
+    lowest, highest = STROKE_SLENDERNESS
+    like: NDArray[np.bool_] = (
+        ~shapes.light
+        & (slenderness >= lowest)
+        & (slenderness <= highest)
+        & (shapes.width <= MAX_STROKE_PX)
+    )
+    return like
+
+
+def ink_layers(grey: Grey, low_line: float = math.inf) -> list[InkLayer]:
+    """Return the layer of the letters of a page, and that of the huge letters. ``grey``: (height, width) uint8.
+
+    ``low_line``: height in pixels of the page's lower lines.
+    """
     reduction = 1.0
-    if grey.size > MAX_SEARCHED_PIXELS:
+    limit = MAX_SEARCHED_PIXELS if low_line >= MIN_HALVED_LINE_PX else MAX_WHOLE_PIXELS
+    if grey.size > limit:
         reduction = 2.0
         grey = _reduced(grey, 2)
     dark, light = ink_of(grey)
     shapes = shapes_of(dark, light)
-    layers = [InkLayer(shapes.chosen(letter_like(shapes)), dark, light, reduction)]
+    strokes = shapes.chosen(_stroke_like(shapes))
+    layers = [InkLayer(shapes.chosen(letter_like(shapes)), strokes, dark, light, reduction)]
     if min(grey.shape) > HUGE_REDUCTION * MIN_HUGE_PX:
         dark, light = ink_of(_reduced(grey, HUGE_REDUCTION))
         shapes = shapes_of(dark, light)
         fill = shapes.area / np.maximum(1, shapes.width * shapes.height)
         huge = letter_like(shapes) & (shapes.height >= MIN_HUGE_PX) & (fill >= MIN_HUGE_FILL)
-        layers.append(InkLayer(shapes.chosen(huge), dark, light, reduction * HUGE_REDUCTION))
+        none = shapes.chosen(np.zeros(len(shapes), bool))
+        layers.append(InkLayer(shapes.chosen(huge), none, dark, light, reduction * HUGE_REDUCTION))
     return layers
 
 

@@ -26,6 +26,11 @@ ROW_MARGIN = 0.3
 MIN_ROW_CONFIDENCE = 0.9  # of what is read at such a place
 # of one or two characters, as which lines and dots are easily read: with a digit, and without
 MIN_FIGURE_CONFIDENCE, MIN_LETTER_CONFIDENCE, MAX_SHORT = 0.9, 0.95, 2
+FIGURES = frozenset("0123456789.,-+%/: ")
+DASH_READINGS = ("-", "–", "—", "一")  # as which a dash is read
+# confidence of a dash: its shape and its place in a table say more than the recogniser, which is often unsure
+CONFIDENCE_OF_DASH = 0.8
+SURE_OF_NO_DASH = 0.7  # confidence of another reading, from which a stroke is no dash
 LETTER_SHARE = 0.6  # height of letters over that of their line's box
 TILE_LETTER_PX = 18.0  # height of letters to which a tile is scaled
 TILE_SIDE_PX = 1000  # of a tile after scaling
@@ -74,9 +79,11 @@ def read_rows(
     context: LineContext,
     deadline: float,
 ) -> list[Segment]:
-    """Return the rows that the engine recognises at once, without searching for lines. ``context``: the lines read."""
-    if not isinstance(engine, LineReader):
-        return []
+    """Return the rows that are recognised at once, without searching for lines. ``context``: the lines read.
+
+    If the engine can't do that, RapidOCR's recogniser reads figures, which are the same in most scripts.
+    """
+    recognise = engine.read_lines if isinstance(engine, LineReader) else _read_figures
     found: list[Segment] = []
     chosen = sorted(rows, key=lambda row: -row.letter_height)[:MAX_ROWS]
     for start in range(0, len(chosen), ROW_BATCH):
@@ -84,13 +91,37 @@ def read_rows(
             break
         batch = chosen[start : start + ROW_BATCH]
         boxes = [_with_margin(row, page) for row in batch]
-        lines = engine.read_lines([_crop(page, box) for box in boxes])
+        lines = recognise([_crop(page, box) for box in boxes])
         found += [
             _segment(line, box)
             for row, line, box in zip(batch, lines, boxes, strict=True)
             if _is_sure(line.text, line.confidence, row.box, row.letter_height, context)
         ]
     return found
+
+
+def _read_figures(crops: Sequence[Pixels]) -> list[RecognisedLine]:
+    """Return the text of each line that is a number; no text for any other line."""
+    lines = LineModels().recognise(crops)
+    return [
+        line if set(line.text) <= FIGURES else replace(line, text="", confidence=0.0)
+        for line in lines
+    ]
+
+
+def read_dashes(engine: Engine, page: UprightPage, places: Sequence[Box]) -> list[Segment]:
+    """Return the places of lone dashes as segments, unless the engine is sure of something else there."""
+    if not places:
+        return []
+    recognise = engine.read_lines if isinstance(engine, LineReader) else LineModels().recognise
+    chosen = places[:MAX_ROWS]
+    padded = [Box(b.x0 - b.height / 2, b.y0, b.x1 + b.height / 2, b.y1) for b in chosen]
+    lines = recognise([_crop(page, box) for box in padded])
+    return [
+        Segment("-", box, max(line.confidence, CONFIDENCE_OF_DASH), (), (), ())
+        for box, line in zip(chosen, lines, strict=True)
+        if line.text in DASH_READINGS or line.confidence < SURE_OF_NO_DASH
+    ]
 
 
 def _with_margin(row: InkRow, page: UprightPage) -> Box:
@@ -216,11 +247,12 @@ def _tiles_around(
         min(height, int(max(p.box.y1 for p in places)) + overlap // 2),
     )
     tiles = tiles_over(area, (side, side), overlap)
-    return [tile for tile in tiles if any(_meets(place.box, tile) for place in places)]
+    return [tile for tile in tiles if any(meet(place.box, Box(*tile)) for place in places)]
 
 
-def _meets(box: Box, tile: Tile) -> bool:
-    return box.x0 < tile.right and tile.left < box.x1 and box.y0 < tile.bottom and tile.top < box.y1
+def meet(a: Box, b: Box) -> bool:
+    """Return whether two boxes overlap."""
+    return a.x0 < b.x1 and b.x0 < a.x1 and a.y0 < b.y1 and b.y0 < a.y1
 
 
 def _read_found(

@@ -21,9 +21,7 @@ MAX_LETTER_SLENDERNESS = 12.0  # height over width, of an l or a 1
 REACH = 0.6
 # of a row's median height, within which a shape counts as one of its letters
 LETTER_HEIGHTS = 0.45, 1.9
-MAX_ROW_SHAPES = (
-    6000  # shapes that are put into rows; a page with more is noise, and its smallest are left out
-)
+MAX_ROW_SHAPES = 40_000  # shapes that are put into rows; a page with more is noise, and its smallest are left out
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 # side of the square whose mean is the paper's brightness around a pixel, in pixels
 PAPER_PX = 31
-# grey levels by which ink differs from the paper around it
-MIN_INK_CONTRAST = 20
+# grey levels by which ink differs from the paper around it: on clean paper, and on the noisiest
+MIN_INK_CONTRAST, MAX_NEEDED_CONTRAST = 10, 20
+NOISE_MULTIPLE = 6.0  # of the median difference from the paper, that ink has
 # share of the strongest contrast nearby that ink has, too; less is the fringe of a compressed picture
 MIN_CONTRAST_SHARE = 0.3
+NOISE_STEP = 5  # pixels between two at which the noise is measured
 NEARBY_REDUCTION = 8  # of the picture in which the strongest contrast nearby is found
 # grey level of the surroundings below which light ink is possible
 MAX_DARK_PAPER = 150
@@ -71,7 +73,9 @@ def ink_of(grey: Grey) -> tuple[Grey, Grey | None]:
     The second is None if no part of the picture is dark.
     """
     paper = cv2.blur(grey, (PAPER_PX, PAPER_PX))
-    dark = _contrasting(cv2.subtract(paper, grey))
+    noise = float(np.median(cv2.absdiff(paper, grey)[::NOISE_STEP, ::NOISE_STEP]))
+    needed = min(MAX_NEEDED_CONTRAST, max(MIN_INK_CONTRAST, round(NOISE_MULTIPLE * noise)))
+    dark = _contrasting(cv2.subtract(paper, grey), needed)
     small = (
         cv2.resize(paper, None, fx=1 / PAPER_PX, fy=1 / PAPER_PX)
         if grey.size > PAPER_PX**2
@@ -79,13 +83,13 @@ def ink_of(grey: Grey) -> tuple[Grey, Grey | None]:
     )
     if int(small.min()) > MAX_DARK_PAPER:
         return dark, None
-    light = _contrasting(cv2.subtract(grey, paper))
+    light = _contrasting(cv2.subtract(grey, paper), MAX_NEEDED_CONTRAST)
     light[paper > MAX_DARK_PAPER] = 0
     return dark, light
 
 
-def _contrasting(contrast: NDArray[Any]) -> Grey:
-    """Return where the contrast (grey levels) is that of ink, in view of the strongest contrast nearby."""
+def _contrasting(contrast: NDArray[Any], least: int) -> Grey:
+    """Return where the contrast is that of ink: ``least`` grey levels, and not much less than the strongest nearby."""
     height, width = contrast.shape
     step = NEARBY_REDUCTION
     rows, columns = -(-height // step), -(-width // step)
@@ -94,7 +98,7 @@ def _contrasting(contrast: NDArray[Any]) -> Grey:
     )
     strongest = padded.reshape(rows, step, columns, step).max(axis=(1, 3))
     strongest = cv2.dilate(strongest, np.ones((3, 3), np.uint8))
-    needed = np.maximum(MIN_INK_CONTRAST, strongest * MIN_CONTRAST_SHARE).astype(np.uint8)
+    needed = np.maximum(least, strongest * MIN_CONTRAST_SHARE).astype(np.uint8)
     needed = cv2.resize(needed, (columns * step, rows * step), interpolation=cv2.INTER_NEAREST)[
         :height, :width
     ]

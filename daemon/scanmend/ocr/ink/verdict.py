@@ -14,6 +14,11 @@ MIN_LETTERS_IN_ROW = 5  # letters that stand in a row without another sign of te
 MIN_LETTERS_FOUND = 2  # letters of a row in which a detector found a line
 MIN_LETTERS_SEARCHED = 3  # letters of a row from which it is searched for a line
 MIN_READ_PX = 5.0  # height of a few letters that may be read
+MIN_STRICT_PX = (
+    6.0  # height of letters in a row without another sign of text; less are dots and dashes
+)
+# height of the dots and dashes of a dotted rule, and the share of ink in their bounds; that of tiny letters is less
+MAX_DOT_PX, MAX_TINY_FILL = 7.0, 0.62
 MIN_TINY_PX, MIN_TINY_LETTERS = 3.0, 5  # height and number of letters in a row of tiny print
 # median width over height from which shapes in a row are dashes, and below which they are bars
 DASH_RATIO, BAR_RATIO = 1.7, 0.25
@@ -35,6 +40,7 @@ MAX_FOUND_SCALE = (
     4.0  # reduction of the page, from which letters are huge, and drawings are found as lines
 )
 MAX_FOUND_HEIGHT, MIN_FOUND_WIDTH = 4.0, 0.4
+MAX_MERGED_AREA = 2.0  # of the box around two boxes, over their own areas
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,8 @@ def may_be_line(row: InkRow, found: Sequence[Box]) -> bool:
     letters = len(row.letters)
     if letters >= MIN_LETTERS_FOUND and _is_found(row, found):
         return True
+    if row.letter_height < MAX_DOT_PX and float(np.median(_fills(row))) > MAX_TINY_FILL:
+        return False
     return (
         letters >= max(MIN_LETTERS_SEARCHED, MIN_LETTER_SHARE * row.shapes)
         and _baseline_spread(row) <= MAX_UNEVEN_BASELINE
@@ -89,7 +97,7 @@ def is_text_like(row: InkRow, found: Sequence[Box]) -> bool:
     is_huge = row.scale > MAX_FOUND_SCALE
     if len(letters) >= MIN_LETTERS_FOUND and not is_huge and _is_found(row, found):
         return _baseline_spread(row) <= MAX_UNEVEN_BASELINE
-    if row.letter_height < MIN_READ_PX or len(letters) < max(
+    if row.letter_height < MIN_STRICT_PX or len(letters) < max(
         MIN_LETTERS_IN_ROW, MIN_LETTER_SHARE * row.shapes
     ):
         return False
@@ -171,14 +179,17 @@ def merged(boxes: Sequence[Box]) -> tuple[Box, ...]:
 
 
 def _are_near(a: Box, b: Box) -> bool:
-    """Return whether two boxes are closer than the lower one is high."""
+    """Return whether two boxes are closer than the lower one is high, and fill most of the place around both."""
     reach = min(a.height, b.height)
-    return (
+    close = (
         a.x0 <= b.x1 + reach
         and b.x0 <= a.x1 + reach
         and a.y0 <= b.y1 + reach
         and b.y0 <= a.y1 + reach
     )
+    hull = _hull(a, b)
+    areas = a.width * a.height + b.width * b.height
+    return close and hull.width * hull.height <= MAX_MERGED_AREA * areas
 
 
 def _hull(a: Box, b: Box) -> Box:

@@ -115,10 +115,10 @@ def _blocks(region: Region, rules: Rulings) -> list[Region]:
         cut = block_cut(region, height, rules)
         parts = cut.parts if cut else ()
     if len(text) == len(region) and not parts:
-        return _tables(region, height)
+        return _tables(region, height, rules)
     if not parts or any(len(side) == len(region) for part in parts for side in part):
         frames = [[s] for s in region if _is_frame(s)]
-        return sorted([*_tables(text, height), *frames], key=lambda block: block[0].box.y0)
+        return sorted([*_tables(text, height, rules), *frames], key=lambda block: block[0].box.y0)
     return [b for part in parts for side in _in_order(part) if side for b in _blocks(side, rules)]
 
 
@@ -133,10 +133,10 @@ def _in_order(sides: tuple[Region, ...]) -> tuple[Region, ...]:
     return sides[::-1] if from_right and sides[0] and sides[0][0].box.x0 >= 0 else sides
 
 
-def _tables(region: Region, height: float) -> list[Region]:
+def _tables(region: Region, height: float, rules: Rulings) -> list[Region]:
     """Return a region without columns as one block, or in parts if it has two tables side by side."""
     rows = rows_of(region)
-    gutter = find_gutter(rows, height)
+    gutter = find_gutter(rows, height, rules)
     if gutter is None:
         return [region]
     side_by_side = [s for row in rows[gutter.start : gutter.end] for s in row]

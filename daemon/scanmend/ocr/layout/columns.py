@@ -10,7 +10,7 @@ from itertools import pairwise
 from statistics import median
 
 from scanmend.ocr.layout.cuts import GUTTER_WIDTH, Cut, Sides, cut_at
-from scanmend.ocr.layout.pairing import are_items
+from scanmend.ocr.layout.pairing import are_items, cuts_rows
 from scanmend.ocr.layout.prose import MIN_FULL_LINES, are_columns, prose_beside
 from scanmend.ocr.layout.rows import Region, bottom, middle_y, rows_of, top
 
@@ -77,7 +77,10 @@ def _gutters(region: Region, height: float) -> list[float]:
 def _columns(sides: Sides, x: float, height: float) -> list[tuple[Region, ...]]:
     """Return a band's columns, with the lines that are in none of them; [] if its sides are no columns."""
     prose = [prose_beside(side, x, height) for side in sides]
-    if not are_columns(*prose) or are_items(rows_of(sides[0]), rows_of(sides[1]), height):
+    if not are_columns(*prose):
+        return []
+    left, right = rows_of(sides[0]), rows_of(sides[1])
+    if are_items(left, right, height) or cuts_rows(left, right, height):
         return []
     above, columns, below = _without_fringes(sides, height)
     parts: list[tuple[Region, ...]] = [(above,)] if above else []

@@ -81,13 +81,14 @@ def _bands(beside: Region, crossing: Region) -> Iterator[Region]:
 def _halves(segment: Segment, x: float, height: float) -> Region:
     """Return the halves of a segment that the engine joined across a gutter; [] if the segment is one line.
 
-    In a joined segment, the space at the gutter is wider than those between the words.
+    In a joined segment, the space at the gutter is wider than most of those between the words.
     """
     if len(segment.spaces) < MIN_LINE_SPACES:
         return []
     widths = [width for _, width in segment.spaces]
-    number = max(range(len(widths)), key=widths.__getitem__)
-    gap_x = segment.spaces[number][0]
-    if abs(gap_x - x) > height or widths[number] < MIN_JOINED_SPACE_RATIO * median(widths):
+    near = [n for n, (middle, _) in enumerate(segment.spaces) if abs(middle - x) <= height]
+    number = max(near, key=widths.__getitem__, default=None)
+    if number is None or widths[number] < MIN_JOINED_SPACE_RATIO * median(widths):
         return []
+    gap_x = segment.spaces[number][0]
     return list(cut_at_space(segment, number, segment.spaces, gap_x))

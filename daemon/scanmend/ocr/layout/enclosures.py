@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from scanmend.ocr.rulings import Rulings
 from scanmend.page import Box
 
-MAX_JOINT_GAP_PX = 10  # between two rules that meet
+MAX_JOINT_GAP_PX = 7  # between two rules that meet
 MIN_SIDE_SHARE = 0.85  # of a frame's side that is drawn
 MAX_RULES = 400  # of a page whose frames are searched; more are a picture
 MIN_FRAME_PX = 24  # shorter side of a frame

@@ -34,18 +34,20 @@ MIN_DIGIT_SHARE = 0.5  # of the letters and digits of a number
 MAX_MARKER_CHARACTERS = 3  # of a bullet or a list's number
 MAX_SIDE_HEADS = 0.6  # of them, per line of the text beside
 MAX_SIDE_HEAD_WORDS = 3.0  # on average
-MIN_SENTENCE_WORDS = 4.0  # on average, in lines that are no cells
+MIN_SENTENCE_WORDS = 4.5  # on average, in lines that are no cells
 MIN_WORDS_OF_ADDRESS = 1.9  # on average, in the lines of an address
 MIN_LINES_WITH_DIGITS = 0.25  # share, in an address; labels have none
 WIDTH_BETWEEN = 2.0  # line heights of a gutter between blocks whose lines are not level
 WIDE = 2.5  # line heights of a gutter between blocks whose lines are level
 WIDER = 4.0  # line heights of a gutter that is no space between two columns of a table
+MIN_ROWS_CUT = 2  # of a table, by a gutter that can't separate blocks
 MIN_ITEMS = 3  # rows of a table with items on the left and numbers on the right
 MIN_REMARK_WORDS = 3.0  # on average, in the column next to the items; labels have fewer
 MIN_ITEM_SHARE = 0.7  # share of the rows on the left that are level with a number
 MIN_PITCH_LINES = 4  # of a block with a pitch
 MAX_UNEVENNESS = 0.15  # share of the pitch by which most lines of a block differ from it
-MAX_PITCH_DIFFERENCE = 0.08  # share of the pitch, within which two blocks may be one table
+MAX_DRIFT = 0.5  # of the pitch, that the lines of two blocks move against each other
+MIN_LOOSE_LINES = 5  # on each side, if the lines do not follow each other closely
 MAX_LINE_GAP = 1.2  # line heights between two lines of a block
 MIN_LEVEL_LINES = 3  # on each side of a gutter between blocks whose lines are level
 MAX_PARTNERS = 0.5  # share of a table's rows that have a level line in the block beside the table
@@ -69,6 +71,8 @@ def stand_apart(
     width = min(s.box.x0 for s in starts) - max(s.box.x1 for s in ends)
     if width < MIN_WIDTH * height or _are_markers(ends) or are_items(left, right, height):
         return False
+    if cuts_rows(left, right, height):
+        return False
     numbers = sum(map(_is_row_of_numbers, right)) / len(right)
     if _has_table_beside(left, right, height):
         return True
@@ -80,7 +84,8 @@ def stand_apart(
         if width < WIDTH_BETWEEN * height or _are_side_heads(ends, starts, height):
             return False
         dense = _is_dense(left, height) and _is_dense(right, height)
-        return dense and _share_overlapping(ends, starts) >= MIN_LINES_OVERLAPPING
+        several = min(len(left), len(right)) >= MIN_LOOSE_LINES
+        return (dense or several) and _share_overlapping(ends, starts) >= MIN_LINES_OVERLAPPING
     if width < WIDE * height or share_of_labels(ends) >= MIN_LABELS:
         return False
     if min(len(left), len(right)) < MIN_LEVEL_LINES:
@@ -104,6 +109,20 @@ def are_items(
     return level >= MIN_ITEM_SHARE * len(left)
 
 
+def cuts_rows(
+    left: Sequence[Sequence[Segment]], right: Sequence[Sequence[Segment]], height: float
+) -> bool:
+    """Return whether several rows of a table with numbers on the left go on with numbers on the right."""
+    places = [middle_y(row[0]) for row in right if _is_row_of_numbers(row)]
+    count = sum(
+        len(row) > 1
+        and is_number(row[-1])
+        and any(abs(middle_y(row[-1]) - y) <= LEVEL * height for y in places)
+        for row in left
+    )
+    return count >= MIN_ROWS_CUT
+
+
 def _beside(
     rows: Sequence[Sequence[Segment]], others: Sequence[Sequence[Segment]]
 ) -> list[Sequence[Segment]]:
@@ -115,12 +134,19 @@ def _beside(
 def _have_other_pitches(
     left: Sequence[Sequence[Segment]], right: Sequence[Sequence[Segment]]
 ) -> bool:
-    """Return whether the distances from line to line differ, and none is a multiple of the other."""
-    if min(len(left), len(right)) < MIN_PITCH_LINES:
+    """Return whether the distances from line to line differ so much that lines level at first do not stay level.
+
+    Where one distance is a multiple of the other, a table may have gaps.
+    """
+    count = min(len(left), len(right))
+    if count < MIN_PITCH_LINES:
         return False
     pitches = [_pitch(rows) for rows in (left, right)]
     small, large = min(pitches), max(pitches)
-    return small > 0 and abs(large / small - round(large / small)) > MAX_PITCH_DIFFERENCE
+    if not small:
+        return False
+    drift = abs(large - round(large / small) * small) * (count - 1)
+    return drift > MAX_DRIFT * small
 
 
 def _pitch(rows: Sequence[Sequence[Segment]]) -> float:

@@ -22,12 +22,19 @@ def line_height(region: Region) -> float:
 def rows_of(region: Region) -> list[Region]:
     """Return the segments in rows from the top down, each row from the left."""
     rows: list[Region] = []
+    reached: list[float] = []  # the lower edge of each row
     for segment in sorted(region, key=middle_y):
-        row = next((r for r in reversed(rows[-NEARBY_ROWS:]) if _is_beside(r, segment)), None)
-        if row is None:
+        nearby = range(len(rows) - 1, max(-1, len(rows) - 1 - NEARBY_ROWS), -1)
+        number = next(
+            (n for n in nearby if segment.box.y0 < reached[n] and _is_beside(rows[n], segment)),
+            None,
+        )
+        if number is None:
             rows.append([segment])
+            reached.append(segment.box.y1)
         else:
-            row.append(segment)
+            rows[number].append(segment)
+            reached[number] = max(reached[number], segment.box.y1)
     for row in rows:
         row.sort(key=lambda s: s.box.x0)
     rows.sort(key=lambda row: sum(map(middle_y, row)) / len(row))

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
+from statistics import median
 
 from scanmend.ocr.layout.cuts import Cut, Sides, cut_at
 from scanmend.ocr.layout.pairing import MIN_NUMBERS, share_of_numbers, stand_apart
@@ -13,8 +14,11 @@ from scanmend.page import Box
 MIN_BLOCK_SEGMENTS = 5  # on both sides together
 MIN_SCORE = 4.0  # of a cut, as in ``Cut``
 MIN_CANDIDATE_WIDTH = 0.8  # line heights of a gutter that is tried
-MAX_GUTTERS = 24
+MAX_GUTTERS = 24  # that are tried
+MAX_TRIES = 3000  # gutters times segments, so that the time does not grow with the square of a page's pieces
 MIN_BAND_GAP = 0.9  # line heights of white across a region that ends the blocks above
+EXTRA_BAND_GAP = 0.5  # line heights of such white more than between two lines of a side
+MIN_GAPS = 3  # of a side whose gaps are usual
 MIN_RULE_SHARE = 0.6  # of a band's height along which a rule runs that separates its sides
 MAX_CROSSING_RULES = 0.34  # rules across a gutter, per line, from which both sides are one table
 
@@ -54,20 +58,34 @@ def _candidates(region: Region, height: float, rules: Rulings) -> list[float]:
         is_top = depths[number] >= depths[number - 1] and depths[number] > depths[number + 1]
         if is_top:
             found.append((-depths[number], (places[number] + places[number + 1]) / 2))
-    candidates = [x for _, x in sorted(found)[:MAX_GUTTERS]]
+    candidates = [x for _, x in sorted(found)[: max(1, min(MAX_GUTTERS, MAX_TRIES // len(region)))]]
     return candidates + [(r.x0 + r.x1) / 2 for r in rules.vertical if left < r.x0 and r.x1 < right]
 
 
-def _bands(region: Region, height: float) -> list[Region]:
-    """Return the segments of a region between the white that goes across all of it, from the top down."""
+def _bands(sides: Sides, height: float, edges: Sequence[float]) -> list[Region]:
+    """Return the segments beside a gutter between the white that goes across both sides, from the top down.
+
+    ``edges``: the y of rules that go across them, too.
+    """
+    ordered = sorted([*sides[0], *sides[1]], key=lambda s: s.box.y0)
+    limit = MIN_BAND_GAP * height
+    limit = max([limit, *(_usual_gap(side) + EXTRA_BAND_GAP * height for side in sides)])
     bands: list[Region] = []
-    reached = float("-inf")
-    for segment in sorted(region, key=lambda s: s.box.y0):
-        if not bands or segment.box.y0 - reached > MIN_BAND_GAP * height:
+    reached = middle = float("-inf")
+    for segment in ordered:
+        is_ruled = any(middle < y < middle_y(segment) for y in edges)
+        if not bands or segment.box.y0 - reached > limit or is_ruled:
             bands.append([])
         bands[-1].append(segment)
-        reached = max(reached, segment.box.y1)
+        reached, middle = max(reached, segment.box.y1), middle_y(segment)
     return bands
+
+
+def _usual_gap(side: Region) -> float:
+    """Return the median white between the lines of a side, in pixels; 0 if these are few."""
+    rows = rows_of(side)
+    gaps = [top(low) - bottom(up) for up, low in pairwise(rows)]
+    return median(gaps) if len(gaps) >= MIN_GAPS else 0.0
 
 
 def _blocks(sides: Sides, x: float, height: float, rules: Rulings) -> list[tuple[Region, ...]]:
@@ -76,7 +94,8 @@ def _blocks(sides: Sides, x: float, height: float, rules: Rulings) -> list[tuple
     rule = _rule_between(sides, rules)
     parts: list[tuple[Region, ...]] = []
     found = False
-    for part in [band] if rule else _bands(band, height):
+    edges = [r.y0 for r in rules.horizontal if r.x0 < x - height and r.x1 > x + height]
+    for part in [band] if rule else _bands(sides, height, edges):
         left = [s for s in part if middle_x(s) < x]
         right = [s for s in part if middle_x(s) >= x]
         if left and right and _apart(left, right, height, rules, has_rule=rule is not None):

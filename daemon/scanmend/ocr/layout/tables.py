@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from scanmend.ocr.engines.base import Segment
+from scanmend.ocr.layout.pairing import MIN_NUMBERS, share_of_numbers
+from scanmend.ocr.rulings import Rulings
 
 MIN_ROWS = 8  # of tables side by side
 MIN_ROWS_BELOW_HEADER = 2  # of tables side by side with the same header
@@ -22,6 +24,7 @@ MIN_ROWS_ON_BOTH_SIDES = 0.6  # share of the rows that have text on both sides
 GUTTER_STEP_PX = 4  # between two x at which text is searched
 
 Row = Sequence[Segment]
+WITHOUT_RULES = Rulings()
 
 
 class Gutter(NamedTuple):
@@ -32,7 +35,9 @@ class Gutter(NamedTuple):
     x: float
 
 
-def find_gutter(rows: Sequence[Row], line_height: float) -> Gutter | None:
+def find_gutter(
+    rows: Sequence[Row], line_height: float, rules: Rulings = WITHOUT_RULES
+) -> Gutter | None:
     """Return the gutter between two tables that stand side by side; None if there are none.
 
     ``rows``: from the top down, each from the left. ``line_height``: in pixels.
@@ -43,7 +48,7 @@ def find_gutter(rows: Sequence[Row], line_height: float) -> Gutter | None:
         return None
     best: Gutter | None = None
     for start, end in _untouched_stretches(rows):
-        x = _gutter_x(rows[start:end], line_height)
+        x = _gutter_x(rows[start:end], line_height, rules)
         if x is not None and (best is None or end - start > best.end - best.start):
             best = Gutter(start, end, x)
     return best
@@ -81,7 +86,7 @@ def _untouched_stretches(rows: Sequence[Row]) -> set[tuple[int, int]]:
     return stretches
 
 
-def _gutter_x(rows: Sequence[Row], line_height: float) -> float | None:
+def _gutter_x(rows: Sequence[Row], line_height: float, rules: Rulings) -> float | None:
     """Return the middle of the widest space between columns, if it separates two tables; else None."""
     gaps = _gaps(rows)
     inner = gaps[MIN_COLUMNS - 1 : len(gaps) - MIN_COLUMNS + 1]
@@ -92,8 +97,20 @@ def _gutter_x(rows: Sequence[Row], line_height: float) -> float | None:
     if right - left < max(MIN_GUTTER_RATIO * median_width, MIN_GUTTER_HEIGHTS * line_height):
         return None
     x = (left + right) / 2
-    both = sum(row[0].box.x1 < x < row[-1].box.x0 for row in rows)
-    return x if both >= MIN_ROWS_ON_BOTH_SIDES * len(rows) else None
+    both = [row for row in rows if row[0].box.x1 < x < row[-1].box.x0]
+    if len(both) < MIN_ROWS_ON_BOTH_SIDES * len(rows):
+        return None
+    near = line_height / 2
+    beside = [r for r in rules.vertical if left - near < r.x0 and r.x1 < right + near]
+    is_double = len(beside) > 1
+    return None if _lacks_labels(both, x) and not is_double else x
+
+
+def _lacks_labels(rows: Sequence[Row], x: float) -> bool:
+    """Return whether the left side begins with words and the right one with numbers: one table, without a double rule."""
+    left = share_of_numbers([row[0] for row in rows])
+    right = share_of_numbers([next(s for s in row if s.box.x0 > x) for row in rows])
+    return left < MIN_NUMBERS <= right
 
 
 def _gaps(rows: Sequence[Row]) -> list[tuple[float, float]]:

@@ -12,12 +12,15 @@ from pypdfium2 import raw as pdfium
 from scanmend import file_types
 from scanmend.errors import Damaged, Encrypted
 from scanmend.ocr.input_file import PdfiumInputFile
-from scanmend.ocr.pdf.file_structure import has_unfinished_revision
+from scanmend.ocr.pdf.file_structure import MAX_FILE_BYTES, has_unfinished_revision
+from scanmend.ocr.pdf.page_tree import has_lost_its_tree
 from scanmend.ocr.pdf.repair import EXPORT_AGAIN, Version, repaired, version_of
 from scanmend.ocr.pictures import name_of
 
 OpenedPdf = tuple[pypdfium2.PdfDocument, bool]  # the document; whether a password was needed
 REMEMBERED_FILES = 64  # in ``_opens_unrepaired``
+PARSED_PAGES = 3  # of the default size, to find out whether they are pages
+_DEFAULT_SIZE = (612.0, 792.0)  # in points
 CHECKED_PAGES = 20_000  # at most, that must load for a document to count as sound
 _opens_unrepaired: dict[Version, bool] = {}
 
@@ -101,20 +104,54 @@ def _sound_or_none(source: BinaryIO, name: str, passwords: Sequence[str]) -> Ope
         document, locked = _unlocked(source, name, passwords)
     except Damaged:
         return None
-    if _all_pages_load(document):
+    if _all_pages_load(document) and not _may_have_lost_pages(document, source):
         return document, locked
     document.close()
     return None
 
 
+def _may_have_lost_pages(document: pypdfium2.PdfDocument, source: BinaryIO) -> bool:
+    """Return whether the only page is PDFium's own blank one, which stands for a page tree that is not there."""
+    if len(document) != 1 or _default_size_pages(document) != [0]:
+        return False
+    if any(document[0].get_objects(max_depth=1)):
+        return False
+    source.seek(0)
+    return has_lost_its_tree(source.read(MAX_FILE_BYTES))
+
+
+def _default_size_pages(document: pypdfium2.PdfDocument) -> list[int]:
+    """Return the indices of the pages that have the size of a page without any: US letter, as many pages have, too."""
+    size = pdfium.FS_SIZEF()
+    return [
+        index
+        for index in range(min(len(document), CHECKED_PAGES))
+        if pdfium.FPDF_GetPageSizeByIndexF(document, index, size)
+        and (size.width, size.height) == _DEFAULT_SIZE
+    ]
+
+
+def _is_a_page(document: pypdfium2.PdfDocument, index: int) -> bool:
+    page = pdfium.FPDF_LoadPage(document, index)
+    if page:
+        pdfium.FPDF_ClosePage(page)
+    return bool(page)
+
+
 def _all_pages_load(document: pypdfium2.PdfDocument) -> bool:
-    """Return whether each page object can be loaded, without parsing the pages' contents."""
+    """Return whether each page object can be loaded.
+
+    The contents are parsed only of a few pages of US letter size: PDFium gives that size to what is no page.
+    """
     pages = len(document)
     size = pdfium.FS_SIZEF()
-    return pages > 0 and all(
+    have_size = pages > 0 and all(
         pdfium.FPDF_GetPageSizeByIndexF(document, index, size)
         for index in range(min(pages, CHECKED_PAGES))
     )
+    if not have_size:
+        return False
+    return all(_is_a_page(document, i) for i in _default_size_pages(document)[:PARSED_PAGES])
 
 
 def _open_repaired(path: str, passwords: Sequence[str]) -> OpenedPdf:

@@ -13,6 +13,7 @@ from scanmend.ocr.pdf.coverage import MIN_COVERED_SHARE, share_covered
 from scanmend.ocr.pdf.geometry import scaled, turned
 from scanmend.ocr.pdf.runs import Run
 from scanmend.ocr.pdf.text_layer import MAX_LEAN_OF_MAIN, TextLayer
+from scanmend.ocr.rulings import Rulings
 from scanmend.page import Box, Hidden, Line, TextSource
 
 SURE_OF_SINGLE_CHARACTER = 0.9  # confidence from which a single letter or digit is no icon
@@ -45,12 +46,20 @@ def lines_in_order(
         s for (run, _), s in zip(sourced, segments, strict=True) if not _is_main(run, turn, main)
     ]
     page_size = size if turn in (0, 180) else size[::-1]
+    rules = _turned_rules(layer.rules, turn, size) if main == UPRIGHT else Rulings()
     return arrange_directions(
         [in_frame(s, main) for s in upright] + others,
         arrange,
-        partial(arrange, size=page_size),
+        partial(arrange, rules=rules, size=page_size),
         main,
     )
+
+
+def _turned_rules(rules: Rulings, turn: int, size: Size) -> Rulings:
+    """Return the rules of a page after it was turned clockwise by ``turn`` degrees."""
+    across = tuple(turned(rule, turn, size) for rule in rules.horizontal)
+    down = tuple(turned(rule, turn, size) for rule in rules.vertical)
+    return Rulings(across, down) if turn in (0, 180) else Rulings(down, across)
 
 
 def hidden_on_page(
@@ -74,13 +83,18 @@ def beside_layer(
 
     ``languages``: ISO 639-1 codes of the document's languages.
     """
-    boxes = [turned(run.page_box, turn, size) for run in layer.runs]
+    boxes = boxes_of(layer, turn, size)
     far_east = any(code.split("-")[0] in _FAR_EAST for code in languages)
     return tuple(
         s
         for s in segments
         if share_covered(s.box, boxes) < MIN_COVERED_SHARE and not _is_icon(s, far_east)
     )
+
+
+def boxes_of(layer: TextLayer, turn: int, size: Size) -> list[Box]:
+    """Return the boxes of the layer's text, in pixels of the page turned clockwise by ``turn`` degrees."""
+    return [turned(run.page_box, turn, size) for run in layer.runs]
 
 
 def _is_icon(segment: Segment, far_east: bool) -> bool:

@@ -19,6 +19,7 @@ from scanmend.ocr.pdf.file_structure import (
     RestoredBytes,
     with_header_and_end,
 )
+from scanmend.ocr.pdf.page_tree import mended
 from scanmend.ocr.pictures import name_of
 
 if TYPE_CHECKING:  # loading qpdf takes a tenth of a second, and few files need it
@@ -94,6 +95,11 @@ def _repair(path: str, passwords: Sequence[str], opens: Opens) -> Repaired:
     if restored.changes and opens(io.BytesIO(restored.data), name):
         warning = f"repaired: {', '.join(restored.changes)}"
         return Repaired(restored.data, locked=False, warning=warning)
+    copy = mended(restored.data)
+    if copy and opens(io.BytesIO(copy.data), name):
+        found = f"a broken page tree ({copy.found} of {copy.wanted} pages found)"
+        warning = f"repaired: {', '.join((*restored.changes, found))}"
+        return Repaired(copy.data, locked=False, warning=warning)
     with open_with_qpdf(io.BytesIO(restored.data), name, passwords) as (pdf, locked):
         if not pdf.is_encrypted and _lost_its_encryption(pdf):
             raise Damaged(

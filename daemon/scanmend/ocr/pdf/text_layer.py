@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from scanmend.ocr.frames import angle_between
+from scanmend.ocr.ink.account import holds_print
 from scanmend.ocr.line_models import LineModels
 from scanmend.ocr.pdf.agreement import (
     MAX_UNLIKE_AGREEMENT,
@@ -26,6 +27,7 @@ from scanmend.ocr.pdf.glyphs import UNMAPPED, Glyph, GlyphGap
 from scanmend.ocr.pdf.open_page import OpenPage
 from scanmend.ocr.pdf.runs import Run, runs_of
 from scanmend.ocr.pdf.visibility import HiddenGlyph, Visibility, hidden_reason, visibility_of
+from scanmend.ocr.rulings import MIN_CONTRAST, Rulings, find_rulings
 from scanmend.page import Box, Hidden, HiddenReason
 
 MIN_MAIN_SHARE = 0.5  # of a page's letters, that lie on their side if the page is turned
@@ -43,7 +45,7 @@ class TextLayer:
 
     ``drawn``: text that the page draws. ``earlier``: text that an OCR program read in the page's pictures. ``hidden``:
     text that the page does not show. ``has_more``: the page shows lines that the layer does not cover.
-    ``text_objects``: addresses of the layer's text objects.
+    ``text_objects``: addresses of the layer's text objects. ``rules``: the rules that the page draws, in its pixels.
     """
 
     drawn: tuple[Run, ...] = ()
@@ -52,6 +54,7 @@ class TextLayer:
     warnings: tuple[str, ...] = ()
     has_more: bool = True
     text_objects: frozenset[int] = frozenset()
+    rules: Rulings = Rulings()
 
     @property
     def runs(self) -> tuple[Run, ...]:
@@ -96,7 +99,8 @@ def checked_layer(page: OpenPage, document: Hashable, models: LineModels | None)
         return _layer(visibility, visibility.hidden, [*notes, _disagreement_warning(example)])
     lines = find_lines(visibility.background, models.find_lines)
     earlier, hidden, earlier_notes = _earlier_text(visibility, lines, reader)
-    has_more = bool(uncovered(lines, _boxes(drawn + earlier, visibility.scale)))
+    boxes = _boxes(drawn + earlier, visibility.scale)
+    has_more = bool(uncovered(lines, boxes)) or holds_print(visibility.background, boxes)
     return _layer(visibility, hidden, [*notes, *earlier_notes], drawn, earlier, has_more=has_more)
 
 
@@ -130,7 +134,25 @@ def _layer(
 ) -> TextLayer:
     warnings = ([_hidden_warning(hidden)] if hidden else []) + list(notes)
     return TextLayer(
-        drawn, earlier, _stretches(hidden), tuple(warnings), has_more, visibility.text_objects
+        drawn,
+        earlier,
+        _stretches(hidden),
+        tuple(warnings),
+        has_more,
+        visibility.text_objects,
+        _rules(visibility) if drawn or earlier else Rulings(),
+    )
+
+
+def _rules(visibility: Visibility) -> Rulings:
+    """Return the rules that a page draws, from its picture without text, in the pixels of its glyphs."""
+    background = visibility.background
+    if int(background.max()) - int(background.min()) < MIN_CONTRAST:
+        return Rulings()
+    rules, factor = find_rulings(background), 1 / visibility.scale
+    return Rulings(
+        tuple(scaled(rule, factor) for rule in rules.horizontal),
+        tuple(scaled(rule, factor) for rule in rules.vertical),
     )
 
 
