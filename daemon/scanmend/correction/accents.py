@@ -13,7 +13,7 @@ from scanmend.correction.protected import WORD, overlaps, protected_spans
 from scanmend.correction.repairs import Repair
 from scanmend.correction.rules import Rule, RuleName, Stage
 
-LEXICON_LANGUAGES = frozenset({"en", "de", "fr", "es", "it", "nl"})
+ACCENT_LANGUAGES = frozenset({"en", "de", "fr", "es", "it", "nl"})
 MIN_CLASS_WITHOUT_ACCENT: FrequencyClass = (
     3  # of the word; a rarer one may be another word's misreading
 )
@@ -61,7 +61,7 @@ def repair_accents(
     """
     if not unsure or lexicon is None or text.isascii() or not languages:
         return []
-    if not {code.partition("-")[0] for code in languages} <= LEXICON_LANGUAGES:
+    if not {code.partition("-")[0] for code in languages} <= ACCENT_LANGUAGES:
         return []
     return list(_repairs(text, frozenset(unsure), lexicon))
 
