@@ -170,6 +170,7 @@ class ModelProcess:
             self._settings.threads,
             device,
             self._max_layers,
+            corrector=b"" if path == builtin() else os.fsencode(builtin()),
         )
 
     def _gpu_layers(self, path: str) -> int | None:

@@ -8,6 +8,7 @@ import functools
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -26,6 +27,19 @@ CONFUSED_RUN_COST: Nats = 7.0  # at most, of a run that published lists of confu
 CACHED_COSTS = 200_000
 
 _INFINITY = math.inf
+_NO_COSTS: Mapping[str, Nats] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class BeginningCosts:
+    """What a printed beginning costs against each beginning of a word as read, both in lower case."""
+
+    read: str
+    printed: str
+    row: tuple[Nats, ...]
+    """Entry n: the cost of reading the first n characters of ``read`` where ``printed`` stood."""
+    row_before: tuple[Nats, ...] | None
+    """The same without the last printed character; None if nothing is printed."""
 
 
 class Channel:
@@ -33,14 +47,12 @@ class Channel:
 
     def __init__(self, costs: Mapping[str, Mapping[str, Nats]]) -> None:
         """Take the costs, and add the runs that published lists name."""
-        self._costs = {
-            (printed, read): cost for printed, row in costs.items() for read, cost in row.items()
-        }
+        self._costs = {printed: dict(row) for printed, row in costs.items()}
         for pair in CONFUSED_RUNS:
             if max(map(len, pair)) <= MAX_PIECE:
-                for piece in (pair, pair[::-1]):
-                    cost = self._costs.get(piece, _INFINITY)
-                    self._costs[piece] = min(cost, CONFUSED_RUN_COST)
+                for printed, read in (pair, pair[::-1]):
+                    row = self._costs.setdefault(printed, {})
+                    row[read] = min(row.get(read, _INFINITY), CONFUSED_RUN_COST)
         self.cost = functools.lru_cache(CACHED_COSTS)(self._cheapest)
 
     def _cheapest(self, read: str, printed: str) -> Nats:
@@ -49,42 +61,50 @@ class Channel:
         It is the lowest sum over all divisions of both texts into pieces. What was read as printed
         costs nothing.
         """
-        read, printed = read.lower(), printed.lower()
-        best = [[_INFINITY] * (len(read) + 1) for _ in range(len(printed) + 1)]
-        best[0][0] = 0.0
-        for i in range(len(printed) + 1):
-            for j in range(len(read) + 1):
-                here = best[i][j]
-                if here == _INFINITY:
-                    continue
-                for di, dj, cost in self._steps(printed[i : i + 2], read[j : j + 2]):
-                    best[i + di][j + dj] = min(best[i + di][j + dj], here + cost)
-        return best[-1][-1]
+        return self.extended(self.beginning(read), printed).row[-1]
 
-    def _steps(self, printed: str, read: str) -> list[tuple[int, int, Nats]]:
-        """Return the possible next pieces: their lengths as printed and as read, and their cost.
+    def beginning(self, read: str) -> BeginningCosts:
+        """Return the costs against the word ``read`` before anything is printed."""
+        read = read.lower()
+        row = tuple(UNSEEN_COST * length for length in range(len(read) + 1))
+        return BeginningCosts(read, "", row, None)
 
-        ``printed`` and ``read`` hold the next two characters of each text, fewer at its end.
-        """
-        costs = self._costs
-        steps: list[tuple[int, int, Nats]] = []
-        if read:
-            steps.append((0, 1, UNSEEN_COST))
-        if not printed:
-            return steps
-        first = printed[0]
-        steps.append((1, 0, costs.get((first, ""), UNSEEN_COST)))
-        if read:
-            same = read[0] == first
-            steps.append((1, 1, 0.0 if same else costs.get((first, read[0]), UNSEEN_COST)))
-        if len(read) > 1 and (first, read) in costs:
-            steps.append((1, 2, costs[first, read]))
-        if len(printed) > 1:
-            if read and (printed, read[0]) in costs:
-                steps.append((2, 1, costs[printed, read[0]]))
-            if len(read) > 1 and (printed, read) in costs:
-                steps.append((2, 2, costs[printed, read]))
-        return steps
+    def extended(self, beginning: BeginningCosts, printed: str) -> BeginningCosts:
+        """Return the costs with these characters printed behind the beginning."""
+        read, text, row, before = (
+            beginning.read,
+            beginning.printed,
+            beginning.row,
+            beginning.row_before,
+        )
+        for character in printed.lower():
+            row, before = self._next_row(read, text[-1:] + character, row, before), row
+            text += character
+        return BeginningCosts(read, text, row, before)
+
+    def _next_row(
+        self, read: str, pair: str, row: tuple[Nats, ...], before: tuple[Nats, ...] | None
+    ) -> tuple[Nats, ...]:
+        """Return the row behind ``row``, the row behind ``before``; ``pair``: the last two printed characters."""
+        printed = pair[-1]
+        one = self._costs.get(printed, _NO_COSTS)
+        two = self._costs.get(pair) if before is not None else None
+        found = [row[0] + one.get("", UNSEEN_COST)]
+        for n, character in enumerate(read, 1):
+            same = 0.0 if character == printed else one.get(character, UNSEEN_COST)
+            best = min(
+                found[-1] + UNSEEN_COST, row[n] + one.get("", UNSEEN_COST), row[n - 1] + same
+            )
+            two_read = read[n - 2 : n] if n > 1 else ""
+            if two_read in one and two_read:
+                best = min(best, row[n - 2] + one[two_read])
+            if two is not None and before is not None:
+                if character in two:
+                    best = min(best, before[n - 1] + two[character])
+                if two_read in two and two_read:
+                    best = min(best, before[n - 2] + two[two_read])
+            found.append(best)
+        return tuple(found)
 
 
 def parsed(data: bytes) -> Channel:

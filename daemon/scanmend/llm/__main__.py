@@ -47,7 +47,8 @@ class Worker:
         from scanmend.llm.loader import load  # noqa: PLC0415 - a download needs no llama.cpp
 
         self._model = load(request, tell)
-        if request.corrector:
+        self._corrector = None
+        if request.corrector and not self._model.max_line_bytes:
             beside = LoadRequest(request.corrector, gpu_layers=0, threads=request.threads)
             self._corrector = load(beside, lambda _: None)
         info: ModelInfo = self._model.info

@@ -4,8 +4,9 @@ A ``LlamaContext`` is one model's KV cache; many sequences share it, and may beg
 """
 
 import ctypes
+import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,9 @@ TOP_K = 16
 # take half a gigabyte.
 MAX_LOGITS = 32 * 1024 * 1024
 LOGIT_ROWS = 4  # positions whose logits are summed together
+MAX_BEHIND_LIKELIEST = (
+    14.0  # nats; a token so far behind the likeliest one is not among the likeliest
+)
 NO_TOKEN = -1  # llama.cpp's number for "no token"
 CACHE_FULL = 1  # llama_decode returns it when the KV cache has no space for the batch
 
@@ -158,8 +162,10 @@ class LlamaContext:
             for logits in self._logits(len(wanted)):
                 top = float(logits.max())
                 log_sum = top + math.log(float(np.exp(logits - top).sum()))
-                best = np.argpartition(logits, -count)[-count:].tolist()
-                best += others[len(found)]
+                near = np.flatnonzero(logits >= top - MAX_BEHIND_LIKELIEST)
+                if len(near) > count:
+                    near = near[np.argpartition(logits[near], -count)[-count:]]
+                best = [*near.tolist(), *others[len(found)]]
                 logs = (logits[best] - log_sum).tolist()
                 found.append(dict(zip(best, logs, strict=True)))
         return found
@@ -255,9 +261,10 @@ class LlamaContext:
         size = llama.llama_token_to_piece(self._vocabulary, token, out, 256, 0, False)
         return out.raw[: max(0, size)]
 
-    def all_token_bytes(self) -> list[bytes]:
-        """Return the bytes that each token stands for, by its number."""
-        return [self.token_bytes(token) for token in range(self._vocabulary_size)]
+    @functools.cached_property
+    def token_numbers(self) -> Mapping[bytes, int]:
+        """Return the number of each token by the bytes that it stands for."""
+        return {self.token_bytes(token): token for token in range(self._vocabulary_size)}
 
     def is_end(self, token: int) -> bool:
         """Return whether a token ends the answer."""

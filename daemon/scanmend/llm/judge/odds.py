@@ -177,10 +177,14 @@ class PageJudge:
         }
 
 
+def judged_kind(word: DoubtfulWord) -> JudgedKind:
+    """Return which regression judges a word."""
+    return JudgedKind.KNOWN if word.kind is DoubtKind.KNOWN else JudgedKind.UNKNOWN
+
+
 def regression_of(word: DoubtfulWord) -> JudgeRegression:
     """Return the regression for a word of this kind."""
-    known = word.kind is DoubtKind.KNOWN
-    return shipped_regressions()[JudgedKind.KNOWN if known else JudgedKind.UNKNOWN]
+    return shipped_regressions()[judged_kind(word)]
 
 
 def _marks(text: str) -> list[str]:

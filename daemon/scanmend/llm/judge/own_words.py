@@ -4,11 +4,12 @@ It finds what the lexicon lacks (names, compounds) and what is too far for its s
 with two banks of sequences, between which the beam moves from step to step.
 """
 
+import bisect
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from scanmend.correction.channel import Channel, Nats
+from scanmend.correction.channel import BeginningCosts, Channel, Nats
 from scanmend.correction.lookalikes import one_confusion_away
 from scanmend.llm.guided_decoding import SHARED
 from scanmend.llm.judge.doubtful_words import normal_form
@@ -50,12 +51,30 @@ class _Beginning:
     text: str
     has_lead: bool
     log_probability: float
-    cost: Nats
+    costs: BeginningCosts
+
+    @property
+    def read_length(self) -> int:
+        """Return the length of the beginning of what was read that is the cheapest misreading of the text."""
+        row, length = self.costs.row, len(self.text)
+        least = min(max(0, length - MAX_LENGTH_DIFFERENCE), len(row) - 1)
+        return min(
+            range(least, min(len(row), length + MAX_LENGTH_DIFFERENCE + 1)), key=row.__getitem__
+        )
+
+    @property
+    def cost(self) -> Nats:
+        """Return the lowest cost of reading the text as some beginning of what was read."""
+        return self.costs.row[self.read_length]
 
     @property
     def score(self) -> Nats:
-        weighed = self.log_probability - CHANNEL_WEIGHT * self.cost
-        return weighed + BONUS_PER_CHARACTER * len(self.text)
+        return _score(self.log_probability, self.cost, len(self.text))
+
+    def best_score(self, log: float, length: int) -> Nats:
+        """Return a score that no longer beginning of this length exceeds, if its last token has this log-probability."""
+        least = min(*self.costs.row, *(self.costs.row_before or ()))
+        return _score(self.log_probability + log, least, length)
 
 
 @dataclass(slots=True)
@@ -75,7 +94,6 @@ class OwnWords:
         """Use this context and this channel."""
         self._context = context
         self._channel = channel
-        self._tokens: dict[bytes, int] = {}  # by their bytes; filled by the first search
 
     @property
     def parallel(self) -> int:
@@ -87,8 +105,6 @@ class OwnWords:
 
         Raises CacheFull, or ChildError when llama.cpp fails.
         """
-        if starts and not self._tokens:
-            self._tokens = {piece: n for n, piece in enumerate(self._context.all_token_bytes())}
         proposed: list[list[str]] = []
         for first in range(0, len(starts), max(1, self.parallel)):
             if not self.parallel:
@@ -106,7 +122,8 @@ class OwnWords:
                 range(first + BEAM_TEXTS, first + 2 * BEAM_TEXTS),
             )
             self._context.copy(SHARED, first, start.position)
-            begin = _Beginning(start.token, start.position, first, "", not start.lead, 0.0, 0.0)
+            costs = self._channel.beginning(normal_form(start.read))
+            begin = _Beginning(start.token, start.position, first, "", not start.lead, 0.0, costs)
             searches.append(_Search(start, banks, [begin]))
         try:
             for step in range(1 + MAX_WORD_TOKENS):
@@ -132,19 +149,16 @@ class OwnWords:
         spelled = [self._spelled(search.start, b) for search in searches for b in search.beam]
         following = iter(self._context.likeliest(batch, NEXT_TOKENS, spelled))
         for search in searches:
-            longer = [
-                grown
-                for beginning in search.beam
-                for token, log in next(following).items()
-                if (grown := self._longer(search, beginning, token, log))
-            ]
-            longer.sort(key=lambda b: -b.score)
-            self._move(search, longer[:BEAM_TEXTS], search.banks[(step + 1) % 2])
+            longer: list[_Beginning] = []
+            for beginning in search.beam:
+                for token, log in next(following).items():
+                    self._add_longer(search, longer, beginning, token, log)
+            self._move(search, longer, search.banks[(step + 1) % 2])
 
     def _spelled(self, start: WordStart, beginning: _Beginning) -> list[int]:
         """Return the tokens that spell what was read behind a beginning, or a text that is often misread as it."""
         read = normal_form(start.read)
-        rest = read[self._read_length(read, beginning.text.lower()) :]
+        rest = read[beginning.read_length :]
         pieces = {
             piece
             for length in range(1, min(len(rest), MAX_PIECE_LETTERS) + 1)
@@ -153,52 +167,55 @@ class OwnWords:
         if not beginning.text and start.read[0].isupper():
             pieces |= {piece[:1].upper() + piece[1:] for piece in pieces}
         lead = "" if beginning.has_lead else start.lead
-        tokens = (self._tokens.get((lead + piece).encode()) for piece in pieces)
+        tokens = (self._context.token_numbers.get((lead + piece).encode()) for piece in pieces)
         return [token for token in tokens if token is not None]
 
-    def _longer(
-        self, search: _Search, beginning: _Beginning, token: int, log: float
-    ) -> _Beginning | None:
-        """Return the beginning with a token behind it; None if the word ends there, or is too far from what was read."""
+    def _add_longer(
+        self,
+        search: _Search,
+        longer: list[_Beginning],
+        beginning: _Beginning,
+        token: int,
+        log: float,
+    ) -> None:
+        """Add the beginning with a token behind it to the best ones, unless it is too far from what was read.
+
+        ``longer``: the best ones, the best first. A token that ends the word adds a whole word to those found.
+        """
         piece = self._context.token_bytes(token).decode(errors="replace")
         text, lead = beginning.text, search.start.lead
-        log_probability = beginning.log_probability + log
         if not beginning.has_lead:
             if not piece.startswith(lead):
-                return None
+                return
             piece = piece[len(lead) :]
         elif text and not (piece[:1].isalnum() or piece[:1] in tuple(_SIGNS_IN_WORDS)):
-            self._add_whole(search, text, log_probability)
-            return None
+            self._add_whole(search, beginning, log)
+            return
         text += piece
-        if not all(c.isalpha() or c in _SIGNS_IN_WORDS for c in text):
-            return None
-        cost = self._beginning_cost(normal_form(search.start.read), text.lower())
-        if cost > MAX_BEGINNING_COST:
-            return None
-        return _Beginning(
-            token, beginning.position + 1, beginning.sequence, text, True, log_probability, cost
+        if not all(c.isalpha() or c in _SIGNS_IN_WORDS for c in piece):
+            return
+        full = len(longer) == BEAM_TEXTS
+        if full and beginning.best_score(log, len(text)) <= longer[-1].score:
+            return
+        grown = _Beginning(
+            token,
+            beginning.position + 1,
+            beginning.sequence,
+            text,
+            True,
+            beginning.log_probability + log,
+            self._channel.extended(beginning.costs, piece),
         )
+        if grown.cost <= MAX_BEGINNING_COST:
+            bisect.insort(longer, grown, key=lambda b: -b.score)
+            del longer[BEAM_TEXTS:]
 
-    def _add_whole(self, search: _Search, text: str, log_probability: float) -> None:
-        """Add a whole word to those found, unless it is what was read."""
-        word, read = text.lower(), normal_form(search.start.read)
-        cost = self._channel.cost(read, word)
-        if word != read and cost <= MAX_OWN_WORD_COST:
-            weighed = log_probability - CHANNEL_WEIGHT * cost
+    def _add_whole(self, search: _Search, beginning: _Beginning, log: float) -> None:
+        """Add a whole word to those found, unless it is what was read. ``log``: the log-probability that it ends here."""
+        word, cost = beginning.text.lower(), beginning.costs.row[-1]
+        if word != beginning.costs.read and cost <= MAX_OWN_WORD_COST:
+            weighed = beginning.log_probability + log - CHANNEL_WEIGHT * cost
             search.found[word] = max(weighed, search.found.get(word, weighed))
-
-    def _beginning_cost(self, read: str, text: str) -> Nats:
-        """Return the lowest cost of reading ``text`` as some beginning of ``read``."""
-        return self._channel.cost(read[: self._read_length(read, text)], text)
-
-    def _read_length(self, read: str, text: str) -> int:
-        """Return the length of the beginning of ``read`` that is the cheapest misreading of ``text``."""
-        least = min(max(0, len(text) - MAX_LENGTH_DIFFERENCE), len(read))
-        most = min(len(read), len(text) + MAX_LENGTH_DIFFERENCE)
-        return min(
-            range(least, most + 1), key=lambda length: self._channel.cost(read[:length], text)
-        )
 
     def _move(self, search: _Search, beginnings: Sequence[_Beginning], bank: range) -> None:
         """Make the beginnings the beam, each in a sequence of the bank, and free the sequences they came from."""
@@ -210,6 +227,9 @@ class OwnWords:
     def _moved(self, beginnings: Sequence[_Beginning], bank: range) -> Iterator[_Beginning]:
         for b, sequence in zip(beginnings, bank, strict=False):
             self._context.copy(b.sequence, sequence)
-            yield _Beginning(
-                b.token, b.position, sequence, b.text, b.has_lead, b.log_probability, b.cost
-            )
+            yield replace(b, sequence=sequence)
+
+
+def _score(log_probability: float, cost: Nats, length: int) -> Nats:
+    """Return the worth of a beginning of this length, in characters."""
+    return log_probability - CHANNEL_WEIGHT * cost + BONUS_PER_CHARACTER * length

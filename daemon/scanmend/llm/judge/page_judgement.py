@@ -9,7 +9,13 @@ from scanmend.correction.channel import Nats
 from scanmend.correction.channel import shipped as shipped_channel
 from scanmend.llm.judge.doubtful_words import DoubtfulWord, DoubtKind, PageWords
 from scanmend.llm.judge.judged_page import JudgedPage, Wish, proposal_of, wished_text
-from scanmend.llm.judge.odds import PageJudge, ScoredWord, regression_of
+from scanmend.llm.judge.odds import (
+    JudgedKind,
+    PageJudge,
+    ScoredWord,
+    judged_kind,
+    regression_of,
+)
 from scanmend.llm.judge.own_words import OwnWords
 from scanmend.llm.judge.replacements import (
     Replacement,
@@ -33,8 +39,14 @@ MIN_SURPRISE: Nats = 6.0
 SURPRISE_BELOW_COST: Nats = 1.0
 MIN_FREQUENCY_LEAD = 5.0  # bits
 MAX_COST_OF_FREQUENT: Nats = 6.5
-# The words behind a known word seldom add more to a right replacement; others are not asked about (30 to 40 % of them).
-MAX_GAIN_OF_FOLLOWING_WORDS: Nats = 3.0
+# The words behind a word seldom add more to a right replacement, so a replacement that could not win even so is not scored with
+# them, and one of a known word not at all.
+MAX_GAIN_OF_FOLLOWING_WORDS: Mapping[JudgedKind, Nats] = {
+    JudgedKind.UNKNOWN: 6.0,
+    JudgedKind.KNOWN: 3.0,
+}
+# by which the page's other words (a misreading that it repeats) may raise the log-odds of an unknown word's replacement
+MAX_GAIN_OF_PAGE: Nats = 1.5
 
 
 def judge_page(
@@ -182,11 +194,8 @@ class _PageJudgement:
             return start + len(_utf8(line[: word.start])), start + len(_utf8(line[: word.end]))
 
         found = [q for n in part if n in wanted for q in self._questions(n, wishes.get(n, ()))]
-        known = [q.word for q in found if q.word.kind is DoubtKind.KNOWN]
-        surprises = dict(
-            zip(known, self._scorer.open(_utf8(text), [span(w) for w in known]), strict=True)
-        )
-        narrowed = [self._narrowed(q, surprises.get(q.word)) for q in found]
+        surprises = self._scorer.open(_utf8(text), [span(q.word) for q in found])
+        narrowed = [self._narrowed(q, s) for q, s in zip(found, surprises, strict=True)]
         questions = sorted((q for q in narrowed if q.replacements), key=lambda q: q.priority)
         passages = [self._passage(q, span) for q in questions]
         scored = []
@@ -244,15 +253,15 @@ class _PageJudgement:
         answered = itertools.chain.from_iterable(self._answered(questions, passages))
         return [_joined(doubtful.get(one.word), one) for one in answered]
 
-    def _narrowed(self, question: _Question, surprise: Nats | None) -> _Question:
+    def _narrowed(self, question: _Question, surprise: Nats) -> _Question:
         """Return the question with the replacements that the model may find better, and one wish of the corrector.
 
-        ``surprise``: of a known word, minus the log of its probability; None for other words.
+        ``surprise``: of the word as read, minus the log of its probability.
         """
         word, most = question.word, MAX_ASKED
         wishes = [r for r in question.replacements if r.source is ReplacementSource.CORRECTOR]
         found = [r for r in question.replacements if r.source is not ReplacementSource.CORRECTOR]
-        if surprise is not None:
+        if word.kind is DoubtKind.KNOWN:
             most = MAX_ASKED_OF_KNOWN
             found = [
                 r
@@ -263,23 +272,40 @@ class _PageJudgement:
         return _Question(word, (*wishes[:1], *near))
 
     def _may_win(self, word: DoubtfulWord, replacement: Replacement, surprise: Nats) -> bool:
-        """Return whether a replacement of a known word can reach the threshold.
+        """Return whether a replacement of a known word can win: the model can't gain more than its surprise at the word."""
+        return bool(self._chances(word, (replacement,), (-surprise, 0.0)))
 
-        The model can't gain more than its surprise at the word, and what the words behind it add.
+    def _chances(
+        self, word: DoubtfulWord, replacements: Sequence[Replacement], alone: Sequence[Nats]
+    ) -> list[int]:
+        """Return the numbers of the variants that can reach the threshold with the words behind them.
+
+        Variant 0 is the word as read, and variant n is replacement n - 1. ``alone``: the log-probability of each variant
+        alone.
         """
-        likelihoods = (
-            Likelihood(0.0, 0.0),
-            Likelihood(surprise, surprise + MAX_GAIN_OF_FOLLOWING_WORDS),
-        )
-        utility = self._prior.utility(ScoredWord(word, (replacement,), likelihoods), 0)
-        return utility >= regression_of(word).threshold
+        regression, kind = regression_of(word), judged_kind(word)
+        least = regression.threshold - (MAX_GAIN_OF_PAGE if kind is JudgedKind.UNKNOWN else 0.0)
+        gain = MAX_GAIN_OF_FOLLOWING_WORDS[kind]
+        read, *others = alone
+        likelihoods = (Likelihood(read, read), *(Likelihood(a, a + gain) for a in others))
+        scored = ScoredWord(word, tuple(replacements), likelihoods)
+        return [
+            n + 1
+            for n, replacement in enumerate(replacements)
+            if replacement.source is ReplacementSource.CORRECTOR
+            or self._prior.utility(scored, n) >= least
+        ]
 
     def _answered(
         self, questions: Sequence[_Question], passages: Sequence[Passage]
     ) -> Iterator[list[ScoredWord]]:
         """Yield the answers of the model, batch by batch, until the time has passed."""
         left = len(questions)
-        for batch in self._scorer.batches(passages):
+
+        def choose(number: int, alone: Sequence[Nats]) -> list[int]:
+            return self._chances(questions[number].word, questions[number].replacements, alone)
+
+        for batch in self._scorer.batches(passages, choose):
             yield [
                 ScoredWord(questions[n].word, questions[n].replacements, tuple(likelihoods))
                 for n, likelihoods in batch

@@ -1,15 +1,16 @@
 """Compute how likely a language model finds variants of a text, each with the words behind it.
 
 The text is decoded once, as plain text, into the sequence SHARED of the model's cache. A variant of one of its words is a
-sequence of its own, which shares the cache up to the word. It holds the variant and the few words behind it: these show
-whether the variant fits. Any causal model can do this, with any tokenizer whose tokens spell the text.
+sequence of its own, which shares the cache up to the word. The variant is decoded first. The few words behind it, which show
+whether it fits, follow only where the caller still finds it worth while. Any causal model can do this, with any tokenizer whose
+tokens spell the text.
 """
 
 import bisect
 import itertools
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Self, TypeAlias
 
 from scanmend.correction.channel import Nats
 from scanmend.errors import ChildError
@@ -43,15 +44,51 @@ class Likelihood:
     with_following: Nats
 
 
-@dataclass(frozen=True, slots=True)
+Choice: TypeAlias = Callable[[int, Sequence[Nats]], Sequence[int]]
+"""Chooses variants by a passage's index and the log-probability of each variant alone; returns their numbers."""
+
+
+@dataclass(slots=True)
 class _Plan:
-    """The tokens of one variant."""
+    """The tokens of one variant, and what is known of them."""
 
     position: int
     """Of ``tokens[0]``, which is the token before the variant."""
     tokens: list[int]
     alone_end: int
     """Number of the tokens up to the variant's end; the rest belongs to the words behind it."""
+    sequence: int = 0
+    alone: Nats | None = None
+    """Known before it is decoded if the page holds the variant."""
+    following: Nats = 0.0
+
+    def batch(self, first: int, end: int) -> list[BatchToken]:
+        """Return the tokens from ``first``, each with the one behind it as the expected one, up to ``end``."""
+        return [
+            BatchToken(
+                self.tokens[n],
+                self.position + n,
+                self.sequence,
+                predict=True,
+                expected=self.tokens[n + 1],
+            )
+            for n in range(first, end)
+        ]
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """Passages that are scored together."""
+
+    passages: list[tuple[int, list[_Plan]]] = field(default_factory=list)
+    tokens: int = 0
+    sequences: int = 0
+
+    def add(self, index: int, plans: list[_Plan]) -> None:
+        """Add a passage."""
+        self.passages.append((index, plans))
+        self.tokens += _size(plans)
+        self.sequences += len(plans)
 
 
 class TextScorer:
@@ -67,6 +104,7 @@ class TextScorer:
         self._text = b""
         self._tokens: list[int] = []
         self._offsets: list[int] = []
+        self._logs: dict[int, Nats] = {}  # of the text's tokens that ``open`` predicted
 
     def __enter__(self) -> Self:
         """Return the scorer itself."""
@@ -111,23 +149,22 @@ class TextScorer:
         self._offsets = list(itertools.accumulate(sizes, initial=0))
         self.close()
         spans = [self._tokens_within(start, end) for start, end in words]
-        wanted = {n for first, last in spans for n in range(first, last)}
+        wanted = sorted({n for first, last in spans for n in range(first, last)})
         decoded = [*self._start, *tokens]
         shift = len(self._start) - 1  # the token before token n of the text predicts it
+        predicting = {n + shift for n in wanted}
         batch = [
             BatchToken(
                 token,
                 position,
                 SHARED,
-                predict=position - shift in wanted,
-                expected=decoded[position + 1] if position - shift in wanted else None,
+                predict=position in predicting,
+                expected=decoded[position + 1] if position in predicting else None,
             )
             for position, token in enumerate(decoded)
         ]
-        surprises = dict(
-            zip(sorted(wanted), (-log for log in context.log_likelihoods(batch)), strict=True)
-        )
-        return [sum(surprises[n] for n in range(first, last)) for first, last in spans]
+        self._logs = dict(zip(wanted, context.log_likelihoods(batch), strict=True))
+        return [-sum(self._logs[n] for n in range(first, last)) for first, last in spans]
 
     def _tokens_within(self, start: int, end: int) -> tuple[int, int]:
         """Return the range of the tokens that spell a word, with the space before it."""
@@ -135,27 +172,27 @@ class TextScorer:
         first = bisect.bisect_right(self._offsets, start - bool(space)) - 1
         return first, bisect.bisect_left(self._offsets, end)
 
-    def batches(self, passages: Sequence[Passage]) -> Iterator[list[tuple[int, list[Likelihood]]]]:
+    def batches(
+        self, passages: Sequence[Passage], choose: Choice | None = None
+    ) -> Iterator[list[tuple[int, list[Likelihood]]]]:
         """Score the passages in order; yield after each batch the scored ones, as (index, likelihood of each variant).
 
-        A passage too long for a batch is left out. Raises CacheFull, or ChildError when llama.cpp fails.
+        ``choose``: which variants are scored with the words behind them; None: all. The others count as if these words
+        followed them as well as the text as it is. A passage too long for a batch is left out. Raises CacheFull, or
+        ChildError when llama.cpp fails.
         """
-        waiting: list[tuple[int, list[_Plan]]] = []
-        tokens = sequences = 0
+        waiting, most = _Waiting(), self._context.options.sequences
         for index, passage in enumerate(passages):
             plans = [self._plan(passage, variant) for variant in passage.variants]
-            size = sum(len(plan.tokens) - 1 for plan in plans)
-            most = self._context.options.sequences
-            if size > BATCH_TOKENS or len(plans) > most:
+            if _size(plans) > BATCH_TOKENS or len(plans) > most:
                 continue
-            if tokens + size > BATCH_TOKENS or sequences + len(plans) > most:
-                yield self._scored(waiting)
-                waiting, tokens, sequences = [], 0, 0
-            waiting.append((index, plans))
-            tokens += size
-            sequences += len(plans)
-        if waiting:
-            yield self._scored(waiting)
+            tokens, sequences = waiting.tokens + _size(plans), waiting.sequences + len(plans)
+            if tokens > BATCH_TOKENS or sequences > most:
+                yield self._scored(waiting, choose)
+                waiting = _Waiting()
+            waiting.add(index, plans)
+        if waiting.passages:
+            yield self._scored(waiting, choose)
 
     def _plan(self, passage: Passage, variant: bytes) -> _Plan:
         """Return the tokens of a variant, from where the word at its start begins."""
@@ -167,7 +204,17 @@ class TextScorer:
         alone_end = 1 + sum(end < len(head) for end in ends)
         position = len(self._start) + first - 1
         before = self._tokens[first - 1] if first else self._start[-1]
-        return _Plan(position, [before, *tokens], min(alone_end, len(tokens)))
+        plan = _Plan(position, [before, *tokens], min(alone_end, len(tokens)))
+        plan.alone = self._log_on_page(first, tokens[: plan.alone_end])
+        return plan
+
+    def _log_on_page(self, first: int, tokens: Sequence[int]) -> Nats | None:
+        """Return the log-probability of tokens that the page holds from its token ``first`` on; None if it is unknown."""
+        if self._tokens[first : first + len(tokens)] != tokens:
+            return None
+        logs = [self._logs.get(first + n) for n in range(len(tokens))]
+        known = [log for log in logs if log is not None]
+        return sum(known) if len(known) == len(logs) else None
 
     def start_of(self, start: int, read: str) -> WordStart:
         """Return where the word ``read`` begins, which stands at byte ``start`` of the text."""
@@ -198,28 +245,57 @@ class TextScorer:
         return stop
 
     def _scored(
-        self, waiting: Sequence[tuple[int, list[_Plan]]]
+        self, waiting: _Waiting, choose: Choice | None
     ) -> list[tuple[int, list[Likelihood]]]:
-        """Decode the variants of the waiting passages in one batch."""
-        context = self._context
-        batch: list[BatchToken] = []
-        free = itertools.count(SHARED + 1)
+        """Decode the variants of the waiting passages: all of them alone, then the chosen ones' following words."""
+        plans = [plan for _, of_passage in waiting.passages for plan in of_passage]
         try:
-            for plan in (plan for _, plans in waiting for plan in plans):
-                sequence = next(free)
-                context.copy(SHARED, sequence, plan.position)
-                batch += [
-                    BatchToken(token, plan.position + n, sequence, predict=True, expected=following)
-                    for n, (token, following) in enumerate(itertools.pairwise(plan.tokens))
-                ]
-            logs = iter(context.log_likelihoods(batch))
+            for sequence, plan in enumerate(plans, SHARED + 1):
+                plan.sequence = sequence
+                is_on_page = plan.alone is not None
+                end = plan.position + (plan.alone_end if is_on_page else 0)
+                self._context.copy(SHARED, sequence, end)
+            self._score_alone([plan for plan in plans if plan.alone is None])
+            chosen = []
+            for index, of_passage in waiting.passages:
+                alone = [plan.alone or 0.0 for plan in of_passage]
+                numbers = range(len(alone)) if choose is None else choose(index, alone)
+                if numbers:
+                    chosen += [of_passage[n] for n in sorted({0, *numbers})]
+            self._score_following(chosen)
         finally:
-            for sequence in range(SHARED + 1, next(free)):
-                context.truncate(sequence, 0)
-        return [(index, [_likelihood(plan, logs) for plan in plans]) for index, plans in waiting]
+            for sequence in range(SHARED + 1, SHARED + 1 + len(plans)):
+                self._context.truncate(sequence, 0)
+        scored = {id(plan) for plan in chosen}
+        return [
+            (index, [_likelihood(p, p if id(p) in scored else of_passage[0]) for p in of_passage])
+            for index, of_passage in waiting.passages
+        ]
+
+    def _score_alone(self, plans: Sequence[_Plan]) -> None:
+        batch = [token for plan in plans for token in plan.batch(0, plan.alone_end)]
+        logs = iter(self._context.log_likelihoods(batch))
+        for plan in plans:
+            plan.alone = sum(itertools.islice(logs, plan.alone_end))
+
+    def _score_following(self, plans: Sequence[_Plan]) -> None:
+        ends = [len(plan.tokens) - 1 for plan in plans]
+        batch = [
+            t
+            for plan, end in zip(plans, ends, strict=True)
+            for t in plan.batch(plan.alone_end, end)
+        ]
+        logs = iter(self._context.log_likelihoods(batch))
+        for plan, end in zip(plans, ends, strict=True):
+            plan.following = sum(itertools.islice(logs, end - plan.alone_end))
 
 
-def _likelihood(plan: _Plan, logs: Iterator[float]) -> Likelihood:
-    """Return the likelihood of a variant by the logs of its tokens, which come next in ``logs``."""
-    of_tokens = list(itertools.islice(logs, len(plan.tokens) - 1))
-    return Likelihood(sum(of_tokens[: plan.alone_end]), sum(of_tokens))
+def _likelihood(plan: _Plan, following: _Plan) -> Likelihood:
+    """Return the likelihood of a variant, with the words behind it as they follow ``following``."""
+    alone = plan.alone or 0.0
+    return Likelihood(alone, alone + following.following)
+
+
+def _size(plans: Sequence[_Plan]) -> int:
+    """Return how many tokens variants decode at most."""
+    return sum(len(plan.tokens) - 1 for plan in plans)
