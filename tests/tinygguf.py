@@ -1,8 +1,8 @@
 """Tiny GGUFs that the tests write: real models for the real llama.cpp.
 
-They have llama's architecture, a byte-level tokenizer (model "gpt2": 256 byte tokens, and the one merge that llama.cpp requires)
-and a chat template. A model with random weights writes nonsense, which the gate must stop. The others have weights set by hand,
-so that their answers are known.
+They have llama's architecture and a byte-level tokenizer (model "gpt2": 256 byte tokens, and the one merge that llama.cpp
+requires). A model of random weights judges at random, which the gate must stop. The others are byte-level correctors, like the
+built-in one, with weights set by hand, so that their answers are known.
 """
 
 import itertools
@@ -15,9 +15,9 @@ import gguf
 import numpy as np
 from numpy.typing import NDArray
 
-TEMPLATE = "{% for m in messages %}[{{ m['role'] }}] {{ m['content'] }}\n{% endfor %}[assistant] "
 ONLY_LINE = "{{ messages[-1]['content'].split('\n')[-1] }}\x01"
-END_OF_PROMPT = "\x01"  # the last character of ONLY_LINE
+LINE_END = "\x01"  # the last character of ONLY_LINE
+LINE_BYTES = 4000  # of the pieces in which a corrector reads lines
 END = 257
 FIRST_WORD = 258  # first of the tokens of a scripted model's answers, one token for each
 RANDOM_DEVIATION = 0.3
@@ -31,22 +31,21 @@ Script = Mapping[
 
 @dataclass(frozen=True)
 class Shape:
-    """The size of a model. Its idle layers are computed but add nothing to the result."""
+    """The size of a model."""
 
     width: int
     deep: int
     """Width of the feed-forward part."""
-    idle_layers: int = 0
 
 
 def write(
-    path: Path, *, template: bool = True, seed: int = 1, wide: int = 64, layers: int = 2
+    path: Path, *, seed: int = 1, wide: int = 64, layers: int = 2, corrector: bool = False
 ) -> Path:
-    """Write a model of random weights, of about 400 kB."""
+    """Write a model of random weights, of about 400 kB. ``corrector``: a byte-level corrector."""
     rng = np.random.default_rng(seed)
     out = _begin(path, "tiny random", Shape(wide, wide * 2), layers, heads=4)
-    if template:
-        out.add_chat_template(TEMPLATE)
+    if corrector:
+        _make_corrector(out)
 
     def tensor(name: str, *shape: int) -> None:
         values = (rng.standard_normal(shape) * RANDOM_DEVIATION).astype(np.float32)
@@ -66,47 +65,44 @@ def write(
     return _end(out, path)
 
 
-def chain(path: Path, text: bytes, shape: Shape | None = None, template: str = TEMPLATE) -> Path:
-    """Write a model that answers everything with ``text``, byte by byte, with no near-ties.
+def chain(path: Path, text: bytes) -> Path:
+    """Write a corrector that answers every line with ``text``, byte by byte, with no near-ties.
 
-    The bytes of the text must all differ: each is followed by the next one, and a space (the end of the template) by the first.
-    ``shape`` makes a larger model that answers the same.
+    The bytes of the text must all differ: each is followed by the next one, and the end of the line as read by the first.
     """
     if len(set(text)) != len(text):
         raise ValueError("the bytes of the text must differ")
-    after: dict[int, int] = {ord(" "): text[0], text[-1]: END}
+    after: dict[int, int] = {ord(LINE_END): text[0], text[-1]: END}
     after |= dict(itertools.pairwise(text))
-    return _scripted(path, {(None, a): b for a, b in after.items()}, [], template, shape)
+    return _scripted(path, {(None, a): b for a, b in after.items()}, [])
 
 
 def scripted(path: Path, answers: dict[str, str]) -> Path:
-    """Write a model that answers a line by the byte in it that is a key of ``answers``."""
+    """Write a corrector that answers a line by the byte in it that is a key of ``answers``."""
     script: dict[tuple[str | None, int], int] = {}
     for number, byte in enumerate(answers):
-        script[byte, ord(END_OF_PROMPT)] = FIRST_WORD + number
+        script[byte, ord(LINE_END)] = FIRST_WORD + number
         script[None, FIRST_WORD + number] = END
-    return _scripted(path, script, [*answers.values()], ONLY_LINE)
+    return _scripted(path, script, [*answers.values()])
 
 
-def _scripted(
-    path: Path, script: Script, words: list[str], template: str, shape: Shape | None = None
-) -> Path:
-    """Write a model that follows a script.
+def _scripted(path: Path, script: Script, words: list[str]) -> Path:
+    """Write a corrector that follows a script.
 
-    The first layer attends equally to all positions, and writes the bytes that it finds to the upper half of the width.
+    Its layer attends equally to all positions, and writes the bytes that it finds to the upper half of the width.
     """
     tokens = FIRST_WORD + len(words)
     half = -(-tokens // 32) * 32
-    size = shape or Shape(2 * half, 2 * half)
-    wide, layers = size.width, 1 + size.idle_layers
-    out = _begin(path, "scripted", size, layers, wide // 64 if shape else 1, words)
-    out.add_chat_template(template)
-    tensors = _script_tensors(script, tokens, wide) | _layer_tensors(size)
-    number_type = np.float16 if shape else np.float32
+    size = Shape(2 * half, 2 * half)
+    wide = size.width
+    out = _begin(path, "scripted", size, layers=1, heads=1, words=words)
+    _make_corrector(out)
+    idle = {"ffn_gate": (wide, wide), "ffn_up": (wide, wide), "ffn_down": (wide, wide)}
+    tensors = _script_tensors(script, tokens, wide)
+    tensors |= {f"blk.0.{part}": np.zeros(shape) for part, shape in idle.items()}
     for name, values in tensors.items():
-        out.add_tensor(f"{name}.weight", values.astype(number_type))
-    layer_norms = (f"blk.{n}.{part}_norm" for n in range(layers) for part in ("attn", "ffn"))
-    for name in ("output_norm", *layer_norms):
+        out.add_tensor(f"{name}.weight", values.astype(np.float32))
+    for name in ("output_norm", "blk.0.attn_norm", "blk.0.ffn_norm"):
         out.add_tensor(f"{name}.weight", np.ones(wide, np.float32))
     return _end(out, path)
 
@@ -130,23 +126,6 @@ def _script_tensors(script: Script, tokens: int, wide: int) -> dict[str, NDArray
     attention = {"attn_q": 0 * copy, "attn_k": 0 * copy, "attn_v": copy, "attn_output": move}
     first_layer = {f"blk.0.{part}": values for part, values in attention.items()}
     return {"token_embd": embedding, "output": output, **first_layer}
-
-
-def _layer_tensors(size: Shape) -> dict[str, NDArray[Any]]:
-    """Return the first layer's feed-forward part, all zeros, and the idle layers: random weights whose output is zero."""
-    wide, deep = size.width, size.deep
-    attention = dict.fromkeys(("attn_q", "attn_k", "attn_v", "attn_output"), (wide, wide))
-    feed_forward = {"ffn_gate": (deep, wide), "ffn_up": (deep, wide), "ffn_down": (wide, deep)}
-    tensors: dict[str, NDArray[Any]] = {
-        f"blk.0.{part}": np.zeros(shape) for part, shape in feed_forward.items()
-    }
-    rng = np.random.default_rng(1)
-    for number in range(1, 1 + size.idle_layers):
-        for part, shape in (attention | feed_forward).items():
-            silent = part in ("attn_output", "ffn_down")
-            values = np.zeros(shape) if silent else rng.standard_normal(shape)
-            tensors[f"blk.{number}.{part}"] = values
-    return tensors
 
 
 def _begin(
@@ -177,6 +156,12 @@ def _begin(
     out.add_bos_token_id(END)
     out.add_add_bos_token(False)
     return out
+
+
+def _make_corrector(out: gguf.GGUFWriter) -> None:
+    """Add the metadata of a byte-level corrector."""
+    out.add_chat_template(ONLY_LINE)
+    out.add_uint32("scanmend.line_bytes", LINE_BYTES)
 
 
 def _end(out: gguf.GGUFWriter, path: Path) -> Path:

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 
-Fact = str | int | float | list[tuple[int, float]] | None
+Fact = str | int | float | None
 
 NOTES_SUFFIX = ".scanmend.json"
 
@@ -44,11 +44,6 @@ class Notes:
         """Return a fact if it is an integer, else None."""
         value = self.get(name)
         return value if isinstance(value, int) else None
-
-    def curve(self, name: str) -> list[tuple[int, float]] | None:
-        """Return a fact if it is a list of points (x, y), else None."""
-        value = self.get(name)
-        return [(x, y) for x, y in value] if isinstance(value, list) else None
 
     def set(self, name: str, value: Fact) -> None:
         """Store one fact."""

@@ -35,22 +35,20 @@ def with_torch(checkpoint: Path, out: Path) -> None:
 
 
 def with_llama(path: Path, logits: Path) -> None:
-    """Print the largest difference between llama.cpp's logits and those in the file; check the chat template, too."""
+    """Print the largest difference between llama.cpp's logits and those in the file."""
     import llama_cpp  # noqa: PLC0415
     from scanmend.llm.llama_context import BatchToken  # noqa: PLC0415
-    from scanmend.llm.loader import load  # noqa: PLC0415
+    from scanmend.llm.loader import load_corrector  # noqa: PLC0415
     from scanmend.workers.protocol import LoadRequest  # noqa: PLC0415
 
-    loaded = load(LoadRequest(os.fsencode(path)), lambda _: None)
-    context, prompt = loaded.context, loaded.prompt("Correct.")
-    if prompt.before_lines([]):
-        sys.exit("the chat template shows more than the line")
+    loaded = load_corrector(LoadRequest(os.fsencode(path)))
+    context = loaded.context
     expected = np.load(logits)
     for n, line in enumerate(LINES):
         text = list(line.encode())
         if context.tokenize(line.encode()) != text:
             sys.exit("the model's tokens are not bytes")
-        tokens = [*prompt.of_line(text), *text, context.end_token]
+        tokens = [*text, *loaded.line_end, *text, context.end_token]
         context.clear()
         context.decode([BatchToken(token, at, 0, predict=True) for at, token in enumerate(tokens)])
         torch_logits = expected[str(n)].astype(np.float32)

@@ -32,7 +32,7 @@ from scanmend.llm import ranking
 from scanmend.llm.guided_decoding import GuidedDecoder
 from scanmend.llm.line_pieces import pieces
 from scanmend.llm.line_request import LineRequest
-from scanmend.llm.loader import LoadedModel, load
+from scanmend.llm.loader import LoadedCorrector, load_corrector
 from scanmend.llm.rescoring import Rescorer, WrittenWord, with_suspects
 from scanmend.llm.suspect_search import Pruning
 from scanmend.llm.suspect_word import SuspectWord
@@ -98,24 +98,22 @@ class RecordingRescorer(Rescorer):
         return [now - Levenshtein.distance(head + text + tail, truth) for text in texts]
 
 
-def scored(model: LoadedModel, pages: Iterable[Sequence[Line]]) -> list[Example]:
+def scored(model: LoadedCorrector, pages: Iterable[Sequence[Line]]) -> list[Example]:
     """Return every suspect word of the pages with the model's scores."""
     context = model.context
     rescorer = RecordingRescorer(context, shipped())
-    decoder = GuidedDecoder(context, model.curve, drafts=model.drafts, rescorer=rescorer)
-    prompt = model.prompt("")
-    shared = len(prompt.before_lines([]))
+    decoder = GuidedDecoder(context, rescorer)
     context.clear()
     for page in pages:
         rescorer.truths = [line.truth for line in page]
         texts = [line.ocr.encode() for line in page]
         requests = [
-            LineRequest(n, text, prompt.of_line(context.tokenize(text)), line.alternatives)
+            LineRequest(n, text, [*context.tokenize(text), *model.line_end], line.alternatives)
             for n, (text, line) in enumerate(zip(texts, page, strict=True))
             if len(pieces(text, model.max_line_bytes)) == 1
         ]
         requests = with_suspects(requests, shipped(), lambda: False, FIT_PRUNING)
-        decoder.decode_lines(shared, deque(requests), lambda: False)
+        decoder.decode_lines(deque(requests), lambda: False)
     return rescorer.examples
 
 
@@ -200,7 +198,7 @@ def main() -> None:
     parser.add_argument("--check", nargs="*", default=[], help="NAME=FILE of pairs to report on")
     parser.add_argument("--out", type=Path, help="the ranking file to write")
     options = parser.parse_args()
-    model = load(LoadRequest(os.fsencode(options.model), gpu_layers=0, threads=1), lambda _: None)
+    model = load_corrector(LoadRequest(os.fsencode(options.model), gpu_layers=0, threads=1))
     read = [page for file in options.fit for page in pages_of(file)]
     examples = scored(model, read) + scored(model, without_alternatives(read))
     named = (check.partition("=") for check in options.check)

@@ -17,11 +17,10 @@ def model(tmp_path: Path) -> Path:
 
 def test_notes_are_kept_until_the_file_is_replaced(model: Path) -> None:
     notes = Notes(str(model))
-    notes.update({"licence": "MIT", "layers": 3, "speed": [(1, 0.5), (4, 1.0)]})
+    notes.update({"licence": "MIT", "layers": 3})
     again = Notes(str(model))
 
     assert (again.text("licence"), again.integer("layers")) == ("MIT", 3)
-    assert again.curve("speed") == [(1, 0.5), (4, 1.0)]
     assert again.get("unknown") is None
     assert again.text("layers") is None
     assert again.integer("licence") is None

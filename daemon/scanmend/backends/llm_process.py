@@ -174,9 +174,8 @@ class ModelProcess:
         )
 
     def _gpu_layers(self, path: str) -> int | None:
-        """Return ``llm.gpu_layers``; by default 0 for the built-in model, which is fast on a CPU."""
-        layers = self._settings.gpu_layers
-        return 0 if path == builtin() and layers is None else layers
+        """Return ``llm.gpu_layers``; 0 for the built-in model, which is fast on a CPU."""
+        return 0 if path == builtin() else self._settings.gpu_layers
 
     def _on_progress(self, progress: Progress) -> None:
         match progress:
@@ -191,7 +190,7 @@ class ModelProcess:
 
     def _warn_of_fewer_layers(self, info: ModelInfo) -> None:
         """Log a warning if fewer layers than ``llm.gpu_layers`` are on the GPU."""
-        wanted = self._settings.gpu_layers
+        wanted = self._gpu_layers(self._path)
         if wanted and info.gpu_layers < wanted:
             log.get("model").warning(
                 "llm.gpu_layers can't be had",

@@ -27,15 +27,13 @@ class Key:
     """One key of a YAML file.
 
     ``default`` is written as in the file. ``reload``: a running daemon adopts a change on SIGHUP. ``relative_to``: the
-    value is a path, which the loader makes absolute. ``required``: the remedy if the key is missing; "" if it is
-    optional. ``secret``: no message may show the value.
+    value is a path, which the loader makes absolute. ``secret``: no message may show the value.
     """
 
     parser: Parser[Any]
     default: Any = None
     reload: bool = True
     relative_to: RelativeTo | None = None
-    required: str = ""
     secret: bool = False
 
 
@@ -53,11 +51,6 @@ def key(
     return dataclasses.field(
         default_factory=lambda: parser(default), metadata={_METADATA_KEY: spec}
     )
-
-
-def required_key(parser: Parser[T], remedy: str) -> T:
-    """Return a dataclass field for a key without a default; ``remedy`` says what to write if it is missing."""
-    return cast("T", dataclasses.field(metadata={_METADATA_KEY: Key(parser, required=remedy)}))
 
 
 def derived_key(parser: Parser[T | None], derived: T, relative_to: RelativeTo) -> T:

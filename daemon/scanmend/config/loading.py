@@ -87,9 +87,6 @@ class _Reader:
             else:
                 hint = _hint(name, prefix, [*keys, *sections])
                 self.mistakes.append(f"{position}: unknown key; {hint}")
-        for name, key in keys.items():
-            if key.required and name not in values:
-                self.mistakes.append(f"{self._path}: {prefix}{name}: missing; {key.required}")
         return values
 
     def _entries(self, node: Any, prefix: str) -> list[tuple[Any, Any]]:

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scanmend.config.keys import key, required_key
+from scanmend.config.keys import key
 from scanmend.config.loading import build, read_yaml
 from scanmend.config.parsers import FRACTION, POSITIVE_NUMBER, TEXT, TEXTS, null_or
 from scanmend.config.settings import ON_BAD_PAGE, ProfilesSettings, Settings
@@ -19,12 +19,12 @@ from scanmend.errors import ConfigError
 class Profile:
     """The prompt and the gate's rules for one kind of document.
 
-    ``protect``: regular expressions whose matches no edit may touch. ``on_bad_page`` None: as in the settings. The other
+    ``prompt``: text that a language model reads before each page; None: none. ``protect``: regular expressions whose matches no edit may touch. ``on_bad_page`` None: as in the settings. The other
     rules: see ``GateRules``.
     """
 
     name: str
-    prompt: str = required_key(TEXT, "say what the model is to do")
+    prompt: str | None = key(None, null_or(TEXT))
     protect: tuple[str, ...] = key([], TEXTS)
     max_edit_ratio: float = key(0.34, FRACTION)
     min_margin: float = key(2.0, POSITIVE_NUMBER)
@@ -44,7 +44,7 @@ class Profile:
     @property
     def prompt_sha256(self) -> str:
         """Return the prompt's sha256 in hexadecimal, by which a sidecar identifies the prompt."""
-        return hashlib.sha256(self.prompt.encode()).hexdigest()
+        return hashlib.sha256((self.prompt or "").encode()).hexdigest()
 
 
 def load_profiles(settings: Settings) -> dict[str, Profile]:

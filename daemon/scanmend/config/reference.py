@@ -25,8 +25,7 @@ _RESTART = re.compile(r"\s*(?:all: )?\b[Rr]estart\.?$")
 class KeyDescription:
     """One key of a YAML file, described for people.
 
-    ``section`` is empty for keys outside sections. ``allowed`` completes "it must be …". ``default`` is YAML; ""
-    means that the key is required. ``reload``: a running daemon adopts a change on SIGHUP.
+    ``section`` is empty for keys outside sections. ``allowed`` completes "it must be …". ``default`` is YAML. ``reload``: a running daemon adopts a change on SIGHUP.
     """
 
     section: str
@@ -80,8 +79,6 @@ def _describe(section: str, cls: type, comments: Mapping[str, str]) -> Iterator[
 
 def _as_yaml(key: Key) -> str:
     """Return a key's default as a YAML file would write it."""
-    if key.required:
-        return ""
     if isinstance(key.default, list):
         return f"[{', '.join(key.default)}]"
     return key.default if isinstance(key.default, str) else json.dumps(key.default)

@@ -37,21 +37,27 @@ class Worker:
 
     def __init__(self) -> None:
         """Load nothing yet; importing llama.cpp waits until a request needs it."""
-        self._model: Any = None
-        self._corrector: Any = None  # beside a model that judges
+        self._model: Any = None  # a language model that judges
+        self._corrector: Any = None  # a byte-level corrector, alone or beside a model that judges
         self._server: Any = None
         self._tell: Tell = lambda _: None  # of the request under way
 
     def load(self, request: LoadRequest, tell: Tell) -> ModelInfo:
         """Load a model file and return what was loaded; raise as ``loader.load``."""
-        from scanmend.llm.loader import load  # noqa: PLC0415 - a download needs no llama.cpp
+        from scanmend.llm.loader import (  # noqa: PLC0415 - a download needs no llama.cpp
+            LoadedCorrector,
+            load,
+            load_corrector,
+        )
 
-        self._model = load(request, tell)
-        self._corrector = None
-        if request.corrector and not self._model.max_line_bytes:
+        self._model, self._corrector = load(request, tell), None
+        if isinstance(self._model, LoadedCorrector):
+            self._model, self._corrector = None, self._model
+        elif request.corrector:
             beside = LoadRequest(request.corrector, gpu_layers=0, threads=request.threads)
-            self._corrector = load(beside, lambda _: None)
-        info: ModelInfo = self._model.info
+            self._corrector = load_corrector(beside)
+        loaded = self._model or self._corrector
+        info: ModelInfo = loaded.info
         return info
 
     def connect(self, request: ConnectRequest, tell: Tell) -> ModelInfo:
@@ -69,23 +75,28 @@ class Worker:
     def propose(self, request: ProposeRequest, tell: Tell) -> PageProposal:
         """Return the model's proposals for a page; raise Died when this process holds no model."""
         self._tell = tell
-        page = (request.prompt, request.lines, request.wanted, request.seconds)
         if self._server is not None:
+            page = (request.prompt, request.lines, request.wanted, request.seconds)
             proposal: PageProposal = self._server.propose_page(*page)
             return proposal
-        if self._model is None:
-            raise Died("the process that held the model ended, and this is a new one")
-        if self._corrector is not None:
+        lines, wanted, seconds = request.lines, request.wanted, request.seconds
+        if self._model is not None:
             from scanmend.llm.judge.combined_proposal import propose_with_judge  # noqa: PLC0415
 
-            judge, corrector = self._model, self._corrector
-            lines, wanted, seconds = request.lines, request.wanted, request.seconds
             return propose_with_judge(
-                judge, corrector, lines, wanted, seconds, request.alternatives
+                self._model,
+                self._corrector,
+                lines,
+                wanted,
+                seconds,
+                request.alternatives,
+                request.prompt,
             )
+        if self._corrector is None:
+            raise Died("the process that held the model ended, and this is a new one")
         from scanmend.llm.page_proposal import propose_page  # noqa: PLC0415
 
-        return propose_page(self._model, *page, request.alternatives)
+        return propose_page(self._corrector, lines, wanted, seconds, request.alternatives)
 
 
 def fetch(request: FetchRequest, tell: Tell) -> Fetched:

@@ -1,7 +1,6 @@
-"""Decode many lines of a page at once, each guided by its OCR text.
+"""Decode lines with a byte-level corrector, each guided by its OCR text.
 
-The lines are parallel sequences over one shared prompt that holds the page. Each line's draft is its OCR text. One call of
-the decoder verifies the drafts of all lines. Each line then accepts the part that the model agrees with, and the model's own
+Each line's draft is its OCR text. One call of the decoder verifies the drafts of all lines under way. Each line then accepts the part that the model agrees with, and the model's own
 token after it; ``draft_alignment`` finds where the OCR text continues as a draft. Decoding is greedy, so the text is the same
 as token by token, up to near-ties of floating-point sums. An edit in one line costs the other lines nothing.
 """
@@ -11,13 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from scanmend.llm.draft_alignment import Draft
-from scanmend.llm.draft_length import CostCurve, best_length, worth_verifying
+from scanmend.llm.draft_length import best_length, worth_verifying
 from scanmend.llm.line_request import LineAnswer, LineRequest
 from scanmend.llm.llama_context import BatchToken, CacheFull, LlamaContext, Prediction
 from scanmend.llm.rescoring import FinishedLine, Rescorer
 from scanmend.page import Bound
 
-SHARED = 0  # the sequence that holds the common beginning of all lines
 # the longest answer, in tokens: so many for each token of its line, and some more for short lines
 MAX_ANSWER_GROWTH = 1.3
 SPARE_ANSWER_TOKENS = 8
@@ -68,35 +66,21 @@ class GuidedDecoder:
     verified tokens that the model would have written too.
     """
 
-    def __init__(
-        self,
-        context: LlamaContext,
-        curve: CostCurve,
-        *,
-        drafts: bool,
-        rescorer: Rescorer | None = None,
-    ) -> None:
-        """Use this context and its cost curve.
-
-        ``drafts`` False means plain greedy decoding, for models whose memory can't be truncated. ``rescorer`` replaces
-        words of finished lines; it needs drafts, and a model whose tokens are bytes.
-        """
+    def __init__(self, context: LlamaContext, rescorer: Rescorer | None = None) -> None:
+        """Use this context. ``rescorer`` replaces words of finished lines."""
         self.context = context
         self.rescorer = rescorer
-        self._curve = curve
-        self._drafts = drafts
         self._sequences = rescorer.first_sequence - 1 if rescorer else context.options.sequences
         self._max_lines = self._sequences  # decoded at a time; fewer after the cache was full
         self.written = self.drafted = self.agreed = 0
 
     def decode_lines(
-        self, shared: int, waiting: deque[LineRequest], expired: Callable[[], bool]
+        self, waiting: deque[LineRequest], expired: Callable[[], bool]
     ) -> dict[int, LineAnswer]:
         """Return the answers to the requests that this decoder took from ``waiting``, by number.
 
         A request without time or space in the cache has none. Other decoders may take from ``waiting`` too, each with
-        its own context. ``shared``: tokens that the sequence SHARED holds. ``expired`` ends the decoding; unfinished
-        lines then keep the text written so far. Raises ChildError when llama.cpp fails.
+        its own context. ``expired`` ends the decoding; unfinished lines then keep the text written so far. Raises ChildError when llama.cpp fails.
         """
         lines: list[_LineState] = []
         answers: dict[int, LineAnswer] = {}
@@ -107,7 +91,7 @@ class GuidedDecoder:
                         line.answer.bound = Bound.SECONDS
                         answers[line.request.number] = line.answer
                     break
-                self._admit(shared, waiting, lines)
+                self._admit(waiting, lines)
                 if not lines:
                     break  # the next request does not fit, not even alone
                 try:
@@ -121,10 +105,10 @@ class GuidedDecoder:
                 self.context.truncate(line.sequence, 0)
         return answers
 
-    def _admit(self, shared: int, waiting: deque[LineRequest], lines: list[_LineState]) -> None:
+    def _admit(self, waiting: deque[LineRequest], lines: list[_LineState]) -> None:
         """Start as many of the next lines as the cache can hold at their greatest length."""
         reserved = sum(len(line.request.suffix) + line.max_tokens for line in lines)
-        free = self.context.cells - shared - reserved
+        free = self.context.cells - reserved
         used = {line.sequence for line in lines}
         for sequence in range(1, self._sequences + 1):
             if len(lines) >= self._max_lines:
@@ -141,7 +125,6 @@ class GuidedDecoder:
             if free < 0:
                 waiting.appendleft(request)
                 return
-            self.context.copy(SHARED, sequence)
             lines.append(
                 _LineState(
                     request=request,
@@ -149,7 +132,7 @@ class GuidedDecoder:
                     draft=Draft(request.text),
                     pending=list(request.suffix),
                     expected=[*tokens, self.context.end_token],
-                    position=shared,
+                    position=0,
                     max_tokens=limit,
                 )
             )
@@ -177,10 +160,8 @@ class GuidedDecoder:
 
     def _step(self, lines: list[_LineState]) -> None:
         """Run the decoder once: verify each line's draft, and take the model's token after the agreed part."""
-        length = 0
-        if self._drafts:
-            shapes = [(len(line.pending), len(line.expected), line.agreement) for line in lines]
-            length = best_length(self._curve, shapes)
+        shapes = [(len(line.pending), len(line.expected), line.agreement) for line in lines]
+        length = best_length(shapes)
         batch: list[BatchToken] = []
         drafted = []
         for line in lines:
@@ -291,10 +272,10 @@ def _bound(line: _LineState) -> Bound | None:
     return Bound.REPETITION if repeats else None
 
 
-def within_limit(context: LlamaContext, shared: int, request: LineRequest) -> bool:
-    """Return whether the shared prompt, the line and its longest answer fit into one sequence."""
+def within_limit(context: LlamaContext, request: LineRequest) -> bool:
+    """Return whether the line and its longest answer fit into one sequence."""
     answer = _max_answer_tokens(len(context.tokenize(request.text)))
-    return shared + len(request.suffix) + answer <= context.max_sequence_tokens
+    return len(request.suffix) + answer <= context.max_sequence_tokens
 
 
 def _max_answer_tokens(line_tokens: int) -> int:

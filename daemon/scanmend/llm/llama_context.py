@@ -17,8 +17,6 @@ from numpy.typing import NDArray
 from scanmend.errors import ChildError, OutOfMemory
 
 BATCH_TOKENS = 512  # that one call of llama_decode takes at most
-# Candidates that a sampler on the GPU returns for each position, instead of a logit for each of 150,000 tokens.
-TOP_K = 16
 # Logits that llama.cpp returns from one call at most: with a vocabulary of 262,144 tokens, those of 512 positions would
 # take half a gigabyte.
 MAX_LOGITS = 32 * 1024 * 1024
@@ -68,8 +66,6 @@ class ContextOptions:
     threads: int
     sequences: int
     """Number of sequences, not counting sequence 0, which holds their common beginning."""
-    gpu_sampling: bool = False
-    """Whether samplers on the GPU pick the candidates (llama.cpp's backend sampling); else the logits are returned."""
     flash_attention: bool = True
     """Whether llama.cpp may use its flash attention."""
 
@@ -82,7 +78,6 @@ class LlamaContext:
         self._vocabulary = llama.llama_model_get_vocab(model)
         self._vocabulary_size = int(llama.llama_vocab_n_tokens(self._vocabulary))
         self.options = options
-        self._samplers = _top_k_samplers(options.sequences + 1) if options.gpu_sampling else None
         pointer = llama.llama_init_from_model(model, self._parameters())
         if not pointer:
             raise OutOfMemory("no memory for the model's context")
@@ -94,7 +89,6 @@ class LlamaContext:
         self.max_sequence_tokens = min(self.cells, trained or self.cells)
         self._batch = _Batch()
         self.calls = self.tokens = 0
-        self.shared_tokens: list[int] = []  # the tokens that sequence 0 holds
 
     def _parameters(self) -> Any:
         """Return the options as llama.cpp's parameters."""
@@ -107,10 +101,6 @@ class LlamaContext:
         parameters.n_threads = parameters.n_threads_batch = options.threads
         if not options.flash_attention:
             parameters.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
-        if self._samplers is not None:
-            parameters.samplers = ctypes.cast(self._samplers, type(parameters.samplers))
-            parameters.n_samplers = options.sequences + 1
-            parameters.n_outputs_max = parameters.n_outputs_max_per_seq = BATCH_TOKENS
         return parameters
 
     def close(self) -> None:
@@ -126,14 +116,13 @@ class LlamaContext:
         """
         predictions: list[Prediction] = []
         for wanted in self._run(tokens):
-            from_gpu = self.options.gpu_sampling
-            predictions += self._from_samplers(wanted) if from_gpu else self._from_logits(wanted)
+            predictions += self._from_logits(wanted)
         return predictions
 
     def log_likelihoods(self, tokens: Sequence[BatchToken]) -> list[float]:
         """Run the tokens and return the log-probability (nats) of each expected token.
 
-        The context must return logits, not sample on the GPU. Raises as ``decode`` does.
+        Raises as ``decode`` does.
         """
         log_probabilities: list[float] = []
         for wanted in self._run(tokens, max(1, MAX_LOGITS // self._vocabulary_size)):
@@ -154,7 +143,7 @@ class LlamaContext:
     ) -> list[dict[int, float]]:
         """Run the tokens, all of which predict; return for each the ``count`` likeliest next tokens with their logs (nats).
 
-        ``others``: further tokens wanted for each. The context must return logits. Raises as ``decode`` does.
+        ``others``: further tokens wanted for each. Raises as ``decode`` does.
         """
         count = min(count, self._vocabulary_size)
         found: list[dict[int, float]] = []
@@ -208,26 +197,6 @@ class LlamaContext:
             Prediction(int(token), float(margin))
             for token, margin in zip(best, margins, strict=True)
         ]
-
-    def _from_samplers(self, wanted: list[tuple[int, int]]) -> list[Prediction]:
-        """Return the predictions by the TOP_K candidates; a margin over any other token is a lower bound."""
-        predictions = []
-        for row, expected in wanted:
-            logits = llama.llama_get_sampled_logits_ith(self._pointer, row)[:TOP_K]
-            tokens = llama.llama_get_sampled_candidates_ith(self._pointer, row)[:TOP_K]
-            best = max(range(TOP_K), key=lambda i: (logits[i], -tokens[i]))
-            expected_logit = logits[tokens.index(expected)] if expected in tokens else min(logits)
-            margin = float(logits[best] - expected_logit)
-            predictions.append(Prediction(int(tokens[best]), margin))
-        return predictions
-
-    def returns_candidates(self) -> bool:
-        """Return whether the GPU's samplers returned TOP_K candidates for the first two rows of the last call.
-
-        Older GPU backends return none.
-        """
-        count = llama.llama_get_sampled_candidates_count_ith
-        return all(int(count(self._pointer, row)) == TOP_K for row in (0, 1))
 
     # the KV cache ---------------------------------------------------------------------------------
 
@@ -329,14 +298,3 @@ class _Batch:
             seq_id=self._sequence_pointers,
             logits=self._predict.ctypes.data_as(ctypes.POINTER(ctypes.c_int8)),
         )
-
-
-def _top_k_samplers(sequences: int) -> Any:
-    """Return a sampler chain for each sequence that keeps the TOP_K candidates on the device."""
-    chains = (llama.llama_sampler_seq_config * sequences)()
-    for sequence in range(sequences):
-        chain = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
-        llama.llama_sampler_chain_add(chain, llama.llama_sampler_init_top_k(TOP_K))
-        chains[sequence].seq_id = sequence
-        chains[sequence].sampler = ctypes.cast(chain, ctypes.c_void_p)
-    return chains

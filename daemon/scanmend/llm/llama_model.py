@@ -70,6 +70,15 @@ def max_line_bytes(model: Any) -> int:
     return int(metadata(model, "scanmend.line_bytes") or 0)
 
 
+def line_end(model: Any) -> str:
+    """Return what stands between a line as read and the corrected one, for a byte-level corrector.
+
+    Its chat template shows the line, and this text behind it.
+    """
+    template = llama.llama_model_chat_template(model, None)
+    return (template or b"").decode().rpartition("}}")[2]
+
+
 def device() -> str:
     """Return where a model can run here: "gpu", or "cpu: " with the reason why not on a GPU."""
     if llama.llama_supports_gpu_offload():

@@ -1,39 +1,28 @@
 """Load a GGUF file with llama.cpp, with as many layers on the GPU as fit, or say why it can't be loaded."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from scanmend.errors import ChildError, ModelUnavailable, OutOfMemory
 from scanmend.gguf_notes import Notes
-from scanmend.llm import draft_length, gguf_header, llama_model
-from scanmend.llm.contexts import closing_on_error, create_contexts
+from scanmend.llm import gguf_header, llama_model
+from scanmend.llm.contexts import closing_on_error, corrector_contexts, judge_context
 from scanmend.llm.llama_context import LlamaContext
 from scanmend.llm.llama_log import RECENT
-from scanmend.llm.prompt import ChatTemplate, PromptTokens
 from scanmend.page import ModelInfo
 from scanmend.workers.protocol import FactsFound, LayersTried, LoadRequest, Said
 from scanmend.workers.server import Tell
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model in memory, with the capabilities that were found while loading it."""
+    """A language model in memory, which judges."""
 
     model: Any
     contexts: tuple[LlamaContext, ...]
-    """One context for each thread that decodes a line."""
+    """A corrector has one context for each thread that decodes a line; other models have one."""
     info: ModelInfo
-    template: ChatTemplate
-    curve: draft_length.CostCurve
-    drafts: bool
-    """Whether drafts can be verified, because the memory can be truncated."""
-    method: str
-    """How lines are decoded: "parallel", "single" or "greedy"; published in the sidecar."""
-    max_line_bytes: int = 0
-    """The model reads longer lines in pieces; 0: it reads all lines whole."""
-    prompts: dict[str, PromptTokens] = field(default_factory=dict)
-    """The tokens of each system prompt used so far."""
 
     @property
     def context(self) -> LlamaContext:
@@ -45,21 +34,15 @@ class LoadedModel:
         """Return how many times the decoder has run."""
         return sum(context.calls for context in self.contexts)
 
-    @property
-    def can_rescore(self) -> bool:
-        """Return whether a ``Rescorer`` can score words with this model.
 
-        A model with ``max_line_bytes`` is a corrector like the built-in one: its tokens are bytes.
-        """
-        options = self.context.options
-        parallel = options.sequences > 1 and not options.gpu_sampling
-        return bool(self.max_line_bytes) and self.drafts and parallel
+@dataclass(frozen=True, slots=True)
+class LoadedCorrector(LoadedModel):
+    """A byte-level corrector in memory, like the built-in one."""
 
-    def prompt(self, instruction: str) -> PromptTokens:
-        """Return the tokens around the page's text, for this system prompt."""
-        if instruction not in self.prompts:
-            self.prompts[instruction] = self.template.prompt(instruction)
-        return self.prompts[instruction]
+    max_line_bytes: int
+    """The model reads longer lines in pieces."""
+    line_end: tuple[int, ...]
+    """The tokens between a line as read and the corrected line."""
 
 
 def load(request: LoadRequest, tell: Tell) -> LoadedModel:
@@ -83,10 +66,18 @@ def load(request: LoadRequest, tell: Tell) -> LoadedModel:
                 raise
             tell(Said(f"{layers} layers on the GPU: {error}; trying fewer"))
             continue
-        if automatic and layers != noted:
-            notes.set(fact, layers)
+        if automatic and loaded.info.gpu_layers != noted:
+            notes.set(fact, loaded.info.gpu_layers)
         return loaded
     raise llama_model.too_large(request.path)
+
+
+def load_corrector(request: LoadRequest) -> LoadedCorrector:
+    """Load a byte-level corrector. Raises as ``load``; ModelUnavailable if the file is another model."""
+    loaded = load(request, lambda _: None)
+    if not isinstance(loaded, LoadedCorrector):
+        raise ModelUnavailable(f"{request.path}: this is not a byte-level corrector")
+    return loaded
 
 
 def _layers_to_try(request: LoadRequest, noted: int | None) -> list[int]:
@@ -112,52 +103,46 @@ def _layers_to_try(request: LoadRequest, noted: int | None) -> list[int]:
 
 
 def _load_with(request: LoadRequest, layers: int, notes: Notes) -> LoadedModel:
-    """Load the model with this many layers on the GPU.
+    """Load the model with this many layers on the GPU; a byte-level corrector always runs on the CPU.
 
     Loading includes the first decodings, since they need memory too.
     """
     model = llama_model.open_model(request.path, layers)
-    line_bytes = llama_model.max_line_bytes(model)
-    per_line = not layers and bool(line_bytes)
     try:
-        created = create_contexts(model, request, layers, per_line=per_line)
-        with closing_on_error(created.contexts):
-            context = created.contexts[0]
-            template = ChatTemplate(model, context)
-            curve = draft_length.ONE_THREAD
-            if not per_line:
-                curve = _measured_curve(context, notes, layers, request.threads)
+        line_bytes = llama_model.max_line_bytes(model)
+        if line_bytes and layers:  # it is fast on the CPU, a line for each thread
+            llama_model.close_model(model)
+            return _load_with(request, 0, notes)
+        if line_bytes:
+            return _corrector(model, line_bytes, request, notes)
+        context = judge_context(model, request)
+        with closing_on_error([context]):
+            return LoadedModel(model, (context,), _info(model, context, request, layers, notes))
     except (OutOfMemory, ChildError, ModelUnavailable):
         llama_model.close_model(model)
         raise
-    method = "parallel" if context.options.sequences > 1 else "single"
-    return LoadedModel(
-        model=model,
-        contexts=created.contexts,
-        info=ModelInfo(
-            name=os.path.basename(request.path),
-            sha256=notes.sha256(),
-            quantization=llama_model.quantization(model, request.path),
-            gpu_layers=layers,
-            context=context.cells,
-            device=llama_model.device(),
-            unused_gpu="" if layers else request.gpu,
-        ),
-        template=template,
-        curve=curve,
-        drafts=created.drafts,
-        method=method if created.drafts else "greedy",
-        max_line_bytes=line_bytes,
+
+
+def _corrector(model: Any, line_bytes: int, request: LoadRequest, notes: Notes) -> LoadedCorrector:
+    """Return the byte-level corrector that llama.cpp has opened."""
+    contexts = corrector_contexts(model, request)
+    with closing_on_error(contexts):
+        context = contexts[0]
+        line_end = context.tokenize(llama_model.line_end(model).encode(), markers=True)
+        info = _info(model, context, request, 0, notes)
+        return LoadedCorrector(model, contexts, info, line_bytes, tuple(line_end))
+
+
+def _info(
+    model: Any, context: LlamaContext, request: LoadRequest, layers: int, notes: Notes
+) -> ModelInfo:
+    """Return what to publish about a model."""
+    return ModelInfo(
+        name=os.path.basename(request.path),
+        sha256=notes.sha256(),
+        quantization=llama_model.quantization(model, request.path),
+        gpu_layers=layers,
+        context=context.cells,
+        device=llama_model.device(),
+        unused_gpu="" if layers else request.gpu,
     )
-
-
-def _measured_curve(
-    context: LlamaContext, notes: Notes, layers: int, threads: int | None
-) -> draft_length.CostCurve:
-    """Return the cost curve from the model's notes, or measure and note it."""
-    fact = f"speed of {layers} layers, {threads} threads"
-    curve = notes.curve(fact)
-    if not curve:
-        curve = draft_length.measured_curve(context)
-        notes.set(fact, curve)
-    return curve

@@ -99,13 +99,14 @@ class Rescorer:
             return []
         if line.request.alternatives is not None:
             self._add_engine_evidence(answer, read, text, line.request.alternatives)
+        edits = _edits(answer, read, text)
         found = []
         for suspect, *ends in aligned(line.request.suspects, read, text):
             start, end = (len(text[:offset].encode()) for offset in ends)
-            touching = [d for d in answer.divergences if d[0] <= end and start <= d[1]]
+            of_word = [e for e in edits if e[0] <= end and start <= e[1]]
             word = answer.written[start:end].decode(errors="replace")
             sure = SURE_MARGIN if self._lexicon.frequency(word) else math.inf
-            if all(start <= a <= b <= end and margin < sure for a, b, margin in touching):
+            if all(start <= a <= b <= end and margin < sure for a, b, margin in of_word):
                 found.append(WrittenWord(line, suspect, start, end))
         return found
 
@@ -176,3 +177,18 @@ class Rescorer:
             [before, *self._context.tokenize(text.encode()), *rest[:FOLLOWING_TOKENS]]
             for text in texts
         ]
+
+
+def _edits(answer: LineAnswer, read: str, text: str) -> list[tuple[int, int, float]]:
+    """Return where ``text``, the answer, differs from the line as read: (start, end, margin), with offsets in bytes.
+
+    As in the gate, an edit is as sure as the least sure divergence that touches it. A divergence alone is no edit: after an
+    added letter, the model may merely write what it was to copy anyway.
+    """
+    edits = []
+    for edit in differences(read, text):
+        start = len(text[: edit.after_start].encode())
+        end = start + len(edit.after.encode())
+        margins = [margin for a, b, margin in answer.divergences if a <= end and start <= b]
+        edits.append((start, end, min(margins, default=0.0)))
+    return edits

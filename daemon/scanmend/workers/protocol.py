@@ -138,8 +138,7 @@ class LoadRequest(Request[ModelInfo], frozen=True, tag="load"):
     """A request to load a GGUF file.
 
     ``gpu_layers`` None: as many layers on the GPU as fit. ``gpu``: the GPU's name and size; "": none. ``max_layers``:
-    an earlier process died when it loaded more. ``method``: the best decoding method to try ("auto", "parallel",
-    "single", "greedy"); benchmarks compare them. ``corrector``: the built-in corrector's file, which then corrects, with
+    an earlier process died when it loaded more. ``corrector``: the built-in corrector's file, which then corrects, with
     the model as the judge of its words; b"": the model corrects alone.
     """
 
@@ -149,7 +148,6 @@ class LoadRequest(Request[ModelInfo], frozen=True, tag="load"):
     threads: int | None = None
     gpu: str = ""
     max_layers: int | None = None
-    method: str = "auto"
     corrector: bytes = b""
 
     @property
@@ -176,7 +174,7 @@ class ConnectRequest(Request[ModelInfo], frozen=True, tag="connect"):
 class ProposeRequest(Request[PageProposal], frozen=True, tag="propose"):
     """A request for the model's proposals for the lines ``wanted`` (indices into ``lines``) of a page.
 
-    ``prompt``: the system prompt. ``seconds``: time limit of the page. ``alternatives``: the OCR engine's, by index of the
+    ``prompt``: text that a model reads before the page. ``seconds``: time limit of the page. ``alternatives``: the OCR engine's, by index of the
     line; without the lines for which the engine reports none.
     """
 

@@ -211,12 +211,6 @@ def test_the_error_for_a_missing_configured_file_names_it(make: Make) -> None:
         make(model="other.gguf").propose(LINES, ALL, PROFILE)
 
 
-def test_a_model_without_a_chat_template_is_usable(tmp_path: Path, make: Make) -> None:
-    tinygguf.write(tmp_path / "plain" / "plain.gguf", template=False)
-
-    assert make(tmp_path / "plain").propose(LINES, ALL, PROFILE).tokens > 0
-
-
 def test_pages_do_not_wait_for_a_download(
     tmp_path: Path, make: Make, states: States, monkeypatch: pytest.MonkeyPatch
 ) -> None:

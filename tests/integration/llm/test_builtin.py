@@ -24,7 +24,7 @@ from scanmend.llm.contexts import ONE_LINE_SEQUENCES
 from scanmend.llm.guided_decoding import GuidedDecoder
 from scanmend.llm.line_request import LineRequest
 from scanmend.llm.llama_context import BatchToken
-from scanmend.llm.loader import LoadedModel, load
+from scanmend.llm.loader import LoadedCorrector, load_corrector
 from scanmend.llm.page_proposal import propose_page
 from scanmend.llm.rescoring import FOLLOWING_TOKENS, Rescorer, WrittenWord, with_suspects
 from scanmend.page import Box, CharAlternatives, Line
@@ -61,8 +61,8 @@ def model() -> Iterator[LanguageModel]:
     found.close()
 
 
-def _load(threads: int | None = None) -> LoadedModel:
-    return load(LoadRequest(os.fsencode(builtin()), gpu_layers=0, threads=threads), lambda _: None)
+def _load(threads: int | None = None) -> LoadedCorrector:
+    return load_corrector(LoadRequest(os.fsencode(builtin()), gpu_layers=0, threads=threads))
 
 
 def _published(model: LanguageModel, texts: list[str]) -> tuple[str, ...]:
@@ -87,9 +87,7 @@ def test_the_number_of_threads_does_not_change_the_proposals() -> None:
     proposed, tokens = [], []
     for threads in (1, 3):
         loaded = _load(threads)
-        # a fixed cost curve: the length of the draft decides near-ties
-        loaded.curve = [(1, 1.0), (512, 200.0)]
-        proposed.append(propose_page(loaded, "", lines, range(len(lines)), 600.0).lines)
+        proposed.append(propose_page(loaded, lines, range(len(lines)), 600.0).lines)
         tokens.append([context.tokens for context in loaded.contexts])
 
     one_thread, three_threads = proposed
@@ -173,13 +171,11 @@ def test_a_word_longer_than_the_training_s_sequences_is_not_changed(model: Langu
     assert _published(model, [*endless, read]) == (*endless, TRUTH[0])
 
 
-def test_the_model_file_states_its_line_length_and_method() -> None:
+def test_the_model_file_states_its_line_length_and_line_end() -> None:
     loaded = _load()
 
     assert loaded.max_line_bytes == 110
-    assert loaded.drafts
-    assert loaded.method == "parallel"
-    assert not loaded.prompt("Correct.").shows_page
+    assert loaded.line_end == (SEP,)
 
 
 UNKNOWN = [
@@ -226,12 +222,12 @@ def test_candidates_get_the_same_scores_as_in_an_empty_cache() -> None:
     loaded = _load()
     context = loaded.context
     rescorer = _RecordingRescorer(context, shipped())
-    decoder = GuidedDecoder(context, loaded.curve, drafts=loaded.drafts, rescorer=rescorer)
+    decoder = GuidedDecoder(context, rescorer)
     lines = [text.encode() for text in UNKNOWN]
     requests = [LineRequest(n, line, [*line, SEP]) for n, line in enumerate(lines)]
     requests = with_suspects(requests, shipped(), lambda: False)
 
-    answers = decoder.decode_lines(0, deque(requests), lambda: False)
+    answers = decoder.decode_lines(deque(requests), lambda: False)
 
     assert len(rescorer.scored) > 4
     for one in rescorer.scored:
@@ -259,7 +255,7 @@ def test_a_copied_word_is_corrected_by_the_lexicon_s_candidates(
     lines = [Line(text, Box(0, 0, 1, 1), None) for text in UNKNOWN]
 
     def published() -> str:
-        proposals = propose_page(loaded, "", UNKNOWN, range(len(UNKNOWN)), 600).lines
+        proposals = propose_page(loaded, UNKNOWN, range(len(UNKNOWN)), 600).lines
         return "\n".join(gate(lines, proposals, PROFILE.gate_rules, shipped()).lines)
 
     assert "The chairman spoke of" in published()

@@ -56,7 +56,7 @@ def test_the_sub_folder_selects_the_profile(path: bytes, profile: str) -> None:
         ("promt: x\n", ["own.yaml:1: promt: unknown key", "did you mean prompt?"]),
         ("protect: ['(']\nprompt: x\n", ["own.yaml: protect: '('", "no regular expression"]),
         ("max_edit_ratio: 7\nprompt: x\n", ["max_edit_ratio: 7", "from 0 to 1"]),
-        ("protect: []\n", ["prompt: missing; say what the model is to do"]),
+        ("prompt: 7\n", ["prompt: 7", "must be a text, or null"]),
     ],
 )
 def test_a_mistake_is_named(tmp_path: Path, text: str, messages: list[str]) -> None:

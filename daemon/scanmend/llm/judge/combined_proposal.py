@@ -12,14 +12,14 @@ from scanmend.correction.channel import Nats
 from scanmend.correction.old_spelling import is_other_spelling
 from scanmend.llm.judge.judged_page import JudgedPage, ProposedEdit, Wish, proposal_of
 from scanmend.llm.judge.page_judgement import ProposalMeter, judge_words
-from scanmend.llm.loader import LoadedModel
+from scanmend.llm.loader import LoadedCorrector, LoadedModel
 from scanmend.llm.page_proposal import propose_page
 from scanmend.page import CharAlternatives, Divergence, LineProposal, PageProposal
 
 
 def propose_with_judge(
     model: LoadedModel,
-    corrector: LoadedModel,
+    corrector: LoadedCorrector | None,
     lines: Sequence[str],
     wanted: Sequence[int],
     seconds: float,
@@ -28,12 +28,14 @@ def propose_with_judge(
 ) -> PageProposal:
     """Return the proposals of both for the ``wanted`` lines.
 
-    ``corrector``: the built-in one. The other parameters are those of ``propose_page`` and ``judge_page``. Raises ChildError
-    when llama.cpp fails.
+    ``corrector``: the built-in one; None: the model judges alone. The other parameters are those of ``propose_page`` and
+    ``judge_words``. Raises ChildError when llama.cpp fails.
     """
     meter, deadline = ProposalMeter(model, seconds), time.monotonic() + seconds
-    own = propose_page(corrector, "", lines, wanted, seconds, alternatives)
-    edits = {n: list(_edits(lines[n], own.lines[n])) for n in wanted}
+    edits: dict[int, list[ProposedEdit]] = {n: [] for n in wanted}
+    if corrector is not None:
+        own = propose_page(corrector, lines, wanted, seconds, alternatives)
+        edits = {n: list(_edits(lines[n], own.lines[n])) for n in wanted}
     wishes = {n: [Wish(e.start, e.end, e.text) for e in edits[n]] for n in wanted}
     judged = judge_words(model, lines, wanted, deadline - time.monotonic(), preface, wishes)
     proposals = {n: combined(n, lines[n], edits[n], judged) for n in wanted}

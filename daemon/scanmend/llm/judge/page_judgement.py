@@ -1,4 +1,4 @@
-"""Propose corrections of a page with a language model as the judge of replacements. The gate decides which are accepted."""
+"""Judge the replacements of a page's doubtful words with a language model."""
 
 import dataclasses
 import itertools
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from scanmend.correction.channel import Nats
 from scanmend.correction.channel import shipped as shipped_channel
 from scanmend.llm.judge.doubtful_words import DoubtfulWord, DoubtKind, PageWords
-from scanmend.llm.judge.judged_page import JudgedPage, Wish, proposal_of, wished_text
+from scanmend.llm.judge.judged_page import JudgedPage, Wish, wished_text
 from scanmend.llm.judge.odds import (
     JudgedKind,
     PageJudge,
@@ -49,24 +49,6 @@ MAX_GAIN_OF_FOLLOWING_WORDS: Mapping[JudgedKind, Nats] = {
 MAX_GAIN_OF_PAGE: Nats = 1.5
 
 
-def judge_page(
-    model: LoadedModel,
-    lines: Sequence[str],
-    wanted: Sequence[int],
-    seconds: float,
-    preface: str = "",
-) -> PageProposal:
-    """Return the model's proposals for the ``wanted`` lines, each with its margin.
-
-    ``wanted``: indices into ``lines``. ``seconds``: the time limit; the most doubtful words come first. ``preface``: text
-    of the user that the model reads before the page. Raises ChildError when llama.cpp fails.
-    """
-    meter = ProposalMeter(model, seconds)
-    judged = judge_words(model, lines, wanted, seconds, preface)
-    proposals = {n: proposal_of(lines[n], judged.edits(n)) for n in wanted}
-    return meter.proposal(proposals, len(lines), judged)
-
-
 def judge_words(
     model: LoadedModel,
     lines: Sequence[str],
@@ -75,9 +57,11 @@ def judge_words(
     preface: str = "",
     wishes: Mapping[int, Sequence[Wish]] | None = None,
 ) -> JudgedPage:
-    """Return the judgements of the words of the ``wanted`` lines; the parameters are those of ``judge_page``.
+    """Return the judgements of the words of the ``wanted`` lines.
 
-    ``wishes``: of another corrector, by line, which the model scores, too.
+    ``wanted``: indices into ``lines``. ``seconds``: the time limit; the most doubtful words come first. ``preface``: text
+    that the model reads before the page. ``wishes``: of another corrector, by line, which the model scores, too. Raises
+    ChildError when llama.cpp fails.
     """
     deadline = time.monotonic() + seconds
     page = _PageJudgement(model, lines, preface, lambda: time.monotonic() >= deadline)
@@ -136,7 +120,7 @@ class _PageJudgement:
     ) -> None:
         self._scorer = TextScorer(model.context)
         self._lines = lines
-        self._preface = preface
+        self._preface = f"{preface.rstrip()}\n" if preface.strip() else ""
         self._expired = expired
         self._page = PageWords(lines, shipped_search())
         self._search = ReplacementSearch(self._page, shipped_channel())

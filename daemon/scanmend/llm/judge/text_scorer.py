@@ -14,8 +14,7 @@ from typing import Self, TypeAlias
 
 from scanmend.correction.channel import Nats
 from scanmend.errors import ChildError
-from scanmend.llm.guided_decoding import SHARED
-from scanmend.llm.judge.own_words import WordStart
+from scanmend.llm.judge.own_words import SHARED, WordStart
 from scanmend.llm.llama_context import BATCH_TOKENS, BatchToken, LlamaContext
 
 FOLLOWING_WORDS = (
@@ -92,12 +91,10 @@ class _Waiting:
 
 
 class TextScorer:
-    """A scorer of the variants of a text. It needs a context that returns logits, and leaves it empty at ``close``."""
+    """A scorer of the variants of a text. It leaves its context empty at ``close``."""
 
     def __init__(self, context: LlamaContext) -> None:
         """Use this context."""
-        if context.options.gpu_sampling:
-            raise ValueError("the context samples on the GPU, and returns no logits")
         self._context = context
         self._adds_space = context.token_bytes(context.tokenize(b"a")[0]).startswith(b" ")
         self._start = context.begin_tokens or context.tokenize(b"\n")[-1:]
@@ -117,7 +114,6 @@ class TextScorer:
     def close(self) -> None:
         """Forget the text."""
         self._context.clear()
-        self._context.shared_tokens.clear()
 
     @property
     def max_tokens(self) -> int:

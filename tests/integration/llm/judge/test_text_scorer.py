@@ -13,10 +13,9 @@ from scanmend.correction.gate import gate
 from scanmend.correction.lexicon import shipped
 from scanmend.llm.__main__ import Worker
 from scanmend.llm.judge.combined_proposal import propose_with_judge
-from scanmend.llm.judge.page_judgement import judge_page
 from scanmend.llm.judge.text_scorer import Likelihood, Passage, TextScorer
 from scanmend.llm.llama_context import BatchToken
-from scanmend.llm.loader import LoadedModel, load
+from scanmend.llm.loader import LoadedCorrector, LoadedModel, load, load_corrector
 from scanmend.page import Box, Line
 from scanmend.workers.protocol import LoadRequest, ProposeRequest
 
@@ -33,8 +32,8 @@ def _language_model() -> Path | None:
 
 
 @pytest.fixture
-def corrector() -> LoadedModel:
-    return load(LoadRequest(os.fsencode(builtin()), gpu_layers=0, threads=1), lambda _: None)
+def corrector() -> LoadedCorrector:
+    return load_corrector(LoadRequest(os.fsencode(builtin()), gpu_layers=0, threads=1))
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +83,7 @@ def _check_differences(model: LoadedModel) -> None:
 
 
 def test_a_corrector_s_scores_are_those_of_decoding_each_text_by_itself(
-    corrector: LoadedModel,
+    corrector: LoadedCorrector,
 ) -> None:
     _check_differences(corrector)
 
@@ -96,7 +95,7 @@ def test_a_language_model_s_scores_are_those_of_decoding_each_text_by_itself(
     _check_differences(language_model)
 
 
-def test_all_passages_are_scored_in_order_whatever_the_batches(corrector: LoadedModel) -> None:
+def test_all_passages_are_scored_in_order_whatever_the_batches(corrector: LoadedCorrector) -> None:
     scorer = TextScorer(corrector.context)
     scorer.open(TEXT.encode())
     passages = [_passage("mect", "meet"), _passage("matter", "mutter")] * 12
@@ -113,7 +112,7 @@ def _totals(likelihoods: list[Likelihood]) -> list[float]:
     return [likelihood.with_following for likelihood in likelihoods]
 
 
-def test_a_misread_word_surprises_more_than_a_usual_one(corrector: LoadedModel) -> None:
+def test_a_misread_word_surprises_more_than_a_usual_one(corrector: LoadedCorrector) -> None:
     scorer = TextScorer(corrector.context)
     words = [(TEXT.index(w), TEXT.index(w) + len(w)) for w in ("mect", "Tuesday")]
 
@@ -132,7 +131,7 @@ def test_a_language_model_corrects_a_page_without_a_prompt(language_model: Loade
         "Thank you for your ordcr. Goods rernain our property until paid in full.",
     ]
 
-    proposal = judge_page(language_model, lines, range(1, len(lines)), 600)
+    proposal = propose_with_judge(language_model, None, lines, range(1, len(lines)), 600)
 
     assert [line.text if line else None for line in proposal.lines] == [
         None,
@@ -146,7 +145,7 @@ def test_a_language_model_corrects_a_page_without_a_prompt(language_model: Loade
 
 @pytest.mark.slow
 def test_without_time_nothing_is_proposed(language_model: LoadedModel) -> None:
-    proposal = judge_page(language_model, ["We rccommend thnt you go."], [0], 0)
+    proposal = propose_with_judge(language_model, None, ["We rccommend thnt you go."], [0], 0)
 
     assert proposal.bound == "seconds"
     assert [line.text for line in proposal.lines if line] == ["We rccommend thnt you go."]
@@ -154,7 +153,7 @@ def test_without_time_nothing_is_proposed(language_model: LoadedModel) -> None:
 
 @pytest.mark.slow
 def test_corrector_judge_and_gate_together_publish_the_right_lines(
-    corrector: LoadedModel, language_model: LoadedModel
+    corrector: LoadedCorrector, language_model: LoadedModel
 ) -> None:
     """Publish the lines of an invoice: the number is repaired by rule, and the words by the judge."""
     texts = [
