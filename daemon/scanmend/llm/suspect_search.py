@@ -181,7 +181,7 @@ class _LineSearch:
         rated = (replace(c, log_ratio=ratio) for c, ratio in zip(found, ratios, strict=True))
         # the gate does not let the model remove a letter that the engine did not doubt
         kept = tuple(
-            c for c in rated if c.log_ratio > ctc.MIN_LOG_RATIO or _only_adds(suspect.word, c.text)
+            c for c in rated if c.log_ratio > ctc.MIN_LOG_RATIO or only_adds(suspect.word, c.text)
         )
         return replace(suspect, candidates=kept, has_alternatives=True)
 
@@ -290,7 +290,7 @@ def _has_known_stem(word: str, lexicon: Lexicon) -> bool:
     )
 
 
-def _only_adds(word: str, other: str) -> bool:
+def only_adds(word: str, other: str) -> bool:
     """Return whether ``other`` has all characters of ``word`` in order, spaces aside."""
     rest = iter(other)
     return all(c in rest for c in word if c != " ")

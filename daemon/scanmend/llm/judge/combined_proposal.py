@@ -37,7 +37,9 @@ def propose_with_judge(
         own = propose_page(corrector, lines, wanted, seconds, alternatives)
         edits = {n: list(_edits(lines[n], own.lines[n])) for n in wanted}
     wishes = {n: [Wish(e.start, e.end, e.text) for e in edits[n]] for n in wanted}
-    judged = judge_words(model, lines, wanted, deadline - time.monotonic(), preface, wishes)
+    judged = judge_words(
+        model, lines, wanted, deadline - time.monotonic(), preface, wishes, alternatives or {}
+    )
     proposals = {n: combined(n, lines[n], edits[n], judged) for n in wanted}
     return meter.proposal(proposals, len(lines), judged)
 
@@ -67,6 +69,8 @@ def combined(
     number: int, line: str, own: Sequence[ProposedEdit], judged: JudgedPage
 ) -> LineProposal:
     """Return the proposal for one line."""
+    if not judged.knows_language:
+        return proposal_of(line, own)
     edits = judged.edits(number)
     for edit in own:
         overlaps = any(edit.start < e.end and e.start < edit.end for e in edits)

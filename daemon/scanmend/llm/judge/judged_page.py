@@ -41,6 +41,8 @@ class JudgedPage:
     bound: Bound | None
     """Why words were left unscored; None if none was."""
     unscored: int
+    knows_language: bool = True
+    """Whether the model knows the page's language; else it scored nothing."""
 
     def edits(self, line: int) -> list[ProposedEdit]:
         """Return the edits of a line, without those that overlap a surer one."""

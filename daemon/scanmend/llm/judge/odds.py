@@ -169,6 +169,8 @@ class PageJudge:
             "page_word": source is ReplacementSource.PAGE,
             "compound": source is ReplacementSource.COMPOUND,
             "corrector_wish": source is ReplacementSource.CORRECTOR,
+            "model_word": source is ReplacementSource.MODEL,
+            "unknown_replacement": not replacement.frequency,
             "unknown_share": self._unknown_share,
             "repeats": math.log2(max(1, self._repeats[read.lower()])),
             "repeated_misreading": math.log2(1 + min(recurrences, MAX_RECURRENCES)),

@@ -9,6 +9,7 @@ from scanmend.correction.channel import Nats
 from scanmend.correction.channel import shipped as shipped_channel
 from scanmend.llm.judge.doubtful_words import DoubtfulWord, DoubtKind, PageWords
 from scanmend.llm.judge.judged_page import JudgedPage, Wish, wished_text
+from scanmend.llm.judge.known_languages import languages_of
 from scanmend.llm.judge.odds import (
     JudgedKind,
     PageJudge,
@@ -22,13 +23,15 @@ from scanmend.llm.judge.replacements import (
     ReplacementSearch,
     ReplacementSource,
     bits,
+    engine_doubts,
 )
 from scanmend.llm.judge.text_scorer import Likelihood, Passage, TextScorer
 from scanmend.llm.judge.word_search import shipped_search
 from scanmend.llm.llama_context import CacheFull
 from scanmend.llm.loader import LoadedModel
+from scanmend.llm.page_proposal import CORRECTOR_METHOD
 from scanmend.llm.time_note import time_note
-from scanmend.page import Bound, LineProposal, PageProposal
+from scanmend.page import Bound, CharAlternatives, LineProposal, PageProposal
 
 JUDGE_METHOD = "judge"  # published in the sidecar
 MAX_ASKED, MAX_ASKED_OF_KNOWN = 5, 3  # replacements of one word that the model scores
@@ -56,16 +59,19 @@ def judge_words(
     seconds: float,
     preface: str = "",
     wishes: Mapping[int, Sequence[Wish]] | None = None,
+    alternatives: Mapping[int, Sequence[CharAlternatives]] | None = None,
 ) -> JudgedPage:
     """Return the judgements of the words of the ``wanted`` lines.
 
     ``wanted``: indices into ``lines``. ``seconds``: the time limit; the most doubtful words come first. ``preface``: text
-    that the model reads before the page. ``wishes``: of another corrector, by line, which the model scores, too. Raises
-    ChildError when llama.cpp fails.
+    that the model reads before the page. ``wishes``: of another corrector, by line, which the model scores, too.
+    ``alternatives``: the OCR engine's, by line, where it reports them. Raises ChildError when llama.cpp fails.
     """
     deadline = time.monotonic() + seconds
     page = _PageJudgement(model, lines, preface, lambda: time.monotonic() >= deadline)
-    return page.judged(set(wanted), wishes or {})
+    if page.language not in languages_of(model.context):
+        return JudgedPage(page.language, (), (), None, 0, knows_language=False)
+    return page.judged(set(wanted), wishes or {}, alternatives or {})
 
 
 class ProposalMeter:
@@ -90,7 +96,7 @@ class ProposalMeter:
             seconds=time.monotonic() - self._started,
             bound=judged.bound,
             calls=self._model.calls - self._calls,
-            method=JUDGE_METHOD,
+            method=JUDGE_METHOD if judged.knows_language else CORRECTOR_METHOD,
             note=time_note(late, words, self._limit),
         )
 
@@ -126,11 +132,23 @@ class _PageJudgement:
         self._search = ReplacementSearch(self._page, shipped_channel())
         self._own_words = OwnWords(model.context, shipped_channel())
         self._prior = PageJudge(lines, self._page.language, ())  # what a word is worth by itself
+        self._alternatives: Mapping[int, Sequence[CharAlternatives]] = {}
         self._unscored = 0
         self._bound: Bound | None = None
 
-    def judged(self, wanted: set[int], wishes: Mapping[int, Sequence[Wish]]) -> JudgedPage:
+    @property
+    def language(self) -> str:
+        """Return the page's language, such as "de"; "" if it is none that the lexicon has words of."""
+        return self._page.language
+
+    def judged(
+        self,
+        wanted: set[int],
+        wishes: Mapping[int, Sequence[Wish]],
+        alternatives: Mapping[int, Sequence[CharAlternatives]],
+    ) -> JudgedPage:
         """Return the judgements of the words of the wanted lines."""
+        self._alternatives = alternatives
         scored: dict[DoubtfulWord, ScoredWord] = {}  # the last scoring of a word counts
         for part in self._parts():
             if self._expired():
@@ -206,7 +224,7 @@ class _PageJudgement:
                 and word.end <= wish.end
                 and (text := wished_text(word, wish, self._lines[line][wish.start : wish.end]))
             ]
-            replacements = self._search.find(word, texts)
+            replacements = self._search.find(word, texts, self._alternatives.get(line))
             if replacements or _is_unknown(word):
                 yield _Question(word, replacements)
 
@@ -223,19 +241,27 @@ class _PageJudgement:
         judge = PageJudge(self._lines, self._page.language, scored)
         sure = {j.word for j in judge.judgements() if j.log_odds >= j.threshold}
         doubtful = {s.word: s for s in scored if _is_unknown(s.word) and s.word not in sure}
-        words = [*doubtful, *unasked]
+        words = [w for w in (*doubtful, *unasked) if engine_doubts(w, self._doubts(w))]
         if not words or self._expired():
             return []
         starts = [self._scorer.start_of(span(word)[0], word.read) for word in words]
         questions = []
         for word, texts in zip(words, self._own_words.propose(starts), strict=True):
             known = {r.text for r in doubtful[word].replacements} if word in doubtful else set()
-            new = [r for r in self._search.of_model(word, texts) if r.text not in known]
+            new = [
+                r
+                for r in self._search.of_model(word, texts, self._doubts(word))
+                if r.text not in known
+            ]
             if new:
                 questions.append(_Question(word, tuple(new)))
         passages = [self._passage(q, span) for q in questions]
         answered = itertools.chain.from_iterable(self._answered(questions, passages))
         return [_joined(doubtful.get(one.word), one) for one in answered]
+
+    def _doubts(self, word: DoubtfulWord) -> Sequence[CharAlternatives] | None:
+        """Return the engine's alternatives for a word's line; None if it reports none."""
+        return self._alternatives.get(word.line)
 
     def _narrowed(self, question: _Question, surprise: Nats) -> _Question:
         """Return the question with the replacements that the model may find better, and one wish of the corrector.

@@ -1,21 +1,24 @@
 """Find what may have been printed where a doubtful word was read, and how unlikely the engine reads it so.
 
-Sources: the lexicon, within the channel's reach; words of the page itself; splits and joins; German compounds; and the wishes
-of another corrector.
+Sources: the lexicon, within the channel's reach; words of the page itself; splits and joins; German compounds; the words that the
+engine's alternatives spell; and the wishes of another corrector.
 """
 
 import enum
 import itertools
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from rapidfuzz.distance import Levenshtein
 
+from scanmend.correction import ctc
 from scanmend.correction.channel import Channel, Nats
 from scanmend.correction.lexicon import Bits, FrequencyClass
 from scanmend.correction.lookalikes import one_confusion_away
 from scanmend.llm.judge.doubtful_words import DoubtfulWord, DoubtKind, PageWords, joins, normal_form
 from scanmend.llm.judge.word_search import compounds, splits
+from scanmend.llm.suspect_search import only_adds
+from scanmend.page import CharAlternatives
 
 MAX_FOUND = 12  # replacements of one word; the model is asked about the first of them
 MAX_FOUND_FOR_KNOWN = 6
@@ -37,6 +40,7 @@ MIN_PAGE_WORD_LETTERS = 4
 MIN_PAGE_WORD_COUNT = 2
 PAGE_WORD_DISTANCE = 2
 MIN_MISREAD_JOIN_CLASS: FrequencyClass = 7
+MIN_CLASS_OF_ENGINES_WORD: FrequencyClass = 2  # of a word that the engine's alternatives spell
 COST_PER_BIT: Nats = 0.5  # by which a replacement one bit more frequent may be less likely misread
 CAPITALS_SHARE = 0.7  # of four letters or more that make a word one in capitals
 
@@ -50,6 +54,7 @@ class ReplacementSource(enum.StrEnum):
     JOIN = "join"
     COMPOUND = "compound"
     CORRECTOR = "corrector"
+    ENGINE = "engine"
     MODEL = "model"
 
 
@@ -79,9 +84,20 @@ class ReplacementSearch:
         self._search = page.search
         self._channel = channel
 
-    def find(self, word: DoubtfulWord, wishes: Iterable[str] = ()) -> tuple[Replacement, ...]:
-        """Return the replacements of a word, the best first. ``wishes``: of another corrector, which come before."""
-        if word.kind is DoubtKind.TORN:
+    def find(
+        self,
+        word: DoubtfulWord,
+        wishes: Iterable[str] = (),
+        alternatives: Sequence[CharAlternatives] | None = None,
+    ) -> tuple[Replacement, ...]:
+        """Return the replacements of a word, the best first.
+
+        ``wishes``: of another corrector, which come before. ``alternatives``: the engine's for the line, if it reports them;
+        they count in place of what engines misread on average.
+        """
+        if word.kind is DoubtKind.KNOWN and not engine_doubts(word, alternatives):
+            found = []
+        elif word.kind is DoubtKind.TORN:
             found = self._joined(word)
         elif word.kind is DoubtKind.KNOWN:
             found = self._of_known(word)
@@ -98,12 +114,36 @@ class ReplacementSearch:
             if text != word.read
         ]
         texts = {w.text for w in wished}
-        return (*wished, *(r for r in found if r.text not in texts))
+        others = [r for r in found if r.text not in texts]
+        if alternatives is None:
+            return (*wished, *others)
+        line = self._page.lines[word.line]
+        seen = [*self._spelled_by_engine(word, line, alternatives), *others]
+        return (
+            *as_engine_saw(word, wished, line, alternatives),
+            *_best(as_engine_saw(word, seen, line, alternatives), MAX_FOUND),
+        )
 
-    def of_model(self, word: DoubtfulWord, texts: Iterable[str]) -> tuple[Replacement, ...]:
+    def _spelled_by_engine(
+        self, word: DoubtfulWord, line: str, alternatives: Sequence[CharAlternatives]
+    ) -> Iterator[Replacement]:
+        """Yield the known words that the engine's alternatives spell."""
+        for text in ctc.readings(alternatives, word.start, word.end, line):
+            frequency = self._search.frequency(normal_form(text)) if text.isalpha() else 0
+            if frequency >= MIN_CLASS_OF_ENGINES_WORD and normal_form(text) != normal_form(
+                word.read
+            ):
+                yield Replacement(text, MAX_COST, bits(frequency), ReplacementSource.ENGINE)
+
+    def of_model(
+        self,
+        word: DoubtfulWord,
+        texts: Iterable[str],
+        alternatives: Sequence[CharAlternatives] | None = None,
+    ) -> list[Replacement]:
         """Return the language model's own words, which are in lower case, as replacements."""
         small = normal_form(word.read)
-        return tuple(
+        found = [
             Replacement(
                 in_capitals_of(word.read, text),
                 self._channel.cost(small, text),
@@ -111,7 +151,10 @@ class ReplacementSearch:
                 ReplacementSource.MODEL,
             )
             for text in texts
-        )
+        ]
+        if alternatives is None:
+            return found
+        return as_engine_saw(word, found, self._page.lines[word.line], alternatives)
 
     def _of_unknown(self, word: DoubtfulWord) -> list[Replacement]:
         """Return the replacements of an unknown or rare word."""
@@ -215,6 +258,30 @@ class ReplacementSearch:
                     (text.replace("'", "’") if "’" in read else text),
                     self._channel.cost(small, spelling),
                 )
+
+
+def engine_doubts(word: DoubtfulWord, alternatives: Sequence[CharAlternatives] | None) -> bool:
+    """Return whether the engine was not sure of a word's characters; True if it reports no alternatives."""
+    return alternatives is None or any(word.start <= a.at <= word.end for a in alternatives)
+
+
+def as_engine_saw(
+    word: DoubtfulWord,
+    replacements: Sequence[Replacement],
+    line: str,
+    alternatives: Sequence[CharAlternatives],
+) -> list[Replacement]:
+    """Return the replacements with the costs that follow from the engine's alternatives (``correction.ctc``).
+
+    Those that the engine rules out are left out, since the gate would reject them. It can't rule out that it lost a letter.
+    """
+    texts = [r.text for r in replacements]
+    ratios = ctc.log_likelihood_ratios(alternatives, word.start, word.end, line, texts)
+    return [
+        replace(r, cost=-ratio) if ratio > ctc.MIN_LOG_RATIO else r
+        for r, ratio in zip(replacements, ratios, strict=True)
+        if ratio > ctc.MIN_LOG_RATIO or only_adds(word.read, r.text)
+    ]
 
 
 def bits(frequency: FrequencyClass) -> Bits:
