@@ -43,3 +43,8 @@ def test_doctor_reports_a_finding_for_every_part(
     assert "put a .gguf file into" in remedies[findings["model"]]
     assert findings["lexicon"].endswith(" words")
     assert "gpu" in findings
+    assert findings["language model"].startswith(
+        "note language model         none is in use; for en, "
+    )
+    assert "Apache-2.0" in findings["language model"]
+    assert remedies[findings["language model"]].endswith("see docs/models.md")
