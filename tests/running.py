@@ -14,6 +14,10 @@ from typing import Any
 import jsonschema
 import psutil
 
+from scanmend.cli.status import as_json
+from scanmend.config.loading import load_settings
+from scanmend.service.status import read_status, troubles
+
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = json.loads((ROOT / "daemon" / "scanmend" / "formats" / "sidecar.schema.json").read_text())
 
@@ -172,8 +176,10 @@ class Tree:
         )
 
     def status(self) -> dict[str, Any]:
-        """Return what `scanmend status --json` reports."""
-        result: dict[str, Any] = json.loads(self.command("status", "--json").stdout)
+        """Return what `scanmend status --json` prints, without a process for it: tests ask again and again."""
+        status = read_status(load_settings(str(self.config)))
+        report = {**as_json(status), "troubles": troubles(status, time.time())}
+        result: dict[str, Any] = json.loads(json.dumps(report))
         return result
 
     def files(self, folder: Path) -> list[str]:

@@ -103,7 +103,9 @@ def test_status_check_tells_trouble_by_its_exit_code(tmp_path: Path) -> None:
         assert "no daemon is running" in down.stdout
         tree.start()
         assert tree.command("status", "--check").stdout == "ok\n"
-        assert json.loads(tree.command("status", "--json").stdout)["troubles"] == []
+        printed = json.loads(tree.command("status", "--json").stdout)
+        assert printed == tree.status()
+        assert printed["troubles"] == []
 
 
 def test_the_daemon_runs_at_a_lower_priority(tmp_path: Path) -> None:

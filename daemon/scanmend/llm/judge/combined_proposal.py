@@ -4,14 +4,15 @@ The corrector comes first: its wishes are replacements that the judge scores, to
 them, unless the language model finds the text as read likelier.
 """
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from scanmend.correction.alignment import Difference, differences
 from scanmend.correction.channel import Nats
 from scanmend.correction.old_spelling import is_other_spelling
 from scanmend.llm.judge.judged_page import JudgedPage, ProposedEdit, Wish, proposal_of
-from scanmend.llm.judge.page_judgement import ProposalMeter, judge_words
+from scanmend.llm.judge.page_judgement import ProposalMeter, judge_words, time_limit
+from scanmend.llm.judge.scorer import Scorer
+from scanmend.llm.judge.text_scorer import TextScorer
 from scanmend.llm.loader import LoadedModel
 from scanmend.llm.page_proposal import propose_page
 from scanmend.page import CharAlternatives, Divergence, LineProposal, PageProposal
@@ -31,11 +32,28 @@ def propose_with_judge(
     ``corrector``: the built-in one. The other parameters are those of ``propose_page`` and ``judge_page``. Raises ChildError
     when llama.cpp fails.
     """
-    meter, deadline = ProposalMeter(model, seconds), time.monotonic() + seconds
+    scorer, expired = TextScorer(model.context), time_limit(seconds)
+    meter = ProposalMeter(model.info, scorer, seconds)
     own = propose_page(corrector, "", lines, wanted, seconds, alternatives)
+    return judge_proposal(scorer, meter, own, lines, wanted, expired, preface)
+
+
+def judge_proposal(
+    scorer: Scorer,
+    meter: ProposalMeter,
+    own: PageProposal,
+    lines: Sequence[str],
+    wanted: Sequence[int],
+    expired: Callable[[], bool],
+    preface: str = "",
+) -> PageProposal:
+    """Return the corrector's proposal ``own`` together with the judgements of ``scorer``.
+
+    ``meter``: begun before either of them. The other parameters are those of ``judge_words``.
+    """
     edits = {n: list(_edits(lines[n], own.lines[n])) for n in wanted}
     wishes = {n: [Wish(e.start, e.end, e.text) for e in edits[n]] for n in wanted}
-    judged = judge_words(model, lines, wanted, deadline - time.monotonic(), preface, wishes)
+    judged = judge_words(scorer, lines, wanted, expired, preface, wishes)
     proposals = {n: combined(n, lines[n], edits[n], judged) for n in wanted}
     return meter.proposal(proposals, len(lines), judged)
 

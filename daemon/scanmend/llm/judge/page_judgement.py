@@ -10,19 +10,19 @@ from scanmend.correction.channel import shipped as shipped_channel
 from scanmend.llm.judge.doubtful_words import DoubtfulWord, DoubtKind, PageWords
 from scanmend.llm.judge.judged_page import JudgedPage, Wish, proposal_of, wished_text
 from scanmend.llm.judge.odds import PageJudge, ScoredWord, regression_of
-from scanmend.llm.judge.own_words import OwnWords
 from scanmend.llm.judge.replacements import (
     Replacement,
     ReplacementSearch,
     ReplacementSource,
     bits,
 )
-from scanmend.llm.judge.text_scorer import Likelihood, Passage, TextScorer
+from scanmend.llm.judge.scorer import Likelihood, Passage, Scorer
+from scanmend.llm.judge.text_scorer import TextScorer
 from scanmend.llm.judge.word_search import shipped_search
 from scanmend.llm.llama_context import CacheFull
 from scanmend.llm.loader import LoadedModel
-from scanmend.llm.time_note import time_note
-from scanmend.page import Bound, LineProposal, PageProposal
+from scanmend.llm.time_note import words_note
+from scanmend.page import Bound, LineProposal, ModelInfo, PageProposal
 
 JUDGE_METHOD = "judge"  # published in the sidecar
 MAX_ASKED, MAX_ASKED_OF_KNOWN = 5, 3  # replacements of one word that the model scores
@@ -49,53 +49,60 @@ def judge_page(
     ``wanted``: indices into ``lines``. ``seconds``: the time limit; the most doubtful words come first. ``preface``: text
     of the user that the model reads before the page. Raises ChildError when llama.cpp fails.
     """
-    meter = ProposalMeter(model, seconds)
-    judged = judge_words(model, lines, wanted, seconds, preface)
+    scorer = TextScorer(model.context)
+    meter = ProposalMeter(model.info, scorer, seconds)
+    judged = judge_words(scorer, lines, wanted, time_limit(seconds), preface)
     proposals = {n: proposal_of(lines[n], judged.edits(n)) for n in wanted}
     return meter.proposal(proposals, len(lines), judged)
 
 
+def time_limit(seconds: float) -> Callable[[], bool]:
+    """Return a function that tells whether so many seconds have passed from now on."""
+    deadline = time.monotonic() + seconds
+    return lambda: time.monotonic() >= deadline
+
+
 def judge_words(
-    model: LoadedModel,
+    scorer: Scorer,
     lines: Sequence[str],
     wanted: Sequence[int],
-    seconds: float,
+    expired: Callable[[], bool],
     preface: str = "",
     wishes: Mapping[int, Sequence[Wish]] | None = None,
 ) -> JudgedPage:
-    """Return the judgements of the words of the ``wanted`` lines; the parameters are those of ``judge_page``.
+    """Return the judgements of the words of the ``wanted`` lines; the other parameters are those of ``judge_page``.
 
-    ``wishes``: of another corrector, by line, which the model scores, too.
+    ``expired`` tells whether the page's time is over. ``wishes``: of another corrector, by line, which the model scores,
+    too.
     """
-    deadline = time.monotonic() + seconds
-    page = _PageJudgement(model, lines, preface, lambda: time.monotonic() >= deadline)
+    page = _PageJudgement(scorer, lines, preface, expired)
     return page.judged(set(wanted), wishes or {})
 
 
 class ProposalMeter:
     """Measures the making of a page's proposal."""
 
-    def __init__(self, model: LoadedModel, seconds: float) -> None:
-        """Note the time and the model's counters. ``seconds``: the page's time limit."""
-        self._model, self._limit = model, seconds
+    def __init__(self, info: ModelInfo, scorer: Scorer, seconds: float) -> None:
+        """Note the time and the scorer's counters. ``info``: its model; ``seconds``: the page's time limit."""
+        self._info, self._scorer, self._limit = info, scorer, seconds
         self._started = time.monotonic()
-        self._calls, self._tokens = model.calls, model.context.tokens
+        self._calls, self._tokens = scorer.calls, scorer.tokens
 
     def proposal(
         self, proposals: Mapping[int, LineProposal], lines: int, judged: JudgedPage
     ) -> PageProposal:
         """Return the proposal of a page of so many lines, with the time and the work since the start."""
         words = len(judged.scored) + judged.unscored
-        late = judged.unscored if judged.bound is Bound.SECONDS else 0
+        late = judged.bound is Bound.SECONDS
         return PageProposal(
             lines=tuple(proposals.get(n) for n in range(lines)),
-            model=self._model.info,
-            tokens=self._model.context.tokens - self._tokens,
+            model=self._info,
+            tokens=self._scorer.tokens - self._tokens,
             seconds=time.monotonic() - self._started,
             bound=judged.bound,
-            calls=self._model.calls - self._calls,
+            calls=self._scorer.calls - self._calls,
             method=JUDGE_METHOD,
-            note=time_note(late, words, self._limit),
+            note=words_note(judged.unscored, words, self._limit) if late else "",
         )
 
 
@@ -117,18 +124,17 @@ class _PageJudgement:
 
     def __init__(
         self,
-        model: LoadedModel,
+        scorer: Scorer,
         lines: Sequence[str],
         preface: str,
         expired: Callable[[], bool],
     ) -> None:
-        self._scorer = TextScorer(model.context)
+        self._scorer = scorer
         self._lines = lines
         self._preface = preface
         self._expired = expired
         self._page = PageWords(lines, shipped_search())
         self._search = ReplacementSearch(self._page, shipped_channel())
-        self._own_words = OwnWords(model.context, shipped_channel())
         self._prior = PageJudge(lines, self._page.language, ())  # what a word is worth by itself
         self._unscored = 0
         self._bound: Bound | None = None
@@ -145,6 +151,8 @@ class _PageJudgement:
                     scored.update((one.word, one) for one in words)
             except CacheFull:
                 self._bound = Bound.TOKENS
+            except TimeoutError:
+                self._bound = Bound.SECONDS
             finally:
                 self._scorer.close()
         language = self._page.language
@@ -156,10 +164,10 @@ class _PageJudgement:
 
     def _parts(self) -> Iterator[range]:
         """Yield runs of lines that fit into the cache together."""
-        limit = self._scorer.max_tokens - len(self._scorer.tokens_of(_utf8(self._preface)))
+        limit = self._scorer.max_tokens - self._scorer.count_tokens(_utf8(self._preface))
         start = used = 0
         for number, line in enumerate(self._lines):
-            needed = len(self._scorer.tokens_of(_utf8(line + "\n"))) + 1
+            needed = self._scorer.count_tokens(_utf8(line + "\n")) + 1
             if used + needed > limit and number > start:
                 yield range(start, number)
                 start, used = number, 0
@@ -233,9 +241,9 @@ class _PageJudgement:
         words = [*doubtful, *unasked]
         if not words or self._expired():
             return []
-        starts = [self._scorer.start_of(span(word)[0], word.read) for word in words]
+        places = [(span(word)[0], word.read) for word in words]
         questions = []
-        for word, texts in zip(words, self._own_words.propose(starts), strict=True):
+        for word, texts in zip(words, self._scorer.own_words(places), strict=True):
             known = {r.text for r in doubtful[word].replacements} if word in doubtful else set()
             new = [r for r in self._search.of_model(word, texts) if r.text not in known]
             if new:
@@ -279,15 +287,18 @@ class _PageJudgement:
     ) -> Iterator[list[ScoredWord]]:
         """Yield the answers of the model, batch by batch, until the time has passed."""
         left = len(questions)
-        for batch in self._scorer.batches(passages):
-            yield [
-                ScoredWord(questions[n].word, questions[n].replacements, tuple(likelihoods))
-                for n, likelihoods in batch
-            ]
-            left -= len(batch)
-            if left and self._expired():
-                self._bound = Bound.SECONDS
-                break
+        try:
+            for batch in self._scorer.batches(passages):
+                yield [
+                    ScoredWord(questions[n].word, questions[n].replacements, tuple(likelihoods))
+                    for n, likelihoods in batch
+                ]
+                left -= len(batch)
+                if left and self._expired():
+                    self._bound = Bound.SECONDS
+                    break
+        except TimeoutError:
+            self._bound = Bound.SECONDS
         self._unscored += left
 
 

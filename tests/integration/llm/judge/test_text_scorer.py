@@ -13,7 +13,8 @@ from scanmend.correction.lexicon import shipped
 from scanmend.llm.__main__ import Worker
 from scanmend.llm.judge.combined_proposal import propose_with_judge
 from scanmend.llm.judge.page_judgement import judge_page
-from scanmend.llm.judge.text_scorer import Likelihood, Passage, TextScorer
+from scanmend.llm.judge.scorer import Likelihood, Passage
+from scanmend.llm.judge.text_scorer import TextScorer
 from scanmend.llm.llama_context import BatchToken
 from scanmend.llm.loader import LoadedModel, load
 from scanmend.page import Box, Line
