@@ -41,7 +41,7 @@ def test_pages_load_the_model_and_idle_time_unloads_it(tmp_path: Path) -> None:
             assert len(sidecar["model"]["sha256"]) == 64
             assert tree.text(stem) == "Page 1 of the harbour book\n"
             tree.eventually(lambda: not _has_model(tree))
-            assert tree.status()["facts"]["model"]["value"] == "ready"
+            tree.eventually(lambda: tree.status()["facts"]["model"]["value"] == "ready")
 
 
 def test_pages_that_arrive_during_an_unload_are_not_lost(tmp_path: Path) -> None:
