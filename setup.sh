@@ -39,18 +39,23 @@ wanted=$(cat pyproject.toml constraints.txt setup.sh | sha256sum; printf '%s' "$
 packages=(python3-venv python3-dev build-essential pkg-config libsystemd-dev tesseract-ocr)
 [ "$what" = test ] && packages+=(fonts-dejavu-core systemd-container faketime fuse3 btrfs-progs samba smbclient rclone)
 
-# The compiler of the backend, and the flags that build llama.cpp for it.
+# The flags that build llama.cpp for the backend, and its compiler if it must be built: for another backend or version.
+version() { .venv/bin/python -c 'from importlib.metadata import version; print(version("llama_cpp_python"))' 2>/dev/null || true; }
 flags=-DLLAVA_BUILD=OFF
-case $backend in
-  cuda)
+must_build=no
+if [ "$backend" != cpu ] && [ -z "${CMAKE_ARGS:-}" ]; then
+  has_backend "$backend" && [ "$(version)" = "$(sed -n 's/^llama_cpp_python==//p' constraints.txt)" ] || must_build=yes
+fi
+case $must_build$backend in
+  yescuda)
     CUDACXX=$(command -v "${CUDACXX:-nvcc}" || command -v "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc") ||
       stop "GPU=1 needs nvcc, the compiler of the CUDA toolkit; install it (apt-get install nvidia-cuda-toolkit, or from https://developer.nvidia.com/cuda-downloads) and put it on the PATH"
     export CUDACXX
     flags+=" -DGGML_CUDA=on" ;;
-  vulkan)
+  yesvulkan)
     packages+=(libvulkan-dev glslc spirv-headers mesa-vulkan-drivers)
     flags+=" -DGGML_VULKAN=on" ;;
-  hip)
+  yeship)
     hipconfig=$(command -v hipconfig || command -v /opt/rocm/bin/hipconfig) ||
       stop "GPU=rocm needs hipconfig and the compilers of ROCm; install ROCm (https://rocm.docs.amd.com) and put it on the PATH"
     HIPCXX=$("$hipconfig" -l)/clang HIP_PATH=$("$hipconfig" -R)
@@ -81,7 +86,7 @@ else
 fi
 
 # llama.cpp uses VK_EXT_layer_settings, which Debian 12's headers (1.3.239) lack.
-if [ "$backend" = vulkan ] && ! has_backend vulkan && [ -z "${VULKAN_SDK:-}" ] &&
+if [ "$must_build$backend" = yesvulkan ] && [ -z "${VULKAN_SDK:-}" ] &&
   ! grep -qs VK_EXT_layer_settings /usr/include/vulkan/vulkan_core.h; then
   stop "GPU=vulkan needs newer Vulkan headers than this system's libvulkan-dev has; install the Vulkan SDK (https://vulkan.lunarg.com) and set VULKAN_SDK, or use Ubuntu 24.04 or Debian 13"
 fi
@@ -97,17 +102,15 @@ pip=(.venv/bin/pip install -qq --disable-pip-version-check --constraint constrai
 
 # pip caches the wheel that it builds, so a machine compiles it only once. A build with other flags, for a GPU for
 # example, must not reuse that wheel, and must be built again for another version.
-version() { .venv/bin/python -c 'from importlib.metadata import version; print(version("llama_cpp_python"))' 2>/dev/null || true; }
-tested=$(sed -n 's/^llama_cpp_python==//p' constraints.txt)
 if [ -n "${CMAKE_ARGS:-}" ]; then
   say "building llama-cpp-python with CMAKE_ARGS=$CMAKE_ARGS"
   "${pip[@]}" --no-cache-dir --force-reinstall --no-deps llama-cpp-python
+elif [ "$must_build" = yes ]; then
+  say "building llama-cpp-python for $backend; this can take half an hour"
+  CMAKE_ARGS=$flags "${pip[@]}" --no-cache-dir --force-reinstall --no-deps llama-cpp-python
+  say "built; .venv/bin/scanmend doctor says whether it finds the GPU inside the sandbox"
 elif [ "$backend" != cpu ]; then
-  if ! has_backend "$backend" || [ "$(version)" != "$tested" ]; then
-    say "building llama-cpp-python for $backend; this can take half an hour"
-    CMAKE_ARGS=$flags "${pip[@]}" --no-cache-dir --force-reinstall --no-deps llama-cpp-python
-    say "built; .venv/bin/scanmend doctor says whether it finds the GPU inside the sandbox"
-  fi
+  : # built already
 elif has_backend cuda || has_backend vulkan || has_backend hip; then
   say "installing llama-cpp-python without support for a GPU"
   CMAKE_ARGS=$flags "${pip[@]}" --force-reinstall --no-deps llama-cpp-python

@@ -95,6 +95,9 @@ def test_a_cuda_build_is_made_once_and_kept(machine: Machine, gpu: str) -> None:
     assert build.startswith(f"-DLLAVA_BUILD=OFF -DGGML_CUDA=on|{nvcc}|install ")
     assert "--no-cache-dir --force-reinstall" in build  # never the wheel for the CPU
 
+    nvcc.unlink()  # which nothing needs any more
+    with (machine.home / "pyproject.toml").open("a") as file:
+        file.write("# changed\n")
     again, later = machine.setup(GPU=gpu), machine.setup()
     assert (again.returncode, later.returncode) == (0, 0)
     assert NOTICE not in later.stdout

@@ -15,6 +15,7 @@ import pytest
 
 import tinygguf
 from hub import Hub, serving
+from language_models import smollm2
 from running import NO_MODEL, eventually, new_tree
 from samples import encoded, page, put
 from scanmend.backends import gpu
@@ -130,6 +131,16 @@ def test_text_of_other_programs_is_corrected_in_its_own_format(tmp_path: Path) -
         assert lines[0]["edits"][0]["rule"] == "ocr-plausible"
         assert structured["model"]["name"] == "scripted-f32.gguf"
         assert structured["pages"][0]["suspects"]
+
+
+def test_auto_uses_the_language_model_of_the_installed_package(tmp_path: Path) -> None:
+    file = smollm2()
+    beside = sorted(file.parent.iterdir())
+    with new_tree(tmp_path, "llm: {model: auto, context: 1024}") as tree:
+        corrected = tree.command("correct", "--json", stdin="We rccommend thnt you go.\n").stdout
+
+        assert json.loads(corrected)["model"]["name"] == file.name
+        assert sorted(file.parent.iterdir()) == beside  # no notes are written there
 
 
 def test_a_thousand_paragraphs_are_corrected_in_one_run(tmp_path: Path) -> None:
