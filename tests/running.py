@@ -23,14 +23,16 @@ ROOT = Path(__file__).resolve().parent.parent
 BRISK = (str(ROOT / "tests" / "children" / "brisk.py"),)
 SCHEMA = json.loads((ROOT / "daemon" / "scanmend" / "formats" / "sidecar.schema.json").read_text())
 
-CONFIG = """\
+# No language model, whatever is installed, until a test puts a .gguf file into state/models
+NO_MODEL = "repo_id: Linden/Tiny-GGUF, auto_download: false"
+CONFIG = f"""\
 base: .
 folders: {{inbox: inbox, outbox: outbox, archive: archive, failed: failed, state: state}}
 profiles: {{directory: profiles}}
 settle: {{quiet: 300ms}}
 watch: {{poll_interval: 300ms, reconcile_interval: 2s}}
 ocr: {{workers: 1, idle_unload: 30s}}
-llm: {{model: auto, auto_download: false}}
+llm: {{{NO_MODEL}}}
 """
 
 
@@ -65,7 +67,7 @@ class Tree:
             for line in more.splitlines()
             if line and not line.startswith((" ", "#"))
         }
-        lines = CONFIG.format().splitlines()
+        lines = CONFIG.splitlines()
         kept = [line for line in lines if line.split(":")[0] not in replaced]
         self.config.write_text("\n".join([*kept, more]) + "\n")
 

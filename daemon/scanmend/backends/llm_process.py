@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from scanmend.backends import gpu
-from scanmend.backends.gguf_files import builtin
+from scanmend.backends.gguf_files import belongs_to_program, builtin
 from scanmend.backends.llm_children import llm_child
 from scanmend.config.settings import LlmSettings
 from scanmend.errors import Died, ModelUnavailable, OutOfMemory, TimedOut
@@ -181,8 +181,7 @@ class ModelProcess:
         match progress:
             case LayersTried(layers):
                 self._layers_tried = layers
-            # nothing is written beside the built-in model, which is one of the program's files
-            case FactsFound(facts) if self._path != builtin():
+            case FactsFound(facts) if not belongs_to_program(self._path):
                 with contextlib.suppress(OSError):  # the model file may have been removed meanwhile
                     Notes(self._path).update(facts)
             case Said(text):

@@ -34,7 +34,7 @@ ALL = range(len(LINES))
 PROFILE = Profile("default", "Correct the lines.")
 SETTINGS = replace(
     LlmSettings(),
-    model="auto",
+    repo_id="Linden/Tiny-GGUF",
     auto_download=False,
     context=1024,
     load_timeout=120.0,

