@@ -12,6 +12,7 @@ import pytest
 
 from running import BRISK, Tree, new_tree
 from samples import encoded, numbered, put
+from scanmend.errors import NULL_ALLOWED
 
 POINTS = [
     "after:claim",
@@ -45,8 +46,12 @@ def _whole(tree: Tree, stem: str, pages: int) -> None:
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_a_document_survives_a_kill_at_each_step(tmp_path: Path, point: str) -> None:
-    with new_tree(tmp_path) as tree:
+def test_a_document_survives_a_kill_at_each_step(
+    tmp_path: Path, point: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kill the daemon between the steps. Which engine reads the pages makes no difference to them."""
+    monkeypatch.setenv(NULL_ALLOWED, "1")
+    with new_tree(tmp_path, 'ocr: {engine: "null", workers: 1, rotate: false}') as tree:
         put(tree.inbox, "book.pdf", encoded("pdf", numbered(2)))
         tree.die_at(point)
 
