@@ -98,6 +98,7 @@ def test_attachments_become_documents_of_their_own(tree: Tree) -> None:
     assert tree.log_text().count("not on the pages") == 1
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("point", [*POINTS, *long(*MORE_POINTS)])
 def test_attachments_survive_a_kill_at_each_step(tree: Tree, point: str) -> None:
     put(tree.inbox, "desk/mail.pdf", MAIL)
@@ -114,6 +115,7 @@ def test_attachments_survive_a_kill_at_each_step(tree: Tree, point: str) -> None
     assert tree.files(tree.inbox) == tree.files(tree.failed) == []
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "point",
     [

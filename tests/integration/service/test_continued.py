@@ -107,6 +107,7 @@ def test_a_result_that_somebody_took_away_is_not_looked_for(tree: Tree) -> None:
     assert tree.files(tree.outbox) == ["scan.json", "scan.txt"]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "point",
     [

@@ -18,10 +18,13 @@ from samples import encoded, numbered, put
 OTHER = 65534  # the user "nobody"
 # root's process without capabilities: it may use what root owns, and nothing else
 POWERLESS = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 or not shutil.which("setpriv"),
-    reason="needs root, to make files of another user",
-)
+pytestmark = [
+    pytest.mark.skipif(
+        os.geteuid() != 0 or not shutil.which("setpriv"),
+        reason="needs root, to make files of another user",
+    ),
+    pytest.mark.unmeasured,
+]
 
 
 @pytest.fixture

@@ -45,6 +45,7 @@ def _whole(tree: Tree, stem: str, pages: int) -> None:
     assert tree.files(tree.failed) == []
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("point", POINTS)
 def test_a_document_survives_a_kill_at_each_step(
     tmp_path: Path, point: str, monkeypatch: pytest.MonkeyPatch
@@ -60,6 +61,7 @@ def test_a_document_survives_a_kill_at_each_step(
         _whole(tree, "book", 2)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "point",
     [

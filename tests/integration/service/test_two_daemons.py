@@ -16,6 +16,7 @@ from running import Tree, eventually
 from samples import encoded, numbered, put
 from scanmend.document import State
 
+pytestmark = pytest.mark.unmeasured
 LEASE = "watch: {poll_interval: 300ms, reconcile_interval: 2s, shared: true, lease: 3s}\n"
 PAGES = 40  # of a book that a daemon does not finish before the test stops it
 
