@@ -1,6 +1,6 @@
 # `make run` and `make test` do everything on a fresh Debian 12 or Ubuntu 24.04.
 .DEFAULT_GOAL := run
-.PHONY: run test fast check docs setup bench text-layer eval-corrector faults fuzz shares clean
+.PHONY: run test fast check docs setup bench text-layer eval-corrector faults fuzz shares long clean
 BIN := .venv/bin
 # absolute: daemons that tests start elsewhere load the plugin for coverage from there, too
 IN_TESTS := PYTHONPATH="$(CURDIR)/tests"
@@ -26,7 +26,7 @@ endif
 
 # the unit tests that need no more than a moment
 fast:
-	@$(BIN)/pytest -q -n 0 -m "not slow" tests/unit
+	@$(BIN)/pytest -q -n 0 -m "not slow and not long" tests/unit
 
 check:
 	$(BIN)/ruff check
@@ -86,6 +86,11 @@ eval-corrector:
 faults:
 	@./setup.sh test
 	$(IN_TESTS) $(BIN)/python -m faults.run $(ARGS)
+
+# tests that differ in degree only from those of `make test`
+long:
+	@./setup.sh test
+	$(BIN)/pytest -m long
 
 # a Samba share that goes away for OUTAGE seconds in every stage
 shares:

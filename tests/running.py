@@ -19,6 +19,8 @@ from scanmend.config.loading import load_settings
 from scanmend.service.status import read_status, troubles
 
 ROOT = Path(__file__).resolve().parent.parent
+# instead of ("-m", "scanmend"): scanmend with shorter pauses between two tries
+BRISK = (str(ROOT / "tests" / "children" / "brisk.py"),)
 SCHEMA = json.loads((ROOT / "daemon" / "scanmend" / "formats" / "sidecar.schema.json").read_text())
 
 # No language model, whatever is installed, until a test puts a .gguf file into state/models

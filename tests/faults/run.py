@@ -24,16 +24,17 @@ from running import Tree, eventually, new_tree
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The plan for one fault: its folder, its files, and the number of kills and power cuts."""
+    """The plan for one fault: its folder, its files, the number of kills and power cuts, and whether to be brisk."""
 
     home: Path
     ledger: Ledger
     seed: int
     kills: int
     cuts: int
+    brisk: bool
 
     def run(self, tree: Tree) -> Run:
-        return Run(tree, self.ledger, self.seed)
+        return Run(tree, self.ledger, self.seed, brisk=self.brisk)
 
 
 Fault = Callable[[Plan, Tree], tuple[list[str], str]]
@@ -272,12 +273,19 @@ def undisturbed(home: Path, count: int, seed: int) -> Ledger:
 
 
 def one(
-    name: str, home: Path, ledger: Ledger, *, seed: int, kills: int, cuts: int
+    name: str,
+    home: Path,
+    ledger: Ledger,
+    *,
+    seed: int,
+    kills: int,
+    cuts: int,
+    brisk: bool = False,
 ) -> tuple[list[str], str]:
-    """Run one fault on its own tree. Return the violations, and a note about the run."""
+    """Run one fault on its own tree. Return the violations, and a note about the run. ``brisk``: see ``Run``."""
     home.mkdir()
     ledger.put_back.clear()
-    plan = Plan(home, ledger, seed, kills, cuts)
+    plan = Plan(home, ledger, seed, kills, cuts, brisk)
     if name == "power-cut":  # the power cut makes the tree on its own disk
         tree = Tree.__new__(Tree)
         tree.home = home / "tree"

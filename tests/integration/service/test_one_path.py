@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from running import Tree, new_tree
+from running import BRISK, Tree, new_tree
 from samples import encoded, numbered, put
 
 OTHER = 65534  # the user "nobody"
@@ -31,7 +31,7 @@ def tree(tmp_path: Path) -> Iterator[Tree]:
 
 
 def _start(tree: Tree) -> None:
-    tree.start(before=POWERLESS)
+    tree.start(BRISK, before=POWERLESS)
 
 
 def _scan(folder: Path, name: str) -> Path:
