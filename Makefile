@@ -56,12 +56,13 @@ setup:
 #   ink          lines of a truth, and words that Tesseract sees, that the text leaves out; ARGS: --data DIR --pictures DIR
 #   engine       what makes RapidOCR quick, setting by setting
 #   llm          decoding with MODEL=model.gguf; without it, a shape of 118 M parameters (no report)
+#   gpu          on a machine with a GPU: memory given back, fewer layers while it is short, seconds a page of MODEL (no report)
 #   gate         the gate's properties over CASES random pages, and its time for a page (no report)
 FOUND := .bench/found
 MODULE_text-layer := born_digital
 bench: bench-daemon bench-peers bench-correction bench-fairness bench-text-layer bench-scale bench-cold
 
-bench-llm bench-gate: bench-%:
+bench-llm bench-gpu bench-gate: bench-%:
 	@./setup.sh test
 	$(IN_TESTS) $(BIN)/python -m bench.$* $(if $(filter gate,$*),$(or $(CASES),1000000),$(MODEL)) $(ARGS)
 

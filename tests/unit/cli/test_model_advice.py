@@ -14,12 +14,12 @@ def _gpu(free: int) -> GpuMemory:
     ("languages", "free", "gpu", "name"),
     [
         (("en",), 4 * GB, None, "SmolLM2-135M-Instruct"),
-        (("en", "de"), 4 * GB, None, "Qwen3-0.6B, 119 languages"),
+        (("en", "de"), 4 * GB, None, "Qwen3-0.6B-Base, 119 languages"),
         (("de",), 1 * GB, None, None),
         (("en",), 1 * GB, None, None),
         (("de",), 4 * GB, _gpu(8000), "Qwen3-4B, 119 languages"),
         (("en",), 4 * GB, _gpu(4000), "Qwen3-4B as int4, 119 languages"),
-        (("fr",), 4 * GB, _gpu(2000), "Qwen3-0.6B, 119 languages"),
+        (("fr",), 4 * GB, _gpu(2000), "Qwen3-0.6B-Base, 119 languages"),
     ],
 )
 def test_languages_memory_and_gpu_decide(
