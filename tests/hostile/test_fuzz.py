@@ -1,4 +1,4 @@
-"""Run the fuzzer for a minute; `make fuzz` runs it for any time."""
+"""Run the fuzzer for some seconds; `make fuzz` runs it for any time."""
 
 import time
 
@@ -6,12 +6,14 @@ import pytest
 
 from hostile.fuzz import Fuzz
 
+SECONDS = 20
+
 
 @pytest.mark.slow
-def test_a_minute_of_mutations_finds_no_bug() -> None:
+def test_mutations_find_no_bug() -> None:
     fuzz = Fuzz(seed=20261121)
 
-    fuzz.run(time.monotonic() + 60)
+    fuzz.run(time.monotonic() + SECONDS)
 
     assert [what for what, _ in fuzz.bugs] == []
     assert fuzz.found["read"] > 0

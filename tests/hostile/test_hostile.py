@@ -5,6 +5,7 @@ import os
 import re
 import socket
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +58,9 @@ class Crowd:
         good = self.tree.outbox / "good among bad.json"
 
         def ended() -> bool:
+            time.sleep(
+                0.1
+            )  # a look reads the journal and all of /proc, which slows the daemon down
             self._measure(watched)
             documents = self._documents()
             final = [d for d in documents.values() if d.state in (State.DONE, State.FAILED)]

@@ -4,6 +4,7 @@ SCANMEND_OUTAGE is the duration of each outage in seconds. The suite has two sho
 """
 
 import contextlib
+import json
 import os
 import signal
 import time
@@ -128,10 +129,10 @@ def _drop(remote: DaemonOnShare, documents: list[Dropped]) -> None:
 
 
 def _check_status_for(remote: DaemonOnShare, seconds: float) -> None:
-    """Check for some seconds that the status keeps answering."""
+    """Check for some seconds that the command keeps answering: a process that asked the share would hang."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        assert remote.tree.status()["running"]
+        assert json.loads(remote.tree.command("status", "--json").stdout)["running"]
         time.sleep(0.5)
 
 

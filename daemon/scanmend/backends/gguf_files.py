@@ -1,9 +1,10 @@
-"""Find the GGUF files in the models' folder, and choose the one that the configuration selects."""
+"""Find the GGUF files on this machine, and choose the one that the configuration selects."""
 
 import glob
 import os
 from dataclasses import dataclass
 
+from scanmend.backends.packaged_model import package_of, packaged
 from scanmend.config.settings import AUTO, BUILTIN, LlmSettings
 from scanmend.gguf_names import file_name_words, part_numbers, without_part
 from scanmend.resources import shipped_file
@@ -65,11 +66,16 @@ def builtin() -> str:
     return str(shipped_file("models/corrector.gguf"))
 
 
+def belongs_to_program(path: str) -> bool:
+    """Return whether the file is part of an installed program, so that nothing may be written beside it."""
+    return path == builtin() or package_of(path) is not None
+
+
 def chosen(settings: LlmSettings, directory: str) -> str | None:
     """Return the path of the file to load, or None if it does not exist.
 
     It is the file that the configuration names, or the file in ``directory`` that fits the configured repository and
-    quantization best. If there is no file and the configuration names none, it is the built-in model.
+    quantization best; else what ``_chosen_elsewhere`` returns.
     """
     if settings.effective_model == BUILTIN:
         return _builtin()
@@ -84,9 +90,24 @@ def chosen(settings: LlmSettings, directory: str) -> str | None:
         return (repository not in model.path.lower(), not any(word in name for word in words))
 
     best = min(files(directory), key=mismatch, default=None)
-    if best is None and settings.effective_model is None:
+    return best.path if best else _chosen_elsewhere(settings)
+
+
+def _chosen_elsewhere(settings: LlmSettings) -> str | None:
+    """Return the path of the model to load if the models' folder holds none; None if one must be downloaded.
+
+    With ``llm.model: auto`` it is the model of an installed package, but not if ``repo_id`` names another one. If there is
+    none and nothing may be downloaded, the built-in model works alone, unless the configuration says to wait.
+    """
+    if settings.effective_model is None:
         return _builtin()
-    return best.path if best else None
+    if settings.repo_id:
+        return None
+    package = packaged()
+    if package:
+        return package.path
+    waits = settings.auto_download or settings.on_unavailable == "wait"
+    return None if waits else _builtin()
 
 
 def _builtin() -> str | None:

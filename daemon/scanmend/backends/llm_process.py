@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from scanmend.backends import gpu
-from scanmend.backends.gguf_files import builtin
+from scanmend.backends.gguf_files import belongs_to_program, builtin
 from scanmend.backends.llm_children import llm_child
 from scanmend.config.settings import LlmSettings
 from scanmend.errors import Died, ModelUnavailable, OutOfMemory, TimedOut
@@ -160,7 +160,15 @@ class ModelProcess:
     def _connect_request(self, base_url: str) -> ConnectRequest:
         key = _secret(self._settings.api_key_file)
         model = self._settings.effective_model or "auto"
-        return ConnectRequest(base_url, model, key, load_seconds=self._settings.load_timeout)
+        corrector = builtin()
+        return ConnectRequest(
+            base_url,
+            model,
+            key,
+            load_seconds=self._settings.load_timeout,
+            corrector=os.fsencode(corrector) if os.path.exists(corrector) else b"",
+            threads=self._settings.threads,
+        )
 
     def _load_request(self, path: str, device: str) -> LoadRequest:
         return LoadRequest(
@@ -181,8 +189,7 @@ class ModelProcess:
         match progress:
             case LayersTried(layers):
                 self._layers_tried = layers
-            # nothing is written beside the built-in model, which is one of the program's files
-            case FactsFound(facts) if self._path != builtin():
+            case FactsFound(facts) if not belongs_to_program(self._path):
                 with contextlib.suppress(OSError):  # the model file may have been removed meanwhile
                     Notes(self._path).update(facts)
             case Said(text):
@@ -258,4 +265,5 @@ def _secret(path: str | None) -> str:
 def describe(info: ModelInfo, pid: int | None) -> str:
     """Return a description of a loaded model for people."""
     device = f"{info.gpu_layers} layers on the GPU" if info.gpu_layers else info.device
-    return f"{info.name}, {device}, process {pid}"
+    described = f"{info.name}, {device}, process {pid}"
+    return f"{described}; {info.unused_server}" if info.unused_server else described

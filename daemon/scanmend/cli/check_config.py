@@ -4,6 +4,7 @@ import argparse
 
 from scanmend.backends.ocr_engines import check_languages
 from scanmend.cli.arguments import Commands, add_command, load_config
+from scanmend.cli.model_choice import describe_choice
 from scanmend.config.checks import check_links
 from scanmend.config.profiles import load_profiles
 
@@ -15,7 +16,7 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check what the daemon checks when it starts; print a confirmation. Raises ConfigError for mistakes.
+    """Check what the daemon checks when it starts; print a confirmation and the model in use. Raises ConfigError for mistakes.
 
     Raises EngineUnusable if the engine does not read a language.
     """
@@ -24,4 +25,5 @@ def run(options: argparse.Namespace) -> int:
     profiles = load_profiles(settings)
     check_languages(settings)
     print(f"{settings.file}: valid; profiles: {', '.join(sorted(profiles))}")
+    print(f"model: {describe_choice(settings)}")
     return 0

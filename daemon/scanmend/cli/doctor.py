@@ -9,13 +9,16 @@ from dataclasses import dataclass, replace
 
 from scanmend import extras
 from scanmend.backends import gpu
-from scanmend.backends.gguf_files import ModelFile, builtin, files
+from scanmend.backends.gguf_files import ModelFile, builtin, chosen, files
 from scanmend.backends.llm_children import llm_child
 from scanmend.backends.llm_process import ModelProcess
 from scanmend.backends.ocr_engines import choose, probe
+from scanmend.backends.packaged_model import package_of
 from scanmend.cli.arguments import Commands, add_command, load_config
+from scanmend.cli.model_advice import circumstances, free_memory, recommended
+from scanmend.cli.model_choice import describe_choice
 from scanmend.config.keys import keys_of
-from scanmend.config.settings import BUILTIN, FoldersSettings, LlmSettings, Settings
+from scanmend.config.settings import AUTO, BUILTIN, FoldersSettings, LlmSettings, Settings
 from scanmend.correction.lexicon import shipped
 from scanmend.errors import MachineError, ScanmendError
 from scanmend.store.lock import running
@@ -27,6 +30,10 @@ from scanmend.workers.sandbox import Sandbox, find_gaps
 SERVER_CHECK_SECONDS = 15.0  # for which a server that is loading its model is waited for
 HUB_CHECK_SECONDS = 60.0  # in which the Hub must list a repository
 GPU_CHECK_SECONDS = 60.0  # in which a model's process must say whether it finds the GPU
+_CUDA_REMEDY = (
+    "build llama.cpp for it (needs the CUDA toolkit): GPU=1 make run; in another installation:"
+    ' CMAKE_ARGS="-DGGML_CUDA=on" pip install --no-cache-dir --force-reinstall --no-deps llama-cpp-python'
+)
 MIN_FREE_BYTES = 500 * 10**6  # on the file system of each folder
 
 
@@ -88,7 +95,9 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _engines(settings)
     yield from _models(settings)
     yield _lexicon()
-    yield _gpu()
+    graphics, usable = _gpu()
+    yield graphics
+    yield from _advice(settings, usable)
 
 
 # folders --------------------------------------------------------------------------------------------
@@ -164,21 +173,33 @@ def _models(settings: Settings) -> Iterator[Finding]:
     if llm.backend == "openai":
         yield _server(llm)
         return
-    found = files(directory)
-    if llm.effective_model == BUILTIN or (llm.effective_model is None and not found):
-        yield _builtin()
-        yield from map(_unused, found)
-    elif found:
-        yield from map(_model, found)
-    else:
-        remedy = f"put a .gguf file into {directory}, or set llm.auto_download: true"
-        if llm.auto_download:
-            remedy = _planned_download(settings)
-        yield Finding("model", Verdict.NOTE, f"no .gguf file in {directory}", remedy)
+    used = chosen(llm, directory)
+    yield _choice(settings, used)
+    for file in files(directory):
+        if not file.whole:
+            yield _damaged(file)
+        elif used == builtin():
+            yield _unused(file)
+
+
+def _choice(settings: Settings, used: str | None) -> Finding:
+    """Return which model is in use. ``used``: its path; None if it is missing."""
+    llm, directory = settings.llm, settings.models.directory
+    what = describe_choice(settings)
+    remedy = f"put a .gguf file into {directory}, or set llm.auto_download: true"
+    if used == builtin() and llm.effective_model == AUTO:
+        return Finding("model", Verdict.NOTE, what, remedy)
+    if used is not None:
+        return Finding("model", Verdict.OK, what)
+    if llm.effective_model in (BUILTIN, None):
+        return Finding("model", Verdict.BAD, what, "install scanmend again")
+    if llm.effective_model == AUTO and llm.auto_download:
+        remedy = _planned_download(settings)
+    return Finding("model", Verdict.NOTE, what, remedy)
 
 
 def _server(llm: LlmSettings) -> Finding:
-    """Connect to the server, and say which model would be asked."""
+    """Connect to the server, and say which model would judge, or why none can."""
     said: list[str] = []
     patience = min(llm.load_timeout, SERVER_CHECK_SECONDS)
     process = ModelProcess(replace(llm, load_timeout=patience), "", said.append)
@@ -188,15 +209,12 @@ def _server(llm: LlmSettings) -> Finding:
         return Finding("model", Verdict.BAD, error.what, error.remedy)
     finally:
         process.end()
-    what = f"llm.backend is openai: {llm.base_url} has {info.name}"
+    if info.unused_server:
+        what = f"the built-in corrector works alone: {info.unused_server}"
+        remedy = "set llm.base_url to such a server, or llm.backend: local with a .gguf file"
+        return Finding("model", Verdict.NOTE, what, remedy)
+    what = f"llm.backend is openai: {llm.base_url} has {info.name}, which judges"
     return Finding("model", Verdict.OK, what, "; ".join(said))
-
-
-def _builtin() -> Finding:
-    path = builtin()
-    if os.path.exists(path):
-        return Finding("model", Verdict.OK, f"{path}, built in")
-    return Finding("model", Verdict.BAD, f"{path} is missing", "install scanmend again")
 
 
 def _unused(file: ModelFile) -> Finding:
@@ -204,12 +222,9 @@ def _unused(file: ModelFile) -> Finding:
     return Finding("model", Verdict.NOTE, what, "set llm.model: auto to use it")
 
 
-def _model(file: ModelFile) -> Finding:
-    what = f"{file.path} ({file.size / 1e9:.2f} GB)"
-    if file.whole:
-        return Finding("model", Verdict.OK, what)
+def _damaged(file: ModelFile) -> Finding:
     remedy = "damaged or incomplete: scanmend models remove, then scanmend models pull"
-    return Finding("model", Verdict.BAD, what, remedy)
+    return Finding("model", Verdict.BAD, file.path, remedy)
 
 
 def _planned_download(settings: Settings) -> str:
@@ -243,12 +258,9 @@ def _lexicon() -> Finding:
 # GPU ------------------------------------------------------------------------------------------------
 
 
-def _gpu() -> Finding:
-    """Return whether there is a GPU, and whether a model's process can use it, as tried by such a process."""
+def _gpu() -> tuple[Finding, gpu.GpuMemory | None]:
+    """Return whether a model can use a GPU, as tried by a process in the model's sandbox, and the memory of that GPU."""
     measured = gpu.measure()
-    if isinstance(measured, gpu.NoGpu):
-        return Finding("gpu", Verdict.NOTE, f"{measured.reason}; the model runs on the CPU")
-    found = f"{measured.key}, {measured.used} MiB in use"
     child = llm_child("models", Sandbox(gpu=True))
     try:
         device = child.ask(DeviceRequest(), GPU_CHECK_SECONDS)
@@ -256,7 +268,34 @@ def _gpu() -> Finding:
         device = f"cpu: {error}"
     finally:
         child.end()
+    if isinstance(measured, gpu.NoGpu):
+        if device == "gpu":
+            what = f"llama.cpp finds one in the sandbox; its memory is not known: {measured.reason}"
+            return Finding("gpu", Verdict.OK, what), None
+        what = f"{measured.reason}; the model runs on the {device}"
+        return Finding("gpu", Verdict.NOTE, what), None
+    found = f"{measured.key}, {measured.used} MiB in use"
     if device == "gpu":
-        return Finding("gpu", Verdict.OK, found)
-    remedy = 'build llama.cpp for it (needs the CUDA toolkit): CMAKE_ARGS="-DGGML_CUDA=on" make run'
-    return Finding("gpu", Verdict.NOTE, f"{found}, not used: {device}", remedy)
+        return Finding("gpu", Verdict.OK, f"{found}; llama.cpp finds it in the sandbox"), measured
+    return Finding("gpu", Verdict.NOTE, f"{found}, not used: {device}", _CUDA_REMEDY), None
+
+
+def _advice(settings: Settings, usable: gpu.GpuMemory | None) -> Iterator[Finding]:
+    """Yield a recommendation if no language model is in use, or one that does not know the languages of the documents."""
+    llm, languages = settings.llm, settings.ocr.languages
+    if not llm.enabled or llm.backend != "local" or extras.lacking("llm"):
+        return
+    used = chosen(llm, settings.models.directory)
+    package = package_of(used) if used else None
+    if package and set(languages) != {"en"}:
+        problem = f"{package.package} knows English alone"
+    elif used in (None, builtin()):
+        problem = "none is in use"
+    else:
+        return
+    free = free_memory()
+    model = recommended(languages, free, usable)
+    reason = circumstances(languages, free, usable)
+    if model:
+        what = f"{problem}; for {reason}: {model.name} ({model.size_text}, {model.licence})"
+        yield Finding("language model", Verdict.NOTE, what, f"{model.remedy}; see docs/models.md")

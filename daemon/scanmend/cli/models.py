@@ -11,8 +11,10 @@ from typing import Any, TypeVar
 from scanmend.backends.download import DOWNLOAD_SECONDS
 from scanmend.backends.gguf_files import ModelFile, builtin, chosen, files
 from scanmend.backends.llm_children import llm_child
+from scanmend.backends.packaged_model import packaged
 from scanmend.cli import progress
 from scanmend.cli.arguments import Commands, add_command, load_config
+from scanmend.cli.model_choice import describe_choice
 from scanmend.config.settings import BUILTIN, Settings
 from scanmend.errors import ScanmendError, UsageError
 from scanmend.gguf_notes import NOTES_SUFFIX, Notes
@@ -59,16 +61,21 @@ def add_parser(commands: Commands) -> None:
 
 
 def run_list(options: argparse.Namespace) -> int:
-    """Print the models in the folder and the built-in one, and mark the one in use."""
+    """Print the models in the folder, that of an installed package and the built-in one; mark the one in use."""
     settings = load_config(options)
     directory = settings.models.directory
     used = chosen(settings.llm, directory)
     rows = [_row(model, os.path.relpath(model.path, directory), used) for model in files(directory)]
+    package = packaged()
+    if package:
+        file = ModelFile(package.path, (package.path,), os.path.getsize(package.path))
+        rows.append({**_row(file, package.path, used), "licence": package.licence})
     rows += [_row(model, BUILTIN, used) for model in files(os.path.dirname(builtin()))]
     if options.json:
         print(json.dumps({"directory": directory, "models": rows}, indent=1))
     else:
         _print_rows(rows, directory)
+        print(f"model: {describe_choice(settings)}")
     return 0
 
 
@@ -86,7 +93,7 @@ def _row(model: ModelFile, name: str, used: str | None) -> dict[str, Any]:
 
 
 def _print_rows(rows: Sequence[dict[str, Any]], directory: str) -> None:
-    if all(row["name"] == BUILTIN for row in rows):
+    if not files(directory):
         print(f"no model in {directory}; download one with: scanmend models pull")
     for row in rows:
         mark = "*" if row["used"] else " "

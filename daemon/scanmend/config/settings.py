@@ -28,7 +28,7 @@ from scanmend.config.parsers import (
 from scanmend.durations import SECONDS_PER_UNIT
 
 # values of llm.model
-AUTO = "auto"  # a file in models.directory, else a download
+AUTO = "auto"  # a file in models.directory, else a package with a model, else a download
 BUILTIN = "builtin"  # the corrector that comes with scanmend
 
 # values of on_bad_page

@@ -61,13 +61,18 @@ class Worker:
         return info
 
     def connect(self, request: ConnectRequest, tell: Tell) -> ModelInfo:
-        """Connect to a server and return its model; raise as ``OpenAiCorrector``."""
-        from scanmend.llm.openai_client import OpenAiCorrector  # noqa: PLC0415
+        """Connect to a server and return the model that corrects; raise as ``ServerJudge`` and ``loader.load``."""
+        from scanmend.llm.server_judge import ServerJudge  # noqa: PLC0415
 
         self._tell = tell
-        self._server = OpenAiCorrector(request, self._say)
-        info: ModelInfo = self._server.info
-        return info
+        server = ServerJudge(request, self._say)
+        if request.corrector:
+            from scanmend.llm.loader import load_corrector  # noqa: PLC0415
+
+            beside = LoadRequest(request.corrector, gpu_layers=0, threads=request.threads)
+            self._corrector = load_corrector(beside)
+        self._server = server
+        return server.info_beside(self._corrector)
 
     def _say(self, text: str) -> None:
         self._tell(Said(text))
@@ -75,11 +80,12 @@ class Worker:
     def propose(self, request: ProposeRequest, tell: Tell) -> PageProposal:
         """Return the model's proposals for a page; raise Died when this process holds no model."""
         self._tell = tell
-        if self._server is not None:
-            page = (request.prompt, request.lines, request.wanted, request.seconds)
-            proposal: PageProposal = self._server.propose_page(*page)
-            return proposal
         lines, wanted, seconds = request.lines, request.wanted, request.seconds
+        if self._server is not None:
+            proposal: PageProposal = self._server.propose_page(
+                self._corrector, lines, wanted, seconds, request.alternatives, request.prompt
+            )
+            return proposal
         if self._model is not None:
             from scanmend.llm.judge.combined_proposal import propose_with_judge  # noqa: PLC0415
 

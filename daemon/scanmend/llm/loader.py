@@ -1,13 +1,14 @@
 """Load a GGUF file with llama.cpp, with as many layers on the GPU as fit, or say why it can't be loaded."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from scanmend.errors import ChildError, ModelUnavailable, OutOfMemory
 from scanmend.gguf_notes import Notes
 from scanmend.llm import gguf_header, llama_model
 from scanmend.llm.contexts import closing_on_error, corrector_contexts, judge_context
+from scanmend.llm.judge.known_languages import KnownLanguages
 from scanmend.llm.llama_context import LlamaContext
 from scanmend.llm.llama_log import RECENT
 from scanmend.page import ModelInfo
@@ -23,6 +24,7 @@ class LoadedModel:
     contexts: tuple[LlamaContext, ...]
     """A corrector has one context for each thread that decodes a line; other models have one."""
     info: ModelInfo
+    languages: KnownLanguages = field(default_factory=KnownLanguages, kw_only=True)
 
     @property
     def context(self) -> LlamaContext:

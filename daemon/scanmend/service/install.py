@@ -1,13 +1,15 @@
 """Install or remove the systemd service. Each is an ordered list of actions, which ``dry_run`` only prints."""
 
 import functools
+import glob
+import grp
 import os
 import re
 import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +26,8 @@ SYSUSERS = Path("/etc/sysusers.d/scanmend.conf")
 TMPFILES = Path("/etc/tmpfiles.d/scanmend.conf")
 PROFILES = ("default", "financial", "medical")
 NOTIFY_RELOAD_VERSION = 253  # the first systemd with Type=notify-reload
-_GPU_DEVICES = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/dri", "/dev/kfd")
+# device files of NVIDIA (CUDA, Vulkan), of all other GPUs (Vulkan, ROCm), and of ROCm
+_GPU_DEVICES = ("/dev/nvidia*", "/dev/dri/renderD*", "/dev/kfd")
 _HOMES = ("/home/", "/root/", "/run/user/")
 
 
@@ -119,14 +122,28 @@ def _write_unit(program: str) -> None:
 
 def _devices() -> str:
     """Return the unit's lines about devices: allow only the GPU's, if there is a GPU."""
-    found = [device for device in _GPU_DEVICES if os.path.exists(device)]
+    paths = sorted(path for pattern in _GPU_DEVICES for path in glob.glob(pattern))
+    found = [path for path in paths if not os.path.isdir(path)]
     if not found:
         return "PrivateDevices=yes"
-    allowed = [f"{device} rw" for device in found if device.startswith("/dev/nvidia")]
-    if "/dev/dri" in found:
+    allowed = [f"{path} rw" for path in found if "/dri/" not in path]
+    if len(allowed) < len(found):
         allowed.append("char-drm rw")
     lines = ["# the GPU", "PrivateDevices=no", "DevicePolicy=closed"]
-    return "\n".join([*lines, *(f"DeviceAllow={device}" for device in allowed)])
+    lines += [f"DeviceAllow={device}" for device in allowed]
+    if groups := _groups_of(found):
+        lines.append(f"SupplementaryGroups={' '.join(groups)}")
+    return "\n".join(lines)
+
+
+def _groups_of(devices: Sequence[str]) -> list[str]:
+    """Return the groups (render, video) that may write to devices which are closed to other users."""
+    groups = set()
+    for path in devices:
+        status = os.stat(path)
+        if status.st_mode & stat.S_IWGRP and not status.st_mode & stat.S_IWOTH and status.st_gid:
+            groups.add(grp.getgrgid(status.st_gid).gr_name)
+    return sorted(groups)
 
 
 def _protect_home(paths: Collection[str]) -> str:

@@ -11,6 +11,10 @@ drivers lie in many folders.
 CUDA needs two permissions more, as measured on an H200 with driver 580: its threads write their names below
 ``/proc/self/task``, and it opens local (AF_UNIX) sockets. A child whose model may use a GPU gets both, and no other
 family of sockets.
+
+Vulkan and ROCm need nothing else, by their sources: the devices below, ``/sys`` for reading, and caches, which the
+environment sends to the child's own folder. ROCm's shared memory in ``/dev/shm`` serves profiling alone, and its runtime
+goes on without. Tried: Vulkan with Mesa's lavapipe, on a CPU. No AMD or Intel GPU was at hand.
 """
 
 import contextlib
@@ -33,6 +37,17 @@ from scanmend.workers.variables import PARENT_PID, SANDBOX
 TRIAL_SECONDS = 30.0  # time limit of the child that tries what is forbidden
 # devices that a child may write to
 DEVICES = ("/dev/null", "/dev/zero", "/dev/nvidia*", "/dev/dri", "/dev/dri/*", "/dev/kfd")
+# Environment variables that name folders for caches: of compiled shaders and kernels, and the general ones
+_CACHES = (
+    *("HOME", "XDG_CACHE_HOME"),
+    "CUDA_CACHE_PATH",
+    "__GL_SHADER_DISK_CACHE_PATH",  # Vulkan of NVIDIA
+    *(
+        "MESA_SHADER_CACHE_DIR",
+        "MESA_GLSL_CACHE_DIR",
+    ),  # RADV, ANV, lavapipe; the latter before Mesa 21
+    "AMD_COMGR_CACHE_DIR",  # ROCm
+)
 THREAD_NAMES = b"/proc/self/task"  # where CUDA's threads write their names
 
 # landlock(7): rights, each with the version of the interface that introduced it
@@ -120,7 +135,7 @@ class Sandbox:
         limits = _Limits(folders, self.network, self.gpu)
         redirected = ["TMPDIR"]
         if not self.network:
-            redirected += ["HOME", "XDG_CACHE_HOME", "CUDA_CACHE_PATH"]
+            redirected += _CACHES
         return {
             SANDBOX: msgspec.json.encode(limits).decode(),
             "DOTNET_EnableDiagnostics": "0",

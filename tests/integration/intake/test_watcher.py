@@ -17,6 +17,7 @@ from samples import encoded, numbered
 from scanmend.config.settings import SettleSettings, WatchSettings
 from scanmend.document import FileSnapshot
 from scanmend.errors import DiskFull
+from scanmend.intake import pending, watcher
 from scanmend.intake.completeness import Incomplete, PossiblyIncomplete, is_complete
 from scanmend.intake.events import Claimed, NotReady
 from scanmend.intake.inotify import RENAME_PAIRING_SECONDS, shorten_rename_pairing
@@ -227,8 +228,12 @@ class _FullDisk(RecordedLog):
         super().record_waiting(snapshot, first_seen, reason)
 
 
-def test_a_wait_that_cannot_be_recorded_is_recorded_later(start: Start, tmp_path: Path) -> None:
+def test_a_wait_that_cannot_be_recorded_is_recorded_later(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Keep the file in mind and the watcher running while the state disk is full."""
+    monkeypatch.setattr(pending, "LOOK_RETRY_SECONDS", 0.5)
+    monkeypatch.setattr(watcher, "LOOK_RETRY_SECONDS", 0.5)
     watched = start(log=_FullDisk())
     data = encoded("pdf", numbered(2))
     (tmp_path / "inbox" / "half.pdf").write_bytes(data[:500])

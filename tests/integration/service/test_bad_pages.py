@@ -11,9 +11,10 @@ from PIL import Image
 
 from running import ROOT, Tree, new_tree
 from samples import encoded, numbered, put
+from selection import long
 
 SETTINGS = (
-    "llm: {enabled: false}\nocr: {workers: 2, attempts: 2, page_timeout: 20s, idle_unload: 30s}\n"
+    "llm: {enabled: false}\nocr: {workers: 1, attempts: 2, page_timeout: 20s, idle_unload: 30s}\n"
 )
 PUBLISH = SETTINGS + "on_bad_page: publish\n"
 MISSING = "[page {} could not be read: {}]\n"
@@ -57,10 +58,9 @@ def tree(tmp_path: Path) -> Iterator[Tree]:
     ("how", "code"),
     [("die", "died"), ("memory", "out-of-memory"), ("raise", "child-error"), ("hang", "timed-out")],
 )
-@pytest.mark.parametrize("kind", ["pdf", "tiff"])
+@pytest.mark.parametrize("kind", ["pdf", *long("tiff")])
 def test_the_other_pages_are_published(tmp_path: Path, kind: str, how: str, code: str) -> None:
-    settings = PUBLISH.replace("page_timeout: 20s", "page_timeout: 10s")
-    with new_tree(tmp_path / "tree", settings) as tree:
+    with new_tree(tmp_path / "tree", PUBLISH) as tree:
         _start(tree, f"1:{how}")
         data = encoded(kind, numbered(4))
         put(tree.inbox, f"book.{kind}", data)

@@ -10,6 +10,7 @@ import pytest
 
 from running import Tree, new_tree
 from samples import encoded, numbered, page, put
+from selection import long
 
 SETTINGS = "llm: {enabled: false}\n"
 
@@ -106,13 +107,13 @@ def test_a_result_that_somebody_took_away_is_not_looked_for(tree: Tree) -> None:
     assert tree.files(tree.outbox) == ["scan.json", "scan.txt"]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "point",
     [
-        "before:file:scan.txt",
         "after:file:scan.txt",
-        "before:file:scan.json",
         "after:file:scan.json",
+        *long("before:file:scan.txt", "before:file:scan.json"),
     ],
 )
 def test_a_kill_in_the_middle_of_the_replacement_leaves_one_result(tree: Tree, point: str) -> None:

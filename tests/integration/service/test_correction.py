@@ -15,13 +15,14 @@ import pytest
 
 import tinygguf
 from hub import Hub, serving
-from running import eventually, new_tree
+from language_models import smollm2
+from running import NO_MODEL, eventually, new_tree
 from samples import encoded, page, put
 from scanmend.backends import gpu
 
 TUTORIAL = ["Invoic # 12345", "Total: $1O0.00", "Date: 2023-07-15"]
 ANSWERS = {"#": "Invoice # 12345", "$": "The total is $900.00", "-": "Date: 2023-07-51"}
-LLM = "llm: {model: auto, auto_download: false, context: 1024}"
+LLM = f"llm: {{{NO_MODEL}, context: 1024}}"
 
 
 def test_good_edits_of_a_scanned_invoice_are_accepted_and_bad_ones_rejected(tmp_path: Path) -> None:
@@ -132,6 +133,16 @@ def test_text_of_other_programs_is_corrected_in_its_own_format(tmp_path: Path) -
         assert structured["pages"][0]["suspects"]
 
 
+def test_auto_uses_the_language_model_of_the_installed_package(tmp_path: Path) -> None:
+    file = smollm2()
+    beside = sorted(file.parent.iterdir())
+    with new_tree(tmp_path, "llm: {model: auto, context: 1024}") as tree:
+        corrected = tree.command("correct", "--json", stdin="We rccommend thnt you go.\n").stdout
+
+        assert json.loads(corrected)["model"]["name"] == file.name
+        assert sorted(file.parent.iterdir()) == beside  # no notes are written there
+
+
 def test_a_thousand_paragraphs_are_corrected_in_one_run(tmp_path: Path) -> None:
     with new_tree(tmp_path, LLM) as tree:
         tinygguf.scripted(tree.state / "models" / "scripted-f32.gguf", ANSWERS)
@@ -195,7 +206,8 @@ def test_models_are_listed_pulled_verified_and_removed(tmp_path: Path) -> None:
         assert "licence: apache-2.0" in pulled.splitlines()[0]
         assert pulled.splitlines()[-1].endswith("Linden--Tiny-GGUF/tiny-q8_0.gguf")
         listed = json.loads(tree.command("models", "list", "--json").stdout)["models"]
-        assert {m["name"]: m["used"] for m in listed} == {
+        # beside those of packages, which have an absolute path
+        assert {m["name"]: m["used"] for m in listed if not m["name"].startswith("/")} == {
             "builtin": False,
             "Linden--Tiny-GGUF/tiny-q8_0.gguf": True,
             "Linden--Tiny-GGUF/tiny-q4_k_m.gguf": False,
@@ -277,7 +289,9 @@ def _server(model: Path, log: Path) -> Iterator[str]:
         process.wait(30)
 
 
-def test_a_server_corrects_through_the_same_gate(tmp_path: Path) -> None:
+def test_beside_llama_cpp_python_s_server_without_logits_the_built_in_corrector_works_alone(
+    tmp_path: Path,
+) -> None:
     model = tinygguf.scripted(tmp_path / "scripted.gguf", ANSWERS)
     with _server(model, tmp_path / "server.log") as address:
         more = f"llm: {{backend: openai, base_url: '{address}', idle_unload: 1s}}"
@@ -287,11 +301,10 @@ def test_a_server_corrects_through_the_same_gate(tmp_path: Path) -> None:
 
             sidecar = tree.published("invoice")
 
-            assert tree.text("invoice") == "Invoice # 12345\nTotal: $100.00\nDate: 2023-07-15\n"
-            assert sidecar["model"]["device"] == "server"
-            assert sidecar["pages"][0]["correction"]["method"] == "server"
-            edits = [e for line in sidecar["pages"][0]["lines"] for e in line["edits"]]
-            assert {e["margin"] for e in edits} == {None}
+            assert tree.text("invoice").splitlines()[1] == "Total: $100.00"
+            assert sidecar["correction"]["status"] == "done"
+            assert sidecar["model"]["device"].startswith("cpu")
+            assert "can't judge" in sidecar["model"]["unused_server"]
             tree.eventually(lambda: tree.status()["facts"]["model"]["value"] == "ready")
 
 

@@ -13,6 +13,7 @@ from programs import Writer, running_writer
 from running import Tree, new_tree
 from samples import encoded, numbered, put
 
+pytestmark = pytest.mark.unmeasured
 STILL_OPEN = "still open for writing by another program"
 NO_LEASE = ("setpriv", "--bounding-set=-lease,-setuid", "--inh-caps=-lease,-setuid")
 

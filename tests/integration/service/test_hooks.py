@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 
 from journals import unwritable
 from pipelines import Pipeline, new_pipeline
-from running import eventually, new_tree
+from running import NO_MODEL, eventually, new_tree
 from samples import encoded, numbered, put
 from scanmend.config.loading import load_settings
 from scanmend.document import State
@@ -26,7 +26,7 @@ from scanmend.service.hooks import MAX_RETRY_SECONDS, Hooks
 from scanmend.store.journal import Journal
 from scanmend.store.lock import lock
 
-LLM = "llm: {model: auto, auto_download: false}"
+LLM = f"llm: {{{NO_MODEL}}}"
 
 
 def _script(path: Path, body: str) -> Path:
@@ -151,9 +151,7 @@ def test_a_program_that_hangs_delays_no_document(tmp_path: Path) -> None:
             tree.published(stem)
         tree.eventually(lambda: "not done within 2 s" in tree.log_text())
         eventually(lambda: len((tmp_path / "pids").read_text().split()) >= 2)
-        started = time.monotonic()
         assert tree.stop(process) == 0
-        assert time.monotonic() - started < 15
 
         eventually(
             lambda: (

@@ -10,6 +10,7 @@ from children import liar
 from running import ROOT, Tree, new_tree
 from samples import encoded, put
 
+pytestmark = pytest.mark.unmeasured
 TIMES = 2
 CONFIG = f"""\
 llm: {{enabled: false}}

@@ -7,10 +7,10 @@ import psutil
 
 import tinygguf
 from hub import Hub, serving
-from running import Tree, new_tree
+from running import NO_MODEL, Tree, new_tree
 from samples import encoded, numbered, put
 
-LLM = "llm: {model: auto, auto_download: false, context: 1024, idle_unload: %s, on_unavailable: %s}"
+LLM = f"llm: {{{NO_MODEL}, context: 1024, idle_unload: %s, on_unavailable: %s}}"
 
 
 def _child_commands(tree: Tree) -> list[str]:
@@ -41,7 +41,7 @@ def test_pages_load_the_model_and_idle_time_unloads_it(tmp_path: Path) -> None:
             assert len(sidecar["model"]["sha256"]) == 64
             assert tree.text(stem) == "Page 1 of the harbour book\n"
             tree.eventually(lambda: not _has_model(tree))
-            assert tree.status()["facts"]["model"]["value"] == "ready"
+            tree.eventually(lambda: tree.status()["facts"]["model"]["value"] == "ready")
 
 
 def test_pages_that_arrive_during_an_unload_are_not_lost(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_documents_are_published_during_a_download_which_the_status_shows(tmp_pa
 
 
 def test_the_sidecar_says_that_the_hub_is_out_of_reach(tmp_path: Path) -> None:
-    with new_tree(tmp_path, "llm: {model: auto, context: 1024}") as tree:
+    with new_tree(tmp_path, "llm: {repo_id: Linden/Tiny-GGUF, context: 1024}") as tree:
         tree.start(HF_ENDPOINT="http://127.0.0.1:9", HF_HOME=str(tmp_path / "hf"))
         put(tree.inbox, "a.png", encoded("png", numbered(1)))
         assert "is being downloaded" in tree.published("a")["correction"]["reason"]

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from running import new_tree
+from running import NO_MODEL, new_tree
 from samples import encoded, numbered, put
 from scanmend.pipeline.daemon import NICENESS
 
-LLM = "llm: {model: auto, auto_download: false}"
+LLM = f"llm: {{{NO_MODEL}}}"
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -103,7 +103,9 @@ def test_status_check_tells_trouble_by_its_exit_code(tmp_path: Path) -> None:
         assert "no daemon is running" in down.stdout
         tree.start()
         assert tree.command("status", "--check").stdout == "ok\n"
-        assert json.loads(tree.command("status", "--json").stdout)["troubles"] == []
+        printed = json.loads(tree.command("status", "--json").stdout)
+        assert printed == tree.status()
+        assert printed["troubles"] == []
 
 
 def test_the_daemon_runs_at_a_lower_priority(tmp_path: Path) -> None:

@@ -12,16 +12,19 @@ from typing import Any
 
 import pytest
 
-from running import Tree, new_tree
+from running import BRISK, Tree, new_tree
 from samples import encoded, numbered, put
 
 OTHER = 65534  # the user "nobody"
 # root's process without capabilities: it may use what root owns, and nothing else
 POWERLESS = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 or not shutil.which("setpriv"),
-    reason="needs root, to make files of another user",
-)
+pytestmark = [
+    pytest.mark.skipif(
+        os.geteuid() != 0 or not shutil.which("setpriv"),
+        reason="needs root, to make files of another user",
+    ),
+    pytest.mark.unmeasured,
+]
 
 
 @pytest.fixture
@@ -31,7 +34,7 @@ def tree(tmp_path: Path) -> Iterator[Tree]:
 
 
 def _start(tree: Tree) -> None:
-    tree.start(before=POWERLESS)
+    tree.start(BRISK, before=POWERLESS)
 
 
 def _scan(folder: Path, name: str) -> Path:

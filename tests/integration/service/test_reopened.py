@@ -88,6 +88,7 @@ def test_a_scanner_that_opens_files_again_is_learnt_and_kept_over_a_restart(
 ) -> None:
     process = tree.start()
     _teach(tree, scanner, kind)
+    tree.eventually(lambda: tree.status()["held"])
     (hold,) = tree.status()["held"].values()
     assert hold > 1
     assert "held      PDFs and TIFFs in desk: " in tree.command("status").stdout

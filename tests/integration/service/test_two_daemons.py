@@ -16,7 +16,9 @@ from running import Tree, eventually
 from samples import encoded, numbered, put
 from scanmend.document import State
 
+pytestmark = pytest.mark.unmeasured
 LEASE = "watch: {poll_interval: 300ms, reconcile_interval: 2s, shared: true, lease: 3s}\n"
+PAGES = 40  # of a book that a daemon does not finish before the test stops it
 
 
 def _machine(home: Path, original: Path, originals: str = "archive") -> Tree:
@@ -83,7 +85,7 @@ def test_a_dead_daemons_files_are_taken_over_and_its_return_does_no_harm(
 ) -> None:
     one, other = two
     process = one.start()
-    put(one.inbox, "book.tiff", encoded("tiff", numbered(60)))
+    put(one.inbox, "book.tiff", encoded("tiff", numbered(PAGES)))
     one.eventually(lambda: "page read" in one.log_text())
     other.start()
     put(one.inbox, "more.png", encoded("png", numbered(1)))
@@ -96,7 +98,7 @@ def test_a_dead_daemons_files_are_taken_over_and_its_return_does_no_harm(
     one.start()
     one.eventually(lambda: one.status()["in_work"] == [])
     _finished(one, ["book.tiff", "more.png"])
-    assert len(numbered(60)) == other.text("book").count("\f") + 1
+    assert len(numbered(PAGES)) == other.text("book").count("\f") + 1
 
 
 def test_a_daemon_that_was_stopped_for_too_long_publishes_nothing_twice(
@@ -104,7 +106,7 @@ def test_a_daemon_that_was_stopped_for_too_long_publishes_nothing_twice(
 ) -> None:
     one, other = two
     process = one.start()
-    put(one.inbox, "book.tiff", encoded("tiff", numbered(60)))
+    put(one.inbox, "book.tiff", encoded("tiff", numbered(PAGES)))
     one.eventually(lambda: "page read" in one.log_text())
     process.send_signal(signal.SIGSTOP)  # its children continue until they need an answer
     other.start()

@@ -11,6 +11,11 @@ from scanmend.workers.sandbox import Sandbox, find_gaps
 from scanmend.workers.variables import SANDBOX
 
 INTERNET = ["internet socket", "internet socket of version 6", "kernel socket"]
+# where drivers of GPUs and their libraries keep what they compiled
+CACHES = (
+    *("HOME", "XDG_CACHE_HOME", "CUDA_CACHE_PATH", "__GL_SHADER_DISK_CACHE_PATH"),
+    *("MESA_SHADER_CACHE_DIR", "AMD_COMGR_CACHE_DIR"),
+)
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -20,11 +25,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _tried(folder: Path, box: Sandbox) -> Escapes:
+def _tried(folder: Path, box: Sandbox, caches: tuple[str, ...] = ()) -> Escapes:
     path = f"{ROOT / 'daemon'}:{ROOT / 'tests' / 'children'}"
     child = Child("prisoner", "prisoner", {**os.environ, "PYTHONPATH": path}, 0, box)
     try:
-        return child.ask(Attempt(str(folder), os.getpid()), 60)
+        return child.ask(Attempt(str(folder), os.getpid(), caches), 60)
     finally:
         child.end()
 
@@ -68,6 +73,21 @@ def test_a_child_with_a_gpu_names_its_threads_and_opens_local_sockets_only(folde
     found = _tried(folder, Sandbox(str(folder / "scratch"), gpu=True))
 
     assert found.done == ["read", "name a thread", "local socket", "its own folder"]
+
+
+def test_the_caches_of_drivers_are_in_the_childs_own_folder(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Name folders for caches in the environment, as an administrator may, who also uses the GPU."""
+    if find_gaps():
+        pytest.skip("this machine can't confine")
+    for name in CACHES:
+        monkeypatch.setenv(name, str(folder))
+
+    found = _tried(folder, Sandbox(str(folder / "scratch"), gpu=True), CACHES)
+
+    assert found.caches == list(CACHES)
+    assert sorted(os.listdir(folder)) == ["document.txt", "scratch"]
 
 
 def test_without_a_sandbox_children_work_and_the_missing_protection_is_reported(

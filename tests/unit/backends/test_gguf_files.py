@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from scanmend.backends.gguf_files import builtin, chosen, files, stamp
+from language_models import install
+from scanmend.backends.gguf_files import belongs_to_program, builtin, chosen, files, stamp
 from scanmend.config.settings import BUILTIN, LlmSettings
 
 SETTINGS = replace(LlmSettings(), model="auto", repo_id="Linden/Tiny-GGUF", quantization="int8")
@@ -71,7 +72,58 @@ def test_a_named_file_is_chosen_if_it_exists(tmp_path: Path) -> None:
 def test_the_builtin_model_is_chosen_by_name_or_if_there_is_no_other(tmp_path: Path) -> None:
     assert chosen(replace(SETTINGS, model=BUILTIN), str(tmp_path)) == builtin()
     assert chosen(LlmSettings(), str(tmp_path)) == builtin()
-    assert chosen(SETTINGS, str(tmp_path)) is None  # auto: a download
+    assert chosen(SETTINGS, str(tmp_path)) is None  # a repository is named: a download
+
+
+AUTOMATIC = LlmSettings(model="auto")
+
+
+@pytest.mark.parametrize(
+    ("settings", "found"),
+    [
+        (AUTOMATIC, "package"),
+        (replace(AUTOMATIC, auto_download=False), "package"),
+        (LlmSettings(), "builtin"),  # a package changes nothing before it is asked for
+        (LlmSettings(repo_id="Linden/Tiny-GGUF"), "download"),
+    ],
+)
+def test_auto_finds_the_model_of_an_installed_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: LlmSettings, found: str
+) -> None:
+    package = install(monkeypatch, tmp_path / "site", "small.gguf")
+    expected = {"package": str(package / "small.gguf"), "builtin": builtin(), "download": None}
+    models = tmp_path / "models"
+
+    assert chosen(settings, str(models)) == expected[found]
+
+    _write(models, "own.gguf")
+    assert chosen(settings, str(models)) == str(models / "own.gguf")
+
+
+@pytest.mark.parametrize(
+    ("settings", "builtin_alone"),
+    [
+        (AUTOMATIC, False),
+        (replace(AUTOMATIC, auto_download=False), True),
+        (replace(AUTOMATIC, auto_download=False, on_unavailable="wait"), False),
+    ],
+)
+def test_without_any_language_model_auto_downloads_one_waits_or_leaves_the_builtin_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: LlmSettings, builtin_alone: bool
+) -> None:
+    install(monkeypatch, tmp_path / "site")  # a package without a model
+
+    assert chosen(settings, str(tmp_path)) == (builtin() if builtin_alone else None)
+
+
+def test_nothing_is_written_beside_the_files_of_installed_programs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = install(monkeypatch, tmp_path / "site", "small.gguf")
+
+    assert belongs_to_program(builtin())
+    assert belongs_to_program(str(package / "small.gguf"))
+    assert not belongs_to_program(str(tmp_path / "small.gguf"))
 
 
 def test_a_replaced_file_has_another_stamp(tmp_path: Path) -> None:

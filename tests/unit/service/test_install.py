@@ -1,6 +1,7 @@
 """Test the installation as a service: the unit for each machine, the configuration, and the dry run."""
 
 import configparser
+import grp
 import os
 import sys
 from pathlib import Path
@@ -63,19 +64,30 @@ def test_homes_are_hidden_unless_a_folder_is_in_one(
     assert _parse(install.unit("/opt/bin/scanmend", settings, 253))["ProtectHome"] == protect
 
 
-def test_only_the_gpus_devices_are_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pretend that the device files of GPUs exist; the test machine has none."""
-    devices = {"/dev/nvidia0", "/dev/nvidiactl", "/dev/dri"}
-    settings = _settings(tmp_path)
-    monkeypatch.setattr(os.path, "exists", lambda path: path in devices)
+def test_only_the_gpus_devices_are_open_to_the_service_and_its_groups(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Take plain files for the device files of GPUs; the test machine has none."""
+    names = ("nvidia0", "nvidiactl", "nvidia-caps/cap1", "dri/card0", "dri/renderD128", "kfd")
+    group = os.getgid() or grp.getgrnam("daemon").gr_gid  # in place of render
+    for name in names:
+        file = tmp_path / "dev" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+        os.chown(file, -1, group)
+        file.chmod(0o666 if name.startswith("nvidia") else 0o660)
+    patterns = tuple(p.replace("/dev/", f"{tmp_path}/dev/") for p in install._GPU_DEVICES)
+    monkeypatch.setattr(install, "_GPU_DEVICES", patterns)
 
-    text = install.unit(PROGRAM, settings, 253)
+    text = install.unit(PROGRAM, _settings(tmp_path), 253)
 
     assert _parse(text)["PrivateDevices"] == "no"
     assert _parse(text)["DevicePolicy"] == "closed"
+    assert _parse(text)["SupplementaryGroups"] == grp.getgrgid(group).gr_name
     assert [line for line in text.splitlines() if line.startswith("DeviceAllow=")] == [
-        "DeviceAllow=/dev/nvidia0 rw",
-        "DeviceAllow=/dev/nvidiactl rw",
+        f"DeviceAllow={tmp_path}/dev/kfd rw",
+        f"DeviceAllow={tmp_path}/dev/nvidia0 rw",
+        f"DeviceAllow={tmp_path}/dev/nvidiactl rw",
         "DeviceAllow=char-drm rw",
     ]
 

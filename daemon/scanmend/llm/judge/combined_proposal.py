@@ -4,14 +4,17 @@ The corrector comes first: its wishes are replacements that the judge scores, to
 them, unless the language model finds the text as read likelier.
 """
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from scanmend.correction.alignment import Difference, differences
 from scanmend.correction.channel import Nats
 from scanmend.correction.old_spelling import is_other_spelling
 from scanmend.llm.judge.judged_page import JudgedPage, ProposedEdit, Wish, proposal_of
-from scanmend.llm.judge.page_judgement import ProposalMeter, judge_words
+from scanmend.llm.judge.known_languages import KnownLanguages
+from scanmend.llm.judge.page_judgement import PageToJudge, judge_words
+from scanmend.llm.judge.proposal_meter import ProposalMeter, time_limit
+from scanmend.llm.judge.scorer import Scorer
+from scanmend.llm.judge.text_scorer import TextScorer
 from scanmend.llm.loader import LoadedCorrector, LoadedModel
 from scanmend.llm.page_proposal import propose_page
 from scanmend.page import CharAlternatives, Divergence, LineProposal, PageProposal
@@ -29,17 +32,33 @@ def propose_with_judge(
     """Return the proposals of both for the ``wanted`` lines.
 
     ``corrector``: the built-in one; None: the model judges alone. The other parameters are those of ``propose_page`` and
-    ``judge_words``. Raises ChildError when llama.cpp fails.
+    ``PageToJudge``. Raises ChildError when llama.cpp fails.
     """
-    meter, deadline = ProposalMeter(model, seconds), time.monotonic() + seconds
-    edits: dict[int, list[ProposedEdit]] = {n: [] for n in wanted}
+    scorer, expired = TextScorer(model.context), time_limit(seconds)
+    meter = ProposalMeter(model.info, scorer, seconds)
+    own = None
     if corrector is not None:
         own = propose_page(corrector, lines, wanted, seconds, alternatives)
-        edits = {n: list(_edits(lines[n], own.lines[n])) for n in wanted}
+    page = PageToJudge(lines, wanted, preface, alternatives or {})
+    return judge_proposal(scorer, model.languages, meter, own, page, expired)
+
+
+def judge_proposal(
+    scorer: Scorer,
+    languages: KnownLanguages,
+    meter: ProposalMeter,
+    own: PageProposal | None,
+    page: PageToJudge,
+    expired: Callable[[], bool],
+) -> PageProposal:
+    """Return the corrector's proposal ``own`` together with the judgements of ``scorer``, which knows ``languages``.
+
+    ``meter``: begun before either of them. ``expired`` tells whether the page's time is over.
+    """
+    lines, wanted = page.lines, page.wanted
+    edits = {n: list(_edits(lines[n], own.lines[n] if own else None)) for n in wanted}
     wishes = {n: [Wish(e.start, e.end, e.text) for e in edits[n]] for n in wanted}
-    judged = judge_words(
-        model, lines, wanted, deadline - time.monotonic(), preface, wishes, alternatives or {}
-    )
+    judged = judge_words(scorer, languages, page, expired, wishes)
     proposals = {n: combined(n, lines[n], edits[n], judged) for n in wanted}
     return meter.proposal(proposals, len(lines), judged)
 

@@ -26,7 +26,7 @@ from scanmend.llm.judge.replacements import (
     ReplacementSource,
     bits,
 )
-from scanmend.llm.judge.text_scorer import Likelihood
+from scanmend.llm.judge.scorer import Likelihood
 from scanmend.resources import shipped_file
 
 JUDGE_FORMAT = "scanmend judge 1"  # of the file, which names it

@@ -2,14 +2,13 @@
 
 import dataclasses
 import itertools
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from scanmend.correction.channel import Nats
 from scanmend.correction.channel import shipped as shipped_channel
 from scanmend.llm.judge.doubtful_words import DoubtfulWord, DoubtKind, PageWords
 from scanmend.llm.judge.judged_page import JudgedPage, Wish, wished_text
-from scanmend.llm.judge.known_languages import languages_of
+from scanmend.llm.judge.known_languages import KnownLanguages
 from scanmend.llm.judge.odds import (
     JudgedKind,
     PageJudge,
@@ -17,7 +16,6 @@ from scanmend.llm.judge.odds import (
     judged_kind,
     regression_of,
 )
-from scanmend.llm.judge.own_words import OwnWords
 from scanmend.llm.judge.replacements import (
     Replacement,
     ReplacementSearch,
@@ -25,15 +23,11 @@ from scanmend.llm.judge.replacements import (
     bits,
     engine_doubts,
 )
-from scanmend.llm.judge.text_scorer import Likelihood, Passage, TextScorer
+from scanmend.llm.judge.scorer import Likelihood, Passage, Scorer
 from scanmend.llm.judge.word_search import shipped_search
 from scanmend.llm.llama_context import CacheFull
-from scanmend.llm.loader import LoadedModel
-from scanmend.llm.page_proposal import CORRECTOR_METHOD
-from scanmend.llm.time_note import time_note
-from scanmend.page import Bound, CharAlternatives, LineProposal, PageProposal
+from scanmend.page import Bound, CharAlternatives
 
-JUDGE_METHOD = "judge"  # published in the sidecar
 MAX_ASKED, MAX_ASKED_OF_KNOWN = 5, 3  # replacements of one word that the model scores
 MAX_RANK_BEHIND: Nats = 9.0  # of a scored replacement behind the first
 # A known word is questioned when the model is surprised by it, or when a likely look-alike is far more frequent: a page
@@ -52,53 +46,40 @@ MAX_GAIN_OF_FOLLOWING_WORDS: Mapping[JudgedKind, Nats] = {
 MAX_GAIN_OF_PAGE: Nats = 1.5
 
 
-def judge_words(
-    model: LoadedModel,
-    lines: Sequence[str],
-    wanted: Sequence[int],
-    seconds: float,
-    preface: str = "",
-    wishes: Mapping[int, Sequence[Wish]] | None = None,
-    alternatives: Mapping[int, Sequence[CharAlternatives]] | None = None,
-) -> JudgedPage:
-    """Return the judgements of the words of the ``wanted`` lines.
+@dataclasses.dataclass(frozen=True, slots=True)
+class PageToJudge:
+    """The text of a page. ``wanted``: indices of the lines that are to be judged.
 
-    ``wanted``: indices into ``lines``. ``seconds``: the time limit; the most doubtful words come first. ``preface``: text
-    that the model reads before the page. ``wishes``: of another corrector, by line, which the model scores, too.
-    ``alternatives``: the OCR engine's, by line, where it reports them. Raises ChildError when llama.cpp fails.
+    ``preface``: text that the model reads before the page. ``alternatives``: the OCR engine's, by line, where it reports
+    them.
     """
-    deadline = time.monotonic() + seconds
-    page = _PageJudgement(model, lines, preface, lambda: time.monotonic() >= deadline)
-    if page.language not in languages_of(model.context):
-        return JudgedPage(page.language, (), (), None, 0, knows_language=False)
-    return page.judged(set(wanted), wishes or {}, alternatives or {})
+
+    lines: Sequence[str]
+    wanted: Sequence[int]
+    preface: str = ""
+    alternatives: Mapping[int, Sequence[CharAlternatives]] = dataclasses.field(default_factory=dict)
 
 
-class ProposalMeter:
-    """Measures the making of a page's proposal."""
+def judge_words(
+    scorer: Scorer,
+    languages: KnownLanguages,
+    page: PageToJudge,
+    expired: Callable[[], bool],
+    wishes: Mapping[int, Sequence[Wish]],
+) -> JudgedPage:
+    """Return the judgements of a page's words by the model of ``scorer``, which knows ``languages``.
 
-    def __init__(self, model: LoadedModel, seconds: float) -> None:
-        """Note the time and the model's counters. ``seconds``: the page's time limit."""
-        self._model, self._limit = model, seconds
-        self._started = time.monotonic()
-        self._calls, self._tokens = model.calls, model.context.tokens
-
-    def proposal(
-        self, proposals: Mapping[int, LineProposal], lines: int, judged: JudgedPage
-    ) -> PageProposal:
-        """Return the proposal of a page of so many lines, with the time and the work since the start."""
-        words = len(judged.scored) + judged.unscored
-        late = judged.unscored if judged.bound is Bound.SECONDS else 0
-        return PageProposal(
-            lines=tuple(proposals.get(n) for n in range(lines)),
-            model=self._model.info,
-            tokens=self._model.context.tokens - self._tokens,
-            seconds=time.monotonic() - self._started,
-            bound=judged.bound,
-            calls=self._model.calls - self._calls,
-            method=JUDGE_METHOD if judged.knows_language else CORRECTOR_METHOD,
-            note=time_note(late, words, self._limit),
-        )
+    ``expired`` tells whether the page's time is over; the most doubtful words come first. ``wishes``: of another corrector,
+    by line, which the model scores, too. Raises as ``Scorer``.
+    """
+    judgement = _PageJudgement(scorer, page, expired)
+    try:
+        knows_language = languages.knows(judgement.language, scorer)
+    except TimeoutError:
+        return JudgedPage(judgement.language, (), (), Bound.SECONDS, 0)
+    if not knows_language:
+        return JudgedPage(judgement.language, (), (), None, 0, knows_language=False)
+    return judgement.judged(wishes)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -117,22 +98,17 @@ class _Question:
 class _PageJudgement:
     """The judgement of one page."""
 
-    def __init__(
-        self,
-        model: LoadedModel,
-        lines: Sequence[str],
-        preface: str,
-        expired: Callable[[], bool],
-    ) -> None:
-        self._scorer = TextScorer(model.context)
-        self._lines = lines
-        self._preface = f"{preface.rstrip()}\n" if preface.strip() else ""
+    def __init__(self, scorer: Scorer, page: PageToJudge, expired: Callable[[], bool]) -> None:
+        self._scorer = scorer
+        self._lines = page.lines
+        self._wanted = set(page.wanted)
+        self._preface = f"{page.preface.rstrip()}\n" if page.preface.strip() else ""
+        self._alternatives = page.alternatives
         self._expired = expired
-        self._page = PageWords(lines, shipped_search())
+        self._page = PageWords(page.lines, shipped_search())
         self._search = ReplacementSearch(self._page, shipped_channel())
-        self._own_words = OwnWords(model.context, shipped_channel())
-        self._prior = PageJudge(lines, self._page.language, ())  # what a word is worth by itself
-        self._alternatives: Mapping[int, Sequence[CharAlternatives]] = {}
+        # what a word is worth by itself
+        self._prior = PageJudge(page.lines, self._page.language, ())
         self._unscored = 0
         self._bound: Bound | None = None
 
@@ -141,24 +117,20 @@ class _PageJudgement:
         """Return the page's language, such as "de"; "" if it is none that the lexicon has words of."""
         return self._page.language
 
-    def judged(
-        self,
-        wanted: set[int],
-        wishes: Mapping[int, Sequence[Wish]],
-        alternatives: Mapping[int, Sequence[CharAlternatives]],
-    ) -> JudgedPage:
+    def judged(self, wishes: Mapping[int, Sequence[Wish]]) -> JudgedPage:
         """Return the judgements of the words of the wanted lines."""
-        self._alternatives = alternatives
         scored: dict[DoubtfulWord, ScoredWord] = {}  # the last scoring of a word counts
         for part in self._parts():
             if self._expired():
                 self._bound = Bound.SECONDS
                 break
             try:
-                for words in self._score(part, wanted, wishes):
+                for words in self._score(part, wishes):
                     scored.update((one.word, one) for one in words)
             except CacheFull:
                 self._bound = Bound.TOKENS
+            except TimeoutError:
+                self._bound = Bound.SECONDS
             finally:
                 self._scorer.close()
         language = self._page.language
@@ -170,10 +142,10 @@ class _PageJudgement:
 
     def _parts(self) -> Iterator[range]:
         """Yield runs of lines that fit into the cache together."""
-        limit = self._scorer.max_tokens - len(self._scorer.tokens_of(_utf8(self._preface)))
+        limit = self._scorer.max_tokens - self._scorer.count_tokens(_utf8(self._preface))
         start = used = 0
         for number, line in enumerate(self._lines):
-            needed = len(self._scorer.tokens_of(_utf8(line + "\n"))) + 1
+            needed = self._scorer.count_tokens(_utf8(line + "\n")) + 1
             if used + needed > limit and number > start:
                 yield range(start, number)
                 start, used = number, 0
@@ -181,7 +153,7 @@ class _PageJudgement:
         yield range(start, len(self._lines))
 
     def _score(
-        self, part: range, wanted: set[int], wishes: Mapping[int, Sequence[Wish]]
+        self, part: range, wishes: Mapping[int, Sequence[Wish]]
     ) -> Iterator[list[ScoredWord]]:
         """Yield the scored words of a part of the page, batch by batch."""
         text = self._preface + "".join(self._lines[n] + "\n" for n in part)
@@ -195,7 +167,9 @@ class _PageJudgement:
             line, start = self._lines[word.line], starts[word.line]
             return start + len(_utf8(line[: word.start])), start + len(_utf8(line[: word.end]))
 
-        found = [q for n in part if n in wanted for q in self._questions(n, wishes.get(n, ()))]
+        found = [
+            q for n in part if n in self._wanted for q in self._questions(n, wishes.get(n, ()))
+        ]
         surprises = self._scorer.open(_utf8(text), [span(q.word) for q in found])
         narrowed = [self._narrowed(q, s) for q, s in zip(found, surprises, strict=True)]
         questions = sorted((q for q in narrowed if q.replacements), key=lambda q: q.priority)
@@ -244,9 +218,9 @@ class _PageJudgement:
         words = [w for w in (*doubtful, *unasked) if engine_doubts(w, self._doubts(w))]
         if not words or self._expired():
             return []
-        starts = [self._scorer.start_of(span(word)[0], word.read) for word in words]
+        places = [(span(word)[0], word.read) for word in words]
         questions = []
-        for word, texts in zip(words, self._own_words.propose(starts), strict=True):
+        for word, texts in zip(words, self._scorer.own_words(places), strict=True):
             known = {r.text for r in doubtful[word].replacements} if word in doubtful else set()
             new = [
                 r
@@ -315,15 +289,18 @@ class _PageJudgement:
         def choose(number: int, alone: Sequence[Nats]) -> list[int]:
             return self._chances(questions[number].word, questions[number].replacements, alone)
 
-        for batch in self._scorer.batches(passages, choose):
-            yield [
-                ScoredWord(questions[n].word, questions[n].replacements, tuple(likelihoods))
-                for n, likelihoods in batch
-            ]
-            left -= len(batch)
-            if left and self._expired():
-                self._bound = Bound.SECONDS
-                break
+        try:
+            for batch in self._scorer.batches(passages, choose):
+                yield [
+                    ScoredWord(questions[n].word, questions[n].replacements, tuple(likelihoods))
+                    for n, likelihoods in batch
+                ]
+                left -= len(batch)
+                if left and self._expired():
+                    self._bound = Bound.SECONDS
+                    break
+        except TimeoutError:
+            self._bound = Bound.SECONDS
         self._unscored += left
 
 

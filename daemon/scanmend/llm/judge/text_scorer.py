@@ -6,45 +6,20 @@ whether it fits, follow only where the caller still finds it worth while. Any ca
 tokens spell the text.
 """
 
-import bisect
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Self, TypeAlias
+from typing import Self
 
 from scanmend.correction.channel import Nats
+from scanmend.correction.channel import shipped as shipped_channel
 from scanmend.errors import ChildError
-from scanmend.llm.judge.own_words import SHARED, WordStart
+from scanmend.llm.judge.own_words import SHARED, OwnWords, WordStart
+from scanmend.llm.judge.scorer import Choice, Likelihood, Passage, TokenizedText, following_end
 from scanmend.llm.llama_context import BATCH_TOKENS, BatchToken, LlamaContext
 
-FOLLOWING_WORDS = (
-    2  # behind a variant whose likelihood also counts: with 1 or 5, fewer edits were right
-)
-MIN_FOLLOWING_BYTES = 24  # one word of so many bytes is enough
 # cells of the cache that a batch of variants needs beside the text
 CELLS_FOR_VARIANTS = BATCH_TOKENS
-_SPACES = b" \n"
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """A stretch of the text, in bytes, and the texts that may stand there. The first is the text as it is."""
-
-    start: int
-    end: int
-    variants: tuple[bytes, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Likelihood:
-    """The logarithm of a variant's probability: of the words alone, and with the words behind them."""
-
-    alone: Nats
-    with_following: Nats
-
-
-Choice: TypeAlias = Callable[[int, Sequence[Nats]], Sequence[int]]
-"""Chooses variants by a passage's index and the log-probability of each variant alone; returns their numbers."""
 
 
 @dataclass(slots=True)
@@ -98,9 +73,8 @@ class TextScorer:
         self._context = context
         self._adds_space = context.token_bytes(context.tokenize(b"a")[0]).startswith(b" ")
         self._start = context.begin_tokens or context.tokenize(b"\n")[-1:]
-        self._text = b""
-        self._tokens: list[int] = []
-        self._offsets: list[int] = []
+        self._text = TokenizedText(b"", (), ())
+        self._own_words = OwnWords(context, shipped_channel())
         self._logs: dict[int, Nats] = {}  # of the text's tokens that ``open`` predicted
 
     def __enter__(self) -> Self:
@@ -121,6 +95,20 @@ class TextScorer:
         free = self._context.cells - CELLS_FOR_VARIANTS
         return min(free, self._context.max_sequence_tokens) - len(self._start)
 
+    @property
+    def calls(self) -> int:
+        """Return how many times the decoder has run."""
+        return self._context.calls
+
+    @property
+    def tokens(self) -> int:
+        """Return how many tokens the context has decoded."""
+        return self._context.tokens
+
+    def count_tokens(self, text: bytes) -> int:
+        """Return how many tokens a text has."""
+        return len(self.tokens_of(text))
+
     def tokens_of(self, text: bytes) -> list[int]:
         """Return the tokens of a part of a text, without the space that some tokenizers put before each text."""
         if not self._adds_space:
@@ -138,13 +126,12 @@ class TextScorer:
         """
         context = self._context
         tokens = self.tokens_of(text)
-        sizes = [len(context.token_bytes(token)) for token in tokens]
-        if sum(sizes) != len(text):
+        pieces = [context.token_bytes(token) for token in tokens]
+        self._text = TokenizedText(text, tokens, pieces)
+        if self._text.offsets[-1] != len(text):
             raise ChildError("the model's tokens do not spell the text")
-        self._text, self._tokens = text, tokens
-        self._offsets = list(itertools.accumulate(sizes, initial=0))
         self.close()
-        spans = [self._tokens_within(start, end) for start, end in words]
+        spans = [self._text.tokens_within(start, end) for start, end in words]
         wanted = sorted({n for first, last in spans for n in range(first, last)})
         decoded = [*self._start, *tokens]
         shift = len(self._start) - 1  # the token before token n of the text predicts it
@@ -161,12 +148,6 @@ class TextScorer:
         ]
         self._logs = dict(zip(wanted, context.log_likelihoods(batch), strict=True))
         return [-sum(self._logs[n] for n in range(first, last)) for first, last in spans]
-
-    def _tokens_within(self, start: int, end: int) -> tuple[int, int]:
-        """Return the range of the tokens that spell a word, with the space before it."""
-        space = start and self._text[start - 1] in _SPACES[:1]
-        first = bisect.bisect_right(self._offsets, start - bool(space)) - 1
-        return first, bisect.bisect_left(self._offsets, end)
 
     def batches(
         self, passages: Sequence[Passage], choose: Choice | None = None
@@ -192,53 +173,38 @@ class TextScorer:
 
     def _plan(self, passage: Passage, variant: bytes) -> _Plan:
         """Return the tokens of a variant, from where the word at its start begins."""
-        first = self._word_token(passage.start)
-        head = self._text[self._offsets[first] : passage.start] + variant
-        tail = self._text[passage.end : self._following_end(passage.end)]
+        text = self._text
+        first = text.word_token(passage.start)
+        head = text.text[text.offsets[first] : passage.start] + variant
+        tail = text.text[passage.end : following_end(text.text, passage.end)]
         tokens = self.tokens_of(head + tail)
         ends = itertools.accumulate(len(self._context.token_bytes(token)) for token in tokens)
         alone_end = 1 + sum(end < len(head) for end in ends)
         position = len(self._start) + first - 1
-        before = self._tokens[first - 1] if first else self._start[-1]
+        before = text.tokens[first - 1] if first else self._start[-1]
         plan = _Plan(position, [before, *tokens], min(alone_end, len(tokens)))
         plan.alone = self._log_on_page(first, tokens[: plan.alone_end])
         return plan
 
     def _log_on_page(self, first: int, tokens: Sequence[int]) -> Nats | None:
         """Return the log-probability of tokens that the page holds from its token ``first`` on; None if it is unknown."""
-        if self._tokens[first : first + len(tokens)] != tokens:
+        if list(self._text.tokens[first : first + len(tokens)]) != tokens:
             return None
         logs = [self._logs.get(first + n) for n in range(len(tokens))]
         known = [log for log in logs if log is not None]
         return sum(known) if len(known) == len(logs) else None
 
-    def start_of(self, start: int, read: str) -> WordStart:
+    def own_words(self, words: Sequence[tuple[int, str]]) -> list[list[str]]:
+        """Return the model's own words in place of words of the text, as ``Scorer.own_words``."""
+        return self._own_words.propose([self._start_of(start, read) for start, read in words])
+
+    def _start_of(self, start: int, read: str) -> WordStart:
         """Return where the word ``read`` begins, which stands at byte ``start`` of the text."""
-        first = self._word_token(start)
-        lead = self._text[self._offsets[first] : start].decode(errors="replace")
-        before = self._tokens[first - 1] if first else self._start[-1]
+        text = self._text
+        first = text.word_token(start)
+        lead = text.text[text.offsets[first] : start].decode(errors="replace")
+        before = text.tokens[first - 1] if first else self._start[-1]
         return WordStart(before, len(self._start) + first - 1, lead, read)
-
-    def _word_token(self, start: int) -> int:
-        """Return the token with which the word at byte ``start`` begins, or the space before it."""
-        text, offsets = self._text, self._offsets
-        space = start and text[start - 1 : start] == b" "
-        n = bisect.bisect_right(offsets, start - bool(space)) - 1
-        while n and text[offsets[n]] not in _SPACES and text[offsets[n] - 1 : offsets[n]] != b"\n":
-            n -= 1
-        return n
-
-    def _following_end(self, end: int) -> int:
-        """Return the end of the words behind a passage whose likelihood also counts."""
-        text, stop = self._text, end
-        for _ in range(FOLLOWING_WORDS):
-            while stop < len(text) and text[stop] in _SPACES:
-                stop += 1
-            while stop < len(text) and text[stop] not in _SPACES:
-                stop += 1
-            if stop - end >= MIN_FOLLOWING_BYTES:
-                break
-        return stop
 
     def _scored(
         self, waiting: _Waiting, choose: Choice | None

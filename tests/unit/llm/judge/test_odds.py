@@ -16,7 +16,7 @@ from scanmend.llm.judge.odds import (
     shipped_regressions,
 )
 from scanmend.llm.judge.replacements import Replacement, ReplacementSource
-from scanmend.llm.judge.text_scorer import Likelihood
+from scanmend.llm.judge.scorer import Likelihood
 
 EMPTY_REGRESSION = {"threshold": 1, "coefficients": {}}
 
