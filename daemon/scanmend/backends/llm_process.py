@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from scanmend.backends import gpu
 from scanmend.backends.gguf_files import belongs_to_program, builtin
 from scanmend.backends.llm_children import llm_child
-from scanmend.config.settings import LlmSettings
+from scanmend.config.settings import FAST, LlmSettings
 from scanmend.errors import Died, ModelUnavailable, OutOfMemory, TimedOut
 from scanmend.gguf_notes import Notes
 from scanmend.page import Line, ModelInfo, PageProposal
@@ -219,6 +219,7 @@ class ModelProcess:
             tuple(wanted),
             self._settings.page_timeout,
             {n: doubts for n in wanted if (doubts := lines[n].doubts) is not None},
+            fast=self._settings.effort == FAST,
         )
         try:
             return self._child.ask(request, page_deadline(self._settings), self._on_progress)

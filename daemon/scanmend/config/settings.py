@@ -36,6 +36,10 @@ FAIL = "fail"
 PUBLISH = "publish"
 ON_BAD_PAGE = one_of(FAIL, PUBLISH)
 
+# llm.effort: which words a language model judges
+FULL = "full"
+FAST = "fast"
+
 DEFAULT_REPOSITORY = "Qwen/Qwen2.5-3B-Instruct-GGUF"  # on the Hugging Face Hub
 
 BASE = RelativeTo.BASE
@@ -137,6 +141,7 @@ class LlmSettings:
     idle_unload: float = key("5m", DURATION)
     load_timeout: float = key("5m", duration(at_least=1))
     page_timeout: float = key("5m", duration(at_least=1))
+    effort: str = key(FULL, one_of(FULL, FAST))
     memory: float = key("32GiB", SIZE)
     on_unavailable: str = key("publish", one_of("publish", "wait"))
 

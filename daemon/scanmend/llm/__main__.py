@@ -81,28 +81,21 @@ class Worker:
         """Return the model's proposals for a page; raise Died when this process holds no model."""
         self._tell = tell
         lines, wanted, seconds = request.lines, request.wanted, request.seconds
+        if self._server is None and self._model is None:
+            if self._corrector is None:
+                raise Died("the process that held the model ended, and this is a new one")
+            from scanmend.llm.page_proposal import propose_page  # noqa: PLC0415
+
+            return propose_page(self._corrector, lines, wanted, seconds, request.alternatives)
+        from scanmend.llm.judge.page_judgement import PageToJudge  # noqa: PLC0415
+
+        page = PageToJudge(lines, wanted, request.prompt, request.alternatives, request.fast)
         if self._server is not None:
-            proposal: PageProposal = self._server.propose_page(
-                self._corrector, lines, wanted, seconds, request.alternatives, request.prompt
-            )
+            proposal: PageProposal = self._server.propose_page(self._corrector, page, seconds)
             return proposal
-        if self._model is not None:
-            from scanmend.llm.judge.combined_proposal import propose_with_judge  # noqa: PLC0415
+        from scanmend.llm.judge.combined_proposal import propose_with_judge  # noqa: PLC0415
 
-            return propose_with_judge(
-                self._model,
-                self._corrector,
-                lines,
-                wanted,
-                seconds,
-                request.alternatives,
-                request.prompt,
-            )
-        if self._corrector is None:
-            raise Died("the process that held the model ended, and this is a new one")
-        from scanmend.llm.page_proposal import propose_page  # noqa: PLC0415
-
-        return propose_page(self._corrector, lines, wanted, seconds, request.alternatives)
+        return propose_with_judge(self._model, self._corrector, page, seconds)
 
 
 def fetch(request: FetchRequest, tell: Tell) -> Fetched:

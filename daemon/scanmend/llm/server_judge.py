@@ -5,7 +5,7 @@ alone.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from scanmend.errors import ModelUnavailable
@@ -16,10 +16,11 @@ from scanmend.llm.server_echo import EchoScorer, EchoWay
 from scanmend.llm.server_forcing import ForcingScorer
 from scanmend.llm.server_models import candidates
 from scanmend.llm.server_probe import CantJudge, Way, find_way
-from scanmend.page import CharAlternatives, ModelInfo, PageProposal
+from scanmend.page import ModelInfo, PageProposal
 from scanmend.workers.protocol import ConnectRequest
 
 if TYPE_CHECKING:  # importing llama.cpp takes a quarter of a second, and a server may not answer
+    from scanmend.llm.judge.page_judgement import PageToJudge
     from scanmend.llm.loader import LoadedCorrector
 
 WHAT_JUDGES = "llama-server and vLLM can"
@@ -97,48 +98,33 @@ class ServerJudge:
         return dataclasses.replace(corrector.info, unused_server=self.why_not)
 
     def propose_page(
-        self,
-        corrector: "LoadedCorrector | None",
-        lines: Sequence[str],
-        wanted: Sequence[int],
-        seconds: float,
-        alternatives: Mapping[int, Sequence[CharAlternatives]] | None = None,
-        preface: str = "",
+        self, corrector: "LoadedCorrector | None", page: "PageToJudge", seconds: float
     ) -> PageProposal:
-        """Return the proposals for the ``wanted`` lines, as ``combined_proposal.propose_with_judge`` does.
+        """Return the proposals for the page's wanted lines, as ``combined_proposal.propose_with_judge`` does.
 
         Raises ModelUnavailable when the server can't be used, ChildError when it refuses a request.
         """
         from scanmend.llm.judge.combined_proposal import judge_proposal  # noqa: PLC0415
-        from scanmend.llm.judge.page_judgement import PageToJudge  # noqa: PLC0415
         from scanmend.llm.judge.proposal_meter import ProposalMeter  # noqa: PLC0415
 
         info, way = self.info_beside(corrector), self._way
         if way is None:
-            return dataclasses.replace(
-                self._own(corrector, lines, wanted, seconds, alternatives), model=info
-            )
+            return dataclasses.replace(self._own(corrector, page, seconds), model=info)
         clock = ServerClock(seconds, self._load_seconds)
         scorer = self._scorer(way, clock)
         meter = ProposalMeter(info, scorer, seconds)
-        own = self._own(corrector, lines, wanted, seconds, alternatives)
-        page = PageToJudge(lines, wanted, preface, alternatives or {})
+        own = self._own(corrector, page, seconds)
         return judge_proposal(scorer, self._languages, meter, own, page, lambda: clock.is_over)
 
     def _own(
-        self,
-        corrector: "LoadedCorrector | None",
-        lines: Sequence[str],
-        wanted: Sequence[int],
-        seconds: float,
-        alternatives: Mapping[int, Sequence[CharAlternatives]] | None,
+        self, corrector: "LoadedCorrector | None", page: "PageToJudge", seconds: float
     ) -> PageProposal:
         """Return the corrector's own proposals; none without a corrector."""
         from scanmend.llm.page_proposal import propose_page  # noqa: PLC0415
 
         if corrector is None:
-            return PageProposal((None,) * len(lines), self.info, 0, 0.0)
-        return propose_page(corrector, lines, wanted, seconds, alternatives)
+            return PageProposal((None,) * len(page.lines), self.info, 0, 0.0)
+        return propose_page(corrector, page.lines, page.wanted, seconds, page.alternatives)
 
     def _scorer(self, way: Way, clock: ServerClock) -> EchoScorer | ForcingScorer:
         if isinstance(way, EchoWay):

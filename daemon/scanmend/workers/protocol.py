@@ -177,7 +177,8 @@ class ConnectRequest(Request[ModelInfo], frozen=True, tag="connect"):
 class ProposeRequest(Request[PageProposal], frozen=True, tag="propose"):
     """A request for the model's proposals for the lines ``wanted`` (indices into ``lines``) of a page.
 
-    ``prompt``: text that a model reads before the page. ``seconds``: time limit of the page. ``alternatives``: the OCR engine's, by index of the
+    ``prompt``: text that a model reads before the page. ``seconds``: time limit of the page. ``fast``: a language model judges
+    fewer words. ``alternatives``: the OCR engine's, by index of the
     line; without the lines for which the engine reports none.
     """
 
@@ -186,6 +187,7 @@ class ProposeRequest(Request[PageProposal], frozen=True, tag="propose"):
     wanted: tuple[int, ...]
     seconds: float
     alternatives: dict[int, tuple[CharAlternatives, ...]] = {}
+    fast: bool = False
 
     def objection(self, reply: PageProposal) -> str:
         """Return a complaint if the reply has another number of lines; "" otherwise."""

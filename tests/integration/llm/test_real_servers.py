@@ -21,6 +21,7 @@ from scanmend.backends.gguf_files import builtin
 from scanmend.config.profiles import Profile
 from scanmend.correction.gate import gate
 from scanmend.correction.lexicon import shipped
+from scanmend.llm.judge.page_judgement import PageToJudge
 from scanmend.llm.judge.scorer import Passage, Scorer
 from scanmend.llm.judge.text_scorer import TextScorer
 from scanmend.llm.loader import LoadedModel, load, load_corrector
@@ -136,7 +137,7 @@ def test_llama_server_corrects_the_lines_of_a_page(llama_server: str) -> None:
     corrector = load_corrector(LoadRequest(os.fsencode(builtin()), gpu_layers=0, threads=1))
     judge = ServerJudge(ConnectRequest(f"{llama_server}/v1"))
 
-    proposal = judge.propose_page(corrector, texts, range(len(texts)), SECONDS)
+    proposal = judge.propose_page(corrector, PageToJudge(texts, range(len(texts))), SECONDS)
 
     judge.close()
     lines = [Line(text, Box(0, 0, 1, 1), None) for text in texts]

@@ -24,6 +24,7 @@ from model_server import (
 )
 from scanmend.backends.gguf_files import builtin
 from scanmend.errors import ChildError, ModelUnavailable
+from scanmend.llm.judge.page_judgement import PageToJudge
 from scanmend.llm.loader import load_corrector
 from scanmend.llm.page_proposal import propose_page
 from scanmend.llm.server_judge import ServerJudge
@@ -62,7 +63,7 @@ def connect(server: ModelServer, messages: list[str]) -> Iterator[Callable[..., 
 
 
 def _page(judge: ServerJudge, seconds: float = 30.0) -> PageProposal:
-    return judge.propose_page(None, LINES, range(len(LINES)), seconds)
+    return judge.propose_page(None, PageToJudge(LINES, range(len(LINES))), seconds)
 
 
 def _texts(proposal: PageProposal) -> list[str | None]:
@@ -406,7 +407,7 @@ def test_a_server_that_cant_judge_leaves_the_corrector_alone(
         spoil(server)
         judge = ServerJudge(ConnectRequest(f"{server.address}/v1"), messages.append)
         asked = len(server.paths)
-        proposal = judge.propose_page(corrector, lines, [0], 60)
+        proposal = judge.propose_page(corrector, PageToJudge(lines, [0]), 60)
         judge.close()
 
         assert len(server.paths) == asked
@@ -545,7 +546,7 @@ def test_a_page_that_the_server_can_t_hold_is_judged_in_parts() -> None:
         judge = ServerJudge(ConnectRequest(f"{server.address}/v1"))
         lines = [*["a second line please"] * 400, "The first 1ine"]
 
-        proposal = judge.propose_page(None, lines, [400], 60)
+        proposal = judge.propose_page(None, PageToJudge(lines, [400]), 60)
         judge.close()
 
     assert [line.text for line in proposal.lines if line] == ["The first line"]

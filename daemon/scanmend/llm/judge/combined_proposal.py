@@ -4,7 +4,7 @@ The corrector comes first: its wishes are replacements that the judge scores, to
 them, unless the language model finds the text as read likelier.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from scanmend.correction.alignment import Difference, differences
 from scanmend.correction.channel import Nats
@@ -17,29 +17,22 @@ from scanmend.llm.judge.scorer import Scorer
 from scanmend.llm.judge.text_scorer import TextScorer
 from scanmend.llm.loader import LoadedCorrector, LoadedModel
 from scanmend.llm.page_proposal import propose_page
-from scanmend.page import CharAlternatives, Divergence, LineProposal, PageProposal
+from scanmend.page import Divergence, LineProposal, PageProposal
 
 
 def propose_with_judge(
-    model: LoadedModel,
-    corrector: LoadedCorrector | None,
-    lines: Sequence[str],
-    wanted: Sequence[int],
-    seconds: float,
-    alternatives: Mapping[int, Sequence[CharAlternatives]] | None = None,
-    preface: str = "",
+    model: LoadedModel, corrector: LoadedCorrector | None, page: PageToJudge, seconds: float
 ) -> PageProposal:
-    """Return the proposals of both for the ``wanted`` lines.
+    """Return the proposals of both for the page's wanted lines.
 
-    ``corrector``: the built-in one; None: the model judges alone. The other parameters are those of ``propose_page`` and
-    ``PageToJudge``. Raises ChildError when llama.cpp fails.
+    ``corrector``: the built-in one; None: the model judges alone. ``seconds``: the time limit. Raises ChildError when
+    llama.cpp fails.
     """
     scorer, expired = TextScorer(model.context), time_limit(seconds)
     meter = ProposalMeter(model.info, scorer, seconds)
     own = None
     if corrector is not None:
-        own = propose_page(corrector, lines, wanted, seconds, alternatives)
-    page = PageToJudge(lines, wanted, preface, alternatives or {})
+        own = propose_page(corrector, page.lines, page.wanted, seconds, page.alternatives)
     return judge_proposal(scorer, model.languages, meter, own, page, expired)
 
 

@@ -12,6 +12,7 @@ from scanmend.correction.gate import gate
 from scanmend.correction.lexicon import shipped
 from scanmend.llm.__main__ import Worker
 from scanmend.llm.judge.combined_proposal import propose_with_judge
+from scanmend.llm.judge.page_judgement import PageToJudge
 from scanmend.llm.judge.scorer import Likelihood, Passage
 from scanmend.llm.judge.text_scorer import TextScorer
 from scanmend.llm.llama_context import BatchToken
@@ -120,7 +121,9 @@ def test_a_language_model_corrects_a_page_without_a_prompt(language_model: Loade
         "Thank you for your ordcr. Goods rernain our property until paid in full.",
     ]
 
-    proposal = propose_with_judge(language_model, None, lines, range(1, len(lines)), 600)
+    proposal = propose_with_judge(
+        language_model, None, PageToJudge(lines, range(1, len(lines))), 600
+    )
 
     assert [line.text if line else None for line in proposal.lines] == [
         None,
@@ -134,7 +137,9 @@ def test_a_language_model_corrects_a_page_without_a_prompt(language_model: Loade
 
 @pytest.mark.slow
 def test_without_time_nothing_is_proposed(language_model: LoadedModel) -> None:
-    proposal = propose_with_judge(language_model, None, ["We rccommend thnt you go."], [0], 0)
+    proposal = propose_with_judge(
+        language_model, None, PageToJudge(["We rccommend thnt you go."], [0]), 0
+    )
 
     assert proposal.bound == "seconds"
     assert [line.text for line in proposal.lines if line] == ["We rccommend thnt you go."]
@@ -155,7 +160,9 @@ def test_corrector_judge_and_gate_together_publish_the_right_lines(
     ]
     lines = [Line(text, Box(0, 0, 1, 1), None) for text in texts]
 
-    proposal = propose_with_judge(language_model, corrector, texts, range(len(texts)), 600)
+    proposal = propose_with_judge(
+        language_model, corrector, PageToJudge(texts, range(len(texts))), 600
+    )
 
     assert gate(lines, proposal.lines, Profile("default").gate_rules, shipped()).lines == (
         "Invoice # 12345",
