@@ -202,6 +202,7 @@ class ModelInfo:
 
     ``context``: number of tokens that it can hold. ``device``: "gpu", "server", or "cpu: " with the reason why not the
     GPU. ``unused_gpu``: the name and the size of a GPU that should hold layers and holds none; "" if there is none.
+    ``unused_server``: why the configured server did not judge, so that this model worked alone; "" otherwise.
     """
 
     name: str
@@ -211,6 +212,7 @@ class ModelInfo:
     context: Count
     device: str = ""
     unused_gpu: str = ""
+    unused_server: str = ""
 
     @property
     def why_gpu_unused(self) -> str:

@@ -19,9 +19,9 @@ import psutil
 from PIL import Image
 
 import tinygguf
-from chat_server import HTML, Answer, ChatServer, line_of, refused, said
 from faults.ledger import Dropped, Ledger
 from hostile.made import encoded
+from model_server import HTML, Answer, ModelServer, refused
 from programs import Writer, running_writer
 from running import BRISK, Tree, eventually
 
@@ -370,14 +370,14 @@ SERVER_MOODS = (
     "503",
     "null",
     "empty",
-    "thoughts",
+    "chat",
     "cut",
     "html",
     "away",
 )
 
 
-def odd_server(run: Run, server: ChatServer) -> None:
+def odd_server(run: Run, server: ModelServer) -> None:
     """Drop the files in portions, and let the model server answer each portion oddly, in another way.
 
     Kill the daemon after each: one that lives on asks an odd server again only after minutes.
@@ -397,7 +397,7 @@ def odd_server(run: Run, server: ChatServer) -> None:
     _set_mood(server, "well")
 
 
-def _set_mood(server: ChatServer, mood: str) -> None:
+def _set_mood(server: ModelServer, mood: str) -> None:
     server.models = Answer(body={"data": None if mood == "null" else [{"id": "chatty"}]})
     server.loading_until = time.monotonic() + 600 if mood == "503" else 0.0
     server.base = "/elsewhere" if mood == "away" else "/v1"
@@ -405,13 +405,13 @@ def _set_mood(server: ChatServer, mood: str) -> None:
         "400": refused(400, "too long"),
         "413": refused(413, "too big"),
         "500": refused(500, "a template"),
-        "empty": said(""),
-        "thoughts": said("", reasoning_content="hm"),
-        "cut": Answer(body=said("x").body, cut=True),
+        "empty": Answer(body={"choices": []}),
+        "chat": Answer(body={"choices": [{"text": "Sure!", "logprobs": None}]}),
+        "cut": Answer(body={"choices": []}, cut=True),
         "html": Answer(body=HTML),
     }
     answer = odd.get(mood)
-    server.chat = lambda request: answer or said(line_of(request))
+    server.odd = lambda *_: answer
 
 
 # limits of the machine ----------------------------------------------------------------------------

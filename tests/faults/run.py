@@ -15,10 +15,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from chat_server import chat_server
 from faults import faults
 from faults.faults import SETTINGS, Run
 from faults.ledger import Ledger, documents
+from model_server import ECHO, model_server
 from running import Tree, eventually, new_tree
 
 
@@ -134,7 +134,7 @@ def full_subfolder(plan: Plan, tree: Tree) -> tuple[list[str], str]:
 
 def odd_server(plan: Plan, tree: Tree) -> tuple[list[str], str]:
     """Correct by a server that refuses, loads, lists no model, answers nothing or breaks off."""
-    with chat_server() as server:
+    with model_server(ECHO) as server:
         llm = (
             f"llm: {{backend: openai, base_url: '{server.address}/v1', on_unavailable: publish}}\n"
         )

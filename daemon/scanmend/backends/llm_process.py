@@ -160,7 +160,15 @@ class ModelProcess:
     def _connect_request(self, base_url: str) -> ConnectRequest:
         key = _secret(self._settings.api_key_file)
         model = self._settings.effective_model or "auto"
-        return ConnectRequest(base_url, model, key, load_seconds=self._settings.load_timeout)
+        corrector = builtin()
+        return ConnectRequest(
+            base_url,
+            model,
+            key,
+            load_seconds=self._settings.load_timeout,
+            corrector=os.fsencode(corrector) if os.path.exists(corrector) else b"",
+            threads=self._settings.threads,
+        )
 
     def _load_request(self, path: str, device: str) -> LoadRequest:
         return LoadRequest(
@@ -257,4 +265,5 @@ def _secret(path: str | None) -> str:
 def describe(info: ModelInfo, pid: int | None) -> str:
     """Return a description of a loaded model for people."""
     device = f"{info.gpu_layers} layers on the GPU" if info.gpu_layers else info.device
-    return f"{info.name}, {device}, process {pid}"
+    described = f"{info.name}, {device}, process {pid}"
+    return f"{described}; {info.unused_server}" if info.unused_server else described

@@ -199,7 +199,7 @@ def _choice(settings: Settings, used: str | None) -> Finding:
 
 
 def _server(llm: LlmSettings) -> Finding:
-    """Connect to the server, and say which model would be asked."""
+    """Connect to the server, and say which model would judge, or why none can."""
     said: list[str] = []
     patience = min(llm.load_timeout, SERVER_CHECK_SECONDS)
     process = ModelProcess(replace(llm, load_timeout=patience), "", said.append)
@@ -209,7 +209,11 @@ def _server(llm: LlmSettings) -> Finding:
         return Finding("model", Verdict.BAD, error.what, error.remedy)
     finally:
         process.end()
-    what = f"llm.backend is openai: {llm.base_url} has {info.name}"
+    if info.unused_server:
+        what = f"the built-in corrector works alone: {info.unused_server}"
+        remedy = "set llm.base_url to such a server, or llm.backend: local with a .gguf file"
+        return Finding("model", Verdict.NOTE, what, remedy)
+    what = f"llm.backend is openai: {llm.base_url} has {info.name}, which judges"
     return Finding("model", Verdict.OK, what, "; ".join(said))
 
 

@@ -66,8 +66,10 @@ def write(
 
 
 def _model_warnings(summary: Summary) -> list[str]:
-    why_unused = summary.model.why_gpu_unused if summary.model else ""
-    return [f"the GPU is not used: {why_unused}"] if why_unused else []
+    if summary.model is None:
+        return []
+    unused = {"GPU": summary.model.why_gpu_unused, "server": summary.model.unused_server}
+    return [f"the {what} is not used: {why}" for what, why in unused.items() if why]
 
 
 def page_as_json(result: PageResult) -> dict[str, Any]:

@@ -54,13 +54,18 @@ class Worker:
         return info
 
     def connect(self, request: ConnectRequest, tell: Tell) -> ModelInfo:
-        """Connect to a server and return its model; raise as ``OpenAiCorrector``."""
-        from scanmend.llm.openai_client import OpenAiCorrector  # noqa: PLC0415
+        """Connect to a server and return the model that corrects; raise as ``ServerJudge`` and ``loader.load``."""
+        from scanmend.llm.server_judge import ServerJudge  # noqa: PLC0415
 
         self._tell = tell
-        self._server = OpenAiCorrector(request, self._say)
-        info: ModelInfo = self._server.info
-        return info
+        server = ServerJudge(request, self._say)
+        if request.corrector:
+            from scanmend.llm.loader import load  # noqa: PLC0415
+
+            beside = LoadRequest(request.corrector, gpu_layers=0, threads=request.threads)
+            self._corrector = load(beside, lambda _: None)
+        self._server = server
+        return server.info_beside(self._corrector)
 
     def _say(self, text: str) -> None:
         self._tell(Said(text))
@@ -68,10 +73,13 @@ class Worker:
     def propose(self, request: ProposeRequest, tell: Tell) -> PageProposal:
         """Return the model's proposals for a page; raise Died when this process holds no model."""
         self._tell = tell
-        page = (request.prompt, request.lines, request.wanted, request.seconds)
         if self._server is not None:
-            proposal: PageProposal = self._server.propose_page(*page)
+            lines, wanted, seconds = request.lines, request.wanted, request.seconds
+            proposal: PageProposal = self._server.propose_page(
+                self._corrector, lines, wanted, seconds, request.alternatives
+            )
             return proposal
+        page = (request.prompt, request.lines, request.wanted, request.seconds)
         if self._model is None:
             raise Died("the process that held the model ended, and this is a new one")
         if self._corrector is not None:

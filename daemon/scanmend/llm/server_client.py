@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 import httpx2
@@ -82,11 +82,16 @@ class ServerClient:
         return answer
 
     def settled(
-        self, method: str, path: str, body: dict[str, Any] | None, clock: ServerClock
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None,
+        clock: ServerClock,
+        busy: Container[int] = BUSY_STATUSES,
     ) -> tuple[int, bytes]:
         """Return the last HTTP status and the content, once the server has loaded its model and is not busy.
 
-        Raises as ``answer``, except for what follows from the status.
+        ``busy``: the statuses after which to try again. Raises as ``answer``, except for what follows from the status.
         """
         attempts, loading = 0, 0
         while True:
@@ -108,7 +113,7 @@ class ServerClient:
                 loading, attempts = loading + 1, 0
                 continue
             clock.answered()
-            if status not in BUSY_STATUSES or attempts >= MAX_ATTEMPTS:
+            if status not in busy or attempts >= MAX_ATTEMPTS:
                 return status, content
             time.sleep(max(0.0, min(max(2.0 ** (attempts - 1), retry_after), clock.left)))
 

@@ -1,8 +1,8 @@
-"""Choose the server's model: the wanted one, or the first in its list that generates text."""
+"""List the models of a server that may judge: the wanted one, or those that seem to generate text."""
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -12,14 +12,11 @@ from scanmend.durations import duration_text
 from scanmend.errors import ChildError, ModelUnavailable
 from scanmend.llm.server_client import HTTP_OK, ServerClient
 from scanmend.llm.server_clock import ServerClock
-from scanmend.llm.server_errors import excerpt, status_error
 
 HINT_SECONDS = 5.0  # for the look whether another address would do
 MAX_SHOWN_CHARACTERS = 500  # of the refusals in a message
-MAX_PROBED = 10  # models that are asked whether they generate text
+MAX_PROBED = 10  # models that are tried
 _ANY_MODEL = "auto"
-_PATH = "chat/completions"
-_CANT_GENERATE = (400, 404, 405, 415, 422, 501)  # statuses of a model that does not do chat
 # names of models that embed, rank, listen, speak or draw
 _NO_TEXT = re.compile(
     r"embed|rerank|\bbge\b|\be5\b|\bgte\b|minilm|sentence-transformers|colbert|\bclip\b|whisper|\btts\b|speech"
@@ -60,65 +57,24 @@ def _kind(entry: Mapping[str, Any]) -> bool | None:
     return False if _NO_TEXT.search(words) else None
 
 
-def choose_model(
-    client: ServerClient, wanted: str, clock: ServerClock, say: Callable[[str], None]
-) -> str:
-    """Return the name of the model to ask. ``wanted`` "auto": the first that generates text.
+def candidates(
+    client: ServerClient, wanted: str, clock: ServerClock
+) -> tuple[list[str], list[str]]:
+    """Return the names of the models to try, in the server's order, and of those to pass over.
 
-    ``say`` is called with the names of models that were passed over. Raises ModelUnavailable.
+    ``wanted`` "auto": those that seem to generate text. Raises ModelUnavailable if there is none.
     """
     listed = _listed(client, clock)
     names = [model.name for model in listed]
     if wanted != _ANY_MODEL:
         if wanted in names:
-            return wanted
+            return [wanted], []
         raise ModelUnavailable(
             f"llm.model: {client.base_url} has no model {wanted}; it has: {', '.join(names)}",
             "correct llm.model, or load that model in the server",
         )
-    candidates = [model.name for model in listed if model.seems_to_generate]
-    skipped = [name for name in names if name not in candidates]
-    if len(names) == 1:  # a server with one model: only its answers tell
-        return names[0]
-    chosen = _first_that_generates(client, candidates or names, skipped, clock)
-    if chosen != names[0]:
-        say(
-            f"{client.base_url}: {', '.join(skipped)}: no model that generates text; using {chosen}"
-            " (llm.model names another)"
-        )
-    return chosen
-
-
-def _first_that_generates(
-    client: ServerClient, candidates: Sequence[str], skipped: list[str], clock: ServerClock
-) -> str:
-    """Return the first candidate that answers a request for one token; append the others to ``skipped``."""
-    refusals = []
-    for name in candidates[:MAX_PROBED]:
-        try:
-            status, content = client.settled("POST", _PATH, _probe(name), clock)
-        except TimeoutError:
-            return name  # it may be slow to load: the page's own time decides
-        if status == HTTP_OK:
-            return name
-        if status not in _CANT_GENERATE:
-            raise status_error(client.setting, _PATH, status, content, client.proxy)
-        refusals.append(f"{name}: {status}: {excerpt(content)}")
-        skipped.append(name)
-    tried = "; ".join(refusals)[:MAX_SHOWN_CHARACTERS]
-    raise ModelUnavailable(
-        f"{client.setting}: none of its models generates text ({tried})",
-        "load one in the server, and name it in llm.model",
-    )
-
-
-def _probe(name: str) -> dict[str, Any]:
-    return {
-        "model": name,
-        "messages": [{"role": "user", "content": "ok"}],
-        "max_tokens": 1,
-        "temperature": 0,
-    }
+    seeming = [model.name for model in listed if model.seems_to_generate] or names
+    return seeming[:MAX_PROBED], [name for name in names if name not in seeming]
 
 
 def _listed(client: ServerClient, clock: ServerClock) -> list[_Listed]:

@@ -36,6 +36,7 @@ class PageCorrector:
         self._progress_logged_at = 0.0  # monotonic
         self._stopping = False
         self._why_gpu_unused: str | None = None  # None: no model was used since the start
+        self._why_server_unused = ""
         self._configured = _model_settings(context)
         self._model = self._new_model(context.settings)
 
@@ -117,6 +118,7 @@ class PageCorrector:
             proposal, started, profile=profile.name, prompt_sha256=profile.prompt_sha256
         )
         self._note_gpu(proposal.model.why_gpu_unused)
+        self._note_server(proposal.model.unused_server)
         if proposal.note:
             where = {"document": document.name, "page": text.index + 1}
             self._log.warning("correction incomplete", **where, reason=proposal.note)
@@ -174,6 +176,14 @@ class PageCorrector:
                 facts.clear(FactKey.GPU)
         except MachineError as error:
             self._log.warning("the GPU's use can't be recorded", reason=str(error))
+
+    def _note_server(self, why_unused: str) -> None:
+        """Log why the server does not judge, when this changes."""
+        if why_unused and why_unused != self._why_server_unused:
+            self._log.warning(
+                "the server does not judge; the built-in corrector works alone", reason=why_unused
+            )
+        self._why_server_unused = why_unused
 
     def _record(self, state: str, reason: str) -> None:
         try:

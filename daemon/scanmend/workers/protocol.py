@@ -161,9 +161,10 @@ class LoadRequest(Request[ModelInfo], frozen=True, tag="load"):
 class ConnectRequest(Request[ModelInfo], frozen=True, tag="connect"):
     """A request to use a server.
 
-    ``model`` "auto": the server's first model that generates text. ``key``: for the Authorization header, or "".
+    ``model`` "auto": the server's first model that can judge. ``key``: for the Authorization header, or "".
     ``seconds``: time limit of the connection; ``load_seconds``: for which to wait for a server that is loading its model,
-    here and at each page (at least ``seconds``).
+    here and at each page (at least ``seconds``). ``corrector``: the built-in corrector's file, which corrects beside the
+    server, or alone if the server can't judge; b"": none. ``threads``: of the corrector.
     """
 
     base_url: str
@@ -171,6 +172,8 @@ class ConnectRequest(Request[ModelInfo], frozen=True, tag="connect"):
     key: str = ""
     seconds: float = 60.0
     load_seconds: float = 0.0
+    corrector: bytes = b""
+    threads: int | None = None
 
 
 class ProposeRequest(Request[PageProposal], frozen=True, tag="propose"):

@@ -1,4 +1,4 @@
-"""Test the daemon and `scanmend correct` with a model server that answers oddly: the log and the terminal name the key."""
+"""Test the daemon and `scanmend correct` with a model server that judges, or answers oddly: log and terminal name the key."""
 
 import time
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chat_server import Answer, ChatServer, chat_server, line_of, refused, said
+from model_server import ECHO, Answer, ModelServer, model_server, refused
 from running import Tree, new_tree
 from samples import encoded, page, put
 
@@ -15,12 +15,12 @@ WORDS = (["Invoice # 12345", "T0tal due now"], ["Dear neighbour", "the ledger is
 
 
 @pytest.fixture
-def server() -> Iterator[ChatServer]:
-    with chat_server() as running:
+def server() -> Iterator[ModelServer]:
+    with model_server(ECHO) as running:
         yield running
 
 
-def _settings(server: ChatServer, more: str = "") -> str:
+def _settings(server: ModelServer, more: str = "") -> str:
     return f"llm: {{backend: openai, base_url: '{server.address}/v1', {more}}}"
 
 
@@ -28,17 +28,63 @@ def _scan(lines: list[str]) -> bytes:
     return encoded("png", [page(lines, size=(700, 200))])
 
 
-def _refuse_invoices(request: dict[str, Any]) -> Answer:
-    if "Invoice" in request["messages"][-1]["content"]:
+def _refuse_invoices(_path: str, request: dict[str, Any]) -> Answer | None:
+    if "Invoice" in str(request):
         return refused(400, "request exceeds the available context size")
-    return said(line_of(request))
+    return None
+
+
+MISREAD = "The patient shou1d take tbe tablets\nwith watcr soon\n"
+CORRECTED = "The patient should take the tablets\nwith water soon\n"
+
+
+def test_a_server_judges_the_words_of_a_page(tmp_path: Path, server: ModelServer) -> None:
+    with new_tree(tmp_path, _settings(server)) as tree:
+        assert tree.command("correct", stdin=MISREAD).stdout == CORRECTED
+        tree.start()
+        put(tree.inbox, "a.png", _scan(MISREAD.splitlines()))
+
+        sidecar = tree.published("a")
+
+        assert (sidecar["model"]["name"], sidecar["model"]["device"]) == ("chatty", "server")
+        assert sidecar["pages"][0]["correction"]["method"] == "judge"
+        assert sidecar["warnings"] == []
+        edits = [e for line in sidecar["pages"][0]["lines"] for e in line["edits"]]
+        assert {e["after"] for e in edits} == {
+            "should",
+            "the",
+            "water",
+        }  # rejected: the engine is sure
+        assert all(e["margin"] >= 2 for e in edits)
+
+
+def test_beside_a_server_that_cant_judge_the_built_in_corrector_works_alone(tmp_path: Path) -> None:
+    with new_tree(tmp_path / "local", "llm: {model: builtin}") as tree:
+        by_itself = tree.command("correct", stdin=MISREAD).stdout
+    with model_server() as server, new_tree(tmp_path / "home", _settings(server)) as tree:
+        corrected = tree.command("correct", stdin=MISREAD).stdout
+        assert corrected == by_itself
+        assert corrected.splitlines()[1] == "with water soon"
+        tree.start()
+        put(tree.inbox, "a.png", _scan(MISREAD.splitlines()))
+
+        sidecar = tree.published("a")
+
+        assert sidecar["correction"]["status"] == "done"
+        assert sidecar["model"]["name"].endswith(".gguf")
+        assert "chatty can't judge" in sidecar["model"]["unused_server"]
+        assert "the server is not used" in sidecar["warnings"][0]
+        assert "the built-in corrector works alone" in tree.log_text()
+        report = tree.command("doctor", check=False).stdout
+        assert "the built-in corrector works alone" in report
+        assert "chatty can't judge" in report
 
 
 @pytest.mark.parametrize("on_unavailable", ["publish", "wait"])
 def test_a_refused_page_is_published_uncorrected_and_the_next_one_goes_on(
-    tmp_path: Path, server: ChatServer, on_unavailable: str
+    tmp_path: Path, server: ModelServer, on_unavailable: str
 ) -> None:
-    server.chat = _refuse_invoices
+    server.odd = _refuse_invoices
     with new_tree(tmp_path, _settings(server, f"on_unavailable: {on_unavailable}")) as tree:
         tree.start()
         put(tree.inbox, "a.png", _scan(WORDS[0]))
@@ -51,7 +97,7 @@ def test_a_refused_page_is_published_uncorrected_and_the_next_one_goes_on(
         assert "raise the server's context" in tree.log_text()
 
 
-def test_pages_wait_for_a_server_that_is_loading(tmp_path: Path, server: ChatServer) -> None:
+def test_pages_wait_for_a_server_that_is_loading(tmp_path: Path, server: ModelServer) -> None:
     server.loading_until = time.monotonic() + 600
     with new_tree(tmp_path, _settings(server)) as tree:
         tree.start()
@@ -64,19 +110,19 @@ def test_pages_wait_for_a_server_that_is_loading(tmp_path: Path, server: ChatSer
         assert tree.published("b")["correction"]["status"] == "done"
 
 
-def _null(server: ChatServer) -> None:
+def _null(server: ModelServer) -> None:
     server.models = Answer(body={"object": "list", "data": None})
 
 
-def _wrong_key(server: ChatServer) -> None:
+def _wrong_key(server: ModelServer) -> None:
     server.models = refused(401, "Invalid API key")
 
 
-def _never_loaded(server: ChatServer) -> None:
+def _never_loaded(server: ModelServer) -> None:
     server.loading_until = time.monotonic() + 600
 
 
-def _wrong_path(server: ChatServer) -> None:
+def _wrong_path(server: ModelServer) -> None:
     server.base = ""
 
 
@@ -90,7 +136,7 @@ def _wrong_path(server: ChatServer) -> None:
     ],
 )
 def test_a_server_that_cant_be_used_is_named_on_the_terminal_and_in_the_log(
-    tmp_path: Path, server: ChatServer, spoil: Any, words: tuple[str, ...]
+    tmp_path: Path, server: ModelServer, spoil: Any, words: tuple[str, ...]
 ) -> None:
     spoil(server)
     with new_tree(tmp_path, _settings(server, "load_timeout: 1s")) as tree:
@@ -113,30 +159,28 @@ def _correct(tree: Tree) -> Any:
     ("answer", "more", "words", "code"),
     [
         (refused(422, "bad field"), "", ("422: bad field", "llm.model"), 6),
-        (said("", reasoning_content="hm"), "", ("thinks instead of answering", "llm.model"), 6),
-        (said(""), "", ("the answer is empty", "llm.model"), 6),
-        (Answer(delay=60.0), "page_timeout: 1s", ("llm.page_timeout (1 s)",), 6),
-        (said("wrong " * 50, "length"), "", ("was cut", "llm.model"), 0),
+        (Answer(200, {"choices": []}), "", ("0 choices", "the server's log"), 6),
+        (Answer(delay=60.0), "page_timeout: 1s", ("llm.page_timeout (1 s)",), 0),
     ],
 )
 def test_correct_names_what_is_wrong_with_the_answers(
     tmp_path: Path,
-    server: ChatServer,
+    server: ModelServer,
     answer: Answer,
     more: str,
     words: tuple[str, ...],
     code: int,
 ) -> None:
-    server.chat = lambda _: answer
+    server.odd = lambda _, request: answer if "T0tal" in str(request) else None
     with new_tree(tmp_path, _settings(server, more)) as tree:
         done = _correct(tree)
 
     assert done.returncode == code
     assert [word for word in words if word not in done.stderr] == []
-    assert "T0tal due now" in done.stdout
+    assert "T0tal due now" in done.stdout or code == 0
 
 
-def test_a_skipped_model_is_named_in_the_log(tmp_path: Path, server: ChatServer) -> None:
+def test_a_skipped_model_is_named_in_the_log(tmp_path: Path, server: ModelServer) -> None:
     server.models = Answer(body={"data": [{"id": "nomic-embed-text"}, {"id": "chatty"}]})
     with new_tree(tmp_path, _settings(server)) as tree:
         tree.start()
@@ -146,7 +190,7 @@ def test_a_skipped_model_is_named_in_the_log(tmp_path: Path, server: ChatServer)
         assert "nomic-embed-text: no model that generates text; using chatty" in tree.log_text()
 
 
-def test_a_proxy_of_the_environment_is_not_asked(tmp_path: Path, server: ChatServer) -> None:
+def test_a_proxy_of_the_environment_is_not_asked(tmp_path: Path, server: ModelServer) -> None:
     with new_tree(tmp_path, _settings(server)) as tree:
         done = tree.command(
             "correct", stdin="the 1edger\n", http_proxy="http://127.0.0.1:9", NO_PROXY=""
@@ -157,10 +201,11 @@ def test_a_proxy_of_the_environment_is_not_asked(tmp_path: Path, server: ChatSer
 
 
 def test_doctor_names_the_servers_model_or_what_is_wrong(
-    tmp_path: Path, server: ChatServer
+    tmp_path: Path, server: ModelServer
 ) -> None:
     with new_tree(tmp_path, _settings(server)) as tree:
-        assert f"{server.address}/v1 has chatty" in tree.command("doctor", check=False).stdout
+        report = tree.command("doctor", check=False)
+        assert f"{server.address}/v1 has chatty, which judges" in report.stdout
         _null(server)
 
         report = tree.command("doctor", check=False)
