@@ -191,9 +191,11 @@ class _PageJudgement:
 
         found = [q for n in part if n in wanted for q in self._questions(n, wishes.get(n, ()))]
         known = [q.word for q in found if q.word.kind is DoubtKind.KNOWN]
-        surprises = dict(
-            zip(known, self._scorer.open(_utf8(text), [span(w) for w in known]), strict=True)
-        )
+        told = self._scorer.open(_utf8(text), [span(w) for w in known])
+        surprises = {word: s for word, s in zip(known, told, strict=True) if s is not None}
+        if untold := len(known) - len(surprises):
+            found = [q for q in found if q.word not in known or q.word in surprises]
+            self._bound, self._unscored = Bound.SECONDS, self._unscored + untold
         narrowed = [self._narrowed(q, surprises.get(q.word)) for q in found]
         questions = sorted((q for q in narrowed if q.replacements), key=lambda q: q.priority)
         passages = [self._passage(q, span) for q in questions]
