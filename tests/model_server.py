@@ -1,6 +1,7 @@
 """Imitate model servers on loopback: vLLM's and llama-server's protocols, and what servers answer when something is wrong."""
 
 import contextlib
+import dataclasses
 import json
 import re
 import ssl
@@ -105,6 +106,11 @@ class ModelServer:
         self.address = ""
         self.closing = threading.Event()
         self.takes_lists = self.takes_grammar = True
+        self.clears_slots = (
+            False  # that are idle when another one works, as llama-server does by default
+        )
+        self._held: dict[int, list[int]] = {}  # the tokens in the cache of each slot
+        self.delay = 0.0  # seconds before each right answer of the model
         self.begin = ""  # a token that the server puts before each text, as vLLM spells it
         self._vocabulary = _Vocabulary()
         self._lock = threading.Lock()
@@ -119,7 +125,8 @@ class ModelServer:
                 return self.models
             request = json.loads(body or b"{}")
             self.requests.append(request)
-            return self.odd(path, request) or self._right(path, request)
+            right = dataclasses.replace(self._right(path, request), delay=self.delay)
+            return self.odd(path, request) or right
 
     def _right(self, path: str, request: dict[str, Any]) -> Answer:
         if path == f"{self.base}/completions":
@@ -191,7 +198,20 @@ class ModelServer:
             log = log_of(self._vocabulary.text(prompt), token)
             entries.append({"id": number, "token": token, "logprob": log, "top_logprobs": []})
             prompt.append(number)
-        return Answer(body={"content": "", "completion_probabilities": entries})
+        timings = {"prompt_n": self._read(request)}
+        body = {"content": "", "completion_probabilities": entries, "timings": timings}
+        return Answer(body=body)
+
+    def _read(self, request: dict[str, Any]) -> int:
+        """Return how many tokens of the prompt the slot does not hold; it holds them afterwards."""
+        slot, prompt = request.get("id_slot", 0), request["prompt"]
+        held = self._held.get(slot, [])
+        same = [a == b for a, b in zip(held, prompt, strict=False)]
+        kept = next((n for n, equal in enumerate(same) if not equal), len(same))
+        if self.clears_slots:
+            self._held.clear()
+        self._held[slot] = prompt
+        return max(1, len(prompt) - kept)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -129,6 +129,7 @@ class EchoScorer:
     def __init__(self, client: ServerClient, way: EchoWay, clock: ServerClock) -> None:
         """Ask this server until the clock's end."""
         self._client, self._way, self._clock = client, way, clock
+        self._size = PROMPTS_PER_REQUEST if way.takes_lists else 1
         self._text = b""
         self._stretches: list[_Stretch] = []
         self._as_read: dict[int, TokenLogs] = {}  # by the number of the stretch
@@ -146,29 +147,35 @@ class EchoScorer:
         """Return no words: this server is not asked for them."""
         return [[] for _ in words]
 
-    def open(self, text: bytes, words: Sequence[tuple[int, int]] = ()) -> list[Nats]:
+    def open(self, text: bytes, words: Sequence[tuple[int, int]] = ()) -> list[Nats | None]:
         """Take the text, and return the surprise of each of its words, as ``Scorer.open``."""
         self._text, self._stretches = text, list(_stretches(text))
         self._as_read.clear()
-        self._read({self._stretch_of(start) for start, _ in words})
-        spaces = (start > 0 and text[start - 1] in b" " for start, _ in words)
-        return [
-            -self._log_as_read(start, start - space, end)
-            for (start, end), space in zip(words, spaces, strict=True)
-        ]
+        stretches = sorted({self._stretch_of(start) for start, _ in words})
+        least = self._clock.left / 2
+        for first in range(0, len(stretches), self._size):
+            if self._clock.left > least:
+                self._read(set(stretches[first : first + self._size]))
+        return [self._surprise(start, end) for start, end in words]
+
+    def _surprise(self, start: int, end: int) -> Nats | None:
+        """Return minus the log of the probability of a word with the space before it; None if that is not known."""
+        if self._stretch_of(start) not in self._as_read:
+            return None
+        space = start > 0 and self._text[start - 1] in b" "
+        return -self._log_as_read(start, start - space, end)
 
     def batches(
         self, passages: Sequence[Passage], choose: Choice | None = None
     ) -> Iterator[list[tuple[int, list[Likelihood]]]]:
         """Score the passages, as ``Scorer.batches``; all of them with the words behind them, which costs no request more."""
         del choose
-        size = PROMPTS_PER_REQUEST if self._way.takes_lists else 1
         waiting: list[int] = []
         prompts = 0
         for index, passage in enumerate(passages):
             waiting.append(index)
             prompts += len(passage.variants) - 1
-            if prompts >= size:
+            if prompts >= self._size:
                 yield self._scored(passages, waiting)
                 waiting, prompts = [], 0
         if waiting:
@@ -240,10 +247,9 @@ class EchoScorer:
 
     def _asked(self, prompts: Sequence[str]) -> list[TokenLogs]:
         """Return the logs of the prompts, asked for in as few requests as possible."""
-        size = PROMPTS_PER_REQUEST if self._way.takes_lists else 1
         found: list[TokenLogs] = []
-        for first in range(0, len(prompts), size):
-            some = prompts[first : first + size]
+        for first in range(0, len(prompts), self._size):
+            some = prompts[first : first + self._size]
             if self._clock.is_over:
                 raise TimeoutError
             answer = self._client.answer("POST", COMPLETIONS, self._way.body(some), self._clock)

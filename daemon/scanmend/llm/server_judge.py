@@ -66,6 +66,8 @@ class ServerJudge:
                 self._way = find_way(self._client, self._root, name, clock)
             except CantJudge as error:
                 reasons.append(f"{name} can't judge ({error})")
+                if error.whatever_the_model:  # Ollama, for one, would load each model in turn
+                    break
                 continue
             except TimeoutError:
                 raise ModelUnavailable(

@@ -1,16 +1,13 @@
 """Find out in which way a server can tell how likely texts are, by a text whose words any language model expects."""
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scanmend.correction.channel import Nats
 from scanmend.errors import ChildError
-from scanmend.llm.server_client import HTTP_OK, ServerClient
-from scanmend.llm.server_clock import ServerClock
-from scanmend.llm.server_echo import COMPLETIONS, EchoWay
-from scanmend.llm.server_errors import excerpt, is_html, status_error
-from scanmend.llm.server_forcing import (
+from scanmend.llm.llama_server import (
     COMPLETION,
     PROPS,
     ForcingWay,
@@ -19,6 +16,10 @@ from scanmend.llm.server_forcing import (
     forced_logs,
     forcing_body,
 )
+from scanmend.llm.server_client import HTTP_OK, ServerClient
+from scanmend.llm.server_clock import ServerClock
+from scanmend.llm.server_echo import COMPLETIONS, EchoWay
+from scanmend.llm.server_errors import excerpt, is_html, status_error
 
 _REPEATED = "one two three four five six seven eight nine ten\n"
 # The mean of the logs of the words of _REPEATED when it is repeated. Language models find it near 0. A server that reports
@@ -28,6 +29,7 @@ MAX_UNEXPECTED_LOG: Nats = -1.0  # of a number at a wrong place; 0: the server c
 # Tokens that begin texts. llama-cpp-python's server pairs tokens with the wrong logs, unless the prompt begins with one.
 _MARKERS = ("<|endoftext|>", "<|im_start|>", "<s>")
 _REFUSALS = (400, 404, 405, 410, 415, 422, 500, 501)  # statuses of a server that can't do it
+NOT_FOUND = 404
 _BUSY = (429, 502, 504)
 DEFAULT_CELLS = 2048  # of a server that does not tell
 MAX_SLOTS = 16
@@ -36,7 +38,15 @@ Way = EchoWay | ForcingWay
 
 
 class CantJudge(Exception):
-    """The server can't tell how likely texts are; the message says why, for people."""
+    """The server can't tell how likely texts are; the message says why, for people.
+
+    ``whatever_the_model``: its model answered, and it is the server that lacks both ways.
+    """
+
+    def __init__(self, reason: str, *, whatever_the_model: bool = False) -> None:
+        """Say why."""
+        super().__init__(reason)
+        self.whatever_the_model = whatever_the_model
 
 
 def find_way(client: ServerClient, root: ServerClient, model: str, clock: ServerClock) -> Way:
@@ -47,11 +57,12 @@ def find_way(client: ServerClient, root: ServerClient, model: str, clock: Server
     try:
         return _echo_way(client, model, clock)
     except CantJudge as error:
-        echo = str(error)
+        echo = error
     try:
         return _forcing_way(root, model, clock)
     except CantJudge as error:
-        raise CantJudge(f"{echo}; {error}") from None
+        both = echo.whatever_the_model and error.whatever_the_model
+        raise CantJudge(f"{echo}; {error}", whatever_the_model=both) from None
 
 
 def _post(client: ServerClient, path: str, body: Any, clock: ServerClock) -> dict[str, Any]:
@@ -60,7 +71,7 @@ def _post(client: ServerClient, path: str, body: Any, clock: ServerClock) -> dic
     status, content = client.settled(method, path, body, clock, busy=_BUSY)
     if status in _REFUSALS:
         said = "" if is_html(content) else f": {excerpt(content)}"
-        raise CantJudge(f"/{path}: {status}{said}")
+        raise CantJudge(f"/{path}: {status}{said}", whatever_the_model=status == NOT_FOUND)
     if status != HTTP_OK:
         raise status_error(client.setting, path, status, content, client.proxy)
     try:
@@ -79,14 +90,15 @@ def _echo_way(client: ServerClient, model: str, clock: ServerClock) -> EchoWay:
     """Return how the server takes prompts whose logprobs it returns; raise as ``find_way``."""
     plain = (EchoWay(model), EchoWay(model, takes_lists=False))
     marked = (EchoWay(model, marker, takes_lists=False) for marker in _MARKERS)
-    reason = ""
+    reason, answered = "", False
     for way in (*plain, *marked):
         prompts = [_REPEATED * 2] * (2 if way.takes_lists else 1)
         try:
             answer = _post(client, COMPLETIONS, way.body(prompts), clock)
             logs = way.logs(answer, prompts)
         except (CantJudge, ValueError) as error:
-            reason = f"/{COMPLETIONS}: {error}" if isinstance(error, ValueError) else str(error)
+            answered = isinstance(error, ValueError)
+            reason = f"/{COMPLETIONS}: {error}" if answered else str(error)
             if way.takes_lists:
                 continue
             break
@@ -99,7 +111,7 @@ def _echo_way(client: ServerClient, model: str, clock: ServerClock) -> EchoWay:
         if _is_expected(list(numbers)):
             return way
         reason = f"/{COMPLETIONS}: its logprobs are not those of the prompt's tokens"
-    raise CantJudge(reason)
+    raise CantJudge(reason, whatever_the_model=answered)
 
 
 def _is_expected(logs: Sequence[Nats]) -> bool:
@@ -130,8 +142,28 @@ def _forcing_way(root: ServerClient, model: str, clock: ServerClock) -> ForcingW
         except (CantJudge, ChildError, KeyError, ValueError, TypeError) as error:
             reason = reason or f"/{COMPLETION}: {error}"
         else:
-            return way
+            return way if _keeps_slots(root, way, clock) else dataclasses.replace(way, slots=1)
     raise CantJudge(reason)
+
+
+def _keeps_slots(root: ServerClient, way: ForcingWay, clock: ServerClock) -> bool:
+    """Return whether a slot keeps its cache while another one works.
+
+    By default llama-server clears idle slots. Then one slot alone is faster than several that read the page again and
+    again.
+    """
+    if way.slots == 1:
+        return True
+    (tokens,) = LlamaServer(root, way, clock).tokenize([_REPEATED.encode()])
+    prompt = [*way.begin, *(token.id for token in tokens)]
+    read = 0
+    for slot in (0, 1, 0):
+        answer = _post(root, COMPLETION, forcing_body(way.model, prompt, tokens[:1], slot), clock)
+        try:
+            read = int(answer["timings"]["prompt_n"])
+        except (KeyError, TypeError, ValueError):
+            return False
+    return read < len(tokens)
 
 
 def _check_forcing(root: ServerClient, way: ForcingWay, clock: ServerClock) -> None:

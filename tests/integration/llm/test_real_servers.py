@@ -24,11 +24,12 @@ from scanmend.correction.lexicon import shipped
 from scanmend.llm.judge.page_judgement import PageToJudge
 from scanmend.llm.judge.scorer import Passage, Scorer
 from scanmend.llm.judge.text_scorer import TextScorer
+from scanmend.llm.llama_server import ForcingWay
 from scanmend.llm.loader import LoadedModel, load, load_corrector
 from scanmend.llm.server_client import ServerClient
 from scanmend.llm.server_clock import ServerClock
 from scanmend.llm.server_echo import EchoScorer, EchoWay
-from scanmend.llm.server_forcing import ForcingScorer, ForcingWay
+from scanmend.llm.server_forcing import ForcingScorer
 from scanmend.llm.server_judge import ServerJudge
 from scanmend.llm.server_probe import find_way
 from scanmend.page import Box, Line
@@ -101,7 +102,7 @@ def _scores(scorer: Scorer) -> list[float]:
     found = dict(entry for batch in scorer.batches(passages) for entry in batch)
     likelihoods = [one for n in range(len(passages)) for one in found[n]]
     return [
-        *surprises,
+        *(s for s in surprises if s is not None),
         *(one.alone for one in likelihoods),
         *(one.with_following for one in likelihoods),
     ]

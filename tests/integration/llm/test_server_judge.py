@@ -17,6 +17,7 @@ from model_server import (
     FORCING,
     HTML,
     LOADING,
+    SLOTS,
     Answer,
     ModelServer,
     model_server,
@@ -347,6 +348,21 @@ def test_a_server_judges_by_itself(way: str, kind: Callable[[ModelServer], None]
     assert all(d.judged for line in proposal.lines if line for d in line.divergences or ())
 
 
+@pytest.mark.parametrize(("clears", "slots"), [(True, {0}), (False, set(range(SLOTS)))])
+def test_a_server_that_clears_idle_slots_is_asked_for_one_thing_at_a_time(
+    clears: bool, slots: set[int]
+) -> None:
+    with model_server(FORCING) as server:
+        server.clears_slots = clears
+        judge = ServerJudge(ConnectRequest(f"{server.address}/v1"))
+        del server.requests[:]
+
+        assert _texts(_page(judge)) == RIGHT
+        judge.close()
+
+    assert {r["id_slot"] for r in server.requests if "id_slot" in r} == slots
+
+
 def _shifted(server: ModelServer) -> None:
     """Pair each token with the log of the next, as llama-cpp-python's server does for models without a first token."""
     right = server.answer
@@ -519,6 +535,37 @@ def test_a_page_that_takes_too_long_names_the_key_and_keeps_what_came(way: str) 
 
 def _asked(server: ModelServer, request: dict[str, Any]) -> str:
     return str(request.get("prompt") or request.get("content"))
+
+
+@pytest.mark.parametrize("way", [ECHO, FORCING])
+def test_known_words_leave_half_of_the_time_to_the_doubtful_ones(way: str) -> None:
+    """Let the server be so slow that it can't tell of each known word whether it expects it."""
+    with model_server(way) as server:
+        server.takes_lists = False
+        judge = ServerJudge(ConnectRequest(f"{server.address}/v1"))
+        _page(judge)  # loads the lexicon's search, too
+        server.delay = 0.8
+        lines = ["The first 1ine", *(f"patient {n}: take the tablet now" for n in range(60))]
+
+        proposal = judge.propose_page(None, PageToJudge(lines, range(len(lines))), 12.0)
+        server.closing.set()
+        judge.close()
+
+    assert proposal.lines[0] is not None
+    assert proposal.lines[0].text == "The first line"
+    assert proposal.bound == Bound.SECONDS
+    assert "were not judged within llm.page_timeout" in proposal.note
+
+
+def test_a_chat_server_with_many_models_is_asked_about_one(messages: list[str]) -> None:
+    """Ollama would load each of them."""
+    with model_server() as server:
+        server.models = Answer(body={"data": [{"id": f"model-{n}"} for n in range(5)]})
+        judge = ServerJudge(ConnectRequest(f"{server.address}/v1"), messages.append)
+        judge.close()
+
+    assert {request.get("model") for request in server.requests} == {"model-0"}
+    assert "model-0 can't judge" in judge.why_not
 
 
 def test_an_answer_that_breaks_off_is_asked_for_again(

@@ -23,8 +23,8 @@ needs_setpriv = pytest.mark.skipif(
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> Iterator[Tree]:
-    with new_tree(tmp_path / "tree") as made:
+def tree(tmp_path: Path, null_engine: str) -> Iterator[Tree]:
+    with new_tree(tmp_path / "tree", null_engine) as made:
         yield made
 
 

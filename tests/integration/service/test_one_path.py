@@ -28,8 +28,8 @@ pytestmark = [
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> Iterator[Tree]:
-    with new_tree(tmp_path / "home", "llm: {enabled: false}") as made:
+def tree(tmp_path: Path, null_engine: str) -> Iterator[Tree]:
+    with new_tree(tmp_path / "home", f"llm: {{enabled: false}}\n{null_engine}") as made:
         yield made
 
 

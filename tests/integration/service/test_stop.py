@@ -12,7 +12,6 @@ import pytest
 
 from running import BRISK, Tree, new_tree
 from samples import encoded, numbered, put
-from scanmend.errors import NULL_ALLOWED
 
 POINTS = [
     "after:claim",
@@ -48,11 +47,10 @@ def _whole(tree: Tree, stem: str, pages: int) -> None:
 @pytest.mark.unmeasured
 @pytest.mark.parametrize("point", POINTS)
 def test_a_document_survives_a_kill_at_each_step(
-    tmp_path: Path, point: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, point: str, null_engine: str
 ) -> None:
     """Kill the daemon between the steps. Which engine reads the pages makes no difference to them."""
-    monkeypatch.setenv(NULL_ALLOWED, "1")
-    with new_tree(tmp_path, 'ocr: {engine: "null", workers: 1, rotate: false}') as tree:
+    with new_tree(tmp_path, null_engine) as tree:
         put(tree.inbox, "book.pdf", encoded("pdf", numbered(2)))
         tree.die_at(point)
 

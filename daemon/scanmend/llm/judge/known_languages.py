@@ -42,6 +42,8 @@ class KnownLanguages:
             encoded = text.encode()
             (surprise,) = scorer.open(encoded, [(len(text[:words].encode()), len(encoded))])
             scorer.close()
+            if surprise is None:
+                raise TimeoutError
             each = surprise / len(text[words:])
             self._known[language] = each <= MAX_SURPRISE_OF_KNOWN_LANGUAGE
         return self._known[language]

@@ -179,8 +179,13 @@ class _PageJudgement:
         found = [
             q for n in part if n in self._wanted for q in self._questions(n, wishes.get(n, ()))
         ]
-        surprises = self._scorer.open(_utf8(text), [span(q.word) for q in found])
-        narrowed = [self._narrowed(q, s) for q, s in zip(found, surprises, strict=True)]
+        told = self._scorer.open(_utf8(text), [span(q.word) for q in found])
+        surprises = {q.word: s for q, s in zip(found, told, strict=True) if s is not None}
+        untold = [q for q in found if q.word.kind is DoubtKind.KNOWN and q.word not in surprises]
+        if untold:
+            found = [q for q in found if q not in untold]
+            self._bound, self._unscored = Bound.SECONDS, self._unscored + len(untold)
+        narrowed = [self._narrowed(q, surprises.get(q.word, 0.0)) for q in found]
         questions = sorted((q for q in narrowed if q.replacements), key=lambda q: q.priority)
         passages = [self._passage(q, span) for q in questions]
         scored = []
@@ -189,8 +194,7 @@ class _PageJudgement:
             yield batch
         asked = {q.word for q in questions}
         unasked = [q.word for q in narrowed if q.word not in asked and _is_unknown(q.word)]
-        surprise_of = {q.word: s for q, s in zip(found, surprises, strict=True)}
-        yield self._with_own_words(scored, unasked, surprise_of, span)
+        yield self._with_own_words(scored, unasked, surprises, span)
 
     @staticmethod
     def _passage(question: _Question, span: Callable[[DoubtfulWord], tuple[int, int]]) -> Passage:
@@ -250,7 +254,7 @@ class _PageJudgement:
         self, word: DoubtfulWord, surprises: Mapping[DoubtfulWord, Nats]
     ) -> bool:
         """Return whether the model's own words are worth their time: names are mostly right as read."""
-        surprise = surprises[word] / len(word.read)
+        surprise = surprises.get(word, 0.0) / len(word.read)
         is_likely_wrong = word.read[0].islower() and surprise >= MIN_SURPRISE_FOR_OWN_WORDS
         return is_likely_wrong and engine_doubts(word, self._doubts(word))
 
