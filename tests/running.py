@@ -23,8 +23,10 @@ ROOT = Path(__file__).resolve().parent.parent
 BRISK = (str(ROOT / "tests" / "children" / "brisk.py"),)
 SCHEMA = json.loads((ROOT / "daemon" / "scanmend" / "formats" / "sidecar.schema.json").read_text())
 
-# No language model, whatever is installed, until a test puts a .gguf file into state/models
-NO_MODEL = "repo_id: Linden/Tiny-GGUF, auto_download: false"
+NO_MODEL = (
+    "model: none.gguf"  # whatever is installed: nothing corrects, so that the tests are quick
+)
+MODEL_IN_FOLDER = "repo_id: Linden/Tiny-GGUF, auto_download: false"  # the .gguf in state/models
 CONFIG = f"""\
 base: .
 folders: {{inbox: inbox, outbox: outbox, archive: archive, failed: failed, state: state}}

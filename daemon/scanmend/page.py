@@ -310,7 +310,7 @@ class Hyphenated:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """The record of a page's correction. ``reason``: why it is OFF, NOTHING, UNAVAILABLE or FAILED, or DONE for some lines only."""
+    """The record of a page's correction. ``reason``: why it is OFF, NOTHING, UNAVAILABLE or FAILED; or DONE in part, or by the stand-in."""
 
     status: CorrectionStatus
     reason: str = ""

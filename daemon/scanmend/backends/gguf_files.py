@@ -96,18 +96,12 @@ def chosen(settings: LlmSettings, directory: str) -> str | None:
 def _chosen_elsewhere(settings: LlmSettings) -> str | None:
     """Return the path of the model to load if the models' folder holds none; None if one must be downloaded.
 
-    With ``llm.model: auto`` it is the model of an installed package, but not if ``repo_id`` names another one. If there is
-    none and nothing may be downloaded, the built-in model works alone, unless the configuration says to wait.
+    With ``llm.model: auto`` it is the model of an installed package, but not if ``repo_id`` names another one.
     """
     if settings.effective_model is None:
         return _builtin()
-    if settings.repo_id:
-        return None
-    package = packaged()
-    if package:
-        return package.path
-    waits = settings.auto_download or settings.on_unavailable == "wait"
-    return None if waits else _builtin()
+    package = None if settings.repo_id else packaged()
+    return package.path if package else None
 
 
 def _builtin() -> str | None:

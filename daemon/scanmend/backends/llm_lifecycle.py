@@ -34,15 +34,18 @@ class LanguageModel:
         on_state: Callable[[str, str], None],
         scratch: str = "",
         on_progress: Callable[[str], None] | None = None,
+        *,
+        in_metrics: bool = True,
     ) -> None:
         """Prepare the model; the first ``propose`` loads it.
 
         ``directory`` holds the models, ``scratch`` the folders of the processes. ``on_state`` is called with each state
-        and its reason, ``on_progress`` with a download's progress as text; two threads may call them.
+        and its reason, ``on_progress`` with a download's progress as text; two threads may call them. ``in_metrics``: as in ``StateMachine``.
         """
         self._settings = settings
         downloading = functools.partial(on_state, ModelState.DOWNLOADING)
-        self._states = StateMachine(on_state, on_progress or downloading)
+        progress = on_progress or downloading
+        self._states = StateMachine(on_state, progress, in_metrics=in_metrics)
         self._failures = ModelFailures()
         self._process = ModelProcess(settings, scratch, self._states.explain)
         self._supply = ModelSupply(settings, directory, scratch, self._states, self._failures)
@@ -52,6 +55,11 @@ class LanguageModel:
     def loaded(self) -> bool:
         """Return whether the model has a process."""
         return self._process.exists
+
+    @property
+    def has_file(self) -> bool:
+        """Return whether there is a file to load, or a server."""
+        return bool(self._supply.find())
 
     @property
     def pid(self) -> int | None:

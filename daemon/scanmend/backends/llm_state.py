@@ -46,9 +46,13 @@ class StateMachine:
     """The model's state, which its owner's thread and a download's thread move."""
 
     def __init__(
-        self, on_state: Callable[[str, str], None], on_progress: Callable[[str], None]
+        self,
+        on_state: Callable[[str, str], None],
+        on_progress: Callable[[str], None],
+        *,
+        in_metrics: bool = True,
     ) -> None:
-        """Start as ABSENT.
+        """Start as ABSENT. ``in_metrics``: the metrics show this model's state.
 
         ``on_state`` is called with each state and its reason, also when only the reason changes; ``on_progress`` with a
         download's progress as text. Two threads may call them.
@@ -57,6 +61,7 @@ class StateMachine:
         self._state = ModelState.ABSENT
         self._on_state = on_state
         self._on_progress = on_progress
+        self._in_metrics = in_metrics
 
     @property
     def state(self) -> ModelState:
@@ -69,9 +74,10 @@ class StateMachine:
             if new not in MODEL_MOVES[self._state]:
                 raise IllegalModelMove(f"the model: {self._state} -> {new} is no move")
             self._state = new
-        for state in ModelState:
-            metrics.MODEL_STATE.labels(state.value).set(state == new)
-        metrics.MODEL_MOVES_TOTAL.labels(new.value).inc()
+        if self._in_metrics:
+            for state in ModelState:
+                metrics.MODEL_STATE.labels(state.value).set(state == new)
+            metrics.MODEL_MOVES_TOTAL.labels(new.value).inc()
         self.explain(reason)
 
     def explain(self, reason: str) -> None:

@@ -8,7 +8,6 @@ from scanmend.backends.llm_failures import ModelFailures
 from scanmend.backends.llm_state import ModelState, StateMachine
 from scanmend.config.settings import AUTO, BUILTIN, LlmSettings
 from scanmend.errors import ModelUnavailable, ScanmendError
-from scanmend.telemetry import log
 from scanmend.workers.protocol import DownloadBegun, Downloaded, FetchRequest, Progress
 
 MB = 1e6
@@ -37,7 +36,6 @@ class ModelSupply:
         self._download: Download | None = None
         self._download_progress = ""  # for people
         self._reported = ""  # the last reported reason why there is no file
-        self._lone = False  # the built-in corrector works alone
         self._closing = False
 
     def find(self) -> str:
@@ -54,7 +52,6 @@ class ModelSupply:
         location = self.find()
         if not location:
             raise self._unavailable()
-        self._warn_of_lone_corrector(location)
         return location
 
     def kill(self) -> None:
@@ -96,14 +93,6 @@ class ModelSupply:
         path = os.path.join(self._directory, wanted)
         remedy = "put it there, or set llm.model: auto"
         return ModelUnavailable(f"llm.model: {path} is not there", remedy)
-
-    def _warn_of_lone_corrector(self, path: str) -> None:
-        """Log, once, that ``llm.model: auto`` found no language model, so that the built-in corrector works alone."""
-        lone = self._settings.effective_model == AUTO and path == builtin()
-        if lone and not self._lone:
-            found = f"no .gguf file in {self._directory} and no package with one"
-            log.get("model").warning("the built-in corrector works alone", reason=found)
-        self._lone = lone
 
     def _report(self, absence: str) -> None:
         """Report that there is no model, once for each reason."""

@@ -187,8 +187,6 @@ def _choice(settings: Settings, used: str | None) -> Finding:
     llm, directory = settings.llm, settings.models.directory
     what = describe_choice(settings)
     remedy = f"put a .gguf file into {directory}, or set llm.auto_download: true"
-    if used == builtin() and llm.effective_model == AUTO:
-        return Finding("model", Verdict.NOTE, what, remedy)
     if used is not None:
         return Finding("model", Verdict.OK, what)
     if llm.effective_model in (BUILTIN, None):

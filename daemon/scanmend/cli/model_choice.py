@@ -17,16 +17,8 @@ def describe_choice(settings: Settings) -> str:
     path = chosen(llm, directory)
     if path is None:
         return _absence(settings)
-    if path == builtin():
-        lonely = llm.effective_model == AUTO
-        return f"the built-in corrector alone: {no_model(directory)}" if lonely else path
     package = package_of(path)
     return f"{path} of the package {package.package}" if package else path
-
-
-def no_model(directory: str) -> str:
-    """Return that ``llm.model: auto`` finds nothing."""
-    return f"no .gguf file in {directory}, no installed package with one, and llm.auto_download is false"
 
 
 def _absence(settings: Settings) -> str:
@@ -36,7 +28,11 @@ def _absence(settings: Settings) -> str:
         return f"none: {builtin()} is missing"
     if llm.effective_model != AUTO:
         return f"none: {os.path.join(directory, llm.effective_model)} is not there"
+    waits = llm.on_unavailable == "wait"
     if llm.auto_download:
+        meanwhile = "pages wait" if waits else "the built-in corrector works alone"
         source = f"{llm.repository} ({llm.quantization})"
-        return f"none yet: the first page that needs it downloads {source} into {directory}"
-    return f"none: no .gguf file in {directory}, and llm.auto_download is false"
+        return f"none yet: the first page that needs it downloads {source}; until then {meanwhile}"
+    alone = "none, and pages wait" if waits else "the built-in corrector alone"
+    package = "" if llm.repo_id else ", no installed package with one"
+    return f"{alone}: no .gguf file in {directory}{package}, and llm.auto_download is false"

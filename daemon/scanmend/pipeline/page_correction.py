@@ -3,7 +3,7 @@
 import time
 
 from scanmend.backends.gguf_files import builtin, chosen
-from scanmend.backends.llm_lifecycle import LanguageModel, ModelState
+from scanmend.backends.llm_lifecycle import ModelState
 from scanmend.config.profiles import Profile
 from scanmend.config.settings import LlmSettings, ModelsSettings, Settings
 from scanmend.correction.gate import needs_correction
@@ -18,9 +18,9 @@ from scanmend.document import WAITS, Document, FactKey
 from scanmend.errors import ChildError, MachineError, ModelUnavailable
 from scanmend.page import Correction, CorrectionStatus, PageResult, PageText
 from scanmend.pipeline.context import Context
+from scanmend.pipeline.correcting_model import CorrectingModel
 from scanmend.store.journal import Journal
 from scanmend.telemetry import log
-from scanmend.workers.sandbox import home
 
 WHY_UNREADABLE = "the page is in a script that the engine does not read"
 PROGRESS_LOG_SECONDS = 30.0  # between two log lines about a download's progress
@@ -119,7 +119,7 @@ class PageCorrector:
         )
         self._note_gpu(proposal.model.why_gpu_unused)
         self._note_server(proposal.model.unused_server)
-        if proposal.note:
+        if proposal.note and not self._model.alone:
             where = {"document": document.name, "page": text.index + 1}
             self._log.warning("correction incomplete", **where, reason=proposal.note)
         result = gated_result(text, proposal.lines, rules, correction)
@@ -139,12 +139,8 @@ class PageCorrector:
             seconds=round(result.correction.seconds, 2),
         )
 
-    def _new_model(self, settings: Settings) -> LanguageModel:
-        scratch = home(settings.folders.state)
-        folder = settings.models.directory
-        return LanguageModel(
-            settings.llm, folder, self._record_move, scratch, self._record_progress
-        )
+    def _new_model(self, settings: Settings) -> CorrectingModel:
+        return CorrectingModel(settings, self._record_move, self._record_progress)
 
     def _record_move(self, state: str, reason: str) -> None:
         """Log and record a move of the model to another state."""

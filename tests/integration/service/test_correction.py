@@ -16,13 +16,13 @@ import pytest
 import tinygguf
 from hub import Hub, serving
 from language_models import smollm2
-from running import NO_MODEL, eventually, new_tree
+from running import MODEL_IN_FOLDER, eventually, new_tree
 from samples import encoded, page, put
 from scanmend.backends import gpu
 
 TUTORIAL = ["Invoic # 12345", "Total: $1O0.00", "Date: 2023-07-15"]
 ANSWERS = {"#": "Invoice # 12345", "$": "The total is $900.00", "-": "Date: 2023-07-51"}
-LLM = f"llm: {{{NO_MODEL}, context: 1024}}"
+LLM = f"llm: {{{MODEL_IN_FOLDER}, context: 1024}}"
 
 
 def test_good_edits_of_a_scanned_invoice_are_accepted_and_bad_ones_rejected(tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ import psutil
 
 import tinygguf
 from hub import Hub, serving
-from running import NO_MODEL, Tree, new_tree
+from running import MODEL_IN_FOLDER, Tree, new_tree
 from samples import encoded, numbered, put
 
-LLM = f"llm: {{{NO_MODEL}, context: 1024, idle_unload: %s, on_unavailable: %s}}"
+LLM = f"llm: {{{MODEL_IN_FOLDER}, context: 1024, idle_unload: %s, on_unavailable: %s}}"
 
 
 def _child_commands(tree: Tree) -> list[str]:
@@ -118,18 +118,24 @@ def test_documents_are_published_during_a_download_which_the_status_shows(tmp_pa
         assert "licence: apache-2.0" in tree.log_text()
 
 
-def test_the_sidecar_says_that_the_hub_is_out_of_reach(tmp_path: Path) -> None:
+def test_without_the_hub_the_built_in_corrector_works_alone_and_the_sidecar_says_why(
+    tmp_path: Path,
+) -> None:
     with new_tree(tmp_path, "llm: {repo_id: Linden/Tiny-GGUF, context: 1024}") as tree:
         tree.start(HF_ENDPOINT="http://127.0.0.1:9", HF_HOME=str(tmp_path / "hf"))
         put(tree.inbox, "a.png", encoded("png", numbered(1)))
-        assert "is being downloaded" in tree.published("a")["correction"]["reason"]
+        first = tree.published("a")
         tree.eventually(lambda: tree.status()["facts"]["model"]["value"] == "failed")
         put(tree.inbox, "b.png", encoded("png", numbered(1)))
 
-        reason = tree.published("b")["correction"]["reason"]
+        second = tree.published("b")["correction"]
 
-        assert "the Hub can't be reached" in reason
-        assert str(tree.state / "models") in reason
+        assert first["model"]["name"] == "corrector.gguf"
+        assert first["correction"]["status"] == second["status"] == "done"
+        assert "the built-in corrector alone: Linden/Tiny-GGUF" in first["correction"]["reason"]
+        assert "is being downloaded" in first["correction"]["reason"]
+        assert "the built-in corrector alone: the Hub can't be reached" in second["reason"]
+        assert str(tree.state / "models") in second["reason"]
 
 
 def test_the_sub_folder_selects_the_profile(tmp_path: Path) -> None:

