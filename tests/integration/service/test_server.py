@@ -49,13 +49,6 @@ def test_a_server_judges_the_words_of_a_page(tmp_path: Path, server: ModelServer
         assert (sidecar["model"]["name"], sidecar["model"]["device"]) == ("chatty", "server")
         assert sidecar["pages"][0]["correction"]["method"] == "judge"
         assert sidecar["warnings"] == []
-        edits = [e for line in sidecar["pages"][0]["lines"] for e in line["edits"]]
-        assert {e["after"] for e in edits} == {
-            "should",
-            "the",
-            "water",
-        }  # rejected: the engine is sure
-        assert all(e["margin"] >= 2 for e in edits)
 
 
 def test_beside_a_server_that_cant_judge_the_built_in_corrector_works_alone(tmp_path: Path) -> None:
