@@ -37,7 +37,7 @@ PUBLISH = "publish"
 ON_BAD_PAGE = one_of(FAIL, PUBLISH)
 
 # llm.effort: which words a language model judges
-FULL = "full"
+THOROUGH = "full"
 FAST = "fast"
 
 DEFAULT_REPOSITORY = "Qwen/Qwen2.5-3B-Instruct-GGUF"  # on the Hugging Face Hub
@@ -141,7 +141,7 @@ class LlmSettings:
     idle_unload: float = key("5m", DURATION)
     load_timeout: float = key("5m", duration(at_least=1))
     page_timeout: float = key("5m", duration(at_least=1))
-    effort: str = key(FULL, one_of(FULL, FAST))
+    effort: str = key(THOROUGH, one_of(THOROUGH, FAST))
     memory: float = key("32GiB", SIZE)
     on_unavailable: str = key("publish", one_of("publish", "wait"))
 
