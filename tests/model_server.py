@@ -110,6 +110,7 @@ class ModelServer:
             False  # that are idle when another one works, as llama-server does by default
         )
         self._held: dict[int, list[int]] = {}  # the tokens in the cache of each slot
+        self.log: object = None  # in place of each log, if it is not None
         self.delay = 0.0  # seconds before each right answer of the model
         self.begin = ""  # a token that the server puts before each text, as vLLM spells it
         self._vocabulary = _Vocabulary()
@@ -161,11 +162,24 @@ class ModelServer:
             tokens, logs = [self.begin, *tokens], [0.0, *logs]
         logprobs = {
             "tokens": [*tokens, " and"],
-            "token_logprobs": [None, *logs[1:], -0.5],
-            "top_logprobs": [None] * (len(tokens) + 1),
+            "token_logprobs": [None, *(self._told(log) for log in logs[1:]), -0.5],
+            "top_logprobs": [
+                None,
+                *({t: log, " and": -0.5} for t, log in zip(tokens[1:], logs[1:], strict=True)),
+                None,
+            ],
             "text_offset": [0] * (len(tokens) + 1),
         }
-        return {"index": index, "text": f"{text} and", "logprobs": logprobs}
+        # beside the logprobs, vLLM sends those of the prompt once more
+        again = [
+            {str(n): {"logprob": log, "rank": 1, "decoded_token": token}} if n else None
+            for n, (token, log) in enumerate(zip(tokens, logs, strict=True))
+        ]
+        text = f"{text} and"
+        return {"index": index, "text": text, "logprobs": logprobs, "prompt_logprobs": again}
+
+    def _told(self, log: float) -> object:
+        return log if self.log is None else self.log
 
     # llama-server -----------------------------------------------------------------------------------
 
@@ -196,7 +210,9 @@ class ModelServer:
             piece = self._piece(number)
             token = piece if isinstance(piece, str) else "\ufffd"
             log = log_of(self._vocabulary.text(prompt), token)
-            entries.append({"id": number, "token": token, "logprob": log, "top_logprobs": []})
+            entries.append(
+                {"id": number, "token": token, "logprob": self._told(log), "top_logprobs": []}
+            )
             prompt.append(number)
         timings = {"prompt_n": self._read(request)}
         body = {"content": "", "completion_probabilities": entries, "timings": timings}

@@ -7,13 +7,17 @@ from typing import Any
 
 from scanmend.correction.channel import Nats
 from scanmend.errors import ChildError
+from scanmend.llm.judge.scorer import clipped_log
 from scanmend.llm.server_client import ServerClient
 from scanmend.llm.server_clock import ServerClock
 
 COMPLETION, TOKENIZE, PROPS = "completion", "tokenize", "props"
 MAX_FORCED = 64  # tokens of one request
 BIAS = 1000.0  # on wanted tokens: else the server holds its whole vocabulary against the grammar for each token
-MIN_LOG: Nats = -90.0  # a server whose 32-bit probability is 0 reports the lowest float
+
+
+# what an answer of another form raises
+_ODD_ANSWER = (KeyError, TypeError, ValueError, OverflowError, StopIteration, AttributeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +32,9 @@ class ServerToken:
     def of(cls, entry: Mapping[str, Any]) -> "ServerToken":
         """Return the token of an entry of the server's answer."""
         piece = entry["piece"]
-        is_part = not isinstance(piece, str)
-        return cls(int(entry["id"]), bytes(piece) if is_part else piece.encode(), is_part)
+        if isinstance(piece, str):
+            return cls(int(entry["id"]), piece.encode(), is_part=False)
+        return cls(int(entry["id"]), bytes(list(piece)), is_part=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +140,7 @@ class LlamaServer:
         """Raise ChildError for an answer that is not what llama-server sends."""
         try:
             yield
-        except (KeyError, TypeError, ValueError, StopIteration, AttributeError) as error:
+        except _ODD_ANSWER as error:
             what = f"{self._client.base_url}: answered {path} with something else: {error!r}"
             raise ChildError(what, "see the server's log") from None
 
@@ -167,4 +172,4 @@ def forced_logs(answer: Mapping[str, Any], run: Sequence[ServerToken]) -> list[N
     entries = answer["completion_probabilities"]
     if [int(entry["id"]) for entry in entries] != [token.id for token in run]:
         raise ValueError("other tokens than those that the grammar allows")
-    return [max(MIN_LOG, float(entry["logprob"])) for entry in entries]
+    return [clipped_log(entry["logprob"]) for entry in entries]

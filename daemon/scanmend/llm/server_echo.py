@@ -5,19 +5,21 @@ page, but the line of a word, up to the word and the few words behind it, with t
 """
 
 import bisect
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from scanmend.correction.channel import Nats
 from scanmend.errors import ChildError
-from scanmend.llm.judge.scorer import Choice, Likelihood, Passage, following_end
+from scanmend.llm.judge.scorer import Choice, Likelihood, Passage, clipped_log, following_end
 from scanmend.llm.server_client import ServerClient
 from scanmend.llm.server_clock import ServerClock
 
 COMPLETIONS = "completions"
-PROMPTS_PER_REQUEST = 32  # an answer for so many stays far below MAX_RESPONSE_BYTES
+PROMPTS_PER_REQUEST = 32
+# vLLM's answer has some 300 bytes for each token. Even with a token for each character, the answer for so many stays below
+# MAX_RESPONSE_BYTES.
+MAX_CHARACTERS_PER_REQUEST = 3000
 LINES_BEFORE = 2  # of the page, that a prompt shows before the line of the word
 MAX_STRETCH_BYTES = 300  # a longer line is scored in pieces
 MAX_BYTES_BEFORE = 400  # of the lines before
@@ -77,9 +79,9 @@ class TokenLogs:
             raise ValueError("no logprobs of the prompt")
         spans = token_spans(text, [str(token) for token in tokens])
         known = [
-            ((start - skip, end - skip), float(log))
+            ((start - skip, end - skip), clipped_log(log))
             for (start, end), log in zip(spans, logs, strict=True)
-            if skip <= start < len(text) and isinstance(log, int | float) and not math.isnan(log)
+            if skip <= start < len(text)
         ]
         return cls([span for span, _ in known], [log for _, log in known])
 
@@ -248,8 +250,7 @@ class EchoScorer:
     def _asked(self, prompts: Sequence[str]) -> list[TokenLogs]:
         """Return the logs of the prompts, asked for in as few requests as possible."""
         found: list[TokenLogs] = []
-        for first in range(0, len(prompts), self._size):
-            some = prompts[first : first + self._size]
+        for some in _requests(prompts, self._size):
             if self._clock.is_over:
                 raise TimeoutError
             answer = self._client.answer("POST", COMPLETIONS, self._way.body(some), self._clock)
@@ -262,6 +263,19 @@ class EchoScorer:
             self.calls += 1
             self.tokens += sum(len(one.logs) for one in logs)
         return found
+
+
+def _requests(prompts: Sequence[str], size: int) -> Iterator[list[str]]:
+    """Yield the prompts of each request: at most ``size``, with MAX_CHARACTERS_PER_REQUEST, but one at least."""
+    some: list[str] = []
+    for prompt in prompts:
+        characters = sum(map(len, some)) + len(prompt)
+        if some and (len(some) == size or characters > MAX_CHARACTERS_PER_REQUEST):
+            yield some
+            some = []
+        some.append(prompt)
+    if some:
+        yield some
 
 
 def _stretches(text: bytes) -> Iterator[_Stretch]:

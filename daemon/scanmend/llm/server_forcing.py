@@ -11,8 +11,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from scanmend.correction.channel import Nats
-from scanmend.llm.judge.scorer import Choice, Likelihood, Passage, TokenizedText, following_end
-from scanmend.llm.llama_server import MAX_FORCED, MIN_LOG, ForcingWay, LlamaServer, ServerToken
+from scanmend.llm.judge.scorer import (
+    MIN_LOG,
+    Choice,
+    Likelihood,
+    Passage,
+    TokenizedText,
+    following_end,
+)
+from scanmend.llm.llama_server import MAX_FORCED, ForcingWay, LlamaServer, ServerToken
 from scanmend.llm.server_client import ServerClient
 from scanmend.llm.server_clock import ServerClock
 

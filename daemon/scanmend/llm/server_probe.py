@@ -139,7 +139,14 @@ def _forcing_way(root: ServerClient, model: str, clock: ServerClock) -> ForcingW
         way = ForcingWay(model, start, adds_space, slots, cells, takes_grammar)
         try:
             _check_forcing(root, way, clock)
-        except (CantJudge, ChildError, KeyError, ValueError, TypeError) as error:
+        except (
+            CantJudge,
+            ChildError,
+            KeyError,
+            ValueError,
+            TypeError,
+            OverflowError,
+        ) as error:
             reason = reason or f"/{COMPLETION}: {error}"
         else:
             return way if _keeps_slots(root, way, clock) else dataclasses.replace(way, slots=1)
@@ -161,7 +168,7 @@ def _keeps_slots(root: ServerClient, way: ForcingWay, clock: ServerClock) -> boo
         answer = _post(root, COMPLETION, forcing_body(way.model, prompt, tokens[:1], slot), clock)
         try:
             read = int(answer["timings"]["prompt_n"])
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             return False
     return read < len(tokens)
 
@@ -189,6 +196,6 @@ def _slots_and_cells(root: ServerClient, clock: ServerClock) -> tuple[int, int]:
         props: Mapping[str, Any] = _post(root, PROPS, None, clock)
         cells = int(props["default_generation_settings"]["n_ctx"])
         slots = int(props["total_slots"])
-    except (CantJudge, KeyError, TypeError, ValueError):
+    except (CantJudge, KeyError, TypeError, ValueError, OverflowError):
         return 1, DEFAULT_CELLS
     return max(1, min(slots, MAX_SLOTS)), max(1, cells)

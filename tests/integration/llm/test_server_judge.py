@@ -1,5 +1,6 @@
 """Test a server as the judge: real servers on loopback that speak vLLM's or llama-server's protocol, answer oddly, or not yet."""
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -586,6 +587,33 @@ def test_answers_that_always_break_off_are_the_failure_of_the_page(
 
     with pytest.raises(ChildError, match="the answer breaks off"):
         _page(judge)
+
+
+def test_long_lines_are_judged_in_answers_of_bearable_size(
+    server: ModelServer, connect: Callable[..., ServerJudge]
+) -> None:
+    lines = ["please take the tablets with the 1ine of water and a ledger " * 30] * 8
+
+    proposal = connect().propose_page(None, lines, range(len(lines)), 120)
+
+    assert {line.text for line in proposal.lines if line} == {lines[0].replace("1ine", "line")}
+    assert max(len("".join(r["prompt"])) for r in server.requests if "prompt" in r) < 5000
+
+
+ODD_LOGS = [float("inf"), float("-inf"), float("nan"), 3.0, 10**400, True, "x"]
+
+
+@pytest.mark.parametrize("log", ODD_LOGS, ids=[str(log)[:9] for log in ODD_LOGS])
+@pytest.mark.parametrize("way", [ECHO, FORCING])
+def test_odd_numbers_are_clipped_or_the_failure_of_the_page(way: str, log: object) -> None:
+    with model_server(way) as server:
+        judge = ServerJudge(ConnectRequest(f"{server.address}/v1"))
+        server.log = log
+
+        with contextlib.suppress(ChildError):
+            margins = [d.margin for p in _page(judge).lines if p for d in p.divergences or ()]
+            assert all(abs(margin) < 200 for margin in margins)
+        judge.close()
 
 
 def test_a_page_that_the_server_can_t_hold_is_judged_in_parts() -> None:

@@ -1,7 +1,7 @@
 """Combine the built-in corrector's proposals with a language model's judgements.
 
-The corrector comes first: its wishes are replacements that the judge scores, too. Its edits stay where no judged edit overlaps
-them, unless the language model finds the text as read likelier.
+The corrector comes first: its wishes are replacements that the judge scores, too. Where edits of both overlap, the surer one stays.
+An edit of the corrector is dropped where the language model finds the text as read likelier.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -85,11 +85,13 @@ def combined(
         return proposal_of(line, own)
     edits = judged.edits(number)
     for edit in own:
-        overlaps = any(edit.start < e.end and e.start < edit.end for e in edits)
         read = line[edit.start : edit.end]
-        if overlaps or is_other_spelling(read, edit.text, judged.language):
+        if is_other_spelling(read, edit.text, judged.language):
             continue
         llr = judged.llr(number, edit.start, edit.end, edit.text, read)
-        if llr is None or llr >= 0:
+        rivals = [e for e in edits if edit.start < e.end and e.start < edit.end]
+        is_surest = all(edit.margin > e.margin for e in rivals)
+        if is_surest and (llr is None or llr >= 0):
+            edits = [e for e in edits if e not in rivals]
             edits.append(edit)
     return proposal_of(line, edits)

@@ -118,7 +118,8 @@ class ReplacementSearch:
         if alternatives is None:
             return (*wished, *others)
         line = self._page.lines[word.line]
-        seen = [*self._spelled_by_engine(word, line, alternatives), *others]
+        spelled = self._spelled_by_engine(word, line, alternatives)
+        seen = [*others, *(r for r in spelled if r.text not in texts)]
         return (
             *as_engine_saw(word, wished, line, alternatives),
             *_best(as_engine_saw(word, seen, line, alternatives), MAX_FOUND),

@@ -2,6 +2,7 @@
 
 import bisect
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
@@ -12,6 +13,7 @@ FOLLOWING_WORDS = (
     2  # behind a variant whose likelihood also counts: with 1 or 5, fewer edits were right
 )
 MIN_FOLLOWING_BYTES = 24  # one word of so many bytes is enough
+MIN_LOG: Nats = -90.0  # of a token; a server whose 32-bit probability is 0 reports the lowest float
 _SPACES = b" \n"
 
 
@@ -118,6 +120,15 @@ class TokenizedText:
         while n and text[offsets[n]] not in _SPACES and text[offsets[n] - 1 : offsets[n]] != b"\n":
             n -= 1
         return n
+
+
+def clipped_log(value: object) -> Nats:
+    """Return a token's log-probability as a server reports it, clipped to MIN_LOG to 0. Raises ValueError for no number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("no logprobs of the prompt")  # noqa: TRY004 - as for any odd answer
+    if isinstance(value, float) and math.isnan(value):
+        raise ValueError("logprobs that are no numbers")
+    return float(max(MIN_LOG, min(0.0, value)))
 
 
 def following_end(text: bytes, end: int) -> int:
