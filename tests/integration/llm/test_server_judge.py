@@ -594,7 +594,7 @@ def test_long_lines_are_judged_in_answers_of_bearable_size(
 ) -> None:
     lines = ["please take the tablets with the 1ine of water and a ledger " * 30] * 8
 
-    proposal = connect().propose_page(None, lines, range(len(lines)), 120)
+    proposal = connect().propose_page(None, PageToJudge(lines, range(len(lines))), 120)
 
     assert {line.text for line in proposal.lines if line} == {lines[0].replace("1ine", "line")}
     assert max(len("".join(r["prompt"])) for r in server.requests if "prompt" in r) < 5000

@@ -1,7 +1,7 @@
 """Combine the built-in corrector's proposals with a language model's judgements.
 
-The corrector comes first: its wishes are replacements that the judge scores, too. Where edits of both overlap, the surer one stays.
-An edit of the corrector is dropped where the language model finds the text as read likelier.
+The corrector comes first: its wishes are replacements that the judge scores, too. Its edits stay where no judged edit overlaps
+them, or where they join a torn word of which the judge saw a part, unless the language model finds the text as read likelier.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -90,8 +90,14 @@ def combined(
             continue
         llr = judged.llr(number, edit.start, edit.end, edit.text, read)
         rivals = [e for e in edits if edit.start < e.end and e.start < edit.end]
-        is_surest = all(edit.margin > e.margin for e in rivals)
-        if is_surest and (llr is None or llr >= 0):
+        if all(_joins_more(edit, e) for e in rivals) and (llr is None or llr >= 0):
             edits = [e for e in edits if e not in rivals]
             edits.append(edit)
     return proposal_of(line, edits)
+
+
+def _joins_more(edit: ProposedEdit, judged: ProposedEdit) -> bool:
+    """Return whether an edit of the corrector joins a judged word with its neighbour, and is the surer one."""
+    holds = edit.start <= judged.start and judged.end <= edit.end
+    is_longer = edit.end - edit.start > judged.end - judged.start
+    return holds and is_longer and edit.margin > judged.margin
