@@ -14,6 +14,7 @@ import msgspec
 from bench.corrector_figures import Judged, Outcome
 from bench.corrector_sets import Document, Page
 from bench.corrector_table import progress
+from scanmend.backends.gguf_files import builtin
 from scanmend.backends.llm_lifecycle import LanguageModel
 from scanmend.config.profiles import Profile
 from scanmend.config.settings import LlmSettings
@@ -63,6 +64,8 @@ class CachedModel:
         self._cached: dict[str, dict[str, object]] = {}
         if cache and os.path.exists(cache):
             self._cached = json.loads(Path(cache).read_text(encoding="utf-8"))
+        # as the daemon does, ask a language model about lines of known words, too
+        self._words = shipped() if path == builtin() else None
         self._digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
     def close(self) -> None:
@@ -84,8 +87,8 @@ class CachedModel:
             yield found
 
     def _add_page(self, found: ProposedDocument, page: Page, profile: Profile) -> None:
-        words, rules = shipped(), profile.gate_rules
-        wanted = [n for n, x in enumerate(page.lines) if needs_correction(x, rules, words)]
+        rules = profile.gate_rules
+        wanted = [n for n, x in enumerate(page.lines) if needs_correction(x, rules, self._words)]
         proposal = self._propose(page, wanted, profile) if wanted else None
         lines = proposal.lines if proposal else (None,) * len(page.lines)
         found.pages.append(lines)

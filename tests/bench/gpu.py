@@ -33,7 +33,7 @@ TEXT = (
     "The patient shou1d take two tablets with watcr after meals.",
 )
 LINES = tuple(Line(text, Box(0, 0, 1, 1), 0.9) for text in TEXT * 10)
-PROFILE = Profile("bench", "Correct the lines.")
+PROFILE = Profile("bench")
 SETTLED_SECONDS = 2.0  # after which the memory of an ended process must be free
 SHORT_SHARE = 0.6  # of the model's size that is left free in the check with little memory
 # Holds MIB of the first GPU until its standard input ends.

@@ -18,7 +18,7 @@ from scanmend.backends import gpu
 from scanmend.backends.gguf_files import builtin
 from scanmend.backends.llm_lifecycle import LanguageModel
 from scanmend.config.profiles import Profile
-from scanmend.config.settings import LlmSettings
+from scanmend.config.settings import BUILTIN, FAST, THOROUGH, LlmSettings
 from scanmend.page import Box, Line, PageProposal
 
 PAGE_CHARACTERS = 2300
@@ -65,11 +65,16 @@ def pages_of(text: str, count: int) -> Iterator[list[str]]:
             return
 
 
-def model_of(path: str, layers: int | None, threads: int | None) -> LanguageModel:
+def model_of(path: str, options: argparse.Namespace, effort: str) -> LanguageModel:
     """Return a model file as the daemon uses it."""
     name, folder = os.path.basename(path), os.path.dirname(os.path.abspath(path))
     settings = replace(
-        LlmSettings(), model=name, gpu_layers=layers, threads=threads, page_timeout=PAGE_SECONDS
+        LlmSettings(),
+        model=BUILTIN if path == builtin() else name,
+        gpu_layers=options.gpu_layers,
+        threads=options.threads,
+        page_timeout=PAGE_SECONDS,
+        effort=effort,
     )
     return LanguageModel(settings, folder, lambda *_: None)
 
@@ -140,9 +145,10 @@ def main() -> None:
     pages = scanned(list(pages_of(text.read_text(encoding="utf-8"), options.pages)), options.rate)
     print("| model | characters | seconds | CPU seconds | tokens | edits |")
     print("| --- | --- | --- | --- | --- | --- |")
-    for path in (builtin(), options.model):
-        model = model_of(path, options.gpu_layers, options.threads)
-        measure(model, os.path.basename(path), pages)
+    runs = ((builtin(), THOROUGH), (options.model, FAST), (options.model, THOROUGH))
+    for path, effort in runs:
+        model = model_of(path, options, effort)
+        measure(model, f"{os.path.basename(path)}, {effort}", pages)
         model.idle()
     print()
     print_memory(model, options.cycles)

@@ -87,7 +87,7 @@ class LanguageModel:
         self._ensure_loaded()
         self._states.move(ModelState.BUSY, f"{len(wanted)} lines")
         try:
-            proposal = self._process.propose(lines, wanted, profile.prompt or "")
+            proposal = self._process.propose(lines, wanted, profile)
         except ScanmendError as error:
             self._page_failed(error)
             raise

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from scanmend.backends import gpu
 from scanmend.backends.gguf_files import belongs_to_program, builtin
 from scanmend.backends.llm_children import llm_child
+from scanmend.config.profiles import Profile
 from scanmend.config.settings import FAST, LlmSettings
 from scanmend.errors import Died, ModelUnavailable, OutOfMemory, TimedOut
 from scanmend.gguf_notes import Notes
@@ -206,7 +207,9 @@ class ModelProcess:
                 device=info.device,
             )
 
-    def propose(self, lines: Sequence[Line], wanted: Sequence[int], prompt: str) -> PageProposal:
+    def propose(
+        self, lines: Sequence[Line], wanted: Sequence[int], profile: Profile
+    ) -> PageProposal:
         """Return the loaded model's proposals for the ``wanted`` lines of a page.
 
         Raises as ``Child.ask``; Died if there is no process.
@@ -214,12 +217,13 @@ class ModelProcess:
         if self._child is None:
             raise Died("the model's process is gone")
         request = ProposeRequest(
-            prompt,
+            profile.prompt or "",
             tuple(line.text for line in lines),
             tuple(wanted),
             self._settings.page_timeout,
             {n: doubts for n in wanted if (doubts := lines[n].doubts) is not None},
             fast=self._settings.effort == FAST,
+            words=profile.words,
         )
         try:
             return self._child.ask(request, page_deadline(self._settings), self._on_progress)

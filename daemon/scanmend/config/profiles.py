@@ -19,12 +19,14 @@ from scanmend.errors import ConfigError
 class Profile:
     """The prompt and the gate's rules for one kind of document.
 
-    ``prompt``: text that a language model reads before each page; None: none. ``protect``: regular expressions whose matches no edit may touch. ``on_bad_page`` None: as in the settings. The other
+    ``prompt``: text that a language model reads before each page; None: none. ``words``: of the domain, which the lexicon may
+    lack: no edit touches one, and a language model may put one in place of a misread word. ``protect``: regular expressions whose matches no edit may touch. ``on_bad_page`` None: as in the settings. The other
     rules: see ``GateRules``.
     """
 
     name: str
     prompt: str | None = key(None, null_or(TEXT))
+    words: tuple[str, ...] = key([], TEXTS)
     protect: tuple[str, ...] = key([], TEXTS)
     max_edit_ratio: float = key(0.34, FRACTION)
     min_margin: float = key(2.0, POSITIVE_NUMBER)
@@ -38,8 +40,14 @@ class Profile:
             max_edit_ratio=self.max_edit_ratio,
             min_margin=self.min_margin,
             min_confidence_to_skip=self.min_confidence_to_skip,
-            protected=tuple(re.compile(pattern) for pattern in self.protect),
+            protected=tuple(re.compile(pattern) for pattern in (*self.protect, *self._of_words)),
         )
+
+    @property
+    def _of_words(self) -> list[str]:
+        """Return a pattern for the words, if there are any."""
+        words = "|".join(map(re.escape, self.words))
+        return [rf"(?i)\b(?:{words})\b"] if words else []
 
     @property
     def prompt_sha256(self) -> str:

@@ -217,8 +217,14 @@ class EditEvidence:
 
     @property
     def changes_case_only(self) -> bool:
-        """Return whether the edit changes only the case of a word that is written regularly."""
+        """Return whether the edit changes only the case of a word that is written regularly.
+
+        An apostrophe that a language model finds lost is more, if the word becomes a known one (lhymne, dEtat).
+        """
         if self.changes_spaces_only or not self.is_regularly_written:
+            return False
+        is_known = self.lexicon is not None and self.lexicon.frequency(self.new) > 0
+        if self.judged and is_known and _apostrophes(self.old) != _apostrophes(self.new):
             return False
         old, new = self.letters
         return old.casefold() == new.casefold()
@@ -358,3 +364,7 @@ def _combining_marks(text: str) -> str:
 def _alphanumerics(text: str) -> str:
     """Return the letters and digits of a text."""
     return text if text.isalnum() else "".join(c for c in text if c.isalnum())
+
+
+def _apostrophes(text: str) -> int:
+    return text.count("'") + text.count("’")

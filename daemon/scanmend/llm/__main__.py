@@ -89,7 +89,9 @@ class Worker:
             return propose_page(self._corrector, lines, wanted, seconds, request.alternatives)
         from scanmend.llm.judge.page_judgement import PageToJudge  # noqa: PLC0415
 
-        page = PageToJudge(lines, wanted, request.prompt, request.alternatives, request.fast)
+        page = PageToJudge(
+            lines, wanted, request.prompt, request.alternatives, request.fast, request.words
+        )
         if self._server is not None:
             proposal: PageProposal = self._server.propose_page(self._corrector, page, seconds)
             return proposal

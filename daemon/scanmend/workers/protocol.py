@@ -178,7 +178,7 @@ class ProposeRequest(Request[PageProposal], frozen=True, tag="propose"):
     """A request for the model's proposals for the lines ``wanted`` (indices into ``lines``) of a page.
 
     ``prompt``: text that a model reads before the page. ``seconds``: time limit of the page. ``fast``: a language model judges
-    fewer words. ``alternatives``: the OCR engine's, by index of the
+    fewer words. ``words``: known words of the domain. ``alternatives``: the OCR engine's, by index of the
     line; without the lines for which the engine reports none.
     """
 
@@ -188,6 +188,7 @@ class ProposeRequest(Request[PageProposal], frozen=True, tag="propose"):
     seconds: float
     alternatives: dict[int, tuple[CharAlternatives, ...]] = {}
     fast: bool = False
+    words: tuple[str, ...] = ()
 
     def objection(self, reply: PageProposal) -> str:
         """Return a complaint if the reply has another number of lines; "" otherwise."""

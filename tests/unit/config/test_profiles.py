@@ -81,3 +81,15 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     settings = _settings(tmp_path, "profiles: {directory: nowhere}\n")
     with pytest.raises(ConfigError, match=r"profiles\.directory: .*nowhere can't be read"):
         load_profiles(settings)
+
+
+def test_words_of_the_domain_are_protected_in_any_case(tmp_path: Path) -> None:
+    settings = _settings(tmp_path)
+    (tmp_path / "profiles" / "own.yaml").write_text("words: [Metformin, 'A.B']\nprotect: [x+]\n")
+
+    own = load_profiles(settings)["own"]
+
+    first, second = own.gate_rules.protected
+    assert first.pattern == "x+"
+    assert second.findall("METFORMIN, metforminx, A.B and AxB") == ["METFORMIN", "A.B"]
+    assert load_profiles(settings)["default"].gate_rules.protected == ()

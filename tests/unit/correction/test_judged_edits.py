@@ -34,6 +34,7 @@ def _rule(read: str | Line, proposal: str, margin: float = SURE) -> str:
         ("they went to tbc honsc", "they went to the house"),
         ("the form of the tree", "the farm of the tree"),  # real-word
         ("he came ofthc house", "he came of the house"),  # no-new-words
+        ("he did it dont", "he did it don't"),  # case
     ],
 )
 def test_a_judged_edit_needs_no_usual_confusion(read: str, proposal: str) -> None:
@@ -47,6 +48,7 @@ def test_a_judged_edit_needs_no_usual_confusion(read: str, proposal: str) -> Non
     ("read", "proposal", "rule"),
     [
         ("room 12", "room 13", "digits"),
+        ("the Dontlct man", "the Don'tlct man", "case"),
         ("2nd house", "and house", "digits"),
         ("la 3ème fois", "la même fois", "digits"),
         ("Item5 paid", "Items paid", "digits"),

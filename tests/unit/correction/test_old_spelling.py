@@ -33,3 +33,17 @@ def test_a_misreading_is_no_other_spelling(read: str, other: str) -> None:
 @pytest.mark.parametrize(("read", "other"), [("Invoic", "Invoice"), ("evry", "every")])
 def test_a_lost_vowel_is_a_misreading_in_english(read: str, other: str) -> None:
     assert not is_other_spelling(read, other, "en")
+
+
+@pytest.mark.parametrize(
+    ("read", "other"),
+    [("enfans", "enfants"), ("momens", "moments"), ("printems", "printemps"), ("étoit", "était")],
+)
+def test_old_french_endings_stay(read: str, other: str) -> None:
+    assert is_other_spelling(read, other, "fr")
+    assert not is_other_spelling(read, other, "en")
+
+
+@pytest.mark.parametrize(("read", "other"), [("sonl", "sont"), ("dernièrc", "dernière")])
+def test_misread_french_is_no_other_spelling(read: str, other: str) -> None:
+    assert not is_other_spelling(read, other, "fr")

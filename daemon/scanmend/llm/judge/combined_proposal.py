@@ -4,7 +4,7 @@ The corrector comes first: its wishes are replacements that the judge scores, to
 them, or where they join a torn word of which the judge saw a part, unless the language model finds the text as read likelier.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from scanmend.correction.alignment import Difference, differences
 from scanmend.correction.channel import Nats
@@ -50,10 +50,20 @@ def judge_proposal(
     """
     lines, wanted = page.lines, page.wanted
     edits = {n: list(_edits(lines[n], own.lines[n] if own else None)) for n in wanted}
-    wishes = {n: [Wish(e.start, e.end, e.text) for e in edits[n]] for n in wanted}
-    judged = judge_words(scorer, languages, page, expired, wishes)
+    judged = judge_words(scorer, languages, page, expired, _wishes(edits))
     proposals = {n: combined(n, lines[n], edits[n], judged) for n in wanted}
     return meter.proposal(proposals, len(lines), judged)
+
+
+def wishes_of(
+    lines: Sequence[str], own: PageProposal, wanted: Iterable[int]
+) -> dict[int, list[Wish]]:
+    """Return what the corrector would put in place of words, by line."""
+    return _wishes({n: list(_edits(lines[n], own.lines[n])) for n in wanted})
+
+
+def _wishes(edits: Mapping[int, Sequence[ProposedEdit]]) -> dict[int, list[Wish]]:
+    return {n: [Wish(e.start, e.end, e.text) for e in of_line] for n, of_line in edits.items()}
 
 
 def _edits(line: str, proposal: LineProposal | None) -> Iterator[ProposedEdit]:

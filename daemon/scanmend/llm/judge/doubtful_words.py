@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from scanmend.correction.lexicon import FrequencyClass, Lexicon
-from scanmend.llm.judge.word_search import LanguageSearch, WordSearch
+from scanmend.llm.judge.word_search import DomainSearch, LanguageSearch, WordSearch
 
 LINE_END_HYPHENS = "-‐¬—=\u00ad–"  # also what engines read in their place
 MIN_JUDGED_LETTERS = 2  # of a word that is judged
@@ -68,8 +68,10 @@ class _Token:
 class PageWords:
     """The words of a page."""
 
-    def __init__(self, lines: Sequence[str], languages: LanguageSearch) -> None:
-        """Divide the lines into words, and find the page's language."""
+    def __init__(
+        self, lines: Sequence[str], languages: LanguageSearch, words: Sequence[str] = ()
+    ) -> None:
+        """Divide the lines into words, and find the page's language. ``words``: known ones of the domain."""
         self.lines = lines
         self._tokens = [list(_tokens(line)) for line in lines]
         self.counts: Mapping[str, int] = Counter(
@@ -80,6 +82,9 @@ class PageWords:
         )
         self.language = languages.language_of(self.counts)
         self.search = languages.search(self.language)
+        self._domain = frozenset(map(normal_form, words))
+        if self._domain:
+            self.search = DomainSearch(self.search, self._domain)
         self._lexicon = languages.lexicon
 
     def doubtful(self, line: int) -> Iterator[DoubtfulWord]:
@@ -95,6 +100,8 @@ class PageWords:
             word = normal_form(token.text)
             frequency = self.search.frequency(word)
             kind = self._kind(token.text, frequency, self._lexicon)
+            if word in self._domain:
+                kind = DoubtKind.KNOWN
             yield DoubtfulWord(line, token.start, token.end, token.text, kind, frequency)
 
     @staticmethod

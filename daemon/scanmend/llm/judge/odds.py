@@ -38,6 +38,7 @@ MIN_MODEL_LLR, MAX_MODEL_LLR = -12.0, 16.0  # nats
 MAX_WEIGHED_LENGTH = 12  # code points
 MAX_SHORT_WORD = 3  # code points
 MAX_RECURRENCES = 15  # other words with the same misreading
+COMBINING_SMALL_E = "\u0364"  # above a letter, for an umlaut: fuͤr
 MIN_LETTERS_WITH_DIGITS = 2  # of a word in which a digit may stand for a letter
 _SENTENCE_STARTS = '.!?:"“„»«'
 
@@ -51,10 +52,18 @@ class JudgedKind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JudgeRegression:
-    """A conditional logit. ``threshold``: the lowest log-odds (nats) of a replacement that is proposed."""
+    """A conditional logit. ``threshold``: the lowest log-odds (nats) of a replacement that is proposed.
+
+    ``thresholds``: in the languages that have another one.
+    """
 
     threshold: Nats
+    thresholds: Mapping[str, Nats]
     coefficients: Mapping[str, float]
+
+    def threshold_in(self, language: str) -> Nats:
+        """Return the lowest log-odds of a replacement that is proposed on a page in this language."""
+        return self.thresholds.get(language, self.threshold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +100,7 @@ class PageJudge:
         """Count which words and which misreadings the page repeats. ``language``: of the page, such as "de"."""
         self._lines = lines
         self._language = language
+        self._writes_small_e = any(COMBINING_SMALL_E in line for line in lines)
         self._scored = scored
         doubtful = [s for s in scored if s.word.kind is not DoubtKind.KNOWN]
         self._repeats = Counter(s.word.read.lower() for s in doubtful)
@@ -112,7 +122,14 @@ class PageJudge:
             log_odds = utilities[best] - _log_sum(
                 (0.0, *others)
             )  # 0: the utility of the word as read
-            yield Judgement(scored.word, scored.replacements[best], log_odds, regression.threshold)
+            threshold = regression.threshold_in(self._language)
+            yield Judgement(scored.word, scored.replacements[best], log_odds, threshold)
+
+    def features(self) -> Iterator[tuple[ScoredWord, dict[int, dict[str, float]]]]:
+        """Yield each scored word with the features of its allowed replacements, by their numbers."""
+        for scored, likely in zip(self._scored, self._likely, strict=True):
+            allowed = (n for n in range(len(scored.replacements)) if self._is_allowed(scored, n))
+            yield scored, {n: self._features(scored, n, likely) for n in allowed}
 
     def utility(
         self, scored: ScoredWord, number: int, likely: frozenset[tuple[str, str]] = frozenset()
@@ -128,13 +145,18 @@ class PageJudge:
         return sum(coefficients.get(name, 0.0) * value for name, value in features.items())
 
     def _is_allowed(self, scored: ScoredWord, number: int) -> bool:
-        """Return whether a replacement may be proposed: letters for letters, no other spelling of the same word."""
+        """Return whether a replacement may be proposed: letters for letters, no other spelling of the same word.
+
+        A page that is printed with a small e above a, o and u has no modern umlauts.
+        """
         read, other = scored.word.read, scored.replacements[number].text
         if any(map(str.isnumeric, other)):
             return False
         if any(map(str.isnumeric, read)) and sum(map(str.isalpha, read)) < MIN_LETTERS_WITH_DIGITS:
             return False
         if _marks(read) != _marks(other):
+            return False
+        if self._writes_small_e and _umlauts(read) != _umlauts(other):
             return False
         if is_other_spelling(normal_form(read), normal_form(other), self._language):
             return False
@@ -187,6 +209,10 @@ def judged_kind(word: DoubtfulWord) -> JudgedKind:
 def regression_of(word: DoubtfulWord) -> JudgeRegression:
     """Return the regression for a word of this kind."""
     return shipped_regressions()[judged_kind(word)]
+
+
+def _umlauts(text: str) -> int:
+    return sum(map(text.lower().count, "äöü"))
 
 
 def _marks(text: str) -> list[str]:
@@ -252,7 +278,8 @@ def _regression(entry: Mapping[str, Any]) -> JudgeRegression:
     unknown = coefficients.keys() - _feature_names()
     if unknown:
         raise ValueError(f"it names unknown features: {', '.join(sorted(unknown))}")
-    return JudgeRegression(float(entry["threshold"]), coefficients)
+    thresholds = {name: float(value) for name, value in entry.get("thresholds", {}).items()}
+    return JudgeRegression(float(entry["threshold"]), thresholds, coefficients)
 
 
 def _feature_names() -> set[str]:

@@ -28,11 +28,10 @@ from scanmend.llm.judge.word_search import shipped_search
 from scanmend.llm.llama_context import CacheFull
 from scanmend.page import Bound, CharAlternatives
 
-MAX_ASKED, MAX_ASKED_OF_KNOWN, MAX_ASKED_FAST = (
-    5,
-    3,
-    2,
-)  # replacements of one word that the model scores
+# replacements of one word that the model scores
+MAX_ASKED = 4
+MAX_ASKED_OF_KNOWN = 3
+MAX_ASKED_FAST = 2
 # Nats for each character of a word that are worth a search for the model's own words, and the word must begin with a small
 # letter. Of 800 searched words of four sets, 174 do; they had 13 of the 36 right finds, and 6 of the 16 wrong ones.
 MIN_SURPRISE_FOR_OWN_WORDS: Nats = 3.0
@@ -46,11 +45,11 @@ MAX_COST_OF_FREQUENT: Nats = 6.5
 # The words behind a word seldom add more to a right replacement, so a replacement that could not win even so is not scored with
 # them, and one of a known word not at all.
 MAX_GAIN_OF_FOLLOWING_WORDS: Mapping[JudgedKind, Nats] = {
-    JudgedKind.UNKNOWN: 6.0,
+    JudgedKind.UNKNOWN: 4.0,
     JudgedKind.KNOWN: 3.0,
 }
 # by which the page's other words (a misreading that it repeats) may raise the log-odds of an unknown word's replacement
-MAX_GAIN_OF_PAGE: Nats = 1.5
+MAX_GAIN_OF_PAGE: Nats = 1.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,7 +57,8 @@ class PageToJudge:
     """The text of a page. ``wanted``: indices of the lines that are to be judged.
 
     ``preface``: text that the model reads before the page. ``alternatives``: the OCR engine's, by line, where it reports
-    them. ``fast``: judge only words that the lexicon lacks, by fewer replacements.
+    them. ``fast``: judge only words that the lexicon lacks, by fewer replacements. ``words``: known words of the
+    domain.
     """
 
     lines: Sequence[str]
@@ -66,6 +66,7 @@ class PageToJudge:
     preface: str = ""
     alternatives: Mapping[int, Sequence[CharAlternatives]] = dataclasses.field(default_factory=dict)
     fast: bool = False
+    words: Sequence[str] = ()
 
 
 def judge_words(
@@ -114,7 +115,7 @@ class _PageJudgement:
         self._alternatives = page.alternatives
         self._fast = page.fast
         self._expired = expired
-        self._page = PageWords(page.lines, shipped_search())
+        self._page = PageWords(page.lines, shipped_search(), page.words)
         self._search = ReplacementSearch(self._page, shipped_channel())
         # what a word is worth by itself
         self._prior = PageJudge(page.lines, self._page.language, ())
@@ -293,7 +294,8 @@ class _PageJudgement:
         alone.
         """
         regression, kind = regression_of(word), judged_kind(word)
-        least = regression.threshold - (MAX_GAIN_OF_PAGE if kind is JudgedKind.UNKNOWN else 0.0)
+        least = regression.threshold_in(self.language)
+        least -= MAX_GAIN_OF_PAGE if kind is JudgedKind.UNKNOWN else 0.0
         gain = MAX_GAIN_OF_FOLLOWING_WORDS[kind]
         read, *others = alone
         likelihoods = (Likelihood(read, read), *(Likelihood(a, a + gain) for a in others))

@@ -18,6 +18,7 @@ from scanmend.correction.lexicon import LEXICON_LANGUAGES, FrequencyClass, Lexic
 MIN_CLASS: FrequencyClass = 2  # of a short word that is searched, in the page's language
 MIN_LETTERS_OF_RARE_WORD = 5  # a longer word is searched, however rare it is
 MAX_ENDS_CUT = 2  # letters by which the lengths may differ
+DOMAIN_CLASS: FrequencyClass = 8  # of a domain's word in its texts, roughly
 OTHER_LANGUAGE = (
     ""  # of a page in none of LEXICON_LANGUAGES: all words count, as often as in all texts
 )
@@ -65,6 +66,26 @@ class WordSearch:
                     found.append(NearWord(other, self._classes[other], int(distances[n])))
         found.sort(key=lambda near: (near.distance, -near.frequency, near.text))
         return tuple(found)
+
+
+class DomainSearch(WordSearch):
+    """A search that also knows the words of a domain, such as names of drugs, as if they were of DOMAIN_CLASS."""
+
+    def __init__(self, language: WordSearch, words: Iterable[str]) -> None:
+        """Add words in lower case to the search of a language."""
+        super().__init__(dict.fromkeys(words, DOMAIN_CLASS))
+        self._language = language
+
+    def frequency(self, word: str) -> FrequencyClass:
+        """Return the class of a word, which must be in lower case; 0 if it is unknown."""
+        return self._language.frequency(word) or super().frequency(word)
+
+    def _near(self, word: str, distance: int, length_difference: int) -> tuple[NearWord, ...]:
+        """Return the near words of the language and of the domain."""
+        near = self._language.near(word, distance, length_difference)
+        of_domain = super()._near(word, distance, length_difference)
+        new = (n for n in of_domain if not self._language.frequency(n.text))
+        return tuple(sorted((*near, *new), key=lambda n: (n.distance, -n.frequency, n.text)))
 
 
 class LanguageSearch:

@@ -111,6 +111,67 @@ def test_a_misread_word_surprises_more_than_a_usual_one(corrector: LoadedCorrect
     )
 
 
+def test_variants_that_are_not_chosen_count_as_if_followed_like_the_text(
+    corrector: LoadedCorrector,
+) -> None:
+    scorer = TextScorer(corrector.context)
+    passage = _passage("mect", "meet", "most")
+    scorer.open(TEXT.encode())
+    ((_, full),) = next(scorer.batches([passage]))
+
+    ((_, chosen),) = next(scorer.batches([passage], lambda _index, _alone: [1]))
+    ((_, none),) = next(scorer.batches([passage], lambda _index, _alone: []))
+
+    following = full[0].with_following - full[0].alone
+    assert _totals(chosen[:2]) == pytest.approx(_totals(full[:2]), abs=SAME)
+    assert chosen[2].with_following == pytest.approx(full[2].alone + following, abs=SAME)
+    assert [x.with_following for x in none] == [x.alone for x in none]
+
+
+def test_a_word_s_likelihood_as_read_is_that_of_the_page(corrector: LoadedCorrector) -> None:
+    scorer = TextScorer(corrector.context)
+    start = TEXT.index("mect")
+    (surprise,) = scorer.open(TEXT.encode(), [(start, start + 4)])
+    tokens = scorer.tokens
+
+    ((_, with_page),) = next(scorer.batches([_passage("mect", "meet")]))
+    saved = scorer.tokens - tokens
+    scorer.open(TEXT.encode())
+    tokens = scorer.tokens
+    ((_, without_page),) = next(scorer.batches([_passage("mect", "meet")]))
+
+    assert with_page[0].alone == pytest.approx(-surprise, abs=SAME)
+    assert _totals(with_page) == pytest.approx(_totals(without_page), abs=SAME)
+    assert saved < scorer.tokens - tokens
+
+
+@pytest.mark.slow
+def test_an_english_model_judges_no_german_page(language_model: LoadedModel) -> None:
+    lines = [
+        "Die Versicherung zahlt nicht, was wir von der Gesellfchaft",
+        "und den Häusern wollen.",
+    ]
+
+    proposal = propose_with_judge(language_model, None, PageToJudge(lines, [0, 1]), 600)
+
+    assert proposal.method == "parallel"
+    assert [line.text for line in proposal.lines if line] == lines
+    assert proposal.bound is None
+
+
+@pytest.mark.slow
+def test_fast_judging_leaves_known_words_alone(language_model: LoadedModel) -> None:
+    lines = ["The patient shou1d take the tablets with walker after meals, three times a day."]
+    full, fast = (
+        propose_with_judge(language_model, None, PageToJudge(lines, [0], fast=fast), 600)
+        for fast in (False, True)
+    )
+
+    assert fast.lines[0]
+    assert "should" in fast.lines[0].text
+    assert fast.tokens < full.tokens
+
+
 @pytest.mark.slow
 def test_a_language_model_corrects_a_page_without_a_prompt(language_model: LoadedModel) -> None:
     lines = [

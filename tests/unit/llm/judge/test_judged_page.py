@@ -1,5 +1,7 @@
 """Test how the judgements of a page become proposals, together with another corrector's edits."""
 
+import dataclasses
+
 import pytest
 
 from scanmend.llm.judge.combined_proposal import combined
@@ -82,6 +84,21 @@ def test_the_corrector_s_edit_goes_if_the_model_finds_the_text_as_read_likelier(
     page = _page(asked=(("thc", "the", llr),))
 
     assert combined(0, LINE, [_own("thc", "the")], page).text == text
+
+
+def test_the_corrector_s_surer_edit_that_joins_a_torn_word_replaces_a_part_s_judgement() -> None:
+    judged = _page(("watcr", "water", 1.0))
+    joined = ProposedEdit(0, 9, "thewater", 8.0, judged=False)
+    unsure = dataclasses.replace(joined, margin=2.0)
+
+    assert combined(0, LINE, [joined], judged).text == "thewater of thc ice"
+    assert combined(0, LINE, [unsure], judged).text == "tbe water of thc ice"
+
+
+def test_a_model_that_does_not_know_the_language_leaves_the_corrector_alone() -> None:
+    page = JudgedPage("de", (), (), None, 0, knows_language=False)
+
+    assert combined(0, LINE, [_own("thc", "the")], page).text == "tbe watcr of the ice"
 
 
 def test_a_judged_edit_replaces_the_corrector_s() -> None:

@@ -70,6 +70,15 @@ def test_a_number_a_mark_or_another_spelling_is_never_proposed(
     assert _judged(_scored(read, text, 16, 1), language=language) == []
 
 
+def test_a_page_printed_with_a_small_e_gets_no_modern_umlauts() -> None:
+    scored = _scored("spater", "später", 14)
+    modern = PageJudge(["spater"], "de", [scored])
+    old = PageJudge(["spater fu\u0364r"], "de", [scored])
+
+    assert len(list(modern.judgements())) == 1
+    assert list(old.judgements()) == []
+
+
 def test_a_known_word_changes_only_where_the_model_prefers_the_other() -> None:
     assert _judged(_scored("modem", "modern", -0.1, 2, DoubtKind.KNOWN)) == []
     assert _judged(_scored("modem", "modern", 12, 2, DoubtKind.KNOWN))[0].log_odds > 1

@@ -8,9 +8,11 @@ from scanmend.llm.judge.replacements import (
     Replacement,
     ReplacementSearch,
     ReplacementSource,
+    engine_doubts,
     in_capitals_of,
 )
 from scanmend.llm.judge.word_search import LanguageSearch
+from scanmend.page import CharAlternatives
 
 
 def _found(
@@ -90,3 +92,60 @@ def test_the_wishes_of_another_corrector_come_first(languages: LanguageSearch) -
     assert found[0].text == "watch"
     assert found[0].source is ReplacementSource.CORRECTOR
     assert [r.text for r in found].count("watch") == 1
+
+
+def _with_engine(
+    line: str, read: str, languages: LanguageSearch, *alternatives: CharAlternatives
+) -> dict[str, Replacement]:
+    page = PageWords([line], languages)
+    word = next(w for w in page.doubtful(0) if w.read == read)
+    found = ReplacementSearch(page, shipped()).find(word, (), alternatives)
+    return {r.text: r for r in found}
+
+
+def test_what_the_engine_saw_counts_in_place_of_the_average_channel(
+    languages: LanguageSearch,
+) -> None:
+    line = "of watcr and the"
+    saw = CharAlternatives(6, {"c": 0.6, "e": 0.4})
+
+    found = _with_engine(line, "watcr", languages, saw)
+
+    assert found["water"].cost < 1 < _found([line], "watcr", languages)["water"].cost
+    assert found["watch"].cost > 9  # the engine was sure of the r
+
+
+def test_a_word_that_the_engine_s_alternatives_spell_is_offered(languages: LanguageSearch) -> None:
+    alternatives = [
+        CharAlternatives(n, {c: 0.6, o: 0.4}) for n, c, o in ((3, "x", "z"), (5, "q", "x"))
+    ]
+    alternatives.insert(1, CharAlternatives(4, {"u": 0.6, "a": 0.4}))
+
+    found = _with_engine("of xuq the", "xuq", languages, *alternatives)
+
+    assert found["zax"].source is ReplacementSource.ENGINE
+
+
+def test_a_known_word_of_which_the_engine_was_sure_has_no_replacement(
+    languages: LanguageSearch,
+) -> None:
+    assert _with_engine("the modem house", "modem", languages) == {}
+    word = next(
+        w for w in PageWords(["the modem house"], languages).doubtful(0) if w.read == "modem"
+    )
+    assert engine_doubts(word, None)
+    assert not engine_doubts(word, [CharAlternatives(1, {"h": 0.6, "b": 0.4})])
+
+
+def test_a_word_of_the_domain_is_known_and_offered(languages: LanguageSearch) -> None:
+    lines = ["the metforrnin and of Metformin"]
+    page = PageWords(lines, languages, ["metformin"])
+    words = [w for w in page.doubtful(0) if w.kind is not DoubtKind.TORN]
+    misread, right = (w for w in words if w.read.lower().startswith("met"))
+
+    found = ReplacementSearch(page, shipped()).find(misread)
+
+    assert found[0].text == "metformin"
+    assert found[0].frequency > 0
+    assert (misread.kind, right.kind) == (DoubtKind.UNKNOWN, DoubtKind.KNOWN)
+    assert _found(lines, "metforrnin", languages) == {}
