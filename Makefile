@@ -55,7 +55,7 @@ setup:
 #   cold         from the start to the first result; what an idle daemon costs
 #   ink          lines of a truth, and words that Tesseract sees, that the text leaves out; ARGS: --data DIR --pictures DIR
 #   engine       what makes RapidOCR quick, setting by setting
-#   llm          decoding with MODEL=model.gguf; without it, a shape of 118 M parameters (no report)
+#   llm          what judging costs with MODEL=model.gguf, and that its process frees all memory (no report)
 #   gpu          on a machine with a GPU: memory given back, fewer layers while it is short, seconds a page of MODEL (no report)
 #   gate         the gate's properties over CASES random pages, and its time for a page (no report)
 FOUND := .bench/found
