@@ -73,10 +73,11 @@ def max_line_bytes(model: Any) -> int:
 def line_end(model: Any) -> str:
     """Return what stands between a line as read and the corrected one, for a byte-level corrector.
 
-    Its chat template shows the line, and this text behind it.
+    Its chat template shows the line, and this text behind it. "": it does not.
     """
     template = llama.llama_model_chat_template(model, None)
-    return (template or b"").decode().rpartition("}}")[2]
+    _, shows_line, end = (template or b"").decode(errors="replace").rpartition("}}")
+    return end if shows_line else ""
 
 
 def device() -> str:

@@ -110,11 +110,11 @@ def _load_with(request: LoadRequest, layers: int, notes: Notes) -> LoadedModel:
     Loading includes the first decodings, since they need memory too.
     """
     model = llama_model.open_model(request.path, layers)
+    line_bytes = llama_model.max_line_bytes(model)
+    if line_bytes and layers:  # it is fast on the CPU, a line for each thread
+        llama_model.close_model(model)
+        return _load_with(request, 0, notes)
     try:
-        line_bytes = llama_model.max_line_bytes(model)
-        if line_bytes and layers:  # it is fast on the CPU, a line for each thread
-            llama_model.close_model(model)
-            return _load_with(request, 0, notes)
         if line_bytes:
             return _corrector(model, line_bytes, request, notes)
         context = judge_context(model, request)
@@ -126,13 +126,20 @@ def _load_with(request: LoadRequest, layers: int, notes: Notes) -> LoadedModel:
 
 
 def _corrector(model: Any, line_bytes: int, request: LoadRequest, notes: Notes) -> LoadedCorrector:
-    """Return the byte-level corrector that llama.cpp has opened."""
+    """Return the byte-level corrector that llama.cpp has opened.
+
+    Raises OutOfMemory, or ModelUnavailable if its file does not state what ends a line.
+    """
+    line_end = llama_model.line_end(model)
+    if not line_end:
+        what = f"{request.path}: the corrector's chat template does not state what ends a line"
+        raise ModelUnavailable(what, "export it again with models/corrector/export.py")
     contexts = corrector_contexts(model, request)
     with closing_on_error(contexts):
         context = contexts[0]
-        line_end = context.tokenize(llama_model.line_end(model).encode(), markers=True)
+        tokens = tuple(context.tokenize(line_end.encode(), markers=True))
         info = _info(model, context, request, 0, notes)
-        return LoadedCorrector(model, contexts, info, line_bytes, tuple(line_end))
+        return LoadedCorrector(model, contexts, info, line_bytes, tokens)
 
 
 def _info(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import tinygguf
+from scanmend.errors import ModelUnavailable
 from scanmend.llm.loader import LoadedCorrector, load_corrector
 from scanmend.llm.page_proposal import propose_page
 from scanmend.workers.protocol import LoadRequest
@@ -66,6 +67,14 @@ def test_divergences_have_margins(tmp_path: Path) -> None:
     assert all(d.margin > 1 for d in first.divergences)
     places = {TRUTH[d.start] for d in first.divergences if d.start < len(TRUTH)}
     assert {"m", "Q"} <= places <= set("mnopQRS")
+
+
+def test_a_corrector_that_does_not_state_what_ends_a_line_is_refused(tmp_path: Path) -> None:
+    path = tinygguf.write(tmp_path / "mute.gguf", corrector=True)
+    path.write_bytes(path.read_bytes().replace(b" }}\x01", b" }\x01}"))
+
+    with pytest.raises(ModelUnavailable, match=r"mute\.gguf: .* what ends a line; export it again"):
+        _load(path)
 
 
 def test_only_requested_lines_have_proposals(tmp_path: Path) -> None:
