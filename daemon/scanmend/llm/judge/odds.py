@@ -82,6 +82,22 @@ class ScoredWord:
         """Return the same without the words behind it."""
         return self.likelihoods[number + 1].alone - self.likelihoods[0].alone
 
+    def joined(self, other: "ScoredWord") -> "ScoredWord":
+        """Return the word with the replacements of another scoring of it.
+
+        Only differences to the word as read count, and one scoring may lack the words behind it: the other one is moved, so
+        that the word as read is as likely in both.
+        """
+        ours, theirs = self.likelihoods[0], other.likelihoods[0]
+        alone = ours.alone - theirs.alone
+        with_following = ours.with_following - theirs.with_following
+        moved = (
+            Likelihood(one.alone + alone, one.with_following + with_following)
+            for one in other.likelihoods[1:]
+        )
+        replacements = self.replacements + other.replacements
+        return ScoredWord(self.word, replacements, (*self.likelihoods, *moved))
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:

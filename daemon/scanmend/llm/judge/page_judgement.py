@@ -228,7 +228,8 @@ class _PageJudgement:
     ) -> list[ScoredWord]:
         """Return unknown words whose best replacement is not good enough, again, with the model's own words.
 
-        ``unasked``: unknown words without any replacement. ``surprises``: of each word as read. ``span``: a word's span in the decoded text, in bytes.
+        ``unasked``: unknown words without any replacement. ``surprises``: of each word as read. ``span``: a word's span in
+        the decoded text, in bytes.
         """
         judge = PageJudge(self._lines, self._page.language, scored)
         sure = {j.word for j in judge.judgements() if j.log_odds >= j.threshold}
@@ -249,7 +250,7 @@ class _PageJudgement:
                 questions.append(_Question(word, tuple(new)))
         passages = [self._passage(q, span) for q in questions]
         answered = itertools.chain.from_iterable(self._answered(questions, passages))
-        return [_joined(doubtful.get(one.word), one) for one in answered]
+        return [doubtful[one.word].joined(one) if one.word in doubtful else one for one in answered]
 
     def _deserves_own_words(
         self, word: DoubtfulWord, surprises: Mapping[DoubtfulWord, Nats]
@@ -334,17 +335,6 @@ class _PageJudgement:
 def _is_unknown(word: DoubtfulWord) -> bool:
     """Return whether a word may be one that the lexicon lacks."""
     return word.kind in (DoubtKind.UNKNOWN, DoubtKind.RARE)
-
-
-def _joined(first: ScoredWord | None, second: ScoredWord) -> ScoredWord:
-    """Return a word with the replacements of both scorings."""
-    if first is None:
-        return second
-    return ScoredWord(
-        first.word,
-        first.replacements + second.replacements,
-        first.likelihoods + second.likelihoods[1:],
-    )
 
 
 def _questions_known(word: DoubtfulWord, replacement: Replacement, surprise: Nats) -> bool:

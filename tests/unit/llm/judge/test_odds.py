@@ -1,5 +1,6 @@
 """Test how the judge weighs the replacements of a word."""
 
+import dataclasses
 import json
 import math
 
@@ -68,6 +69,19 @@ def test_a_number_a_mark_or_another_spelling_is_never_proposed(
     read: str, text: str, language: str
 ) -> None:
     assert _judged(_scored(read, text, 16, 1), language=language) == []
+
+
+def test_a_second_scoring_of_a_word_keeps_its_differences_to_the_word_as_read() -> None:
+    first = _scored("watcr", "watch", 2)
+    second = dataclasses.replace(
+        _scored("watcr", "water", 9), likelihoods=(Likelihood(-3, -13), Likelihood(-1, -8))
+    )
+
+    joined = first.joined(second)
+
+    assert [r.text for r in joined.replacements] == ["watch", "water"]
+    assert [joined.llr(n) for n in (0, 1)] == [first.llr(0), second.llr(0)]
+    assert [joined.llr_alone(n) for n in (0, 1)] == [first.llr_alone(0), second.llr_alone(0)]
 
 
 def test_a_page_printed_with_a_small_e_gets_no_modern_umlauts() -> None:
