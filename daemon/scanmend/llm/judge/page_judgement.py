@@ -10,46 +10,22 @@ from scanmend.llm.judge.doubtful_words import DoubtfulWord, DoubtKind, PageWords
 from scanmend.llm.judge.judged_page import JudgedPage, Wish, wished_text
 from scanmend.llm.judge.known_languages import KnownLanguages
 from scanmend.llm.judge.odds import (
-    JudgedKind,
     PageJudge,
     ScoredWord,
-    judged_kind,
-    regression_of,
 )
+from scanmend.llm.judge.questions import Question, Questions
 from scanmend.llm.judge.replacements import (
-    Replacement,
     ReplacementSearch,
-    ReplacementSource,
-    bits,
     engine_doubts,
 )
-from scanmend.llm.judge.scorer import Likelihood, Passage, Scorer
+from scanmend.llm.judge.scorer import Passage, Scorer
 from scanmend.llm.judge.word_search import shipped_search
 from scanmend.llm.llama_context import CacheFull
 from scanmend.page import Bound, CharAlternatives
 
-# replacements of one word that the model scores
-MAX_ASKED = 4
-MAX_ASKED_OF_KNOWN = 3
-MAX_ASKED_FAST = 2
 # Nats for each character of a word that are worth a search for the model's own words, and the word must begin with a small
 # letter. Of 800 searched words of four sets, 174 do; they had 13 of the 36 right finds, and 6 of the 16 wrong ones.
 MIN_SURPRISE_FOR_OWN_WORDS: Nats = 3.0
-MAX_RANK_BEHIND: Nats = 9.0  # of a scored replacement behind the first
-# A known word is questioned when the model is surprised by it, or when a likely look-alike is far more frequent: a page
-# full of one misreading teaches it to the model.
-MIN_SURPRISE: Nats = 6.0
-SURPRISE_BELOW_COST: Nats = 1.0
-MIN_FREQUENCY_LEAD = 5.0  # bits
-MAX_COST_OF_FREQUENT: Nats = 6.5
-# The words behind a word seldom add more to a right replacement, so a replacement that could not win even so is not scored with
-# them, and one of a known word not at all.
-MAX_GAIN_OF_FOLLOWING_WORDS: Mapping[JudgedKind, Nats] = {
-    JudgedKind.UNKNOWN: 4.0,
-    JudgedKind.KNOWN: 3.0,
-}
-# by which the page's other words (a misreading that it repeats) may raise the log-odds of an unknown word's replacement
-MAX_GAIN_OF_PAGE: Nats = 1.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -91,19 +67,6 @@ def judge_words(
     return judgement.judged(wishes)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Question:
-    """A word, and the replacements that the model is to score."""
-
-    word: DoubtfulWord
-    replacements: tuple[Replacement, ...]
-
-    @property
-    def priority(self) -> tuple[bool, Nats]:
-        """Return the place in the order of questions: unknown words first, then the better replacement."""
-        return self.word.kind is DoubtKind.KNOWN, min(r.rank for r in self.replacements)
-
-
 class _PageJudgement:
     """The judgement of one page."""
 
@@ -117,8 +80,7 @@ class _PageJudgement:
         self._expired = expired
         self._page = PageWords(page.lines, shipped_search(), page.words)
         self._search = ReplacementSearch(self._page, shipped_channel())
-        # what a word is worth by itself
-        self._prior = PageJudge(page.lines, self._page.language, ())
+        self._asked = Questions(page.lines, self._page.language, fast=page.fast)
         self._unscored = 0
         self._bound: Bound | None = None
 
@@ -186,7 +148,7 @@ class _PageJudgement:
         if untold:
             found = [q for q in found if q not in untold]
             self._bound, self._unscored = Bound.SECONDS, self._unscored + len(untold)
-        narrowed = [self._narrowed(q, surprises.get(q.word, 0.0)) for q in found]
+        narrowed = [self._asked.narrowed(q, surprises.get(q.word, 0.0)) for q in found]
         questions = sorted((q for q in narrowed if q.replacements), key=lambda q: q.priority)
         passages = [self._passage(q, span) for q in questions]
         scored = []
@@ -198,12 +160,12 @@ class _PageJudgement:
         yield self._with_own_words(scored, unasked, surprises, span)
 
     @staticmethod
-    def _passage(question: _Question, span: Callable[[DoubtfulWord], tuple[int, int]]) -> Passage:
+    def _passage(question: Question, span: Callable[[DoubtfulWord], tuple[int, int]]) -> Passage:
         """Return the passage of a word with its replacements."""
         texts = (question.word.read, *(r.text for r in question.replacements))
         return Passage(*span(question.word), tuple(map(_utf8, texts)))
 
-    def _questions(self, line: int, wishes: Sequence[Wish]) -> Iterator[_Question]:
+    def _questions(self, line: int, wishes: Sequence[Wish]) -> Iterator[Question]:
         """Yield the words of a line that have replacements."""
         for word in self._page.doubtful(line):
             if self._fast and word.kind is DoubtKind.KNOWN:
@@ -217,7 +179,7 @@ class _PageJudgement:
             ]
             replacements = self._search.find(word, texts, self._alternatives.get(line))
             if replacements or _is_unknown(word):
-                yield _Question(word, replacements)
+                yield Question(word, replacements)
 
     def _with_own_words(
         self,
@@ -247,7 +209,7 @@ class _PageJudgement:
                 if r.text not in known
             ]
             if new:
-                questions.append(_Question(word, tuple(new)))
+                questions.append(Question(word, tuple(new)))
         passages = [self._passage(q, span) for q in questions]
         answered = itertools.chain.from_iterable(self._answered(questions, passages))
         return [doubtful[one.word].joined(one) if one.word in doubtful else one for one in answered]
@@ -264,58 +226,16 @@ class _PageJudgement:
         """Return the engine's alternatives for a word's line; None if it reports none."""
         return self._alternatives.get(word.line)
 
-    def _narrowed(self, question: _Question, surprise: Nats) -> _Question:
-        """Return the question with the replacements that the model may find better, and one wish of the corrector.
-
-        ``surprise``: of the word as read, minus the log of its probability.
-        """
-        word, most = question.word, MAX_ASKED_FAST if self._fast else MAX_ASKED
-        wishes = [r for r in question.replacements if r.source is ReplacementSource.CORRECTOR]
-        found = [r for r in question.replacements if r.source is not ReplacementSource.CORRECTOR]
-        if word.kind is DoubtKind.KNOWN:
-            most = MAX_ASKED_OF_KNOWN
-            found = [
-                r
-                for r in found
-                if _questions_known(word, r, surprise) and self._may_win(word, r, surprise)
-            ]
-        near = [r for r in found if r.rank <= found[0].rank + MAX_RANK_BEHIND][:most]
-        return _Question(word, (*wishes[:1], *near))
-
-    def _may_win(self, word: DoubtfulWord, replacement: Replacement, surprise: Nats) -> bool:
-        """Return whether a replacement of a known word can win: the model can't gain more than its surprise at the word."""
-        return bool(self._chances(word, (replacement,), (-surprise, 0.0)))
-
-    def _chances(
-        self, word: DoubtfulWord, replacements: Sequence[Replacement], alone: Sequence[Nats]
-    ) -> list[int]:
-        """Return the numbers of the variants that can reach the threshold with the words behind them.
-
-        Variant 0 is the word as read, and variant n is replacement n - 1. ``alone``: the log-probability of each variant
-        alone.
-        """
-        regression, kind = regression_of(word), judged_kind(word)
-        least = regression.threshold_in(self.language)
-        least -= MAX_GAIN_OF_PAGE if kind is JudgedKind.UNKNOWN else 0.0
-        gain = MAX_GAIN_OF_FOLLOWING_WORDS[kind]
-        read, *others = alone
-        likelihoods = (Likelihood(read, read), *(Likelihood(a, a + gain) for a in others))
-        scored = ScoredWord(word, tuple(replacements), likelihoods)
-        return [
-            n + 1
-            for n, replacement in enumerate(replacements)
-            if replacement.source is ReplacementSource.CORRECTOR
-            or self._prior.utility(scored, n) >= least
-        ]
-
     def _answered(
-        self, questions: Sequence[_Question], passages: Sequence[Passage]
+        self, questions: Sequence[Question], passages: Sequence[Passage]
     ) -> Iterator[list[ScoredWord]]:
         """Yield the answers of the model, batch by batch, until the time has passed."""
         left = len(questions)
 
         def choose(number: int, alone: Sequence[Nats]) -> list[int]:
-            return self._chances(questions[number].word, questions[number].replacements, alone)
+            return self._asked.chances(
+                questions[number].word, questions[number].replacements, alone
+            )
 
         try:
             for batch in self._scorer.batches(passages, choose):
@@ -335,14 +255,6 @@ class _PageJudgement:
 def _is_unknown(word: DoubtfulWord) -> bool:
     """Return whether a word may be one that the lexicon lacks."""
     return word.kind in (DoubtKind.UNKNOWN, DoubtKind.RARE)
-
-
-def _questions_known(word: DoubtfulWord, replacement: Replacement, surprise: Nats) -> bool:
-    """Return whether a replacement is a reason to question a known word."""
-    if surprise >= max(MIN_SURPRISE, replacement.cost - SURPRISE_BELOW_COST):
-        return True
-    lead = replacement.frequency - bits(word.frequency)
-    return lead >= MIN_FREQUENCY_LEAD and replacement.cost <= MAX_COST_OF_FREQUENT
 
 
 def _utf8(text: str) -> bytes:
