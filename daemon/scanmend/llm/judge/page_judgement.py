@@ -24,7 +24,7 @@ from scanmend.llm.llama_context import CacheFull
 from scanmend.page import Bound, CharAlternatives
 
 # Nats for each character of a word that are worth a search for the model's own words, and the word must begin with a small
-# letter. Of 800 searched words of four sets, 174 do; they had 13 of the 36 right finds, and 6 of the 16 wrong ones.
+# letter. Of 195 searched words of overproof and icdar2017, 41 do; they had 9 of the 15 finds, all of them right.
 MIN_SURPRISE_FOR_OWN_WORDS: Nats = 3.0
 
 
