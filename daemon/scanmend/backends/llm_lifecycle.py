@@ -97,7 +97,7 @@ class LanguageModel:
 
     def _page_failed(self, error: ScanmendError) -> None:
         """Move to the state that follows from a page's error: FAILED, or IDLE if the process still works."""
-        if isinstance(error, ModelUnavailable):  # the server is gone, or the chat template fails
+        if isinstance(error, ModelUnavailable):  # the server is gone, or can no longer be used
             self._process.end()
             self._failed(str(error), self._supply.find())
         elif isinstance(error, OutOfMemory | Died) or not self._process.alive:

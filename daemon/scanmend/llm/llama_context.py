@@ -217,7 +217,7 @@ class LlamaContext:
     def tokenize(self, text: bytes, *, markers: bool = False) -> list[int]:
         """Return the tokens of UTF-8 text.
 
-        ``markers``: recognise the chat template's markers, which must never happen with the text of a page.
+        ``markers``: recognise control tokens, such as a corrector's end of a line; this must never happen with the text of a page.
         """
         size = len(text) + 16
         out = (llama.llama_token * size)()
