@@ -284,20 +284,20 @@ def test_a_result_that_cant_be_written_waits_and_all_others_go_on(
 
 
 def test_a_file_whose_permission_goes_after_the_claim_waits(tmp_path: Path) -> None:
-    """Make the outbox unusable first, so that the files stay in work while the permission goes."""
+    """Read a book of 30 pages by a real engine, so that it is in work for long enough."""
     more = "llm: {enabled: false}\nocr: {workers: 1, idle_unload: 30s}"
     with new_tree(tmp_path / "home", more) as tree:
-        path = _scan(tree.inbox / "theirs", "scan.png")
         _start(tree)
-        tree.published("theirs/scan")
-        path.parent.chmod(0o777)
-        again = _scan(tree.inbox / "theirs", "book.tif")
-        again.write_bytes(encoded("tiff", numbered(30)))
+        elsewhere = tree.home / "elsewhere" / "theirs"
+        book = put(elsewhere, "book.tif", encoded("tiff", numbered(30)))
+        os.chown(book, OTHER, OTHER)
+        elsewhere.rename(tree.inbox / "theirs")
+        book = tree.inbox / "theirs" / "book.tif"
         tree.eventually(lambda: "book.tif" in str(tree.status()["in_work"]))
-        again.chmod(0)
+        book.chmod(0)
 
         tree.eventually(lambda: _stuck(tree) == ["theirs/book.tif"])
         _others_go_on(tree, "good")
-        again.chmod(0o644)
+        book.chmod(0o644)
 
         tree.published("theirs/book")
