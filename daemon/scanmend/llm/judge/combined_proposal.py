@@ -19,6 +19,10 @@ from scanmend.llm.loader import LoadedCorrector, LoadedModel
 from scanmend.llm.page_proposal import propose_page
 from scanmend.page import Divergence, LineProposal, PageProposal
 
+# The log-odds that the judge gives to the corrector's edit, if the edit is to stay without being the judge's own. On 84
+# documents, 54 edits with more were right and 8 wrong; of those with less, 10 and 11.
+MIN_LOG_ODDS_OF_WISH: Nats = -1.0
+
 
 def propose_with_judge(
     model: LoadedModel, corrector: LoadedCorrector | None, page: PageToJudge, seconds: float
@@ -98,9 +102,11 @@ def combined(
         read = line[edit.start : edit.end]
         if is_other_spelling(read, edit.text, judged.language):
             continue
-        llr = judged.llr(number, edit.start, edit.end, edit.text, read)
+        log_odds = judged.log_odds(number, edit.start, edit.end, edit.text, read)
         rivals = [e for e in edits if edit.start < e.end and e.start < edit.end]
-        if all(_joins_more(edit, e) for e in rivals) and (llr is None or llr >= 0):
+        if all(_joins_more(edit, e) for e in rivals) and (
+            log_odds is None or log_odds >= MIN_LOG_ODDS_OF_WISH
+        ):
             edits = [e for e in edits if e not in rivals]
             edits.append(edit)
     return proposal_of(line, edits)

@@ -1,12 +1,14 @@
 """Find the words of a page that may be misread: unknown, rare, torn, or known but perhaps another word."""
 
 import enum
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from scanmend.correction.lexicon import FrequencyClass, Lexicon
+from scanmend.correction.lexicon import FrequencyClass
+from scanmend.correction.old_spelling import is_other_spelling
 from scanmend.llm.judge.word_search import DomainSearch, LanguageSearch, WordSearch
 
 LINE_END_HYPHENS = "-‐¬—=\u00ad–"  # also what engines read in their place
@@ -14,9 +16,10 @@ MIN_JUDGED_LETTERS = 2  # of a word that is judged
 MIN_JUDGED_LETTER_SHARE = 0.5  # of its characters
 MAX_WORD_LENGTH = 30  # characters
 MAX_SIGNS = 1  # in a word: shou1d, w*ter; more are dirt
-# A word is rare if it is hardly ever used in the page's language, and seldom in any.
-MAX_RARE_CLASS_IN_LANGUAGE: FrequencyClass = 2
-MAX_RARE_CLASS: FrequencyClass = 4
+MAX_RARE_CLASS: FrequencyClass = 2  # of a word that is hardly ever used in the page's language
+# English has few, and the lexicon holds them.
+LANGUAGES_WITH_OLD_SPELLINGS = ("de", "fr")
+MIN_MODERN_CLASS: FrequencyClass = 5  # of a word that may be known by an old spelling
 MIN_JOINED_CLASS: FrequencyClass = 4  # of a word that a space has torn
 MIN_JOINED_LETTERS = 4
 MIN_MISREAD_JOIN_LETTERS, MAX_MISREAD_JOIN_LETTERS = 6, 20  # of a word both torn and misread
@@ -97,26 +100,43 @@ class PageWords:
             if following and not self._is_half(line, n + 1) and self._is_torn(token, following):
                 text = self.lines[line][token.start : following.end]
                 yield DoubtfulWord(line, token.start, following.end, text, DoubtKind.TORN, 0)
-            word = normal_form(token.text)
-            frequency = self.search.frequency(word)
-            kind = self._kind(token.text, frequency, self._lexicon)
-            if word in self._domain:
-                kind = DoubtKind.KNOWN
+            kind, frequency = self._kind(token.text)
             yield DoubtfulWord(line, token.start, token.end, token.text, kind, frequency)
 
-    @staticmethod
-    def _kind(text: str, frequency: FrequencyClass, lexicon: Lexicon) -> DoubtKind:
-        """Return the kind of a single word of this class in the page's language."""
+    def _kind(self, text: str) -> tuple[DoubtKind, FrequencyClass]:
+        """Return the kind of a single word, and its class in the page's language."""
+        word = normal_form(text)
+        frequency = self.search.frequency(word)
+        if word in self._domain:
+            return DoubtKind.KNOWN, frequency
         is_regular = text.replace("’", "").replace("'", "").isalpha()
-        in_all_texts = lexicon.frequency(text) if is_regular else 0
-        if not in_all_texts:
-            return DoubtKind.UNKNOWN
-        if frequency <= MAX_RARE_CLASS_IN_LANGUAGE and in_all_texts <= MAX_RARE_CLASS:
-            return DoubtKind.RARE
-        return DoubtKind.KNOWN
+        in_all_texts = self._lexicon.frequency(text) if is_regular else 0
+        if in_all_texts and frequency > MAX_RARE_CLASS:
+            return DoubtKind.KNOWN, frequency
+        if modern := self._modern_frequency(word):
+            return DoubtKind.KNOWN, modern
+        return (DoubtKind.RARE if in_all_texts else DoubtKind.UNKNOWN), frequency
+
+    def _modern_frequency(self, word: str) -> FrequencyClass:
+        """Return the class of the word of which ``word``, in lower case, is an old spelling; 0 if it is none."""
+        if self.language not in LANGUAGES_WITH_OLD_SPELLINGS or not word.isalpha():
+            return 0
+        return max(
+            (
+                near.frequency
+                for near in self.search.within_reach(word)
+                if near.frequency >= MIN_MODERN_CLASS
+                and is_other_spelling(word, near.text, self.language)
+            ),
+            default=0,
+        )
 
     def _is_half(self, line: int, number: int) -> bool:
         """Return whether a token is half of a word that is divided over the end of this line or of the one before."""
+        tokens = self._tokens[line]
+        pairs = itertools.pairwise(tokens[max(0, number - 1) : number + 2])
+        if any(self._is_divided(*pair) for pair in pairs):
+            return True
         is_last = number == len(self._tokens[line]) - 1
         if is_last and line + 1 < len(self._tokens) and self._tokens[line + 1]:
             whole = self._tokens[line][number].whole
@@ -126,6 +146,15 @@ class PageWords:
             before = self._tokens[line - 1][-1].whole
             return len(before) > 1 and before[-1] in LINE_END_HYPHENS
         return False
+
+    def _is_divided(self, first: _Token, second: _Token) -> bool:
+        """Return whether a hyphen divides a known word into these two, in text whose lines were wrapped anew."""
+        if not first.text or not second.text[:1].islower():
+            return False
+        if first.whole[-1] not in LINE_END_HYPHENS:
+            return False
+        joined = normal_form(first.text + second.text)
+        return bool(self.search.frequency(joined) or self._modern_frequency(joined))
 
     def _is_torn(self, first: _Token, second: _Token) -> bool:
         """Return whether a space may have torn a word into these two; the word may be misread, too."""

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from scanmend.correction.channel import Nats
 from scanmend.llm.judge.doubtful_words import DoubtfulWord
-from scanmend.llm.judge.odds import Judgement, ScoredWord
+from scanmend.llm.judge.judge_features import ScoredWord
+from scanmend.llm.judge.odds import Judgement
 from scanmend.page import Bound, Divergence, LineProposal
 
 MARGIN_AT_JUDGE_THRESHOLD: Nats = 2.0  # on the scale of the gate's ``min_margin``
@@ -38,6 +39,7 @@ class JudgedPage:
     language: str
     scored: tuple[ScoredWord, ...]
     sure: tuple[Judgement, ...]
+    wished: tuple[Judgement, ...]
     bound: Bound | None
     """Why words were left unscored; None if none was."""
     unscored: int
@@ -56,15 +58,14 @@ class JudgedPage:
             kept.append(ProposedEdit(word.start, word.end, text, margin, judged=True))
         return kept
 
-    def llr(self, line: int, start: int, end: int, wish: str, read: str) -> Nats | None:
-        """Return the log of how many times likelier the model finds a wish than the text as read; None if unasked."""
-        for scored in self.scored:
-            word = scored.word
+    def log_odds(self, line: int, start: int, end: int, wish: str, read: str) -> Nats | None:
+        """Return the log-odds of a wish over everything else in its place, the text as read included; None if it is unscored."""
+        for judgement in self.wished:
+            word = judgement.word
             if word.line == line and start <= word.start and word.end <= end:
                 text = wished_text(word, Wish(start, end, wish), read)
-                for n, replacement in enumerate(scored.replacements):
-                    if replacement.text == text:
-                        return scored.llr(n)
+                if judgement.replacement.text == text:
+                    return judgement.log_odds
         return None
 
 

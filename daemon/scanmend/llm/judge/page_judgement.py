@@ -7,17 +7,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from scanmend.correction.channel import Nats
 from scanmend.correction.channel import shipped as shipped_channel
 from scanmend.llm.judge.doubtful_words import DoubtfulWord, DoubtKind, PageWords
+from scanmend.llm.judge.engine_view import engine_doubts
+from scanmend.llm.judge.judge_features import ScoredWord
 from scanmend.llm.judge.judged_page import JudgedPage, Wish, wished_text
 from scanmend.llm.judge.known_languages import KnownLanguages
 from scanmend.llm.judge.odds import (
     PageJudge,
-    ScoredWord,
 )
 from scanmend.llm.judge.questions import Question, Questions
-from scanmend.llm.judge.replacements import (
-    ReplacementSearch,
-    engine_doubts,
-)
+from scanmend.llm.judge.replacements import ReplacementSearch
 from scanmend.llm.judge.scorer import Passage, Scorer
 from scanmend.llm.judge.word_search import shipped_search
 from scanmend.llm.llama_context import CacheFull
@@ -61,9 +59,9 @@ def judge_words(
     try:
         knows_language = languages.knows(judgement.language, scorer)
     except TimeoutError:
-        return JudgedPage(judgement.language, (), (), Bound.SECONDS, 0)
+        return JudgedPage(judgement.language, (), (), (), Bound.SECONDS, 0)
     if not knows_language:
-        return JudgedPage(judgement.language, (), (), None, 0, knows_language=False)
+        return JudgedPage(judgement.language, (), (), (), None, 0, knows_language=False)
     return judgement.judged(wishes)
 
 
@@ -107,10 +105,11 @@ class _PageJudgement:
                 self._scorer.close()
         language = self._page.language
         all_scored = tuple(scored.values())
-        judgements = PageJudge(self._lines, language, all_scored).judgements()
-        sure = [j for j in judgements if j.log_odds >= j.threshold]
+        judge = PageJudge(self._lines, language, all_scored)
+        sure = [j for j in judge.judgements() if j.log_odds >= j.threshold]
         sure.sort(key=lambda j: -j.log_odds)
-        return JudgedPage(language, all_scored, tuple(sure), self._bound, self._unscored)
+        wished = tuple(judge.wishes())
+        return JudgedPage(language, all_scored, tuple(sure), wished, self._bound, self._unscored)
 
     def _parts(self) -> Iterator[range]:
         """Yield runs of lines that fit into the cache together."""

@@ -5,14 +5,15 @@ from collections.abc import Mapping, Sequence
 
 from scanmend.correction.channel import Nats
 from scanmend.llm.judge.doubtful_words import DoubtfulWord, DoubtKind
+from scanmend.llm.judge.judge_features import ScoredWord
 from scanmend.llm.judge.odds import (
     JudgedKind,
     PageJudge,
-    ScoredWord,
+    is_far_more_frequent,
     judged_kind,
     regression_of,
 )
-from scanmend.llm.judge.replacements import Replacement, ReplacementSource, bits
+from scanmend.llm.judge.replacement import Replacement, ReplacementSource
 from scanmend.llm.judge.scorer import Likelihood
 
 # replacements of one word that the model scores
@@ -20,12 +21,9 @@ MAX_ASKED = 4
 MAX_ASKED_OF_KNOWN = 3
 MAX_ASKED_FAST = 2
 MAX_RANK_BEHIND: Nats = 9.0  # of a scored replacement behind the first
-# A known word is questioned when the model is surprised by it, or when a likely look-alike is far more frequent: a page
-# full of one misreading teaches it to the model.
+# A known word is questioned when the model is surprised by it, or when a likely look-alike is far more frequent.
 MIN_SURPRISE: Nats = 6.0
 SURPRISE_BELOW_COST: Nats = 1.0
-MIN_FREQUENCY_LEAD = 5.0  # bits
-MAX_COST_OF_FREQUENT: Nats = 6.5
 # The words behind a word seldom add more to a right replacement, so a replacement that could not win even so is not scored with
 # them, and one of a known word not at all.
 MAX_GAIN_OF_FOLLOWING_WORDS: Mapping[JudgedKind, Nats] = {
@@ -107,5 +105,4 @@ def _questions_known(word: DoubtfulWord, replacement: Replacement, surprise: Nat
     """Return whether a replacement is a reason to question a known word."""
     if surprise >= max(MIN_SURPRISE, replacement.cost - SURPRISE_BELOW_COST):
         return True
-    lead = replacement.frequency - bits(word.frequency)
-    return lead >= MIN_FREQUENCY_LEAD and replacement.cost <= MAX_COST_OF_FREQUENT
+    return is_far_more_frequent(replacement, word)

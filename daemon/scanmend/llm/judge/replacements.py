@@ -4,25 +4,22 @@ Sources: the lexicon, within the channel's reach; words of the page itself; spli
 engine's alternatives spell; and the wishes of another corrector.
 """
 
-import enum
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 
 from rapidfuzz.distance import Levenshtein
 
-from scanmend.correction import ctc
 from scanmend.correction.channel import Channel, Nats
-from scanmend.correction.lexicon import Bits, FrequencyClass
+from scanmend.correction.lexicon import FrequencyClass
 from scanmend.correction.lookalikes import one_confusion_away
 from scanmend.llm.judge.doubtful_words import DoubtfulWord, DoubtKind, PageWords, joins, normal_form
-from scanmend.llm.judge.word_search import compounds, splits
-from scanmend.llm.suspect_search import only_adds
+from scanmend.llm.judge.engine_view import as_engine_saw, engine_doubts, spelled_by_engine
+from scanmend.llm.judge.replacement import MAX_COST, Replacement, ReplacementSource, bits
+from scanmend.llm.judge.word_search import compounds, misread_spaces, splits
 from scanmend.page import CharAlternatives
 
 MAX_FOUND = 12  # replacements of one word; the model is asked about the first of them
 MAX_FOUND_FOR_KNOWN = 6
-MAX_COST: Nats = 24.0  # of a replacement for an unknown word
 MAX_COST_FOR_KNOWN: Nats = 9.0
 MAX_COST_OF_PAGE_WORD: Nats = 12.0
 MAX_COST_OF_COMPOUND: Nats = 9.0
@@ -30,8 +27,8 @@ MAX_COST_OF_MISREAD_PARTS: Nats = 12.0  # of a word that is both torn and misrea
 COMPOUND_COST: Nats = 2.0  # added, because a compound is a guess
 TORN_COST: Nats = 3.0  # of a space that tears a word
 RUN_TOGETHER_COST: Nats = 6.0  # of a lost space
+MISREAD_SPACE_COST: Nats = 10.0  # of a space that is read as a letter or sign
 GOOD_COST: Nats = 7.0  # no compounds are built for a word that has so good a replacement
-MAX_COMPARED = 80  # words of the lexicon, the nearest and most frequent, whose costs are computed
 MIN_SPLIT_CLASS: FrequencyClass = 9
 MIN_COMPOUND_PART_CLASS: FrequencyClass = 5
 MIN_CLASS_FOR_KNOWN: FrequencyClass = 5  # of a replacement for a known word
@@ -40,39 +37,7 @@ MIN_PAGE_WORD_LETTERS = 4
 MIN_PAGE_WORD_COUNT = 2
 PAGE_WORD_DISTANCE = 2
 MIN_MISREAD_JOIN_CLASS: FrequencyClass = 7
-MIN_CLASS_OF_ENGINES_WORD: FrequencyClass = 2  # of a word that the engine's alternatives spell
-COST_PER_BIT: Nats = 0.5  # by which a replacement one bit more frequent may be less likely misread
 CAPITALS_SHARE = 0.7  # of four letters or more that make a word one in capitals
-
-
-class ReplacementSource(enum.StrEnum):
-    """Where a replacement comes from. The values are published in no file."""
-
-    LEXICON = "lexicon"
-    PAGE = "page"
-    SPLIT = "split"
-    JOIN = "join"
-    COMPOUND = "compound"
-    CORRECTOR = "corrector"
-    ENGINE = "engine"
-    MODEL = "model"
-
-
-@dataclass(frozen=True, slots=True)
-class Replacement:
-    """A text that may have been printed where a doubtful word was read."""
-
-    text: str
-    cost: Nats
-    """The channel's cost of reading it so."""
-    frequency: Bits
-    """log₂ of its count in texts of the page's language, roughly; 0 if it is unknown."""
-    source: ReplacementSource
-
-    @property
-    def rank(self) -> Nats:
-        """Return its cost less what its frequency outweighs; the lowest is the best."""
-        return self.cost - COST_PER_BIT * self.frequency
 
 
 class ReplacementSearch:
@@ -118,23 +83,12 @@ class ReplacementSearch:
         if alternatives is None:
             return (*wished, *others)
         line = self._page.lines[word.line]
-        spelled = self._spelled_by_engine(word, line, alternatives)
+        spelled = spelled_by_engine(word, line, alternatives, self._search)
         seen = [*others, *(r for r in spelled if r.text not in texts)]
         return (
             *as_engine_saw(word, wished, line, alternatives),
             *_best(as_engine_saw(word, seen, line, alternatives), MAX_FOUND),
         )
-
-    def _spelled_by_engine(
-        self, word: DoubtfulWord, line: str, alternatives: Sequence[CharAlternatives]
-    ) -> Iterator[Replacement]:
-        """Yield the known words that the engine's alternatives spell."""
-        for text in ctc.readings(alternatives, word.start, word.end, line):
-            frequency = self._search.frequency(normal_form(text)) if text.isalpha() else 0
-            if frequency >= MIN_CLASS_OF_ENGINES_WORD and normal_form(text) != normal_form(
-                word.read
-            ):
-                yield Replacement(text, MAX_COST, bits(frequency), ReplacementSource.ENGINE)
 
     def of_model(
         self,
@@ -160,24 +114,14 @@ class ReplacementSearch:
     def _of_unknown(self, word: DoubtfulWord) -> list[Replacement]:
         """Return the replacements of an unknown or rare word."""
         small = normal_form(word.read)
-        distance = 1 if len(small) <= 3 else 2 if len(small) <= 8 else 3
-        near = self._search.near(small, distance, min(2, distance))[:MAX_COMPARED]
         found = [
             Replacement(text, cost, bits(n.frequency), ReplacementSource.LEXICON)
-            for n in near
+            for n in self._search.within_reach(small)
             for text, cost in self._spelled(word.read, small, n.text)
             if cost <= MAX_COST
         ]
         found += self._page_words(word.read, small)
-        found += [
-            Replacement(
-                word.read[:at] + " " + word.read[at:],
-                RUN_TOGETHER_COST,
-                bits(min(map(self._search.frequency, (small[:at], small[at:])))),
-                ReplacementSource.SPLIT,
-            )
-            for at in splits(small, self._search, MIN_SPLIT_CLASS)
-        ]
+        found += self._divided(word.read, small)
         if (
             self._page.language == "de"
             and len(small) >= MIN_COMPOUND_LETTERS
@@ -185,6 +129,19 @@ class ReplacementSearch:
         ):
             found += self._compounds(word.read, small)
         return _best(found, MAX_FOUND)
+
+    def _divided(self, read: str, small: str) -> Iterator[Replacement]:
+        """Yield a word as two, where a space was lost or read as a letter or sign."""
+        for at in splits(small, self._search, MIN_SPLIT_CLASS):
+            yield self._two_words(read, at, at, RUN_TOGETHER_COST)
+        for at in misread_spaces(small, self._search, MIN_SPLIT_CLASS):
+            yield self._two_words(read, at, at + 1, MISREAD_SPACE_COST)
+
+    def _two_words(self, read: str, end: int, start: int, cost: Nats) -> Replacement:
+        """Return ``read`` as two words: one up to ``end``, the other one from ``start``."""
+        words = read[:end], read[start:]
+        rarer = min(self._search.frequency(normal_form(word)) for word in words)
+        return Replacement(" ".join(words), cost, bits(rarer), ReplacementSource.SPLIT)
 
     def _of_known(self, word: DoubtfulWord) -> list[Replacement]:
         """Return other known words that are often misread as this one."""
@@ -259,35 +216,6 @@ class ReplacementSearch:
                     (text.replace("'", "’") if "’" in read else text),
                     self._channel.cost(small, spelling),
                 )
-
-
-def engine_doubts(word: DoubtfulWord, alternatives: Sequence[CharAlternatives] | None) -> bool:
-    """Return whether the engine was not sure of a word's characters; True if it reports no alternatives."""
-    return alternatives is None or any(word.start <= a.at <= word.end for a in alternatives)
-
-
-def as_engine_saw(
-    word: DoubtfulWord,
-    replacements: Sequence[Replacement],
-    line: str,
-    alternatives: Sequence[CharAlternatives],
-) -> list[Replacement]:
-    """Return the replacements with the costs that follow from the engine's alternatives (``correction.ctc``).
-
-    Those that the engine rules out are left out, since the gate would reject them. It can't rule out that it lost a letter.
-    """
-    texts = [r.text for r in replacements]
-    ratios = ctc.log_likelihood_ratios(alternatives, word.start, word.end, line, texts)
-    return [
-        replace(r, cost=-ratio) if ratio > ctc.MIN_LOG_RATIO else r
-        for r, ratio in zip(replacements, ratios, strict=True)
-        if ratio > ctc.MIN_LOG_RATIO or only_adds(word.read, r.text)
-    ]
-
-
-def bits(frequency: FrequencyClass) -> Bits:
-    """Return log₂ of the count in the middle of a class; 0 for class 0."""
-    return frequency - 0.5 if frequency else 0.0
 
 
 def in_capitals_of(read: str, other: str) -> str:

@@ -6,6 +6,7 @@ page take about 0.3 s.
 
 import functools
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ from scanmend.correction.lexicon import LEXICON_LANGUAGES, FrequencyClass, Lexic
 MIN_CLASS: FrequencyClass = 2  # of a short word that is searched, in the page's language
 MIN_LETTERS_OF_RARE_WORD = 5  # a longer word is searched, however rare it is
 MAX_ENDS_CUT = 2  # letters by which the lengths may differ
+MAX_DISTANCES = ((3, 1), (8, 2), (math.inf, 3))  # of words up to a length
+MAX_WITHIN_REACH = 80
 DOMAIN_CLASS: FrequencyClass = 8  # of a domain's word in its texts, roughly
 OTHER_LANGUAGE = (
     ""  # of a page in none of LEXICON_LANGUAGES: all words count, as often as in all texts
@@ -48,6 +51,14 @@ class WordSearch:
     def frequency(self, word: str) -> FrequencyClass:
         """Return the class of a word, which must be in lower case; 0 if it is unknown in this language."""
         return self._classes.get(word, 0)
+
+    def within_reach(self, word: str) -> tuple[NearWord, ...]:
+        """Return the other words that may have been misread as ``word``: the nearest and most frequent ones.
+
+        The longer a word is, the more letters may differ.
+        """
+        distance = next(d for length, d in MAX_DISTANCES if len(word) <= length)
+        return self.near(word, distance, min(MAX_ENDS_CUT, distance))[:MAX_WITHIN_REACH]
 
     def _near(self, word: str, distance: int, length_difference: int) -> tuple[NearWord, ...]:
         """Return the other words within an edit distance of ``word``, the nearest and most frequent first."""
@@ -136,6 +147,13 @@ def splits(word: str, search: WordSearch, min_class: FrequencyClass) -> Iterator
         if min(search.frequency(head), search.frequency(tail)) < min_class:
             continue
         if min(len(head), len(tail)) > 1 or head in "ai" or tail in "aià":
+            yield at
+
+
+def misread_spaces(word: str, search: WordSearch, min_class: FrequencyClass) -> Iterator[int]:
+    """Yield the offsets in ``word``, in lower case, of a character that stands between two frequent words."""
+    for at in range(2, len(word) - 2):
+        if min(search.frequency(word[:at]), search.frequency(word[at + 1 :])) >= min_class:
             yield at
 
 

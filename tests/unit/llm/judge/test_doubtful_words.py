@@ -25,7 +25,18 @@ def test_a_german_word_is_rare_on_an_english_page(languages: LanguageSearch) -> 
     words = list(PageWords(["of the house of the haus"], languages).doubtful(0))
 
     assert words[-1].read == "haus"
-    assert words[-1].frequency == 0
+    assert (words[-1].kind, words[-1].frequency) == (DoubtKind.RARE, 0)
+
+
+def test_an_old_spelling_of_a_german_word_is_known_on_a_german_page(
+    languages: LanguageSearch,
+) -> None:
+    german = _kinds(["der Verzicherung und Versicherunge nicht"], languages)
+    english = _kinds(["of the versicherunge that should not"], languages)
+
+    assert german["Versicherunge"] is DoubtKind.KNOWN
+    assert german["Verzicherung"] is DoubtKind.UNKNOWN
+    assert english["versicherunge"] is DoubtKind.UNKNOWN
 
 
 def test_offsets_are_those_of_the_word_without_signs(languages: LanguageSearch) -> None:
@@ -46,6 +57,13 @@ def test_halves_of_a_word_over_the_end_of_a_line_are_not_judged(languages: Langu
 
     assert list(_kinds(lines, languages)) == ["the"]
     assert list(_kinds(lines, languages, 1)) == ["house"]
+
+
+def test_halves_of_a_divided_word_in_the_middle_of_a_line_are_not_judged(
+    languages: LanguageSearch,
+) -> None:
+    assert list(_kinds(["the notwith— standing house"], languages)) == ["the", "house"]
+    assert "watcr" in _kinds(["the watcr— standing house — standing"], languages)
 
 
 def test_a_torn_word_comes_before_its_first_part(languages: LanguageSearch) -> None:

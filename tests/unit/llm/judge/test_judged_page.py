@@ -1,6 +1,7 @@
 """Test how the judgements of a page become proposals, together with another corrector's edits."""
 
 import dataclasses
+import math
 
 import pytest
 
@@ -13,9 +14,8 @@ from scanmend.llm.judge.judged_page import (
     proposal_of,
     wished_text,
 )
-from scanmend.llm.judge.odds import Judgement, ScoredWord
-from scanmend.llm.judge.replacements import Replacement, ReplacementSource
-from scanmend.llm.judge.scorer import Likelihood
+from scanmend.llm.judge.odds import Judgement
+from scanmend.llm.judge.replacement import Replacement, ReplacementSource
 from scanmend.page import Divergence
 
 LINE = "tbe watcr of thc ice"
@@ -31,15 +31,14 @@ def _replacement(text: str) -> Replacement:
 
 
 def _page(
-    *judged: tuple[str, str, float], asked: tuple[tuple[str, str, float], ...] = ()
+    *judged: tuple[str, str, float], wished: tuple[tuple[str, str, float], ...] = ()
 ) -> JudgedPage:
-    """Return a page with judgements (read, new, log-odds), and with other words asked about (read, new, ratio)."""
-    sure = tuple(Judgement(_word(r), _replacement(t), odds, 0.7) for r, t, odds in judged)
-    scored = tuple(
-        ScoredWord(_word(r), (_replacement(t),), (Likelihood(0, 0), Likelihood(llr, llr)))
-        for r, t, llr in asked
-    )
-    return JudgedPage("en", scored, sure, None, 0)
+    """Return a page with judgements (read, new, log-odds), of which ``wished`` are those of the corrector's wishes."""
+
+    def judgements(of: tuple[tuple[str, str, float], ...]) -> tuple[Judgement, ...]:
+        return tuple(Judgement(_word(r), _replacement(t), odds, 0.7) for r, t, odds in of)
+
+    return JudgedPage("en", (), judgements(judged), judgements(wished), None, 0)
 
 
 def _own(read: str, text: str) -> ProposedEdit:
@@ -77,11 +76,13 @@ def test_the_corrector_s_edit_stays_where_none_was_judged() -> None:
     assert proposal.divergences[1].margin == 3.0
 
 
-@pytest.mark.parametrize(("llr", "text"), [(-0.1, LINE), (0.1, "tbe watcr of the ice")])
-def test_the_corrector_s_edit_goes_if_the_model_finds_the_text_as_read_likelier(
-    llr: float, text: str
+@pytest.mark.parametrize(
+    ("log_odds", "text"), [(-9.0, LINE), (-math.inf, LINE), (0.1, "tbe watcr of the ice")]
+)
+def test_the_corrector_s_edit_goes_if_the_judge_is_sure_that_it_is_wrong(
+    log_odds: float, text: str
 ) -> None:
-    page = _page(asked=(("thc", "the", llr),))
+    page = _page(wished=(("thc", "the", log_odds),))
 
     assert combined(0, LINE, [_own("thc", "the")], page).text == text
 
@@ -96,7 +97,7 @@ def test_the_corrector_s_surer_edit_that_joins_a_torn_word_replaces_a_part_s_jud
 
 
 def test_a_model_that_does_not_know_the_language_leaves_the_corrector_alone() -> None:
-    page = JudgedPage("de", (), (), None, 0, knows_language=False)
+    page = JudgedPage("de", (), (), (), None, 0, knows_language=False)
 
     assert combined(0, LINE, [_own("thc", "the")], page).text == "tbe watcr of the ice"
 

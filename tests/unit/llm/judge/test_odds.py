@@ -7,16 +7,16 @@ import math
 import pytest
 
 from scanmend.llm.judge.doubtful_words import DoubtfulWord, DoubtKind
+from scanmend.llm.judge.judge_features import ScoredWord
 from scanmend.llm.judge.odds import (
     JUDGE_FORMAT,
     JudgedKind,
     Judgement,
     PageJudge,
-    ScoredWord,
     parsed_regressions,
     shipped_regressions,
 )
-from scanmend.llm.judge.replacements import Replacement, ReplacementSource
+from scanmend.llm.judge.replacement import Replacement, ReplacementSource
 from scanmend.llm.judge.scorer import Likelihood
 
 EMPTY_REGRESSION = {"threshold": 1, "coefficients": {}}
@@ -129,3 +129,56 @@ def test_the_shipped_file_has_both_regressions() -> None:
 def test_a_damaged_file_is_rejected(content: object) -> None:
     with pytest.raises(ValueError, match=r"judge|format|unknown features"):
         parsed_regressions(json.dumps(content).encode())
+
+
+def test_a_short_word_in_a_list_of_names_has_lower_odds() -> None:
+    scored = _scored("Dvr", "Dr", 9)
+    names = ["Dvr", "Kev Smith, Pte Jno McCoy", "Spr Walter"]
+    text = ["Dvr", "of the house and the farm", "that should"]
+
+    (among_names,) = PageJudge(names, "en", [scored]).judgements()
+    (in_text,) = PageJudge(text, "en", [scored]).judgements()
+    (german,) = PageJudge(names, "de", [scored]).judgements()
+
+    assert among_names.log_odds < in_text.log_odds - 0.5
+    assert german.log_odds > among_names.log_odds
+
+
+def test_a_page_with_small_e_gets_no_modern_umlaut_and_may_lose_a_misread_one() -> None:
+    lines = ["maͤßig Lökals Handen"]
+
+    def judged(read: str, text: str) -> list[Judgement]:
+        return list(PageJudge(lines, "de", [_scored(read, text, 9)]).judgements())
+
+    assert judged("Lökals", "Lokals")
+    assert not judged("Handen", "Händen")
+
+
+def test_a_wish_is_judged_even_where_another_replacement_is_better() -> None:
+    best = _scored("watcr", "water", 14)
+    wish = Replacement("watch", 5.0, 11.0, ReplacementSource.CORRECTOR)
+    both = dataclasses.replace(
+        best,
+        replacements=(*best.replacements, wish),
+        likelihoods=(*best.likelihoods, Likelihood(1, 1)),
+    )
+    judge = PageJudge(["watcr"], "en", [both])
+
+    (judgement,) = judge.judgements()
+    (wished,) = judge.wishes()
+
+    assert judgement.replacement.text == "water"
+    assert wished.replacement == wish
+    assert wished.log_odds < judgement.log_odds
+
+
+def test_a_known_word_that_the_model_prefers_goes_only_if_its_look_alike_is_far_more_frequent() -> (
+    None
+):
+    def judged(frequency: int) -> list[Judgement]:
+        scored = _scored("tho", "the", -2, cost=3.0, kind=DoubtKind.KNOWN)
+        word = dataclasses.replace(scored.word, frequency=frequency)
+        return _judged(dataclasses.replace(scored, word=word))
+
+    assert judged(frequency=6)
+    assert not judged(frequency=10)

@@ -2,13 +2,13 @@
 
 from scanmend.correction.channel import Channel, shipped
 from scanmend.llm.judge.doubtful_words import DoubtfulWord, DoubtKind, PageWords
+from scanmend.llm.judge.engine_view import engine_doubts
+from scanmend.llm.judge.replacement import Replacement, ReplacementSource
 from scanmend.llm.judge.replacements import (
+    MISREAD_SPACE_COST,
     RUN_TOGETHER_COST,
     TORN_COST,
-    Replacement,
     ReplacementSearch,
-    ReplacementSource,
-    engine_doubts,
     in_capitals_of,
 )
 from scanmend.llm.judge.word_search import LanguageSearch
@@ -55,6 +55,9 @@ def test_lost_and_additional_spaces_are_found(languages: LanguageSearch) -> None
     join = _found(["notwith standing of the"], "notwith standing", languages)["notwithstanding"]
     misread = _found(["notwitb standing of the"], "notwitb standing", languages)
 
+    sign = _found(["the ofxthe house"], "ofxthe", languages)["of the"]
+
+    assert (sign.cost, sign.source) == (MISREAD_SPACE_COST, ReplacementSource.SPLIT)
     assert (split.cost, split.source) == (RUN_TOGETHER_COST, ReplacementSource.SPLIT)
     assert (join.cost, join.source) == (TORN_COST, ReplacementSource.JOIN)
     assert misread["notwithstanding"].cost > TORN_COST
