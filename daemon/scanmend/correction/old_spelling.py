@@ -1,6 +1,8 @@
 """Tell the spellings of another time or place from misreadings: seyn, theil, jezt, fuͤr, Aerger, colour, enfans, étoit."""
 
-import functools
+from collections.abc import Iterable, Iterator
+
+from scanmend.correction.lexicon import FrequencyClass
 
 # Spellings of the same sound. They are applied in this order to both words.
 _SAME_SOUNDS = (
@@ -28,6 +30,9 @@ _OLD_ENDS = {
 _WEAK_VOWEL = "e"
 _OMITTED_VOWELS = "ei"  # also left out by old texts, and never added: gewaltger
 _MIN_LETTERS_BEFORE_WEAK_VOWEL = 2
+# English has few old spellings, and the lexicon holds them.
+_LANGUAGES_WITH_OLD_SPELLINGS = ("de", "fr")
+MIN_MODERN_CLASS: FrequencyClass = 5  # of a word that may be known by an old spelling
 
 
 def is_other_spelling(read: str, other: str, language: str) -> bool:
@@ -45,12 +50,57 @@ def is_other_spelling(read: str, other: str, language: str) -> bool:
     return _lacks_one(second, first, _WEAK_VOWEL)
 
 
+class OldSpellings:
+    """The more frequent words of a language by their sounds, to look up of which of them a word is an old spelling."""
+
+    def __init__(self, words: Iterable[tuple[str, FrequencyClass]], language: str) -> None:
+        """Take words in lower case with their classes. ``language``: such as "de"; in most languages none is old."""
+        self._language = language
+        self._classes: dict[str, FrequencyClass] = {}
+        self._by_sound: dict[str, FrequencyClass] = {}
+        if language not in _LANGUAGES_WITH_OLD_SPELLINGS:
+            return
+        for word, frequency in words:
+            if frequency >= MIN_MODERN_CLASS:
+                self._classes[word] = frequency
+                sound = _simplified(word, language)
+                self._by_sound[sound] = max(frequency, self._by_sound.get(sound, 0))
+
+    def modern_frequency(self, word: str) -> FrequencyClass:
+        """Return the class of the most frequent word of which ``word``, in lower case, is a spelling; 0 if there is none.
+
+        A word is a spelling of itself.
+        """
+        if not self._classes:
+            return 0
+        sounds = (self._by_sound.get(sound, 0) for sound in self._sounds(word))
+        ends = (self._classes.get(modern, 0) for modern in _modern_ends(word, self._language))
+        return max((*sounds, *ends), default=0)
+
+    def _sounds(self, word: str) -> Iterator[str]:
+        """Yield a word as it sounds, and as it may have sounded with a weak vowel more or less.
+
+        The end stays, since so many words differ by a last e alone (klein, kleine).
+        """
+        sound = _simplified(word, self._language)
+        yield sound
+        if self._language != "de":
+            return
+        for n in range(_MIN_LETTERS_BEFORE_WEAK_VOWEL, len(sound)):
+            yield from (sound[:n] + vowel + sound[n:] for vowel in _OMITTED_VOWELS)
+            if sound[n] == _WEAK_VOWEL and n < len(sound) - 1:
+                yield sound[:n] + sound[n + 1 :]
+
+
 def _has_old_end(read: str, other: str, language: str) -> bool:
     """Return whether only the end differs, as it does between an old spelling and today's."""
-    return any(
-        read.endswith(old) and read.removesuffix(old) + new == other
-        for old, new in _OLD_ENDS.get(language, ())
-    )
+    return other in _modern_ends(read, language)
+
+
+def _modern_ends(word: str, language: str) -> list[str]:
+    """Return what is written today for a word with an old end, in lower case."""
+    ends = _OLD_ENDS.get(language, ())
+    return [word.removesuffix(old) + new for old, new in ends if word.endswith(old)]
 
 
 def _lacks_one(short: str, long: str, vowels: str) -> bool:
@@ -61,7 +111,6 @@ def _lacks_one(short: str, long: str, vowels: str) -> bool:
     )
 
 
-@functools.lru_cache(4096)
 def _simplified(word: str, language: str) -> str:
     """Return a word in lower case, with one spelling for each sound."""
     word = word.lower()

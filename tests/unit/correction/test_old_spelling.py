@@ -2,7 +2,7 @@
 
 import pytest
 
-from scanmend.correction.old_spelling import is_other_spelling
+from scanmend.correction.old_spelling import OldSpellings, is_other_spelling
 
 
 @pytest.mark.parametrize(
@@ -66,3 +66,26 @@ def test_old_french_endings_stay(read: str, other: str) -> None:
 @pytest.mark.parametrize(("read", "other"), [("sonl", "sont"), ("dernièrc", "dernière")])
 def test_misread_french_is_no_other_spelling(read: str, other: str) -> None:
     assert not is_other_spelling(read, other, "fr")
+
+
+GERMAN = {"ärger": 9, "flieht": 6, "worin": 9, "gewaltiger": 7, "klein": 14, "selten": 4}
+
+
+@pytest.mark.parametrize(
+    ("word", "frequency"),
+    [
+        *(("aerger", 9), ("fliehet", 6), ("worinn", 9), ("gewaltger", 7), ("ärger", 9)),
+        # another word; an e more at the end; a rare word
+        *(("berger", 0), ("kleine", 0), ("seltten", 0)),
+    ],
+)
+def test_the_word_of_which_another_is_an_old_spelling_is_found(word: str, frequency: int) -> None:
+    assert OldSpellings(GERMAN.items(), "de").modern_frequency(word) == frequency
+    assert OldSpellings(GERMAN.items(), "en").modern_frequency(word) == 0
+
+
+def test_old_french_words_are_found_by_their_ends() -> None:
+    words = OldSpellings([("étaient", 14), ("enfants", 13)], "fr")
+
+    assert (words.modern_frequency("étoient"), words.modern_frequency("enfans")) == (14, 13)
+    assert words.modern_frequency("sonl") == 0

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from scanmend.correction.lexicon import FrequencyClass
-from scanmend.correction.old_spelling import is_other_spelling
 from scanmend.llm.judge.word_search import DomainSearch, LanguageSearch, WordSearch
 
 LINE_END_HYPHENS = "-‐¬—=\u00ad–"  # also what engines read in their place
@@ -17,9 +16,9 @@ MIN_JUDGED_LETTER_SHARE = 0.5  # of its characters
 MAX_WORD_LENGTH = 30  # characters
 MAX_SIGNS = 1  # in a word: shou1d, w*ter; more are dirt
 MAX_RARE_CLASS: FrequencyClass = 2  # of a word that is hardly ever used in the page's language
-# English has few, and the lexicon holds them.
-LANGUAGES_WITH_OLD_SPELLINGS = ("de", "fr")
-MIN_MODERN_CLASS: FrequencyClass = 5  # of a word that may be known by an old spelling
+MIN_OLD_SPELLING_LETTERS = (
+    6  # of a word that is not questioned for it; shorter ones look alike too often
+)
 MIN_JOINED_CLASS: FrequencyClass = 4  # of a word that a space has torn
 MIN_JOINED_LETTERS = 4
 MIN_MISREAD_JOIN_LETTERS, MAX_MISREAD_JOIN_LETTERS = 6, 20  # of a word both torn and misread
@@ -51,6 +50,8 @@ class DoubtfulWord:
     kind: DoubtKind
     frequency: FrequencyClass
     """Its class in the page's language; 0 for a torn word."""
+    is_old_spelling: bool = False
+    """Whether it is a longer word that is known, and more frequent, in another spelling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ class PageWords:
         if self._domain:
             self.search = DomainSearch(self.search, self._domain)
         self._lexicon = languages.lexicon
+        self._old_spellings = languages.old_spellings(self.language)
 
     def doubtful(self, line: int) -> Iterator[DoubtfulWord]:
         """Yield the doubtful words of a line. A torn word overlaps its first part, which comes behind it."""
@@ -100,36 +102,23 @@ class PageWords:
             if following and not self._is_half(line, n + 1) and self._is_torn(token, following):
                 text = self.lines[line][token.start : following.end]
                 yield DoubtfulWord(line, token.start, following.end, text, DoubtKind.TORN, 0)
-            kind, frequency = self._kind(token.text)
-            yield DoubtfulWord(line, token.start, token.end, token.text, kind, frequency)
+            yield self._single(line, token)
 
-    def _kind(self, text: str) -> tuple[DoubtKind, FrequencyClass]:
-        """Return the kind of a single word, and its class in the page's language."""
-        word = normal_form(text)
+    def _single(self, line: int, token: _Token) -> DoubtfulWord:
+        """Return a single word with its kind."""
+        text, word = token.text, normal_form(token.text)
         frequency = self.search.frequency(word)
-        if word in self._domain:
-            return DoubtKind.KNOWN, frequency
+        modern = self._old_spellings.modern_frequency(word)
+        is_old = modern > frequency and len(word) >= MIN_OLD_SPELLING_LETTERS
         is_regular = text.replace("’", "").replace("'", "").isalpha()
         in_all_texts = self._lexicon.frequency(text) if is_regular else 0
-        if in_all_texts and frequency > MAX_RARE_CLASS:
-            return DoubtKind.KNOWN, frequency
-        if modern := self._modern_frequency(word):
-            return DoubtKind.KNOWN, modern
-        return (DoubtKind.RARE if in_all_texts else DoubtKind.UNKNOWN), frequency
-
-    def _modern_frequency(self, word: str) -> FrequencyClass:
-        """Return the class of the word of which ``word``, in lower case, is an old spelling; 0 if it is none."""
-        if self.language not in LANGUAGES_WITH_OLD_SPELLINGS or not word.isalpha():
-            return 0
-        return max(
-            (
-                near.frequency
-                for near in self.search.within_reach(word)
-                if near.frequency >= MIN_MODERN_CLASS
-                and is_other_spelling(word, near.text, self.language)
-            ),
-            default=0,
-        )
+        if word in self._domain or (in_all_texts and frequency > MAX_RARE_CLASS):
+            kind = DoubtKind.KNOWN
+        elif modern:
+            kind, frequency = DoubtKind.KNOWN, modern
+        else:
+            kind = DoubtKind.RARE if in_all_texts else DoubtKind.UNKNOWN
+        return DoubtfulWord(line, token.start, token.end, text, kind, frequency, is_old)
 
     def _is_half(self, line: int, number: int) -> bool:
         """Return whether a token is half of a word that is divided over the end of this line or of the one before."""
@@ -154,7 +143,7 @@ class PageWords:
         if first.whole[-1] not in LINE_END_HYPHENS:
             return False
         joined = normal_form(first.text + second.text)
-        return bool(self.search.frequency(joined) or self._modern_frequency(joined))
+        return bool(self.search.frequency(joined) or self._old_spellings.modern_frequency(joined))
 
     def _is_torn(self, first: _Token, second: _Token) -> bool:
         """Return whether a space may have torn a word into these two; the word may be misread, too."""

@@ -29,6 +29,7 @@ TORN_COST: Nats = 3.0  # of a space that tears a word
 RUN_TOGETHER_COST: Nats = 6.0  # of a lost space
 MISREAD_SPACE_COST: Nats = 10.0  # of a space that is read as a letter or sign
 GOOD_COST: Nats = 7.0  # no compounds are built for a word that has so good a replacement
+MAX_COMPARED = 80  # words of the lexicon, the nearest and most frequent, whose costs are computed
 MIN_SPLIT_CLASS: FrequencyClass = 9
 MIN_COMPOUND_PART_CLASS: FrequencyClass = 5
 MIN_CLASS_FOR_KNOWN: FrequencyClass = 5  # of a replacement for a known word
@@ -60,11 +61,12 @@ class ReplacementSearch:
         ``wishes``: of another corrector, which come before. ``alternatives``: the engine's for the line, if it reports them;
         they count in place of what engines misread on average.
         """
-        if word.kind is DoubtKind.KNOWN and not engine_doubts(word, alternatives):
+        is_known = word.kind is DoubtKind.KNOWN
+        if word.is_old_spelling or (is_known and not engine_doubts(word, alternatives)):
             found = []
         elif word.kind is DoubtKind.TORN:
             found = self._joined(word)
-        elif word.kind is DoubtKind.KNOWN:
+        elif is_known:
             found = self._of_known(word)
         else:
             found = self._of_unknown(word)
@@ -114,9 +116,11 @@ class ReplacementSearch:
     def _of_unknown(self, word: DoubtfulWord) -> list[Replacement]:
         """Return the replacements of an unknown or rare word."""
         small = normal_form(word.read)
+        distance = 1 if len(small) <= 3 else 2 if len(small) <= 8 else 3
+        near = self._search.near(small, distance, min(2, distance))[:MAX_COMPARED]
         found = [
             Replacement(text, cost, bits(n.frequency), ReplacementSource.LEXICON)
-            for n in self._search.within_reach(small)
+            for n in near
             for text, cost in self._spelled(word.read, small, n.text)
             if cost <= MAX_COST
         ]

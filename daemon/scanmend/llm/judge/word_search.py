@@ -6,7 +6,6 @@ page take about 0.3 s.
 
 import functools
 import itertools
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -15,12 +14,11 @@ from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
 from scanmend.correction.lexicon import LEXICON_LANGUAGES, FrequencyClass, Lexicon, shipped
+from scanmend.correction.old_spelling import OldSpellings
 
 MIN_CLASS: FrequencyClass = 2  # of a short word that is searched, in the page's language
 MIN_LETTERS_OF_RARE_WORD = 5  # a longer word is searched, however rare it is
 MAX_ENDS_CUT = 2  # letters by which the lengths may differ
-MAX_DISTANCES = ((3, 1), (8, 2), (math.inf, 3))  # of words up to a length
-MAX_WITHIN_REACH = 80
 DOMAIN_CLASS: FrequencyClass = 8  # of a domain's word in its texts, roughly
 OTHER_LANGUAGE = (
     ""  # of a page in none of LEXICON_LANGUAGES: all words count, as often as in all texts
@@ -51,14 +49,6 @@ class WordSearch:
     def frequency(self, word: str) -> FrequencyClass:
         """Return the class of a word, which must be in lower case; 0 if it is unknown in this language."""
         return self._classes.get(word, 0)
-
-    def within_reach(self, word: str) -> tuple[NearWord, ...]:
-        """Return the other words that may have been misread as ``word``: the nearest and most frequent ones.
-
-        The longer a word is, the more letters may differ.
-        """
-        distance = next(d for length, d in MAX_DISTANCES if len(word) <= length)
-        return self.near(word, distance, min(MAX_ENDS_CUT, distance))[:MAX_WITHIN_REACH]
 
     def _near(self, word: str, distance: int, length_difference: int) -> tuple[NearWord, ...]:
         """Return the other words within an edit distance of ``word``, the nearest and most frequent first."""
@@ -106,6 +96,7 @@ class LanguageSearch:
         """Search this lexicon."""
         self.lexicon = lexicon
         self._searches: dict[str, WordSearch] = {}
+        self._old_spellings: dict[str, OldSpellings] = {}
 
     def language_of(self, words: Iterable[str]) -> str:
         """Return the language in which these words, in lower case, are most frequent; OTHER_LANGUAGE if in none."""
@@ -121,6 +112,12 @@ class LanguageSearch:
         if language not in self._searches:
             self._searches[language] = WordSearch(dict(self._words_of(language)))
         return self._searches[language]
+
+    def old_spellings(self, language: str) -> OldSpellings:
+        """Return the words of a language by their sounds."""
+        if language not in self._old_spellings:
+            self._old_spellings[language] = OldSpellings(self._words_of(language), language)
+        return self._old_spellings[language]
 
     def _words_of(self, language: str) -> Iterator[tuple[str, FrequencyClass]]:
         """Yield the words of a language with their classes there; words of no known language belong to each."""

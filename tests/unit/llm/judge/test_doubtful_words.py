@@ -31,12 +31,15 @@ def test_a_german_word_is_rare_on_an_english_page(languages: LanguageSearch) -> 
 def test_an_old_spelling_of_a_german_word_is_known_on_a_german_page(
     languages: LanguageSearch,
 ) -> None:
-    german = _kinds(["der Verzicherung und Versicherunge nicht"], languages)
-    english = _kinds(["of the versicherunge that should not"], languages)
+    lines = ["der Verzicherung und Versichrung nicht"]
+    german = {w.read: w for w in PageWords(lines, languages).doubtful(0)}
+    english = _kinds(["of the versichrung that should not"], languages)
 
-    assert german["Versicherunge"] is DoubtKind.KNOWN
-    assert german["Verzicherung"] is DoubtKind.UNKNOWN
-    assert english["versicherunge"] is DoubtKind.UNKNOWN
+    assert german["Versichrung"].kind is DoubtKind.KNOWN
+    assert german["Versichrung"].is_old_spelling
+    assert german["Verzicherung"].kind is DoubtKind.UNKNOWN
+    assert not german["Verzicherung"].is_old_spelling
+    assert english["versichrung"] is DoubtKind.UNKNOWN
 
 
 def test_offsets_are_those_of_the_word_without_signs(languages: LanguageSearch) -> None:

@@ -50,6 +50,10 @@ def test_a_known_word_has_known_look_alikes_alone(languages: LanguageSearch) -> 
     assert "zax" not in found
 
 
+def test_an_old_spelling_is_not_questioned(languages: LanguageSearch) -> None:
+    assert not _found(["der und Versichrung nicht"], "Versichrung", languages)
+
+
 def test_lost_and_additional_spaces_are_found(languages: LanguageSearch) -> None:
     split = _found(["the ofthe house"], "ofthe", languages)["of the"]
     join = _found(["notwith standing of the"], "notwith standing", languages)["notwithstanding"]
