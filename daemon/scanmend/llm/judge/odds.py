@@ -3,6 +3,7 @@
 The coefficients are data, the same for every model: ``models/judge.json``, with their provenance.
 """
 
+import dataclasses
 import enum
 import functools
 import json
@@ -27,6 +28,12 @@ COMBINING_SMALL_E = "\u0364"  # above a letter, for an umlaut: fuͤr
 MIN_LETTERS_WITH_DIGITS = 2  # of a word in which a digit may stand for a letter
 MIN_FREQUENCY_LEAD = 5.0  # bits
 MAX_COST_OF_FREQUENT: Nats = 6.5
+# What a threshold rises by where a page has only one sure misreading of an unknown word, and for known words where it has
+# none. In 32,464 words of books in English, German and French, which are clean, this leaves 2 of 23 edits of known words, and 23
+# of 50 edits. It costs 2 of 1,700 right edits in OCR texts.
+MORE_FOR_ONLY_MISREADING: Nats = 1.0
+MORE_FOR_KNOWN_ON_CLEAN_PAGE: Nats = 2.5
+MIN_WORDS_OF_CLEAN_PAGE = 30  # fewer tell too little
 
 
 class JudgedKind(enum.StrEnum):
@@ -70,6 +77,7 @@ class PageJudge:
         self._language = language
         self._writes_small_e = any(COMBINING_SMALL_E in line for line in lines)
         self._scored = scored
+        self._word_count = sum(len(line.split()) for line in lines)
         self._features = JudgeFeatures(lines, language, scored)
 
     def judgements(self) -> Iterator[Judgement]:
@@ -78,6 +86,22 @@ class PageJudge:
             best = max(range(len(utilities)), key=utilities.__getitem__)
             if utilities[best] > -math.inf:
                 yield self._judgement(scored, utilities, best)
+
+    def sure(self) -> list[Judgement]:
+        """Return the judgements that reach their thresholds, the surest first.
+
+        The words of a page are evidence for each other: on one that seems clean, the thresholds are higher.
+        """
+        reached = [j for j in self.judgements() if j.log_odds >= j.threshold]
+        if self._word_count >= MIN_WORDS_OF_CLEAN_PAGE:
+            known = [j for j in reached if j.word.kind is DoubtKind.KNOWN]
+            unknown = [j for j in reached if j.word.kind is not DoubtKind.KNOWN]
+            if len(unknown) == 1:
+                unknown = _raised(unknown, MORE_FOR_ONLY_MISREADING)
+            if not unknown:
+                known = _raised(known, MORE_FOR_KNOWN_ON_CLEAN_PAGE)
+            reached = [*unknown, *known]
+        return sorted(reached, key=lambda j: -j.log_odds)
 
     def wishes(self) -> Iterator[Judgement]:
         """Yield the judgement of each replacement that another corrector wishes; the log-odds of a forbidden one are -inf."""
@@ -137,6 +161,12 @@ class PageJudge:
         if scored.word.kind is not DoubtKind.KNOWN or scored.llr(number) >= 0:
             return True
         return is_far_more_frequent(scored.replacements[number], scored.word)
+
+
+def _raised(judgements: Sequence[Judgement], nats: Nats) -> list[Judgement]:
+    """Return the judgements that also reach a threshold that is so much higher, with that threshold."""
+    higher = (dataclasses.replace(j, threshold=j.threshold + nats) for j in judgements)
+    return [j for j in higher if j.log_odds >= j.threshold]
 
 
 def is_far_more_frequent(replacement: Replacement, word: DoubtfulWord) -> bool:

@@ -106,10 +106,8 @@ class _PageJudgement:
         language = self._page.language
         all_scored = tuple(scored.values())
         judge = PageJudge(self._lines, language, all_scored)
-        sure = [j for j in judge.judgements() if j.log_odds >= j.threshold]
-        sure.sort(key=lambda j: -j.log_odds)
-        wished = tuple(judge.wishes())
-        return JudgedPage(language, all_scored, tuple(sure), wished, self._bound, self._unscored)
+        sure, wished = tuple(judge.sure()), tuple(judge.wishes())
+        return JudgedPage(language, all_scored, sure, wished, self._bound, self._unscored)
 
     def _parts(self) -> Iterator[range]:
         """Yield runs of lines that fit into the cache together."""

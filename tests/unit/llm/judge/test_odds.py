@@ -10,6 +10,7 @@ from scanmend.llm.judge.doubtful_words import DoubtfulWord, DoubtKind
 from scanmend.llm.judge.judge_features import ScoredWord
 from scanmend.llm.judge.odds import (
     JUDGE_FORMAT,
+    MORE_FOR_ONLY_MISREADING,
     JudgedKind,
     Judgement,
     PageJudge,
@@ -182,3 +183,28 @@ def test_a_known_word_that_the_model_prefers_goes_only_if_its_look_alike_is_far_
 
     assert judged(frequency=6)
     assert not judged(frequency=10)
+
+
+def test_on_a_page_that_seems_clean_a_known_word_needs_more_evidence() -> None:
+    known = _scored("form", "from", 11, kind=DoubtKind.KNOWN)
+    misread = _scored("watcr", "water", 14)
+
+    def sure(words: int, *scored: ScoredWord) -> list[str]:
+        lines = ["form watcr" + " of" * (words - 2)]
+        return [j.replacement.text for j in PageJudge(lines, "en", scored).sure()]
+
+    assert sure(200, known, misread) == ["water", "from"]
+    assert sure(200, known) == []
+    assert sure(20, known) == ["from"]
+
+
+def test_the_only_misreading_of_a_page_needs_more_evidence() -> None:
+    def sure(*llrs: float) -> list[float]:
+        scored = [_scored("watcr", "water", llr) for llr in llrs]
+        judge = PageJudge(["watcr" + " of" * 200], "en", scored)
+        return [round(j.threshold, 3) for j in judge.sure()]
+
+    (alone,) = sure(14)
+    assert sure(14, 14) == [alone - MORE_FOR_ONLY_MISREADING] * 2
+    assert sure(5.5) == []
+    assert len(sure(5.5, 14)) == 2
