@@ -1,7 +1,7 @@
 """Combine the built-in corrector's proposals with a language model's judgements.
 
 The corrector comes first: its wishes are replacements that the judge scores, too. Its edits stay where no judged edit overlaps
-them, or where they join a torn word of which the judge saw a part, unless the language model finds the text as read likelier.
+them, or where they join a torn word of which the judge saw a part, unless the judge is sure that they are wrong.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,8 +19,8 @@ from scanmend.llm.loader import LoadedCorrector, LoadedModel
 from scanmend.llm.page_proposal import propose_page
 from scanmend.page import Divergence, LineProposal, PageProposal
 
-# The log-odds that the judge gives to the corrector's edit, if the edit is to stay without being the judge's own. On 84
-# documents, 54 edits with more were right and 8 wrong; of those with less, 10 and 11.
+# The log-odds that the judge gives to the corrector's edit, if the edit is to stay without being the judge's own. On 122
+# documents, 60 edits with more were right and 12 wrong; of those with less, 14 and 29.
 MIN_LOG_ODDS_OF_WISH: Nats = -1.0
 
 
