@@ -90,13 +90,14 @@ class PageJudge:
     def sure(self) -> list[Judgement]:
         """Return the judgements that reach their thresholds, the surest first.
 
-        The words of a page are evidence for each other: on one that seems clean, the thresholds are higher.
+        The words of a page are evidence for each other: on one that seems clean, the thresholds are higher. But a sign or digit
+        inside a word shows by itself that it is misread.
         """
         reached = [j for j in self.judgements() if j.log_odds >= j.threshold]
         if self._word_count >= MIN_WORDS_OF_CLEAN_PAGE:
             known = [j for j in reached if j.word.kind is DoubtKind.KNOWN]
             unknown = [j for j in reached if j.word.kind is not DoubtKind.KNOWN]
-            if len(unknown) == 1:
+            if len(unknown) == 1 and unknown[0].word.read.isalpha():
                 unknown = _raised(unknown, MORE_FOR_ONLY_MISREADING)
             if not unknown:
                 known = _raised(known, MORE_FOR_KNOWN_ON_CLEAN_PAGE)
