@@ -47,6 +47,20 @@ def open_model(path: str, layers: int) -> Any:
     return model
 
 
+def has_recurrent_layers(model: Any) -> bool:
+    """Return whether a model has recurrent layers: all of them (Mamba, RWKV), or some (LFM2, Granite 4 H, Qwen3-Next)."""
+    return bool(llama.llama_model_is_recurrent(model) or llama.llama_model_is_hybrid(model))
+
+
+def why_not_causal(model: Any) -> str:
+    """Return why a model does not write a text from its beginning to its end; "" if it does, or llama.cpp does not tell."""
+    if llama.llama_model_has_encoder(model):
+        return "it has an encoder, as models for translation and embeddings do"
+    if llama.llama_model_is_diffusion(model):
+        return "it writes by diffusion"
+    return ""
+
+
 def close_model(model: Any) -> None:
     """Free a model whose contexts are closed."""
     llama.llama_model_free(model)
