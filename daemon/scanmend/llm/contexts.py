@@ -97,6 +97,8 @@ def _shares_beginnings(context: LlamaContext) -> bool:
     context.decode([BatchToken(token, n, SHARED) for n, token in enumerate(tokens[:last])])
     in_one_go = context.log_likelihoods(ending(SHARED))
     copies.begin(tokens)
+    while not copies.reach(last):
+        pass
     copies.copy(other, last)
     context.decode([BatchToken(tokens[0], last, other)])
     copies.copy(copied, last)

@@ -15,6 +15,7 @@ SHARED = 0  # the sequence that holds the page
 # Tokens of variants that a walk scores at least, for each token of the page that it decodes. With more, the most doubtful words
 # come less early; with fewer, the page is decoded more often.
 VARIANT_TOKENS_PER_PAGE_TOKEN = 2
+WALK_TOKENS = 128  # of the page that a walk decodes before the caller may look at the clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,14 @@ class PageCopies(Protocol):
         No copy may be in use between two parts. ``stops``: the most important ones come first.
         """
 
-    def copy(self, sequence: int, end: int) -> None:
-        """Make the tokens of the page before position ``end`` the beginning of an empty sequence.
+    def reach(self, end: int) -> bool:
+        """Do a part of what a copy up to ``end`` needs; return whether it can be made now.
 
         Raises CacheFull, or ChildError when llama.cpp fails.
         """
+
+    def copy(self, sequence: int, end: int) -> None:
+        """Make the tokens of the page before ``end``, which is reached, the beginning of an empty sequence."""
 
 
 class SharedPage:
@@ -56,13 +60,19 @@ class SharedPage:
     def __init__(self, context: LlamaContext) -> None:
         """Use this context."""
         self._context = context
+        self._end = 0
 
     def begin(self, tokens: Sequence[int]) -> None:
-        """Do nothing: SHARED holds the page."""
+        """Note how far SHARED reaches."""
+        self._end = len(tokens)
 
     def parts(self, stops: Sequence[Stop]) -> Iterator[Sequence[Stop]]:
         """Yield all stops in their order."""
         yield stops
+
+    def reach(self, end: int) -> bool:
+        """Return whether SHARED holds the page up to there: it always does."""
+        return end <= self._end
 
     def copy(self, sequence: int, end: int) -> None:
         """Let a sequence share the cells before ``end``."""
@@ -98,16 +108,22 @@ class PageWalk:
                 walk = []
         yield sorted(walk, key=lambda s: s.position)
 
-    def copy(self, sequence: int, end: int) -> None:
-        """Decode the page up to ``end``, from its start if SHARED is already behind it, and copy it."""
+    def reach(self, end: int) -> bool:
+        """Decode some more of the page before ``end``, from its start if SHARED is already behind that."""
         if end < self._end:
             self._context.truncate(SHARED, 0)
             self._end = 0
-        following = self._tokens[self._end : end]
+        following = self._tokens[self._end : min(end, self._end + WALK_TOKENS)]
         self._context.decode(
             [BatchToken(token, n, SHARED) for n, token in enumerate(following, self._end)]
         )
-        self._end = end
+        self._end += len(following)
+        return self._end == end
+
+    def copy(self, sequence: int, end: int) -> None:
+        """Copy SHARED, which must end at ``end``."""
+        if end != self._end:
+            raise ValueError(f"the walk is at {self._end}, not at {end}")
         self._context.copy(SHARED, sequence)
 
 

@@ -165,8 +165,8 @@ class TextScorer:
         """Score the passages; yield after each batch the scored ones, as (index, likelihood of each variant).
 
         ``choose``: which variants are scored with the words behind them; None: all. The others count as if these words
-        followed them as well as the text as it is. A passage too long for a batch is left out. Raises CacheFull, or
-        ChildError when llama.cpp fails.
+        followed them as well as the text as it is. A passage too long for a batch is left out. Some batches are empty: the
+        caller may look at the clock. Raises CacheFull, or ChildError when llama.cpp fails.
         """
         most = self._context.options.sequences
         plans = [[self._plan(p, variant) for variant in p.variants] for p in passages]
@@ -181,6 +181,8 @@ class TextScorer:
                 if not waiting.has_room(plans[stop.index], most):
                     yield self._scored(waiting, choose)
                     waiting = _Waiting()
+                while not self._copies.reach(stop.position):
+                    yield []
                 waiting.add(stop.index, plans[stop.index])
                 self._copy_page(plans[stop.index])
             if waiting.passages:

@@ -12,7 +12,7 @@ from hybrid import with_recurrent_layer
 from language_models import smollm2
 from scanmend.errors import ModelUnavailable
 from scanmend.llm.judge.combined_proposal import propose_with_judge
-from scanmend.llm.judge.page_copies import PageWalk, Stop
+from scanmend.llm.judge.page_copies import WALK_TOKENS, PageWalk, Stop
 from scanmend.llm.judge.page_judgement import PageToJudge
 from scanmend.llm.judge.scorer import Choice, Likelihood, Passage, following_end
 from scanmend.llm.judge.text_scorer import TextScorer
@@ -134,6 +134,17 @@ def test_the_most_important_stops_are_in_the_first_walk(tmp_path: Path) -> None:
 
     positions = [[stop.position for stop in stops] for stops in walks]
     assert positions == [[20, 70, 90], [5], [10, 30, 80]]
+
+
+def test_the_caller_may_look_at_the_clock_on_the_way_to_a_distant_stop(tmp_path: Path) -> None:
+    scorer = TextScorer(_load(tinygguf.write_mamba(tmp_path / "tiny.gguf")).context)
+    text = TEXT * 8
+    start = text.rindex("tc")
+    scorer.open(text.encode())
+
+    batches = list(scorer.batches([Passage(start, start + 2, (b"tc", b"te"))]))
+
+    assert [len(batch) for batch in batches] == [0] * (start // WALK_TOKENS) + [1]
 
 
 def test_a_recurrent_model_proposes_no_words_of_its_own(tmp_path: Path) -> None:
