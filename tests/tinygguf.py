@@ -46,13 +46,17 @@ def write(
     layers: int = 2,
     corrector: bool = False,
     architecture: str = "llama",
+    causal: bool = True,
 ) -> Path:
     """Write a model of random weights, of about 400 kB.
 
     ``corrector``: a byte-level corrector. ``architecture``: one with the tensors of llama's: that, "llada", or "eurobert".
+    ``causal``: whether the header says that the model reads from left to right.
     """
     size = Shape(wide, wide * 2)
     out = _begin(path, "tiny random", size, layers, heads=4, architecture=architecture)
+    if not causal:
+        out.add_causal_attention(False)
     if corrector:
         _make_corrector(out)
     tensors = _RandomTensors(out, seed)

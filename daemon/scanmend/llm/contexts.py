@@ -5,10 +5,10 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from scanmend.errors import ModelUnavailable
-from scanmend.llm import llama_model, rescoring
+from scanmend.llm import rescoring
 from scanmend.llm.judge.page_copies import SHARED, copies_of
 from scanmend.llm.llama_context import BatchToken, ContextOptions, LlamaContext
+from scanmend.llm.llama_model import READS_AT_ONCE, cant_judge, has_recurrent_layers
 from scanmend.workers.protocol import LoadRequest
 
 PARALLEL_VARIANTS = 64  # variants of words (sequences) that a model scores at once
@@ -44,28 +44,18 @@ def judge_context(model: Any, request: LoadRequest) -> LlamaContext:
 
     Raises OutOfMemory; ModelUnavailable if the model can't tell how likely a text is.
     """
-    recurrent = llama_model.has_recurrent_layers(model)
+    recurrent = has_recurrent_layers(model)
     sequences = PARALLEL_VARIANTS_OF_RECURRENT if recurrent else PARALLEL_VARIANTS
     options = ContextOptions(request.context, _threads(request), sequences, recurrent=recurrent)
-    if why_not := llama_model.why_not_causal(model):
-        raise _cant_judge(request.path, why_not)
     context = LlamaContext(model, options)
     with closing_on_error([context]):
         if not context.has_memory:
-            raise _cant_judge(
-                request.path, "it reads whole texts at once, as models for embeddings do"
-            )
+            raise cant_judge(request.path, READS_AT_ONCE)
         if not _shares_beginnings(context):
-            raise _cant_judge(
+            raise cant_judge(
                 request.path, "texts that begin alike come out different in its memory"
             )
     return context
-
-
-def _cant_judge(path: str, why: str) -> ModelUnavailable:
-    """Return the error for a model that can't judge."""
-    remedy = "choose a causal language model, such as Qwen 2.5"
-    return ModelUnavailable(f"{path}: this model can't tell how likely a text is: {why}", remedy)
 
 
 @contextlib.contextmanager

@@ -155,12 +155,17 @@ def test_a_recurrent_model_proposes_no_words_of_its_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("architecture", "why"), [("llada", "diffusion"), ("eurobert", "embeddings")]
+    ("architecture", "causal", "why"),
+    [
+        ("llada", True, "diffusion"),
+        ("eurobert", True, "embeddings"),
+        ("llama", False, "embeddings"),
+    ],
 )
 def test_a_model_that_does_not_write_from_left_to_right_is_refused(
-    tmp_path: Path, architecture: str, why: str
+    tmp_path: Path, architecture: str, causal: bool, why: str
 ) -> None:
-    path = tinygguf.write(tmp_path / "other.gguf", architecture=architecture)
+    path = tinygguf.write(tmp_path / "other.gguf", architecture=architecture, causal=causal)
 
     with pytest.raises(ModelUnavailable, match=rf"other\.gguf: this model can't tell .*{why}"):
         _load(path)
