@@ -23,9 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BRISK = (str(ROOT / "tests" / "children" / "brisk.py"),)
 SCHEMA = json.loads((ROOT / "daemon" / "scanmend" / "formats" / "sidecar.schema.json").read_text())
 
-NO_MODEL = (
-    "model: none.gguf"  # whatever is installed: nothing corrects, so that the tests are quick
-)
+NO_MODEL = "enabled: false"  # nothing corrects, so that the tests are quick
 MODEL_IN_FOLDER = "repo_id: Linden/Tiny-GGUF, auto_download: false"  # the .gguf in state/models
 CONFIG = f"""\
 base: .

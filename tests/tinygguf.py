@@ -39,30 +39,111 @@ class Shape:
 
 
 def write(
-    path: Path, *, seed: int = 1, wide: int = 64, layers: int = 2, corrector: bool = False
+    path: Path,
+    *,
+    seed: int = 1,
+    wide: int = 64,
+    layers: int = 2,
+    corrector: bool = False,
+    architecture: str = "llama",
+    causal: bool = True,
 ) -> Path:
-    """Write a model of random weights, of about 400 kB. ``corrector``: a byte-level corrector."""
-    rng = np.random.default_rng(seed)
-    out = _begin(path, "tiny random", Shape(wide, wide * 2), layers, heads=4)
+    """Write a model of random weights, of about 400 kB.
+
+    ``corrector``: a byte-level corrector. ``architecture``: one with the tensors of llama's: that, "llada", or "eurobert".
+    ``causal``: whether the header says that the model reads from left to right.
+    """
+    size = Shape(wide, wide * 2)
+    out = _begin(path, "tiny random", size, layers, heads=4, architecture=architecture)
+    if not causal:
+        out.add_causal_attention(False)
     if corrector:
         _make_corrector(out)
-
-    def tensor(name: str, *shape: int) -> None:
-        values = (rng.standard_normal(shape) * RANDOM_DEVIATION).astype(np.float32)
-        out.add_tensor(f"{name}.weight", values)
-
-    tensor("token_embd", FIRST_WORD, wide)
-    tensor("output", FIRST_WORD, wide)
-    out.add_tensor("output_norm.weight", np.ones(wide, np.float32))
+    tensors = _RandomTensors(out, seed)
+    tensors.ends(wide, "output_norm", output=architecture != "eurobert")
     for n in range(layers):
-        for part in ("attn_norm", "ffn_norm"):
-            out.add_tensor(f"blk.{n}.{part}.weight", np.ones(wide, np.float32))
         for part in ("attn_q", "attn_k", "attn_v", "attn_output"):
-            tensor(f"blk.{n}.{part}", wide, wide)
-        for part in ("ffn_gate", "ffn_up"):
-            tensor(f"blk.{n}.{part}", wide * 2, wide)
-        tensor(f"blk.{n}.ffn_down", wide, wide * 2)
+            tensors.add(f"blk.{n}.{part}.weight", wide, wide)
+        tensors.norms(n, wide, "attn_norm")
+        tensors.feed_forward(n, wide)
     return _end(out, path)
+
+
+def write_mamba(path: Path, *, seed: int = 1, wide: int = 32, layers: int = 2) -> Path:
+    """Write a recurrent model of random weights, of about 150 kB, with the architecture of Mamba."""
+    inner, states, ranks, kernel = 2 * wide, 8, 4, 4
+    out = _begin(path, "tiny mamba", Shape(wide, 0), layers, heads=0, architecture="mamba")
+    out.add_ssm_conv_kernel(kernel)
+    out.add_ssm_inner_size(inner)
+    out.add_ssm_state_size(states)
+    out.add_ssm_time_step_rank(ranks)
+    tensors = _RandomTensors(out, seed)
+    tensors.ends(wide, "output_norm")
+    for n in range(layers):
+        tensors.norms(n, wide, "attn_norm")
+        tensors.add(f"blk.{n}.ssm_in.weight", 2 * inner, wide)
+        tensors.add(f"blk.{n}.ssm_conv1d.weight", inner, kernel)
+        tensors.add(f"blk.{n}.ssm_conv1d.bias", inner)
+        tensors.add(f"blk.{n}.ssm_x.weight", ranks + 2 * states, inner)
+        tensors.add(f"blk.{n}.ssm_dt.weight", inner, ranks)
+        tensors.add(f"blk.{n}.ssm_dt.bias", inner)
+        decay = -np.tile(np.arange(1, states + 1, dtype=np.float32) / states, (inner, 1))
+        out.add_tensor(f"blk.{n}.ssm_a", decay)
+        out.add_tensor(f"blk.{n}.ssm_d", np.ones(inner, np.float32))
+        tensors.add(f"blk.{n}.ssm_out.weight", wide, inner)
+    return _end(out, path)
+
+
+def write_lfm2(path: Path, *, seed: int = 1, wide: int = 64) -> Path:
+    """Write a hybrid model of random weights, of about 400 kB: LFM2's architecture, one convolution and one attention layer."""
+    heads, kernel = 4, 3
+    size = Shape(wide, wide * 2)
+    out = _begin(path, "tiny lfm2", size, layers=2, heads=heads, architecture="lfm2", kv=[0, heads])
+    out.add_shortconv_l_cache(kernel)
+    tensors = _RandomTensors(out, seed)
+    tensors.ends(wide, "token_embd_norm")
+    for n in range(2):
+        tensors.norms(n, wide, "attn_norm")
+        tensors.feed_forward(n, wide)
+    tensors.add("blk.0.shortconv.conv.weight", wide, kernel)
+    tensors.add("blk.0.shortconv.in_proj.weight", 3 * wide, wide)
+    tensors.add("blk.0.shortconv.out_proj.weight", wide, wide)
+    tensors.norms(1, wide // heads, "attn_q_norm", "attn_k_norm")
+    for part in ("attn_q", "attn_k", "attn_v", "attn_output"):
+        tensors.add(f"blk.1.{part}.weight", wide, wide)
+    return _end(out, path)
+
+
+class _RandomTensors:
+    """The tensors of a model of random weights, as they are added to its file."""
+
+    def __init__(self, out: gguf.GGUFWriter, seed: int) -> None:
+        self._out = out
+        self._rng = np.random.default_rng(seed)
+
+    def add(self, name: str, *shape: int) -> None:
+        """Add a tensor of random weights."""
+        values = (self._rng.standard_normal(shape) * RANDOM_DEVIATION).astype(np.float32)
+        self._out.add_tensor(name, values)
+
+    def ends(self, wide: int, output_norm: str, *, output: bool = True) -> None:
+        """Add the tensors before the first layer and behind the last one."""
+        self.add("token_embd.weight", FIRST_WORD, wide)
+        if output:
+            self.add("output.weight", FIRST_WORD, wide)
+        self._out.add_tensor(f"{output_norm}.weight", np.ones(wide, np.float32))
+
+    def norms(self, layer: int, wide: int, *parts: str) -> None:
+        """Add norms that change nothing."""
+        for part in parts:
+            self._out.add_tensor(f"blk.{layer}.{part}.weight", np.ones(wide, np.float32))
+
+    def feed_forward(self, layer: int, wide: int) -> None:
+        """Add the feed-forward part of a layer."""
+        self.norms(layer, wide, "ffn_norm")
+        for part in ("ffn_gate", "ffn_up"):
+            self.add(f"blk.{layer}.{part}.weight", wide * 2, wide)
+        self.add(f"blk.{layer}.ffn_down.weight", wide, wide * 2)
 
 
 def chain(path: Path, text: bytes) -> Path:
@@ -129,21 +210,33 @@ def _script_tensors(script: Script, tokens: int, wide: int) -> dict[str, NDArray
 
 
 def _begin(
-    path: Path, name: str, size: Shape, layers: int, heads: int, words: Sequence[str] = ()
+    path: Path,
+    name: str,
+    size: Shape,
+    layers: int,
+    heads: int,
+    words: Sequence[str] = (),
+    *,
+    architecture: str = "llama",
+    kv: list[int] | None = None,
 ) -> gguf.GGUFWriter:
-    """Return a writer that has all metadata but the chat template."""
+    """Return a writer that has all metadata but the chat template.
+
+    ``heads``: of each layer; 0 for a model without attention. ``kv``: the heads of each layer's keys and values, if they differ.
+    """
     tokens = [chr(c) for c in _byte_characters()] + ["th", "<|end|>", *map(_as_token, words)]
     path.parent.mkdir(parents=True, exist_ok=True)
-    out = gguf.GGUFWriter(str(path), "llama")
+    out = gguf.GGUFWriter(str(path), architecture)
     out.add_name(name)
     out.add_context_length(4096)
     out.add_embedding_length(size.width)
     out.add_block_count(layers)
     out.add_feed_forward_length(size.deep)
     out.add_head_count(heads)
-    out.add_head_count_kv(heads)
     out.add_layer_norm_rms_eps(1e-5)
-    out.add_rope_dimension_count(size.width // heads)
+    if heads:
+        out.add_head_count_kv(heads if kv is None else kv)
+        out.add_rope_dimension_count(size.width // heads)
     out.add_vocab_size(len(tokens))
     out.add_file_type(gguf.LlamaFileType.ALL_F32)
     out.add_tokenizer_model("gpt2")

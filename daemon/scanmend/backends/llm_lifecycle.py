@@ -57,11 +57,6 @@ class LanguageModel:
         return self._process.exists
 
     @property
-    def has_file(self) -> bool:
-        """Return whether there is a file to load, or a server."""
-        return bool(self._supply.find())
-
-    @property
     def pid(self) -> int | None:
         """Return the process id, or None while there is no process."""
         return self._process.pid

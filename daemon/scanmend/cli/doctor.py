@@ -1,11 +1,10 @@
 """`scanmend doctor`: report what works on this machine, and what to do about the rest."""
 
 import argparse
-import enum
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from scanmend import extras
 from scanmend.backends import gpu
@@ -15,6 +14,7 @@ from scanmend.backends.llm_process import ModelProcess
 from scanmend.backends.ocr_engines import choose, probe
 from scanmend.backends.packaged_model import package_of
 from scanmend.cli.arguments import Commands, add_command, load_config
+from scanmend.cli.finding import Finding, Verdict
 from scanmend.cli.model_advice import circumstances, free_memory, recommended
 from scanmend.cli.model_choice import describe_choice
 from scanmend.config.keys import keys_of
@@ -24,10 +24,11 @@ from scanmend.errors import MachineError, ScanmendError
 from scanmend.store.lock import running
 from scanmend.store.mounts import choose_method, free_bytes, mount_of
 from scanmend.telemetry import log
-from scanmend.workers.protocol import DeviceRequest, ListingRequest
+from scanmend.workers.protocol import DeviceRequest, HeaderRequest, ListingRequest, R, Request
 from scanmend.workers.sandbox import Sandbox, find_gaps
 
 SERVER_CHECK_SECONDS = 15.0  # for which a server that is loading its model is waited for
+HEADER_CHECK_SECONDS = 30.0  # in which llama.cpp must read a model's header and vocabulary
 HUB_CHECK_SECONDS = 60.0  # in which the Hub must list a repository
 GPU_CHECK_SECONDS = 60.0  # in which a model's process must say whether it finds the GPU
 _CUDA_REMEDY = (
@@ -35,27 +36,6 @@ _CUDA_REMEDY = (
     ' CMAKE_ARGS="-DGGML_CUDA=on" pip install --no-cache-dir --force-reinstall --no-deps llama-cpp-python'
 )
 MIN_FREE_BYTES = 500 * 10**6  # on the file system of each folder
-
-
-class Verdict(enum.StrEnum):
-    """The verdict on an examined part, as printed."""
-
-    OK = "ok"
-    NOTE = "note"  # scanmend works without it
-    BAD = "BAD"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The result of examining one part of this machine.
-
-    ``what`` describes the part; ``remedy`` says what to do, and is "" if nothing is.
-    """
-
-    subject: str
-    verdict: Verdict
-    what: str
-    remedy: str = ""
 
 
 def add_parser(commands: Commands) -> None:
@@ -176,7 +156,7 @@ def _models(settings: Settings) -> Iterator[Finding]:
     used = chosen(llm, directory)
     yield _choice(settings, used)
     for file in files(directory):
-        if not file.whole:
+        if not file.whole and file.path != used:
             yield _damaged(file)
         elif used == builtin():
             yield _unused(file)
@@ -188,12 +168,21 @@ def _choice(settings: Settings, used: str | None) -> Finding:
     what = describe_choice(settings)
     remedy = f"put a .gguf file into {directory}, or set llm.auto_download: true"
     if used is not None:
-        return Finding("model", Verdict.OK, what)
+        return Finding("model", Verdict.OK, what) if used == builtin() else _file(used, what)
     if llm.effective_model in (BUILTIN, None):
         return Finding("model", Verdict.BAD, what, "install scanmend again")
     if llm.effective_model == AUTO and llm.auto_download:
         remedy = _planned_download(settings)
     return Finding("model", Verdict.NOTE, what, remedy)
+
+
+def _file(path: str, what: str) -> Finding:
+    """Return whether llama.cpp takes a model file, and whether it can judge, as far as its header tells."""
+    try:
+        architecture = _ask(HeaderRequest(os.fsencode(path)), HEADER_CHECK_SECONDS, Sandbox())
+    except ScanmendError as error:
+        return Finding("model", Verdict.BAD, error.what, error.remedy)
+    return Finding("model", Verdict.OK, f"{what} (architecture {architecture})")
 
 
 def _server(llm: LlmSettings) -> Finding:
@@ -225,18 +214,24 @@ def _damaged(file: ModelFile) -> Finding:
     return Finding("model", Verdict.BAD, file.path, remedy)
 
 
+def _ask(request: Request[R], seconds: float, sandbox: Sandbox) -> R:
+    """Return the reply of a child of its own; raise as ``Child.ask``."""
+    child = llm_child("models", sandbox)
+    try:
+        return child.ask(request, seconds)
+    finally:
+        child.end()
+
+
 def _planned_download(settings: Settings) -> str:
     """Return what the daemon will download, or what to do if the Hub can't be reached."""
     llm = settings.llm
     directory = os.fsencode(settings.models.directory)
     request = ListingRequest(llm.repository, None, llm.quantization, directory)
-    child = llm_child("models", Sandbox(network=True))
     try:
-        listing = child.ask(request, HUB_CHECK_SECONDS).files
+        listing = _ask(request, HUB_CHECK_SECONDS, Sandbox(network=True)).files
     except ScanmendError as error:
         return str(error)
-    finally:
-        child.end()
     names = ", ".join(file.name for file in listing)
     size = sum(file.size for file in listing) / 1e9
     return (
@@ -259,13 +254,10 @@ def _lexicon() -> Finding:
 def _gpu() -> tuple[Finding, gpu.GpuMemory | None]:
     """Return whether a model can use a GPU, as tried by a process in the model's sandbox, and the memory of that GPU."""
     measured = gpu.measure()
-    child = llm_child("models", Sandbox(gpu=True))
     try:
-        device = child.ask(DeviceRequest(), GPU_CHECK_SECONDS)
+        device = _ask(DeviceRequest(), GPU_CHECK_SECONDS, Sandbox(gpu=True))
     except ScanmendError as error:
         device = f"cpu: {error}"
-    finally:
-        child.end()
     if isinstance(measured, gpu.NoGpu):
         if device == "gpu":
             what = f"llama.cpp finds one in the sandbox; its memory is not known: {measured.reason}"

@@ -26,11 +26,12 @@ def _absence(settings: Settings) -> str:
     llm, directory = settings.llm, settings.models.directory
     if llm.effective_model in (BUILTIN, None):
         return f"none: {builtin()} is missing"
-    if llm.effective_model != AUTO:
-        return f"none: {os.path.join(directory, llm.effective_model)} is not there"
     waits = llm.on_unavailable == "wait"
+    meanwhile = "pages wait" if waits else "the built-in corrector works alone"
+    if llm.effective_model != AUTO:
+        path = os.path.join(directory, llm.effective_model)
+        return f"none: {path} is not there; until it is, {meanwhile}"
     if llm.auto_download:
-        meanwhile = "pages wait" if waits else "the built-in corrector works alone"
         source = f"{llm.repository} ({llm.quantization})"
         return f"none yet: the first page that needs it downloads {source}; until then {meanwhile}"
     alone = "none, and pages wait" if waits else "the built-in corrector alone"

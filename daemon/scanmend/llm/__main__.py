@@ -23,6 +23,7 @@ from scanmend.workers.protocol import (
     DigestRequest,
     Fetched,
     FetchRequest,
+    HeaderRequest,
     Listing,
     ListingRequest,
     LoadRequest,
@@ -115,6 +116,13 @@ def digest(request: DigestRequest, _tell: Tell) -> Digest:
         return Digest(hashlib.file_digest(file, "sha256").hexdigest())
 
 
+def header(request: HeaderRequest, _tell: Tell) -> str:
+    """Return a model's architecture; raise as ``llama_model.architecture``."""
+    from scanmend.llm import llama_model  # noqa: PLC0415
+
+    return llama_model.architecture(os.fsdecode(request.file))
+
+
 def device(_request: DeviceRequest, _tell: Tell) -> str:
     """Return where models run in this process."""
     from scanmend.llm import llama_model  # noqa: PLC0415
@@ -140,6 +148,7 @@ if __name__ == "__main__":
             ProposeRequest: worker.propose,
             FetchRequest: fetch,
             DigestRequest: digest,
+            HeaderRequest: header,
             ListingRequest: listing,
             DeviceRequest: device,
         }

@@ -68,6 +68,8 @@ class ContextOptions:
     """Number of sequences, not counting sequence 0, which holds their common beginning."""
     flash_attention: bool = True
     """Whether llama.cpp may use its flash attention."""
+    recurrent: bool = False
+    """Whether the model has recurrent layers: a sequence can be copied only whole, and forgotten only whole."""
 
 
 class LlamaContext:
@@ -201,12 +203,20 @@ class LlamaContext:
     # the KV cache ---------------------------------------------------------------------------------
 
     def copy(self, source: int, target: int, end: int = -1) -> None:
-        """Add the positions of ``source`` before ``end`` (-1: all) to sequence ``target``; both share the cells."""
+        """Add the positions of ``source`` before ``end`` (-1: all) to sequence ``target``; both share the cells.
+
+        With recurrent layers, ``end`` must be -1.
+        """
         llama.llama_memory_seq_cp(self._memory, source, target, -1, end)
 
     def truncate(self, sequence: int, position: int) -> bool:
         """Forget a sequence from ``position`` on; return False if this model's memory can't be truncated there."""
         return bool(llama.llama_memory_seq_rm(self._memory, sequence, position, -1))
+
+    @property
+    def has_memory(self) -> bool:
+        """Return whether the model remembers sequences: models for embeddings and diffusion read whole texts at once."""
+        return bool(self._memory)
 
     def clear(self) -> None:
         """Forget all sequences."""

@@ -11,6 +11,7 @@ from scanmend.llm.llama_log import RECENT
 
 GPU_BACKENDS = ("cuda", "vulkan", "hip", "metal", "sycl", "musa")
 QUANTIZATION_PREFIXES = ("q2", "q3", "q4", "q5", "q6", "q8", "iq")
+READS_AT_ONCE = "it reads whole texts at once, as models for embeddings do"
 FLOAT_TYPES = ("f16", "fp16", "bf16", "f32")
 
 
@@ -30,21 +31,69 @@ def check_file(path: str) -> None:
 def open_model(path: str, layers: int) -> Any:
     """Return llama.cpp's model with ``layers`` layers on the GPU.
 
-    Raises OutOfMemory, or ModelUnavailable with llama.cpp's reason.
+    Raises OutOfMemory; ModelUnavailable with llama.cpp's reason, or if the model does not write from left to right.
     """
-    RECENT.clear()
     parameters = llama.llama_model_default_params()
     parameters.n_gpu_layers = layers
     # With AMX, quantized weights end the process at the first prompt (llama.cpp's issue 20824, its pull request 26954).
     parameters.use_extra_bufts = b"AMX_INT8 = 1" not in llama.llama_print_system_info()
+    return _loaded(path, parameters)
+
+
+def architecture(path: str) -> str:
+    """Return a model's architecture by the file's header and vocabulary; no weight is read.
+
+    Raises ModelUnavailable for a damaged file, and for a model that can't judge, as far as its header tells.
+    """
+    check_file(path)
+    parameters = llama.llama_model_default_params()
+    parameters.vocab_only = True
+    model = _loaded(path, parameters)
+    found = metadata(model, "general.architecture")
+    close_model(model)
+    return found
+
+
+def _loaded(path: str, parameters: Any) -> Any:
+    """Return what llama.cpp loads with these parameters; raise as ``open_model``."""
+    RECENT.clear()
     model = llama.llama_model_load_from_file(os.fsencode(path), parameters)
     if not model:
         if RECENT.reports_out_of_memory:
-            raise too_large(path) if layers == 0 else OutOfMemory("not enough memory")
+            raise (
+                too_large(path)
+                if parameters.n_gpu_layers == 0
+                else OutOfMemory("not enough memory")
+            )
         raise ModelUnavailable(
             f"{path}: llama.cpp can't load it: {RECENT.first_error}", "download it again"
         )
+    if why_not := _why_not_causal(model):
+        close_model(model)
+        raise cant_judge(path, why_not)
     return model
+
+
+def cant_judge(path: str, why: str) -> ModelUnavailable:
+    """Return the error for a model that can't judge."""
+    remedy = "choose a causal language model, such as Qwen 2.5"
+    return ModelUnavailable(f"{path}: this model can't tell how likely a text is: {why}", remedy)
+
+
+def has_recurrent_layers(model: Any) -> bool:
+    """Return whether a model has recurrent layers: all of them (Mamba, RWKV), or some (LFM2, Granite 4 H, Qwen3-Next)."""
+    return bool(llama.llama_model_is_recurrent(model) or llama.llama_model_is_hybrid(model))
+
+
+def _why_not_causal(model: Any) -> str:
+    """Return why a model does not write a text from its beginning to its end; "" if it does, or llama.cpp does not tell."""
+    if llama.llama_model_has_encoder(model):
+        return "it has an encoder, as models for translation and embeddings do"
+    if llama.llama_model_is_diffusion(model):
+        return "it writes by diffusion"
+    if metadata(model, f"{metadata(model, 'general.architecture')}.attention.causal") == "false":
+        return READS_AT_ONCE
+    return ""
 
 
 def close_model(model: Any) -> None:

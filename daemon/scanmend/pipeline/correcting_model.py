@@ -1,11 +1,15 @@
-"""Let the built-in corrector stand in while ``llm.model: auto`` has no language model yet, or none can be downloaded."""
+"""Let the built-in corrector stand in while the language model can't be used.
+
+It is missing, damaged, of a kind that can't judge, too large, or still being downloaded. A server is no model of this machine:
+``llm.on_unavailable`` decides about pages alone while it is away.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from scanmend.backends.llm_lifecycle import LanguageModel
 from scanmend.config.profiles import Profile
-from scanmend.config.settings import AUTO, BUILTIN, Settings
+from scanmend.config.settings import BUILTIN, Settings
 from scanmend.correction.gate import needs_correction
 from scanmend.correction.lexicon import shipped
 from scanmend.errors import ModelUnavailable
@@ -29,8 +33,7 @@ class CorrectingModel:
         self._model = LanguageModel(llm, folder, on_state, scratch, on_progress)
         builtin = replace(llm, model=BUILTIN, backend="local")
         self._stand_in = LanguageModel(builtin, folder, lambda *_: None, scratch, in_metrics=False)
-        automatic = llm.backend == "local" and llm.effective_model == AUTO
-        self._may_stand_in = automatic and llm.on_unavailable == "publish"
+        self._may_stand_in = llm.backend == "local" and llm.on_unavailable == "publish"
         self._alone = False
 
     @property
@@ -50,24 +53,34 @@ class CorrectingModel:
         try:
             proposal = self._model.propose(lines, wanted, profile)
         except ModelUnavailable as error:
-            if not self._may_stand_in or self._model.has_file:
+            if not self._may_stand_in:
                 raise
-            return self._propose_alone(lines, wanted, profile, str(error))
+            return self._propose_alone(lines, wanted, profile, error)
         self._stand_in.idle()
         self._alone = False
         return proposal
 
     def _propose_alone(
-        self, lines: Sequence[Line], wanted: Sequence[int], profile: Profile, why: str
+        self,
+        lines: Sequence[Line],
+        wanted: Sequence[int],
+        profile: Profile,
+        error: ModelUnavailable,
     ) -> PageProposal:
-        """Return the stand-in's proposals for those of the wanted lines that a small corrector should get."""
-        if not self._alone:
-            log.get("model").warning("the built-in corrector works alone", reason=why)
-        self._alone = True
+        """Return the stand-in's proposals for those of the wanted lines that a small corrector should get.
+
+        ``error``: why the model can't be used; it is raised if the stand-in can't be used either.
+        """
         rules, words = profile.gate_rules, shipped()
         unsure = [n for n in wanted if needs_correction(lines[n], rules, words)]
-        proposal = self._stand_in.propose(lines, unsure, profile)
-        return replace(proposal, note=f"the built-in corrector alone: {why}")
+        try:
+            proposal = self._stand_in.propose(lines, unsure, profile)
+        except ModelUnavailable:
+            raise error from None
+        if not self._alone:
+            log.get("model").warning("the built-in corrector works alone", reason=str(error))
+        self._alone = True
+        return replace(proposal, note=f"the built-in corrector alone: {error}")
 
     def idle(self) -> None:
         """End both processes after ``llm.idle_unload`` without a page."""

@@ -223,6 +223,12 @@ class DigestRequest(Request[Digest], frozen=True, tag="digest"):
     file: bytes
 
 
+class HeaderRequest(Request[str], frozen=True, tag="header"):
+    """A request for the architecture of a model file, such as "llama". The reply is an error if it can't judge."""
+
+    file: bytes
+
+
 class HubFile(Struct, frozen=True):
     """A file of a repository on the Hub: ``size`` in bytes; ``sha256`` None: the Hub does not publish it."""
 

@@ -37,10 +37,15 @@ def step(pipeline: Pipeline) -> Iterator[Correct]:
     step.close()
 
 
-def _read(pipeline: Pipeline, text: str = "the ledger", pages: int = 1) -> Document:
-    """Return a document whose pages have been read."""
+def _read(
+    pipeline: Pipeline,
+    text: str = "the ledger",
+    pages: int = 1,
+    unsure: tuple[int, ...] | None = (),
+) -> Document:
+    """Return a document whose pages have been read. ``unsure``: as of a ``Line``."""
     document = pipeline.reading(pages=pages)
-    line = Line(text, Box(0, 0, 9, 9), 0.9, unsure=())
+    line = Line(text, Box(0, 0, 9, 9), 0.9, unsure=unsure)
     for number in range(pages):
         page = PageText(number, 9, 9, 72.0, 0, (line,), EngineInfo("rapidocr", "3"))
         pipeline.journal.pages.keep_text(document.id, page)
@@ -172,6 +177,21 @@ def test_a_server_that_is_out_of_reach_leaves_the_page_uncorrected(
     step.turn(PageToCorrect(document.id, 0), pipeline.context)
 
     assert pipeline.journal.pages.result(document.id, 0).correction.status == "unavailable"
+
+
+def test_in_place_of_a_damaged_model_the_built_in_corrector_corrects(
+    pipeline: Pipeline, step: Correct
+) -> None:
+    path = tinygguf.write(pipeline.home / "state" / "models" / "tiny.gguf")
+    path.write_bytes(path.read_bytes()[:50_000])
+    _change_llm(pipeline, model="tiny.gguf", context=1024)
+    document = _read(pipeline, "Invoic # 12345", unsure=None)
+
+    step.turn(PageToCorrect(document.id, 0), pipeline.context)
+
+    result = pipeline.journal.pages.result(document.id, 0)
+    assert result.lines == ("Invoice # 12345",)
+    assert "the built-in corrector alone: tiny.gguf can't be loaded" in result.correction.reason
 
 
 def test_a_page_that_takes_the_model_too_long_is_published_uncorrected(

@@ -15,6 +15,7 @@ import pytest
 
 import tinygguf
 from hub import Hub, serving
+from hybrid import with_recurrent_layer
 from language_models import smollm2
 from running import MODEL_IN_FOLDER, Tree, eventually, new_tree
 from samples import encoded, page, put
@@ -91,6 +92,20 @@ def test_a_language_model_judges_beside_the_built_in_corrector(tmp_path: Path, e
         sidecar = tree.published("letter")
 
         assert sidecar["model"]["name"] == file.name
+        assert sidecar["pages"][0]["correction"]["method"] == "judge"
+        assert "$100.00" in tree.text("letter")
+
+
+def test_a_hybrid_model_judges_beside_the_built_in_corrector(tmp_path: Path) -> None:
+    """Judge with SmolLM2 as a model that has a recurrent layer, too."""
+    with new_tree(tmp_path, "llm: {model: hybrid.gguf, context: 1024}") as tree:
+        with_recurrent_layer(smollm2(), tree.state / "models" / "hybrid.gguf")
+        tree.start()
+        _worn_letter(tree)
+
+        sidecar = tree.published("letter")
+
+        assert sidecar["model"]["name"] == "hybrid.gguf"
         assert sidecar["pages"][0]["correction"]["method"] == "judge"
         assert "$100.00" in tree.text("letter")
 

@@ -74,8 +74,8 @@ def test_the_sidecar_describes_the_provenance_of_the_text(daemon: Tree) -> None:
     assert sidecar["engine"]["name"] == "rapidocr"
     assert sidecar["evaluation"] is False
     assert sidecar["model"] is None
-    assert sidecar["correction"]["status"] == "unavailable"
-    assert sidecar["correction"]["reason"]
+    assert sidecar["correction"]["status"] == "off"
+    assert sidecar["correction"]["reason"] == "llm.enabled is false"
     page = sidecar["pages"][0]
     assert (page["width"], page["height"], page["rotation"]) == (1000, 420, 0)
     line = page["lines"][0]

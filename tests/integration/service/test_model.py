@@ -1,9 +1,11 @@
 """Test the model in the daemon: a page loads it, idle time unloads it, and its failures cost no document."""
 
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+import pytest
 
 import tinygguf
 from hub import Hub, serving
@@ -74,18 +76,54 @@ def test_a_document_that_waits_for_a_model_holds_up_no_other(tmp_path: Path) -> 
         assert tree.published("scan")["correction"]["status"] == "done"
 
 
-def test_a_corrupt_model_costs_no_document(tmp_path: Path) -> None:
-    with new_tree(tmp_path, LLM % ("5m", "publish")) as tree:
-        path = tinygguf.write(tree.state / "models" / "tiny.gguf")
-        path.write_bytes(path.read_bytes()[:50_000])
+def _cut(path: Path) -> None:
+    tinygguf.write(path)
+    path.write_bytes(path.read_bytes()[:50_000])
+
+
+def _diffusion(path: Path) -> None:
+    tinygguf.write(path, architecture="llada")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (_cut, "tiny.gguf can't be loaded"),
+        (_diffusion, "this model can't tell how likely a text is: it writes by diffusion"),
+        (lambda _: None, "tiny.gguf is not there"),
+    ],
+)
+def test_instead_of_a_named_model_that_cant_be_used_the_built_in_corrector_works_alone(
+    tmp_path: Path, spoil: Callable[[Path], None], why: str
+) -> None:
+    with new_tree(tmp_path, "llm: {model: tiny.gguf, context: 1024}") as tree:
+        spoil(tree.state / "models" / "tiny.gguf")
+        tree.start()
+        for stem in ("a", "b"):
+            put(tree.inbox, f"{stem}.png", encoded("png", numbered(1)))
+
+            sidecar = tree.published(stem)
+
+            assert sidecar["correction"]["status"] == "done"
+            assert "the built-in corrector alone: " in sidecar["correction"]["reason"]
+            assert why in sidecar["correction"]["reason"]
+            assert sidecar["model"]["name"] == "corrector.gguf"
+        assert why in tree.status()["facts"]["model"]["reason"]
+        assert tree.log_text().count("the built-in corrector works alone") == 1
+
+
+def test_a_corrupt_model_holds_up_its_page_if_pages_shall_wait(tmp_path: Path) -> None:
+    with new_tree(tmp_path, LLM % ("5m", "wait")) as tree:
+        path = tree.state / "models" / "tiny.gguf"
+        _cut(path)
         tree.start()
         put(tree.inbox, "scan.png", encoded("png", numbered(1)))
+        why = "waits for a model: tiny.gguf can't be loaded"
+        tree.eventually(lambda: any(why in d["reason"] for d in tree.status()["in_work"]))
 
-        sidecar = tree.published("scan")
+        tinygguf.write(path)
 
-        assert sidecar["correction"]["status"] == "unavailable"
-        assert "tiny.gguf can't be loaded" in sidecar["correction"]["reason"]
-        assert sidecar["model"] is None
+        assert tree.published("scan")["correction"]["status"] == "done"
 
 
 def test_a_killed_model_process_costs_no_document(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import tinygguf
 from language_models import install
 from scanmend.cli.main import main
 
@@ -48,3 +49,26 @@ def test_doctor_reports_a_finding_for_every_part(
     )
     assert "Apache-2.0" in findings["language model"]
     assert remedies[findings["language model"]].endswith("see docs/models.md")
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        (None, "ok   model                  {path} (architecture llama)"),
+        (50_000, "BAD  model                  {path}: llama.cpp can't load it: "),
+    ],
+)
+def test_doctor_reads_the_header_of_the_model_in_use(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    end: int | None,
+    said: str,
+) -> None:
+    path = tinygguf.write(tmp_path / "own.gguf")
+    path.write_bytes(path.read_bytes()[:end])
+    config = tmp_path / "scanmend.yaml"
+    config.write_text(f"base: .\nllm: {{model: {path}}}\n")
+
+    main(["--config", str(config), "doctor"])
+
+    assert said.format(path=path) in capsys.readouterr().out

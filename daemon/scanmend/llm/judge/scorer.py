@@ -69,11 +69,12 @@ class Scorer(Protocol):
     def batches(
         self, passages: Sequence[Passage], choose: Choice | None = None
     ) -> Iterator[list[tuple[int, list[Likelihood]]]]:
-        """Score the passages; yield after each batch the scored ones, as (index, likelihood of each variant).
+        """Score the passages; yield after each batch the scored ones, as (index, likelihood of each variant), or none.
 
         ``choose``: which variants need to be scored with the words behind them; None: all. Others may count as if these
-        words followed them as well as the text as it is. Passages that come first are scored first, but for the order within a batch. A passage that can't be scored is
-        left out. Raises CacheFull, or TimeoutError when the page's time is over.
+        words followed them as well as the text as it is. Passages that come first are scored first, but for the order within
+        a batch, or within a walk through the page. A passage that can't be scored is left out. Raises CacheFull, or
+        TimeoutError when the page's time is over.
         """
 
     def own_words(self, words: Sequence[tuple[int, str]]) -> list[list[str]]:

@@ -1,9 +1,9 @@
 """Compute how likely a language model finds variants of a text, each with the words behind it.
 
-The text is decoded once, as plain text, into the sequence SHARED of the model's cache. A variant of one of its words is a
-sequence of its own, which shares the cache up to the word. The variant is decoded first. The few words behind it, which show
-whether it fits, follow only where the caller still finds it worth while. Any causal model can do this, with any tokenizer whose
-tokens spell the text.
+The text is decoded as plain text into the sequence SHARED of the model's memory. A variant of one of its words is a sequence of
+its own, which begins as a copy up to the word (``page_copies``). The variant is decoded first. The few words behind it, which
+show whether it fits, follow only where the caller still finds it worth while. Any causal model can do this, with any
+tokenizer whose tokens spell the text.
 """
 
 import itertools
@@ -14,7 +14,8 @@ from typing import Self
 from scanmend.correction.channel import Nats
 from scanmend.correction.channel import shipped as shipped_channel
 from scanmend.errors import ChildError
-from scanmend.llm.judge.own_words import SHARED, OwnWords, WordStart
+from scanmend.llm.judge.own_words import OwnWords, WordStart
+from scanmend.llm.judge.page_copies import SHARED, Stop, copies_of
 from scanmend.llm.judge.scorer import Choice, Likelihood, Passage, TokenizedText, following_end
 from scanmend.llm.llama_context import BATCH_TOKENS, BatchToken, LlamaContext
 
@@ -58,8 +59,15 @@ class _Waiting:
     tokens: int = 0
     sequences: int = 0
 
+    def has_room(self, plans: Sequence[_Plan], sequences: int) -> bool:
+        """Return whether a passage fits, if there are so many sequences for variants."""
+        fits = self.tokens + _size(plans) <= BATCH_TOKENS
+        return fits and self.sequences + len(plans) <= sequences
+
     def add(self, index: int, plans: list[_Plan]) -> None:
-        """Add a passage."""
+        """Add a passage, each variant with a sequence of its own."""
+        for sequence, plan in enumerate(plans, SHARED + 1 + self.sequences):
+            plan.sequence = sequence
         self.passages.append((index, plans))
         self.tokens += _size(plans)
         self.sequences += len(plans)
@@ -75,6 +83,7 @@ class TextScorer:
         self._start = context.begin_tokens or context.tokenize(b"\n")[-1:]
         self._text = TokenizedText(b"", (), ())
         self._own_words = OwnWords(context, shipped_channel())
+        self._copies = copies_of(context)
         self._logs: dict[int, Nats] = {}  # of the text's tokens that ``open`` predicted
 
     def __enter__(self) -> Self:
@@ -147,29 +156,43 @@ class TextScorer:
             for position, token in enumerate(decoded)
         ]
         self._logs = dict(zip(wanted, context.log_likelihoods(batch), strict=True))
+        self._copies.begin(decoded)
         return [-sum(self._logs[n] for n in range(first, last)) for first, last in spans]
 
     def batches(
         self, passages: Sequence[Passage], choose: Choice | None = None
     ) -> Iterator[list[tuple[int, list[Likelihood]]]]:
-        """Score the passages in order; yield after each batch the scored ones, as (index, likelihood of each variant).
+        """Score the passages; yield after each batch the scored ones, as (index, likelihood of each variant).
 
         ``choose``: which variants are scored with the words behind them; None: all. The others count as if these words
-        followed them as well as the text as it is. A passage too long for a batch is left out. Raises CacheFull, or
-        ChildError when llama.cpp fails.
+        followed them as well as the text as it is. A passage too long for a batch is left out. Some batches are empty: the
+        caller may look at the clock. Raises CacheFull, or ChildError when llama.cpp fails.
         """
-        waiting, most = _Waiting(), self._context.options.sequences
-        for index, passage in enumerate(passages):
-            plans = [self._plan(passage, variant) for variant in passage.variants]
-            if _size(plans) > BATCH_TOKENS or len(plans) > most:
-                continue
-            tokens, sequences = waiting.tokens + _size(plans), waiting.sequences + len(plans)
-            if tokens > BATCH_TOKENS or sequences > most:
+        most = self._context.options.sequences
+        plans = [[self._plan(p, variant) for variant in p.variants] for p in passages]
+        stops = [
+            Stop(n, of_passage[0].position, _size(of_passage))
+            for n, of_passage in enumerate(plans)
+            if _Waiting().has_room(of_passage, most)
+        ]
+        for part in self._copies.parts(stops):
+            waiting = _Waiting()
+            for stop in part:
+                if not waiting.has_room(plans[stop.index], most):
+                    yield self._scored(waiting, choose)
+                    waiting = _Waiting()
+                while not self._copies.reach(stop.position):
+                    yield []
+                waiting.add(stop.index, plans[stop.index])
+                self._copy_page(plans[stop.index])
+            if waiting.passages:
                 yield self._scored(waiting, choose)
-                waiting = _Waiting()
-            waiting.add(index, plans)
-        if waiting.passages:
-            yield self._scored(waiting, choose)
+
+    def _copy_page(self, plans: Sequence[_Plan]) -> None:
+        """Let the variants' sequences begin with the page; the variant that the page holds with itself, if it can."""
+        for plan in plans:
+            is_on_page = plan.alone is not None
+            self._copies.copy(plan.sequence, plan.position + (plan.alone_end if is_on_page else 0))
 
     def _plan(self, passage: Passage, variant: bytes) -> _Plan:
         """Return the tokens of a variant, from where the word at its start begins."""
@@ -183,7 +206,8 @@ class TextScorer:
         position = len(self._start) + first - 1
         before = text.tokens[first - 1] if first else self._start[-1]
         plan = _Plan(position, [before, *tokens], min(alone_end, len(tokens)))
-        plan.alone = self._log_on_page(first, tokens[: plan.alone_end])
+        if self._copies.reaches_back:
+            plan.alone = self._log_on_page(first, tokens[: plan.alone_end])
         return plan
 
     def _log_on_page(self, first: int, tokens: Sequence[int]) -> Nats | None:
@@ -195,7 +219,9 @@ class TextScorer:
         return sum(known) if len(known) == len(logs) else None
 
     def own_words(self, words: Sequence[tuple[int, str]]) -> list[list[str]]:
-        """Return the model's own words in place of words of the text, as ``Scorer.own_words``."""
+        """Return the model's own words in place of words of the text, as ``Scorer.own_words``; none with recurrent layers."""
+        if not self._copies.reaches_back:
+            return [[] for _ in words]
         return self._own_words.propose([self._start_of(start, read) for start, read in words])
 
     def _start_of(self, start: int, read: str) -> WordStart:
@@ -212,11 +238,6 @@ class TextScorer:
         """Decode the variants of the waiting passages: all of them alone, then the chosen ones' following words."""
         plans = [plan for _, of_passage in waiting.passages for plan in of_passage]
         try:
-            for sequence, plan in enumerate(plans, SHARED + 1):
-                plan.sequence = sequence
-                is_on_page = plan.alone is not None
-                end = plan.position + (plan.alone_end if is_on_page else 0)
-                self._context.copy(SHARED, sequence, end)
             self._score_alone([plan for plan in plans if plan.alone is None])
             chosen = []
             for index, of_passage in waiting.passages:
@@ -226,8 +247,8 @@ class TextScorer:
                     chosen += [of_passage[n] for n in sorted({0, *numbers})]
             self._score_following(chosen)
         finally:
-            for sequence in range(SHARED + 1, SHARED + 1 + len(plans)):
-                self._context.truncate(sequence, 0)
+            for plan in plans:
+                self._context.truncate(plan.sequence, 0)
         scored = {id(plan) for plan in chosen}
         return [
             (index, [_likelihood(p, p if id(p) in scored else of_passage[0]) for p in of_passage])
