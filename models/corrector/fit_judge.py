@@ -173,7 +173,6 @@ def main() -> None:
         rounded = (round(float(w), DIGITS) for w in weights)
         regressions[kind] = {
             "threshold": regression.threshold,
-            "thresholds": dict(regression.thresholds),
             "coefficients": dict(zip(names[kind], rounded, strict=True)),
         }
     provenance = {

@@ -45,18 +45,10 @@ class JudgedKind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JudgeRegression:
-    """A conditional logit. ``threshold``: the lowest log-odds (nats) of a replacement that is proposed.
-
-    ``thresholds``: in the languages that have another one.
-    """
+    """A conditional logit. ``threshold``: the lowest log-odds (nats) of a replacement that is proposed."""
 
     threshold: Nats
-    thresholds: Mapping[str, Nats]
     coefficients: Mapping[str, float]
-
-    def threshold_in(self, language: str) -> Nats:
-        """Return the lowest log-odds of a replacement that is proposed on a page in this language."""
-        return self.thresholds.get(language, self.threshold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +114,7 @@ class PageJudge:
         """Return the log-odds of a replacement over the word as read, whose utility is 0, and over the other replacements."""
         others = (u for n, u in enumerate(utilities) if n != number)
         log_odds = utilities[number] - _log_sum((0.0, *others))
-        threshold = regression_of(scored.word).threshold_in(self._language)
+        threshold = regression_of(scored.word).threshold
         return Judgement(scored.word, scored.replacements[number], log_odds, threshold)
 
     def features(self) -> Iterator[tuple[ScoredWord, dict[int, dict[str, float]]]]:
@@ -231,8 +223,7 @@ def _regression(entry: Mapping[str, Any]) -> JudgeRegression:
     unknown = coefficients.keys() - _feature_names()
     if unknown:
         raise ValueError(f"it names unknown features: {', '.join(sorted(unknown))}")
-    thresholds = {name: float(value) for name, value in entry.get("thresholds", {}).items()}
-    return JudgeRegression(float(entry["threshold"]), thresholds, coefficients)
+    return JudgeRegression(float(entry["threshold"]), coefficients)
 
 
 def _feature_names() -> set[str]:

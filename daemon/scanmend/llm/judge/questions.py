@@ -53,7 +53,6 @@ class Questions:
     def __init__(self, lines: Sequence[str], language: str, *, fast: bool) -> None:
         """Choose by what a word is worth by itself. ``language``: of the page. ``fast``: ask about fewer replacements."""
         self._prior = PageJudge(lines, language, ())
-        self._language = language
         self._fast = fast
 
     def narrowed(self, question: Question, surprise: Nats) -> Question:
@@ -87,7 +86,7 @@ class Questions:
         alone.
         """
         regression, kind = regression_of(word), judged_kind(word)
-        least = regression.threshold_in(self._language)
+        least = regression.threshold
         least -= MAX_GAIN_OF_PAGE if kind is JudgedKind.UNKNOWN else 0.0
         gain = MAX_GAIN_OF_FOLLOWING_WORDS[kind]
         read, *others = alone
