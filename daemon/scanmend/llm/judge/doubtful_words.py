@@ -16,9 +16,8 @@ MIN_JUDGED_LETTER_SHARE = 0.5  # of its characters
 MAX_WORD_LENGTH = 30  # characters
 MAX_SIGNS = 1  # in a word: shou1d, w*ter; more are dirt
 MAX_RARE_CLASS: FrequencyClass = 2  # of a word that is hardly ever used in the page's language
-MIN_OLD_SPELLING_LETTERS = (
-    6  # of a word that is not questioned for it; shorter ones look alike too often
-)
+# of an old spelling that is not questioned: shorter words look like one too often
+MIN_OLD_SPELLING_LETTERS = 6
 MIN_JOINED_CLASS: FrequencyClass = 4  # of a word that a space has torn
 MIN_JOINED_LETTERS = 4
 MIN_MISREAD_JOIN_LETTERS, MAX_MISREAD_JOIN_LETTERS = 6, 20  # of a word both torn and misread
