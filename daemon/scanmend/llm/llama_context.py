@@ -126,7 +126,17 @@ class LlamaContext:
 
         Raises as ``decode`` does.
         """
-        log_probabilities: list[float] = []
+        expected = [[token.expected or 0] for token in tokens if token.predict]
+        return [log for (log,) in self.log_likelihoods_of(tokens, expected)]
+
+    def log_likelihoods_of(
+        self, tokens: Sequence[BatchToken], following: Sequence[Sequence[int]]
+    ) -> list[list[float]]:
+        """Run the tokens; return the log-probabilities (nats) of tokens that may follow each one that predicts.
+
+        ``following``: those tokens, for each one that predicts. Raises as ``decode`` does.
+        """
+        logs: list[list[float]] = []
         for wanted in self._run(tokens, max(1, MAX_LOGITS // self._vocabulary_size)):
             rows = self._logits(len(wanted))
             for start in range(
@@ -134,11 +144,10 @@ class LlamaContext:
             ):  # a few rows stay in the processor's cache
                 logits = rows[start : start + LOGIT_ROWS]
                 top = logits.max(axis=1, keepdims=True)
-                log_sum = top[:, 0] + np.log(np.exp(logits - top).sum(axis=1))
-                tokens_expected = [token for _, token in wanted[start : start + LOGIT_ROWS]]
-                expected = logits[np.arange(len(logits)), tokens_expected]
-                log_probabilities += (expected - log_sum).tolist()
-        return log_probabilities
+                log_sums = top[:, 0] + np.log(np.exp(logits - top).sum(axis=1))
+                for row, log_sum in zip(logits, log_sums, strict=True):
+                    logs.append((row[following[len(logs)]] - log_sum).tolist())
+        return logs
 
     def likeliest(
         self, tokens: Sequence[BatchToken], count: int, others: Sequence[Sequence[int]]

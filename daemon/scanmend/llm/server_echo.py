@@ -149,16 +149,16 @@ class EchoScorer:
         """Return no words: this server is not asked for them."""
         return [[] for _ in words]
 
-    def open(self, text: bytes, words: Sequence[tuple[int, int]] = ()) -> list[Nats | None]:
-        """Take the text, and return the surprise of each of its words, as ``Scorer.open``."""
+    def open(self, text: bytes, passages: Sequence[Passage] = ()) -> list[Nats | None]:
+        """Take the text, and return the surprise of each passage, as ``Scorer.open``."""
         self._text, self._stretches = text, list(_stretches(text))
         self._as_read.clear()
-        stretches = sorted({self._stretch_of(start) for start, _ in words})
+        stretches = sorted({self._stretch_of(p.start) for p in passages})
         least = self._clock.left / 2
         for first in range(0, len(stretches), self._size):
             if self._clock.left > least:
                 self._read(set(stretches[first : first + self._size]))
-        return [self._surprise(start, end) for start, end in words]
+        return [self._surprise(p.start, p.end) for p in passages]
 
     def _surprise(self, start: int, end: int) -> Nats | None:
         """Return minus the log of the probability of a word with the space before it; None if that is not known."""

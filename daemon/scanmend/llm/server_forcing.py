@@ -65,14 +65,14 @@ class ForcingScorer:
         """Return no words: this server is not asked for them."""
         return [[] for _ in words]
 
-    def open(self, text: bytes, words: Sequence[tuple[int, int]] = ()) -> list[Nats | None]:
-        """Take the text, and return the surprise of each of its words, as ``Scorer.open``."""
+    def open(self, text: bytes, passages: Sequence[Passage] = ()) -> list[Nats | None]:
+        """Take the text, and return the surprise of each passage, as ``Scorer.open``."""
         text = text.decode(errors="replace").encode()
         (self._tokens,) = self._server.tokenize([text])
         pieces = [token.piece for token in self._tokens]
         self._text = TokenizedText(text, [token.id for token in self._tokens], pieces)
         self._as_read.clear()
-        spans = [self._text.tokens_within(start, end) for start, end in words]
+        spans = [self._text.tokens_within(p.start, p.end) for p in passages]
         self._read({n for first, last in spans for n in range(first, last)})
         return [self._surprise(first, last) for first, last in spans]
 

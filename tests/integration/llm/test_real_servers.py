@@ -98,7 +98,7 @@ def _passages() -> list[Passage]:
 def _scores(scorer: Scorer) -> list[float]:
     """Return all likelihoods and surprises of the passages."""
     passages = _passages()
-    surprises = scorer.open(TEXT, [(p.start, p.end) for p in passages])
+    surprises = scorer.open(TEXT, passages)
     found = dict(entry for batch in scorer.batches(passages) for entry in batch)
     likelihoods = [one for n in range(len(passages)) for one in found[n]]
     return [

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from scanmend.correction.channel import Nats
-from scanmend.llm.judge.scorer import Scorer
+from scanmend.llm.judge.scorer import Passage, Scorer
 
 # Nats for each character of a plain text, on average. SmolLM2, an English model, needs 0.64 for English, and 1.15 to 1.39 for
 # German, Spanish and French; Gemma 3 270M needs 0.54 to 0.77 for the four.
@@ -39,8 +39,8 @@ class KnownLanguages:
         if language not in self._known:
             text = PLAIN_TEXTS[language]
             words = len(" ".join(text.split()[:WORDS_BEFORE])) + 1
-            encoded = text.encode()
-            (surprise,) = scorer.open(encoded, [(len(text[:words].encode()), len(encoded))])
+            start, encoded = len(text[:words].encode()), text.encode()
+            (surprise,) = scorer.open(encoded, [Passage(start, len(encoded), (encoded[start:],))])
             scorer.close()
             if surprise is None:
                 raise TimeoutError

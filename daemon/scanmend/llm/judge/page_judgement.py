@@ -139,7 +139,7 @@ class _PageJudgement:
         found = [
             q for n in part if n in self._wanted for q in self._questions(n, wishes.get(n, ()))
         ]
-        told = self._scorer.open(_utf8(text), [span(q.word) for q in found])
+        told = self._scorer.open(_utf8(text), [self._passage(q, span) for q in found])
         surprises = {q.word: s for q, s in zip(found, told, strict=True) if s is not None}
         untold = [q for q in found if q.word.kind is DoubtKind.KNOWN and q.word not in surprises]
         if untold:

@@ -59,11 +59,11 @@ class Scorer(Protocol):
     def count_tokens(self, text: bytes) -> int:
         """Return how many tokens a text has at most."""
 
-    def open(self, text: bytes, words: Sequence[tuple[int, int]] = ()) -> Sequence[Nats | None]:
-        """Take the text, and return the surprise of each of its ``words``: minus the log of its probability.
+    def open(self, text: bytes, passages: Sequence[Passage] = ()) -> Sequence[Nats | None]:
+        """Take the text, and return the surprise of each passage: minus the log of the probability of the text as it is.
 
-        ``words`` are spans in bytes. None: the model did not tell it in half of the time that is left for the page. Raises
-        CacheFull, or TimeoutError when the page's time is over.
+        ``passages``: those that ``batches`` may score later; their other variants are only a hint. None: the model did not
+        tell it in half of the time that is left for the page. Raises CacheFull, or TimeoutError when the page's time is over.
         """
 
     def batches(

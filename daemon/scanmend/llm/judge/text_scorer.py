@@ -7,6 +7,7 @@ tokenizer whose tokens spell the text.
 """
 
 import itertools
+import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Self
@@ -32,10 +33,17 @@ class _Plan:
     tokens: list[int]
     alone_end: int
     """Number of the tokens up to the variant's end; the rest belongs to the words behind it."""
+    known: int = 0
+    """Number of tokens behind ``tokens[0]`` of which the page's decoding told the log-probability, up to the variant's end."""
+    alone: Nats = 0.0
+    """The log-probability of the known tokens, and at last of the variant."""
     sequence: int = 0
-    alone: Nats | None = None
-    """Known before it is decoded if the page holds the variant."""
     following: Nats = 0.0
+
+    @property
+    def shared_end(self) -> int:
+        """Return the position up to which the page holds the tokens: all but the last known one, which may differ."""
+        return self.position + self.known
 
     def batch(self, first: int, end: int) -> list[BatchToken]:
         """Return the tokens from ``first``, each with the one behind it as the expected one, up to ``end``."""
@@ -49,6 +57,15 @@ class _Plan:
             )
             for n in range(first, end)
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class _VariantTokens:
+    """A variant with the words behind it: ``tokens`` from the text's token ``first`` on, the variant's up to ``end``."""
+
+    first: int
+    tokens: list[int]
+    end: int
 
 
 @dataclass(slots=True)
@@ -84,7 +101,7 @@ class TextScorer:
         self._text = TokenizedText(b"", (), ())
         self._own_words = OwnWords(context, shipped_channel())
         self._copies = copies_of(context)
-        self._logs: dict[int, Nats] = {}  # of the text's tokens that ``open`` predicted
+        self._logs: dict[tuple[int, int], Nats] = {}  # of a token at a place, as ``open`` told
 
     def __enter__(self) -> Self:
         """Return the scorer itself."""
@@ -127,11 +144,12 @@ class TextScorer:
             skipped += len(self._context.token_bytes(tokens.pop(0)))
         return tokens
 
-    def open(self, text: bytes, words: Sequence[tuple[int, int]] = ()) -> list[Nats]:
-        """Decode the text, and return the surprise of each of its ``words``: minus the log of its probability.
+    def open(self, text: bytes, passages: Sequence[Passage] = ()) -> list[Nats]:
+        """Decode the text, and return the surprise of each passage: minus the log of the probability of the text as it is.
 
-        ``words`` are spans in bytes. Raises CacheFull when the text is too long, ChildError when the tokens don't spell it
-        or llama.cpp fails.
+        The same run tells how likely each variant's first token is that differs from the text, which is all for most words
+        of a large vocabulary. Raises CacheFull when the text is too long, ChildError when the tokens don't spell it or
+        llama.cpp fails.
         """
         context = self._context
         tokens = self.tokens_of(text)
@@ -140,24 +158,29 @@ class TextScorer:
         if self._text.offsets[-1] != len(text):
             raise ChildError("the model's tokens do not spell the text")
         self.close()
-        spans = [self._text.tokens_within(start, end) for start, end in words]
-        wanted = sorted({n for first, last in spans for n in range(first, last)})
+        spans = [self._text.tokens_within(p.start, p.end) for p in passages]
+        # what may stand at each place that a passage covers; the text's own token comes first
+        places = {n: [tokens[n]] for n in sorted({n for span in spans for n in range(*span)})}
+        for passage in passages:
+            for variant in passage.variants:
+                place, token = self._first_difference(self._tokens_of_variant(passage, variant))
+                if place in places:
+                    places[place].append(token)
         decoded = [*self._start, *tokens]
         shift = len(self._start) - 1  # the token before token n of the text predicts it
-        predicting = {n + shift for n in wanted}
+        predicting = {n + shift for n in places}
         batch = [
-            BatchToken(
-                token,
-                position,
-                SHARED,
-                predict=position in predicting,
-                expected=decoded[position + 1] if position in predicting else None,
-            )
+            BatchToken(token, position, SHARED, predict=position in predicting)
             for position, token in enumerate(decoded)
         ]
-        self._logs = dict(zip(wanted, context.log_likelihoods(batch), strict=True))
+        logs = context.log_likelihoods_of(batch, list(places.values()))
+        self._logs = {
+            (place, token): log
+            for (place, of_place), told in zip(places.items(), logs, strict=True)
+            for token, log in zip(of_place, told, strict=True)
+        }
         self._copies.begin(decoded)
-        return [-sum(self._logs[n] for n in range(first, last)) for first, last in spans]
+        return [-sum(self._logs[n, tokens[n]] for n in range(*span)) for span in spans]
 
     def batches(
         self, passages: Sequence[Passage], choose: Choice | None = None
@@ -189,34 +212,44 @@ class TextScorer:
                 yield self._scored(waiting, choose)
 
     def _copy_page(self, plans: Sequence[_Plan]) -> None:
-        """Let the variants' sequences begin with the page; the variant that the page holds with itself, if it can."""
+        """Let the variants' sequences begin with the page, as far as it is the same."""
         for plan in plans:
-            is_on_page = plan.alone is not None
-            self._copies.copy(plan.sequence, plan.position + (plan.alone_end if is_on_page else 0))
+            self._copies.copy(plan.sequence, plan.shared_end)
 
-    def _plan(self, passage: Passage, variant: bytes) -> _Plan:
-        """Return the tokens of a variant, from where the word at its start begins."""
+    def _tokens_of_variant(self, passage: Passage, variant: bytes) -> _VariantTokens:
+        """Return the tokens of a variant and the words behind it, from where the word at its start begins."""
         text = self._text
         first = text.word_token(passage.start)
         head = text.text[text.offsets[first] : passage.start] + variant
         tail = text.text[passage.end : following_end(text.text, passage.end)]
         tokens = self.tokens_of(head + tail)
         ends = itertools.accumulate(len(self._context.token_bytes(token)) for token in tokens)
-        alone_end = 1 + sum(end < len(head) for end in ends)
-        position = len(self._start) + first - 1
-        before = text.tokens[first - 1] if first else self._start[-1]
-        plan = _Plan(position, [before, *tokens], min(alone_end, len(tokens)))
-        if self._copies.reaches_back:
-            plan.alone = self._log_on_page(first, tokens[: plan.alone_end])
-        return plan
+        end = 1 + sum(end < len(head) for end in ends)
+        return _VariantTokens(first, tokens, min(end, len(tokens)))
 
-    def _log_on_page(self, first: int, tokens: Sequence[int]) -> Nats | None:
-        """Return the log-probability of tokens that the page holds from its token ``first`` on; None if it is unknown."""
-        if list(self._text.tokens[first : first + len(tokens)]) != tokens:
-            return None
-        logs = [self._logs.get(first + n) for n in range(len(tokens))]
-        known = [log for log in logs if log is not None]
-        return sum(known) if len(known) == len(logs) else None
+    def _first_difference(self, variant: _VariantTokens) -> tuple[int, int]:
+        """Return the place at which a variant differs from the text, and its token there; the last token if it does not."""
+        own = variant.tokens[: variant.end]
+        page = self._text.tokens[variant.first :]
+        same = sum(1 for _ in itertools.takewhile(bool, map(operator.eq, own, page)))
+        n = min(same, len(own) - 1)
+        return variant.first + n, own[n]
+
+    def _plan(self, passage: Passage, variant: bytes) -> _Plan:
+        """Return what is to be decoded of a variant."""
+        of_variant = self._tokens_of_variant(passage, variant)
+        first, tokens = of_variant.first, of_variant.tokens
+        before = self._text.tokens[first - 1] if first else self._start[-1]
+        plan = _Plan(len(self._start) + first - 1, [before, *tokens], of_variant.end)
+        if self._copies.reaches_back:
+            last, _ = self._first_difference(of_variant)
+            for n in range(first, last + 1):
+                log = self._logs.get((n, tokens[n - first]))
+                if log is None:
+                    break
+                plan.known += 1
+                plan.alone += log
+        return plan
 
     def own_words(self, words: Sequence[tuple[int, str]]) -> list[list[str]]:
         """Return the model's own words in place of words of the text, as ``Scorer.own_words``; none with recurrent layers."""
@@ -238,10 +271,10 @@ class TextScorer:
         """Decode the variants of the waiting passages: all of them alone, then the chosen ones' following words."""
         plans = [plan for _, of_passage in waiting.passages for plan in of_passage]
         try:
-            self._score_alone([plan for plan in plans if plan.alone is None])
+            self._score_alone(plans)
             chosen = []
             for index, of_passage in waiting.passages:
-                alone = [plan.alone or 0.0 for plan in of_passage]
+                alone = [plan.alone for plan in of_passage]
                 numbers = range(len(alone)) if choose is None else choose(index, alone)
                 if numbers:
                     chosen += [of_passage[n] for n in sorted({0, *numbers})]
@@ -256,10 +289,10 @@ class TextScorer:
         ]
 
     def _score_alone(self, plans: Sequence[_Plan]) -> None:
-        batch = [token for plan in plans for token in plan.batch(0, plan.alone_end)]
+        batch = [token for plan in plans for token in plan.batch(plan.known, plan.alone_end)]
         logs = iter(self._context.log_likelihoods(batch))
         for plan in plans:
-            plan.alone = sum(itertools.islice(logs, plan.alone_end))
+            plan.alone += sum(itertools.islice(logs, plan.alone_end - plan.known))
 
     def _score_following(self, plans: Sequence[_Plan]) -> None:
         ends = [len(plan.tokens) - 1 for plan in plans]
@@ -275,10 +308,9 @@ class TextScorer:
 
 def _likelihood(plan: _Plan, following: _Plan) -> Likelihood:
     """Return the likelihood of a variant, with the words behind it as they follow ``following``."""
-    alone = plan.alone or 0.0
-    return Likelihood(alone, alone + following.following)
+    return Likelihood(plan.alone, plan.alone + following.following)
 
 
 def _size(plans: Sequence[_Plan]) -> int:
     """Return how many tokens variants decode at most."""
-    return sum(len(plan.tokens) - 1 for plan in plans)
+    return sum(len(plan.tokens) - 1 - plan.known for plan in plans)

@@ -52,7 +52,7 @@ def _passages() -> list[Passage]:
 def _scored(
     scorer: TextScorer, passages: Sequence[Passage], choose: Choice | None = None
 ) -> dict[int, list[Likelihood]]:
-    scorer.open(TEXT.encode(), [(0, 3)])
+    scorer.open(TEXT.encode(), passages[:1])
     return dict(itertools.chain.from_iterable(scorer.batches(passages, choose)))
 
 

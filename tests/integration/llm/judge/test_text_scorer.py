@@ -56,19 +56,20 @@ def _alone(model: LoadedModel, text: str, begin: int, end: int) -> float:
 
 
 def _check_differences(model: LoadedModel) -> None:
-    """Compare the variants' differences with those of whole texts that end behind the same two words."""
+    """Compare the variants' differences with those of whole texts that end behind the same two words.
+
+    The variants differ in the first token, in a later one, and begin with the text as it is.
+    """
+    passage = _passage("mect", "meet", "most", "me", "mectings", "convene itself")
+    texts = [TEXT.replace("mect", variant.decode()) for variant in passage.variants]
+    whole = [_alone(model, t, t.index(" will") + 5, t.index(" Tuesday")) for t in texts]
+    expected = [one - whole[0] for one in whole]
     scorer = TextScorer(model.context)
-    scorer.open(TEXT.encode())
-    passage = _passage("mect", "meet", "most")
+    for hint in ([], [passage], [_passage("mect", "most")]):
+        scorer.open(TEXT.encode(), hint)
+        ((_, likelihoods),) = next(scorer.batches([passage]))
 
-    ((_, likelihoods),) = next(scorer.batches([passage]))
-
-    begin, end = TEXT.index(" mect"), TEXT.index(" Tuesday")
-    as_read = _alone(model, TEXT, begin, end)
-    for variant, likelihood in zip(passage.variants, likelihoods, strict=True):
-        text = TEXT.replace("mect", variant.decode())
-        expected = _alone(model, text, begin, end) - as_read
-        found = likelihood.with_following - likelihoods[0].with_following
+        found = [x.with_following - likelihoods[0].with_following for x in likelihoods]
         assert found == pytest.approx(expected, abs=SAME)
 
 
@@ -104,10 +105,10 @@ def _totals(likelihoods: list[Likelihood]) -> list[float]:
 
 def test_a_misread_word_surprises_more_than_a_usual_one(corrector: LoadedCorrector) -> None:
     scorer = TextScorer(corrector.context)
-    words = [(TEXT.index(w), TEXT.index(w) + len(w)) for w in ("mect", "Tuesday")]
+    words = [_passage("mect", "meet"), _passage("Tuesday")]
 
     assert scorer.open(TEXT.encode(), words) == pytest.approx(
-        [-_alone(corrector, TEXT, start - 1, end) for start, end in words], abs=SAME
+        [-_alone(corrector, TEXT, word.start - 1, word.end) for word in words], abs=SAME
     )
 
 
@@ -128,21 +129,24 @@ def test_variants_that_are_not_chosen_count_as_if_followed_like_the_text(
     assert [x.with_following for x in none] == [x.alone for x in none]
 
 
-def test_a_word_s_likelihood_as_read_is_that_of_the_page(corrector: LoadedCorrector) -> None:
-    scorer = TextScorer(corrector.context)
-    start = TEXT.index("mect")
-    (surprise,) = scorer.open(TEXT.encode(), [(start, start + 4)])
-    tokens = scorer.tokens
+@pytest.mark.slow
+def test_the_page_s_decoding_tells_of_variants_that_differ_in_one_token(
+    language_model: LoadedModel,
+) -> None:
+    scorer, passage = TextScorer(language_model.context), _passage("mect", "meet", "most")
 
-    ((_, with_page),) = next(scorer.batches([_passage("mect", "meet")]))
-    saved = scorer.tokens - tokens
-    scorer.open(TEXT.encode())
-    tokens = scorer.tokens
-    ((_, without_page),) = next(scorer.batches([_passage("mect", "meet")]))
+    def scored(hint: list[Passage]) -> tuple[float, list[Likelihood], int]:
+        surprises = scorer.open(TEXT.encode(), hint)
+        tokens = scorer.tokens
+        ((_, likelihoods),) = next(scorer.batches([passage], lambda _index, _alone: []))
+        return sum(surprises), likelihoods, scorer.tokens - tokens
+
+    surprise, with_page, decoded = scored([passage])
+    _, without_page, decoded_without = scored([])
 
     assert with_page[0].alone == pytest.approx(-surprise, abs=SAME)
     assert _totals(with_page) == pytest.approx(_totals(without_page), abs=SAME)
-    assert saved < scorer.tokens - tokens
+    assert decoded == 0 < decoded_without
 
 
 @pytest.mark.slow

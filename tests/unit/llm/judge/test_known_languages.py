@@ -24,9 +24,9 @@ class _Scorer:
     def count_tokens(self, text: bytes) -> int:
         return len(text)
 
-    def open(self, text: bytes, words: Sequence[tuple[int, int]] = ()) -> list[float | None]:
+    def open(self, text: bytes, passages: Sequence[Passage] = ()) -> list[float | None]:
         self.opened += 1
-        return [None if self.nats is None else self.nats * (b - a) for a, b in words]
+        return [None if self.nats is None else self.nats * (p.end - p.start) for p in passages]
 
     def batches(
         self, passages: Sequence[Passage], choose: Choice | None = None
