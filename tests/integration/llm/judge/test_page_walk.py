@@ -11,9 +11,11 @@ import tinygguf
 from hybrid import with_recurrent_layer
 from language_models import smollm2
 from scanmend.errors import ModelUnavailable
+from scanmend.llm.contexts import PARALLEL_VARIANTS_OF_RECURRENT
 from scanmend.llm.judge.combined_proposal import propose_with_judge
 from scanmend.llm.judge.page_copies import WALK_TOKENS, PageWalk, Stop
 from scanmend.llm.judge.page_judgement import PageToJudge
+from scanmend.llm.judge.questions import MAX_ASKED
 from scanmend.llm.judge.scorer import Choice, Likelihood, Passage, following_end
 from scanmend.llm.judge.text_scorer import TextScorer
 from scanmend.llm.llama_context import BatchToken, LlamaContext
@@ -145,6 +147,12 @@ def test_the_caller_may_look_at_the_clock_on_the_way_to_a_distant_stop(tmp_path:
     batches = list(scorer.batches([Passage(start, start + 2, (b"tc", b"te"))]))
 
     assert [len(batch) for batch in batches] == [0] * (start // WALK_TOKENS) + [1]
+
+
+def test_a_word_with_all_its_replacements_has_enough_sequences() -> None:
+    as_read, wish = 1, 1
+
+    assert as_read + wish + MAX_ASKED <= PARALLEL_VARIANTS_OF_RECURRENT
 
 
 def test_a_recurrent_model_proposes_no_words_of_its_own(tmp_path: Path) -> None:
