@@ -19,6 +19,11 @@ HTML = b"<!DOCTYPE html><html><body>Welcome to nginx!</body></html>"
 LOADING = {"error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}}
 ECHO, FORCING = "echo", "forcing"  # the ways of vLLM and of llama-server
 SLOTS, CELLS = 3, 4096
+# vLLM 0.32's words; it refuses all prompts of a list if one is too long
+TOO_LONG = (
+    "This model's maximum context length is {} tokens. However, your prompt contains at least {} input tokens, which exceeds"
+    " this limit even without any output tokens. Please reduce the length of the input prompt."
+)
 # what the imitated model expects: these words, and what its text has already
 _KNOWN = (
     "one two three four five six seven eight nine ten the first second third line and a ledger is ready total due now"
@@ -112,6 +117,7 @@ class ModelServer:
         self._held: dict[int, list[int]] = {}  # the tokens in the cache of each slot
         self.log: object = None  # in place of each log, if it is not None
         self.delay = 0.0  # seconds before each right answer of the model
+        self.context = 0  # tokens that a prompt may have, as vLLM's --max-model-len; 0: any number
         self.begin = ""  # a token that the server puts before each text, as vLLM spells it
         self._vocabulary = _Vocabulary()
         self._lock = threading.Lock()
@@ -150,6 +156,8 @@ class ModelServer:
         if isinstance(prompts, list) and not self.takes_lists:
             return refused(422, "prompt must be a string")
         texts = prompts if isinstance(prompts, list) else [prompts]
+        if self.context and max(len(_TOKEN.findall(text)) for text in texts) > self.context:
+            return refused(400, TOO_LONG.format(self.context, self.context + 1))
         choices = [self._echoed(n, text) for n, text in enumerate(texts)]
         return Answer(body={"object": "text_completion", "choices": choices[::-1]})
 

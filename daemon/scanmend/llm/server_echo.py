@@ -17,9 +17,9 @@ from scanmend.llm.server_clock import ServerClock
 
 COMPLETIONS = "completions"
 PROMPTS_PER_REQUEST = 32
-# vLLM's answer has some 300 bytes for each token. Even with a token for each character, the answer for so many stays below
+# vLLM's answer has some 210 bytes for each token, and a token has a byte or more. So the answer for so many bytes stays below
 # MAX_RESPONSE_BYTES.
-MAX_CHARACTERS_PER_REQUEST = 3000
+MAX_BYTES_PER_REQUEST = 3000
 LINES_BEFORE = 2  # of the page, that a prompt shows before the line of the word
 MAX_STRETCH_BYTES = 300  # a longer line is scored in pieces
 MAX_BYTES_BEFORE = 400  # of the lines before
@@ -266,14 +266,16 @@ class EchoScorer:
 
 
 def _requests(prompts: Sequence[str], size: int) -> Iterator[list[str]]:
-    """Yield the prompts of each request: at most ``size``, with MAX_CHARACTERS_PER_REQUEST, but one at least."""
+    """Yield the prompts of each request: at most ``size``, with MAX_BYTES_PER_REQUEST, but one at least."""
     some: list[str] = []
+    total = 0  # bytes
     for prompt in prompts:
-        characters = sum(map(len, some)) + len(prompt)
-        if some and (len(some) == size or characters > MAX_CHARACTERS_PER_REQUEST):
+        length = len(prompt.encode())
+        if some and (len(some) == size or total + length > MAX_BYTES_PER_REQUEST):
             yield some
-            some = []
+            some, total = [], 0
         some.append(prompt)
+        total += length
     if some:
         yield some
 
@@ -284,8 +286,8 @@ def _stretches(text: bytes) -> Iterator[_Stretch]:
     for line in text.splitlines(keepends=True) or [b""]:
         end, first = start + len(line), lines[-1 - LINES_BEFORE :][0]
         while start < end:
-            cut = text.rfind(b" ", start + 1, start + MAX_STRETCH_BYTES)
-            stop = end if end - start <= MAX_STRETCH_BYTES or cut < 0 else cut + 1
+            most = start + MAX_STRETCH_BYTES
+            stop = end if end <= most else text.rfind(b" ", start + 1, most) + 1 or most
             yield _Stretch(_context_begin(text, first, start), start, stop)
             start = stop
         lines.append(end)

@@ -64,7 +64,7 @@ def _refusal_remedy(said: str) -> str:
     """Return what to do about a request that the server refused with this message."""
     text = said.lower()
     if _TOO_LONG.search(text):
-        return "raise the server's context (llama-server: -c, Ollama: OLLAMA_CONTEXT_LENGTH), or name another llm.model"
+        return "raise the server's context (vLLM: --max-model-len, llama-server: -c), or name another llm.model"
     if "embed" in text or "does not support" in text or "not support chat" in text:
         return "name a model that generates text in llm.model"
     if "https" in text:

@@ -600,6 +600,19 @@ def test_long_lines_are_judged_in_answers_of_bearable_size(
     assert max(len("".join(r["prompt"])) for r in server.requests if "prompt" in r) < 5000
 
 
+@pytest.mark.parametrize("behind", ["", " " + "∎" * 3000, " " + "∎ " * 1500])
+def test_no_prompt_is_longer_than_the_context_of_a_server(
+    server: ModelServer, connect: Callable[..., ServerJudge], behind: str
+) -> None:
+    server.context = 1000
+    read = "please take the tablets with the 1ine" + behind
+    lines = [read, *["the patient should take water and a ledger"] * 100]
+
+    proposal = connect().propose_page(None, PageToJudge(lines, range(len(lines))), 120)
+
+    assert [line.text for line in proposal.lines[:1] if line] == [read.replace("1ine", "line")]
+
+
 ODD_LOGS = [float("inf"), float("-inf"), float("nan"), 3.0, 10**400, True, "x"]
 
 

@@ -2,10 +2,13 @@
 
 import pytest
 
+from scanmend.llm.judge.scorer import following_end
 from scanmend.llm.server_echo import (
     MAX_BYTES_BEFORE,
+    MAX_BYTES_PER_REQUEST,
     MAX_STRETCH_BYTES,
     TokenLogs,
+    _requests,
     _stretches,
     token_spans,
 )
@@ -67,3 +70,39 @@ def test_a_long_line_is_cut_at_spaces() -> None:
     assert all(s.end - s.start <= MAX_STRETCH_BYTES for s in stretches)
     assert all(s.start - s.before <= MAX_BYTES_BEFORE for s in stretches)
     assert all(text[s.before : s.end].decode().split()[0] in "Größe und Maß" for s in stretches)
+
+
+def test_a_long_line_without_a_space_is_cut_anywhere() -> None:
+    text = b"x" * 1000 + b"\n"
+
+    stretches = list(_stretches(text))
+
+    assert b"".join(text[s.start : s.end] for s in stretches) == text
+    assert all(s.end - s.start <= MAX_STRETCH_BYTES for s in stretches)
+    assert all(s.start - s.before <= MAX_BYTES_BEFORE for s in stretches)
+
+
+def test_a_request_has_few_bytes_whatever_the_characters() -> None:
+    """A token may be a byte, and vLLM answers with 210 bytes for each token."""
+    prompts = ["∎" * 250] * 10
+
+    requests = list(_requests(prompts, 32))
+
+    assert [prompt for some in requests for prompt in some] == prompts
+    assert all(len("".join(some).encode()) <= MAX_BYTES_PER_REQUEST for some in requests)
+
+
+@pytest.mark.parametrize(
+    ("behind", "counted"),
+    [
+        (" the cat sat", " the cat"),
+        (" incomprehensibilities:- the cat", " incomprehensibilities:-"),
+        (" the " + "." * 200, " the"),
+        (" " + "x" * 2000, ""),
+        (" " * 200 + "the cat", ""),
+    ],
+)
+def test_the_words_behind_a_passage_are_two_but_no_long_ones(behind: str, counted: str) -> None:
+    end = following_end(f"tbird{behind}".encode(), len("tbird"))
+
+    assert f"tbird{behind}"[len("tbird") : end] == counted

@@ -13,6 +13,7 @@ FOLLOWING_WORDS = (
     2  # behind a variant whose likelihood also counts: with 1 or 5, fewer edits were right
 )
 MIN_FOLLOWING_BYTES = 24  # one word of so many bytes is enough
+MAX_FOLLOWING_BYTES = 120  # no words have more: a row of dots, or text without spaces
 MIN_LOG: Nats = -90.0  # of a token; a server whose 32-bit probability is 0 reports the lowest float
 _SPACES = b" \n"
 
@@ -133,13 +134,17 @@ def clipped_log(value: object) -> Nats:
 
 
 def following_end(text: bytes, end: int) -> int:
-    """Return the end of the words behind a passage whose likelihood also counts."""
+    """Return the end of the words behind a passage whose likelihood also counts; at most MAX_FOLLOWING_BYTES."""
     stop = end
     for _ in range(FOLLOWING_WORDS):
-        while stop < len(text) and text[stop] in _SPACES:
-            stop += 1
-        while stop < len(text) and text[stop] not in _SPACES:
-            stop += 1
+        behind = stop
+        while behind < len(text) and text[behind] in _SPACES:
+            behind += 1
+        while behind < len(text) and text[behind] not in _SPACES:
+            behind += 1
+        if behind - end > MAX_FOLLOWING_BYTES:
+            break
+        stop = behind
         if stop - end >= MIN_FOLLOWING_BYTES:
             break
     return stop
