@@ -1,7 +1,7 @@
 """Let the built-in corrector stand in while the language model can't be used.
 
-It is missing, damaged, of a kind that can't judge, too large, or still being downloaded. A server is no model of this machine:
-``llm.on_unavailable`` decides about pages alone while it is away.
+It is missing, damaged, of a kind that can't judge, too large, or still being downloaded; or it fails on a page. A server is no
+model of this machine: ``llm.on_unavailable`` decides about pages alone while it is away.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from scanmend.config.profiles import Profile
 from scanmend.config.settings import BUILTIN, Settings
 from scanmend.correction.gate import needs_correction
 from scanmend.correction.lexicon import shipped
-from scanmend.errors import ModelUnavailable
+from scanmend.errors import ChildError, ModelUnavailable, ScanmendError
 from scanmend.page import Line, PageProposal
 from scanmend.telemetry import log
 from scanmend.workers.sandbox import home
@@ -34,7 +34,8 @@ class CorrectingModel:
         builtin = replace(llm, model=BUILTIN, backend="local")
         self._stand_in = LanguageModel(builtin, folder, lambda *_: None, scratch, in_metrics=False)
         self._may_stand_in = llm.backend == "local" and llm.on_unavailable == "publish"
-        self._alone = False
+        self._may_mend_page = llm.backend == "local" and llm.model != BUILTIN
+        self._alone = self._interrupted = False
 
     @property
     def alone(self) -> bool:
@@ -49,37 +50,42 @@ class CorrectingModel:
     def propose(
         self, lines: Sequence[Line], wanted: Sequence[int], profile: Profile
     ) -> PageProposal:
-        """Return the proposals of the model, or of its stand-in with a note that says so; raise as ``LanguageModel.propose``."""
+        """Return the proposals of the model, or of its stand-in with a note that says so.
+
+        Raises as ``LanguageModel.propose``.
+        """
         try:
             proposal = self._model.propose(lines, wanted, profile)
         except ModelUnavailable as error:
             if not self._may_stand_in:
                 raise
+            proposal = self._propose_alone(lines, wanted, profile, error)
+            if not self._alone:
+                log.get("model").warning("the built-in corrector works alone", reason=str(error))
+            self._alone = True
+            return proposal
+        except ChildError as error:  # the model failed on this page; the next one may go well
+            if not self._may_mend_page or self._interrupted:
+                raise
+            self._alone = False
             return self._propose_alone(lines, wanted, profile, error)
         self._stand_in.idle()
         self._alone = False
         return proposal
 
     def _propose_alone(
-        self,
-        lines: Sequence[Line],
-        wanted: Sequence[int],
-        profile: Profile,
-        error: ModelUnavailable,
+        self, lines: Sequence[Line], wanted: Sequence[int], profile: Profile, error: ScanmendError
     ) -> PageProposal:
         """Return the stand-in's proposals for those of the wanted lines that a small corrector should get.
 
-        ``error``: why the model can't be used; it is raised if the stand-in can't be used either.
+        ``error``: of the model; it is raised if the stand-in fails, too.
         """
         rules, words = profile.gate_rules, shipped()
         unsure = [n for n in wanted if needs_correction(lines[n], rules, words)]
         try:
             proposal = self._stand_in.propose(lines, unsure, profile)
-        except ModelUnavailable:
+        except (ModelUnavailable, ChildError):
             raise error from None
-        if not self._alone:
-            log.get("model").warning("the built-in corrector works alone", reason=str(error))
-        self._alone = True
         return replace(proposal, note=f"the built-in corrector alone: {error}")
 
     def idle(self) -> None:
@@ -89,6 +95,7 @@ class CorrectingModel:
 
     def interrupt(self) -> None:
         """End the processes at once. Any thread may call this; a call that waits for an answer raises."""
+        self._interrupted = True
         self._model.interrupt()
         self._stand_in.interrupt()
 

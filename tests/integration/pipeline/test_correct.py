@@ -210,6 +210,23 @@ def test_a_page_that_takes_the_model_too_long_is_published_uncorrected(
     assert pipeline.state(document) == State.PUBLISHING
 
 
+def test_a_page_on_which_the_model_fails_is_corrected_by_the_built_in_corrector(
+    pipeline: Pipeline, step: Correct, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shorten the daemon's own limit for the first model: no page is known on which one fails."""
+    deadlines = iter([0.001])
+    monkeypatch.setattr(llm_process, "page_deadline", lambda _: next(deadlines, 60.0))
+    _write_model(pipeline)
+    document = _read(pipeline, "Invoic # 12345", unsure=None)
+
+    step.turn(PageToCorrect(document.id, 0), pipeline.context)
+
+    result = pipeline.journal.pages.result(document.id, 0)
+    assert result.lines == ("Invoice # 12345",)
+    assert result.correction.reason.startswith("the built-in corrector alone")
+    assert "no answer within" in result.correction.reason
+
+
 @contextlib.contextmanager
 def _running(pipeline: Pipeline, step: Correct) -> Iterator[None]:
     thread = threading.Thread(target=step.run, args=(threading.Event(),))

@@ -19,7 +19,7 @@ from scanmend.llm.judge.scorer import Likelihood
 # replacements of one word that the model scores
 MAX_ASKED = 4
 MAX_ASKED_OF_KNOWN = 3
-MAX_ASKED_FAST = 2
+MAX_ASKED_FAST = 3
 MAX_RANK_BEHIND: Nats = 9.0  # of a scored replacement behind the first
 # A known word is questioned when the model is surprised by it, or when a likely look-alike is far more frequent.
 MIN_SURPRISE: Nats = 6.0
