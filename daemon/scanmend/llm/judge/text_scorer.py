@@ -9,7 +9,6 @@ tokenizer whose tokens spell the text.
 import itertools
 import operator
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Self
 
 from scanmend.correction.channel import Nats
@@ -18,76 +17,17 @@ from scanmend.errors import ChildError
 from scanmend.llm.judge.own_words import OwnWords, WordStart
 from scanmend.llm.judge.page_copies import SHARED, Stop, copies_of
 from scanmend.llm.judge.scorer import Choice, Likelihood, Passage, TokenizedText, following_end
+from scanmend.llm.judge.variant_plan import (
+    VariantPlan,
+    VariantTokens,
+    WaitingPassages,
+    decoded_tokens,
+    likelihood_of,
+)
 from scanmend.llm.llama_context import BATCH_TOKENS, BatchToken, LlamaContext
 
 # cells of the cache that a batch of variants needs beside the text
 CELLS_FOR_VARIANTS = BATCH_TOKENS
-
-
-@dataclass(slots=True)
-class _Plan:
-    """The tokens of one variant, and what is known of them."""
-
-    position: int
-    """Of ``tokens[0]``, which is the token before the variant."""
-    tokens: list[int]
-    alone_end: int
-    """Number of the tokens up to the variant's end; the rest belongs to the words behind it."""
-    known: int = 0
-    """Number of tokens behind ``tokens[0]`` of which the page's decoding told the log-probability, up to the variant's end."""
-    alone: Nats = 0.0
-    """The log-probability of the known tokens, and at last of the variant."""
-    sequence: int = 0
-    following: Nats = 0.0
-
-    @property
-    def shared_end(self) -> int:
-        """Return the position up to which the page holds the tokens: all but the last known one, which may differ."""
-        return self.position + self.known
-
-    def batch(self, first: int, end: int) -> list[BatchToken]:
-        """Return the tokens from ``first``, each with the one behind it as the expected one, up to ``end``."""
-        return [
-            BatchToken(
-                self.tokens[n],
-                self.position + n,
-                self.sequence,
-                predict=True,
-                expected=self.tokens[n + 1],
-            )
-            for n in range(first, end)
-        ]
-
-
-@dataclass(frozen=True, slots=True)
-class _VariantTokens:
-    """A variant with the words behind it: ``tokens`` from the text's token ``first`` on, the variant's up to ``end``."""
-
-    first: int
-    tokens: list[int]
-    end: int
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """Passages that are scored together."""
-
-    passages: list[tuple[int, list[_Plan]]] = field(default_factory=list)
-    tokens: int = 0
-    sequences: int = 0
-
-    def has_room(self, plans: Sequence[_Plan], sequences: int) -> bool:
-        """Return whether a passage fits, if there are so many sequences for variants."""
-        fits = self.tokens + _size(plans) <= BATCH_TOKENS
-        return fits and self.sequences + len(plans) <= sequences
-
-    def add(self, index: int, plans: list[_Plan]) -> None:
-        """Add a passage, each variant with a sequence of its own."""
-        for sequence, plan in enumerate(plans, SHARED + 1 + self.sequences):
-            plan.sequence = sequence
-        self.passages.append((index, plans))
-        self.tokens += _size(plans)
-        self.sequences += len(plans)
 
 
 class TextScorer:
@@ -194,16 +134,16 @@ class TextScorer:
         most = self._context.options.sequences
         plans = [[self._plan(p, variant) for variant in p.variants] for p in passages]
         stops = [
-            Stop(n, of_passage[0].position, _size(of_passage))
+            Stop(n, of_passage[0].position, decoded_tokens(of_passage))
             for n, of_passage in enumerate(plans)
-            if _Waiting().has_room(of_passage, most)
+            if WaitingPassages().has_room(of_passage, most)
         ]
         for part in self._copies.parts(stops):
-            waiting = _Waiting()
+            waiting = WaitingPassages()
             for stop in part:
                 if not waiting.has_room(plans[stop.index], most):
                     yield self._scored(waiting, choose)
-                    waiting = _Waiting()
+                    waiting = WaitingPassages()
                 while not self._copies.reach(stop.position):
                     yield []
                 waiting.add(stop.index, plans[stop.index])
@@ -211,12 +151,12 @@ class TextScorer:
             if waiting.passages:
                 yield self._scored(waiting, choose)
 
-    def _copy_page(self, plans: Sequence[_Plan]) -> None:
+    def _copy_page(self, plans: Sequence[VariantPlan]) -> None:
         """Let the variants' sequences begin with the page, as far as it is the same."""
         for plan in plans:
             self._copies.copy(plan.sequence, plan.shared_end)
 
-    def _tokens_of_variant(self, passage: Passage, variant: bytes) -> _VariantTokens:
+    def _tokens_of_variant(self, passage: Passage, variant: bytes) -> VariantTokens:
         """Return the tokens of a variant and the words behind it, from where the word at its start begins."""
         text = self._text
         first = text.word_token(passage.start)
@@ -225,9 +165,9 @@ class TextScorer:
         tokens = self.tokens_of(head + tail)
         ends = itertools.accumulate(len(self._context.token_bytes(token)) for token in tokens)
         end = 1 + sum(end < len(head) for end in ends)
-        return _VariantTokens(first, tokens, min(end, len(tokens)))
+        return VariantTokens(first, tokens, min(end, len(tokens)))
 
-    def _first_difference(self, variant: _VariantTokens) -> tuple[int, int]:
+    def _first_difference(self, variant: VariantTokens) -> tuple[int, int]:
         """Return the place at which a variant differs from the text, and its token there; the last token if it does not."""
         own = variant.tokens[: variant.end]
         page = self._text.tokens[variant.first :]
@@ -235,12 +175,12 @@ class TextScorer:
         n = min(same, len(own) - 1)
         return variant.first + n, own[n]
 
-    def _plan(self, passage: Passage, variant: bytes) -> _Plan:
+    def _plan(self, passage: Passage, variant: bytes) -> VariantPlan:
         """Return what is to be decoded of a variant."""
         of_variant = self._tokens_of_variant(passage, variant)
         first, tokens = of_variant.first, of_variant.tokens
         before = self._text.tokens[first - 1] if first else self._start[-1]
-        plan = _Plan(len(self._start) + first - 1, [before, *tokens], of_variant.end)
+        plan = VariantPlan(len(self._start) + first - 1, [before, *tokens], of_variant.end)
         if self._copies.reaches_back:
             last, _ = self._first_difference(of_variant)
             for n in range(first, last + 1):
@@ -266,7 +206,7 @@ class TextScorer:
         return WordStart(before, len(self._start) + first - 1, lead, read)
 
     def _scored(
-        self, waiting: _Waiting, choose: Choice | None
+        self, waiting: WaitingPassages, choose: Choice | None
     ) -> list[tuple[int, list[Likelihood]]]:
         """Decode the variants of the waiting passages: all of them alone, then the chosen ones' following words."""
         plans = [plan for _, of_passage in waiting.passages for plan in of_passage]
@@ -284,17 +224,17 @@ class TextScorer:
                 self._context.truncate(plan.sequence, 0)
         scored = {id(plan) for plan in chosen}
         return [
-            (index, [_likelihood(p, p if id(p) in scored else of_passage[0]) for p in of_passage])
+            (index, [likelihood_of(p, p if id(p) in scored else of_passage[0]) for p in of_passage])
             for index, of_passage in waiting.passages
         ]
 
-    def _score_alone(self, plans: Sequence[_Plan]) -> None:
+    def _score_alone(self, plans: Sequence[VariantPlan]) -> None:
         batch = [token for plan in plans for token in plan.batch(plan.known, plan.alone_end)]
         logs = iter(self._context.log_likelihoods(batch))
         for plan in plans:
             plan.alone += sum(itertools.islice(logs, plan.alone_end - plan.known))
 
-    def _score_following(self, plans: Sequence[_Plan]) -> None:
+    def _score_following(self, plans: Sequence[VariantPlan]) -> None:
         ends = [len(plan.tokens) - 1 for plan in plans]
         batch = [
             t
@@ -304,13 +244,3 @@ class TextScorer:
         logs = iter(self._context.log_likelihoods(batch))
         for plan, end in zip(plans, ends, strict=True):
             plan.following = sum(itertools.islice(logs, end - plan.alone_end))
-
-
-def _likelihood(plan: _Plan, following: _Plan) -> Likelihood:
-    """Return the likelihood of a variant, with the words behind it as they follow ``following``."""
-    return Likelihood(plan.alone, plan.alone + following.following)
-
-
-def _size(plans: Sequence[_Plan]) -> int:
-    """Return how many tokens variants decode at most."""
-    return sum(len(plan.tokens) - 1 - plan.known for plan in plans)
