@@ -1,6 +1,6 @@
 """Test judging by real servers: their likelihoods are those of llama.cpp in a process of scanmend's own.
 
-llama-server is tested where it is on the PATH, with SmolLM2, as llama-cpp-python's own server is.
+llama-server and vLLM are tested where they are on the PATH, with SmolLM2, as llama-cpp-python's own server is.
 """
 
 import contextlib
@@ -31,6 +31,7 @@ from scanmend.llm.server_clock import ServerClock
 from scanmend.llm.server_echo import EchoScorer, EchoWay
 from scanmend.llm.server_forcing import ForcingScorer
 from scanmend.llm.server_judge import ServerJudge
+from scanmend.llm.server_models import candidates
 from scanmend.llm.server_probe import find_way
 from scanmend.page import Box, Line
 from scanmend.workers.protocol import ConnectRequest, LoadRequest
@@ -38,15 +39,30 @@ from scanmend.workers.protocol import ConnectRequest, LoadRequest
 TEXT = b"We rccommend that you\nmect us soon.\n"
 SECONDS = 600.0
 # Another build of llama.cpp, and one token at a time in place of a batch: sums over some six tokens differ by .07 nats on
-# average, .24 at most with llama-server, and .8 with llama-cpp-python. The wrong token or a shift by one makes 5 or more.
+# average, .24 at most with llama-server, .5 with vLLM, and .8 with llama-cpp-python. The wrong token or a shift by one makes 5
+# or more.
 SAME = 1.0  # nats
+
+# vLLM takes no GGUF file. In its own environment, which must have gguf and accelerate, too, this makes a folder of one.
+UNPACK = """
+import pathlib, sys, transformers
+file, folder = map(pathlib.Path, sys.argv[1:])
+source = {"pretrained_model_name_or_path": file.parent, "gguf_file": file.name}
+transformers.AutoTokenizer.from_pretrained(**source).save_pretrained(folder)
+packed = transformers.AutoModelForCausalLM.from_pretrained(**source)
+shape = packed.config.to_dict()
+del shape["quantization_config"]
+model = type(packed)(type(packed.config)(**shape))
+model.load_state_dict(packed.state_dict())
+model.save_pretrained(folder)
+"""
 
 pytestmark = pytest.mark.slow
 
 
 @contextlib.contextmanager
-def _running(command: Sequence[str], log: Path) -> Iterator[str]:
-    """Run a server; yield its address, without ``/v1``."""
+def _running(command: Sequence[str], log: Path, seconds: float = 120) -> Iterator[str]:
+    """Run a server, which may take so many seconds to start; yield its address, without ``/v1``."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -62,11 +78,15 @@ def _running(command: Sequence[str], log: Path) -> Iterator[str]:
         return False
 
     try:
-        eventually(answers, 120)
+        eventually(answers, seconds)
         yield address
     finally:
-        process.kill()
-        process.wait()
+        process.terminate()  # vLLM ends its own children then
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 @pytest.fixture
@@ -84,6 +104,35 @@ def llama_cpp_python(tmp_path: Path) -> Iterator[str]:
     options = ["--n_ctx", "256", "--logits_all", "true", "--n_threads", "2"]
     command = [sys.executable, "-m", "llama_cpp.server", "--model", str(smollm2()), *options]
     with _running(command, tmp_path / "server.log") as address:
+        yield address
+
+
+@pytest.fixture
+def vllm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    program = shutil.which("vllm")
+    if program is None:
+        pytest.skip("needs vllm on the PATH")
+    for name, value in {
+        "HF_HUB_OFFLINE": "1",
+        "VLLM_HOST_IP": "127.0.0.1",
+        "VLLM_CPU_KVCACHE_SPACE": "1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    folder = tmp_path / "smollm2"
+    python = Path(program).with_name("python3")
+    subprocess.run([python, "-c", UNPACK, smollm2(), folder], check=True)
+    options = [
+        "--host",
+        "127.0.0.1",
+        "--max-model-len",
+        "1024",
+        "--dtype",
+        "float32",
+        "--enforce-eager",
+    ]
+    with _running(
+        [program, "serve", str(folder), *options], tmp_path / "server.log", 600
+    ) as address:
         yield address
 
 
@@ -128,7 +177,11 @@ def test_llama_server_s_likelihoods_are_those_of_llama_cpp(llama_server: str) ->
     assert scores == pytest.approx(_scores(TextScorer(_model().context)), abs=SAME)
 
 
-def test_llama_server_corrects_the_lines_of_a_page(llama_server: str) -> None:
+@pytest.mark.parametrize("server", ["llama_server", "vllm"])
+def test_a_real_server_corrects_the_lines_of_a_page(
+    server: str, request: pytest.FixtureRequest
+) -> None:
+    address: str = request.getfixturevalue(server)
     texts = [
         "Invoic # 12345",
         "Total: $1O0.00",
@@ -136,7 +189,7 @@ def test_llama_server_corrects_the_lines_of_a_page(llama_server: str) -> None:
         "We rccommend thnt you replace the toner cartridqe soon.",
     ]
     corrector = load_corrector(LoadRequest(os.fsencode(builtin()), gpu_layers=0, threads=1))
-    judge = ServerJudge(ConnectRequest(f"{llama_server}/v1"))
+    judge = ServerJudge(ConnectRequest(f"{address}/v1"))
 
     proposal = judge.propose_page(corrector, PageToJudge(texts, range(len(texts))), SECONDS)
 
@@ -163,3 +216,16 @@ def test_llama_cpp_python_s_likelihoods_are_those_of_llama_cpp(llama_cpp_python:
     local = TextScorer(context)
     local._start = context.tokenize(f"{way.marker}\n".encode(), markers=True)
     assert scores == pytest.approx(_scores(local), abs=SAME)
+
+
+def test_vllm_s_likelihoods_are_those_of_llama_cpp(vllm: str) -> None:
+    client, root = (ServerClient(f"{vllm}{path}", "", _no_news) for path in ("/v1", ""))
+    clock = ServerClock(SECONDS, SECONDS)
+    with contextlib.closing(client), contextlib.closing(root):
+        (name,), _ = candidates(client, "auto", clock)
+        way = find_way(client, root, name, clock)
+        assert isinstance(way, EchoWay)
+        scores = _scores(EchoScorer(client, way, clock))
+
+    assert (way.marker, way.takes_lists) == ("", True)
+    assert scores == pytest.approx(_scores(TextScorer(_model().context)), abs=SAME)
