@@ -611,6 +611,8 @@ def test_no_prompt_is_longer_than_the_context_of_a_server(
     proposal = connect().propose_page(None, PageToJudge(lines, range(len(lines))), 120)
 
     assert [line.text for line in proposal.lines[:1] if line] == [read.replace("1ine", "line")]
+    prompts = [prompt for request in server.requests for prompt in request["prompt"]]
+    assert max(len(prompt.encode()) for prompt in prompts) < 1024
 
 
 ODD_LOGS = [float("inf"), float("-inf"), float("nan"), 3.0, 10**400, True, "x"]
