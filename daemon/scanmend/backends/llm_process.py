@@ -35,7 +35,8 @@ CONNECT_SECONDS = (
     120.0  # in which a server that has loaded its model lists its models, and one of them answers
 )
 # The process itself ends a page at llm.page_timeout. If it does not, the daemon ends the process this much later.
-_PAGE_TIMEOUT_FACTOR, _PAGE_TIMEOUT_SLACK = 1.1, 5.0  # the slack in seconds
+# The slack, in seconds, holds the first page's work that no clock interrupts, such as an index of the lexicon, on a busy machine.
+_PAGE_TIMEOUT_FACTOR, _PAGE_TIMEOUT_SLACK = 1.1, 10.0
 
 
 def page_deadline(settings: LlmSettings) -> float:
