@@ -79,7 +79,8 @@ class EditEvidence:
     def repairs_word(self) -> bool:
         """Return whether the judged edit puts letters in the place of digits within a word (shou1d).
 
-        The digits stand between letters, or one stands before a long word. The new word is known.
+        The digits stand between letters, or one stands before a long word. The new word is known. No digit becomes a space:
+        the number in "pages3and" is one.
         """
         before, after = self.edit.before, self.edit.after
         if not self.judged or self.lexicon is None or any(map(str.isnumeric, after)):
@@ -93,7 +94,9 @@ class EditEvidence:
         least = MIN_LETTERS_AROUND_DIGIT if word[0].isalpha() else MIN_LETTERS_BEHIND_DIGIT
         if len(letters) < least or sum(map(str.isupper, letters)) > 1:
             return False
-        return bool(after.split()) and all(map(self.lexicon.frequency, after.split()))
+        words = after.split()
+        is_divided = len(words) > len(before.split())
+        return bool(words) and not is_divided and all(map(self.lexicon.frequency, words))
 
     @property
     def touches_protected(self) -> bool:

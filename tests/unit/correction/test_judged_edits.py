@@ -58,6 +58,8 @@ def test_a_judged_edit_needs_no_usual_confusion(read: str, proposal: str) -> Non
         ("the hypertension", "the hypotension", "opposed"),
         ("the hou\u0364se", "the house", "foreign-characters"),
         ("two words", "two more words", "new-word"),
+        ("see pages3and more", "see pages and more", "digits"),
+        ("the house12which was", "the house which was", "digits"),
     ],
 )
 def test_what_no_model_may_change_stays_when_it_is_judged(

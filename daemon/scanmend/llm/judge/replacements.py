@@ -27,7 +27,7 @@ MAX_COST_OF_MISREAD_PARTS: Nats = 12.0  # of a word that is both torn and misrea
 COMPOUND_COST: Nats = 2.0  # added, because a compound is a guess
 TORN_COST: Nats = 3.0  # of a space that tears a word
 RUN_TOGETHER_COST: Nats = 6.0  # of a lost space
-MISREAD_SPACE_COST: Nats = 10.0  # of a space that is read as a letter or sign
+MISREAD_SPACE_COST: Nats = 10.0  # of a space that is read as a letter
 GOOD_COST: Nats = 7.0  # no compounds are built for a word that has so good a replacement
 MAX_COMPARED = 80  # words of the lexicon, the nearest and most frequent, whose costs are computed
 MIN_SPLIT_CLASS: FrequencyClass = 9
@@ -135,7 +135,7 @@ class ReplacementSearch:
         return _best(found, MAX_FOUND)
 
     def _divided(self, read: str, small: str) -> Iterator[Replacement]:
-        """Yield a word as two, where a space was lost or read as a letter or sign."""
+        """Yield a word as two, where a space was lost or read as a letter."""
         for at in splits(small, self._search, MIN_SPLIT_CLASS):
             yield self._two_words(read, at, at, RUN_TOGETHER_COST)
         for at in misread_spaces(small, self._search, MIN_SPLIT_CLASS):

@@ -148,9 +148,15 @@ def splits(word: str, search: WordSearch, min_class: FrequencyClass) -> Iterator
 
 
 def misread_spaces(word: str, search: WordSearch, min_class: FrequencyClass) -> Iterator[int]:
-    """Yield the offsets in ``word``, in lower case, of a character that stands between two frequent words."""
+    """Yield the offsets in ``word``, in lower case, of a letter that stands between two frequent words.
+
+    A digit or sign between two words is meant: and/or, pages3and.
+    """
     for at in range(2, len(word) - 2):
-        if min(search.frequency(word[:at]), search.frequency(word[at + 1 :])) >= min_class:
+        if (
+            word[at].isalpha()
+            and min(search.frequency(word[:at]), search.frequency(word[at + 1 :])) >= min_class
+        ):
             yield at
 
 

@@ -1,5 +1,7 @@
 """Test which texts may have been printed where a doubtful word was read."""
 
+import pytest
+
 from scanmend.correction.channel import Channel, shipped
 from scanmend.llm.judge.doubtful_words import DoubtfulWord, DoubtKind, PageWords
 from scanmend.llm.judge.engine_view import engine_doubts
@@ -59,12 +61,17 @@ def test_lost_and_additional_spaces_are_found(languages: LanguageSearch) -> None
     join = _found(["notwith standing of the"], "notwith standing", languages)["notwithstanding"]
     misread = _found(["notwitb standing of the"], "notwitb standing", languages)
 
-    sign = _found(["the ofxthe house"], "ofxthe", languages)["of the"]
+    letter = _found(["the ofxthe house"], "ofxthe", languages)["of the"]
 
-    assert (sign.cost, sign.source) == (MISREAD_SPACE_COST, ReplacementSource.SPLIT)
+    assert (letter.cost, letter.source) == (MISREAD_SPACE_COST, ReplacementSource.SPLIT)
     assert (split.cost, split.source) == (RUN_TOGETHER_COST, ReplacementSource.SPLIT)
     assert (join.cost, join.source) == (TORN_COST, ReplacementSource.JOIN)
     assert misread["notwithstanding"].cost > TORN_COST
+
+
+@pytest.mark.parametrize("text", ["of5the", "of/the", "of—the"])
+def test_a_digit_or_sign_between_words_is_no_space(text: str, languages: LanguageSearch) -> None:
+    assert "of the" not in _found([f"the {text} house"], text, languages)
 
 
 def test_a_name_that_the_page_repeats_is_a_replacement(languages: LanguageSearch) -> None:
