@@ -37,7 +37,7 @@ def with_torch(checkpoint: Path, out: Path) -> None:
 def with_llama(path: Path, logits: Path) -> None:
     """Print the largest difference between llama.cpp's logits and those in the file."""
     import llama_cpp  # noqa: PLC0415
-    from scanmend.llm.llama_context import BatchToken  # noqa: PLC0415
+    from scanmend.llm.llama_batch import BatchToken  # noqa: PLC0415
     from scanmend.llm.loader import load_corrector  # noqa: PLC0415
     from scanmend.workers.protocol import LoadRequest  # noqa: PLC0415
 

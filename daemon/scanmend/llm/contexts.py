@@ -7,7 +7,8 @@ from typing import Any
 
 from scanmend.llm import rescoring
 from scanmend.llm.judge.page_copies import SHARED, copies_of
-from scanmend.llm.llama_context import BatchToken, ContextOptions, LlamaContext
+from scanmend.llm.llama_batch import BatchToken
+from scanmend.llm.llama_context import ContextOptions, LlamaContext
 from scanmend.llm.llama_model import READS_AT_ONCE, cant_judge, has_recurrent_layers
 from scanmend.workers.protocol import LoadRequest
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from scanmend.llm.llama_context import BATCH_TOKENS
+from scanmend.llm.llama_batch import BATCH_TOKENS
 
 DRAFT_LENGTHS = (0, 1, 2, 4, 8, 16, 32, 64)  # tokens; longer drafts gain nothing above 0.5 % errors
 # A token is not worth verifying if all tokens before it agree with a lower probability than this.

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from scanmend.llm.draft_alignment import Draft
 from scanmend.llm.draft_length import best_length, worth_verifying
 from scanmend.llm.line_request import LineAnswer, LineRequest
-from scanmend.llm.llama_context import BatchToken, CacheFull, LlamaContext, Prediction
+from scanmend.llm.llama_batch import BatchToken
+from scanmend.llm.llama_context import CacheFull, LlamaContext, Prediction
 from scanmend.llm.rescoring import FinishedLine, Rescorer
 from scanmend.page import Bound
 

@@ -13,7 +13,8 @@ from scanmend.correction import ctc
 from scanmend.correction.alignment import differences
 from scanmend.correction.lexicon import Lexicon
 from scanmend.llm.line_request import LineAnswer, LineRequest
-from scanmend.llm.llama_context import BatchToken, CacheFull, LlamaContext
+from scanmend.llm.llama_batch import BatchToken
+from scanmend.llm.llama_context import CacheFull, LlamaContext
 from scanmend.llm.ranking import best
 from scanmend.llm.suspect_search import MAX_SCORED_CANDIDATES, PRUNING, Pruning, find_suspects
 from scanmend.llm.suspect_word import SuspectWord, aligned

@@ -23,7 +23,7 @@ from scanmend.llm import page_proposal
 from scanmend.llm.contexts import ONE_LINE_SEQUENCES
 from scanmend.llm.guided_decoding import GuidedDecoder
 from scanmend.llm.line_request import LineRequest
-from scanmend.llm.llama_context import BatchToken
+from scanmend.llm.llama_batch import BatchToken
 from scanmend.llm.loader import LoadedCorrector, load_corrector
 from scanmend.llm.page_proposal import propose_page
 from scanmend.llm.rescoring import FOLLOWING_TOKENS, Rescorer, WrittenWord, with_suspects

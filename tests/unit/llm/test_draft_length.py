@@ -1,7 +1,7 @@
 """Test how many tokens to draft, given what the calls of the decoder cost."""
 
 from scanmend.llm.draft_length import best_length, call_cost, worth_verifying
-from scanmend.llm.llama_context import BATCH_TOKENS
+from scanmend.llm.llama_batch import BATCH_TOKENS
 
 
 def test_the_expected_agreement_decides_how_many_tokens_to_draft() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scanmend.llm.llama_context import BATCH_TOKENS, BatchToken, batches_of
+from scanmend.llm.llama_batch import BATCH_TOKENS, BatchToken, batches_of
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from scanmend.correction.channel import BeginningCosts, Channel, Nats
 from scanmend.correction.lookalikes import one_confusion_away
 from scanmend.llm.judge.doubtful_words import normal_form
 from scanmend.llm.judge.page_copies import SHARED
-from scanmend.llm.llama_context import BatchToken, LlamaContext
+from scanmend.llm.llama_batch import BatchToken
+from scanmend.llm.llama_context import LlamaContext
 
 BEAM_TEXTS = 6  # beginnings of a word that are followed
 NEXT_TOKENS = 48  # that are tried behind each of them

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from scanmend.llm.llama_context import BatchToken, LlamaContext
+from scanmend.llm.llama_batch import BatchToken
+from scanmend.llm.llama_context import LlamaContext
 
 SHARED = 0  # the sequence that holds the page
 # Tokens of variants that a walk scores at least, for each token of the page that it decodes. With more, the most doubtful words

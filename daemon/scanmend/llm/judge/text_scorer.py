@@ -24,7 +24,8 @@ from scanmend.llm.judge.variant_plan import (
     decoded_tokens,
     likelihood_of,
 )
-from scanmend.llm.llama_context import BATCH_TOKENS, BatchToken, LlamaContext
+from scanmend.llm.llama_batch import BATCH_TOKENS, BatchToken
+from scanmend.llm.llama_context import LlamaContext
 
 # cells of the cache that a batch of variants needs beside the text
 CELLS_FOR_VARIANTS = BATCH_TOKENS

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from scanmend.correction.channel import Nats
 from scanmend.llm.judge.page_copies import SHARED
 from scanmend.llm.judge.scorer import Likelihood
-from scanmend.llm.llama_context import BATCH_TOKENS, BatchToken
+from scanmend.llm.llama_batch import BATCH_TOKENS, BatchToken
 
 
 @dataclass(slots=True)

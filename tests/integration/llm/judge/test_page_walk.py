@@ -18,7 +18,8 @@ from scanmend.llm.judge.page_judgement import PageToJudge
 from scanmend.llm.judge.questions import MAX_ASKED
 from scanmend.llm.judge.scorer import Choice, Likelihood, Passage, following_end
 from scanmend.llm.judge.text_scorer import TextScorer
-from scanmend.llm.llama_context import BatchToken, LlamaContext
+from scanmend.llm.llama_batch import BatchToken
+from scanmend.llm.llama_context import LlamaContext
 from scanmend.llm.loader import LoadedModel, load
 from scanmend.page import PageProposal
 from scanmend.workers.protocol import LoadRequest

@@ -15,7 +15,7 @@ from scanmend.llm.judge.combined_proposal import propose_with_judge
 from scanmend.llm.judge.page_judgement import PageToJudge
 from scanmend.llm.judge.scorer import Likelihood, Passage
 from scanmend.llm.judge.text_scorer import TextScorer
-from scanmend.llm.llama_context import BatchToken
+from scanmend.llm.llama_batch import BatchToken
 from scanmend.llm.loader import LoadedCorrector, LoadedModel, load, load_corrector
 from scanmend.page import Box, Line
 from scanmend.workers.protocol import LoadRequest, ProposeRequest
