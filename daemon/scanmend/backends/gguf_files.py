@@ -71,6 +71,11 @@ def belongs_to_program(path: str) -> bool:
     return path == builtin() or package_of(path) is not None
 
 
+def chooses_builtin(settings: LlmSettings, directory: str) -> bool:
+    """Return whether these settings choose the built-in model."""
+    return settings.backend == "local" and chosen(settings, directory) == builtin()
+
+
 def chosen(settings: LlmSettings, directory: str) -> str | None:
     """Return the path of the file to load, or None if it does not exist.
 

@@ -7,6 +7,7 @@ model of this machine: ``llm.on_unavailable`` decides about pages alone while it
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from scanmend.backends.gguf_files import chooses_builtin
 from scanmend.backends.llm_lifecycle import LanguageModel
 from scanmend.config.profiles import Profile
 from scanmend.config.settings import BUILTIN, Settings
@@ -34,7 +35,7 @@ class CorrectingModel:
         builtin = replace(llm, model=BUILTIN, backend="local")
         self._stand_in = LanguageModel(builtin, folder, lambda *_: None, scratch, in_metrics=False)
         self._may_stand_in = llm.backend == "local" and llm.on_unavailable == "publish"
-        self._may_mend_page = llm.backend == "local" and llm.model != BUILTIN
+        self._llm, self._folder = llm, folder
         self._alone = self._interrupted = False
 
     @property
@@ -46,6 +47,11 @@ class CorrectingModel:
     def loaded(self) -> bool:
         """Return whether one of the models has a process."""
         return self._model.loaded or self._stand_in.loaded
+
+    @property
+    def _has_other_model(self) -> bool:
+        """Return whether the model is a file of this machine other than the built-in corrector."""
+        return self._llm.backend == "local" and not chooses_builtin(self._llm, self._folder)
 
     def propose(
         self, lines: Sequence[Line], wanted: Sequence[int], profile: Profile
@@ -65,7 +71,7 @@ class CorrectingModel:
             self._alone = True
             return proposal
         except ChildError as error:  # the model failed on this page; the next one may go well
-            if not self._may_mend_page or self._interrupted:
+            if self._interrupted or not self._has_other_model:
                 raise
             self._alone = False
             return self._propose_alone(lines, wanted, profile, error)

@@ -2,7 +2,7 @@
 
 import time
 
-from scanmend.backends.gguf_files import builtin, chosen
+from scanmend.backends.gguf_files import chooses_builtin
 from scanmend.backends.llm_lifecycle import ModelState
 from scanmend.config.profiles import Profile
 from scanmend.config.settings import LlmSettings, ModelsSettings, Settings
@@ -96,7 +96,8 @@ class PageCorrector:
         if text.unreadable_script:
             return unchanged_result(text, Correction(CorrectionStatus.NOTHING, WHY_UNREADABLE))
         # ask a large model about more lines: if it reads a number differently, a person should check that number
-        words = shipped() if _is_builtin(settings) else None
+        is_builtin = chooses_builtin(settings.llm, settings.models.directory)
+        words = shipped() if is_builtin else None
         wanted = [n for n, line in enumerate(text.lines) if needs_correction(line, rules, words)]
         if not wanted:
             return uncorrected(CorrectionStatus.NOTHING, _why_nothing(text), profile.name)
@@ -190,13 +191,6 @@ class PageCorrector:
 
 def _model_settings(context: Context) -> tuple[LlmSettings, ModelsSettings]:
     return context.settings.llm, context.settings.models
-
-
-def _is_builtin(settings: Settings) -> bool:
-    """Return whether these settings choose the built-in model."""
-    if settings.llm.backend != "local":
-        return False
-    return chosen(settings.llm, settings.models.directory) == builtin()
 
 
 def _why_nothing(text: PageText) -> str:

@@ -227,6 +227,18 @@ def test_a_page_on_which_the_model_fails_is_corrected_by_the_built_in_corrector(
     assert "no answer within" in result.correction.reason
 
 
+def test_the_built_in_corrector_does_not_stand_in_for_itself(
+    pipeline: Pipeline, step: Correct, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deadlines = iter([0.001])
+    monkeypatch.setattr(llm_process, "page_deadline", lambda _: next(deadlines, 60.0))
+    document = _read(pipeline, "Invoic # 12345", unsure=None)
+
+    step.turn(PageToCorrect(document.id, 0), pipeline.context)
+
+    assert pipeline.journal.pages.result(document.id, 0).correction.status == "failed"
+
+
 @contextlib.contextmanager
 def _running(pipeline: Pipeline, step: Correct) -> Iterator[None]:
     thread = threading.Thread(target=step.run, args=(threading.Event(),))

@@ -171,7 +171,7 @@ class TextScorer:
     def _first_difference(self, variant: VariantTokens) -> tuple[int, int]:
         """Return the place at which a variant differs from the text, and its token there; the last token if it does not."""
         own = variant.tokens[: variant.end]
-        page = self._text.tokens[variant.first :]
+        page = self._text.tokens[variant.first : variant.first + variant.end]
         same = sum(1 for _ in itertools.takewhile(bool, map(operator.eq, own, page)))
         n = min(same, len(own) - 1)
         return variant.first + n, own[n]
